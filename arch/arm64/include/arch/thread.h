@@ -1,0 +1,86 @@
+#pragma once
+/*
+ * The part of a thread that the architecture and the lowest layers know. It is the first member of
+ * struct thread (kernel/sched/thread.h), so that one register, SP_EL0 in the kernel, serves both
+ * views: arch_current() here, current there.
+ *
+ * I immutable after creation, a atomic, o owned by this thread (or by the CPU switching it).
+ */
+#define AT_PREEMPT 0
+#define AT_WORK 4
+#define AT_SP 8
+#define AT_KSTACK_TOP 16
+
+/* Bits of work: the one word that the way back to user mode tests. */
+#define WORK_RESCHED 0x1 /* another thread should run: also tested when preemption is re-enabled */
+#define WORK_SIGNAL 0x2 /* signals to look at */
+#define WORK_TRACE 0x4 /* system calls stop for a tracer */
+#define WORK_NOTIFY 0x8 /* deferred per-thread work (exit_group, rseq, timers) */
+#define WORK_RESTORE_MASK 0x10 /* sigsuspend and friends: saved mask to restore */
+
+#ifndef __ASSEMBLY__
+#include "kernel/lib/types.h"
+
+struct trapframe;
+
+/* FP/SIMD registers as the signal frame and ptrace show them. */
+struct fpu_state {
+	__uint128_t v[32];
+	u32 fpsr;
+	u32 fpcr;
+} __aligned(16);
+
+struct arch_thread {
+	u32 preempt_count; /* o: 0 = preemptible */
+	u32 work; /* a: WORK_* */
+	u64 sp; /* o: kernel stack pointer while switched out; callee-saved registers lie there */
+	u64 kstack_top; /* I: the user trapframe ends here */
+	u64 tls; /* o: TPIDR_EL0 while switched out */
+	u32 fpu_cpu; /* o: CPU whose registers hold our state, or ~0 */
+	bool fpu_used; /* o: state below is live (the thread has used FP since exec) */
+	struct fpu_state fpu; /* o: valid when not loaded on fpu_cpu */
+};
+_Static_assert(offsetof(struct arch_thread, work) == AT_WORK, "asm");
+_Static_assert(offsetof(struct arch_thread, sp) == AT_SP, "asm");
+_Static_assert(offsetof(struct arch_thread, kstack_top) == AT_KSTACK_TOP, "asm");
+
+/* The running thread. ctx: any; never NULL once head.S is through (CPU boot threads). */
+static __always_inline struct arch_thread *arch_current(void)
+{
+	struct arch_thread *t;
+
+	/* Not volatile: the value is constant within a thread, so the compiler may reuse it. */
+	__asm__("mrs %0, sp_el0" : "=r"(t));
+	return t;
+}
+
+/* The trapframe of @t's entry from user mode: at the top of its kernel stack. */
+static inline struct trapframe *arch_user_frame(struct arch_thread *t)
+{
+	return (struct trapframe *)(t->kstack_top - 304);
+}
+
+/*
+ * Switch CPU state from @prev to @next (registers, stack, TLS, FP laziness). Returns in the context of
+ * a later switch back to @prev; the return value is the thread that ran before.
+ * ctx: scheduler, IRQs off. Address-space switch is pmap_activate()'s.
+ */
+struct arch_thread *arch_thread_switch(struct arch_thread *prev, struct arch_thread *next);
+
+/*
+ * Lay out a new thread's kernel stack so that the first switch to it calls @fn(@arg) with IRQs on
+ * (after sched_tail(prev), see trap.h). If @fn returns, the thread returns to user mode through its user frame.
+ */
+void arch_thread_init(struct arch_thread *t, void *stack, size_t size, void (*fn)(void *), void *arg);
+
+/* Forked user thread: copies FP state and TLS of the current thread into @t. */
+void arch_thread_fork(struct arch_thread *t);
+
+/* exec: forget FP state and TLS of the current thread. */
+void arch_thread_exec(void);
+
+/* Bring the current thread's FP registers into arch.fpu (sigframe, ptrace, core dumps). */
+void fpu_save_current(void);
+/* Make arch.fpu of the current thread the truth (after it was written); registers reload lazily. */
+void fpu_reload_current(void);
+#endif
