@@ -1,0 +1,39 @@
+#pragma once
+/*
+ * Signal frames in the Linux arm64 layout (struct rt_sigframe: siginfo, ucontext with fpsimd_context,
+ * esr_context for faults), and single-step/TLS helpers for ptrace. Used by kernel/proc/signal.c only.
+ */
+#include "kernel/lib/types.h"
+
+struct trapframe;
+
+struct sigframe_info {
+	int sig;
+	u64 handler; /* user address */
+	u64 restorer; /* SA_RESTORER address, or 0: the vDSO's */
+	u32 sa_flags;
+	const void *siginfo; /* 128 bytes, Linux siginfo_t */
+	u64 mask; /* to restore at sigreturn */
+	u64 altstack_sp, altstack_size;
+	u32 altstack_flags; /* as in ucontext.uc_stack */
+	bool on_altstack; /* deliver on the alternate stack */
+	u64 fault_addr, fault_esr; /* for sigcontext, 0 if none */
+};
+
+/* Build the frame on the user stack and point @tf at the handler. ctx: thread; sleeps (user memory). 0 or -EFAULT. */
+int __must_check sigframe_push(struct trapframe *tf, const struct sigframe_info *info);
+
+/* rt_sigreturn: restore @tf, FP state; gives back mask and altstack as saved. 0 or -EFAULT (caller: SIGSEGV). */
+struct sigframe_restored {
+	u64 mask;
+	u64 altstack_sp, altstack_size;
+	u32 altstack_flags;
+};
+int __must_check sigframe_pop(struct trapframe *tf, struct sigframe_restored *out);
+
+/* Fresh user context for exec. */
+void frame_init_user(struct trapframe *tf, u64 pc, u64 sp);
+
+/* vDSO image and symbols the kernel needs. */
+extern const u8 vdso_start[], vdso_end[];
+u64 vdso_sigreturn_offset(void);

@@ -1,0 +1,51 @@
+#pragma once
+/*
+ * The scheduler: per-CPU run queues; fair by weighted virtual deadline, FIFO/RR above; idle stealing and
+ * periodic balance; tickless when idle and when one thread runs.
+ */
+#include "kernel/sched/thread.h"
+
+void sched_init(void); /* boot CPU: makes the boot context the first thread */
+void sched_start_cpu(void) __noreturn; /* secondary: become this CPU's idle loop */
+
+/*
+ * Sleeping: sched_prepare(state) announces it, the caller re-checks its condition, then schedule(). A wake
+ * in between makes schedule() return at once. (wait queues do this for you.)
+ */
+void sched_prepare(enum thread_state state);
+void sched_cancel(void); /* condition came true: stay runnable */
+void schedule(void); /* ctx: thread, preemption on, no spinlock */
+/* schedule() with a deadline (monotonic, TIME_NEVER: none). Returns 0 or -ETIMEDOUT. */
+int schedule_until(s64 deadline);
+/* Make @t runnable if it sleeps. @state_mask: bits (1 << TS_*) that this wake applies to. True if it did. ctx: any. */
+bool sched_wake(struct thread *t, u32 state_mask);
+#define WAKE_NORMAL ((1u << TS_SLEEPING) | (1u << TS_BLOCKED))
+/* Hint: the waker is about to sleep; run @t here next (pipe and futex hand-over). */
+bool sched_wake_sync(struct thread *t, u32 state_mask);
+
+void sched_yield(void);
+void sched_sleep_until(s64 deadline); /* uninterruptible */
+/* -EINTR when a signal came first. */
+int sched_sleep_interruptible(s64 deadline);
+
+/* Parameters. 0 or -EINVAL; permission is the caller's business. ctx: any */
+int sched_set_policy(struct thread *t, int policy, int rt_prio, int nice);
+void sched_get_policy(struct thread *t, int *policy, int *rt_prio, int *nice);
+int sched_set_affinity(struct thread *t, cpumask_t mask); /* migrates; -EINVAL if no online CPU is in it */
+s64 sched_rr_interval(struct thread *t);
+
+/* Accounting: user and system time of @t up to now (running included). */
+void sched_times(struct thread *t, s64 *user_ns, s64 *sys_ns);
+/* Called by the trap path when a thread enters/leaves user mode for exact accounting is too dear: sampled at
+ * IRQs and switches instead. @user: the interrupted context was EL0. IRQ context. */
+void sched_account_irq(bool user);
+
+/* Global figures for /proc/stat, loadavg, uptime. */
+struct sched_cpu_stats {
+	u64 user_ns, nice_ns, sys_ns, idle_ns, irq_ns;
+	u64 switches;
+	u32 running;
+};
+void sched_get_cpu_stats(u32 cpu, struct sched_cpu_stats *out);
+void sched_get_loadavg(u32 avg[3]); /* fixed point, 11 bits of fraction, 1/5/15 minutes */
+u64 sched_total_forks(void);

@@ -1,0 +1,105 @@
+#pragma once
+/*
+ * Threads: what the scheduler runs. One per user thread (kernel/proc embeds struct thread in its
+ * struct task) and for kernel work.
+ *
+ * I immutable after creation, a atomic, o owned by this thread, r guarded by its run queue's RUNQ lock,
+ * t guarded by .lock (THREAD).
+ */
+#include <arch/thread.h>
+#include "kernel/base/spinlock.h"
+#include "kernel/lib/list.h"
+#include "kernel/lib/rbtree.h"
+#include "kernel/lib/refcount.h"
+
+struct vmspace;
+struct proc;
+struct cred;
+struct fsctx;
+struct fdtable;
+struct waitq;
+
+enum thread_state {
+	TS_RUNNABLE, /* running or on a run queue */
+	TS_SLEEPING, /* interruptible wait */
+	TS_BLOCKED, /* uninterruptible wait */
+	TS_STOPPED, /* job control or ptrace stop */
+	TS_DEAD,
+};
+
+enum sched_class { SC_FAIR, SC_IDLE_POLICY, SC_FIFO, SC_RR, SC_IDLE };
+
+/* Scheduling parameters and accounting. */
+struct sched_entity {
+	struct rb_node node; /* r: fair tree */
+	struct list link; /* r: rt queue */
+	u64 vruntime; /* r */
+	u64 deadline; /* r: virtual deadline */
+	u32 weight; /* r */
+	u8 klass; /* r: enum sched_class */
+	u8 policy; /* r: SCHED_* as user space set it */
+	u8 rt_prio; /* r: 1-99 */
+	s8 nice; /* r: -20..19 */
+	bool reset_on_fork; /* r */
+	bool queued; /* r */
+	bool on_cpu; /* a: running, or being switched out */
+	s64 slice_end; /* r */
+	s64 exec_start; /* r */
+	u64 sum_exec; /* r: ns on CPU, all */
+	u64 user_ns, sys_ns; /* o: split by the entry/exit sampling in sched */
+	u64 nvcsw, nivcsw; /* r: voluntary and involuntary switches */
+	u32 last_cpu; /* r */
+};
+
+struct thread {
+	struct arch_thread arch; /* must be first: see arch/thread.h */
+	struct spinlock lock; /* rank THREAD */
+	refcount_t refs; /* a: the last put frees stack and struct */
+	u32 state; /* t: enum thread_state; a for reading */
+	u32 cpu; /* r: run queue it belongs to */
+	cpumask_t affinity; /* t */
+	struct sched_entity se; /* r */
+	bool interrupted; /* a: a signal is pending: interruptible waits return -EINTR */
+	bool killed; /* a: a fatal signal is pending: killable waits end too */
+	bool user; /* I: has a user half (is a struct task) */
+	void *stack; /* I: bottom of the kernel stack */
+	char name[16]; /* t: comm */
+	s64 start_time; /* I */
+	const void *wait_addr; /* o: caller of the wait, for wchan */
+	struct list all; /* PROC_TREE-free list of all threads: sched's own lock */
+	void (*destroy)(struct thread *t); /* I: frees the containing object at the last put; NULL: kernel thread */
+
+	/* The current user half, seen by lower layers as opaque; kernel/proc owns the references. NULL in kernel threads
+	 * (cred: cred_root). */
+	struct vmspace *vm; /* o */
+	struct proc *proc; /* I */
+	struct cred *cred; /* o: replaced by this thread only; others take a reference under PROC */
+	struct fsctx *fs; /* o */
+	struct fdtable *files; /* o */
+
+#ifdef CONFIG_DEBUG
+	struct { struct lock_debug *l; const void *where; } held[24]; /* o */
+	u32 nheld; /* o */
+#endif
+};
+_Static_assert(offsetof(struct thread, arch) == 0, "current is one register");
+
+#define current ((struct thread *)arch_current())
+
+/* Kernel thread running @fn(@arg); starts at once. ctx: thread; sleeps. 0 or -ENOMEM. The thread holds its own
+ * reference; *out (may be NULL) gets another. It ends by returning from @fn. */
+int __must_check thread_create(const char *name, void (*fn)(void *), void *arg, struct thread **out);
+/*
+ * Prepare @t (zeroed by the caller, inside a larger object if user) to run @fn(@arg): stack, name, scheduling
+ * parameters inherited from current (reset_on_fork honoured). refs = 1. Not started. 0 or -ENOMEM.
+ */
+int __must_check thread_init(struct thread *t, const char *name, void (*fn)(void *), void *arg);
+void thread_start(struct thread *t); /* make it runnable for the first time */
+void thread_fini_unstarted(struct thread *t); /* undo thread_init */
+void thread_exit(void) __noreturn; /* drops the running thread's own reference */
+void thread_get(struct thread *t);
+void thread_put(struct thread *t);
+void thread_set_name(struct thread *t, const char *name);
+void thread_get_name(struct thread *t, char out[16]);
+/* Every thread in turn, for debug dumps: holds sched's list lock during @fn. */
+void thread_foreach(void (*fn)(struct thread *t, void *arg), void *arg);
