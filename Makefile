@@ -1,0 +1,255 @@
+# Builds the kernel, its initramfs and the host tests, everything under build/.
+#
+#   make                 build/Image, build/linnet.elf, build/initramfs.cpio.gz
+#   make DEBUG=1         the checking kernel, in build/debug
+#   make LLVM=1          with clang and lld, in build/llvm
+#   make objs            compile every listed object, link nothing
+#   make host-unit       host tests of kernel files (tests/unit)
+#   make lint            layer, lock-key, length, header and format checks
+#   make V=1             show the commands
+#
+# `./linnet` is the front door; it installs what this file needs and then calls it.
+
+# --- objects: one list per folder ----------------------------------------------------------------
+
+obj-arch/arm64 := \
+
+obj-kernel := \
+
+obj-kernel/lib := \
+
+obj-kernel/base := \
+
+obj-kernel/sched := \
+
+obj-kernel/proc := \
+
+obj-kernel/tty := \
+
+obj-kernel/ipc := \
+
+obj-kernel/sys := \
+
+obj-mm := \
+
+obj-mm/vm := \
+
+obj-block := \
+
+obj-fs := \
+
+obj-net := \
+
+obj-drivers/irqchip := \
+
+obj-drivers/pci := \
+
+obj-drivers/serial := \
+
+obj-drivers/rtc := \
+
+obj-drivers/gpio := \
+
+obj-drivers/virtio := \
+
+# Sources that are not ours: inflate from zlib, the device tree reader from libfdt.
+ZLIB_OBJS := adler32.o crc32.o inffast.o inflate.o inftrees.o zutil.o
+
+# --- variants ------------------------------------------------------------------------------------
+
+variant := $(if $(DEBUG),debug)$(if $(and $(DEBUG),$(LLVM)),-)$(if $(LLVM),llvm)
+O       := build$(if $(variant),/$(variant))
+CACHE   ?= $(or $(LINNET_CACHE),$(HOME)/.cache/linnet)
+export LINNET_CACHE := $(CACHE)
+
+CROSS   ?= aarch64-linux-gnu-
+ifdef LLVM
+CC      := clang --target=aarch64-linux-gnu
+LD      := ld.lld
+OBJCOPY := $(firstword $(shell command -v llvm-objcopy llvm-objcopy-14 llvm-objcopy-18) $(CROSS)objcopy)
+NM      := $(firstword $(shell command -v llvm-nm llvm-nm-14 llvm-nm-18) $(CROSS)nm)
+else
+CC      := $(CROSS)gcc
+LD      := $(CROSS)ld
+OBJCOPY := $(CROSS)objcopy
+NM      := $(CROSS)nm
+endif
+Q       := $(if $(V),,@)
+say      = $(if $(V)$(findstring s,$(firstword -$(MAKEFLAGS))),,@printf '  %-6s %s\n' $(1) $(2))
+
+# --- flags ---------------------------------------------------------------------------------------
+
+WARN := -Wall -Wextra -Wshadow -Wmissing-prototypes -Wmissing-declarations -Wstrict-prototypes \
+	-Wvla -Wundef -Wno-unused-parameter -Werror
+
+ABI := -ffreestanding -mgeneral-regs-only -mno-outline-atomics -mcmodel=small -fpie \
+	-fvisibility=hidden -fno-common -fno-strict-aliasing -fno-omit-frame-pointer \
+	-fno-asynchronous-unwind-tables -fno-unwind-tables -ffunction-sections -fdata-sections \
+	-fno-delete-null-pointer-checks -fwrapv -ffile-prefix-map=$(CURDIR)/= \
+	-ffile-prefix-map=$(CURDIR)=.
+
+# Only the compiler's own headers (stdint.h and the like) are searched beside ours: no C library.
+INCLUDES := -nostdinc -I. -Iarch/arm64/include -I$(O)/include -isystem $(O)/uapi \
+	-isystem $(O)/third -isystem $(shell $(CC) -print-file-name=include)
+
+CFLAGS := -std=gnu11 -O2 -g -DZ_SOLO $(ABI) $(WARN) -include kernel/lib/hidden.h $(INCLUDES)
+ifdef DEBUG
+CFLAGS += -DCONFIG_DEBUG=1 -fstack-protector-strong \
+	-fsanitize=undefined -fno-sanitize=alignment -fsanitize-undefined-trap-on-error
+else
+CFLAGS += -DCONFIG_DEBUG=0 -fno-stack-protector
+endif
+
+AFLAGS := -g -D__ASSEMBLY__ $(if $(DEBUG),-DCONFIG_DEBUG=1,-DCONFIG_DEBUG=0) $(INCLUDES) -Wa,-I$(O) \
+	-ffile-prefix-map=$(CURDIR)/= -ffile-prefix-map=$(CURDIR)=. $(if $(LLVM),-Wno-unused-command-line-argument)
+
+LDFLAGS := -static -pie --no-dynamic-linker -z text -z noexecstack -z norelro -z max-page-size=4096 \
+	--no-undefined --gc-sections --build-id=none
+
+# Third-party objects keep their own warnings; crc32 uses the CRC instructions every CPU here has.
+ZCFLAGS := -std=gnu11 -O2 $(ABI) -fno-stack-protector -w -DZ_SOLO $(INCLUDES)
+
+# --- targets -------------------------------------------------------------------------------------
+
+folders := $(sort $(patsubst obj-%,%,$(filter obj-%,$(.VARIABLES))))
+KOBJS   := $(foreach d,$(folders),$(addprefix $(O)/$(d)/,$(obj-$(d))))
+ZOBJS   := $(addprefix $(O)/zlib/,$(ZLIB_OBJS))
+FDTLIB  := $(O)/third/libfdt.a
+OBJS    := $(KOBJS) $(ZOBJS)
+PREP    := $(O)/.prepared
+
+.PHONY: all kernel objs initramfs host-unit lint format clean compdb bench-programs test-programs
+.DELETE_ON_ERROR:
+.SUFFIXES:
+
+all: kernel initramfs
+
+# Before the boot code is in the tree there is nothing to link: compiling is then all there is to do.
+ifneq ($(wildcard arch/arm64/kernel.ld kernel/main.c),arch/arm64/kernel.ld kernel/main.c)
+kernel: objs
+else
+kernel: $(O)/Image $(O)/compile_commands.json
+endif
+
+objs: $(OBJS) $(O)/compile_commands.json
+
+# The UAPI folders of the packaged Linux headers, without the C library's headers that lie around
+# them; linux/if.h wants struct sockaddr from a C library, so it gets the kernel's own. libfdt.h
+# names string.h, stdlib.h and limits.h: the first is kernel/lib's, the others need next to nothing.
+UAPI_FROM ?= /usr/aarch64-linux-gnu/include
+$(PREP): Makefile scripts/third-party
+	$(call say,PREP,$(O)/uapi $(O)/third)
+	$(Q)mkdir -p $(O)/uapi/sys $(O)/third $(O)/include
+	$(Q)ln -sfn $(UAPI_FROM)/linux $(O)/uapi/linux
+	$(Q)ln -sfn $(UAPI_FROM)/asm $(O)/uapi/asm
+	$(Q)ln -sfn $(UAPI_FROM)/asm-generic $(O)/uapi/asm-generic
+	$(Q)printf '%s\n' '#pragma once' '#include <linux/socket.h>' \
+		'struct sockaddr { unsigned short sa_family; char sa_data[14]; };' > $(O)/uapi/sys/socket.h
+	$(Q)scripts/third-party zlib $(O)/third
+	$(Q)scripts/third-party libfdt $(O)/third
+	$(Q)printf '%s\n' '#pragma once' '#include "kernel/lib/string.h"' > $(O)/third/string.h
+	$(Q)printf '%s\n' '#pragma once' > $(O)/third/stdlib.h
+	$(Q)printf '%s\n' '#pragma once' '#define INT_MAX __INT_MAX__' '#define UINT_MAX (INT_MAX * 2U + 1)' \
+		'#define LONG_MAX __LONG_MAX__' > $(O)/third/limits.h
+	$(Q)touch $@
+
+$(FDTLIB): $(PREP) ;
+
+# A change of flags or of compiler rebuilds everything: the command line is part of the inputs.
+cmdline := $(CC) $(CFLAGS) $(AFLAGS) $(LDFLAGS)
+$(shell mkdir -p $(O); echo '$(subst ','\'',$(cmdline))' | cmp -s - $(O)/.flags || \
+	echo '$(subst ','\'',$(cmdline))' > $(O)/.flags)
+
+$(O)/%.o: %.c $(PREP) $(O)/.flags
+	$(call say,CC,$<)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) $(CFLAGS-$*) -MMD -MP -c -o $@ $<
+
+$(O)/%.o: %.S $(PREP) $(O)/.flags
+	$(call say,AS,$<)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(AFLAGS) -MMD -MP -c -o $@ $<
+
+$(O)/zlib/crc32.o: ZCFLAGS += -march=armv8-a+crc
+$(O)/zlib/%.o: $(PREP) $(O)/.flags
+	$(call say,CC,zlib/$*.c)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(ZCFLAGS) -c -o $@ $(O)/third/zlib/$*.c
+
+# The vDSO: a shared object of its own; arch/arm64/vdso_blob.S includes it with .incbin "vdso.so".
+VDSO_SRCS := $(wildcard arch/arm64/vdso/*.c arch/arm64/vdso/*.S)
+VDSO_CFLAGS := -std=gnu11 -O2 -g -ffreestanding -mgeneral-regs-only -mno-outline-atomics -fpic \
+	-fno-stack-protector -fno-strict-aliasing -fasynchronous-unwind-tables $(WARN) $(INCLUDES) \
+	-ffile-prefix-map=$(CURDIR)/= -ffile-prefix-map=$(CURDIR)=. -D__VDSO__
+vdso_objs := $(addsuffix .o,$(basename $(VDSO_SRCS:%=$(O)/%)))
+
+$(O)/arch/arm64/vdso/%.o: arch/arm64/vdso/%.c $(PREP) $(O)/.flags
+	$(call say,VDSO,$<)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(VDSO_CFLAGS) -MMD -MP -c -o $@ $<
+
+$(O)/vdso.so.dbg: $(vdso_objs) arch/arm64/vdso/vdso.ld
+	$(call say,LD,$@)
+	$(Q)$(LD) -shared -soname=linux-vdso.so.1 --hash-style=both -Bsymbolic --build-id=none \
+		-z noexecstack -z max-page-size=4096 --no-undefined -T arch/arm64/vdso/vdso.ld -o $@ $(vdso_objs)
+
+$(O)/vdso.so: $(O)/vdso.so.dbg
+	$(Q)$(OBJCOPY) -S $< $@
+
+$(O)/arch/arm64/vdso_blob.o: $(O)/vdso.so
+
+# Two links: the first gives the addresses for the symbol table that the second carries. The table
+# lies behind the code (kernel.ld puts .ksyms last among what is read only), so it moves no function.
+LINK = $(LD) $(LDFLAGS) -T $(O)/kernel.lds -o $@ $(OBJS) $(filter %.ksyms.o,$^) $(FDTLIB)
+
+$(O)/kernel.lds: arch/arm64/kernel.ld $(PREP) $(O)/.flags
+	$(Q)$(CC) -E -P -x c -undef -D__ASSEMBLY__ $(INCLUDES) -MMD -MP -MT $@ -MF $(O)/kernel.lds.d -o $@ $<
+
+$(O)/empty.ksyms.S: scripts/ksyms
+	$(Q)scripts/ksyms < /dev/null > $@
+
+$(O)/linnet.ksyms.S: $(O)/pass1.elf scripts/ksyms
+	$(Q)$(NM) -n $< | scripts/ksyms > $@
+
+$(O)/%.ksyms.o: $(O)/%.ksyms.S
+	$(Q)$(CC) -c -o $@ $<
+
+$(O)/pass1.elf: $(OBJS) $(O)/empty.ksyms.o $(O)/kernel.lds $(FDTLIB)
+	$(call say,LD,$@)
+	$(Q)$(LINK)
+
+$(O)/linnet.elf: $(OBJS) $(O)/linnet.ksyms.o $(O)/kernel.lds $(FDTLIB) $(O)/pass1.elf
+	$(call say,LD,$@)
+	$(Q)$(LINK)
+	$(Q)$(NM) -n $@ | scripts/ksyms | cmp - $(O)/linnet.ksyms.S
+
+$(O)/Image: $(O)/linnet.elf
+	$(call say,IMAGE,$@)
+	$(Q)$(OBJCOPY) -O binary $< $@
+
+# --- user land, host tests, checks ---------------------------------------------------------------
+
+ifneq ($(wildcard scripts/mkinitramfs),)
+initramfs: $(O)/initramfs.cpio.gz
+else
+initramfs:
+endif
+
+$(O)/initramfs.cpio.gz: scripts/mkinitramfs $(wildcard scripts/build-* initramfs/* initramfs/*/* initramfs/*/*/*)
+	$(call say,CPIO,$@)
+	$(Q)scripts/mkinitramfs $@
+
+host-unit:
+	$(Q)if [ -f tests/unit/Makefile ]; then $(MAKE) -f tests/unit/Makefile O=build/unit run; \
+		else echo "no tests/unit/Makefile"; fi
+
+lint: $(PREP)
+	$(Q)scripts/lint $(O)
+
+$(O)/compile_commands.json: Makefile scripts/mkcompdb
+	$(Q)scripts/mkcompdb '$(CC) $(CFLAGS)' '$(CC) $(AFLAGS)' $(KOBJS:$(O)/%.o=%) > $@
+
+clean:
+	rm -rf build
+
+-include $(wildcard $(KOBJS:.o=.d) $(vdso_objs:.o=.d) $(O)/kernel.lds.d)
