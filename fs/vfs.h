@@ -1,0 +1,438 @@
+#pragma once
+/*
+ * The contract of the virtual file system: file-system types, superblocks, inodes, names, mounts and open
+ * files, each with a table of operations. A NULL operation has the default its comment names.
+ *
+ * Life of an inode: made by the file system (inode_alloc), kept by dentries and open files through references; the last
+ * inode_put with nlink 0 calls ->evict. Life of a name: lookup finds or makes a dentry (also negative) under the
+ * parent; unlink makes it negative; memory pressure drops unused ones. Life of an open file: file_alloc, installed in
+ * descriptor tables; the last file_put calls ->release (deferred to a worker when a spinlock or VMSPACE is held).
+ *
+ * Locking: inode->lock (rwsem, rank INODE) guards contents, size and, for directories, entries. Rename takes the file
+ * system's rename mutex, then both directories in address order with ancestors first.
+ * I immutable, a atomic, i guarded by inode->lock, d guarded by the dentry's hash bucket (DCACHE).
+ */
+#include <linux/stat.h>
+#include "kernel/base/cred.h"
+#include "kernel/base/table.h"
+#include "kernel/base/uio.h"
+#include "kernel/lib/list.h"
+#include "kernel/lib/refcount.h"
+#include "kernel/sched/mutex.h"
+#include "kernel/sched/waitq.h"
+#include "mm/vm/pagecache.h"
+#include "mm/vm/vmspace.h"
+
+#define NAME_MAX_LEN 255
+#define PATH_MAX_LEN 4096 /* with NUL */
+#define SYMLINK_MAX_DEPTH 40
+
+typedef u64 dev_t64; /* Linux new encoding: see dev_make */
+
+struct super;
+struct inode;
+struct dentry;
+struct mount;
+struct file;
+struct poll_table;
+struct file_lock_ctx;
+struct sbuf;
+struct kstatfs;
+struct pipe;
+struct chrdev;
+
+static inline u32 dev_major(u64 d) { return (u32)(d >> 20); }
+static inline u32 dev_minor(u64 d) { return (u32)(d & 0xfffff); }
+static inline u64 dev_make(u32 maj, u32 min) { return ((u64)maj << 20) | min; }
+
+struct qname {
+	const char *name; /* not NUL-terminated */
+	u32 len;
+	u32 hash;
+};
+
+struct path {
+	struct mount *mnt;
+	struct dentry *dentry;
+};
+
+struct kstat {
+	u64 dev, ino, rdev;
+	u32 mode, nlink, uid, gid;
+	u64 size, blocks; /* 512-byte blocks */
+	u32 blksize;
+	s64 atime, mtime, ctime, btime; /* ns since the epoch */
+	u64 attributes, attributes_mask; /* STATX_ATTR_* */
+	u64 mnt_id;
+};
+
+/* What setattr changes. */
+#define ATTR_MODE 1u
+#define ATTR_UID 2u
+#define ATTR_GID 4u
+#define ATTR_SIZE 8u
+#define ATTR_ATIME 16u
+#define ATTR_MTIME 32u
+#define ATTR_CTIME 64u
+#define ATTR_KILL_SUID 128u /* mode change derived by the VFS: drop suid/sgid */
+struct iattr {
+	u32 valid;
+	u32 mode, uid, gid;
+	u64 size;
+	s64 atime, mtime, ctime;
+};
+
+/* Directory reading: emit returns false when the buffer is full (stop, do not advance). */
+struct dir_ctx {
+	bool (*emit)(struct dir_ctx *c, const char *name, u32 len, u64 ino, u8 dtype, u64 next_pos);
+	u64 pos; /* in/out */
+};
+
+/* Directory operations hold dir->lock for writing (lookup: reading). All return 0 or -errno. NULL: see right. */
+struct inode_ops {
+	/* *out with a reference, or -ENOENT. NULL: -ENOTDIR. */
+	int (*lookup)(struct inode *dir, const struct qname *n, struct inode **out);
+	int (*create)(struct inode *dir, struct dentry *d, u32 mode, u64 rdev, struct inode **out); /* any type but dir and symlink; NULL: -EPERM */
+	int (*mkdir)(struct inode *dir, struct dentry *d, u32 mode, struct inode **out); /* NULL: -EPERM */
+	int (*symlink)(struct inode *dir, struct dentry *d, const char *target, struct inode **out); /* NULL: -EPERM */
+	int (*link)(struct inode *dir, struct dentry *d, struct inode *target); /* NULL: -EPERM */
+	int (*unlink)(struct inode *dir, struct dentry *d); /* NULL: -EPERM */
+	int (*rmdir)(struct inode *dir, struct dentry *d); /* NULL: -EPERM */
+	int (*rename)(struct inode *odir, struct dentry *od, struct inode *ndir, struct dentry *nd, u32 flags); /* NULL: -EPERM; RENAME_EXCHANGE etc. */
+	int (*tmpfile)(struct inode *dir, u32 mode, struct inode **out); /* NULL: -EOPNOTSUPP */
+	/* Symlink text into buf (not NUL-terminated); length. NULL: -EINVAL. */
+	ssize_t (*readlink)(struct inode *i, char *buf, size_t size);
+	/* Magic links (/proc/PID/fd/N): go straight to *out. NULL: text. */
+	int (*follow)(struct inode *i, struct path *out);
+	int (*setattr)(struct inode *i, const struct iattr *a); /* checks done; NULL: fields are stored, size -> pagecache_truncate */
+	int (*getattr)(struct inode *i, struct kstat *st); /* NULL: from the inode's fields */
+	int (*permission)(struct inode *i, u32 mask); /* extra to the mode check; NULL: none */
+	/* Revalidate a cached name (procfs): false = drop it. NULL: always valid. */
+	bool (*revalidate)(struct inode *dir, struct dentry *d);
+	ssize_t (*getxattr)(struct inode *i, const char *name, void *buf, size_t size); /* NULL: -EOPNOTSUPP */
+	int (*setxattr)(struct inode *i, const char *name, const void *buf, size_t size, int flags); /* NULL: -EOPNOTSUPP */
+	ssize_t (*listxattr)(struct inode *i, char *buf, size_t size); /* NULL: 0 */
+	int (*removexattr)(struct inode *i, const char *name); /* NULL: -EOPNOTSUPP */
+	/* statx-like flags (FS_IOC_GETFLAGS); NULL: -ENOTTY */
+	int (*fileattr)(struct inode *i, u32 *flags, bool set);
+};
+
+/* Open-file operations. */
+struct file_ops {
+	int (*open)(struct inode *i, struct file *f); /* NULL: 0. May replace f->ops (device files) */
+	void (*release)(struct file *f); /* last reference gone. NULL: nothing */
+	int (*flush)(struct file *f); /* each close. NULL: 0 */
+	/* Bytes, 0 at end, -errno; *pos advances. NULL: -EINVAL. Interruptible waits return -EINTR or -ERESTARTSYS (512). */
+	ssize_t (*read)(struct file *f, struct uio *u, u64 *pos);
+	ssize_t (*write)(struct file *f, struct uio *u, u64 *pos);
+	s64 (*seek)(struct file *f, s64 off, int whence); /* NULL: generic with inode size; FILE_STREAM files: -ESPIPE */
+	int (*readdir)(struct file *f, struct dir_ctx *c); /* NULL: -ENOTDIR; holds inode lock for reading */
+	/* Events now (POLL*); registers with @pt unless NULL. NULL op: always readable and writable. */
+	u32 (*poll)(struct file *f, struct poll_table *pt);
+	long (*ioctl)(struct file *f, u32 cmd, u64 arg); /* NULL: -ENOTTY */
+	/* Fill a->file/pgoff/... for vm_map; NULL: page cache mapping if the inode has one, else -ENODEV. */
+	int (*mmap)(struct file *f, struct vm_map_args *a);
+	int (*fsync)(struct file *f, u64 start, u64 end, bool datasync); /* NULL: -EINVAL */
+	int (*fallocate)(struct file *f, int mode, u64 off, u64 len); /* NULL: -EOPNOTSUPP */
+	/* O_ASYNC, O_DIRECT changes by fcntl. NULL: allowed. */
+	int (*set_flags)(struct file *f, u32 flags);
+	/* For /proc/PID/fdinfo. NULL: nothing more than pos/flags/mnt_id. */
+	void (*show_fdinfo)(struct file *f, struct sbuf *sb);
+};
+
+#define INODE_NOATIME 1u
+#define INODE_IMMUTABLE 2u
+#define INODE_APPEND 4u
+
+struct inode {
+	refcount_t refs; /* a */
+	u32 mode; /* i; a for reading */
+	u32 uid, gid; /* i */
+	u32 nlink; /* i */
+	u32 flags; /* i: INODE_* */
+	u64 ino; /* I */
+	u64 rdev; /* I */
+	u64 size; /* i, a for reading: regular files mirror it in cache.size */
+	u64 blocks; /* i: 512-byte */
+	s64 atime, mtime, ctime, btime; /* i: ns */
+	struct super *sb; /* I */
+	const struct inode_ops *ops; /* I */
+	const struct file_ops *fops; /* I */
+	struct rwsem lock; /* rank INODE */
+	struct pagecache *cache; /* I: NULL if none; often embedded in the fs's inode */
+	struct file_lock_ctx *locks; /* a: POSIX, OFD and flock state, made on demand */
+	u32 writers; /* a: open for writing; negative count in .deny_write */
+	u32 deny_write; /* a: being executed (ETXTBSY) */
+	void *priv; /* I: file system's own */
+	struct waitq waitq; /* own lock: fs-specific (FIFO open and so on) */
+	struct list watches; /* inotify's own lock */
+	struct list hash; /* super's inode table, if the fs uses it */
+	struct { struct pipe *pipe; struct chrdev *cdev; }; /* i: attached by type */
+};
+
+struct dentry {
+	refcount_t refs; /* a */
+	u32 hash; /* I between renames */
+	struct list bucket; /* d: hash chain */
+	struct dentry *parent; /* d: root: itself; a reference is held on it */
+	struct inode *inode; /* d: NULL = negative; a reference is held */
+	struct super *sb; /* I */
+	u32 nmounts; /* a: mounts on it */
+	u32 flags; /* d: DENTRY_* */
+	struct list children; /* parent's d */
+	struct list sibling; /* parent's d */
+	struct list lru; /* lru lock */
+	u16 name_len; /* d */
+	char *name; /* d: inline_name or allocated */
+	char inline_name[32]; /* d */
+};
+
+struct super_ops {
+	void (*evict)(struct inode *i); /* last reference: free the inode (and blocks if nlink is 0) */
+	int (*statfs)(struct super *sb, struct kstatfs *st);
+	int (*sync)(struct super *sb, bool wait); /* NULL: 0 */
+	int (*remount)(struct super *sb, u32 flags, const char *data); /* NULL: 0 */
+	void (*put_super)(struct super *sb); /* after the last inode */
+	void (*show_options)(struct super *sb, struct sbuf *out); /* after "rw": ",size=..." NULL: nothing */
+};
+
+struct kstatfs {
+	u64 type, bsize, blocks, bfree, bavail, files, ffree, namelen, frsize, flags;
+	u64 fsid;
+};
+
+struct fs_type {
+	const char *name;
+	u32 flags; /* FS_* */
+	/* Make a superblock with its root dentry. 0 or -errno. @source is the device name given. */
+	int (*mount)(const struct fs_type *t, const char *source, u32 flags, const char *data, struct super **out);
+};
+#define FS_NODEV 1u /* needs no block device: "nodev" in /proc/filesystems */
+#define FS_SINGLE 2u /* one superblock shared by all mounts (devtmpfs, sysfs) */
+#define FS_TYPE(id, ...) TABLE_ENTRY(fs_type, struct fs_type, fs_type_##id) = { .name = #id, __VA_ARGS__ }
+TABLE_DECLARE(fs_type, struct fs_type);
+
+struct super {
+	refcount_t refs; /* a */
+	const struct fs_type *type; /* I */
+	const struct super_ops *ops; /* I */
+	u64 magic; /* I */
+	u64 dev; /* I: st_dev */
+	u32 blksize; /* I */
+	u32 flags; /* a: MS_RDONLY, MS_SYNCHRONOUS... */
+	u64 max_size; /* I: largest file */
+	struct dentry *root; /* I */
+	struct mutex rename_lock; /* rank RENAME */
+	void *priv; /* I */
+	char source[64]; /* I */
+};
+
+/* Open file description. */
+#define FILE_READ 1u
+#define FILE_WRITE 2u
+#define FILE_STREAM 4u /* no position: pipe, socket, tty */
+#define FILE_PATH 8u /* O_PATH */
+#define FILE_PREAD 16u /* stream that still allows pread (unused by default) */
+struct file {
+	refcount_t refs; /* a */
+	u32 mode; /* I: FILE_* */
+	u32 flags; /* a: O_APPEND, O_NONBLOCK, O_DIRECT... as F_GETFL shows */
+	u64 pos; /* p: pos_lock */
+	struct mutex pos_lock; /* rank FILE_POS */
+	const struct file_ops *ops; /* I after open */
+	struct path path; /* I: references */
+	struct inode *inode; /* I */
+	struct cred *cred; /* I: opener's */
+	void *priv; /* I: the object's own */
+	struct vm_file vmf; /* I: embedded for mappings */
+	int owner_pid; /* a: F_SETOWN, sign = group */
+	int owner_sig; /* a: F_SETSIG */
+	struct list eps; /* epoll watches, epoll's lock */
+	u32 wb_err; /* o: error sequence seen (fsync) */
+};
+
+/* ---- Inodes and names (inode.c, dentry.c, namei.c) ---- */
+void inode_init(struct inode *i, struct super *sb, u64 ino, u32 mode); /* refs = 1, times = now, uid/gid from current */
+void inode_get(struct inode *i);
+void inode_put(struct inode *i); /* ctx: thread; sleeps */
+void inode_touch(struct inode *i, u32 attr_times); /* ATTR_ATIME|MTIME|CTIME := now (coarse) */
+int inode_setattr_generic(struct inode *i, const struct iattr *a);
+void inode_getattr_generic(struct inode *i, struct kstat *st);
+/* May current do MAY_READ|WRITE|EXEC (4,2,1)? The one place of permission checks. 0, -EACCES, -EROFS, -EPERM. */
+#define MAY_EXEC 1u
+#define MAY_WRITE 2u
+#define MAY_READ 4u
+#define MAY_REAL_IDS 8u /* access(2): real ids */
+int __must_check inode_permission(struct inode *i, u32 mask);
+bool inode_owner_or_capable(struct inode *i);
+
+struct dentry *dentry_get(struct dentry *d);
+void dentry_put(struct dentry *d);
+/* Name cache entry for pseudo and anonymous files; refs = 1, takes over the inode reference. NULL: -ENOMEM. */
+struct dentry *dentry_make_root(struct inode *i, struct super *sb);
+int dentry_path(struct dentry *d, char *buf, size_t size, char **out); /* within its file system */
+
+/* Lookup. dirfd semantics: @at is the start for relative paths (a directory, or AT_FDCWD resolved by the caller via fsctx). */
+#define LOOKUP_FOLLOW 1u /* follow a final symlink */
+#define LOOKUP_PARENT 2u /* stop at the parent: last component in nd->last */
+#define LOOKUP_DIRECTORY 4u
+#define LOOKUP_EMPTY 8u /* "" means the start itself */
+#define LOOKUP_NO_SYMLINKS 16u
+#define LOOKUP_BENEATH 32u
+#define LOOKUP_IN_ROOT 64u
+#define LOOKUP_NO_XDEV 128u
+#define LOOKUP_NO_MAGICLINKS 256u
+#define LOOKUP_CREATE 512u
+int __must_check path_lookup(const struct path *at, const char *name, u32 flags, struct path *out);
+void path_get(const struct path *p);
+void path_put(const struct path *p);
+/* Path as the current root sees it, "(unreachable)" prefixed if outside, " (deleted)" appended if unlinked. *out points into buf. -ENAMETOOLONG */
+int path_to_string(const struct path *p, const struct path *root, char *buf, size_t size, char **out);
+
+/* Whole operations, as the system calls need them (open.c, namei_ops.c). @at as above. All check permission. */
+int __must_check vfs_open(const struct path *at, const char *name, u32 oflags, u32 mode, u32 lookup, struct file **out);
+int vfs_mknod(const struct path *at, const char *name, u32 mode, u64 rdev);
+int vfs_mkdir(const struct path *at, const char *name, u32 mode);
+int vfs_symlink(const char *target, const struct path *at, const char *name);
+int vfs_link(const struct path *old, const struct path *at, const char *name);
+int vfs_unlink(const struct path *at, const char *name);
+int vfs_rmdir(const struct path *at, const char *name);
+int vfs_rename(const struct path *oat, const char *oname, const struct path *nat, const char *nname, u32 flags);
+int vfs_getattr(const struct path *p, struct kstat *st);
+int vfs_setattr(const struct path *p, struct iattr *a); /* chmod, chown, utimens, truncate checks by Linux's rules */
+int vfs_truncate(const struct path *p, u64 size);
+ssize_t vfs_readlink(const struct path *p, char *buf, size_t size);
+int vfs_statfs(const struct path *p, struct kstatfs *st);
+int vfs_access(const struct path *p, u32 mask, bool effective);
+
+/* ---- Open files (file.c) ---- */
+/* Anonymous file (pipe, eventfd, socket...): "anon_inode:[name]". @mode FILE_*. */
+int __must_check file_alloc_anon(const char *name, const struct file_ops *ops, void *priv, u32 mode, u32 flags, struct file **out);
+int __must_check file_open_path(const struct path *p, u32 oflags, struct file **out); /* path known and checked */
+struct file *file_get(struct file *f);
+void file_put(struct file *f); /* any thread context; release is deferred when it may not sleep */
+ssize_t file_read(struct file *f, struct uio *u, u64 *pos); /* checks mode, limits, locks offset when pos == &f->pos */
+ssize_t file_write(struct file *f, struct uio *u, u64 *pos);
+s64 file_seek(struct file *f, s64 off, int whence);
+u32 file_poll(struct file *f, struct poll_table *pt);
+long file_ioctl(struct file *f, u32 cmd, u64 arg);
+int file_readdir(struct file *f, struct dir_ctx *c);
+int file_fsync(struct file *f, u64 start, u64 end, bool datasync);
+/* Kernel-internal read of a whole range (exec): bytes or -errno. */
+ssize_t file_read_kernel(struct file *f, void *buf, size_t len, u64 pos);
+ssize_t file_write_kernel(struct file *f, const void *buf, size_t len, u64 pos);
+/* For mmap: fills a->file, max_prot by open mode. 0, -EACCES, -ENODEV. */
+int __must_check file_mmap(struct file *f, struct vm_map_args *a);
+static inline struct file *file_of_vm(struct vm_file *v) { return container_of(v, struct file, vmf); }
+
+/* ---- Polling (poll.c) ---- */
+/*
+ * A poll op calls poll_wait(pt, &queue) for each queue that will be woken, then returns the events true now. The
+ * table's owner (poll, select, epoll) decides what an entry does.
+ */
+struct poll_table {
+	void (*queue)(struct poll_table *pt, struct waitq *q);
+	u32 key; /* events asked for */
+};
+static inline void poll_wait(struct poll_table *pt, struct waitq *q)
+{
+	if (pt && pt->queue)
+		pt->queue(pt, q);
+}
+
+/* ---- Mounts (mount.c) ---- */
+struct mount {
+	refcount_t refs; /* a */
+	u32 id; /* I */
+	u32 flags; /* a: MNT_* = MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_RDONLY, atime bits */
+	struct super *sb; /* I */
+	struct dentry *root; /* I: of this mount (bind: subtree) */
+	struct mount *parent; /* m: MOUNT lock */
+	struct dentry *mountpoint; /* m */
+	struct list children, sibling, all; /* m */
+	struct list hash; /* m and DCACHE-like bucket lock: (parent, mountpoint) */
+	bool detached; /* m */
+	u32 propagation; /* m: shared/private/slave/unbindable mark, kept for show */
+};
+int vfs_mount(const char *source, const struct path *where, const char *type, u64 ms_flags, const char *data);
+int vfs_umount(const struct path *where, u32 flags);
+int vfs_pivot_root(const struct path *new_root, const struct path *put_old);
+/* Mount root file system of the kernel (tmpfs) and devtmpfs; boot. */
+void vfs_init(void);
+/* Topmost mount on @p; replaces it (references moved). */
+void mount_traverse(struct path *p);
+/* /proc/PID/mounts, mountinfo and mountstats as seen from @root. */
+void mount_show(struct sbuf *out, const struct path *root, int style);
+int vfs_sync_all(void);
+/* Poll of /proc/mounts: bumps when the tree changes. */
+u32 mount_generation(void);
+extern struct waitq mount_waitq;
+int vfs_register_super(struct super *sb); /* gives an anonymous st_dev when dev is 0 */
+struct super *super_alloc(const struct fs_type *t, u64 magic, const struct super_ops *ops); /* NULL: no memory */
+
+/* ---- Process file state ---- */
+struct fsctx {
+	refcount_t refs; /* a */
+	struct spinlock lock; /* rank FSCTX */
+	struct path root, cwd; /* f: guarded by lock */
+	u32 umask; /* a */
+};
+int __must_check fsctx_copy(struct fsctx *f, struct fsctx **out);
+struct fsctx *fsctx_get(struct fsctx *f);
+void fsctx_put(struct fsctx *f);
+void fsctx_get_root(struct path *out); /* of current, with references */
+void fsctx_get_cwd(struct path *out);
+void fsctx_set_cwd(const struct path *p); /* takes references of its own */
+void fsctx_set_root(const struct path *p);
+
+/* ---- Descriptor tables (fdtable.c) ---- */
+struct fdtable;
+int __must_check fdtable_create(struct fdtable **out);
+int __must_check fdtable_copy(struct fdtable *t, u32 max_fds, struct fdtable **out);
+struct fdtable *fdtable_get(struct fdtable *t);
+void fdtable_put(struct fdtable *t); /* last: closes all */
+/* File of @fd with a reference, or -EBADF. O_PATH files only with @path_ok. A single-threaded table needs no atomic. */
+int __must_check fd_get(int fd, struct file **out);
+int __must_check fd_get_any(int fd, struct file **out); /* also O_PATH */
+/* Light form: no reference taken when the table is not shared; pair with fd_release. */
+struct fdref { struct file *file; bool counted; };
+int __must_check fd_borrow(int fd, struct fdref *out);
+void fd_release(struct fdref *r);
+/* Reserve then commit: reserve may fail (-EMFILE, -ENOMEM), install cannot. @limit: RLIMIT_NOFILE. */
+int __must_check fd_reserve(int min, u64 limit, bool cloexec, int *out);
+void fd_install(int fd, struct file *f); /* takes over the reference */
+void fd_unreserve(int fd);
+int fd_close(int fd); /* 0, -EBADF, or flush's error */
+int fd_dup2(struct file *f, int newfd, bool cloexec, u64 limit); /* replaces; newfd or -errno; takes its own reference */
+int fd_get_cloexec(int fd);
+int fd_set_cloexec(int fd, bool on);
+int fd_close_range(u32 first, u32 last, bool cloexec_only);
+void fdtable_close_on_exec(struct fdtable *t);
+/* Iterate a table of another process: next fd >= @from with its file referenced, or -ENOENT. */
+int fdtable_next(struct fdtable *t, int from, int *fd, struct file **out);
+u32 fdtable_size(struct fdtable *t);
+
+/* ---- Pipes, device files ---- */
+int __must_check pipe_create(u32 flags, struct file **r, struct file **w);
+int pipe_open_fifo(struct inode *i, struct file *f);
+
+struct chrdev {
+	const char *name; /* I: in /dev and /proc/devices */
+	u64 dev; /* I */
+	u32 mode; /* I: permissions in devtmpfs */
+	const struct file_ops *ops; /* I */
+	void *priv; /* I: f->priv at open */
+	struct list link; /* registry lock */
+};
+/* Register and appear in devtmpfs as @name (may contain '/'). 0, -EBUSY, -ENOMEM. */
+int __must_check chrdev_register(struct chrdev *c);
+void chrdev_unregister(struct chrdev *c);
+/* Whole major or minor range without nodes of their own (ptys). */
+int chrdev_open(struct inode *i, struct file *f);
+/* Populate devtmpfs with nodes, links, directories. */
+int devfs_add_node(const char *name, u32 mode, u64 rdev);
+int devfs_add_link(const char *name, const char *target);
+int devfs_remove(const char *name);
+
+/* ---- initramfs.c: unpack a (possibly compressed, concatenated) cpio into the root. ctx: boot ---- */
+int initramfs_unpack(const void *data, size_t size);
