@@ -97,10 +97,10 @@ ifdef DEBUG
 CFLAGS += -DCONFIG_DEBUG=1 -fstack-protector-strong \
 	-fsanitize=undefined -fno-sanitize=alignment -fsanitize-undefined-trap-on-error
 else
-CFLAGS += -DCONFIG_DEBUG=0 -fno-stack-protector
+CFLAGS += -fno-stack-protector
 endif
 
-AFLAGS := -g -D__ASSEMBLY__ $(if $(DEBUG),-DCONFIG_DEBUG=1,-DCONFIG_DEBUG=0) $(INCLUDES) -Wa,-I$(O) \
+AFLAGS := -g -D__ASSEMBLY__ $(if $(DEBUG),-DCONFIG_DEBUG=1) $(INCLUDES) -Wa,-I$(O) \
 	-ffile-prefix-map=$(CURDIR)/= -ffile-prefix-map=$(CURDIR)=. $(if $(LLVM),-Wno-unused-command-line-argument)
 
 LDFLAGS := -static -pie --no-dynamic-linker -z text -z noexecstack -z norelro -z max-page-size=4096 \
