@@ -1,0 +1,66 @@
+#pragma once
+/*
+ * How others put files into /proc. A file's text is made whole at the first read of an open and kept for that
+ * open, so a reader never sees a torn line and can seek.
+ */
+#include "fs/vfs.h"
+#include "kernel/lib/sbuf.h"
+
+struct proc_file {
+	const char *path; /* "meminfo", "sys/kernel/hostname": directories are made as needed */
+	u32 mode;
+	int (*show)(struct sbuf *out, void *arg); /* 0 or -errno */
+	ssize_t (*write)(const char *text, size_t n, void *arg); /* NUL-terminated; n or -errno; NULL: read-only */
+	void *arg;
+	const struct file_ops *ops; /* instead of show/write: kmsg and the like */
+};
+#define PROC_FILE(id, path_, mode_, ...) \
+	TABLE_ENTRY(proc_file, struct proc_file, proc_file_##id) = { .path = (path_), .mode = (mode_), __VA_ARGS__ }
+TABLE_DECLARE(proc_file, struct proc_file);
+
+/* Integer under /proc/sys with bounds. */
+struct sysctl_int {
+	const char *path;
+	int *value;
+	int min, max;
+	u32 mode;
+};
+#define SYSCTL_INT(id, path_, ptr, lo, hi) \
+	TABLE_ENTRY(sysctl, struct sysctl_int, sysctl_##id) = { (path_), (ptr), (lo), (hi), 0644 }
+TABLE_DECLARE(sysctl, struct sysctl_int);
+
+/*
+ * The per-process half: kernel/proc registers how to find processes and what each directory holds.
+ * Entries are looked up afresh each time (no stale names of dead processes).
+ */
+struct procfs_pid_entry {
+	const char *name; /* NULL ends the table */
+	u32 mode; /* with type: S_IFREG, S_IFLNK, S_IFDIR */
+	int (*show)(struct sbuf *out, void *task); /* S_IFREG */
+	ssize_t (*write)(void *task, const char *text, size_t n);
+	int (*link)(void *task, struct path *out); /* S_IFLNK: magic link target, with references */
+	const struct procfs_dir_ops *dir; /* S_IFDIR */
+	const struct file_ops *ops; /* S_IFREG with own ops (mem, pagemap): f->inode->priv leads to the task */
+};
+struct procfs_dir_ops {
+	const struct procfs_pid_entry *entries; /* static entries, may be NULL */
+	/* Dynamic ones (fd/, task/, fdinfo/): name -> *key; next key >= from for reading. */
+	int (*find)(void *task, const char *name, u32 len, u64 *key);
+	int (*next)(void *task, u64 from, u64 *key, char *name); /* 0 or -ENOENT */
+	/* What a dynamic entry is: mode and behaviour. */
+	u32 (*mode)(void *task, u64 key);
+	int (*show)(struct sbuf *out, void *task, u64 key);
+	int (*link)(void *task, u64 key, struct path *out);
+	const struct procfs_dir_ops *(*dir)(void *task, u64 key, void **subtask); /* subtask with reference */
+};
+struct procfs_pid_ops {
+	int (*find)(u32 pid, void **task); /* with reference; -ENOENT: no such process visible */
+	int (*next)(u32 from, u32 *pid); /* next thread-group leader >= from */
+	void (*get)(void *task);
+	void (*put)(void *task);
+	void (*owner)(void *task, u32 *uid, u32 *gid); /* of the files; root when not dumpable */
+	u32 (*self)(void); /* for /proc/self: tgid */
+	u32 (*self_thread)(void); /* for /proc/thread-self */
+	const struct procfs_dir_ops *root; /* what /proc/PID holds */
+};
+void procfs_register_pids(const struct procfs_pid_ops *ops);
