@@ -16,7 +16,7 @@ obj-arch/arm64 := \
 
 obj-kernel := \
 
-obj-kernel/lib := \
+obj-kernel/lib := string.o fmt.o sbuf.o rbtree.o radix.o bitmap.o ring.o crc.o
 
 obj-kernel/base := \
 
@@ -108,6 +108,9 @@ LDFLAGS := -static -pie --no-dynamic-linker -z text -z noexecstack -z norelro -z
 
 # Third-party objects keep their own warnings; crc32 uses the CRC instructions every CPU here has.
 ZCFLAGS := -std=gnu11 -O2 $(ABI) -fno-stack-protector -w -DZ_SOLO $(INCLUDES)
+
+# The loops in string.c are the library functions; they must not become calls of themselves.
+CFLAGS-kernel/lib/string := $(if $(LLVM),-fno-builtin,-fno-tree-loop-distribute-patterns)
 
 # --- targets -------------------------------------------------------------------------------------
 

@@ -11,3 +11,5 @@ int vsnprintf(char *buf, size_t size, const char *fmt, va_list ap) __printf(3, 0
 int snprintf(char *buf, size_t size, const char *fmt, ...) __printf(3, 4);
 /* As snprintf, but returns the characters stored (without NUL): safe to add up. */
 int scnprintf(char *buf, size_t size, const char *fmt, ...) __printf(3, 4);
+/* As vsnprintf, but all @size bytes are for text: no NUL. */
+size_t vformat(char *buf, size_t size, const char *fmt, va_list ap) __printf(3, 0);
