@@ -43,6 +43,9 @@ obj-net := \
 obj-drivers/irqchip := \
 
 obj-drivers/pci := \
+	ecam.o \
+	intr.o \
+	scan.o
 
 obj-drivers/serial := \
 
@@ -51,6 +54,12 @@ obj-drivers/rtc := \
 obj-drivers/gpio := \
 
 obj-drivers/virtio := \
+	console.o \
+	mmio.o \
+	pci.o \
+	rng.o \
+	virtio.o \
+	virtqueue.o
 
 # Sources that are not ours: inflate from zlib, the device tree reader from libfdt.
 ZLIB_OBJS := adler32.o crc32.o inffast.o inflate.o inftrees.o zutil.o

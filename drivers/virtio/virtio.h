@@ -106,6 +106,7 @@ struct virtqueue {
 	u16 avail_idx, used_idx; /* q */
 	u16 kicked_idx; /* q: avail_idx at the last kick */
 	bool event_idx, indirect; /* I */
+	bool cb_on; /* q: interrupts wanted */
 	void *transport; /* I: notify address and the like */
 };
 

@@ -27,6 +27,7 @@ typedef u64 cpumask_t; /* bit n: CPU n */
 #define __used __attribute__((used))
 #define __weak __attribute__((weak))
 #define __noinline __attribute__((noinline))
+#undef __always_inline /* linux/stddef.h has a weaker one */
 #define __always_inline inline __attribute__((always_inline))
 #define __cold __attribute__((cold))
 #define __printf(f, a) __attribute__((format(printf, f, a)))

@@ -1,0 +1,342 @@
+/*
+ * virtio-console (virtio 1.2, section 5.3): hvc0, hvc1... as uart ports. Each device is one port; the multiport
+ * feature is not negotiated, and then queue 0 receives and queue 1 transmits.
+ *
+ * Receive: RX_BUFS one-page buffers are always with the device; the interrupt passes their bytes up and gives them
+ * back. Transmit: bytes go from port->tx into one buffer, and into the next when that one comes back, so at most one
+ * request is out and the rest gathers in the ring meanwhile: many characters, one kick.
+ *
+ * Locking: port.lock (rank UART) is taken outside vq->lock (rank DEVQ). tx_busy and tx_buf belong to port.lock.
+ * u in the field letters: guarded by port.lock.
+ */
+#include <linux/errno.h>
+#include <linux/major.h>
+#include <linux/virtio_config.h>
+#include <linux/virtio_console.h>
+#include <linux/virtio_ids.h>
+#include <arch/barrier.h>
+#include "drivers/virtio/virtio.h"
+#include "kernel/base/log.h"
+#include "kernel/base/panic.h"
+#include "kernel/lib/string.h"
+#include "kernel/tty/uart.h"
+#include "mm/slab.h"
+
+#define HVC_MAJOR 229
+#define RX_BUFS 4
+#define RX_SIZE 1024
+#define TX_SIZE 4096
+#define POLL_LIMIT 10000000
+
+enum { VQ_RX, VQ_TX, VQ_COUNT };
+
+struct vcon {
+	struct uart_port port;
+	struct virtio_device *vd; /* I */
+	u8 *rx_buf[RX_BUFS]; /* I: the device's, or the interrupt handler's */
+	u8 *tx_buf; /* u: the device's while tx_busy */
+	bool tx_busy; /* u */
+	bool tx_stopped; /* u */
+	bool open; /* u: the tty layer wants input */
+};
+
+static u32 vcon_count; /* boot only: next hvc number */
+
+static struct vcon *vcon_of(struct uart_port *p)
+{
+	return container_of(p, struct vcon, port);
+}
+
+/* Hand what is in the ring to the device. holds: port.lock. */
+static void tx_push(struct vcon *vc)
+{
+	struct virtqueue *vq = vc->vd->vqs[VQ_TX];
+	struct virtio_buf b = { vc->tx_buf, 0 };
+	u64 flags;
+
+	if (vc->tx_busy || vc->tx_stopped)
+		return;
+	b.len = ring_read(&vc->port.tx, vc->tx_buf, TX_SIZE);
+	if (!b.len)
+		return;
+	flags = spin_lock_irqsave(&vq->lock);
+	/* A broken device swallows output; nobody must wait for it. */
+	vc->tx_busy = !virtqueue_add(vq, &b, 1, 0, vc->tx_buf);
+	virtqueue_kick(vq);
+	spin_unlock_irqrestore(&vq->lock, flags);
+	vc->port.tx_count += b.len;
+}
+
+/* Take the transmit buffer back if the device is done. holds: port.lock. */
+static void tx_reclaim(struct vcon *vc)
+{
+	struct virtqueue *vq = vc->vd->vqs[VQ_TX];
+	u64 flags = spin_lock_irqsave(&vq->lock);
+	u32 len;
+
+	if (virtqueue_get(vq, &len) || READ_ONCE(vc->vd->broken))
+		vc->tx_busy = false;
+	spin_unlock_irqrestore(&vq->lock, flags);
+}
+
+static void tx_done(struct virtqueue *vq)
+{
+	struct vcon *vc = vq->priv;
+	u64 flags = spin_lock_irqsave(&vc->port.lock);
+
+	tx_reclaim(vc);
+	tx_push(vc);
+	if (ring_used(&vc->port.tx) <= vc->port.tx.size / 2)
+		uart_tx_ready(&vc->port);
+	spin_unlock_irqrestore(&vc->port.lock, flags);
+}
+
+/* Give a receive buffer to the device. holds: vq->lock. */
+static void rx_give(struct virtqueue *vq, u8 *buf)
+{
+	struct virtio_buf b = { buf, RX_SIZE };
+
+	/* Cannot be full: it has room for all RX_BUFS. On a broken device there is nothing to receive. */
+	if (virtqueue_add(vq, &b, 0, 1, buf))
+		debug_assert(READ_ONCE(vq->vd->broken));
+}
+
+static u8 *rx_take(struct virtqueue *vq, u32 *len)
+{
+	u64 flags = spin_lock_irqsave(&vq->lock);
+	u8 *buf = virtqueue_get(vq, len);
+
+	spin_unlock_irqrestore(&vq->lock, flags);
+	return buf;
+}
+
+static void rx_return(struct virtqueue *vq, u8 *buf)
+{
+	u64 flags = spin_lock_irqsave(&vq->lock);
+
+	rx_give(vq, buf);
+	virtqueue_kick(vq);
+	spin_unlock_irqrestore(&vq->lock, flags);
+}
+
+static void rx_done(struct virtqueue *vq)
+{
+	struct vcon *vc = vq->priv;
+	u8 *buf;
+	u32 len;
+
+	while ((buf = rx_take(vq, &len))) {
+		u64 flags = spin_lock_irqsave(&vc->port.lock);
+
+		for (u32 i = 0; vc->open && i < len; i++)
+			uart_rx(&vc->port, buf[i], UART_NORMAL);
+		vc->port.rx_count += len;
+		spin_unlock_irqrestore(&vc->port.lock, flags);
+		rx_return(vq, buf);
+	}
+	uart_rx_push(&vc->port);
+}
+
+static int vcon_startup(struct uart_port *p)
+{
+	u64 flags = spin_lock_irqsave(&p->lock);
+
+	vcon_of(p)->open = true;
+	spin_unlock_irqrestore(&p->lock, flags);
+	return 0;
+}
+
+static void vcon_shutdown(struct uart_port *p)
+{
+	u64 flags = spin_lock_irqsave(&p->lock);
+
+	vcon_of(p)->open = false;
+	spin_unlock_irqrestore(&p->lock, flags);
+}
+
+static void vcon_start_tx(struct uart_port *p)
+{
+	struct vcon *vc = vcon_of(p);
+
+	vc->tx_stopped = false;
+	tx_push(vc);
+}
+
+static void vcon_stop_tx(struct uart_port *p)
+{
+	vcon_of(p)->tx_stopped = true;
+}
+
+static bool vcon_tx_empty(struct uart_port *p)
+{
+	return !vcon_of(p)->tx_busy && !ring_used(&p->tx);
+}
+
+/* Wait for the device to take the buffer: bounded, then the text is lost rather than the machine. */
+static bool tx_wait(struct vcon *vc)
+{
+	for (u32 i = 0; vc->tx_busy && i < POLL_LIMIT; i++)
+		tx_reclaim(vc);
+	return !vc->tx_busy;
+}
+
+static void write_locked(struct vcon *vc, const char *s, size_t n)
+{
+	u32 len = 0;
+
+	if (!tx_wait(vc))
+		return;
+	/* What was queued before comes out before. */
+	while (ring_used(&vc->port.tx) && !vc->tx_stopped) {
+		tx_push(vc);
+		if (!tx_wait(vc))
+			return;
+	}
+	for (size_t i = 0; i < n; i++) {
+		struct virtio_buf b = { vc->tx_buf, 0 };
+		struct virtqueue *vq = vc->vd->vqs[VQ_TX];
+		u64 flags;
+
+		if (s[i] == '\n')
+			vc->tx_buf[len++] = '\r';
+		vc->tx_buf[len++] = s[i];
+		if (i + 1 < n && len < TX_SIZE - 2)
+			continue;
+		b.len = len;
+		len = 0;
+		flags = spin_lock_irqsave(&vq->lock);
+		vc->tx_busy = !virtqueue_add(vq, &b, 1, 0, vc->tx_buf);
+		virtqueue_kick(vq);
+		spin_unlock_irqrestore(&vq->lock, flags);
+		if (!tx_wait(vc))
+			return;
+	}
+}
+
+static void vcon_write_polled(struct uart_port *p, const char *s, size_t n, bool panic)
+{
+	u64 flags;
+
+	if (panic) {
+		/* The holder may be a stopped CPU: one try, then without. */
+		flags = irq_save();
+		if (spin_trylock(&p->lock)) {
+			write_locked(vcon_of(p), s, n);
+			spin_unlock(&p->lock);
+		} else {
+			write_locked(vcon_of(p), s, n);
+		}
+		irq_restore(flags);
+		return;
+	}
+	flags = spin_lock_irqsave(&p->lock);
+	write_locked(vcon_of(p), s, n);
+	spin_unlock_irqrestore(&p->lock, flags);
+}
+
+static const struct uart_ops vcon_ops = {
+	.startup = vcon_startup,
+	.shutdown = vcon_shutdown,
+	.start_tx = vcon_start_tx,
+	.stop_tx = vcon_stop_tx,
+	.tx_empty = vcon_tx_empty,
+	.write_polled = vcon_write_polled,
+};
+
+static void vcon_free(struct vcon *vc)
+{
+	for (u32 i = 0; i < RX_BUFS; i++)
+		kfree(vc->rx_buf[i]);
+	kfree(vc->tx_buf);
+	kfree(vc->port.tx.buf);
+	kfree(vc);
+}
+
+static struct vcon *vcon_alloc(struct virtio_device *vd)
+{
+	struct vcon *vc = kzalloc(sizeof(*vc), 0);
+	bool ok = true;
+	u8 *ring;
+
+	if (!vc)
+		return NULL;
+	spin_init(&vc->port.lock, RANK_UART);
+	vc->vd = vd;
+	vd->priv = vc;
+	for (u32 i = 0; i < RX_BUFS; i++)
+		ok &= !!(vc->rx_buf[i] = kmalloc(RX_SIZE, 0));
+	ok &= !!(vc->tx_buf = kmalloc(TX_SIZE, 0));
+	ok &= !!(ring = kmalloc(TX_SIZE, 0));
+	ring_init(&vc->port.tx, ring, TX_SIZE);
+	if (ok)
+		return vc;
+	vcon_free(vc);
+	return NULL;
+}
+
+static void vcon_read_size(struct vcon *vc)
+{
+	struct virtio_console_config c;
+
+	if (!virtio_has_feature(vc->vd, VIRTIO_CONSOLE_F_SIZE))
+		return;
+	virtio_config_read(vc->vd, 0, &c, offsetof(struct virtio_console_config, max_nr_ports));
+	vc->port.cols = c.cols;
+	vc->port.rows = c.rows;
+}
+
+static void vcon_config_changed(struct virtio_device *vd)
+{
+	struct vcon *vc = vd->priv;
+
+	if (!virtio_has_feature(vd, VIRTIO_CONSOLE_F_SIZE))
+		return;
+	vcon_read_size(vc);
+	uart_resized(&vc->port, vc->port.rows, vc->port.cols);
+}
+
+static void vcon_start(struct vcon *vc)
+{
+	struct virtqueue *rx = vc->vd->vqs[VQ_RX];
+	u64 flags;
+
+	rx->priv = vc;
+	vc->vd->vqs[VQ_TX]->priv = vc;
+	virtio_ready(vc->vd);
+	flags = spin_lock_irqsave(&rx->lock);
+	for (u32 i = 0; i < RX_BUFS; i++)
+		rx_give(rx, vc->rx_buf[i]);
+	virtqueue_kick(rx);
+	spin_unlock_irqrestore(&rx->lock, flags);
+}
+
+static int vcon_probe(struct virtio_device *vd)
+{
+	static const struct virtqueue_spec specs[VQ_COUNT] = {
+		[VQ_RX] = { "input", rx_done, 16 },
+		[VQ_TX] = { "output", tx_done, 16 },
+	};
+	struct vcon *vc = vcon_alloc(vd);
+	int err;
+
+	if (!vc)
+		return -ENOMEM;
+	err = virtio_setup_queues(vd, specs, VQ_COUNT);
+	if (err) {
+		vcon_free(vc);
+		return err;
+	}
+	vc->port.name = "hvc";
+	vc->port.line = vcon_count;
+	vc->port.major = HVC_MAJOR;
+	vc->port.minor = vcon_count;
+	vc->port.ops = &vcon_ops;
+	vcon_read_size(vc);
+	vcon_start(vc);
+	err = uart_register(&vc->port);
+	if (!err)
+		vcon_count++;
+	return err;
+}
+VIRTIO_DRIVER(console, .id = VIRTIO_ID_CONSOLE, .features = BIT(VIRTIO_CONSOLE_F_SIZE), .probe = vcon_probe,
+	      .config_changed = vcon_config_changed);
