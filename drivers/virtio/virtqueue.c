@@ -44,7 +44,7 @@ static u32 block_order(u32 size)
 	size_t bytes = used_offset(size) + sizeof(u16) * 3 + sizeof(struct vring_used_elem) * size;
 	u32 order = 0;
 
-	while ((PAGE_SIZE << order) < bytes)
+	while (((size_t)PAGE_SIZE << order) < bytes)
 		order++;
 	return order;
 }
