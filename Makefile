@@ -29,6 +29,7 @@ obj-kernel/tty := \
 obj-kernel/ipc := \
 
 obj-kernel/sys := \
+	syscall.o trap.o sys_misc.o sys_syslog.o
 
 obj-mm := \
 

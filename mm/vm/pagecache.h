@@ -26,7 +26,7 @@ struct pagecache_ops {
 
 struct pagecache {
 	struct spinlock lock; /* rank PAGECACHE */
-	struct radix pages; /* c */
+	struct radix_tree pages; /* c */
 	u64 npages; /* c */
 	u64 ndirty; /* c */
 	const struct pagecache_ops *ops; /* I */

@@ -1,0 +1,11 @@
+#pragma once
+/*
+ * Error numbers: Linux's, and the four results that a system call gives to the signal code only. Below kernel/sys
+ * an interrupted wait that may simply be begun again returns -ERESTARTSYS.
+ */
+#include <linux/errno.h>
+
+#define ERESTARTSYS 512
+#define ERESTARTNOINTR 513
+#define ERESTARTNOHAND 514
+#define ERESTART_RESTARTBLOCK 516

@@ -1,0 +1,10 @@
+#pragma once
+/* What kernel/sys offers to the boot code and between its own files. */
+#include "kernel/lib/types.h"
+
+/* The kernel log as files: /dev/kmsg; readers are woken from now on. ctx: boot, after the device file system is there. */
+void kmsg_init(void);
+/* Wake the log's readers if a record came where that was not possible at once. ctx: thread */
+void kmsg_flush_notify(void);
+/* Pass on the result of a write; -EPIPE also raises SIGPIPE. ctx: thread */
+ssize_t sys_write_result(ssize_t r);

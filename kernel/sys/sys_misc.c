@@ -1,0 +1,286 @@
+/*
+ * System calls about the system itself: its names, figures, end, and random numbers.
+ *
+ * The names are those of Linux 6.1, because programs choose their behaviour by them; only the host and domain names
+ * can be changed. They are guarded by uts_lock, a leaf mutex, since a reader copies them to user memory from a
+ * private copy.
+ *
+ * Man pages: uname(2), sethostname(2), sysinfo(2), reboot(2), getrandom(2), getcpu(2).
+ */
+#include <linux/random.h>
+#include <linux/reboot.h>
+#include <linux/sysinfo.h>
+#include <linux/utsname.h>
+#include <asm/signal.h>
+#include <arch/cpu.h>
+#include "fs/procfs.h"
+#include "kernel/base/log.h"
+#include "kernel/base/rand.h"
+#include "kernel/sched/sched.h"
+#include "kernel/sys/abi.h"
+#include "kernel/sys/sys.h"
+#include "mm/pmm.h"
+
+#define UTS_SYSNAME "Linux"
+#define UTS_RELEASE "6.1.0-linnet"
+#define UTS_VERSION "#1 SMP PREEMPT Linnet"
+#define UTS_MACHINE "aarch64"
+
+static struct spinlock uts_lock = SPINLOCK_INIT(RANK_EVENT); /* guards the two names */
+static char uts_nodename[__NEW_UTS_LEN + 1] = "(none)";
+static char uts_domainname[__NEW_UTS_LEN + 1] = "(none)";
+
+static void uts_get(const char *from, char out[__NEW_UTS_LEN + 1])
+{
+	spin_lock(&uts_lock);
+	memcpy(out, from, __NEW_UTS_LEN + 1);
+	spin_unlock(&uts_lock);
+}
+
+static void uts_set(char *to, const char *name, size_t len)
+{
+	spin_lock(&uts_lock);
+	memset(to, 0, __NEW_UTS_LEN + 1);
+	memcpy(to, name, len);
+	spin_unlock(&uts_lock);
+}
+
+static long uts_set_from_user(char *to, u64 uname, u64 len)
+{
+	char name[__NEW_UTS_LEN];
+
+	if (!sys_capable(CAP_SYS_ADMIN))
+		return -EPERM;
+	if ((s32)len < 0 || (s32)len > __NEW_UTS_LEN)
+		return -EINVAL;
+	if (copy_from_user(name, uname, (u32)len))
+		return -EFAULT;
+	uts_set(to, name, (u32)len);
+	return 0;
+}
+
+/*
+ * Pass on the result of a write.
+ * ctx: thread; sleeps: no. -EPIPE also raises SIGPIPE in the calling thread.
+ */
+ssize_t sys_write_result(ssize_t r)
+{
+	if (unlikely(r == -EPIPE))
+		signal_send_task(current_task(), SIGPIPE, NULL);
+	return r;
+}
+
+/* uname(2). ctx: thread */
+long sys_uname(u64 ubuf)
+{
+	struct new_utsname u;
+
+	memset(&u, 0, sizeof(u));
+	strlcpy(u.sysname, UTS_SYSNAME, sizeof(u.sysname));
+	strlcpy(u.release, UTS_RELEASE, sizeof(u.release));
+	strlcpy(u.version, UTS_VERSION, sizeof(u.version));
+	strlcpy(u.machine, UTS_MACHINE, sizeof(u.machine));
+	uts_get(uts_nodename, u.nodename);
+	uts_get(uts_domainname, u.domainname);
+	return copy_to_user(ubuf, &u, sizeof(u));
+}
+
+/* sethostname(2): needs CAP_SYS_ADMIN. ctx: thread */
+long sys_sethostname(u64 name, u64 len)
+{
+	return uts_set_from_user(uts_nodename, name, len);
+}
+
+/* setdomainname(2): needs CAP_SYS_ADMIN. ctx: thread */
+long sys_setdomainname(u64 name, u64 len)
+{
+	return uts_set_from_user(uts_domainname, name, len);
+}
+
+/* /proc/sys/kernel names. */
+static int uts_show_name(struct sbuf *out, void *arg)
+{
+	char name[__NEW_UTS_LEN + 1];
+
+	uts_get(arg, name);
+	sbuf_printf(out, "%s\n", name);
+	return 0;
+}
+
+static ssize_t uts_write_name(const char *text, size_t n, void *arg)
+{
+	size_t len = strcspn(text, "\n");
+
+	if (len > __NEW_UTS_LEN)
+		len = __NEW_UTS_LEN;
+	uts_set(arg, text, len);
+	return (ssize_t)n;
+}
+
+static int uts_show_text(struct sbuf *out, void *arg)
+{
+	sbuf_printf(out, "%s\n", (const char *)arg);
+	return 0;
+}
+
+static int uts_show_version(struct sbuf *out, void *arg)
+{
+	sbuf_printf(out, "%s version %s %s\n", UTS_SYSNAME, UTS_RELEASE, UTS_VERSION);
+	return 0;
+}
+
+PROC_FILE(uts_hostname, "sys/kernel/hostname", 0644, .show = uts_show_name, .write = uts_write_name,
+	  .arg = uts_nodename);
+PROC_FILE(uts_domainname, "sys/kernel/domainname", 0644, .show = uts_show_name, .write = uts_write_name,
+	  .arg = uts_domainname);
+PROC_FILE(uts_ostype, "sys/kernel/ostype", 0444, .show = uts_show_text, .arg = (void *)UTS_SYSNAME);
+PROC_FILE(uts_osrelease, "sys/kernel/osrelease", 0444, .show = uts_show_text, .arg = (void *)UTS_RELEASE);
+PROC_FILE(uts_version, "sys/kernel/version", 0444, .show = uts_show_text, .arg = (void *)UTS_VERSION);
+PROC_FILE(version, "version", 0444, .show = uts_show_version);
+
+/* getcpu(2): one memory node; the third argument has had no use for long. ctx: thread */
+long sys_getcpu(u64 ucpu, u64 unode, u64 unused)
+{
+	u32 cpu, node = 0;
+
+	preempt_disable();
+	cpu = cpu_id();
+	preempt_enable();
+	if ((ucpu && put_user(ucpu, cpu)) || (unode && put_user(unode, node)))
+		return -EFAULT;
+	return 0;
+}
+
+/* sysinfo(2). ctx: thread */
+long sys_sysinfo(u64 uinfo)
+{
+	struct pmm_stats st;
+	struct sysinfo si;
+	u32 avg[3];
+
+	memset(&si, 0, sizeof(si));
+	pmm_get_stats(&st);
+	sched_get_loadavg(avg);
+	si.uptime = DIV_ROUND_UP(time_now(), NSEC_PER_SEC);
+	for (int i = 0; i < 3; i++)
+		si.loads[i] = (u64)avg[i] << (SI_LOAD_SHIFT - 11);
+	si.totalram = (st.total - st.reserved) << PAGE_SHIFT;
+	si.freeram = st.free << PAGE_SHIFT;
+	si.procs = (u16)MIN(thread_count(), 0xffffu);
+	si.mem_unit = 1;
+	return copy_to_user(uinfo, &si, sizeof(si));
+}
+
+/* Timing noise for a machine that gave the generator no seed: scheduling and timer jitter, a bit per sleep. */
+static int random_gather(void)
+{
+	while (!rand_ready()) {
+		u64 noise[2] = { time_counter(), (u64)time_now() };
+
+		rand_add(noise, sizeof(noise), 1);
+		if (sched_sleep_interruptible(time_now() + NSEC_PER_MSEC))
+			return -ERESTARTSYS;
+	}
+	return 0;
+}
+
+/* getrandom(2). ctx: thread */
+long sys_getrandom(u64 ubuf, u64 len, u64 flags)
+{
+	u8 chunk[256];
+	u64 done = 0;
+	long err;
+
+	if (flags & ~(u64)(GRND_NONBLOCK | GRND_RANDOM | GRND_INSECURE))
+		return -EINVAL;
+	if ((flags & GRND_RANDOM) && (flags & GRND_INSECURE))
+		return -EINVAL;
+	if (!(flags & GRND_INSECURE) && !rand_ready()) {
+		if (flags & GRND_NONBLOCK)
+			return -EAGAIN;
+		err = random_gather();
+		if (err)
+			return err;
+	}
+	len = MIN(len, (u64)0x7ffff000);
+	while (done < len) {
+		size_t n = MIN(len - done, sizeof(chunk));
+
+		rand_bytes(chunk, n);
+		if (copy_to_user(ubuf + done, chunk, n))
+			return done ? (long)done : -EFAULT;
+		done += n;
+		if (!(done & PAGE_MASK) && signal_pending())
+			break;
+	}
+	memset(chunk, 0, sizeof(chunk));
+	return (long)done;
+}
+
+static void reboot_restart(const char *arg)
+{
+	vfs_sync_all();
+	if (arg)
+		log_print(LOG_EMERG, "reboot: Restarting system with command '%s'", arg);
+	else
+		log_print(LOG_EMERG, "reboot: Restarting system");
+	cpu_power_reset();
+}
+
+static void reboot_halt(void)
+{
+	u32 self;
+
+	vfs_sync_all();
+	log_print(LOG_EMERG, "reboot: System halted");
+	preempt_disable();
+	self = cpu_id();
+	for (u32 cpu = 0; cpu < MAX_CPUS; cpu++) {
+		if (cpu != self && (cpu_online_mask >> cpu & 1))
+			ipi_send(cpu, IPI_STOP);
+	}
+	cpu_halt_forever();
+}
+
+static long reboot_with_command(u64 uarg)
+{
+	char command[256];
+	ssize_t n = strncpy_from_user(command, uarg, sizeof(command));
+
+	if (n == -EFAULT)
+		return -EFAULT;
+	command[sizeof(command) - 1] = 0;
+	reboot_restart(command);
+	return -EIO;
+}
+
+/* reboot(2). Returns only for the Ctrl-Alt-Del switches and errors. ctx: thread */
+long sys_reboot(u64 magic1, u64 magic2, u64 cmd, u64 uarg)
+{
+	if (!sys_capable(CAP_SYS_BOOT))
+		return -EPERM;
+	if ((u32)magic1 != LINUX_REBOOT_MAGIC1 ||
+	    ((u32)magic2 != LINUX_REBOOT_MAGIC2 && (u32)magic2 != LINUX_REBOOT_MAGIC2A &&
+	     (u32)magic2 != LINUX_REBOOT_MAGIC2B && (u32)magic2 != LINUX_REBOOT_MAGIC2C))
+		return -EINVAL;
+	switch ((u32)cmd) {
+	case LINUX_REBOOT_CMD_CAD_ON:
+	case LINUX_REBOOT_CMD_CAD_OFF:
+		return 0; /* there is no Ctrl-Alt-Del key here */
+	case LINUX_REBOOT_CMD_RESTART:
+		reboot_restart(NULL);
+		return -EIO;
+	case LINUX_REBOOT_CMD_RESTART2:
+		return reboot_with_command(uarg);
+	case LINUX_REBOOT_CMD_POWER_OFF:
+		vfs_sync_all();
+		log_print(LOG_EMERG, "reboot: Power down");
+		cpu_power_off();
+		return -EIO;
+	case LINUX_REBOOT_CMD_HALT:
+		reboot_halt();
+		return 0;
+	default:
+		return -EINVAL;
+	}
+}

@@ -1,0 +1,156 @@
+/*
+ * Trap policy: what an exception from user mode means for the process.
+ *
+ * arch/arm64/trap.c decodes the syndrome into a struct fault and comes here. A fault on memory goes to vm_fault(),
+ * whose errno says which signal it deserves; everything else is a signal by its kind. The si_code values are
+ * those of Linux on arm64. The instruction restarts when the fault was resolved.
+ *
+ * A kernel copy that touches user memory faults the same way (trap_kernel_user_access), but has a fixup instead of
+ * a signal: the copy then returns -EFAULT.
+ *
+ * trap_user_work runs the deferred work of the thread on its way back to user mode. It is the only place where
+ * signals are delivered and, apart from kernel preemption, where a time slice ends.
+ */
+#include <linux/errno.h>
+#include <linux/capability.h>
+#include <asm/siginfo.h>
+#include <asm/signal.h>
+#include <arch/frame.h>
+#include <arch/memlayout.h>
+#include "kernel/base/log.h"
+#include "kernel/base/panic.h"
+#include "kernel/base/trap.h"
+#include "kernel/proc/proc.h"
+#include "kernel/sched/sched.h"
+#include "kernel/sys/sys.h"
+#include "mm/vm/vmspace.h"
+
+#define PSTATE_IRQ_MASKED 0x80u
+
+static int fault_resolve(const struct fault *f)
+{
+	const struct proc *p = current_proc();
+	struct vm_limits lim = {
+		.as = READ_ONCE(p->rlim[RLIMIT_AS].rlim_cur),
+		.data = READ_ONCE(p->rlim[RLIMIT_DATA].rlim_cur),
+		.stack = READ_ONCE(p->rlim[RLIMIT_STACK].rlim_cur),
+		.memlock = READ_ONCE(p->rlim[RLIMIT_MEMLOCK].rlim_cur),
+		.ipc_lock = cred_capable(current->cred, CAP_IPC_LOCK),
+	};
+
+	return vm_fault(current->vm, f->addr, f->flags & FAULT_WRITE, f->flags & FAULT_EXEC, &lim);
+}
+
+/* Memory is gone even after the OOM killer had its turn: this process cannot go on. */
+static __cold void fault_out_of_memory(void)
+{
+	char comm[16];
+
+	if (signal_fatal_pending())
+		return;
+	thread_get_name(current, comm);
+	log_limited(LOG_ERR, "%s[%u]: no memory for a page, killed", comm, current_proc()->pid->nr);
+	signal_send_proc(current_proc(), SIGKILL, NULL);
+}
+
+static void fault_memory(struct trapframe *tf, const struct fault *f)
+{
+	int err = f->addr < USER_TOP ? fault_resolve(f) : -EFAULT;
+
+	switch (err) {
+	case 0:
+	case -EINTR: /* killed while waiting: trap_user_work ends the thread */
+		break;
+	case -EACCES:
+		signal_force(SIGSEGV, SEGV_ACCERR, f->addr, tf);
+		break;
+	case -EIO:
+		signal_force(SIGBUS, BUS_ADRERR, f->addr, tf);
+		break;
+	case -ENOMEM:
+		fault_out_of_memory();
+		break;
+	default:
+		signal_force(SIGSEGV, SEGV_MAPERR, f->addr, tf);
+	}
+}
+
+/*
+ * A synchronous exception from user mode: resolve it, or raise its signal.
+ * ctx: thread, IRQs on; sleeps: yes.
+ */
+void trap_user_fault(struct trapframe *tf, const struct fault *f)
+{
+	switch (f->kind) {
+	case FAULT_TRANSLATION:
+	case FAULT_PERMISSION:
+		fault_memory(tf, f);
+		break;
+	case FAULT_ALIGNMENT:
+	case FAULT_PC_ALIGN:
+		signal_force(SIGBUS, BUS_ADRALN, f->addr, tf);
+		break;
+	case FAULT_SP_ALIGN:
+		signal_force(SIGBUS, BUS_ADRALN, tf->sp, tf);
+		break;
+	case FAULT_BUS:
+		signal_force(SIGBUS, BUS_OBJERR, f->addr, tf);
+		break;
+	case FAULT_UNDEF:
+		signal_force(SIGILL, ILL_ILLOPC, tf->pc, tf);
+		break;
+	case FAULT_BREAKPOINT:
+		signal_force(SIGTRAP, TRAP_BRKPT, tf->pc, tf);
+		break;
+	case FAULT_STEP:
+		signal_force(SIGTRAP, TRAP_TRACE, tf->pc, tf);
+		break;
+	case FAULT_HW_BREAKPOINT:
+		signal_force(SIGTRAP, TRAP_HWBKPT, tf->pc, tf);
+		break;
+	case FAULT_WATCHPOINT:
+		signal_force(SIGTRAP, TRAP_HWBKPT, f->addr, tf);
+		break;
+	case FAULT_FPE:
+		signal_force(SIGFPE, f->code, tf->pc, tf);
+		break;
+	}
+}
+
+/*
+ * A kernel copy touched user memory that is not there: bring it in.
+ * ctx: as at the fault. True: retry the access; false: take its fixup.
+ */
+bool trap_kernel_user_access(struct trapframe *tf, const struct fault *f)
+{
+	if (arch_current()->preempt_count || (tf->pstate & PSTATE_IRQ_MASKED))
+		return false;
+	if (!current->user || f->addr >= USER_TOP)
+		return false;
+	if (f->kind != FAULT_TRANSLATION && f->kind != FAULT_PERMISSION)
+		return false;
+	return fault_resolve(f) == 0;
+}
+
+/*
+ * Deferred work before the return to user mode. Signals come after rescheduling, so that one that arrived while the
+ * thread waited for the CPU is seen at once.
+ * ctx: thread, IRQs on; sleeps: yes.
+ */
+void trap_user_work(struct trapframe *tf, u32 work)
+{
+	const u32 handled = WORK_RESCHED | WORK_SIGNAL | WORK_NOTIFY | WORK_RESTORE_MASK;
+
+	debug_assert(arch_current()->preempt_count == 0);
+	while (work & handled) {
+		if (work & WORK_RESCHED)
+			schedule();
+		if (work & WORK_NOTIFY) {
+			word_and(&arch_current()->work, ~WORK_NOTIFY);
+			kmsg_flush_notify();
+		}
+		if (work & (WORK_SIGNAL | WORK_NOTIFY | WORK_RESTORE_MASK))
+			signal_deliver(tf);
+		work = READ_ONCE(arch_current()->work);
+	}
+}
