@@ -211,6 +211,26 @@ bool proc_pgrp_orphaned(struct pid *pgrp); /* tty */
 #define ERESTARTNOHAND 514 /* restart if no handler ran */
 #define ERESTART_RESTARTBLOCK 516 /* restart through restart_syscall */
 
+/*
+ * Sessions and their terminal (session.c). kernel/tty is a layer above and registers what processes need of it:
+ * fork takes a reference for the child (get), the last thread's exit drops it (put) and, when the process leads its
+ * session, calls leader_exit first; setsid drops it too; /proc/PID/stat shows dev and foreground.
+ */
+struct proc_tty_ops {
+	void (*get)(struct tty *t); /* ctx: any */
+	void (*put)(struct tty *t); /* ctx: thread; holds: nothing; sleeps */
+	void (*leader_exit)(struct proc *leader); /* hangs the session's terminal up. ctx: thread; holds: nothing; sleeps */
+	u32 (*dev)(struct tty *t); /* in stat's old encoding. ctx: any */
+	u32 (*foreground)(struct tty *t); /* id of the foreground group, 0: none. ctx: any */
+};
+extern const struct proc_tty_ops *proc_tty_ops; /* I after boot */
+struct tty *proc_get_tty(struct proc *p); /* with a reference; NULL: none */
+void proc_set_tty(struct proc *p, struct tty *t); /* takes over the reference; drops the old one; NULL: none */
+void proc_session_clear_tty(struct pid *session, struct tty *t); /* every member that has @t loses it */
+struct pid *proc_get_pgrp(struct proc *p); /* with a reference */
+struct pid *proc_get_session(struct proc *p);
+bool proc_pgrp_in_session(struct pid *pgrp, struct pid *session); /* does a member of @pgrp belong to @session? */
+
 /* futex.c */
 long futex_call(u64 uaddr, int op, u32 val, u64 timeout_or_val2, u64 uaddr2, u32 val3);
 void futex_exit_robust(struct task *t);
