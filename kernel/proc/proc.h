@@ -6,141 +6,146 @@
  * is a thread group: what CLONE_THREAD shares. A struct pid is a number with the task, process, group and
  * session that bear it; references to it stay valid (and pollable: pidfd) after death.
  *
- * Life: fork makes task + proc; exit turns the last task into a zombie (proc->exited); the parent's wait
- * reaps it (proc leaves the tree); the last proc_put frees it.
+ * Life: fork makes task + proc; each task leaves at its exit; the last one turns the process into a zombie (which
+ * has no task any more); the parent's wait reaps it (proc leaves the tree); the last proc_put frees it.
  *
- * I immutable, a atomic, o owned by the task itself, T guarded by PROC_TREE (one rwlock-like spinlock or mutex, see pid.c),
- * P guarded by proc->lock (rank PROC), S guarded by proc->siglock (rank SIGNAL).
+ * Locks: the process tree's spinlock (proc_tree_lock, rank PROC_TREE, never from IRQs), then a process's
+ * siglock (rank SIGNAL, IRQs off), then its table of actions (SIGHAND). proc->lock is a mutex for what may sleep.
+ *
+ * I immutable, a atomic, o owned by the task itself, T guarded by the tree lock, P guarded by proc->lock,
+ * S guarded by proc->siglock.
  */
 #include <linux/resource.h>
 #include <arch/frame.h>
 #include "fs/vfs.h"
 #include "kernel/base/timeout.h"
+#include "kernel/proc/futex.h"
+#include "kernel/proc/signal.h"
 #include "kernel/sched/mutex.h"
 #include "kernel/sched/thread.h"
 #include "mm/vm/vmspace.h"
 
 struct proc;
 struct tty;
-
-typedef u64 ksigset_t; /* bit n-1: signal n */
-#define SIGBIT(n) (1ull << ((n)-1))
+struct user_counts;
 
 struct pid {
-	refcount_t refs; /* a */
+	refcount_t refs; /* a: the table holds one while the number is in use */
 	u32 nr; /* I */
-	struct rb_node node; /* T: or a radix slot */
-	struct task *task; /* T: thread with this id */
-	struct proc *proc; /* T: process whose leader id it is */
+	struct task *task; /* T: live thread with this id */
+	struct proc *proc; /* T: process whose leader id it is, until reaped */
 	struct list pgrp; /* T: proc.pgrp_link of members */
 	struct list session; /* T: proc.session_link of members */
 	struct waitq exit_wait; /* own: pidfd pollers */
 };
 
-struct ksigaction {
-	u64 handler; /* SIG_DFL 0, SIG_IGN 1, or user address */
-	u64 flags; /* SA_* */
-	u64 restorer;
-	ksigset_t mask;
-};
-
-struct ksiginfo {
-	int signo, code, err;
-	u8 raw[128]; /* Linux siginfo_t, complete */
-};
-
-struct sigqueue_entry {
-	struct list link; /* S */
-	struct ksiginfo info; /* o */
-};
-
-struct sigpending {
-	ksigset_t set; /* S; a for reading */
-	struct list queue; /* S */
-};
-
-struct sighand { /* CLONE_SIGHAND shares it */
-	refcount_t refs; /* a */
-	struct ksigaction action[64]; /* S */
-};
+/* task.jobctl */
+#define TJ_STOP_PENDING 1u /* has to stop for the group */
+#define TJ_STOPPED 2u /* counted as stopped */
+#define TJ_KILLABLE 4u /* in an uninterruptible wait that a fatal signal ends */
+#define TJ_EXITING 8u /* takes no more signals */
 
 struct task {
 	struct thread thread; /* first */
-	struct pid *tid; /* I */
+	struct pid *tid; /* T; o */
 	struct proc *proc; /* I */
-	struct list proc_link; /* P: proc->tasks */
+	struct list proc_link; /* T + S: proc->tasks */
 	/* signals */
-	ksigset_t blocked; /* S to write from others; o */
+	ksigset_t blocked; /* S; a for reading */
 	ksigset_t saved_mask; /* o: for sigsuspend, ppoll (WORK_RESTORE_MASK) */
+	ksigset_t wait_set; /* S: sigtimedwait waits for these although blocked */
 	struct sigpending pending; /* S */
+	u32 jobctl; /* S: TJ_*; a for reading */
 	u64 altstack_sp, altstack_size; /* o */
 	u32 altstack_flags; /* o */
+	u64 fault_addr, fault_esr; /* o: of the last synchronous fault, for the signal frame; trap.c stores the syndrome */
 	/* threads */
 	u64 clear_child_tid; /* o */
 	u64 set_child_tid; /* o */
 	u64 robust_list; /* o */
-	u64 rseq, rseq_len, rseq_sig; /* o */
-	struct completion *vfork_done; /* T: parent waits here */
-	int exit_signal; /* T: what the parent gets for a leader; -1 for threads */
-	int exit_code; /* T: wait status */
-	struct task *tracer; /* T: ptrace */
-	/* restart block of nanosleep, futex, poll: see sys_restart_syscall */
+	u64 rseq; /* o: address, 0 = not registered */
+	u32 rseq_len, rseq_sig; /* o */
+	struct completion *vfork_done; /* o: parent waits here */
+	int exit_code; /* o: wait status */
+	int pdeath_signal; /* a: PR_SET_PDEATHSIG */
+	/* Restart block of nanosleep, futex, poll: see sys_restart_syscall. */
 	long (*restart_fn)(struct task *t); /* o */
 	u64 restart_arg[6]; /* o */
-	u64 personality; /* o */
-	u64 timer_slack; /* o */
-	s64 minflt, majflt; /* o */
+	u32 personality; /* o; a for reading */
+	u64 timer_slack; /* a */
 	u64 syscalls; /* o */
+	u64 minflt, majflt; /* o */
 	struct trapframe *frame; /* I: user registers at the top of its stack */
+};
+
+enum proc_state { PROC_ALIVE, PROC_ZOMBIE, PROC_DEAD };
+enum proc_stop { STOP_NONE, STOP_STOPPING, STOP_STOPPED };
+
+/* What dead threads and reaped children used. */
+struct proc_usage {
+	s64 utime, stime;
+	u64 minflt, majflt, nvcsw, nivcsw, inblock, oublock;
+	u64 maxrss; /* pages */
 };
 
 struct proc {
 	refcount_t refs; /* a */
+	u32 ppid; /* a: parent's number, written under T */
 	struct pid *pid; /* I */
-	struct pid *pgrp, *session; /* T */
+	struct pid *pgrp, *session; /* T: references */
 	struct list pgrp_link, session_link; /* T */
-	struct proc *parent; /* T: reaper after exit */
+	struct proc *parent; /* T: no reference: it outlives us or gives us away */
+	u32 creator; /* I: id of the thread that made it, for __WNOTHREAD */
 	struct list children, sibling; /* T */
-	struct list all; /* T */
 	struct mutex lock; /* rank PROC */
 	struct spinlock siglock; /* rank SIGNAL */
-	struct list tasks; /* P + S: both to change, either to read */
-	u32 ntasks; /* a: alive */
-	struct task *leader; /* T */
-	struct sighand *sighand; /* S */
+	struct list tasks; /* T + S to change, either to read */
+	u32 ntasks; /* T + S to change; a for reading: alive */
+	struct task *leader; /* T + S: NULL after its exit */
+	struct sighand *sighand; /* S; o when single-threaded: changed by exec only */
 	struct sigpending pending; /* S */
-	struct waitq child_wait; /* own: wait4 */
-	u32 state; /* T: PROC_ALIVE, PROC_ZOMBIE, PROC_DEAD */
-	bool group_exit; /* S */
-	int exit_code; /* T: wait status */
-	u32 stop_state; /* S: none, stopping, stopped */
-	int stop_code; /* S: signal, until reported by wait */
-	bool continued; /* S: to report WCONTINUED */
-	bool subreaper, has_subreaper; /* T */
+	struct waitq child_wait; /* own: wait4, and exec waiting for its threads to end */
+	u8 state; /* T: enum proc_state; a for reading */
+	bool group_exit; /* S; a for reading */
+	int exit_code; /* S: of the group when group_exit, else of the leader: wait status */
+	struct task *exec_task; /* S: kills the others to exec */
+	int exit_signal; /* T: what the parent gets; 0: nothing */
+	u8 stop_state; /* S: enum proc_stop */
+	u32 stop_count; /* S: threads that have not stopped yet */
+	int stop_code; /* S: signal that stopped it, 0 once reported by wait */
+	bool continued; /* S: to report by WCONTINUED */
+	u8 cld_pending; /* S: CLD_CONTINUED or CLD_STOPPED to tell the parent */
+	bool unkillable; /* I: init: signals without handler do not reach it */
+	bool subreaper; /* T */
 	bool did_exec; /* T: setpgid's EACCES */
-	bool dumpable; /* a */
-	struct tty *tty; /* T: controlling terminal, reference held */
-	struct rlimit64 rlim[RLIM_NLIMITS]; /* P; a for reading */
-	/* accounting of dead threads and reaped children */
-	s64 dead_utime, dead_stime, child_utime, child_stime; /* P */
-	u64 dead_minflt, dead_majflt, child_minflt, child_majflt; /* P */
-	u64 dead_nvcsw, dead_nivcsw, child_nvcsw, child_nivcsw; /* P */
-	u64 child_maxrss; /* P */
+	bool forked_noexec; /* a: shown in /proc stat flags */
+	u8 dumpable; /* a: 0, 1, 2 as PR_GET_DUMPABLE */
+	bool thp_disable; /* a */
+	struct tty *tty; /* T: controlling terminal, reference held (proc_tty_ops) */
+	struct rlimit64 rlim[RLIM_NLIMITS]; /* S to write; a for reading */
+	struct user_counts *user; /* S: reference; processes and queued signals of the real user */
+	struct proc_usage dead, kids; /* S: of exited threads; of reaped children */
 	s64 start_time; /* I: monotonic */
 	struct timeout itimer_real; /* S */
 	s64 itimer_real_interval; /* S */
-	struct list posix_timers; /* P */
+	struct cpu_itimer { s64 expires, interval; } itimer_cpu[2]; /* S: ITIMER_VIRTUAL and PROF; 0 = off */
+	struct timeout cpu_timeout; /* S: next look at CPU-time limits and timers */
+	struct list posix_timers; /* S */
+	u32 posix_timer_next; /* S */
 	int oom_score_adj; /* a */
-	struct ksiginfo stop_info; /* S */
-	struct mutex exec_lock; /* rank EXEC */
-	struct rwsem *threadgroup; /* unused: NULL */
+	/* What remains when the leader has gone. */
+	struct cred *dead_cred; /* S */
+	char dead_name[16]; /* S */
 };
 
 static inline struct task *task_of(struct thread *t) { return container_of(t, struct task, thread); }
 #define current_task() task_of(current) /* only in user threads */
 #define current_proc() (current->proc)
 
-/* pid.c: numbers and groups. Lookups return references. */
+/* --- pid.c: numbers and groups. Lookups return references, find does not. --- */
+void proc_tree_lock(void);
+void proc_tree_unlock(void);
+void proc_tree_assert_held(void);
 struct task *task_lookup(u32 tid); /* NULL */
 void task_get(struct task *t);
 void task_put(struct task *t);
@@ -152,64 +157,17 @@ struct pid *pid_get(struct pid *p);
 void pid_put(struct pid *p);
 /* Next process with pid >= @from, with reference; NULL at the end. */
 struct proc *proc_next(u32 from);
+/* Thread of @p with the lowest id >= @from, with reference. */
 struct task *task_next(struct proc *p, u32 from);
 u32 proc_count(void);
 u32 thread_count(void);
-u64 proc_rlimit(int which); /* soft limit of the current process */
-
-/* fork.c */
-struct clone_args_k {
-	u64 flags, stack, tls, parent_tid, child_tid, pidfd;
-	int exit_signal;
-	const u32 *set_tid;
-	u32 set_tid_size;
-};
-/* The child's id, or -errno (EAGAIN, ENOMEM, EINVAL...). */
-long proc_clone(const struct clone_args_k *a);
-/* exec.c: 0 (returns to the new image through the frame) or -errno. argv/envp as user pointers, or kernel strings for init. */
-struct exec_args {
-	const char *filename; /* kernel string */
-	struct file *file; /* execveat with AT_EMPTY_PATH; else NULL */
-	struct path at; /* start of a relative lookup */
-	u32 lookup;
-	u64 user_argv, user_envp;
-	const char *const *argv, *const *envp; /* kernel ones; NULL: use user_ */
-};
-int proc_exec(const struct exec_args *a);
-/* exit.c */
-void proc_exit_thread(int code) __noreturn; /* exit(2); @code as wait status */
-void proc_exit_group(int status) __noreturn;
-struct proc_wait_result {
-	u32 pid, uid;
-	int status, code; /* wait status; si_code CLD_* */
-	struct rusage ru;
-};
-/* wait4/waitid: @which P_ALL, P_PID, P_PGID, P_PIDFD; options WNOHANG... pid found, 0 (WNOHANG), -ECHILD, -EINTR(-ERESTARTSYS), -EINVAL */
-long proc_wait(int which, u32 id, struct pid *pidfd, int options, struct proc_wait_result *out);
-
-/* signal.c. info NULL: SI_KERNEL/SI_USER chosen by the name. */
-int signal_send_task(struct task *t, int sig, const struct ksiginfo *info);
-int signal_send_proc(struct proc *p, int sig, const struct ksiginfo *info);
-int signal_send_pgrp(struct pid *pgrp, int sig, const struct ksiginfo *info); /* -ESRCH if empty */
-/* Synchronous fault: cannot be blocked or ignored. */
-void signal_force(int sig, int code, u64 addr, const struct trapframe *tf);
-void siginfo_fill(struct ksiginfo *si, int sig, int code);
-bool signal_pending(void); /* of current, not blocked */
-bool signal_fatal_pending(void);
-void signal_recalc(struct task *t); /* holds: siglock */
-/* From trap_user_work: deliver what is pending; restarts system calls by their internal errno. */
-void signal_deliver(struct trapframe *tf);
-/* The mask for the duration of a call (ppoll, sigsuspend, pselect, epoll_pwait). */
-void signal_set_temporary_mask(ksigset_t mask);
-void signal_restore_mask(void); /* call succeeded without a handler to run: undo at once */
-bool signal_is_ignored_or_blocked(int sig); /* of current: tty's SIGTTOU/SIGTTIN rules */
-bool proc_pgrp_orphaned(struct pid *pgrp); /* tty */
-
-/* Internal results of a system call: never seen by user space (signal_deliver turns them into EINTR or a restart). */
-#define ERESTARTSYS 512 /* restart if SA_RESTART or no handler */
-#define ERESTARTNOINTR 513 /* always restart */
-#define ERESTARTNOHAND 514 /* restart if no handler ran */
-#define ERESTART_RESTARTBLOCK 516 /* restart through restart_syscall */
+u32 pid_last(void); /* newest number, for loadavg */
+/* Process groups and sessions of current; 0, -EPERM, -ESRCH, -EACCES, -EINVAL as setpgid(2), setsid(2). */
+int proc_setpgid(u32 pid, u32 pgid);
+int proc_setsid(u32 *sid);
+bool proc_pgrp_orphaned(struct pid *pgrp); /* no member can be continued by a parent in the session */
+bool proc_pgrp_orphaned_locked(const struct pid *pgrp, const struct proc *ignore);
+bool proc_is_session_leader(const struct proc *p); /* holds: tree */
 
 /*
  * Sessions and their terminal (session.c). kernel/tty is a layer above and registers what processes need of it:
@@ -231,20 +189,69 @@ struct pid *proc_get_pgrp(struct proc *p); /* with a reference */
 struct pid *proc_get_session(struct proc *p);
 bool proc_pgrp_in_session(struct pid *pgrp, struct pid *session); /* does a member of @pgrp belong to @session? */
 
-/* futex.c */
-long futex_call(u64 uaddr, int op, u32 val, u64 timeout_or_val2, u64 uaddr2, u32 val3);
-void futex_exit_robust(struct task *t);
-/* Wake one waiter on a word and clear it: clear_child_tid. */
-void futex_wake_address(u64 uaddr, u32 nr);
+/* --- rlimit.c --- */
+u64 proc_rlimit(int which); /* soft limit of the current process; RLIM64_INFINITY for kernel threads */
+void proc_vm_limits(struct vm_limits *out); /* of current */
 
-/* Boot: pid 1. Runs @path as init with the bootargs' argv/envp; returns only with -errno. ctx: the first user task */
+/* --- fork.c --- */
+struct clone_args_k {
+	u64 flags, stack, tls, parent_tid, child_tid, pidfd;
+	int exit_signal;
+	const u32 *set_tid; /* kernel memory */
+	u32 set_tid_size;
+};
+/* The child's id, or -errno (EAGAIN, ENOMEM, EINVAL...). */
+long proc_clone(const struct clone_args_k *a);
+int proc_unshare(u64 flags);
+
+/* --- exec.c: 0 (returns to the new image through the frame) or -errno. argv/envp as user pointers, or kernel strings for init. --- */
+struct exec_args {
+	const char *filename; /* kernel string: comm, AT_EXECFN, name given to a script's interpreter */
+	const char *lookup_name; /* what to look up at .at; NULL: filename */
+	struct path at; /* start of a relative lookup */
+	u32 lookup; /* LOOKUP_* */
+	bool fd_cloexec; /* execveat of a close-on-exec descriptor: a script cannot be reopened */
+	u64 user_argv, user_envp;
+	const char *const *argv, *const *envp; /* kernel ones; argv NULL: use user_ */
+};
+int proc_exec(const struct exec_args *a);
+
+/* --- exit.c, wait.c --- */
+void proc_exit_thread(int code) __noreturn; /* exit(2); @code as wait status */
+void proc_exit_group(int status) __noreturn;
+struct proc_wait_result {
+	u32 pid, uid;
+	int status, code; /* wait status (code, signal or 0xffff as wait4 gives it); si_code CLD_* */
+	struct rusage ru;
+};
+/* wait4/waitid: @which P_ALL, P_PID, P_PGID, P_PIDFD; options WNOHANG... pid found, 0 (WNOHANG), -ECHILD, -ERESTARTSYS. P_PGID with
+ * @id 0: the caller's group. @pidfd: with P_PIDFD. */
+long proc_wait(int which, u32 id, struct pid *pidfd, int options, struct proc_wait_result *out);
+
+/* --- proc.c --- */
 void proc_init(void);
 int proc_start_init(void (*fn)(void *arg), void *arg); /* makes pid 1's task running @fn, which execs */
-/* cred.c */
+/* References to what a (possibly other) task uses; NULL if it has none any more. */
+struct vmspace *task_get_vm(struct task *t); /* vmspace_put; the regions may go at any time */
+struct fdtable *task_get_files(struct task *t);
+struct fsctx *task_get_fs(struct task *t);
+struct cred *task_get_cred(struct task *t);
+struct cred *proc_get_cred(struct proc *p); /* the leader's, also of a zombie */
+void proc_get_name(struct proc *p, char out[16]);
+struct task *proc_get_leader(struct proc *p); /* or any live thread; NULL: zombie */
+/* Times and usage of a process, running threads included. RUSAGE_SELF/CHILDREN/THREAD. */
+void proc_rusage(struct proc *p, int who, struct rusage *out);
+void proc_times(struct proc *p, s64 *utime, s64 *stime);
+
+/* --- cred.c --- */
 void cred_commit(struct cred *c); /* becomes current's; consumes */
 /* Permission of current to signal or examine another. 0 or -EPERM */
 int proc_may_signal(struct proc *p, int sig);
 int proc_may_access(struct task *t, u32 mode); /* ptrace-style check */
-/* Times and usage of a process, running threads included. RUSAGE_SELF/CHILDREN/THREAD. */
-void proc_rusage(struct proc *p, int who, struct rusage *out);
-void proc_times(struct proc *p, s64 *utime, s64 *stime);
+#define ACCESS_READ 1u
+#define ACCESS_ATTACH 2u
+#define ACCESS_REAL_IDS 4u
+
+/* --- pidfd.c --- */
+int pidfd_create(struct pid *pid, u32 flags, struct file **out);
+int pidfd_get_pid(int fd, struct pid **out); /* with reference; -EBADF */
