@@ -83,7 +83,7 @@ void signal_set_blocked(ksigset_t mask); /* of current */
 /* The mask for the duration of a call (ppoll, sigsuspend, pselect, epoll_pwait). */
 void signal_set_temporary_mask(ksigset_t mask);
 void signal_restore_mask(void); /* call succeeded without a handler to run: undo at once */
-bool signal_is_ignored_or_blocked(int sig); /* of current: tty's SIGTTSU/SIGTTIN rules */
+bool signal_is_ignored_or_blocked(int sig); /* of current: tty's SIGTTOU/SIGTTIN rules */
 bool signal_is_ignored(struct proc *p, int sig);
 /* Take a pending signal of @set (sigtimedwait, signalfd): its number, 0: none. ctx: thread */
 int signal_dequeue(ksigset_t set, struct ksiginfo *out);
