@@ -32,6 +32,12 @@ obj-kernel/sys := \
 	syscall.o trap.o sys_misc.o sys_syslog.o
 
 obj-mm := \
+	kmalloc.o \
+	kvm.o \
+	mm_debug.o \
+	pmm.o \
+	pmm_boot.o \
+	slab.o \
 
 obj-mm/vm := \
 

@@ -38,6 +38,7 @@ struct arch_thread {
 	u64 tls; /* o: TPIDR_EL0 while switched out */
 	u32 fpu_cpu; /* o: CPU whose registers hold our state, or ~0 */
 	bool fpu_used; /* o: state below is live (the thread has used FP since exec) */
+	bool reclaiming; /* o: inside memory shrinkers: its allocations do not reclaim again */
 	struct fpu_state fpu; /* o: valid when not loaded on fpu_cpu */
 };
 _Static_assert(offsetof(struct arch_thread, work) == AT_WORK, "asm");
