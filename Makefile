@@ -27,9 +27,13 @@ obj-kernel/proc := \
 obj-kernel/tty := \
 
 obj-kernel/ipc := \
+	ipc.o \
+	msg.o \
+	sem.o \
+	shm.o
 
 obj-kernel/sys := \
-	syscall.o trap.o sys_misc.o sys_syslog.o
+	syscall.o trap.o sys_ipc.o sys_misc.o sys_syslog.o
 
 obj-mm := \
 	kmalloc.o \
@@ -153,7 +157,7 @@ endif
 objs: $(OBJS) $(O)/compile_commands.json
 
 # The UAPI folders of the packaged Linux headers, without the C library's headers that lie around
-# them; linux/if.h wants struct sockaddr from a C library, so it gets the kernel's own. libfdt.h
+# them; linux/if.h wants struct sockaddr from a C library, so it gets the kernel's own; linux/shm.h names unistd.h. libfdt.h
 # names string.h, stdlib.h and limits.h: the first is kernel/lib's, the others need next to nothing.
 UAPI_FROM ?= /usr/aarch64-linux-gnu/include
 $(PREP): Makefile scripts/third-party
@@ -164,6 +168,7 @@ $(PREP): Makefile scripts/third-party
 	$(Q)ln -sfn $(UAPI_FROM)/asm-generic $(O)/uapi/asm-generic
 	$(Q)printf '%s\n' '#pragma once' '#include <linux/socket.h>' \
 		'struct sockaddr { unsigned short sa_family; char sa_data[14]; };' > $(O)/uapi/sys/socket.h
+	$(Q)printf '%s\n' '#pragma once' > $(O)/uapi/unistd.h
 	$(Q)scripts/third-party zlib $(O)/third
 	$(Q)scripts/third-party libfdt $(O)/third
 	$(Q)printf '%s\n' '#pragma once' '#include "kernel/lib/string.h"' > $(O)/third/string.h

@@ -132,6 +132,7 @@ struct proc {
 	struct timeout cpu_timeout; /* S: next look at CPU-time limits and timers */
 	struct list posix_timers; /* S */
 	u32 posix_timer_next; /* S */
+	struct sem_undo_list *sem_undo; /* a: made by this process only (proc_sem_ops); NULL: none */
 	int oom_score_adj; /* a */
 	/* What remains when the leader has gone. */
 	struct cred *dead_cred; /* S */
@@ -188,6 +189,16 @@ void proc_session_clear_tty(struct pid *session, struct tty *t); /* every member
 struct pid *proc_get_pgrp(struct proc *p); /* with a reference */
 struct pid *proc_get_session(struct proc *p);
 bool proc_pgrp_in_session(struct pid *pgrp, struct pid *session); /* does a member of @pgrp belong to @session? */
+
+/*
+ * System V semaphore adjustments (kernel/ipc, a layer above): clone with CLONE_SYSVSEM and without CLONE_THREAD shares
+ * the parent's list with the child before it runs; the last thread's exit applies and drops it.
+ */
+struct proc_sem_ops {
+	void (*share)(struct proc *child, struct proc *parent); /* ctx: thread */
+	void (*exit)(struct proc *p); /* ctx: thread; holds: nothing; sleeps */
+};
+extern const struct proc_sem_ops *proc_sem_ops; /* I after boot */
 
 /* --- rlimit.c --- */
 u64 proc_rlimit(int which); /* soft limit of the current process; RLIM64_INFINITY for kernel threads */

@@ -3,6 +3,7 @@
  * Sleeping locks: mutex (one owner, FIFO hand-over after a short optimistic try, priority inheritance is not done)
  * and rwsem (many readers or one writer, writers not starved). ctx: thread, IRQs on, no spinlock held.
  */
+#include "kernel/base/panic.h"
 #include "kernel/base/spinlock.h"
 #include "kernel/sched/waitq.h"
 
