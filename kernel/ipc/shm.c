@@ -15,6 +15,7 @@
 #include "kernel/base/time.h"
 #include "kernel/ipc/ipc.h"
 #include "kernel/lib/fmt.h"
+#include "kernel/lib/string.h"
 #include "kernel/proc/proc.h"
 #include "mm/slab.h"
 #include "mm/vm/vmspace.h"
