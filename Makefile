@@ -18,9 +18,10 @@ obj-kernel := \
 
 obj-kernel/lib := string.o fmt.o sbuf.o rbtree.o radix.o bitmap.o ring.o crc.o
 
-obj-kernel/base := \
+obj-kernel/base := spinlock.o log.o panic.o symbols.o stackguard.o time.o timeout.o irq.o fdt.o earlycon.o bootargs.o \
+	rand.o uio.o ktest.o $(if $(DEBUG),lockrank.o)
 
-obj-kernel/sched := \
+obj-kernel/sched := cred.o \
 
 obj-kernel/proc := \
 
@@ -37,6 +38,7 @@ obj-kernel/sys := \
 
 obj-mm := \
 	kmalloc.o \
+	percpu.o \
 	kvm.o \
 	mm_debug.o \
 	pmm.o \
@@ -58,7 +60,7 @@ obj-drivers/pci := \
 	intr.o \
 	scan.o
 
-obj-drivers/serial := \
+obj-drivers/serial := pl011.o \
 
 obj-drivers/rtc := \
 

@@ -26,6 +26,7 @@
 #define RX_BUFS 4
 #define RX_SIZE 1024
 #define TX_SIZE 4096
+#define LATE_SIZE 1024
 #define POLL_LIMIT 10000000
 
 enum { VQ_RX, VQ_TX, VQ_COUNT };
@@ -38,6 +39,7 @@ struct vcon {
 	bool tx_busy; /* u */
 	bool tx_stopped; /* u */
 	bool open; /* u: the tty layer wants input */
+	struct ring late; /* put by the log's console owner, taken under u: log text that found the port busy */
 };
 
 static u32 vcon_count; /* boot only: next hvc number */
@@ -47,33 +49,59 @@ static struct vcon *vcon_of(struct uart_port *p)
 	return container_of(p, struct vcon, port);
 }
 
-/* Hand what is in the ring to the device. holds: port.lock. */
-static void tx_push(struct vcon *vc)
+/*
+ * The transmit queue's own lock is taken only with port.lock held, so it is always free, and taking it by trylock
+ * keeps the log's writes out of the lock order.
+ */
+static bool tx_lock(struct virtqueue *vq, u64 *flags)
+{
+	bool locked;
+
+	*flags = irq_save();
+	locked = spin_trylock(&vq->lock);
+	if (!locked)
+		irq_restore(*flags);
+	return locked;
+}
+
+/* Send the first @n bytes of tx_buf. holds: port.lock. */
+static void tx_send(struct vcon *vc, u32 n)
 {
 	struct virtqueue *vq = vc->vd->vqs[VQ_TX];
-	struct virtio_buf b = { vc->tx_buf, 0 };
+	struct virtio_buf b = { vc->tx_buf, n };
 	u64 flags;
 
-	if (vc->tx_busy || vc->tx_stopped)
+	if (!tx_lock(vq, &flags))
 		return;
-	b.len = ring_read(&vc->port.tx, vc->tx_buf, TX_SIZE);
-	if (!b.len)
-		return;
-	flags = spin_lock_irqsave(&vq->lock);
 	/* A broken device swallows output; nobody must wait for it. */
 	vc->tx_busy = !virtqueue_add(vq, &b, 1, 0, vc->tx_buf);
 	virtqueue_kick(vq);
 	spin_unlock_irqrestore(&vq->lock, flags);
-	vc->port.tx_count += b.len;
+	vc->port.tx_count += n;
+}
+
+/* Hand what is in the ring to the device. holds: port.lock. */
+static void tx_push(struct vcon *vc)
+{
+	u32 n;
+
+	if (vc->tx_busy || vc->tx_stopped)
+		return;
+	n = ring_read(&vc->late, vc->tx_buf, TX_SIZE);
+	n += ring_read(&vc->port.tx, vc->tx_buf + n, TX_SIZE - n);
+	if (n)
+		tx_send(vc, n);
 }
 
 /* Take the transmit buffer back if the device is done. holds: port.lock. */
 static void tx_reclaim(struct vcon *vc)
 {
 	struct virtqueue *vq = vc->vd->vqs[VQ_TX];
-	u64 flags = spin_lock_irqsave(&vq->lock);
+	u64 flags;
 	u32 len;
 
+	if (!tx_lock(vq, &flags))
+		return;
 	if (virtqueue_get(vq, &len) || READ_ONCE(vc->vd->broken))
 		vc->tx_busy = false;
 	spin_unlock_irqrestore(&vq->lock, flags);
@@ -187,51 +215,41 @@ static void write_locked(struct vcon *vc, const char *s, size_t n)
 	if (!tx_wait(vc))
 		return;
 	/* What was queued before comes out before. */
-	while (ring_used(&vc->port.tx) && !vc->tx_stopped) {
+	while ((ring_used(&vc->late) || ring_used(&vc->port.tx)) && !vc->tx_stopped) {
 		tx_push(vc);
 		if (!tx_wait(vc))
 			return;
 	}
 	for (size_t i = 0; i < n; i++) {
-		struct virtio_buf b = { vc->tx_buf, 0 };
-		struct virtqueue *vq = vc->vd->vqs[VQ_TX];
-		u64 flags;
-
 		if (s[i] == '\n')
 			vc->tx_buf[len++] = '\r';
 		vc->tx_buf[len++] = s[i];
 		if (i + 1 < n && len < TX_SIZE - 2)
 			continue;
-		b.len = len;
+		tx_send(vc, len);
 		len = 0;
-		flags = spin_lock_irqsave(&vq->lock);
-		vc->tx_busy = !virtqueue_add(vq, &b, 1, 0, vc->tx_buf);
-		virtqueue_kick(vq);
-		spin_unlock_irqrestore(&vq->lock, flags);
 		if (!tx_wait(vc))
 			return;
 	}
 }
 
-static void vcon_write_polled(struct uart_port *p, const char *s, size_t n, bool panic)
+/*
+ * Whoever logs may hold any lock, this port's too, so nothing is waited for here: when the port is busy, the text
+ * goes to .late, and the next one that sends takes it along. One CPU at a time calls this.
+ */
+static void vcon_write_polled(struct uart_port *p, const char *s, size_t n)
 {
-	u64 flags;
+	struct vcon *vc = vcon_of(p);
+	u64 flags = irq_save();
+	bool locked = spin_trylock(&p->lock);
 
-	if (panic) {
-		/* The holder may be a stopped CPU: one try, then without. */
-		flags = irq_save();
-		if (spin_trylock(&p->lock)) {
-			write_locked(vcon_of(p), s, n);
-			spin_unlock(&p->lock);
-		} else {
-			write_locked(vcon_of(p), s, n);
-		}
-		irq_restore(flags);
-		return;
-	}
-	flags = spin_lock_irqsave(&p->lock);
-	write_locked(vcon_of(p), s, n);
-	spin_unlock_irqrestore(&p->lock, flags);
+	if (locked || panic_in_progress())
+		write_locked(vc, s, n);
+	else
+		ring_write(&vc->late, s, (u32)n);
+	if (locked)
+		spin_unlock(&p->lock);
+	irq_restore(flags);
 }
 
 static const struct uart_ops vcon_ops = {
@@ -249,6 +267,7 @@ static void vcon_free(struct vcon *vc)
 		kfree(vc->rx_buf[i]);
 	kfree(vc->tx_buf);
 	kfree(vc->port.tx.buf);
+	kfree(vc->late.buf);
 	kfree(vc);
 }
 
@@ -268,6 +287,8 @@ static struct vcon *vcon_alloc(struct virtio_device *vd)
 	ok &= !!(vc->tx_buf = kmalloc(TX_SIZE, 0));
 	ok &= !!(ring = kmalloc(TX_SIZE, 0));
 	ring_init(&vc->port.tx, ring, TX_SIZE);
+	ok &= !!(ring = kmalloc(LATE_SIZE, 0));
+	ring_init(&vc->late, ring, LATE_SIZE);
 	if (ok)
 		return vc;
 	vcon_free(vc);

@@ -35,3 +35,15 @@ struct fdt_driver {
 	TABLE_ENTRY(fdt_driver, struct fdt_driver, fdt_driver_##id) = { #id, (compat), (func) }
 TABLE_DECLARE(fdt_driver, struct fdt_driver);
 void fdt_probe_drivers(void); /* every enabled node with a driver, in tree order */
+
+/* Interrupt controllers come before everything else: same structure, own table. */
+#define FDT_IRQCHIP(id, compat, func) \
+	TABLE_ENTRY(irqchip, struct fdt_driver, irqchip_##id) = { #id, (compat), (func) }
+TABLE_DECLARE(irqchip, struct fdt_driver);
+void fdt_probe_irqchips(void);
+
+/* Parent node, or < 0. Cheap, unlike libfdt's. */
+int fdt_parent(int node);
+int fdt_by_phandle(u32 phandle); /* node or < 0 */
+/* Node that /chosen/stdout-path names, or < 0. */
+int fdt_stdout(void);

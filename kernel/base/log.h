@@ -35,7 +35,9 @@ struct log_console {
 	void (*write)(struct log_console *c, const char *s, size_t n);
 	struct log_console *next;
 	bool enabled;
+	bool boot; /* earlycon: removed when the first other console comes, which then replays nothing */
 };
+
 void log_console_add(struct log_console *c, bool replay); /* replay: print the ring so far */
 void log_console_remove(struct log_console *c);
 int log_console_level(void);

@@ -10,6 +10,8 @@ void panic_frame(const struct trapframe *tf, const char *fmt, ...) __printf(2, 3
 /* Boot cannot go on, for a reason outside the kernel (no init): one clear sentence, no backtrace. */
 void panic_plain(const char *fmt, ...) __printf(1, 2) __noreturn __cold;
 bool panic_in_progress(void);
+/* IPI_STOP arrived: another CPU panics. Prints this CPU's backtrace when its turn comes, and stops. ctx: IRQ. */
+void panic_stop_this_cpu(const struct trapframe *tf) __noreturn;
 
 #define assert(x)                                                                  \
 	do {                                                                       \

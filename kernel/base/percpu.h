@@ -21,6 +21,11 @@ static __always_inline u64 percpu_this_offset(void)
 	return off;
 }
 
+static inline void percpu_set_this_offset(u64 off)
+{
+	__asm__ volatile("msr tpidr_el1, %0" ::"r"(off) : "memory");
+}
+
 #define percpu_ptr_off(var, off) ((__typeof__(&(var)))((char *)&(var) + (off)))
 #define this_cpu_ptr(var) percpu_ptr_off(var, percpu_this_offset())
 #define this_cpu(var) (*this_cpu_ptr(var))
@@ -34,5 +39,9 @@ static inline u32 cpu_id(void)
 	return this_cpu(cpu_number);
 }
 
-/* Allocate and fill @cpu's copy. ctx: boot; CPU 0 uses the template itself until then. 0 or -ENOMEM. */
+/*
+ * Allocate and fill @cpu's copy and set percpu_offset (mm/percpu.c: it needs frames). CPU 0 uses the template
+ * itself until main.c does this for it, as soon as frames can be had; the offset in TPIDR_EL1 is loaded by
+ * whoever starts the CPU. ctx: boot. 0 or -ENOMEM.
+ */
 int __must_check percpu_init_cpu(u32 cpu);

@@ -10,12 +10,14 @@
 #define NSEC_PER_USEC 1000LL
 #define TIME_NEVER 0x7fffffffffffffffLL
 
+void time_init(void); /* boot, first of all: now is 0 */
 s64 time_now(void); /* monotonic; ctx: any */
 s64 time_wall(void); /* CLOCK_REALTIME */
 void time_set_wall(s64 wall_ns); /* settimeofday, RTC at boot; updates the vDSO page and absolute timers */
 u64 time_counter(void); /* raw counter ticks */
 u32 time_counter_hz(void);
-s64 time_from_counter(u64 ticks);
+s64 time_from_counter(u64 ticks); /* length of a difference */
+u64 time_to_counter(s64 ns); /* counter value at which time_now() is @ns: for the timer's compare register */
 /* Generation of the wall clock: changes at each time_set_wall (for absolute CLOCK_REALTIME waits). */
 u32 time_wall_generation(void);
 

@@ -14,6 +14,7 @@ struct timeout {
 	bool armed; /* TIMEOUT */
 };
 
+void timeout_init_cpu(u32 cpu); /* boot: that CPU's tree */
 void timeout_init(struct timeout *t, void (*fn)(struct timeout *t));
 /* (Re)arm for absolute monotonic @deadline on this CPU. ctx: any. */
 void timeout_set(struct timeout *t, s64 deadline);
@@ -23,4 +24,3 @@ bool timeout_cancel(struct timeout *t);
 bool timeout_cancel_sync(struct timeout *t);
 /* Earliest deadline on this CPU, for tickless idle. */
 s64 timeout_next(void);
-/* Tickless tick: the scheduler asks for its own per-CPU slice end. */

@@ -1,13 +1,12 @@
 /*
- * Memory and string functions.
+ * String functions, and those on memory that gain nothing from being written for the CPU; memcpy, memmove and
+ * memset are in arch/arm64/string.S.
  *
- * The memory functions move 64 bytes per turn through general registers (the compiler pairs the loads and
- * stores), then finish with one block that overlaps the last one written, so that no byte loop runs for
- * lengths of 4 and more. Unaligned accesses are allowed: all of it is normal memory. Device registers are
- * never touched with these, and frames are cleared and copied by page_zero() and page_copy().
+ * Plain loops: names, options and numbers are short. memcmp goes by 8 bytes, because directory entries and page
+ * contents are compared with it. All of it is normal memory, where unaligned loads are allowed.
  *
  * The compiler must not recognise the loops here as the functions they implement: the Makefile turns
- * that off for this file. Contracts that say nothing about context: any context, no locks, no sleep.
+ * that off for this file. Everything runs in any context, takes no lock and does not sleep.
  *
  * Reference: ISO C11 7.24; strlcpy and strlcat as in OpenBSD's manual page.
  */
@@ -15,151 +14,6 @@
 #include "kernel/lib/string.h"
 
 typedef u64 __attribute__((may_alias, aligned(1))) u64_any;
-typedef u32 __attribute__((may_alias, aligned(1))) u32_any;
-typedef u16 __attribute__((may_alias, aligned(1))) u16_any;
-
-/* Up to 16 bytes: all loads come before the stores, so this may overlap in any way. */
-static __always_inline void copy_small(u8 *d, const u8 *s, size_t n)
-{
-	if (n >= 8) {
-		u64 a = *(const u64_any *)s, b = *(const u64_any *)(s + n - 8);
-
-		*(u64_any *)d = a;
-		*(u64_any *)(d + n - 8) = b;
-	} else if (n >= 4) {
-		u32 a = *(const u32_any *)s, b = *(const u32_any *)(s + n - 4);
-
-		*(u32_any *)d = a;
-		*(u32_any *)(d + n - 4) = b;
-	} else if (n >= 2) {
-		u16 a = *(const u16_any *)s, b = *(const u16_any *)(s + n - 2);
-
-		*(u16_any *)d = a;
-		*(u16_any *)(d + n - 2) = b;
-	} else if (n) {
-		*d = *s;
-	}
-}
-
-/* 16 bytes, loads before stores. */
-static __always_inline void copy_16(u8 *d, const u8 *s)
-{
-	u64 a = ((const u64_any *)s)[0], b = ((const u64_any *)s)[1];
-
-	((u64_any *)d)[0] = a;
-	((u64_any *)d)[1] = b;
-}
-
-static __always_inline void copy_64(u8 *d, const u8 *s)
-{
-	const u64_any *f = (const u64_any *)s;
-	u64_any *t = (u64_any *)d;
-	u64 a = f[0], b = f[1], c = f[2], e = f[3], g = f[4], h = f[5], i = f[6], j = f[7];
-
-	t[0] = a;
-	t[1] = b;
-	t[2] = c;
-	t[3] = e;
-	t[4] = g;
-	t[5] = h;
-	t[6] = i;
-	t[7] = j;
-}
-
-/* Copy @n bytes between areas that do not overlap. Returns @dst. */
-void *memcpy(void *dst, const void *src, size_t n)
-{
-	u8 *d = dst;
-	const u8 *s = src;
-	const u8 *end = s + n;
-
-	if (n <= 16) {
-		copy_small(d, s, n);
-		return dst;
-	}
-	for (; end - s > 64; s += 64, d += 64)
-		copy_64(d, s);
-	for (; end - s > 16; s += 16, d += 16)
-		copy_16(d, s);
-	copy_16(d + (end - s) - 16, end - 16);
-	return dst;
-}
-
-/* From the last byte to the first, for @dst inside [@s, @s + @n). */
-static void copy_backward(u8 *d, const u8 *s, size_t n)
-{
-	for (; n > 64; n -= 64)
-		copy_64(d + n - 64, s + n - 64);
-	for (; n > 16; n -= 16)
-		copy_16(d + n - 16, s + n - 16);
-	copy_small(d, s, n);
-}
-
-/* Copy @n bytes between areas that may overlap. Returns @dst. */
-void *memmove(void *dst, const void *src, size_t n)
-{
-	u8 *d = dst;
-	const u8 *s = src;
-
-	if ((u64)d - (u64)s >= n && (u64)s - (u64)d >= n)
-		return memcpy(dst, src, n);
-	if (d > s) {
-		copy_backward(d, s, n);
-		return dst;
-	}
-	for (; n > 64; n -= 64, s += 64, d += 64)
-		copy_64(d, s);
-	for (; n > 16; n -= 16, s += 16, d += 16)
-		copy_16(d, s);
-	copy_small(d, s, n);
-	return dst;
-}
-
-static void set_small(u8 *d, u64 v, size_t n)
-{
-	if (n >= 8) {
-		*(u64_any *)d = v;
-		*(u64_any *)(d + n - 8) = v;
-	} else if (n >= 4) {
-		*(u32_any *)d = (u32)v;
-		*(u32_any *)(d + n - 4) = (u32)v;
-	} else {
-		for (; n; n--)
-			*d++ = (u8)v;
-	}
-}
-
-/* Fill @n bytes with @c. Returns @dst. */
-void *memset(void *dst, int c, size_t n)
-{
-	u8 *d = dst;
-	u8 *end = d + n;
-	u64 v = (u8)c * 0x0101010101010101ULL;
-
-	if (n <= 16) {
-		set_small(d, v, n);
-		return dst;
-	}
-	for (; end - d > 64; d += 64) {
-		u64_any *t = (u64_any *)d;
-
-		t[0] = v;
-		t[1] = v;
-		t[2] = v;
-		t[3] = v;
-		t[4] = v;
-		t[5] = v;
-		t[6] = v;
-		t[7] = v;
-	}
-	for (; end - d > 16; d += 16) {
-		((u64_any *)d)[0] = v;
-		((u64_any *)d)[1] = v;
-	}
-	((u64_any *)(end - 16))[0] = v;
-	((u64_any *)(end - 16))[1] = v;
-	return dst;
-}
 
 /* Compare as unsigned bytes: < 0, 0, > 0. */
 int memcmp(const void *a, const void *b, size_t n)

@@ -76,11 +76,6 @@ struct thread {
 	struct cred *cred; /* o: replaced by this thread only; others take a reference under PROC */
 	struct fsctx *fs; /* o */
 	struct fdtable *files; /* o */
-
-#ifdef CONFIG_DEBUG
-	struct { struct lock_debug *l; const void *where; } held[24]; /* o */
-	u32 nheld; /* o */
-#endif
 };
 _Static_assert(offsetof(struct thread, arch) == 0, "current is one register");
 

@@ -48,9 +48,10 @@ struct uart_ops {
 	void (*set_break)(struct uart_port *p, bool on);
 	/*
 	 * Write at once without interrupts, for the kernel log and panics. "\n" becomes "\r\n" where the device is a
-	 * line. Takes p->lock itself, or goes without when @panic. ctx: any.
+	 * line. Whoever logs may hold any lock, p->lock included: takes locks of rank LOG only, and none when
+	 * panic_in_progress(). One CPU at a time calls it. ctx: any.
 	 */
-	void (*write_polled)(struct uart_port *p, const char *s, size_t n, bool panic);
+	void (*write_polled)(struct uart_port *p, const char *s, size_t n);
 };
 
 struct uart_port {

@@ -22,6 +22,7 @@
 #include "kernel/lib/types.h"
 
 struct trapframe;
+struct lock_debug;
 
 /* FP/SIMD registers as the signal frame and ptrace show them. */
 struct fpu_state {
@@ -29,6 +30,11 @@ struct fpu_state {
 	u32 fpsr;
 	u32 fpcr;
 } __aligned(16);
+
+struct lock_held {
+	struct lock_debug *lock;
+	const void *where;
+};
 
 struct arch_thread {
 	u32 preempt_count; /* o: 0 = preemptible */
@@ -40,6 +46,11 @@ struct arch_thread {
 	bool fpu_used; /* o: state below is live (the thread has used FP since exec) */
 	bool reclaiming; /* o: inside memory shrinkers: its allocations do not reclaim again */
 	struct fpu_state fpu; /* o: valid when not loaded on fpu_cpu */
+#ifdef CONFIG_DEBUG
+	struct lock_held held[24]; /* o: locks held, oldest first (kernel/base/lockrank.c) */
+	u32 nheld; /* o */
+	u32 held_base; /* o: those below were held by the code that was interrupted */
+#endif
 };
 _Static_assert(offsetof(struct arch_thread, work) == AT_WORK, "asm");
 _Static_assert(offsetof(struct arch_thread, sp) == AT_SP, "asm");
