@@ -45,7 +45,8 @@ obj-mm := \
 	pmm_boot.o \
 	slab.o \
 
-obj-mm/vm := \
+obj-mm/vm := vmspace.o region.o commit.o map.o unmap.o protect.o remap.o advise.o fork.o fault.o access.o \
+	shared_anon.o pagecache.o pagecache_io.o \
 
 obj-block := \
 

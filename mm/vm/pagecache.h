@@ -37,6 +37,19 @@ struct pagecache {
 	u32 error; /* a: last writeback error, and its sequence */
 };
 
+/* A cache without fill and write lives in memory only (tmpfs, shared memory); one without write and make_writable needs
+ * no word about stores through mappings. */
+static inline bool pagecache_in_memory(const struct pagecache *pc)
+{
+	return !pc->ops->fill;
+}
+
+static inline bool pagecache_tracks_writes(const struct pagecache *pc)
+{
+	return pc->ops->write || pc->ops->make_writable;
+}
+
+void pagecache_setup(void); /* boot: node cache and page wait table; vm_init calls it */
 void pagecache_init(struct pagecache *pc, const struct pagecache_ops *ops, void *owner);
 /* Drop everything; no mapping may be left. ctx: thread */
 void pagecache_fini(struct pagecache *pc);
@@ -45,6 +58,8 @@ void pagecache_fini(struct pagecache *pc);
 struct page *pagecache_find(struct pagecache *pc, u64 index);
 /* Up-to-date page with a reference: filled if need be. 0, -ENOMEM, or the fill's error. ctx: thread; sleeps. */
 int __must_check pagecache_get(struct pagecache *pc, u64 index, struct page **out);
+/* As pagecache_get for page faults: -EIO when the page lies wholly beyond .size. *@major is set when it had to be read. */
+int __must_check pagecache_get_mapped(struct pagecache *pc, u64 index, struct page **out, bool *major);
 /* As pagecache_get, but a page that is absent and has no fill op is not made: -ENOENT (holes read as zeroes). */
 int __must_check pagecache_get_existing(struct pagecache *pc, u64 index, struct page **out);
 /* A page the caller will overwrite in full: absent -> not filled, returned locked and not up to date (*fresh = true);

@@ -30,6 +30,13 @@ struct fault;
 #define VM_DONTDUMP 0x200u
 #define VM_DONTEXPAND 0x400u
 #define VM_VDSO 0x800u
+#define VM_ACCOUNT 0x1000u /* its pages are charged as committed; mm/vm sets it */
+#define VM_HAS_ANON 0x2000u /* private file region that may hold copies; mm/vm sets it */
+#define VM_LOCKONFAULT 0x4000u /* with VM_LOCKED: pages are not brought in beforehand */
+#define VM_HUGE 0x8000u /* MADV_HUGEPAGE, kept for smaps */
+#define VM_NOHUGE 0x10000u
+#define VM_MERGEABLE 0x20000u
+#define VM_RAND 0x40000u /* MADV_RANDOM: no fault-around */
 
 /*
  * What is mapped, given by fs at mmap; mm/vm never includes fs. One struct vm_file per region reference:
@@ -49,6 +56,8 @@ struct vm_file_ops {
 	void (*describe)(struct vm_file *f, char *path, size_t size, u64 *dev, u64 *ino);
 	/* msync, and the time stamps of a shared write. May be NULL. */
 	int (*sync)(struct vm_file *f, u64 start, u64 end);
+	/* MADV_REMOVE: take bytes [start, end) out of the file. NULL: -EOPNOTSUPP. */
+	int (*punch)(struct vm_file *f, u64 start, u64 end);
 };
 
 struct region {
@@ -62,6 +71,8 @@ struct region {
 	u64 pgoff; /* v: page offset of .start in the file */
 	struct list object_link; /* cache->maps_lock */
 	const char *name; /* I: "[vdso]", "[vvar]" or NULL */
+	vaddr_t seq_next; /* a: hint: where a sequential toucher of anonymous memory faults next */
+	u32 seq_window; /* a: hint: pages made by the last such fault */
 };
 
 struct vmspace {
@@ -73,6 +84,8 @@ struct vmspace {
 	u32 nregions; /* v */
 	struct region *cached; /* a: last fault's region, a hint checked under sem */
 	vaddr_t mmap_base; /* I: search goes down from here */
+	vaddr_t gap_top; /* v: every gap between here and mmap_base is smaller than gap_len */
+	u64 gap_len; /* v */
 	vaddr_t brk_start, brk; /* v */
 	vaddr_t stack_top; /* I after exec */
 	vaddr_t arg_start, arg_end, env_start, env_end; /* v: for /proc/PID/cmdline and environ */
@@ -164,4 +177,7 @@ int __must_check vm_shared_anon(u64 size, struct vm_file **out);
 /* Overcommit accounting (vm.overcommit_memory). */
 extern int vm_overcommit_mode;
 extern int vm_overcommit_ratio;
+extern int vm_max_map_count;
+extern int vm_mmap_min_addr;
+u64 vm_commit_limit_pages(void);
 u64 vm_committed_pages(void);

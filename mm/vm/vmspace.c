@@ -1,0 +1,90 @@
+/*
+ * Address spaces: their life. vmspace_create makes an empty one for exec, vmspace_fork (fork.c) a copy. Threads hold
+ * "users"; when the last is gone the mappings and page tables go at once, so that memory is back before anybody
+ * waits for the process. Readers of /proc hold "refs", which keep only the struct: they find an empty tree then.
+ *
+ * The page tables are freed after pmap_deactivate() has taken them off every CPU that still had them loaded for lack
+ * of anything else to run.
+ */
+#include "mm/vm/vm_internal.h"
+
+int vm_max_map_count = 65530;
+int vm_mmap_min_addr = 65536;
+
+static struct kmem_cache *vmspace_cache;
+
+/* Boot: object caches and the zero page. ctx: boot, after slab_init. */
+void vm_init(void)
+{
+	vmspace_cache = kmem_cache_create("vmspace", sizeof(struct vmspace), 0);
+	region_setup();
+	pagecache_setup();
+	fault_setup();
+}
+
+/*
+ * A new empty address space, users = refs = 1, searching for room below USER_TOP until exec sets mmap_base.
+ * ctx: thread; sleeps. 0 or -ENOMEM.
+ */
+int vmspace_create(struct vmspace **out)
+{
+	struct vmspace *vm = kmem_cache_alloc(vmspace_cache, PMM_ZERO);
+	int err;
+
+	if (!vm)
+		return -ENOMEM;
+	err = pmap_init(&vm->pmap);
+	if (err) {
+		kmem_cache_free(vmspace_cache, vm);
+		return err;
+	}
+	ref_init(&vm->users, 1);
+	ref_init(&vm->refs, 1);
+	rwsem_init(&vm->sem, RANK_VMSPACE);
+	rb_root_init(&vm->regions);
+	vm->mmap_base = USER_TOP - GIB(1);
+	vm->dumpable = true;
+	*out = vm;
+	return 0;
+}
+
+/* One more thread (CLONE_VM). */
+void vmspace_get_user(struct vmspace *vm)
+{
+	ref_get(&vm->users);
+}
+
+/*
+ * A thread leaves; the last frees mappings and tables. The caller no longer runs in @vm's address space as far as user
+ * accesses go. ctx: thread; sleeps.
+ */
+void vmspace_put_user(struct vmspace *vm)
+{
+	struct vm_file *exe;
+
+	if (!ref_put(&vm->users))
+		return;
+	vm_unmap_all(vm);
+	rwsem_write_lock(&vm->sem);
+	exe = vm->exe;
+	vm->exe = NULL;
+	rwsem_write_unlock(&vm->sem);
+	if (exe)
+		exe->ops->put(exe);
+	pmap_deactivate(&vm->pmap);
+	pmap_fini(&vm->pmap);
+	vmspace_put(vm);
+}
+
+/* Keep the struct for a reader. */
+void vmspace_get(struct vmspace *vm)
+{
+	ref_get(&vm->refs);
+}
+
+/* Let it go. ctx: thread */
+void vmspace_put(struct vmspace *vm)
+{
+	if (ref_put(&vm->refs))
+		kmem_cache_free(vmspace_cache, vm);
+}
