@@ -22,6 +22,19 @@ obj-kernel/base := spinlock.o log.o panic.o symbols.o stackguard.o time.o timeou
 	rand.o uio.o ktest.o $(if $(DEBUG),lockrank.o)
 
 obj-kernel/sched := cred.o \
+	balance.o \
+	fair.o \
+	idle.o \
+	mutex.o \
+	param.o \
+	rt.o \
+	rwsem.o \
+	sched.o \
+	sleep.o \
+	thread.o \
+	tick.o \
+	waitq.o \
+	work.o \
 
 obj-kernel/proc := \
 

@@ -1,6 +1,6 @@
 #pragma once
 /*
- * Sleeping locks: mutex (one owner, FIFO hand-over after a short optimistic try, priority inheritance is not done)
+ * Sleeping locks: mutex (one owner; a waiter that lost to a passer-by once is handed the mutex, FIFO; no priority inheritance)
  * and rwsem (many readers or one writer, writers not starved). ctx: thread, IRQs on, no spinlock held.
  */
 #include "kernel/base/panic.h"
@@ -14,6 +14,11 @@ struct mutex {
 	struct lock_debug dbg;
 #endif
 };
+#ifdef CONFIG_DEBUG
+#define MUTEX_INIT(name, rank) { 0, WAITQ_INIT((name).q), LOCK_DEBUG_INIT(rank) }
+#else
+#define MUTEX_INIT(name, rank) { 0, WAITQ_INIT((name).q) }
+#endif
 void mutex_init(struct mutex *m, enum lock_rank rank);
 void mutex_lock(struct mutex *m);
 void mutex_lock_nested(struct mutex *m); /* second of a NEST class */
@@ -32,6 +37,12 @@ struct rwsem {
 	struct lock_debug dbg;
 #endif
 };
+#ifdef CONFIG_DEBUG
+#define RWSEM_INIT(name, rank) \
+	{ 0, SPINLOCK_INIT(RANK_WAITQ), LIST_INIT((name).waiters), NULL, LOCK_DEBUG_INIT(rank) }
+#else
+#define RWSEM_INIT(name, rank) { 0, SPINLOCK_INIT(RANK_WAITQ), LIST_INIT((name).waiters), NULL }
+#endif
 void rwsem_init(struct rwsem *s, enum lock_rank rank);
 void rwsem_read_lock(struct rwsem *s);
 bool __must_check rwsem_read_trylock(struct rwsem *s);

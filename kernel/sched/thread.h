@@ -3,8 +3,8 @@
  * Threads: what the scheduler runs. One per user thread (kernel/proc embeds struct thread in its
  * struct task) and for kernel work.
  *
- * I immutable after creation, a atomic, o owned by this thread, r guarded by its run queue's RUNQ lock,
- * t guarded by .lock (THREAD).
+ * I immutable after creation, a atomic, o owned by this thread, t guarded by .lock (THREAD), r guarded by the RUNQ lock
+ * of the run queue of .cpu, asleep or not (take it with sched_thread_lock).
  */
 #include <arch/thread.h>
 #include "kernel/base/spinlock.h"
@@ -25,6 +25,7 @@ enum thread_state {
 	TS_BLOCKED, /* uninterruptible wait */
 	TS_STOPPED, /* job control or ptrace stop */
 	TS_DEAD,
+	TS_NEW, /* thread_start was not called yet */
 };
 
 enum sched_class { SC_FAIR, SC_IDLE_POLICY, SC_FIFO, SC_RR, SC_IDLE };
@@ -33,31 +34,33 @@ enum sched_class { SC_FAIR, SC_IDLE_POLICY, SC_FIFO, SC_RR, SC_IDLE };
 struct sched_entity {
 	struct rb_node node; /* r: fair tree */
 	struct list link; /* r: rt queue */
-	u64 vruntime; /* r */
-	u64 deadline; /* r: virtual deadline */
+	u64 vruntime; /* r: virtual time received, while runnable */
+	u64 deadline; /* r: virtual deadline of the current request */
+	s64 lag; /* r: virtual time owed to it (> 0) when it last stopped being runnable */
 	u32 weight; /* r */
 	u8 klass; /* r: enum sched_class */
 	u8 policy; /* r: SCHED_* as user space set it */
 	u8 rt_prio; /* r: 1-99 */
 	s8 nice; /* r: -20..19 */
 	bool reset_on_fork; /* r */
-	bool queued; /* r */
-	bool on_cpu; /* a: running, or being switched out */
-	s64 slice_end; /* r */
-	s64 exec_start; /* r */
+	bool queued; /* r: in the tree or an rt queue; the running thread is not */
+	bool on_cpu; /* r: running; a for reading */
+	s64 slice_end; /* r: real time at which a competitor gets its turn */
+	s64 exec_start; /* r: accounted up to here */
+	s64 pick_time; /* r: got the CPU */
 	u64 sum_exec; /* r: ns on CPU, all */
-	u64 user_ns, sys_ns; /* o: split by the entry/exit sampling in sched */
+	u64 unsplit; /* r: part of sum_exec that no sample has given to user or system yet */
+	u64 user_ns, sys_ns; /* r: given by samples */
 	u64 nvcsw, nivcsw; /* r: voluntary and involuntary switches */
-	u32 last_cpu; /* r */
 };
 
 struct thread {
 	struct arch_thread arch; /* must be first: see arch/thread.h */
 	struct spinlock lock; /* rank THREAD */
 	refcount_t refs; /* a: the last put frees stack and struct */
-	u32 state; /* t: enum thread_state; a for reading */
-	u32 cpu; /* r: run queue it belongs to */
-	cpumask_t affinity; /* t */
+	u32 state; /* r: enum thread_state; o to announce a sleep; a for reading */
+	u32 cpu; /* r: run queue it belongs to, also while asleep; a for reading */
+	cpumask_t affinity; /* r */
 	struct sched_entity se; /* r */
 	bool interrupted; /* a: a signal is pending: interruptible waits return -EINTR */
 	bool killed; /* a: a fatal signal is pending: killable waits end too */
@@ -66,12 +69,17 @@ struct thread {
 	char name[16]; /* t: comm */
 	s64 start_time; /* I */
 	const void *wait_addr; /* o: caller of the wait, for wchan */
-	struct list all; /* PROC_TREE-free list of all threads: sched's own lock */
-	void (*destroy)(struct thread *t); /* I: frees the containing object at the last put; NULL: kernel thread */
+	struct list all; /* THREAD_LIST: every thread that was started and has not ended */
+	/*
+	 * I: frees the containing object at the last put; NULL: kernel thread. The last put may be the one of the
+	 * thread's own end, made by whichever thread runs next with preemption off: it must not sleep.
+	 */
+	void (*destroy)(struct thread *t);
 
 	/* The current user half, seen by lower layers as opaque; kernel/proc owns the references. NULL in kernel threads
 	 * (cred: cred_root). */
 	struct vmspace *vm; /* o */
+	struct pmap *pmap; /* o: what the scheduler loads: vm's; changed together with vm, preemption off */
 	struct proc *proc; /* I */
 	struct cred *cred; /* o: replaced by this thread only; others take a reference under PROC */
 	struct fsctx *fs; /* o */

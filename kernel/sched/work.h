@@ -3,12 +3,14 @@
 #include "kernel/lib/list.h"
 #include "kernel/lib/types.h"
 
+struct workqueue;
+
 struct work {
 	struct list link; /* WORK lock of the queue */
 	void (*fn)(struct work *w); /* I */
 	bool queued; /* WORK */
+	struct workqueue *q; /* a: where it was queued last */
 };
-struct workqueue;
 
 void work_init_all(void); /* boot: starts the system queue's threads */
 void work_init(struct work *w, void (*fn)(struct work *w));
