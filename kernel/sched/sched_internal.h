@@ -1,5 +1,6 @@
 #pragma once
 /* The run queue and what the files of kernel/sched share. See sched.c for how it works. */
+#include <arch/barrier.h>
 #include <arch/cpu.h>
 #include "kernel/base/panic.h"
 #include "kernel/base/percpu.h"

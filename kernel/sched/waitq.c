@@ -12,7 +12,7 @@
  * removed is in nobody's hands.
  */
 #include <linux/errno.h>
-#include "kernel/base/time.h"
+#include <arch/barrier.h>
 #include "kernel/sched/waitq.h"
 
 /* ctx: any */

@@ -5,6 +5,7 @@
  * exclusive entries stop the walk after @nr of them were woken.
  */
 #include "kernel/base/spinlock.h"
+#include "kernel/base/time.h"
 #include "kernel/lib/list.h"
 #include "kernel/sched/sched.h"
 
