@@ -67,7 +67,7 @@ obj-fs := \
 
 obj-net := \
 
-obj-drivers/irqchip := \
+obj-drivers/irqchip := gicv2.o gicv2m.o gicv3.o its.o \
 
 obj-drivers/pci := \
 	ecam.o \
