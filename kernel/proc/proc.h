@@ -180,7 +180,7 @@ struct proc_tty_ops {
 	void (*put)(struct tty *t); /* ctx: thread; holds: nothing; sleeps */
 	void (*leader_exit)(struct proc *leader); /* hangs the session's terminal up. ctx: thread; holds: nothing; sleeps */
 	u32 (*dev)(struct tty *t); /* in stat's old encoding. ctx: any */
-	u32 (*foreground)(struct tty *t); /* id of the foreground group, 0: none. ctx: any */
+	u32 (*foreground)(struct tty *t); /* id of the foreground group, 0: none. ctx: thread; holds: nothing; sleeps */
 };
 extern const struct proc_tty_ops *proc_tty_ops; /* I after boot */
 struct tty *proc_get_tty(struct proc *p); /* with a reference; NULL: none */

@@ -19,6 +19,7 @@
 #include "kernel/sched/sched.h"
 #include "kernel/sys/abi.h"
 #include "kernel/sys/sys.h"
+#include "kernel/tty/tty.h"
 #include "mm/pmm.h"
 
 #define UTS_SYSNAME "Linux"
@@ -283,4 +284,13 @@ long sys_reboot(u64 magic1, u64 magic2, u64 cmd, u64 uarg)
 	default:
 		return -EINVAL;
 	}
+}
+
+/* vhangup(2): needs CAP_SYS_TTY_CONFIG. ctx: thread; sleeps */
+long sys_vhangup(void)
+{
+	if (!sys_capable(CAP_SYS_TTY_CONFIG))
+		return -EPERM;
+	tty_vhangup_current();
+	return 0;
 }
