@@ -48,7 +48,7 @@ obj-kernel/ipc := \
 	shm.o
 
 obj-kernel/sys := \
-	syscall.o trap.o sys_ipc.o sys_misc.o sys_syslog.o
+	syscall.o trap.o sys_event.o sys_ipc.o sys_misc.o sys_syslog.o
 
 obj-mm := \
 	kmalloc.o \
@@ -65,6 +65,9 @@ obj-mm/vm := vmspace.o region.o commit.o map.o unmap.o protect.o remap.o advise.
 obj-block := \
 
 obj-fs := \
+	epoll.o \
+	eventfd.o \
+	timerfd.o
 
 obj-net := \
 

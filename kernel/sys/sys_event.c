@@ -1,0 +1,204 @@
+/*
+ * System calls of event descriptors: eventfd, epoll, timerfd. Events and times are copied here; the objects live in fs.
+ */
+#include <linux/eventpoll.h>
+#include <linux/timerfd.h>
+#include "fs/epoll.h"
+#include "fs/eventfd.h"
+#include "kernel/proc/signal.h"
+#include "kernel/sys/abi.h"
+#include "mm/slab.h"
+
+#define EPOLL_MAX_EVENTS (0x7fffffff / sizeof(struct epoll_event))
+#define EPOLL_BATCH 128 /* events that one kernel buffer holds; a call returns at most so many */
+#define EPOLL_FEW 8
+
+/* Give @f a descriptor; consumes @f. */
+static long install(struct file *f, bool cloexec)
+{
+	int fd, err = fd_reserve(0, proc_rlimit(RLIMIT_NOFILE), cloexec, &fd);
+
+	if (err) {
+		file_put(f);
+		return err;
+	}
+	fd_install(fd, f);
+	return fd;
+}
+
+long sys_eventfd2(u64 count, u64 flags)
+{
+	struct file *f;
+	int err = eventfd_create((u32)count, (u32)flags, &f);
+
+	return err ? err : install(f, flags & EFD_CLOEXEC);
+}
+
+long sys_epoll_create1(u64 flags)
+{
+	struct file *f;
+	int err;
+
+	if ((u32)flags & ~(u32)EPOLL_CLOEXEC)
+		return -EINVAL;
+	err = epoll_create(&f);
+	return err ? err : install(f, flags & EPOLL_CLOEXEC);
+}
+
+long sys_epoll_ctl(u64 epfd, u64 op, u64 fd, u64 uevent)
+{
+	struct epoll_event ev = { 0 };
+	struct file *set, *target;
+	long err;
+
+	if ((int)op != EPOLL_CTL_DEL && copy_from_user(&ev, uevent, sizeof(ev)))
+		return -EFAULT;
+	err = fd_get((int)epfd, &set);
+	if (err)
+		return err;
+	err = fd_get((int)fd, &target);
+	if (!err) {
+		err = epoll_control(set, (int)op, (int)fd, target, &ev);
+		file_put(target);
+	}
+	file_put(set);
+	return err;
+}
+
+static long wait_on(struct file *set, u64 uevents, u32 max, s64 deadline)
+{
+	struct epoll_event few[EPOLL_FEW], *buf = few;
+	long n;
+
+	max = MIN(max, (u32)EPOLL_BATCH);
+	if (max > EPOLL_FEW) {
+		buf = kcalloc(max, sizeof(*buf), 0);
+		if (!buf)
+			return -ENOMEM;
+	}
+	n = epoll_collect(set, buf, max, deadline);
+	if (n > 0 && copy_to_user(uevents, buf, n * sizeof(*buf)))
+		n = -EFAULT;
+	if (buf != few)
+		kfree(buf);
+	return n;
+}
+
+/* The common half: @deadline 0 does not wait. The temporary mask, if any, is set around the wait. */
+static long epoll_wait_common(int epfd, u64 uevents, int max, s64 deadline, u64 usigmask, u64 size)
+{
+	struct file *set;
+	ksigset_t mask;
+	long ret;
+
+	if (max <= 0 || (u64)max > EPOLL_MAX_EVENTS)
+		return -EINVAL;
+	if (usigmask && size != sizeof(mask))
+		return -EINVAL;
+	if (usigmask && get_user(&mask, usigmask))
+		return -EFAULT;
+	ret = fd_get(epfd, &set);
+	if (ret)
+		return ret;
+	if (!file_is_epoll(set)) {
+		file_put(set);
+		return -EINVAL;
+	}
+	if (usigmask)
+		signal_set_temporary_mask(mask);
+	ret = wait_on(set, uevents, max, deadline);
+	file_put(set);
+	/* epoll_wait is never restarted (signal(7)); the mask stays for the handler when a signal is due. */
+	if (usigmask && ret != -EINTR)
+		signal_restore_mask();
+	return ret;
+}
+
+long sys_epoll_pwait(u64 epfd, u64 events, u64 max, u64 timeout, u64 sigmask, u64 size)
+{
+	s64 deadline = TIME_NEVER;
+
+	if ((int)timeout >= 0)
+		deadline = timeout ? sys_deadline((int)timeout * NSEC_PER_MSEC) : 0;
+	return epoll_wait_common((int)epfd, events, (int)max, deadline, sigmask, size);
+}
+
+long sys_epoll_pwait2(u64 epfd, u64 events, u64 max, u64 timeout, u64 sigmask, u64 size)
+{
+	struct __kernel_timespec ts;
+	s64 deadline = TIME_NEVER, rel;
+
+	if (timeout) {
+		if (copy_from_user(&ts, timeout, sizeof(ts)))
+			return -EFAULT;
+		if (!sys_timespec_ns(&ts, &rel))
+			return -EINVAL;
+		deadline = rel ? sys_deadline(rel) : 0;
+	}
+	return epoll_wait_common((int)epfd, events, (int)max, deadline, sigmask, size);
+}
+
+static bool itimerspec_in(const struct __kernel_itimerspec *its, struct timerfd_spec *out)
+{
+	return sys_timespec_ns(&its->it_value, &out->value) && sys_timespec_ns(&its->it_interval, &out->interval);
+}
+
+static struct __kernel_itimerspec itimerspec_out(const struct timerfd_spec *s)
+{
+	return (struct __kernel_itimerspec){
+		.it_interval = sys_ns_timespec(s->interval),
+		.it_value = sys_ns_timespec(s->value),
+	};
+}
+
+long sys_timerfd_create(u64 clock, u64 flags)
+{
+	struct file *f;
+	int err;
+
+	if ((u32)flags & ~(u32)(TFD_CLOEXEC | TFD_NONBLOCK))
+		return -EINVAL;
+	if (((int)clock == CLOCK_REALTIME_ALARM || (int)clock == CLOCK_BOOTTIME_ALARM) && !sys_capable(CAP_WAKE_ALARM))
+		return -EPERM;
+	err = timerfd_create((int)clock, (u32)flags, &f);
+	return err ? err : install(f, flags & TFD_CLOEXEC);
+}
+
+long sys_timerfd_settime(u64 fd, u64 flags, u64 unew, u64 uold)
+{
+	struct timerfd_spec new, old;
+	struct __kernel_itimerspec its;
+	struct file *f;
+	long err;
+
+	if (copy_from_user(&its, unew, sizeof(its)))
+		return -EFAULT;
+	if (!itimerspec_in(&its, &new))
+		return -EINVAL;
+	err = fd_get((int)fd, &f);
+	if (err)
+		return err;
+	err = timerfd_settime(f, (u32)flags, &new, &old);
+	file_put(f);
+	if (err || !uold)
+		return err;
+	its = itimerspec_out(&old);
+	return copy_to_user(uold, &its, sizeof(its));
+}
+
+long sys_timerfd_gettime(u64 fd, u64 ucur)
+{
+	struct __kernel_itimerspec its;
+	struct timerfd_spec s;
+	struct file *f;
+	long err = fd_get((int)fd, &f);
+
+	if (err)
+		return err;
+	err = timerfd_gettime(f, &s);
+	file_put(f);
+	if (err)
+		return err;
+	its = itimerspec_out(&s);
+	return copy_to_user(ucur, &its, sizeof(its));
+}
