@@ -48,7 +48,7 @@ obj-kernel/ipc := \
 	shm.o
 
 obj-kernel/sys := \
-	syscall.o trap.o sys_event.o sys_ipc.o sys_misc.o sys_syslog.o
+	syscall.o trap.o sys_event.o sys_ipc.o sys_misc.o sys_mm.o sys_syslog.o
 
 obj-mm := \
 	kmalloc.o \

@@ -1,0 +1,442 @@
+/*
+ * Memory system calls: checking the arguments by the man pages, one call into mm/vm.
+ *
+ * Protections have the same bits in mm/vm (PROT_R/W/X) as in the ABI. The order of the checks is Linux's, so that
+ * a call with several faults reports the same one. Addresses with a tag in the top byte are accepted where the
+ * arm64 tagged-address ABI accepts them (not as mmap hints): the tag is removed here.
+ *
+ * Man pages: mmap(2), munmap(2), mprotect(2), mremap(2), madvise(2), brk(2), msync(2), mlock(2), mincore(2),
+ * process_vm_readv(2).
+ */
+#include <linux/mman.h>
+#include <linux/personality.h>
+#include <linux/uio.h>
+#include "kernel/sys/abi.h"
+#include "mm/slab.h"
+#include "mm/vm/vmspace.h"
+
+#define PROT_ALL (PROT_R | PROT_W | PROT_X)
+#define TAG_SHIFT 56
+
+_Static_assert(PROT_R == PROT_READ && PROT_W == PROT_WRITE && PROT_X == PROT_EXEC, "passed on as they are");
+_Static_assert(sizeof(struct uio_seg) == sizeof(struct iovec), "imported in one copy");
+
+static inline u64 untag(u64 addr)
+{
+	return addr & ((1ull << TAG_SHIFT) - 1);
+}
+
+/* What mmap flags say for the region and the call, whatever is mapped. */
+static void mmap_flags(u64 flags, struct vm_map_args *a)
+{
+	if (flags & (MAP_FIXED | MAP_FIXED_NOREPLACE))
+		a->how |= VM_MAP_FIXED;
+	if (flags & MAP_FIXED_NOREPLACE)
+		a->how |= VM_MAP_NOREPLACE;
+	if (flags & MAP_POPULATE)
+		a->how |= VM_MAP_POPULATE;
+	if (flags & MAP_NONBLOCK)
+		a->how |= VM_MAP_NONBLOCK;
+	if (flags & MAP_NORESERVE)
+		a->flags |= VM_NORESERVE;
+	if (flags & MAP_LOCKED)
+		a->flags |= VM_LOCKED;
+}
+
+static int mmap_anonymous(u64 flags, u64 len, struct vm_map_args *a)
+{
+	u32 type = flags & MAP_TYPE;
+
+	a->max_prot = PROT_ALL;
+	if (type == MAP_PRIVATE) {
+		if (flags & MAP_GROWSDOWN)
+			a->flags |= VM_GROWSDOWN;
+		return 0;
+	}
+	if (type != MAP_SHARED || (flags & MAP_GROWSDOWN))
+		return -EINVAL;
+	a->flags |= VM_SHARED;
+	a->pgoff = 0;
+	return vm_shared_anon(len, &a->file);
+}
+
+/* Flags that MAP_SHARED_VALIDATE lets pass. */
+#define MAP_VALIDATED (MAP_SHARED | MAP_PRIVATE | MAP_FIXED | MAP_ANONYMOUS | MAP_DENYWRITE | MAP_EXECUTABLE | \
+		       MAP_GROWSDOWN | MAP_LOCKED | MAP_NORESERVE | MAP_POPULATE | MAP_NONBLOCK | MAP_STACK | \
+		       MAP_HUGETLB | MAP_FIXED_NOREPLACE)
+
+static int mmap_file(struct file *f, u64 flags, struct vm_map_args *a)
+{
+	u32 type = flags & MAP_TYPE;
+
+	if (type == MAP_SHARED_VALIDATE && (flags & ~(u64)MAP_VALIDATED))
+		return -EOPNOTSUPP;
+	if (type == MAP_SHARED || type == MAP_SHARED_VALIDATE)
+		a->flags |= VM_SHARED;
+	else if (type != MAP_PRIVATE)
+		return -EINVAL;
+	if (flags & MAP_GROWSDOWN)
+		return -EINVAL;
+	return file_mmap(f, a);
+}
+
+/* The part of mmap after the descriptor was looked up; @f is NULL for anonymous memory. */
+static long mmap_object(struct file *f, u64 len, u64 flags, struct vm_map_args *a)
+{
+	u64 size = ALIGN_UP(len, (u64)PAGE_SIZE);
+	vaddr_t addr;
+	int err;
+
+	if (!len)
+		return -EINVAL;
+	if (size < len || size > USER_TOP)
+		return -ENOMEM;
+	if (a->pgoff + (size >> PAGE_SHIFT) < a->pgoff)
+		return -EOVERFLOW;
+	if (flags & MAP_HUGETLB)
+		return f ? -EINVAL : -ENOMEM;
+	if ((a->flags & VM_LOCKED) && !a->limits->ipc_lock && !a->limits->memlock)
+		return -EPERM;
+	if ((a->how & VM_MAP_FIXED) && ((a->addr & PAGE_MASK) || a->addr > USER_TOP - size))
+		return a->addr & PAGE_MASK ? -EINVAL : -ENOMEM;
+	err = f ? mmap_file(f, flags, a) : mmap_anonymous(flags, size, a);
+	if (err)
+		return err;
+	err = vm_map(current->vm, a, &addr);
+	/* An object made for this mapping (not the open file's own) came with a reference; the region has its own now. */
+	if (a->file && (!f || a->file != &f->vmf))
+		a->file->ops->put(a->file);
+	return err ? err : (long)addr;
+}
+
+/* mmap(2) */
+long sys_mmap(u64 addr, u64 len, u64 prot, u64 flags, u64 fd, u64 off)
+{
+	struct vm_limits lim;
+	struct vm_map_args a = {
+		.addr = addr,
+		.len = len,
+		.prot = prot & PROT_ALL,
+		.limits = &lim,
+		.pgoff = off >> PAGE_SHIFT,
+	};
+	struct file *f = NULL;
+	long r;
+
+	if (off & PAGE_MASK)
+		return -EINVAL;
+	if (!(flags & MAP_ANONYMOUS)) {
+		r = fd_get((int)fd, &f);
+		if (r)
+			return r;
+	}
+	if ((current_task()->personality & READ_IMPLIES_EXEC) && (prot & PROT_READ))
+		a.prot |= PROT_X;
+	proc_vm_limits(&lim);
+	mmap_flags(flags, &a);
+	r = mmap_object(f, len, flags, &a);
+	if (f)
+		file_put(f);
+	return r;
+}
+
+/* munmap(2) */
+long sys_munmap(u64 addr, u64 len)
+{
+	return vm_unmap(current->vm, untag(addr), len);
+}
+
+/* Start of the stack region that @addr lies in, for PROT_GROWSDOWN. */
+static int stack_start(u64 *addr, u64 *len)
+{
+	struct vmspace *vm = current->vm;
+	struct region *r;
+	int err = -EINVAL;
+
+	rwsem_read_lock(&vm->sem);
+	r = vm_find(vm, *addr);
+	if (!r || r->start >= *addr + *len) {
+		err = -ENOMEM;
+	} else if (r->flags & VM_GROWSDOWN) {
+		*len += *addr - r->start;
+		*addr = r->start;
+		err = 0;
+	}
+	rwsem_read_unlock(&vm->sem);
+	return err;
+}
+
+/* mprotect(2) */
+long sys_mprotect(u64 uaddr, u64 len, u64 prot)
+{
+	u64 addr = untag(uaddr), grows = prot & (PROT_GROWSDOWN | PROT_GROWSUP);
+	int err;
+
+	if (grows == (PROT_GROWSDOWN | PROT_GROWSUP) || (addr & PAGE_MASK))
+		return -EINVAL;
+	if (!len)
+		return 0;
+	if (ALIGN_UP(len, (u64)PAGE_SIZE) + addr <= addr)
+		return -ENOMEM;
+	prot &= ~grows;
+	if (prot & ~(u64)(PROT_ALL | PROT_SEM))
+		return -EINVAL;
+	if (grows & PROT_GROWSUP)
+		return -EINVAL;
+	if (grows) {
+		err = stack_start(&addr, &len);
+		if (err)
+			return err;
+	}
+	if ((current_task()->personality & READ_IMPLIES_EXEC) && (prot & PROT_READ))
+		prot |= PROT_X;
+	return vm_protect(current->vm, addr, len, (u32)prot & PROT_ALL);
+}
+
+/* mremap(2) */
+long sys_mremap(u64 addr, u64 old_len, u64 new_len, u64 flags, u64 new_addr)
+{
+	struct vm_limits lim;
+	vaddr_t out;
+	int err;
+
+	if (flags > 0xffffffffu)
+		return -EINVAL;
+	proc_vm_limits(&lim);
+	err = vm_remap(current->vm, untag(addr), old_len, new_len, (u32)flags, new_addr, &lim, &out);
+	return err ? err : (long)out;
+}
+
+/* madvise(2) */
+long sys_madvise(u64 addr, u64 len, u64 advice)
+{
+	return vm_advise(current->vm, untag(addr), len, (int)advice);
+}
+
+/* brk(2): the system call always returns a break. */
+long sys_brk(u64 addr)
+{
+	struct vm_limits lim;
+
+	proc_vm_limits(&lim);
+	return (long)vm_brk(current->vm, addr, &lim);
+}
+
+/* msync(2) */
+long sys_msync(u64 addr, u64 len, u64 flags)
+{
+	return vm_sync(current->vm, untag(addr), len, (int)flags);
+}
+
+static long mlock_call(u64 addr, u64 len, bool lock, bool onfault)
+{
+	struct vm_limits lim;
+
+	proc_vm_limits(&lim);
+	return vm_lock(current->vm, untag(addr), len, lock, onfault, &lim);
+}
+
+/* mlock(2) */
+long sys_mlock(u64 addr, u64 len)
+{
+	return mlock_call(addr, len, true, false);
+}
+
+/* mlock2(2) */
+long sys_mlock2(u64 addr, u64 len, u64 flags)
+{
+	if ((int)flags & ~MLOCK_ONFAULT)
+		return -EINVAL;
+	return mlock_call(addr, len, true, flags & MLOCK_ONFAULT);
+}
+
+/* munlock(2) */
+long sys_munlock(u64 addr, u64 len)
+{
+	return mlock_call(addr, len, false, false);
+}
+
+/* mlockall(2) */
+long sys_mlockall(u64 flags)
+{
+	struct vm_limits lim;
+
+	if (!(int)flags)
+		return -EINVAL;
+	proc_vm_limits(&lim);
+	return vm_lock_all(current->vm, (int)flags, &lim);
+}
+
+/* munlockall(2) */
+long sys_munlockall(void)
+{
+	return vm_lock_all(current->vm, 0, NULL);
+}
+
+#define MINCORE_CHUNK 2048u
+
+/* mincore(2) */
+long sys_mincore(u64 uaddr, u64 len, u64 uvec)
+{
+	u64 addr = untag(uaddr), pages = len / PAGE_SIZE + (len % PAGE_SIZE != 0);
+	u8 *vec;
+	long r = 0;
+
+	if (addr & PAGE_MASK)
+		return -EINVAL;
+	if (len > USER_TOP || addr > USER_TOP - len)
+		return -ENOMEM;
+	vec = kmalloc(MINCORE_CHUNK, 0);
+	if (!vec)
+		return -EAGAIN;
+	while (pages && !r) {
+		u64 n = MIN(pages, (u64)MINCORE_CHUNK);
+
+		r = vm_mincore(current->vm, addr, n, vec);
+		if (!r && copy_to_user(uvec, vec, n))
+			r = -EFAULT;
+		addr += n * PAGE_SIZE;
+		uvec += n;
+		pages -= n;
+	}
+	kfree(vec);
+	return r;
+}
+
+/* An array of iovecs from user memory. *out is NULL for none; kfree it. 0, -EINVAL, -EFAULT, -ENOMEM. */
+static int import_segs(u64 uiov, u64 count, struct uio_seg **out, size_t *total)
+{
+	struct uio_seg *segs;
+	size_t sum = 0;
+
+	*out = NULL;
+	*total = 0;
+	if (count > UIO_MAXIOV)
+		return -EINVAL;
+	if (!count)
+		return 0;
+	segs = kmalloc(count * sizeof(*segs), 0);
+	if (!segs)
+		return -ENOMEM;
+	if (copy_from_user(segs, uiov, count * sizeof(*segs))) {
+		kfree(segs);
+		return -EFAULT;
+	}
+	for (u64 i = 0; i < count; i++) {
+		if ((ssize_t)segs[i].len < 0 || (ssize_t)(sum + segs[i].len) < 0) {
+			kfree(segs);
+			return -EINVAL;
+		}
+		sum += segs[i].len;
+	}
+	*out = segs;
+	*total = sum;
+	return 0;
+}
+
+/* Move between the caller's @u and one remote segment. Bytes, or -errno when there were none. */
+static ssize_t remote_segment(struct vmspace *vm, struct uio *u, const struct uio_seg *s, bool write, void *buf)
+{
+	size_t done = 0;
+	ssize_t got = 0;
+
+	while (done < s->len && u->left) {
+		size_t n = MIN(s->len - done, u->left);
+
+		n = MIN(n, (size_t)PAGE_SIZE);
+		if (write) {
+			got = uio_copy_from(u, buf, n);
+			if (got > 0)
+				got = vm_access(vm, s->base + done, buf, (size_t)got, true, false);
+		} else {
+			got = vm_access(vm, s->base + done, buf, n, false, false);
+			if (got > 0)
+				got = uio_copy_to(u, buf, (size_t)got);
+		}
+		if (got <= 0)
+			break;
+		done += (size_t)got;
+		if ((size_t)got < n)
+			break;
+	}
+	return done ? (ssize_t)done : got;
+}
+
+static long remote_segments(struct vmspace *vm, struct uio *u, const struct uio_seg *segs, u64 count, bool write)
+{
+	void *buf = kmalloc(PAGE_SIZE, 0);
+	ssize_t total = 0, got = 0;
+
+	if (!buf)
+		return -ENOMEM;
+	for (u64 i = 0; i < count && u->left; i++) {
+		got = remote_segment(vm, u, &segs[i], write, buf);
+		if (got < 0)
+			break;
+		total += got;
+		if ((size_t)got < segs[i].len)
+			break;
+	}
+	kfree(buf);
+	return total ? total : got;
+}
+
+/* The address space of @pid, which the caller may inspect. 0, -ESRCH, -EPERM. */
+static int remote_vm(u64 pid, struct vmspace **out)
+{
+	struct task *t = task_lookup((u32)pid);
+	int err;
+
+	if (!t)
+		return -ESRCH;
+	err = proc_may_access(t, ACCESS_ATTACH | ACCESS_REAL_IDS);
+	if (!err) {
+		*out = task_get_vm(t);
+		err = *out ? 0 : -ESRCH;
+	}
+	task_put(t);
+	return err;
+}
+
+static long process_vm_rw(u64 pid, u64 lvec, u64 nl, u64 rvec, u64 nr, u64 flags, bool write)
+{
+	struct uio_seg *local, *remote;
+	struct vmspace *vm;
+	size_t ltotal, rtotal;
+	struct uio u;
+	long r;
+
+	if (flags)
+		return -EINVAL;
+	r = import_segs(lvec, nl, &local, &ltotal);
+	if (r)
+		return r;
+	r = import_segs(rvec, nr, &remote, &rtotal);
+	if (r)
+		goto free_local;
+	if (!ltotal || !rtotal)
+		goto free_remote;
+	r = remote_vm(pid, &vm);
+	if (r)
+		goto free_remote;
+	uio_init_segs(&u, local, (u32)nl, ltotal);
+	r = remote_segments(vm, &u, remote, nr, write);
+	vmspace_put(vm);
+free_remote:
+	kfree(remote);
+free_local:
+	kfree(local);
+	return r;
+}
+
+/* process_vm_readv(2) */
+long sys_process_vm_readv(u64 pid, u64 lvec, u64 nl, u64 rvec, u64 nr, u64 flags)
+{
+	return process_vm_rw(pid, lvec, nl, rvec, nr, flags, false);
+}
+
+/* process_vm_writev(2) */
+long sys_process_vm_writev(u64 pid, u64 lvec, u64 nl, u64 rvec, u64 nr, u64 flags)
+{
+	return process_vm_rw(pid, lvec, nl, rvec, nr, flags, true);
+}
