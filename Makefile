@@ -14,12 +14,12 @@
 
 obj-arch/arm64 := \
 
-obj-kernel := \
+obj-kernel := main.o
 
 obj-kernel/lib := string.o fmt.o sbuf.o rbtree.o radix.o bitmap.o ring.o crc.o
 
 obj-kernel/base := spinlock.o log.o panic.o symbols.o stackguard.o time.o timeout.o irq.o fdt.o earlycon.o bootargs.o \
-	rand.o uio.o ktest.o $(if $(DEBUG),lockrank.o)
+	rand.o uio.o ktest.o machine.o $(if $(DEBUG),lockrank.o)
 
 obj-kernel/sched := cred.o \
 	balance.o \
@@ -80,9 +80,9 @@ obj-drivers/pci := \
 
 obj-drivers/serial := pl011.o \
 
-obj-drivers/rtc := \
+obj-drivers/rtc := pl031.o
 
-obj-drivers/gpio := \
+obj-drivers/gpio := pl061.o
 
 obj-drivers/virtio := \
 	console.o \

@@ -59,6 +59,9 @@ void trap_preempt_irq(void);
 /* kernel/sched: first thing a new thread runs after a switch, before IRQs are enabled. */
 void trap_thread_start(struct arch_thread *prev);
 
+/* kernel/main.c: the boot CPU, MMU on, IRQs off, in the boot thread; @fdt is where the loader put the device tree. */
+void kmain(paddr_t fdt) __noreturn;
+
 /* kernel/main.c: a secondary CPU, MMU and per-CPU data on, IRQs off, on its idle thread's stack. */
 void secondary_main(u32 cpu) __noreturn;
 

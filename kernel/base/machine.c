@@ -1,0 +1,25 @@
+/*
+ * What the machine has one of and drivers hand over: the real-time clock and the power button. Each is a pointer that
+ * is written once at boot, before anybody reads it; nothing is locked.
+ */
+#include "kernel/base/power.h"
+#include "kernel/base/rtc.h"
+#include "kernel/base/time.h"
+
+static struct rtc *clock; /* I */
+void (*power_button_hook)(void);
+
+/* See rtc.h. */
+void rtc_register(struct rtc *r)
+{
+	if (clock)
+		return;
+	clock = r;
+	time_set_wall(r->read(r) * NSEC_PER_SEC);
+}
+
+/* See rtc.h. ctx: any. */
+struct rtc *rtc_get(void)
+{
+	return clock;
+}

@@ -1,0 +1,19 @@
+#pragma once
+/*
+ * Contract of a real-time clock: whole seconds since 1970 that go on while the machine is off. The first one
+ * registered sets wall time; /dev/rtc0 is made of it by kernel/sys.
+ */
+#include "kernel/lib/types.h"
+
+struct rtc {
+	const char *name; /* I */
+	/* ctx: any. */
+	s64 (*read)(struct rtc *r);
+	void (*set)(struct rtc *r, s64 seconds);
+	/* Interrupt at @seconds, or none. NULL: no alarm. */
+	void (*set_alarm)(struct rtc *r, s64 seconds, bool on);
+	void (*alarm)(struct rtc *r); /* set by the user of the clock: the alarm went off. IRQ context */
+};
+
+void rtc_register(struct rtc *r); /* ctx: boot */
+struct rtc *rtc_get(void); /* NULL: the machine has none */
