@@ -17,6 +17,8 @@
 #define WORK_TRACE 0x4 /* system calls stop for a tracer */
 #define WORK_NOTIFY 0x8 /* deferred per-thread work (exit_group, rseq, timers) */
 #define WORK_RESTORE_MASK 0x10 /* sigsuspend and friends: saved mask to restore */
+/* What keeps a thread from returning to user mode: WORK_TRACE stays set, so it is no reason. */
+#define WORK_USER 0x1b
 
 #ifndef __ASSEMBLY__
 #include "kernel/lib/types.h"
