@@ -13,6 +13,8 @@
 # --- objects: one list per folder ----------------------------------------------------------------
 
 obj-arch/arm64 := \
+	head.o vectors.o switch.o user.o string.o page.o kaslr.o trap.o pmap.o tlb.o cpu.o smp.o timer.o fpu.o \
+	sigframe.o stacktrace.o vdso_blob.o vdso_image.o
 
 obj-kernel := main.o
 

@@ -76,7 +76,8 @@ primary_entry:
 
 2:	bl	idmap_leave
 	adr_l	x0, boot_stack
-	add	x0, x0, #(KSTACK_SIZE - 16)
+	add	x0, x0, #KSTACK_SIZE
+	sub	x0, x0, #16
 	mov	sp, x0
 	adr_l	x1, boot_thread
 	str	x1, [x0]
@@ -165,7 +166,8 @@ drop_to_el1:
 	ubfx	x0, x0, #24, #4
 	cbz	x0, 4f
 	mrs	x0, s3_4_c12_c9_5	/* ICC_SRE_EL2 */
-	orr	x0, x0, #9
+	mov	x1, #9			/* system registers on, for EL1 too */
+	orr	x0, x0, x1
 	msr	s3_4_c12_c9_5, x0
 	isb
 	msr	s3_4_c12_c11_0, xzr	/* ICH_HCR_EL2 */

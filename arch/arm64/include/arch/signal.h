@@ -10,7 +10,7 @@ struct trapframe;
 struct sigframe_info {
 	int sig;
 	u64 handler; /* user address */
-	u64 restorer; /* SA_RESTORER address, or 0: the vDSO's */
+	u64 restorer; /* SA_RESTORER address; without one vDSO address + vdso_sigreturn_offset() */
 	u32 sa_flags;
 	const void *siginfo; /* 128 bytes, Linux siginfo_t */
 	u64 mask; /* to restore at sigreturn */
@@ -31,9 +31,15 @@ struct sigframe_restored {
 };
 int __must_check sigframe_pop(struct trapframe *tf, struct sigframe_restored *out);
 
+/* Stack that one frame takes at most, for AT_MINSIGSTKSZ. */
+u64 sigframe_min_size(void);
+
 /* Fresh user context for exec. */
 void frame_init_user(struct trapframe *tf, u64 pc, u64 sp);
+/* For ptrace: may EL0 run with @pstate; take over the bits of @pstate that EL0 may change. */
+bool __must_check frame_pstate_ok(u64 pstate);
+void frame_set_pstate(struct trapframe *tf, u64 pstate);
 
-/* vDSO image and symbols the kernel needs. */
+/* vDSO image, whole pages, and symbols the kernel needs. Its data page (time_vdso_page) is mapped directly below it. */
 extern const u8 vdso_start[], vdso_end[];
 u64 vdso_sigreturn_offset(void);
