@@ -236,7 +236,7 @@ $(O)/arch/arm64/vdso/%.o: arch/arm64/vdso/%.c $(PREP) $(O)/.flags
 
 $(O)/vdso.so.dbg: $(vdso_objs) arch/arm64/vdso/vdso.ld
 	$(call say,LD,$@)
-	$(Q)$(LD) -shared -soname=linux-vdso.so.1 --hash-style=both -Bsymbolic --build-id=none \
+	$(Q)$(LD) -shared -soname=linux-vdso.so.1 --hash-style=both --eh-frame-hdr -Bsymbolic --build-id=none \
 		-z noexecstack -z max-page-size=4096 --no-undefined -T arch/arm64/vdso/vdso.ld -o $@ $(vdso_objs)
 
 $(O)/vdso.so: $(O)/vdso.so.dbg

@@ -9,7 +9,8 @@
  *               -> jump to the virtual address -> identity map off -> kmain(device tree)
  *   secondary:  EL1 -> MMU on -> struct secondary_boot (smp.c) -> secondary_start(cpu)
  *
- * All that runs before the jump is position independent: addresses come from adrp.
+ * boot_thread (kernel/sched) becomes the first thread. All that runs before the jump is position
+ * independent: addresses come from adrp.
  */
 #include <arch/frame.h>
 #include <arch/memlayout.h>

@@ -29,6 +29,7 @@
 #include "kernel/base/time.h"
 #include "kernel/base/timeout.h"
 #include "kernel/base/trap.h"
+#include "kernel/lib/bitmap.h"
 #include "kernel/lib/string.h"
 #include "mm/pmm.h"
 
@@ -177,7 +178,7 @@ void smp_call(cpumask_t mask, void (*fn)(void *), void *arg)
 	for (cpumask_t m = mask; m; m &= m - 1)
 		pending++;
 	for (cpumask_t m = mask; m; m &= m - 1) {
-		u32 cpu = (u32)__builtin_ctzll(m);
+		u32 cpu = bit_lowest(m);
 
 		calls[cpu] = (struct call){ NULL, fn, arg, &pending };
 		call_push(cpu, &calls[cpu]);
@@ -185,12 +186,6 @@ void smp_call(cpumask_t mask, void (*fn)(void *), void *arg)
 	while (load_acquire(&pending))
 		cpu_relax();
 	preempt_enable();
-}
-
-static void ipi_enable(void)
-{
-	for (u32 i = 0; i < IPI_COUNT; i++)
-		irq_enable_percpu(i);
 }
 
 static void ipi_init(void)
@@ -216,11 +211,6 @@ static void ipi_init(void)
 void secondary_start(u32 cpu)
 {
 	cpu_init_this(cpu);
-	irq_get_chip()->cpu_init();
-	ipi_enable();
-	timer_init_cpu();
-	__atomic_fetch_or(&cpu_online_mask, BIT(cpu), __ATOMIC_RELEASE);
-	__asm__ volatile("dsb ishst\n\tsev" ::: "memory");
 	secondary_main(cpu);
 }
 
@@ -296,14 +286,23 @@ static void start_timed_out(struct timeout *t)
 	store_release(&start_over, 1);
 }
 
-/* Sleep by WFE until the CPUs of @started are online; the timer ends it after a second. */
+/* cpu_online_mask; its next change wakes this CPU from WFE, as the exclusive load arms the monitor. */
+static cpumask_t online_armed(void)
+{
+	cpumask_t v;
+
+	__asm__ volatile("ldaxr %0, %1" : "=r"(v) : "Q"(cpu_online_mask) : "memory");
+	return v;
+}
+
+/* Sleep until the CPUs of @started are online; the timer ends it after a second. */
 static void wait_online(cpumask_t started)
 {
 	struct timeout t;
 
 	timeout_init(&t, start_timed_out);
 	timeout_set(&t, time_now() + NSEC_PER_SEC);
-	while ((load_acquire(&cpu_online_mask) & started) != started && !load_acquire(&start_over))
+	while ((online_armed() & started) != started && !load_acquire(&start_over))
 		__asm__ volatile("wfe" ::: "memory");
 	timeout_cancel_sync(&t);
 	if (started & ~READ_ONCE(cpu_online_mask))
@@ -327,5 +326,5 @@ void smp_init(void)
 	memset(idmap_root, 0, PAGE_SIZE);
 	dsb(ishst);
 	if (started)
-		log_info("%u CPUs online", 1 + (u32)__builtin_popcountll(started));
+		log_info("%u CPUs online", 1 + bit_count(started));
 }
