@@ -1,0 +1,131 @@
+/* eventfd(2), timerfd_create(2), epoll(7). */
+#define _GNU_SOURCE
+#include <fcntl.h>
+#include <poll.h>
+#include <stdint.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/timerfd.h>
+#include <time.h>
+#include <unistd.h>
+#include "tap.h"
+
+static int readable(int fd, int ms)
+{
+	struct pollfd p = { fd, POLLIN, 0 };
+
+	return poll(&p, 1, ms) == 1 && (p.revents & POLLIN);
+}
+
+static void test_eventfd(void)
+{
+	int e = eventfd(5, EFD_NONBLOCK | EFD_CLOEXEC), s = eventfd(2, EFD_SEMAPHORE | EFD_NONBLOCK);
+	uint64_t v = 0;
+
+	REQUIRE(e >= 0 && s >= 0);
+	CHECK_ERR(eventfd(0, 0x40), EINVAL);
+	CHECK(fcntl(e, F_GETFD) == FD_CLOEXEC);
+	CHECK_ERR(read(e, &v, 4), EINVAL);
+	CHECK(read(e, &v, 8) == 8 && v == 5);
+	CHECK_ERR(read(e, &v, 8), EAGAIN);
+	CHECK(!readable(e, 0));
+	v = UINT64_MAX;
+	CHECK_ERR(write(e, &v, 8), EINVAL);
+	v = UINT64_MAX - 1;
+	CHECK(write(e, &v, 8) == 8);
+	v = 1;
+	CHECK_ERR(write(e, &v, 8), EAGAIN);
+	CHECK(read(s, &v, 8) == 8 && v == 1 && read(s, &v, 8) == 8 && v == 1);
+	CHECK_ERR(read(s, &v, 8), EAGAIN);
+	CHECK_ERR(lseek(e, 0, SEEK_SET), ESPIPE);
+	close(e);
+	close(s);
+}
+
+static void test_timerfd(void)
+{
+	struct itimerspec its = { { 0, 5000000 }, { 0, 5000000 } }, old;
+	int t = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK);
+	uint64_t v = 0;
+
+	REQUIRE(t >= 0);
+	CHECK_ERR(timerfd_create(99, 0), EINVAL);
+	CHECK_ERR(read(t, &v, 8), EAGAIN);
+	CHECK(!timerfd_settime(t, 0, &its, &old) && old.it_value.tv_nsec == 0);
+	CHECK(readable(t, 5000));
+	CHECK(read(t, &v, 8) == 8 && v >= 1);
+	CHECK(!timerfd_gettime(t, &old) && old.it_interval.tv_nsec == 5000000 && old.it_value.tv_nsec <= 5000000);
+	its = (struct itimerspec){ { 0, 0 }, { 0, 0 } };
+	CHECK(!timerfd_settime(t, 0, &its, NULL));
+	CHECK(!readable(t, 20));
+	clock_gettime(CLOCK_MONOTONIC, &its.it_value);
+	CHECK(!timerfd_settime(t, TFD_TIMER_ABSTIME, &its, NULL) && readable(t, 5000));
+	its.it_value.tv_nsec = 1000000000;
+	CHECK_ERR(timerfd_settime(t, 0, &its, NULL), EINVAL);
+	CHECK_ERR(timerfd_settime(0, 0, &its, NULL), EINVAL);
+	close(t);
+}
+
+static int wait_one(int ep, int ms)
+{
+	struct epoll_event e = { 0 };
+	int n = epoll_wait(ep, &e, 1, ms);
+
+	return n == 1 ? (int)e.data.u32 : n == 0 ? 0 : -1;
+}
+
+static void test_epoll(void)
+{
+	struct epoll_event e = { .events = EPOLLIN, .data.u32 = 7 };
+	int ep = epoll_create1(0), outer = epoll_create1(EPOLL_CLOEXEC), ev = eventfd(1, 0), p[2], file;
+	uint64_t v = 1;
+
+	REQUIRE(ep >= 0 && outer >= 0 && ev >= 0 && !pipe(p));
+	CHECK_ERR(epoll_create(0), EINVAL);
+	CHECK(!epoll_ctl(ep, EPOLL_CTL_ADD, ev, &e));
+	CHECK_ERR(epoll_ctl(ep, EPOLL_CTL_ADD, ev, &e), EEXIST);
+	CHECK_ERR(epoll_ctl(ep, EPOLL_CTL_MOD, p[0], &e), ENOENT);
+	CHECK_ERR(epoll_ctl(ep, EPOLL_CTL_DEL, p[0], NULL), ENOENT);
+	CHECK_ERR(epoll_ctl(ep, EPOLL_CTL_ADD, ep, &e), EINVAL);
+	CHECK_ERR(epoll_ctl(ev, EPOLL_CTL_ADD, p[0], &e), EINVAL);
+	CHECK_ERR(epoll_ctl(ep, EPOLL_CTL_ADD, 99, &e), EBADF);
+	file = open("/proc/self/exe", O_RDONLY);
+	CHECK_ERR(epoll_ctl(ep, EPOLL_CTL_ADD, file, &e), EPERM);
+	CHECK_ERR(epoll_wait(ep, &e, 0, 0), EINVAL);
+	/* Level triggered: again and again. */
+	CHECK(wait_one(ep, 0) == 7 && wait_one(ep, 0) == 7);
+	/* A set in a set. */
+	e = (struct epoll_event){ .events = EPOLLIN, .data.u32 = 9 };
+	CHECK(!epoll_ctl(outer, EPOLL_CTL_ADD, ep, &e));
+	CHECK(wait_one(outer, 0) == 9);
+	CHECK_ERR(epoll_ctl(ep, EPOLL_CTL_ADD, outer, &e), ELOOP);
+	/* Edge triggered: once per change. */
+	e = (struct epoll_event){ .events = EPOLLIN | EPOLLET, .data.u32 = 8 };
+	CHECK(!epoll_ctl(ep, EPOLL_CTL_MOD, ev, &e));
+	CHECK(wait_one(ep, 0) == 8 && wait_one(ep, 0) == 0);
+	CHECK(write(ev, &v, 8) == 8 && wait_one(ep, 0) == 8);
+	/* One shot: disarmed until MOD. */
+	e.events = EPOLLIN | EPOLLONESHOT;
+	CHECK(!epoll_ctl(ep, EPOLL_CTL_MOD, ev, &e));
+	CHECK(wait_one(ep, 0) == 8 && write(ev, &v, 8) == 8 && wait_one(ep, 0) == 0);
+	CHECK(!epoll_ctl(ep, EPOLL_CTL_MOD, ev, &e) && wait_one(ep, 0) == 8);
+	/* Closing a descriptor takes it out; a hang-up is always reported. */
+	close(ev);
+	CHECK(wait_one(ep, 10) == 0);
+	e = (struct epoll_event){ .events = EPOLLET, .data.u32 = 5 };
+	CHECK(!epoll_ctl(ep, EPOLL_CTL_ADD, p[0], &e));
+	close(p[1]);
+	CHECK(wait_one(ep, 1000) == 5);
+	close(p[0]);
+	close(ep);
+	CHECK(wait_one(outer, 0) == 0);
+	close(outer);
+}
+
+int main(void)
+{
+	test_eventfd();
+	test_timerfd();
+	test_epoll();
+	return tap_done();
+}

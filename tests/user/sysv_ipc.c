@@ -1,0 +1,158 @@
+/* System V shared memory, semaphores and message queues: svipc(7) and the manual pages of the calls. */
+#define _GNU_SOURCE
+#include <signal.h>
+#include <sys/ipc.h>
+#include <sys/msg.h>
+#include <sys/sem.h>
+#include <sys/shm.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+#include "tap.h"
+
+union semun {
+	int val;
+	struct semid_ds *buf;
+	unsigned short *array;
+};
+
+struct text {
+	long type;
+	char body[64];
+};
+
+static int child_status(pid_t pid)
+{
+	int st = -1;
+
+	while (waitpid(pid, &st, 0) < 0 && errno == EINTR)
+		;
+	return WIFEXITED(st) ? WEXITSTATUS(st) : -1;
+}
+
+static void test_shm(void)
+{
+	struct shmid_ds ds;
+	int id = shmget(0x4c696e6e, 10000, IPC_CREAT | IPC_EXCL | 0600);
+	pid_t pid;
+	char *p, *q;
+
+	REQUIRE(id >= 0);
+	CHECK_ERR(shmget(0x4c696e6e, 10000, IPC_CREAT | IPC_EXCL | 0600), EEXIST);
+	CHECK(shmget(0x4c696e6e, 0, 0) == id);
+	CHECK_ERR(shmget(0x4c696e6e, 20000, 0), EINVAL);
+	CHECK_ERR(shmget(0x4c696e6f, 10, 0), ENOENT);
+	CHECK_ERR(shmget(IPC_PRIVATE, 0, 0600), EINVAL);
+	p = shmat(id, NULL, 0);
+	REQUIRE(p != (char *)-1);
+	CHECK(p[0] == 0 && p[9999] == 0);
+	q = shmat(id, NULL, SHM_RDONLY);
+	CHECK(q != (char *)-1 && q != p);
+	strcpy(p + 5000, "shared");
+	CHECK(!strcmp(q + 5000, "shared"));
+	CHECK(!shmctl(id, IPC_STAT, &ds) && ds.shm_nattch == 2 && ds.shm_segsz == 10000);
+	pid = fork();
+	if (!pid) {
+		strcpy(p, "from the child");
+		_exit(0);
+	}
+	CHECK(child_status(pid) == 0);
+	CHECK(!strcmp(q, "from the child"));
+	CHECK(!shmdt(q));
+	CHECK_ERR(shmdt(q), EINVAL);
+	CHECK_ERR(shmdt(p + 1), EINVAL);
+	CHECK_ERR(shmat(id, (void *)12345, 0), EINVAL);
+	CHECK(!shmctl(id, IPC_RMID, NULL));
+	CHECK(!strcmp(p, "from the child"));
+	CHECK(!shmctl(id, IPC_STAT, &ds) && ds.shm_nattch == 1);
+	CHECK_ERR(shmget(0x4c696e6e, 10000, 0), ENOENT);
+	CHECK(!shmdt(p));
+	CHECK_ERR(shmctl(id, IPC_STAT, &ds), EINVAL);
+	CHECK_ERR(shmat(id, NULL, 0), EINVAL);
+}
+
+static void test_sem(void)
+{
+	struct timespec soon = { 0, 20000000 };
+	struct sembuf down = { 0, -1, SEM_UNDO }, up = { 0, 1, 0 }, both[2] = { { 0, -1, 0 }, { 1, -1, IPC_NOWAIT } };
+	struct sembuf zero = { 1, 0, 0 };
+	unsigned short all[2] = { 1, 0 };
+	union semun arg = { .array = all };
+	int id = semget(IPC_PRIVATE, 2, 0600);
+	pid_t pid;
+
+	REQUIRE(id >= 0);
+	CHECK(!semctl(id, 0, SETALL, arg));
+	CHECK(semctl(id, 0, GETVAL) == 1 && semctl(id, 1, GETVAL) == 0);
+	CHECK_ERR(semop(id, both, 2), EAGAIN);
+	CHECK(semctl(id, 0, GETVAL) == 1);
+	CHECK(!semop(id, &zero, 1));
+	pid = fork();
+	if (!pid)
+		_exit(semop(id, &down, 1) != 0);
+	CHECK(child_status(pid) == 0);
+	CHECK(semctl(id, 0, GETVAL) == 1);
+	CHECK(!semop(id, &down, 1));
+	CHECK_ERR(semtimedop(id, &down, 1, &soon), EAGAIN);
+	pid = fork();
+	if (!pid)
+		_exit(semop(id, &down, 1) != 0);
+	while (semctl(id, 0, GETNCNT) != 1)
+		usleep(1000);
+	CHECK(!semop(id, &up, 1));
+	CHECK(child_status(pid) == 0);
+	arg.val = 40000;
+	CHECK_ERR(semctl(id, 0, SETVAL, arg), ERANGE);
+	CHECK_ERR(semctl(id, 2, GETVAL), EINVAL);
+	up.sem_num = 2;
+	CHECK_ERR(semop(id, &up, 1), EFBIG);
+	arg.val = 0;
+	CHECK(!semctl(id, 0, SETVAL, arg));
+	pid = fork();
+	if (!pid)
+		_exit(semop(id, &down, 1) == -1 && errno == EIDRM ? 0 : 1);
+	while (semctl(id, 0, GETNCNT) != 1)
+		usleep(1000);
+	CHECK(!semctl(id, 0, IPC_RMID));
+	CHECK(child_status(pid) == 0);
+	CHECK_ERR(semctl(id, 0, GETVAL), EINVAL);
+}
+
+static void test_msg(void)
+{
+	struct text t = { 3, "third" }, got;
+	struct msqid_ds ds;
+	int id = msgget(IPC_PRIVATE, 0600), n = 0;
+	pid_t pid;
+
+	REQUIRE(id >= 0);
+	CHECK(!msgsnd(id, &t, 6, 0));
+	t = (struct text){ 1, "first" };
+	CHECK(!msgsnd(id, &t, 6, 0));
+	CHECK(!msgctl(id, IPC_STAT, &ds) && ds.msg_qnum == 2 && ds.msg_cbytes == 12);
+	CHECK(msgrcv(id, &got, 64, -2, 0) == 6 && got.type == 1 && !strcmp(got.body, "first"));
+	CHECK_ERR(msgrcv(id, &got, 64, 1, IPC_NOWAIT), ENOMSG);
+	CHECK_ERR(msgrcv(id, &got, 2, 0, 0), E2BIG);
+	CHECK(msgrcv(id, &got, 2, 0, MSG_NOERROR) == 2 && !memcmp(got.body, "th", 2));
+	t.type = 0;
+	CHECK_ERR(msgsnd(id, &t, 1, 0), EINVAL);
+	t.type = 1;
+	while (!msgsnd(id, &t, 64, IPC_NOWAIT))
+		n++;
+	CHECK(errno == EAGAIN && n == 256);
+	pid = fork();
+	if (!pid)
+		_exit(msgsnd(id, &t, 64, 0) == -1 && errno == EIDRM ? 0 : 1);
+	usleep(10000);
+	CHECK(!msgctl(id, IPC_RMID, NULL));
+	CHECK(child_status(pid) == 0);
+	CHECK_ERR(msgsnd(id, &t, 1, 0), EINVAL);
+}
+
+int main(void)
+{
+	test_shm();
+	test_sem();
+	test_msg();
+	return tap_done();
+}
