@@ -169,8 +169,9 @@ PREP    := $(O)/.prepared
 
 all: kernel initramfs
 
-# Before the boot code is in the tree there is nothing to link: compiling is then all there is to do.
-ifneq ($(wildcard arch/arm64/kernel.ld kernel/main.c),arch/arm64/kernel.ld kernel/main.c)
+# While a part that all others call is not in the tree, compiling is all there is to do.
+parts := kernel/main.c kernel/init.c kernel/proc/exec.c fs/namei.c
+ifneq ($(wildcard $(parts)),$(parts))
 kernel: objs
 else
 kernel: $(O)/Image $(O)/compile_commands.json
