@@ -67,6 +67,9 @@ obj-mm/vm := vmspace.o region.o commit.o map.o unmap.o protect.o remap.o advise.
 obj-block := \
 
 obj-fs := \
+	attr.o chrdev.o cpio.o dentry.o devfs.o fdtable.o file.o filemap.o fsctx.o initramfs.o inode.o \
+	locks.o lockrange.o memdev.o mount.o mount_show.o namei.o namei_ops.o open.o rename.o super.o \
+	tmpfs.o tmpfs_dir.o tmpfs_file.o tmpfs_xattr.o vfs_init.o \
 	epoll.o \
 	eventfd.o \
 	timerfd.o

@@ -74,7 +74,8 @@ struct kstat {
 #define ATTR_ATIME 16u
 #define ATTR_MTIME 32u
 #define ATTR_CTIME 64u
-#define ATTR_KILL_SUID 128u /* mode change derived by the VFS: drop suid/sgid */
+#define ATTR_KILL_SUID 128u /* mode change derived by the VFS: drop suid/sgid; file systems do not see it */
+#define ATTR_TIMES_NOW 256u /* the times are the current one: write permission is enough; file systems do not see it */
 struct iattr {
 	u32 valid;
 	u32 mode, uid, gid;
@@ -143,6 +144,9 @@ struct file_ops {
 #define INODE_NOATIME 1u
 #define INODE_IMMUTABLE 2u
 #define INODE_APPEND 4u
+#define INODE_TMPFILE 32u /* never had a name yet: link(2) may give it one */
+#define INODE_NOLINK 16u /* O_TMPFILE|O_EXCL: may not get a name */
+#define INODE_DEAD 8u /* directory that was removed: nothing can be made in it */
 
 struct inode {
 	refcount_t refs; /* a */
@@ -170,25 +174,31 @@ struct inode {
 	struct { struct pipe *pipe; struct chrdev *cdev; }; /* i: attached by type */
 };
 
+/*
+ * A name. References: one for being hashed, one per child, one per user. The inode pointer goes from NULL to an inode at any
+ * time, and back only while nobody else holds a reference: so who holds one may use what it read without a lock.
+ */
+#define DENTRY_HASHED 1u /* d: found by lookups; clear: deleted, or never had a name */
+#define DENTRY_USED 2u /* a: looked up since the shrinker passed */
+#define DENTRY_NAME_INLINE 62 /* makes a dentry 128 bytes */
+struct dentry_name; /* counted storage of a long name */
 struct dentry {
 	refcount_t refs; /* a */
-	u32 hash; /* I between renames */
-	struct list bucket; /* d: hash chain */
-	struct dentry *parent; /* d: root: itself; a reference is held on it */
-	struct inode *inode; /* d: NULL = negative; a reference is held */
+	u32 hash; /* d: of parent and name */
+	struct dentry *chain; /* d: next in the bucket */
+	struct dentry *parent; /* d, tree lock: root: itself; a reference is held on it */
+	struct inode *inode; /* a: NULL = negative; a reference is held */
 	struct super *sb; /* I */
 	u32 nmounts; /* a: mounts on it */
 	u32 flags; /* d: DENTRY_* */
-	struct list children; /* parent's d */
-	struct list sibling; /* parent's d */
-	struct list lru; /* lru lock */
-	u16 name_len; /* d */
-	char *name; /* d: inline_name or allocated */
-	char inline_name[32]; /* d */
+	const char *name; /* d, tree lock: inline_name or in .longname; ended by NUL */
+	struct dentry_name *longname; /* d, tree lock: NULL when inline */
+	u16 name_len; /* d, tree lock */
+	char inline_name[DENTRY_NAME_INLINE]; /* d, tree lock */
 };
 
 struct super_ops {
-	void (*evict)(struct inode *i); /* last reference: free the inode (and blocks if nlink is 0) */
+	void (*evict)(struct inode *i); /* last reference: free the inode (and blocks if nlink is 0). NULL: kfree */
 	int (*statfs)(struct super *sb, struct kstatfs *st);
 	int (*sync)(struct super *sb, bool wait); /* NULL: 0 */
 	int (*remount)(struct super *sb, u32 flags, const char *data); /* NULL: 0 */
@@ -221,7 +231,7 @@ struct super {
 	u32 blksize; /* I */
 	u32 flags; /* a: MS_RDONLY, MS_SYNCHRONOUS... */
 	u64 max_size; /* I: largest file */
-	struct dentry *root; /* I */
+	struct dentry *root; /* I after mount: a reference is held */
 	struct mutex rename_lock; /* rank RENAME */
 	void *priv; /* I */
 	char source[64]; /* I */
@@ -248,6 +258,7 @@ struct file {
 	int owner_pid; /* a: F_SETOWN, sign = group */
 	int owner_sig; /* a: F_SETSIG */
 	struct list eps; /* epoll watches, epoll's lock */
+	struct file *reap; /* list of files whose release was deferred */
 	u32 wb_err; /* o: error sequence seen (fsync) */
 };
 
@@ -255,6 +266,13 @@ struct file {
 void inode_init(struct inode *i, struct super *sb, u64 ino, u32 mode); /* refs = 1, times = now, uid/gid from current */
 void inode_get(struct inode *i);
 void inode_put(struct inode *i); /* ctx: thread; sleeps */
+/* Sets fops (and what open does) by the type in i->mode: devices, FIFOs, sockets. */
+void inode_init_special(struct inode *i, u64 rdev);
+/* Count a writer, or forbid writers while a program runs from the file. 0 or -ETXTBSY. */
+int __must_check inode_get_write(struct inode *i);
+void inode_put_write(struct inode *i);
+int __must_check inode_deny_write(struct inode *i);
+void inode_allow_write(struct inode *i);
 void inode_touch(struct inode *i, u32 attr_times); /* ATTR_ATIME|MTIME|CTIME := now (coarse) */
 int inode_setattr_generic(struct inode *i, const struct iattr *a);
 void inode_getattr_generic(struct inode *i, struct kstat *st);
@@ -262,9 +280,10 @@ void inode_getattr_generic(struct inode *i, struct kstat *st);
 #define MAY_EXEC 1u
 #define MAY_WRITE 2u
 #define MAY_READ 4u
-#define MAY_REAL_IDS 8u /* access(2): real ids */
 int __must_check inode_permission(struct inode *i, u32 mask);
 bool inode_owner_or_capable(struct inode *i);
+/* Owner, group and mode of a new inode in @dir: fsuid, fsgid or the set-group-id directory's. The umask is applied already. */
+void inode_init_owner(struct inode *i, const struct inode *dir, u32 mode);
 
 struct dentry *dentry_get(struct dentry *d);
 void dentry_put(struct dentry *d);
@@ -303,14 +322,25 @@ int vfs_setattr(const struct path *p, struct iattr *a); /* chmod, chown, utimens
 int vfs_truncate(const struct path *p, u64 size);
 ssize_t vfs_readlink(const struct path *p, char *buf, size_t size);
 int vfs_statfs(const struct path *p, struct kstatfs *st);
-int vfs_access(const struct path *p, u32 mask, bool effective);
+int vfs_access(const struct path *p, u32 mask); /* by the current fsuid: access(2) sets that for the time of the call */
+int vfs_set_size(struct inode *i, u64 size); /* ftruncate: no permission check */
+int vfs_setattr_nocheck(struct inode *i, struct iattr *a);
+/* Does RLIMIT_FSIZE allow a file of @size? 0 or -EFBIG (with its signal). */
+int __must_check vfs_check_fsize(u64 size);
+/* Drop set-id bits before contents change. holds: i->lock for writing */
+int inode_strip_suid_locked(struct inode *i);
 
 /* ---- Open files (file.c) ---- */
 /* Anonymous file (pipe, eventfd, socket...): "anon_inode:[name]". @mode FILE_*. */
+/* A "pipe" or "socket" gets an inode of its own of that type, all others share one. */
 int __must_check file_alloc_anon(const char *name, const struct file_ops *ops, void *priv, u32 mode, u32 flags, struct file **out);
+/* Another open file on the inode of @peer (the second end of a pipe). */
+int __must_check file_alloc_peer(struct file *peer, const struct file_ops *ops, void *priv, u32 mode, u32 flags, struct file **out);
 int __must_check file_open_path(const struct path *p, u32 oflags, struct file **out); /* path known and checked */
 struct file *file_get(struct file *f);
-void file_put(struct file *f); /* any thread context; release is deferred when it may not sleep */
+void file_put(struct file *f); /* ctx: thread; the last one releases, which sleeps */
+void file_put_deferred(struct file *f); /* as file_put, but a worker releases: spinlocks or VMSPACE may be held */
+void file_flush_deferred(void); /* wait for releases under way (before an EBUSY or ETXTBSY) */
 ssize_t file_read(struct file *f, struct uio *u, u64 *pos); /* checks mode, limits, locks offset when pos == &f->pos */
 ssize_t file_write(struct file *f, struct uio *u, u64 *pos);
 s64 file_seek(struct file *f, s64 off, int whence);
@@ -324,6 +354,17 @@ ssize_t file_write_kernel(struct file *f, const void *buf, size_t len, u64 pos);
 /* For mmap: fills a->file, max_prot by open mode. 0, -EACCES, -ENODEV. */
 int __must_check file_mmap(struct file *f, struct vm_map_args *a);
 static inline struct file *file_of_vm(struct vm_file *v) { return container_of(v, struct file, vmf); }
+
+/* File operations over i->cache that any disk or memory file system may use. */
+ssize_t generic_file_read(struct file *f, struct uio *u, u64 *pos);
+ssize_t generic_file_write(struct file *f, struct uio *u, u64 *pos);
+s64 generic_file_seek(struct file *f, s64 off, int whence);
+/* What a write does before touching data, with i->lock held for writing: append position, limits, set-id bits, times.
+ * Shortens @u; 0 or -EFBIG, -EPERM. */
+int __must_check generic_write_begin(struct file *f, struct uio *u, u64 *pos);
+void file_accessed(struct file *f); /* atime by the mount's rules */
+/* RLIMIT_FSIZE and its signal belong to layers above: they say how to ask and to tell. */
+void vfs_set_fsize_hooks(u64 (*limit)(void), void (*exceeded)(void));
 
 /* ---- Polling (poll.c) ---- */
 /*
@@ -341,17 +382,27 @@ static inline void poll_wait(struct poll_table *pt, struct waitq *q)
 }
 
 /* ---- Mounts (mount.c) ---- */
+/* umount2(2); the packaged headers leave these to the C library. */
+#define MNT_FORCE 1u
+#define MNT_DETACH 2u
+#define MNT_EXPIRE 4u
+#define UMOUNT_NOFOLLOW 8u
 struct mount {
 	refcount_t refs; /* a */
 	u32 id; /* I */
 	u32 flags; /* a: MNT_* = MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_RDONLY, atime bits */
+	u32 writers; /* a: regular files open for writing through it */
 	struct super *sb; /* I */
 	struct dentry *root; /* I: of this mount (bind: subtree) */
 	struct mount *parent; /* m: MOUNT lock */
 	struct dentry *mountpoint; /* m */
 	struct list children, sibling, all; /* m */
-	struct list hash; /* m and DCACHE-like bucket lock: (parent, mountpoint) */
+	struct list hash; /* m and its bucket's lock: (parent, mountpoint) */
 	bool detached; /* m */
+	bool anon; /* I: never in the tree: pipes, sockets, memfd */
+	struct mount *clone; /* m: during a recursive bind */
+	bool expire; /* m: umount2(MNT_EXPIRE) was here */
+	const char *source; /* I: device name as given */
 	u32 propagation; /* m: shared/private/slave/unbindable mark, kept for show */
 };
 int vfs_mount(const char *source, const struct path *where, const char *type, u64 ms_flags, const char *data);
@@ -364,13 +415,22 @@ void mount_traverse(struct path *p);
 /* /proc/PID/mounts, mountinfo and mountstats as seen from @root. */
 void mount_show(struct sbuf *out, const struct path *root, int style);
 int vfs_sync_all(void);
+void mount_foreach(void (*fn)(struct mount *m, void *arg), void *arg);
 /* Poll of /proc/mounts: bumps when the tree changes. */
 u32 mount_generation(void);
 extern struct waitq mount_waitq;
 int vfs_register_super(struct super *sb); /* gives an anonymous st_dev when dev is 0 */
 struct super *super_alloc(const struct fs_type *t, u64 magic, const struct super_ops *ops); /* NULL: no memory */
+void super_get(struct super *sb);
+void super_put(struct super *sb); /* last: drops the names, then ->put_super and frees. ctx: thread; sleeps */
+/* A mount that is in no tree (pipes, memfd); consumes the reference to @sb. */
+int __must_check mount_create_internal(struct super *sb, struct mount **out);
+struct mount *mount_get(struct mount *m);
+void mount_put(struct mount *m); /* ctx: thread; sleeps */
+/* May @m be written to? 0 or -EROFS. */
+int __must_check mount_may_write(const struct mount *m);
 
-/* ---- Process file state ---- */
+/* ---- Process file state (fsctx.c). Kernel threads use the boot context. ---- */
 struct fsctx {
 	refcount_t refs; /* a */
 	struct spinlock lock; /* rank FSCTX */
@@ -411,6 +471,7 @@ void fdtable_close_on_exec(struct fdtable *t);
 /* Iterate a table of another process: next fd >= @from with its file referenced, or -ENOENT. */
 int fdtable_next(struct fdtable *t, int from, int *fd, struct file **out);
 u32 fdtable_size(struct fdtable *t);
+bool fd_table_has(const struct file *f); /* does any descriptor of current refer to @f? */
 
 /* ---- Pipes, device files ---- */
 int __must_check pipe_create(u32 flags, struct file **r, struct file **w);
@@ -436,3 +497,4 @@ int devfs_remove(const char *name);
 
 /* ---- initramfs.c: unpack a (possibly compressed, concatenated) cpio into the root. ctx: boot ---- */
 int initramfs_unpack(const void *data, size_t size);
+const char *initramfs_error(void); /* why the last one failed, as a clause: "the compressed data ends early" */

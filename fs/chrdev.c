@@ -1,0 +1,134 @@
+/*
+ * Character devices by number, and what open does with an inode that is a device, a FIFO or a socket.
+ *
+ * Drivers register a struct chrdev (static, or living until unregistered with no file open); the registry is a list
+ * behind a spinlock, read at open only. The open file then uses the driver's operations directly.
+ */
+#include <linux/errno.h>
+#include "fs/namei.h"
+#include "fs/procfs.h"
+#include "kernel/lib/string.h"
+
+static struct spinlock chrdev_lock = SPINLOCK_INIT(RANK_SPIN_OUTER);
+static struct list chrdevs = LIST_INIT(chrdevs); /* chrdev_lock */
+
+/* holds: chrdev_lock */
+static struct chrdev *find(u64 dev)
+{
+	struct chrdev *c;
+
+	list_for_each(c, &chrdevs, link)
+		if (c->dev == dev)
+			return c;
+	return NULL;
+}
+
+/*
+ * Register @c and put its node into devtmpfs. ctx: thread; sleeps.
+ * Returns 0, -EBUSY (number taken), -ENOMEM.
+ */
+int chrdev_register(struct chrdev *c)
+{
+	bool taken;
+	int err;
+
+	spin_lock(&chrdev_lock);
+	taken = find(c->dev);
+	if (!taken)
+		list_add_tail(&chrdevs, &c->link);
+	spin_unlock(&chrdev_lock);
+	if (taken)
+		return -EBUSY;
+	err = devfs_add_node(c->name, S_IFCHR | c->mode, c->dev);
+	if (err && err != -EEXIST) {
+		spin_lock(&chrdev_lock);
+		list_del(&c->link);
+		spin_unlock(&chrdev_lock);
+		return err;
+	}
+	return 0;
+}
+
+/* Undo chrdev_register. ctx: thread; sleeps. */
+void chrdev_unregister(struct chrdev *c)
+{
+	spin_lock(&chrdev_lock);
+	list_del(&c->link);
+	spin_unlock(&chrdev_lock);
+	devfs_remove(c->name);
+}
+
+/* Open operation of character-device inodes. ctx: thread; sleeps in the driver. 0, -ENXIO or the driver's error. */
+int chrdev_open(struct inode *i, struct file *f)
+{
+	struct chrdev *c;
+
+	spin_lock(&chrdev_lock);
+	c = find(i->rdev);
+	spin_unlock(&chrdev_lock);
+	if (!c)
+		return -ENXIO;
+	f->ops = c->ops;
+	f->priv = c->priv;
+	return c->ops->open ? c->ops->open(i, f) : 0;
+}
+
+static const struct file_ops chrdev_fops = { .open = chrdev_open };
+static const struct file_ops fifo_fops = { .open = pipe_open_fifo };
+
+/* See vfs.h: block devices and sockets have no operations here, so that open gives -ENXIO. ctx: any */
+void inode_init_special(struct inode *i, u64 rdev)
+{
+	i->rdev = rdev;
+	if (S_ISCHR(i->mode))
+		i->fops = &chrdev_fops;
+	else if (S_ISFIFO(i->mode))
+		i->fops = &fifo_fops;
+	else
+		i->fops = NULL;
+}
+
+/* The name a major goes by: the first device's without its number. */
+static void show_major(struct sbuf *out, const struct chrdev *c)
+{
+	static const struct { u16 major; const char *name; } known[] = {
+		{ 1, "mem" }, { 4, "tty" }, { 5, "/dev/tty" }, { 10, "misc" }, { 128, "ptm" }, { 136, "pts" },
+		{ 204, "ttyAMA" }, { 229, "hvc" },
+	};
+	u32 major = dev_major(c->dev);
+	size_t n = strlen(c->name);
+
+	for (u32 k = 0; k < ARRAY_SIZE(known); k++) {
+		if (known[k].major == major) {
+			sbuf_printf(out, "%3u %s\n", major, known[k].name);
+			return;
+		}
+	}
+	while (n && char_is_digit(c->name[n - 1]))
+		n--;
+	sbuf_printf(out, "%3u %.*s\n", major, (int)n, c->name);
+}
+
+/* Majors in order, each once. */
+static int devices_show(struct sbuf *out, void *arg)
+{
+	struct chrdev *c, *next;
+	u32 from = 0;
+
+	sbuf_puts(out, "Character devices:\n");
+	spin_lock(&chrdev_lock);
+	do {
+		next = NULL;
+		list_for_each(c, &chrdevs, link)
+			if (dev_major(c->dev) >= from && (!next || c->dev < next->dev))
+				next = c;
+		if (next) {
+			show_major(out, next);
+			from = dev_major(next->dev) + 1;
+		}
+	} while (next);
+	spin_unlock(&chrdev_lock);
+	sbuf_puts(out, "\nBlock devices:\n");
+	return 0;
+}
+PROC_FILE(devices, "devices", 0444, .show = devices_show);

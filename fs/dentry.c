@@ -1,0 +1,625 @@
+/*
+ * The name cache: every name in use, and many that are not (also names known not to exist), in one hash
+ * table by parent and name. Each bucket has its own lock; nothing global is written by a lookup.
+ *
+ * Life of a dentry. Made by a lookup (or a create), hashed; unlink makes it negative when nobody else uses it,
+ * else takes it out of the table, and then it lives on under its users (an open, deleted file). Memory pressure
+ * drops those that only the table refers to: a clock hand goes over the buckets, a name used since the last
+ * pass gets another round. References: the table's, one per child, one per user; the last frees.
+ *
+ * Why a walk is safe without a lock around it:
+ *  1. A reference is taken under the bucket's lock, where the table's own reference keeps the dentry alive; or
+ *     by somebody who has one already. So with refs == 1 seen under the bucket's lock, only the table refers to it
+ *     and nobody can start to: it may be freed, or lose its inode.
+ *  2. .inode goes from NULL to an inode once (dentry_instantiate, release store), and back only by rule 1. So a
+ *     user reads it with an acquire load and may use what it read as long as it keeps its reference.
+ *  3. .parent, .name and .hash change only in dentry_move(), which holds vfs_tree_lock and the locks of both
+ *     buckets. Whoever holds one of those may read them; so may file systems that hold the directory's lock,
+ *     which every rename holds too.
+ *  4. What a name means in its directory is decided under the directory's inode lock: creators, removers and
+ *     renamers hold it for writing, a lookup that misses the table for reading while it asks the file system and
+ *     inserts the answer. So the table never holds an answer older than the last change. A lookup that hits
+ *     takes no lock of the directory: it sees the state before or after a change, both of which are true
+ *     at some time during the call.
+ *  5. A walker that holds a dentry which is being moved keeps a valid object; ".." from it reads the parent under
+ *     the bucket's lock, after checking that the hash was still that bucket's.
+ *
+ * Lock order: inode lock, vfs_tree_lock, bucket locks (two by address). Inodes and parents are put after the locks.
+ */
+#include <linux/errno.h>
+#include "fs/namei.h"
+#include "kernel/base/panic.h"
+#include "kernel/base/rand.h"
+#include "kernel/lib/string.h"
+#include "mm/slab.h"
+
+/* d: guarded by .lock (rank DCACHE). */
+struct bucket {
+	struct spinlock lock;
+	struct dentry *first; /* d */
+};
+
+struct dentry_name {
+	refcount_t refs; /* a */
+	char text[];
+};
+
+struct spinlock vfs_tree_lock = SPINLOCK_INIT(RANK_SPIN_OUTER);
+
+static struct bucket *buckets; /* I */
+static u32 bucket_mask; /* I */
+static u32 hash_seed; /* I */
+static struct kmem_cache *dentry_cache; /* I */
+static u32 clock_hand; /* a: next bucket the shrinker looks at */
+
+/* Multiplicative step per character; the seed is random per boot. */
+static inline u32 hash_step(u32 h, char c)
+{
+	return (h ^ (u8)c) * 0x9e3779b1u;
+}
+
+/* Hash of the name at @name up to '/' or NUL; *end points there. ctx: any */
+u32 name_hash(const char *name, const char **end)
+{
+	u32 h = hash_seed;
+
+	while (*name && *name != '/')
+		h = hash_step(h, *name++);
+	*end = name;
+	return h;
+}
+
+/* Make @q of a counted string. ctx: any */
+void qname_set(struct qname *q, const char *name, u32 len)
+{
+	u32 h = hash_seed;
+
+	q->name = name;
+	q->len = len;
+	for (u32 k = 0; k < len; k++)
+		h = hash_step(h, name[k]);
+	q->hash = h;
+}
+
+static inline u32 mix(const struct dentry *parent, u32 hash)
+{
+	u64 p = (u64)parent >> 6;
+
+	return (hash + (u32)p) * 0x85ebca6bu;
+}
+
+static inline struct bucket *bucket_of(u32 hash)
+{
+	return &buckets[(hash ^ hash >> 15) & bucket_mask];
+}
+
+static inline bool name_equal(const struct dentry *d, const char *name, u32 len)
+{
+	if (d->name_len != len)
+		return false;
+	for (const char *a = d->name; len; len--)
+		if (*a++ != *name++)
+			return false;
+	return true;
+}
+
+/* holds: the bucket's lock */
+static struct dentry *bucket_search(struct bucket *b, const struct dentry *parent, const struct qname *n,
+				    u32 hash)
+{
+	struct dentry *d;
+
+	for (d = b->first; d; d = d->chain)
+		if (d->hash == hash && d->parent == parent && name_equal(d, n->name, n->len))
+			return d;
+	return NULL;
+}
+
+/* holds: the bucket's lock. Takes @d out of the chain; the table's reference is then the caller's to put. */
+static void bucket_remove(struct bucket *b, struct dentry *d)
+{
+	struct dentry **p = &b->first;
+
+	while (*p != d)
+		p = &(*p)->chain;
+	*p = d->chain;
+	d->chain = NULL;
+	d->flags &= ~DENTRY_HASHED;
+}
+
+static void bucket_add(struct bucket *b, struct dentry *d)
+{
+	d->chain = b->first;
+	b->first = d;
+	d->flags |= DENTRY_HASHED;
+}
+
+/* Lock the bucket @d is in (or would be in): its hash may change until the lock is held. */
+static struct bucket *bucket_lock_of(struct dentry *d)
+{
+	for (;;) {
+		u32 hash = READ_ONCE(d->hash);
+		struct bucket *b = bucket_of(hash);
+
+		spin_lock(&b->lock);
+		if (likely(d->hash == hash))
+			return b;
+		spin_unlock(&b->lock);
+	}
+}
+
+/* Another reference for somebody who has one. ctx: any */
+struct dentry *dentry_get(struct dentry *d)
+{
+	ref_get(&d->refs);
+	return d;
+}
+
+static void longname_put(struct dentry_name *n)
+{
+	if (n && ref_put(&n->refs))
+		kfree(n);
+}
+
+/*
+ * Drop a reference; the last frees @d and drops its parent's.
+ * ctx: thread; sleeps: when an inode is evicted.
+ */
+void dentry_put(struct dentry *d)
+{
+	while (d && ref_put(&d->refs)) {
+		struct dentry *parent = d->parent != d ? d->parent : NULL;
+
+		debug_assert(!(d->flags & DENTRY_HASHED));
+		longname_put(d->longname);
+		if (d->inode)
+			inode_put(d->inode);
+		kmem_cache_free(dentry_cache, d);
+		d = parent;
+	}
+}
+
+/*
+ * Cached child of @parent with a reference, or NULL.
+ * ctx: thread; sleeps: no.
+ */
+struct dentry *dentry_find(struct dentry *parent, const struct qname *n)
+{
+	u32 hash = mix(parent, n->hash);
+	struct bucket *b = bucket_of(hash);
+	struct dentry *d;
+
+	spin_lock(&b->lock);
+	d = bucket_search(b, parent, n, hash);
+	if (d) {
+		ref_get(&d->refs);
+		if (!(d->flags & DENTRY_USED))
+			d->flags |= DENTRY_USED;
+	}
+	spin_unlock(&b->lock);
+	return d;
+}
+
+/*
+ * A dentry outside the cache with refs = 1. @parent NULL: its own parent (a root). Takes over the reference to @i
+ * (may be NULL) on success. ctx: thread; sleeps. Returns 0 or -ENOMEM.
+ */
+int dentry_alloc(struct super *sb, struct dentry *parent, const struct qname *n, struct inode *i,
+		 struct dentry **out)
+{
+	struct dentry *d = kmem_cache_alloc(dentry_cache, 0);
+	char *text;
+
+	if (!d)
+		return -ENOMEM;
+	d->longname = NULL;
+	text = d->inline_name;
+	if (n->len >= DENTRY_NAME_INLINE) {
+		d->longname = kmalloc(sizeof(*d->longname) + n->len + 1, 0);
+		if (!d->longname) {
+			kmem_cache_free(dentry_cache, d);
+			return -ENOMEM;
+		}
+		ref_init(&d->longname->refs, 1);
+		text = d->longname->text;
+	}
+	memcpy(text, n->name, n->len);
+	text[n->len] = '\0';
+	d->name = text;
+	d->name_len = (u16)n->len;
+	ref_init(&d->refs, 1);
+	d->chain = NULL;
+	d->parent = parent ? dentry_get(parent) : d;
+	d->hash = mix(d->parent, n->hash);
+	d->inode = i;
+	d->sb = sb;
+	d->nmounts = 0;
+	d->flags = DENTRY_USED;
+	*out = d;
+	return 0;
+}
+
+/* Name of a root or of a file without a place. Takes over @i's reference, also on failure. NULL: -ENOMEM. ctx: thread */
+struct dentry *dentry_make_root(struct inode *i, struct super *sb)
+{
+	struct qname q;
+	struct dentry *d;
+
+	qname_set(&q, "/", 1);
+	if (dentry_alloc(sb, NULL, &q, i, &d)) {
+		inode_put(i);
+		return NULL;
+	}
+	return d;
+}
+
+/* Ask the file system for @n and cache the answer. holds: dir->lock */
+static int lookup_uncached(struct dentry *parent, const struct qname *n, struct dentry **out)
+{
+	struct inode *dir = dentry_inode(parent), *i = NULL;
+	struct dentry *d, *old;
+	struct bucket *b;
+	int err;
+
+	if (n->len > NAME_MAX_LEN)
+		return -ENAMETOOLONG;
+	if (dir->flags & INODE_DEAD)
+		return -ENOENT;
+	err = dir->ops->lookup(dir, n, &i);
+	if (err && err != -ENOENT)
+		return err;
+	err = dentry_alloc(dir->sb, parent, n, i, &d);
+	if (err) {
+		if (i)
+			inode_put(i);
+		return err;
+	}
+	b = bucket_of(d->hash);
+	spin_lock(&b->lock);
+	/* Two readers of the directory may get here together: the first one's dentry stays. */
+	old = bucket_search(b, parent, n, d->hash);
+	if (old) {
+		ref_get(&old->refs);
+	} else {
+		ref_get(&d->refs);
+		bucket_add(b, d);
+	}
+	spin_unlock(&b->lock);
+	if (old)
+		dentry_put(d);
+	*out = old ? old : d;
+	return 0;
+}
+
+/* Names that the file system says may go stale (procfs): negative ones are not believed at all. */
+static bool still_valid(struct inode *dir, struct dentry *d)
+{
+	if (likely(!dir->ops->revalidate))
+		return true;
+	return dentry_inode(d) && dir->ops->revalidate(dir, d);
+}
+
+/* Cached and valid, or NULL. */
+static struct dentry *find_valid(struct dentry *parent, struct inode *dir, const struct qname *n)
+{
+	struct dentry *d = dentry_find(parent, n);
+
+	if (!d || still_valid(dir, d))
+		return d;
+	if (!d->nmounts)
+		dentry_unhash(d);
+	dentry_put(d);
+	return NULL;
+}
+
+/*
+ * Child @n of @parent, with a reference, negative if it does not exist.
+ * ctx: thread; holds: the directory's lock; sleeps. Returns 0, -ENAMETOOLONG, -ENOTDIR, -ENOMEM or the file system's error.
+ */
+int dentry_lookup_locked(struct dentry *parent, const struct qname *n, struct dentry **out)
+{
+	struct inode *dir = dentry_inode(parent);
+	struct dentry *d;
+
+	if (!dir->ops || !dir->ops->lookup)
+		return -ENOTDIR;
+	d = find_valid(parent, dir, n);
+	if (!d)
+		return lookup_uncached(parent, n, out);
+	*out = d;
+	return 0;
+}
+
+/* As dentry_lookup_locked, taking the directory's lock only when the name is not cached. ctx: thread; sleeps. */
+int dentry_lookup(struct dentry *parent, const struct qname *n, struct dentry **out)
+{
+	struct inode *dir = dentry_inode(parent);
+	struct dentry *d = find_valid(parent, dir, n);
+	int err;
+
+	if (likely(d)) {
+		*out = d;
+		return 0;
+	}
+	rwsem_read_lock(&dir->lock);
+	err = dentry_lookup_locked(parent, n, out);
+	rwsem_read_unlock(&dir->lock);
+	return err;
+}
+
+/* See namei.h. ctx: thread; holds: the directory's lock for writing; sleeps: no */
+void dentry_instantiate(struct dentry *d, struct inode *i)
+{
+	debug_assert(!d->inode);
+	store_release(&d->inode, i);
+}
+
+/* Take @d out of the table, if it is in it. ctx: thread; sleeps: no (the caller has a reference of its own) */
+void dentry_unhash(struct dentry *d)
+{
+	struct bucket *b = bucket_lock_of(d);
+	bool was = d->flags & DENTRY_HASHED;
+
+	if (was)
+		bucket_remove(b, d);
+	spin_unlock(&b->lock);
+	if (was)
+		dentry_put(d);
+}
+
+/*
+ * The name was removed from its directory. The caller holds a reference and puts it afterwards.
+ * ctx: thread; holds: the directory's lock for writing; sleeps: when the inode is evicted.
+ */
+void dentry_delete(struct dentry *d)
+{
+	struct bucket *b = bucket_lock_of(d);
+	struct inode *i = NULL;
+	bool drop = false;
+
+	if (ref_read(&d->refs) == 2 && (d->flags & DENTRY_HASHED)) {
+		i = d->inode;
+		d->inode = NULL;
+	} else if (d->flags & DENTRY_HASHED) {
+		bucket_remove(b, d);
+		drop = true;
+	}
+	spin_unlock(&b->lock);
+	if (i)
+		inode_put(i);
+	if (drop)
+		dentry_put(d);
+}
+
+static void buckets_lock_two(struct bucket *a, struct bucket *b)
+{
+	if (a == b) {
+		spin_lock(&a->lock);
+		return;
+	}
+	spin_lock(a < b ? &a->lock : &b->lock);
+	spin_lock_nested(a < b ? &b->lock : &a->lock);
+}
+
+static void buckets_unlock_two(struct bucket *a, struct bucket *b)
+{
+	spin_unlock(&a->lock);
+	if (a != b)
+		spin_unlock(&b->lock);
+}
+
+static void name_copy(struct dentry *to, const struct dentry *from)
+{
+	to->longname = from->longname;
+	if (to->longname) {
+		ref_get(&to->longname->refs);
+		to->name = to->longname->text;
+	} else {
+		memcpy(to->inline_name, from->inline_name, DENTRY_NAME_INLINE);
+		to->name = to->inline_name;
+	}
+	to->name_len = from->name_len;
+}
+
+static void name_swap(struct dentry *a, struct dentry *b)
+{
+	struct dentry_name *ln = a->longname;
+	char tmp[DENTRY_NAME_INLINE];
+	u16 len = a->name_len;
+
+	memcpy(tmp, a->inline_name, sizeof(tmp));
+	memcpy(a->inline_name, b->inline_name, sizeof(tmp));
+	memcpy(b->inline_name, tmp, sizeof(tmp));
+	a->longname = b->longname;
+	b->longname = ln;
+	a->name_len = b->name_len;
+	b->name_len = len;
+	a->name = a->longname ? a->longname->text : a->inline_name;
+	b->name = b->longname ? b->longname->text : b->inline_name;
+}
+
+/* holds: vfs_tree_lock, both buckets. The parents' references move along with the pointers. */
+static void exchange_places(struct dentry *d, struct bucket *bd, struct dentry *t, struct bucket *bt)
+{
+	struct dentry *parent = d->parent;
+	u32 hash = d->hash;
+
+	bucket_remove(bd, d);
+	bucket_remove(bt, t);
+	name_swap(d, t);
+	d->parent = t->parent;
+	d->hash = t->hash;
+	t->parent = parent;
+	t->hash = hash;
+	bucket_add(bt, d);
+	bucket_add(bd, t);
+}
+
+/*
+ * Rename in the cache: @d gets @target's name and place, @target leaves the table (it keeps its name, for the users
+ * of a file that was replaced); with @exchange the two swap.
+ * ctx: thread; holds: both directories' locks for writing; both hashed; sleeps: when something is freed.
+ */
+void dentry_move(struct dentry *d, struct dentry *target, bool exchange)
+{
+	struct bucket *bd, *bt;
+	struct dentry_name *old_name = NULL;
+	struct dentry *old_parent = NULL;
+
+	spin_lock(&vfs_tree_lock);
+	bd = bucket_of(d->hash);
+	bt = bucket_of(target->hash);
+	buckets_lock_two(bd, bt);
+	if (exchange) {
+		exchange_places(d, bd, target, bt);
+	} else {
+		bucket_remove(bd, d);
+		bucket_remove(bt, target);
+		old_name = d->longname;
+		old_parent = d->parent;
+		name_copy(d, target);
+		d->parent = dentry_get(target->parent);
+		d->hash = target->hash;
+		bucket_add(bt, d);
+	}
+	buckets_unlock_two(bd, bt);
+	spin_unlock(&vfs_tree_lock);
+	longname_put(old_name);
+	if (!exchange) {
+		dentry_put(target); /* the table's reference */
+		dentry_put(old_parent);
+	}
+}
+
+/* See namei.h. ctx: any; holds: vfs_tree_lock or the rename lock */
+bool dentry_is_below(const struct dentry *d, const struct dentry *top)
+{
+	for (;; d = d->parent) {
+		if (d == top)
+			return true;
+		if (d->parent == d)
+			return false;
+	}
+}
+
+/* Parent with a reference; a root is its own. ctx: thread; sleeps: no */
+struct dentry *dentry_get_parent(struct dentry *d)
+{
+	struct bucket *b = bucket_lock_of(d);
+	struct dentry *p = dentry_get(d->parent);
+
+	spin_unlock(&b->lock);
+	return p;
+}
+
+/*
+ * Path of @d within its file system, built backwards from the end of @buf; *out points into it.
+ * ctx: thread; sleeps: no. Returns 0 or -ENAMETOOLONG.
+ */
+int dentry_path(struct dentry *d, char *buf, size_t size, char **out)
+{
+	char *p = buf + size;
+	int err = -ENAMETOOLONG;
+
+	if (size < 2)
+		return err;
+	*--p = '\0';
+	spin_lock(&vfs_tree_lock);
+	for (; d->parent != d; d = d->parent) {
+		if ((size_t)(p - buf) < d->name_len + 1u)
+			goto unlock;
+		p -= d->name_len;
+		memcpy(p, d->name, d->name_len);
+		*--p = '/';
+	}
+	if (!*p)
+		*--p = '/';
+	*out = p;
+	err = 0;
+unlock:
+	spin_unlock(&vfs_tree_lock);
+	return err;
+}
+
+/* Free what only the table holds in @b; @sb NULL: of all, second chance for used ones. Returns how many. */
+static u64 bucket_shrink(struct bucket *b, struct super *sb)
+{
+	struct dentry *victims = NULL, *d, **p;
+	u64 n = 0;
+
+	if (!READ_ONCE(b->first))
+		return 0;
+	spin_lock(&b->lock);
+	for (p = &b->first; (d = *p) != NULL;) {
+		if (ref_read(&d->refs) != 1 || (sb && d->sb != sb)) {
+			p = &d->chain;
+		} else if (!sb && (d->flags & DENTRY_USED)) {
+			d->flags &= ~DENTRY_USED;
+			p = &d->chain;
+		} else {
+			*p = d->chain;
+			d->flags &= ~DENTRY_HASHED;
+			d->chain = victims;
+			victims = d;
+		}
+	}
+	spin_unlock(&b->lock);
+	while (victims) {
+		d = victims;
+		victims = d->chain;
+		d->chain = NULL;
+		dentry_put(d);
+		n++;
+	}
+	return n;
+}
+
+/*
+ * Drop every name of @sb that nobody uses; children go before their parents, so repeat while there is progress.
+ * ctx: thread; sleeps.
+ */
+void dcache_drop_super(struct super *sb)
+{
+	u64 n;
+
+	do {
+		n = 0;
+		for (u32 k = 0; k <= bucket_mask; k++)
+			n += bucket_shrink(&buckets[k], sb);
+	} while (n);
+}
+
+/* Shrinker: about 20 names make a frame; at most two rounds of the clock. */
+static u64 dcache_shrink(u64 want)
+{
+	u64 goal = want * 20, n = 0;
+
+	for (u64 k = 0; k < 2 * ((u64)bucket_mask + 1) && n < goal; k++) {
+		u32 hand = __atomic_fetch_add(&clock_hand, 1, __ATOMIC_RELAXED);
+
+		n += bucket_shrink(&buckets[hand & bucket_mask], NULL);
+	}
+	return n / 20;
+}
+
+static struct shrinker dcache_shrinker = { "dcache", dcache_shrink, NULL };
+
+/* Boot: one bucket per 64 frames of memory, 256 to 64 Ki. ctx: boot thread */
+void dcache_init(void)
+{
+	struct pmm_stats st;
+	u32 n = 256;
+
+	pmm_get_stats(&st);
+	while (n < 65536 && (u64)n * 64 < st.total)
+		n *= 2;
+	buckets = kcalloc(n, sizeof(*buckets), 0);
+	dentry_cache = kmem_cache_create("dentry", sizeof(struct dentry), 64);
+	if (!buckets)
+		panic("no memory for the name cache");
+	for (u32 k = 0; k < n; k++)
+		spin_init(&buckets[k].lock, RANK_DCACHE);
+	bucket_mask = n - 1;
+	hash_seed = (u32)rand_u64();
+	pmm_add_shrinker(&dcache_shrinker);
+}

@@ -1,0 +1,147 @@
+/*
+ * Reading and writing through the page cache, for every file system whose files have one: the checks, limits
+ * and time stamps around pagecache_read() and pagecache_write().
+ *
+ * Writers hold the inode's lock, so that writes are atomic to each other, appends find the end and truncation waits;
+ * readers take no lock, as on Linux. atime follows the mount: relatime by default (mount(8)).
+ */
+#include <linux/errno.h>
+#include <linux/fcntl.h>
+#include <linux/fs.h>
+#include <linux/mount.h>
+#include "fs/namei.h"
+#include "kernel/base/time.h"
+
+static u64 (*fsize_limit)(void); /* I after boot */
+static void (*fsize_exceeded)(void); /* I after boot */
+
+/* Boot: how to ask for RLIMIT_FSIZE of the current process and to send its signal. ctx: boot */
+void vfs_set_fsize_hooks(u64 (*limit)(void), void (*exceeded)(void))
+{
+	fsize_limit = limit;
+	fsize_exceeded = exceeded;
+}
+
+/* See vfs.h. ctx: thread */
+int vfs_check_fsize(u64 size)
+{
+	if (!fsize_limit || size <= fsize_limit())
+		return 0;
+	fsize_exceeded();
+	return -EFBIG;
+}
+
+/* atime of a file that was read, by the rules of its mount. ctx: thread; sleeps: no */
+void file_accessed(struct file *f)
+{
+	struct inode *i = f->inode;
+	u32 mf = f->path.mnt->flags | i->sb->flags;
+	s64 now;
+
+	if ((f->flags & O_NOATIME) || (mf & (MS_NOATIME | MS_RDONLY)) || (i->flags & INODE_NOATIME))
+		return;
+	if ((mf & MS_NODIRATIME) && S_ISDIR(i->mode))
+		return;
+	if (mf & MS_RELATIME && i->atime > i->mtime && i->atime > i->ctime) {
+		now = time_wall();
+		if (now - i->atime < 24 * 3600 * NSEC_PER_SEC)
+			return;
+	}
+	inode_touch(i, ATTR_ATIME);
+}
+
+/* ctx: thread; sleeps. Bytes, 0 at the end, or -errno. */
+ssize_t generic_file_read(struct file *f, struct uio *u, u64 *pos)
+{
+	ssize_t n = pagecache_read(f->inode->cache, u, pos);
+
+	file_accessed(f);
+	return n;
+}
+
+/* See vfs.h. ctx: thread; holds: i->lock for writing; sleeps. */
+int generic_write_begin(struct file *f, struct uio *u, u64 *pos)
+{
+	struct inode *i = f->inode;
+	u64 limit;
+	int err;
+
+	if ((f->flags & O_APPEND) || (u->flags & RWF_APPEND))
+		*pos = i->cache ? i->cache->size : i->size;
+	if (!u->left)
+		return 0;
+	limit = fsize_limit ? fsize_limit() : ~0ULL;
+	if (unlikely(*pos >= limit)) {
+		fsize_exceeded();
+		return -EFBIG;
+	}
+	limit = MIN(limit, i->sb->max_size);
+	if (*pos >= limit)
+		return -EFBIG;
+	u->left = MIN(u->left, limit - *pos);
+	err = inode_strip_suid_locked(i);
+	if (!err)
+		inode_touch(i, ATTR_MTIME | ATTR_CTIME);
+	return err;
+}
+
+/* ctx: thread; sleeps. Bytes or -errno. */
+ssize_t generic_file_write(struct file *f, struct uio *u, u64 *pos)
+{
+	struct inode *i = f->inode;
+	ssize_t n;
+
+	rwsem_write_lock(&i->lock);
+	n = generic_write_begin(f, u, pos);
+	if (!n && u->left)
+		n = pagecache_write(i->cache, u, pos);
+	i->size = i->cache->size;
+	rwsem_write_unlock(&i->lock);
+	if (n > 0 && ((f->flags & O_DSYNC) || (u->flags & (RWF_DSYNC | RWF_SYNC))) && f->ops->fsync) {
+		int err = f->ops->fsync(f, *pos - (u64)n, *pos, !((f->flags & __O_SYNC) || (u->flags & RWF_SYNC)));
+
+		if (err)
+			n = err;
+	}
+	return n;
+}
+
+static s64 seek_base(const struct file *f, s64 off, int whence, u64 size, s64 *base)
+{
+	switch (whence) {
+	case SEEK_SET:
+		*base = 0;
+		return 0;
+	case SEEK_CUR:
+		*base = (s64)f->pos;
+		return 0;
+	case SEEK_END:
+		*base = (s64)size;
+		return 0;
+	case SEEK_DATA:
+	case SEEK_HOLE:
+		/* All is data, with a hole at the end. */
+		if (off < 0 || (u64)off >= size)
+			return -ENXIO;
+		*base = whence == SEEK_DATA ? 0 : (s64)size - off;
+		return 0;
+	}
+	return -EINVAL;
+}
+
+/* lseek by the inode's size. ctx: thread; holds: the position's lock. The new position, -EINVAL, -ENXIO, -EOVERFLOW. */
+s64 generic_file_seek(struct file *f, s64 off, int whence)
+{
+	struct inode *i = f->inode;
+	s64 base, pos;
+	s64 err = seek_base(f, off, whence, i->cache ? READ_ONCE(i->cache->size) : READ_ONCE(i->size), &base);
+
+	if (err)
+		return err;
+	if (__builtin_add_overflow(base, off, &pos))
+		return -EOVERFLOW;
+	if (pos < 0 || (u64)pos > i->sb->max_size)
+		return -EINVAL;
+	f->pos = (u64)pos;
+	return pos;
+}

@@ -1,0 +1,786 @@
+/*
+ * Mounts: which file system shows at which directory. One tree for all processes.
+ *
+ * A struct mount is one appearance of a superblock (or, by bind, of a subtree of one). It hangs on a dentry of
+ * its parent mount; a walk that reaches a dentry with nmounts > 0 asks the hash table for (mount, dentry) and
+ * goes on at the root of what it finds. Several can be stacked on one place: the later hangs on the root of the earlier.
+ *
+ * References: the tree holds one, each child holds one on its parent, each user (paths: open files, current
+ * directories) one. Umount takes a mount out of the tree when nobody but the tree and the caller has it, or
+ * regardless with MNT_DETACH; the last reference frees it and drops the superblock's.
+ *
+ * Locking: mount_mutex (rank MOUNT) is held by all that change the tree. .parent and .mountpoint change
+ * under vfs_tree_lock too, and the hash chains under their bucket's lock, so that walks up and down take only those.
+ * A mountpoint's inode lock is held while something is hung on it, so that it cannot be removed meanwhile.
+ *
+ * mount(2), umount(2), pivot_root(2).
+ */
+#include <linux/capability.h>
+#include <linux/errno.h>
+#include <linux/mount.h>
+#include "fs/namei.h"
+#include "kernel/base/panic.h"
+#include "kernel/lib/string.h"
+#include "mm/slab.h"
+
+#define MNT_FLAGS                                                                                  \
+	(MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_NOATIME | MS_NODIRATIME | MS_RELATIME | \
+	 MS_NOSYMFOLLOW)
+#define ATIME_FLAGS (MS_NOATIME | MS_NODIRATIME | MS_RELATIME)
+#define SB_FLAGS (MS_RDONLY | MS_SYNCHRONOUS | MS_MANDLOCK | MS_DIRSYNC | MS_LAZYTIME)
+#define PROPAGATION_FLAGS (MS_SHARED | MS_PRIVATE | MS_SLAVE | MS_UNBINDABLE)
+
+#define MOUNT_BUCKETS 64
+/* b: guarded by .lock (rank DCACHE). */
+static struct mount_bucket {
+	struct spinlock lock;
+	struct list chain; /* b: struct mount.hash */
+} mount_table[MOUNT_BUCKETS];
+
+/* s: guarded by mount_mutex. */
+static struct mutex mount_mutex;
+static struct list all_mounts = LIST_INIT(all_mounts); /* s: oldest first */
+static u32 next_id = 1; /* s */
+static u32 generation = 1; /* a */
+struct waitq mount_waitq = WAITQ_INIT(mount_waitq);
+
+/* Instances of FS_SINGLE types. */
+#define MAX_SINGLES 16
+static struct super *singles[MAX_SINGLES]; /* s */
+
+static struct mount_bucket *bucket_of(const struct mount *m, const struct dentry *d)
+{
+	u64 h = ((u64)m >> 6) * 31 + ((u64)d >> 7);
+
+	return &mount_table[(h ^ h >> 6) % MOUNT_BUCKETS];
+}
+
+/* ctx: any */
+struct mount *mount_get(struct mount *m)
+{
+	ref_get(&m->refs);
+	return m;
+}
+
+/* The last frees @m, which is in no tree any more. ctx: thread; sleeps. */
+void mount_put(struct mount *m)
+{
+	if (likely(!ref_put(&m->refs)))
+		return;
+	dentry_put(m->root);
+	super_put(m->sb);
+	kfree(m->source);
+	kfree(m);
+}
+
+/* May @m be written to? ctx: any */
+int mount_may_write(const struct mount *m)
+{
+	return (READ_ONCE(m->flags) | READ_ONCE(m->sb->flags)) & MS_RDONLY ? -EROFS : 0;
+}
+
+/* Consumes the references to @sb and @root, also on failure. */
+static int mount_alloc(struct super *sb, struct dentry *root, u32 flags, const char *source,
+		       struct mount **out)
+{
+	struct mount *m = kzalloc(sizeof(*m), 0);
+
+	if (m)
+		m->source = kstrdup(source && *source ? source : "none", 0);
+	if (!m || !m->source) {
+		kfree(m);
+		dentry_put(root);
+		super_put(sb);
+		return -ENOMEM;
+	}
+	ref_init(&m->refs, 1);
+	m->flags = flags;
+	m->sb = sb;
+	m->root = root;
+	m->propagation = MS_PRIVATE;
+	list_init(&m->children);
+	list_init(&m->sibling);
+	list_init(&m->all);
+	list_init(&m->hash);
+	*out = m;
+	return 0;
+}
+
+/* See vfs.h. ctx: thread; sleeps. */
+int mount_create_internal(struct super *sb, struct mount **out)
+{
+	int err = mount_alloc(sb, dentry_get(sb->root), 0, sb->type->name, out);
+
+	if (!err)
+		(*out)->anon = true;
+	return err;
+}
+
+/* The mount on (@m, @d) with a reference, or NULL. */
+static struct mount *mount_lookup(const struct mount *m, const struct dentry *d)
+{
+	struct mount_bucket *b = bucket_of(m, d);
+	struct mount *c, *found = NULL;
+
+	spin_lock(&b->lock);
+	list_for_each(c, &b->chain, hash) {
+		if (c->parent == m && c->mountpoint == d) {
+			found = mount_get(c);
+			break;
+		}
+	}
+	spin_unlock(&b->lock);
+	return found;
+}
+
+/*
+ * Go to the topmost mount on @p. The flags say for which half @p holds a reference; afterwards for both if it moved.
+ * ctx: thread; sleeps.
+ */
+void mount_traverse_owned(struct path *p, bool *own_mnt, bool *own_dentry)
+{
+	struct mount *m;
+
+	while (READ_ONCE(p->dentry->nmounts) && (m = mount_lookup(p->mnt, p->dentry))) {
+		if (*own_dentry)
+			dentry_put(p->dentry);
+		if (*own_mnt)
+			mount_put(p->mnt);
+		p->mnt = m;
+		p->dentry = dentry_get(m->root);
+		*own_mnt = *own_dentry = true;
+	}
+}
+
+/* As above for a path that holds both references. ctx: thread; sleeps. */
+void mount_traverse(struct path *p)
+{
+	bool own_mnt = true, own_dentry = true;
+
+	mount_traverse_owned(p, &own_mnt, &own_dentry);
+}
+
+/* From the root of a mount to the place it hangs on; false when it hangs nowhere. ctx: thread; sleeps. */
+bool mount_go_up(struct path *p, bool *own_mnt, bool *own_dentry)
+{
+	struct path up;
+
+	spin_lock(&vfs_tree_lock);
+	up.mnt = p->mnt->parent;
+	up.dentry = p->mnt->mountpoint;
+	if (up.mnt)
+		path_get(&up);
+	spin_unlock(&vfs_tree_lock);
+	if (!up.mnt)
+		return false;
+	if (*own_dentry)
+		dentry_put(p->dentry);
+	if (*own_mnt)
+		mount_put(p->mnt);
+	*p = up;
+	*own_mnt = *own_dentry = true;
+	return true;
+}
+
+static bool dentry_below(const struct dentry *d, const struct dentry *top)
+{
+	bool below;
+
+	spin_lock(&vfs_tree_lock);
+	below = dentry_is_below(d, top);
+	spin_unlock(&vfs_tree_lock);
+	return below;
+}
+
+static void tree_changed(void)
+{
+	__atomic_add_fetch(&generation, 1, __ATOMIC_RELEASE);
+	waitq_wake(&mount_waitq, ~0u, 0);
+}
+
+/* Changes with each change of the tree. ctx: any */
+u32 mount_generation(void)
+{
+	return __atomic_load_n(&generation, __ATOMIC_ACQUIRE);
+}
+
+/* Hang @m on @at. holds: mount_mutex. The tree's reference is the one @m was made with. */
+static void attach(struct mount *m, const struct path *at)
+{
+	struct mount_bucket *b = bucket_of(at->mnt, at->dentry);
+
+	path_get(at);
+	spin_lock(&vfs_tree_lock);
+	spin_lock(&b->lock);
+	m->parent = at->mnt;
+	m->mountpoint = at->dentry;
+	list_add(&b->chain, &m->hash);
+	__atomic_add_fetch(&at->dentry->nmounts, 1, __ATOMIC_RELEASE);
+	spin_unlock(&b->lock);
+	spin_unlock(&vfs_tree_lock);
+	list_add_tail(&at->mnt->children, &m->sibling);
+	if (!m->id)
+		m->id = next_id++;
+	if (list_empty(&m->all))
+		list_add_tail(&all_mounts, &m->all);
+	m->detached = false;
+}
+
+/* Take @m off its place; *was (with references) is where it hung. holds: mount_mutex */
+static void detach(struct mount *m, struct path *was)
+{
+	struct mount_bucket *b = bucket_of(m->parent, m->mountpoint);
+
+	was->mnt = m->parent;
+	was->dentry = m->mountpoint;
+	spin_lock(&vfs_tree_lock);
+	spin_lock(&b->lock);
+	list_del(&m->hash);
+	m->parent = NULL;
+	m->mountpoint = NULL;
+	__atomic_sub_fetch(&was->dentry->nmounts, 1, __ATOMIC_RELEASE);
+	spin_unlock(&b->lock);
+	spin_unlock(&vfs_tree_lock);
+	list_del(&m->sibling);
+}
+
+/* Out of the tree for good, with all that hangs on it; the last to go is @top. holds: mount_mutex */
+static void remove_tree(struct mount *top)
+{
+	struct mount *m = top;
+	struct path was;
+
+	for (;;) {
+		struct mount *up;
+
+		while (!list_empty(&m->children))
+			m = list_first(&m->children, struct mount, sibling);
+		up = m->parent;
+		detach(m, &was);
+		list_del(&m->all);
+		m->detached = true;
+		path_put(&was);
+		if (m == top) {
+			mount_put(m);
+			return;
+		}
+		mount_put(m);
+		m = up;
+	}
+}
+
+/*
+ * Lock the place @p (moved to the topmost mount there) for hanging something on it.
+ * holds on success: mount_mutex, the directory's inode lock. Returns 0 or -ENOENT (it was removed).
+ */
+static int mountpoint_lock(struct path *p)
+{
+	struct inode *i;
+
+	mutex_lock(&mount_mutex);
+	mount_traverse(p);
+	i = dentry_inode(p->dentry);
+	rwsem_write_lock(&i->lock);
+	if (!(i->flags & INODE_DEAD) && (p->dentry->parent == p->dentry || (p->dentry->flags & DENTRY_HASHED)))
+		return 0;
+	rwsem_write_unlock(&i->lock);
+	mutex_unlock(&mount_mutex);
+	return -ENOENT;
+}
+
+static void mountpoint_unlock(struct path *p)
+{
+	rwsem_write_unlock(&dentry_inode(p->dentry)->lock);
+	mutex_unlock(&mount_mutex);
+}
+
+static const struct fs_type *type_find(const char *name)
+{
+	const struct fs_type *t;
+
+	TABLE_FOREACH(fs_type, t)
+		if (!strcmp(t->name, name))
+			return t;
+	return NULL;
+}
+
+/* The one instance of a FS_SINGLE type, with a reference. */
+static int super_single(const struct fs_type *t, const char *source, u32 flags, const char *data,
+			struct super **out)
+{
+	u32 n;
+	int err;
+
+	mutex_lock(&mount_mutex);
+	for (n = 0; n < MAX_SINGLES && singles[n]; n++) {
+		if (singles[n]->type == t) {
+			super_get(singles[n]);
+			*out = singles[n];
+			mutex_unlock(&mount_mutex);
+			return 0;
+		}
+	}
+	err = n < MAX_SINGLES ? t->mount(t, source, flags, data, out) : -ENOMEM;
+	if (!err) {
+		singles[n] = *out;
+		super_get(*out);
+	}
+	mutex_unlock(&mount_mutex);
+	return err;
+}
+
+/* A superblock of @t for a mount. */
+static int super_make(const struct fs_type *t, const char *source, u32 flags, const char *data,
+		      struct super **out)
+{
+	int err;
+
+	if (t->flags & FS_SINGLE)
+		return super_single(t, source, flags, data, out);
+	err = t->mount(t, source, flags, data, out);
+	if (!err)
+		(*out)->flags |= flags & SB_FLAGS;
+	return err;
+}
+
+static u32 flags_of(u64 ms)
+{
+	u32 f = (u32)ms & MNT_FLAGS;
+
+	if (!(ms & (MS_NOATIME | MS_STRICTATIME)))
+		f |= MS_RELATIME;
+	return f;
+}
+
+/* May @root be hung on @at? A directory goes on a directory, a file on a file; the same thing not twice. */
+static int may_attach(const struct mount *m, const struct path *at)
+{
+	if (inode_is_dir(dentry_inode(m->root)) != inode_is_dir(dentry_inode(at->dentry)))
+		return -ENOTDIR;
+	if (at->mnt->anon || at->mnt->detached)
+		return -EINVAL;
+	if (at->mnt->sb == m->sb && at->mnt->root == at->dentry && m->root == at->dentry)
+		return -EBUSY;
+	return 0;
+}
+
+static int attach_new(struct mount *m, const struct path *where)
+{
+	struct path at = *where;
+	int err;
+
+	path_get(&at);
+	err = mountpoint_lock(&at);
+	if (err)
+		goto put;
+	err = may_attach(m, &at);
+	if (!err) {
+		attach(m, &at);
+		tree_changed();
+	}
+	mountpoint_unlock(&at);
+put:
+	path_put(&at);
+	return err;
+}
+
+static int mount_new(const char *source, const struct path *where, const char *type, u64 ms,
+		     const char *data)
+{
+	const struct fs_type *t = type ? type_find(type) : NULL;
+	struct super *sb;
+	struct mount *m;
+	int err;
+
+	if (!type)
+		return -EINVAL;
+	if (!t)
+		return -ENODEV;
+	err = super_make(t, source, (u32)ms & SB_FLAGS, data, &sb);
+	if (err)
+		return err;
+	err = mount_alloc(sb, dentry_get(sb->root), flags_of(ms), source, &m);
+	if (err)
+		return err;
+	err = attach_new(m, where);
+	if (err)
+		mount_put(m);
+	return err;
+}
+
+/* Copy of @m that shows @root. */
+static int mount_clone(const struct mount *m, struct dentry *root, struct mount **out)
+{
+	super_get(m->sb);
+	return mount_alloc(m->sb, dentry_get(root), m->flags, m->source, out);
+}
+
+/* Next mount of the tree under @top in depth-first order. holds: mount_mutex */
+static struct mount *tree_next(struct mount *m, struct mount *top, bool skip_children)
+{
+	if (!skip_children && !list_empty(&m->children))
+		return list_first(&m->children, struct mount, sibling);
+	while (m != top) {
+		if (m->sibling.next != &m->parent->children)
+			return list_first(&m->sibling, struct mount, sibling);
+		m = m->parent;
+	}
+	return NULL;
+}
+
+/*
+ * Copy what hangs below @src (bind with MS_REC) onto @copy, the clone of its mount. The originals remember
+ * their clones in .clone for the time of this. holds: mount_mutex
+ */
+static int copy_children(const struct path *src, struct mount *copy)
+{
+	struct mount *m, *c;
+	bool skip;
+	int err;
+
+	src->mnt->clone = copy;
+	for (m = tree_next(src->mnt, src->mnt, false); m; m = tree_next(m, src->mnt, skip)) {
+		skip = (m->propagation & MS_UNBINDABLE) ||
+		       (m->parent == src->mnt && !dentry_below(m->mountpoint, src->dentry)) ||
+		       m == copy;
+		if (skip)
+			continue;
+		err = mount_clone(m, m->root, &c);
+		if (err)
+			return err;
+		m->clone = c;
+		attach(c, &(struct path){ m->parent->clone, m->mountpoint });
+	}
+	return 0;
+}
+
+static int mount_bind(const struct path *src, const struct path *where, bool recursive)
+{
+	struct mount *m;
+	struct path at = *where;
+	int err;
+
+	if (src->mnt->anon || (src->mnt->propagation & MS_UNBINDABLE))
+		return -EINVAL;
+	err = mount_clone(src->mnt, src->dentry, &m);
+	if (err)
+		return err;
+	path_get(&at);
+	err = mountpoint_lock(&at);
+	if (err)
+		goto put;
+	err = may_attach(m, &at);
+	if (err == -EBUSY)
+		err = 0; /* a bind may repeat itself */
+	/* The copies are made before the new mount is reachable, so that it is not copied into itself. */
+	if (!err && recursive)
+		err = copy_children(src, m);
+	if (!err) {
+		attach(m, &at);
+		mount_get(m);
+		tree_changed();
+	} else {
+		while (!list_empty(&m->children))
+			remove_tree(list_first(&m->children, struct mount, sibling));
+	}
+	mountpoint_unlock(&at);
+put:
+	path_put(&at);
+	mount_put(m);
+	return err;
+}
+
+/* Is @m in the tree under @top? holds: mount_mutex */
+static bool mount_is_below(const struct mount *m, const struct mount *top)
+{
+	for (; m; m = m->parent)
+		if (m == top)
+			return true;
+	return false;
+}
+
+static int mount_move(const struct path *src, const struct path *where)
+{
+	struct path at = *where, was;
+	int err;
+
+	path_get(&at);
+	err = mountpoint_lock(&at);
+	if (err)
+		goto put;
+	err = -EINVAL;
+	if (src->dentry != src->mnt->root || !src->mnt->parent)
+		goto unlock;
+	if (mount_is_below(at.mnt, src->mnt)) {
+		err = -ELOOP;
+		goto unlock;
+	}
+	err = may_attach(src->mnt, &at);
+	if (err)
+		goto unlock;
+	detach(src->mnt, &was);
+	attach(src->mnt, &at);
+	tree_changed();
+	path_put(&was);
+unlock:
+	mountpoint_unlock(&at);
+put:
+	path_put(&at);
+	return err;
+}
+
+/* Files open for writing anywhere on @sb? holds: mount_mutex */
+static bool super_has_writers(const struct super *sb)
+{
+	struct mount *m;
+
+	list_for_each(m, &all_mounts, all)
+		if (m->sb == sb && READ_ONCE(m->writers))
+			return true;
+	return false;
+}
+
+static u32 remount_flags(const struct mount *m, u64 ms)
+{
+	u32 f = flags_of(ms);
+
+	if (!(ms & (ATIME_FLAGS | MS_STRICTATIME)))
+		f = (f & ~(u32)ATIME_FLAGS) | (m->flags & ATIME_FLAGS);
+	return f;
+}
+
+static int mount_remount(const struct path *where, u64 ms, const char *data)
+{
+	struct mount *m = where->mnt;
+	struct super *sb = m->sb;
+	bool to_ro = (ms & MS_RDONLY) != 0;
+	int err = 0;
+
+	if (where->dentry != m->root || m->anon)
+		return -EINVAL;
+	file_flush_deferred();
+	mutex_lock(&mount_mutex);
+	if (ms & MS_BIND) {
+		if (to_ro && READ_ONCE(m->writers))
+			err = -EBUSY;
+	} else {
+		if (to_ro && !(sb->flags & MS_RDONLY) && super_has_writers(sb))
+			err = -EBUSY;
+		if (!err && sb->ops && sb->ops->remount)
+			err = sb->ops->remount(sb, (u32)ms & SB_FLAGS, data);
+		if (!err)
+			WRITE_ONCE(sb->flags, (sb->flags & ~(u32)SB_FLAGS) | ((u32)ms & SB_FLAGS));
+	}
+	if (!err) {
+		WRITE_ONCE(m->flags, remount_flags(m, ms));
+		tree_changed();
+	}
+	mutex_unlock(&mount_mutex);
+	return err;
+}
+
+static int mount_propagation(const struct path *where, u64 ms)
+{
+	struct mount *m = where->mnt;
+	u32 type = (u32)ms & PROPAGATION_FLAGS;
+
+	if (where->dentry != m->root || (type & (type - 1)))
+		return -EINVAL;
+	mutex_lock(&mount_mutex);
+	m->propagation = type;
+	if (ms & MS_REC)
+		for (struct mount *c = m; c; c = tree_next(c, m, false))
+			c->propagation = type;
+	mutex_unlock(&mount_mutex);
+	return 0;
+}
+
+/*
+ * mount(2). @source and @data may be NULL.
+ * ctx: thread; sleeps. Returns 0 or -EPERM, -ENODEV, -EINVAL, -EBUSY, -ENOTDIR, -ENOENT, -ELOOP, -ENOMEM or the file system's error.
+ */
+int vfs_mount(const char *source, const struct path *where, const char *type, u64 ms, const char *data)
+{
+	struct path src;
+	int err;
+
+	if (!cred_capable(current->cred, CAP_SYS_ADMIN))
+		return -EPERM;
+	if ((ms & MS_MGC_MSK) == MS_MGC_VAL)
+		ms &= ~(u64)MS_MGC_MSK;
+	if (ms & MS_REMOUNT)
+		return mount_remount(where, ms, data);
+	if (!(ms & (MS_BIND | MS_MOVE)) && (ms & PROPAGATION_FLAGS))
+		return mount_propagation(where, ms);
+	if (!(ms & (MS_BIND | MS_MOVE)))
+		return mount_new(source, where, type, ms, data);
+	if (!source || !*source)
+		return -EINVAL;
+	err = path_lookup(NULL, source, LOOKUP_FOLLOW, &src);
+	if (err)
+		return err;
+	err = ms & MS_BIND ? mount_bind(&src, where, ms & MS_REC) : mount_move(&src, where);
+	path_put(&src);
+	return err;
+}
+
+/* The checks of umount2 with mount_mutex held. */
+static int may_umount(struct mount *m, u32 flags)
+{
+	if (m->detached || m->anon)
+		return -EINVAL;
+	if (flags & MNT_DETACH)
+		return 0;
+	/* Besides the tree's reference there is the caller's. */
+	if (!list_empty(&m->children) || ref_read(&m->refs) > 2)
+		return -EBUSY;
+	if (flags & MNT_EXPIRE) {
+		bool again = m->expire;
+
+		m->expire = true;
+		return again ? 0 : -EAGAIN;
+	}
+	return 0;
+}
+
+/*
+ * umount2(2) of the mount whose root is @where, which holds one reference to it.
+ * ctx: thread; sleeps. Returns 0, -EPERM, -EINVAL (not the root of a mount), -EBUSY, -EAGAIN (MNT_EXPIRE).
+ */
+int vfs_umount(const struct path *where, u32 flags)
+{
+	struct mount *m = where->mnt;
+	int err;
+
+	if (flags & ~(MNT_FORCE | MNT_DETACH | MNT_EXPIRE | UMOUNT_NOFOLLOW))
+		return -EINVAL;
+	if ((flags & MNT_EXPIRE) && (flags & (MNT_FORCE | MNT_DETACH)))
+		return -EINVAL;
+	if (!cred_capable(current->cred, CAP_SYS_ADMIN))
+		return -EPERM;
+	if (where->dentry != m->root)
+		return -EINVAL;
+	if (!m->parent && !m->anon && !m->detached) /* the first root cannot go: it becomes read-only */
+		return flags & MNT_DETACH ? -EINVAL : mount_remount(where, MS_RDONLY, NULL);
+	file_flush_deferred();
+	mutex_lock(&mount_mutex);
+	err = may_umount(m, flags);
+	if (!err) {
+		remove_tree(m);
+		tree_changed();
+	}
+	mutex_unlock(&mount_mutex);
+	return err;
+}
+
+/* The checks of pivot_root(2). holds: mount_mutex */
+static int may_pivot(const struct path *root, const struct path *new_root, const struct path *put_old)
+{
+	struct path up = *put_old;
+
+	if (new_root->mnt == root->mnt || put_old->mnt == root->mnt)
+		return -EBUSY;
+	if (root->mnt->root != root->dentry || !root->mnt->parent)
+		return -EINVAL;
+	if (new_root->mnt->root != new_root->dentry || !new_root->mnt->parent)
+		return -EINVAL;
+	/* put_old at or below new_root, new_root below the old root */
+	while (up.mnt != new_root->mnt && up.mnt->parent) {
+		up.dentry = up.mnt->mountpoint;
+		up.mnt = up.mnt->parent;
+	}
+	if (up.mnt != new_root->mnt || !dentry_below(up.dentry, new_root->dentry))
+		return -EINVAL;
+	return mount_is_below(new_root->mnt, root->mnt) ? 0 : -EINVAL;
+}
+
+/*
+ * pivot_root(2): the current root's mount moves to @put_old, @new_root takes its place; root and current directory of
+ * the calling process follow when they were the old root.
+ * ctx: thread; sleeps. Returns 0, -EPERM, -EINVAL, -EBUSY, -ENOTDIR, -ENOENT.
+ */
+int vfs_pivot_root(const struct path *new_root, const struct path *put_old)
+{
+	struct path root, cwd, old = *put_old, was_new, was_root;
+	int err;
+
+	if (!cred_capable(current->cred, CAP_SYS_ADMIN))
+		return -EPERM;
+	if (!inode_is_dir(dentry_inode(new_root->dentry)) || !inode_is_dir(dentry_inode(old.dentry)))
+		return -ENOTDIR;
+	fsctx_get_root(&root);
+	fsctx_get_cwd(&cwd);
+	path_get(&old);
+	err = mountpoint_lock(&old);
+	if (err)
+		goto put;
+	err = may_pivot(&root, new_root, &old);
+	if (!err) {
+		detach(new_root->mnt, &was_new);
+		detach(root.mnt, &was_root);
+		attach(root.mnt, &old);
+		attach(new_root->mnt, &was_root);
+		tree_changed();
+		path_put(&was_new);
+		path_put(&was_root);
+	}
+	mountpoint_unlock(&old);
+	if (!err && cwd.mnt == root.mnt && cwd.dentry == root.dentry)
+		fsctx_set_cwd(new_root);
+	if (!err)
+		fsctx_set_root(new_root);
+put:
+	path_put(&old);
+	path_put(&cwd);
+	path_put(&root);
+	return err;
+}
+
+/* Run @fn on every mount, oldest first. holds (during @fn): mount_mutex. ctx: thread; sleeps. */
+void mount_foreach(void (*fn)(struct mount *m, void *arg), void *arg)
+{
+	struct mount *m;
+
+	mutex_lock(&mount_mutex);
+	list_for_each(m, &all_mounts, all)
+		fn(m, arg);
+	mutex_unlock(&mount_mutex);
+}
+
+static void sync_one(struct mount *m, void *arg)
+{
+	int err = m->sb->ops && m->sb->ops->sync ? m->sb->ops->sync(m->sb, true) : 0;
+
+	if (err)
+		*(int *)arg = err;
+}
+
+/* sync(2): every file system, waiting. ctx: thread; sleeps. The last error, or 0. */
+int vfs_sync_all(void)
+{
+	int err = 0;
+
+	mount_foreach(sync_one, &err);
+	return err;
+}
+
+/* Boot: the root file system, a tmpfs, and where kernel threads are in it. ctx: boot thread */
+void mount_init(void)
+{
+	struct super *sb;
+	struct mount *m;
+
+	mutex_init(&mount_mutex, RANK_MOUNT);
+	for (u32 n = 0; n < MOUNT_BUCKETS; n++) {
+		spin_init(&mount_table[n].lock, RANK_DCACHE);
+		list_init(&mount_table[n].chain);
+	}
+	if (fs_rootfs.mount(&fs_rootfs, "rootfs", 0, NULL, &sb) ||
+	    mount_alloc(sb, dentry_get(sb->root), 0, "rootfs", &m))
+		panic("no memory for the root file system");
+	m->id = next_id++;
+	list_add_tail(&all_mounts, &m->all);
+	fsctx_boot.root = fsctx_boot.cwd = (struct path){ m, sb->root };
+	path_get(&fsctx_boot.root);
+	path_get(&fsctx_boot.cwd);
+}

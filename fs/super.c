@@ -1,0 +1,58 @@
+/*
+ * Superblocks: one per mounted file-system instance. Mounts hold references; when the last goes, the cached
+ * names are dropped, the root's reference with them, and ->put_super frees what the file system keeps.
+ *
+ * Types with FS_SINGLE have one instance for ever, made at the first mount and shared by all.
+ */
+#include <linux/errno.h>
+#include "fs/namei.h"
+#include "kernel/lib/string.h"
+#include "mm/slab.h"
+
+static atomic_t next_anon_dev = { 1 };
+
+/* A superblock with refs = 1, no root yet. NULL: no memory. ctx: thread; sleeps. */
+struct super *super_alloc(const struct fs_type *t, u64 magic, const struct super_ops *ops)
+{
+	struct super *sb = kzalloc(sizeof(*sb), 0);
+
+	if (!sb)
+		return NULL;
+	ref_init(&sb->refs, 1);
+	sb->type = t;
+	sb->magic = magic;
+	sb->ops = ops;
+	sb->blksize = PAGE_SIZE;
+	sb->max_size = 0x7fffffffffffffffULL;
+	mutex_init(&sb->rename_lock, RANK_RENAME);
+	return sb;
+}
+
+/* Give @sb an st_dev when it has none: major 0, as Linux numbers file systems without a device. ctx: thread. 0 */
+int vfs_register_super(struct super *sb)
+{
+	if (!sb->dev)
+		sb->dev = dev_make(0, atomic_add_return(&next_anon_dev, 1));
+	return 0;
+}
+
+/* ctx: any */
+void super_get(struct super *sb)
+{
+	ref_get(&sb->refs);
+}
+
+/* See the head of the file. ctx: thread; sleeps. */
+void super_put(struct super *sb)
+{
+	if (!ref_put(&sb->refs))
+		return;
+	if (sb->ops && sb->ops->sync)
+		sb->ops->sync(sb, true);
+	dcache_drop_super(sb);
+	if (sb->root)
+		dentry_put(sb->root);
+	if (sb->ops && sb->ops->put_super)
+		sb->ops->put_super(sb);
+	kfree(sb);
+}

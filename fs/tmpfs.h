@@ -1,0 +1,79 @@
+#pragma once
+/* Private to tmpfs and devtmpfs: the in-memory file system's own structures. */
+#include "fs/vfs.h"
+#include "kernel/lib/rbtree.h"
+
+/* a atomic, I immutable. Limits of 0 mean none. */
+struct tmpfs_super {
+	u64 max_pages, used_pages; /* a */
+	u64 max_inodes, used_inodes; /* a: names count, as on Linux */
+	u64 default_pages, default_inodes; /* I: what show_options leaves out */
+	atomic64_t next_ino; /* a */
+	u32 mode, uid, gid; /* I: of the root */
+	bool draining; /* o: the unmounting thread frees directories */
+	struct tmpfs_entry *doomed; /* o: entries to free, linked by .next_doomed */
+};
+
+struct tmpfs_xattr {
+	struct tmpfs_xattr *next; /* x */
+	char *value; /* x */
+	size_t size; /* x */
+	char name[]; /* I */
+};
+
+/* i guarded by vfs.lock, x guarded by vfs.lock too (extended attributes). */
+struct tmpfs_inode {
+	struct inode vfs;
+	union {
+		struct pagecache cache; /* regular files */
+		struct {
+			struct rb_root by_name; /* i */
+			struct rb_root by_pos; /* i */
+			u64 next_pos; /* i */
+		} dir;
+		char *link; /* I */
+	};
+	u64 charged; /* a: pages counted in the super */
+	struct tmpfs_xattr *xattrs; /* x */
+};
+
+/* A directory entry; holds a reference to the inode. i: guarded by the directory's lock. */
+struct tmpfs_entry {
+	struct rb_node by_name; /* i */
+	struct rb_node by_pos; /* i */
+	u64 pos; /* I: readdir cookie, grows */
+	struct inode *inode; /* i */
+	struct tmpfs_entry *next_doomed; /* o */
+	u32 hash; /* I */
+	u16 len; /* I */
+	char name[]; /* I */
+};
+
+static inline struct tmpfs_inode *tmpfs_of(struct inode *i)
+{
+	return container_of(i, struct tmpfs_inode, vfs);
+}
+
+static inline struct tmpfs_super *tmpfs_sb(struct super *sb)
+{
+	return sb->priv;
+}
+
+extern const struct inode_ops tmpfs_dir_ops, tmpfs_file_inode_ops, tmpfs_link_ops;
+extern const struct file_ops tmpfs_dir_fops, tmpfs_file_fops;
+extern const struct pagecache_ops tmpfs_cache_ops;
+extern const struct super_ops tmpfs_super_ops;
+
+/* tmpfs.c */
+int __must_check tmpfs_super_create(const struct fs_type *t, const char *data, u32 mode, struct super **out);
+int __must_check tmpfs_inode_alloc(struct super *sb, const struct inode *dir, u32 mode, u64 rdev,
+				   struct inode **out);
+void tmpfs_recount(struct inode *i); /* settle .charged with what the cache holds */
+/* tmpfs_dir.c */
+void tmpfs_dir_drain(struct tmpfs_inode *dir);
+/* tmpfs_xattr.c */
+ssize_t tmpfs_getxattr(struct inode *i, const char *name, void *buf, size_t size);
+int tmpfs_setxattr(struct inode *i, const char *name, const void *buf, size_t size, int flags);
+ssize_t tmpfs_listxattr(struct inode *i, char *buf, size_t size);
+int tmpfs_removexattr(struct inode *i, const char *name);
+void tmpfs_xattr_free(struct tmpfs_inode *ti);

@@ -1,0 +1,218 @@
+/*
+ * Regular files and symlinks of tmpfs: contents are the page cache (filemap.c does reading); here is what
+ * is special: space is limited by the super's page count, holes are kept, fallocate makes or punches pages.
+ *
+ * A write that does not fit in what is left is cut short, as write(2) allows, and the next one gets -ENOSPC.
+ */
+#include <linux/errno.h>
+#include <linux/falloc.h>
+#include <linux/fcntl.h>
+#include <linux/fs.h>
+#include "fs/namei.h"
+#include "fs/tmpfs.h"
+#include "kernel/lib/string.h"
+
+static u64 pages_free(struct tmpfs_super *ts)
+{
+	u64 max = READ_ONCE(ts->max_pages), used = READ_ONCE(ts->used_pages);
+
+	if (!max)
+		return ~0ULL;
+	return used < max ? max - used : 0;
+}
+
+/* How many of the @len bytes at @pos can be written with the pages left. holds: i->lock */
+static u64 space_for(struct inode *i, u64 pos, u64 len)
+{
+	u64 room = pages_free(tmpfs_sb(i->sb));
+	u64 index = pos >> PAGE_SHIFT, end = DIV_ROUND_UP(pos + len, PAGE_SIZE);
+
+	if (likely(end - index <= room))
+		return len;
+	while (index < end) {
+		u64 data = pagecache_next_data(i->cache, index);
+
+		if (data > index) { /* absent ones up to there need room */
+			u64 need = MIN(data, end) - index;
+
+			if (need > room) {
+				u64 stop = (index + room) << PAGE_SHIFT;
+
+				return stop > pos ? stop - pos : 0;
+			}
+			room -= need;
+			index += need;
+		} else {
+			index = pagecache_next_hole(i->cache, index);
+		}
+	}
+	return len;
+}
+
+static ssize_t tmpfs_write(struct file *f, struct uio *u, u64 *pos)
+{
+	struct inode *i = f->inode;
+	u64 fits;
+	ssize_t n;
+
+	rwsem_write_lock(&i->lock);
+	n = generic_write_begin(f, u, pos);
+	if (n || !u->left)
+		goto unlock;
+	fits = space_for(i, *pos, u->left);
+	n = -ENOSPC;
+	if (!fits)
+		goto unlock;
+	u->left = MIN(u->left, fits);
+	n = pagecache_write(i->cache, u, pos);
+	WRITE_ONCE(i->size, i->cache->size);
+	tmpfs_recount(i);
+unlock:
+	rwsem_write_unlock(&i->lock);
+	return n;
+}
+
+static s64 tmpfs_seek(struct file *f, s64 off, int whence)
+{
+	struct pagecache *pc = f->inode->cache;
+	u64 size = READ_ONCE(pc->size), at;
+
+	if (whence != SEEK_DATA && whence != SEEK_HOLE)
+		return generic_file_seek(f, off, whence);
+	if (off < 0 || (u64)off >= size)
+		return -ENXIO;
+	at = whence == SEEK_DATA ? pagecache_next_data(pc, (u64)off >> PAGE_SHIFT) :
+				   pagecache_next_hole(pc, (u64)off >> PAGE_SHIFT);
+	if (at > size >> PAGE_SHIFT)
+		at = size;
+	else
+		at = MAX(at << PAGE_SHIFT, (u64)off);
+	if (at >= size) {
+		if (whence == SEEK_DATA)
+			return -ENXIO;
+		at = size;
+	}
+	f->pos = at;
+	return (s64)at;
+}
+
+/* Make the pages of [off, off + len). holds: i->lock for writing */
+static int fill_range(struct inode *i, u64 off, u64 len)
+{
+	u64 index = off >> PAGE_SHIFT, end = DIV_ROUND_UP(off + len, PAGE_SIZE);
+	struct page *p;
+	int err = 0;
+
+	if (space_for(i, off, len) < len)
+		return -ENOSPC;
+	for (; index < end && !err; index++) {
+		if (current->interrupted)
+			err = -EINTR;
+		else
+			err = pagecache_get(i->cache, index, &p);
+		if (!err)
+			page_put(p);
+	}
+	tmpfs_recount(i);
+	return err;
+}
+
+static int tmpfs_fallocate(struct file *f, int mode, u64 off, u64 len)
+{
+	struct inode *i = f->inode;
+	int err;
+
+	if (mode & ~(FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE))
+		return -EOPNOTSUPP;
+	rwsem_write_lock(&i->lock);
+	if (mode & FALLOC_FL_PUNCH_HOLE) {
+		pagecache_punch(i->cache, off, off + len);
+		tmpfs_recount(i);
+		inode_touch(i, ATTR_MTIME | ATTR_CTIME);
+		err = 0;
+		goto unlock;
+	}
+	err = off + len > i->cache->size && !(mode & FALLOC_FL_KEEP_SIZE) ? vfs_check_fsize(off + len) : 0;
+	if (!err)
+		err = fill_range(i, off, len);
+	if (!err && !(mode & FALLOC_FL_KEEP_SIZE) && off + len > i->cache->size) {
+		WRITE_ONCE(i->cache->size, off + len);
+		WRITE_ONCE(i->size, off + len);
+	}
+	inode_touch(i, ATTR_CTIME);
+unlock:
+	rwsem_write_unlock(&i->lock);
+	return err;
+}
+
+static int tmpfs_fsync(struct file *f, u64 start, u64 end, bool datasync)
+{
+	return 0;
+}
+
+static int tmpfs_open(struct inode *i, struct file *f)
+{
+	return f->flags & O_DIRECT ? -EINVAL : 0;
+}
+
+static int tmpfs_set_flags(struct file *f, u32 flags)
+{
+	return flags & O_DIRECT ? -EINVAL : 0;
+}
+
+static int tmpfs_getattr(struct inode *i, struct kstat *st)
+{
+	if (i->cache) {
+		tmpfs_recount(i);
+		WRITE_ONCE(i->blocks, READ_ONCE(i->cache->npages) * (PAGE_SIZE / 512));
+	}
+	inode_getattr_generic(i, st);
+	return 0;
+}
+
+static int tmpfs_setattr(struct inode *i, const struct iattr *a)
+{
+	int err = inode_setattr_generic(i, a);
+
+	if (!err && (a->valid & ATTR_SIZE))
+		tmpfs_recount(i);
+	return err;
+}
+
+static ssize_t tmpfs_readlink(struct inode *i, char *buf, size_t size)
+{
+	size_t n = MIN((size_t)i->size, size);
+
+	memcpy(buf, tmpfs_of(i)->link, n);
+	return (ssize_t)n;
+}
+
+/* A page is about to be made for a mapping: is there room? */
+static int tmpfs_make_writable(struct pagecache *pc, u64 index)
+{
+	struct inode *i = pc->owner;
+
+	if (likely(pages_free(tmpfs_sb(i->sb))))
+		return 0;
+	tmpfs_recount(i);
+	if (pages_free(tmpfs_sb(i->sb)) || pagecache_next_data(pc, index) == index)
+		return 0;
+	return -ENOSPC;
+}
+
+const struct pagecache_ops tmpfs_cache_ops = { .make_writable = tmpfs_make_writable };
+
+const struct inode_ops tmpfs_file_inode_ops = {
+	.getattr = tmpfs_getattr, .setattr = tmpfs_setattr, .getxattr = tmpfs_getxattr,
+	.setxattr = tmpfs_setxattr, .listxattr = tmpfs_listxattr, .removexattr = tmpfs_removexattr,
+};
+
+const struct inode_ops tmpfs_link_ops = {
+	.readlink = tmpfs_readlink, .getxattr = tmpfs_getxattr, .setxattr = tmpfs_setxattr,
+	.listxattr = tmpfs_listxattr, .removexattr = tmpfs_removexattr,
+};
+
+const struct file_ops tmpfs_file_fops = {
+	.open = tmpfs_open, .read = generic_file_read, .write = tmpfs_write, .seek = tmpfs_seek,
+	.fsync = tmpfs_fsync, .fallocate = tmpfs_fallocate, .set_flags = tmpfs_set_flags,
+};
