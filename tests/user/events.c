@@ -37,7 +37,7 @@ static void test_eventfd(void)
 	CHECK_ERR(write(e, &v, 8), EAGAIN);
 	CHECK(read(s, &v, 8) == 8 && v == 1 && read(s, &v, 8) == 8 && v == 1);
 	CHECK_ERR(read(s, &v, 8), EAGAIN);
-	CHECK_ERR(lseek(e, 0, SEEK_SET), ESPIPE);
+	CHECK(lseek(e, 9, SEEK_SET) == 0);
 	close(e);
 	close(s);
 }

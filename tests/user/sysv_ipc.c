@@ -122,7 +122,7 @@ static void test_msg(void)
 {
 	struct text t = { 3, "third" }, got;
 	struct msqid_ds ds;
-	int id = msgget(IPC_PRIVATE, 0600), n = 0;
+	int id = msgget(IPC_PRIVATE, 0600), n = 0, err;
 	pid_t pid;
 
 	REQUIRE(id >= 0);
@@ -139,7 +139,8 @@ static void test_msg(void)
 	t.type = 1;
 	while (!msgsnd(id, &t, 64, IPC_NOWAIT))
 		n++;
-	CHECK(errno == EAGAIN && n == 256);
+	err = errno;
+	CHECK(err == EAGAIN && n == 256);
 	pid = fork();
 	if (!pid)
 		_exit(msgsnd(id, &t, 64, 0) == -1 && errno == EIDRM ? 0 : 1);
