@@ -50,7 +50,7 @@ obj-kernel/ipc := \
 	shm.o
 
 obj-kernel/sys := \
-	syscall.o trap.o sys_event.o sys_ipc.o sys_misc.o sys_mm.o sys_syslog.o
+	syscall.o trap.o sys_event.o sys_ipc.o sys_misc.o sys_mm.o sys_poll.o sys_syslog.o sys_time.o
 
 obj-mm := \
 	kmalloc.o \
@@ -72,6 +72,8 @@ obj-fs := \
 	tmpfs.o tmpfs_dir.o tmpfs_file.o tmpfs_xattr.o vfs_init.o \
 	epoll.o \
 	eventfd.o \
+	pipe.o \
+	poll.o \
 	timerfd.o
 
 obj-net := \

@@ -23,7 +23,7 @@
 #include "mm/slab.h"
 
 /* Flags of open(2) that are not kept for F_GETFL. */
-#define OPEN_ONCE_FLAGS (O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC | O_CLOEXEC)
+#define OPEN_ONCE_FLAGS (O_CREAT | O_EXCL | O_TRUNC | O_CLOEXEC)
 
 static struct kmem_cache *file_cache; /* I */
 static struct file *reap_list; /* a: stack of files to release */
@@ -120,6 +120,7 @@ int file_open_path(const struct path *p, u32 oflags, struct file **out)
 	err = f->ops->open ? f->ops->open(f->inode, f) : 0;
 	if (err)
 		goto writer;
+	f->flags &= ~(u32)O_NOCTTY; /* the terminal's open has seen it */
 out:
 	if (!err)
 		*out = f;

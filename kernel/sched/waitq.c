@@ -46,7 +46,11 @@ static void add(struct waitq *q, struct waiter *w, bool exclusive)
 		return;
 	irq = spin_lock_irqsave(&q->lock);
 	w->exclusive = exclusive;
-	list_add_tail(&q->waiters, &w->link);
+	/* A wake that stops after an exclusive waiter must have passed all others. */
+	if (exclusive)
+		list_add_tail(&q->waiters, &w->link);
+	else
+		list_add(&q->waiters, &w->link);
 	spin_unlock_irqrestore(&q->lock, irq);
 }
 

@@ -1,8 +1,8 @@
 #pragma once
 /*
  * Wait queues. A waiter is an entry on the waiting thread's stack (or in a poll table), with a callback. The
- * default callback wakes the thread; poll and epoll bring their own. Wakers walk the queue in FIFO order;
- * exclusive entries stop the walk after @nr of them were woken.
+ * default callback wakes the thread; poll and epoll bring their own. Exclusive entries come behind all
+ * others, in FIFO order; they stop a wake after @nr of them were woken.
  */
 #include "kernel/base/spinlock.h"
 #include "kernel/base/time.h"

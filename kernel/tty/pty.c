@@ -467,6 +467,7 @@ static int ptmx_open(struct inode *i, struct file *f)
 		goto put_root;
 	f->priv = m;
 	f->ops = &master_ops;
+	f->mode |= FILE_STREAM;
 	return 0;
 put_root:
 	path_put(&m->root);

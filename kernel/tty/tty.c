@@ -247,6 +247,7 @@ int tty_open_file(struct tty *t, struct file *f, bool console)
 	tf->console = console;
 	f->priv = tf;
 	f->ops = &tty_file_ops;
+	f->mode |= FILE_STREAM;
 	if (!console)
 		tty_open_controlling(t, f);
 	return 0;

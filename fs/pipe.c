@@ -1,0 +1,571 @@
+/*
+ * Pipes and FIFOs.
+ *
+ * A pipe is a ring of slots; each slot is part of one page: bytes [off, off + len). A write first adds to the last
+ * slot's page what fits there as a whole, then fills a fresh page per slot. A read takes from the oldest slot. Pages
+ * that were read empty go onto a small stack in the pipe and are used again by the next write, last in first
+ * out, so a ping-pong between two processes stays within one page.
+ *
+ * A write of at most PIPE_BUF bytes is never split: it fits the rest of the last page, or one slot of its own.
+ * With O_DIRECT each write is a packet, that is a slot that nothing is added to and that one read takes whole.
+ *
+ * Locking: p->lock (PIPE) is held while bytes are copied, so reads and writes are atomic as far as they go in one piece,
+ * and dropped to sleep. Sleepers are exclusive: one write wakes one reader, who wakes the next if something is left.
+ * The wake is "sync": the waker is usually about to sleep.
+ *
+ * Life: the pipe belongs to the open files on it (p->files); a FIFO's hangs off its inode (inode->lock) while it
+ * is open. A FIFO's open waits for the other side by the counters of openings, which only grow.
+ *
+ * pipe(7), fifo(7), pipe(2), open(2), fcntl(2).
+ */
+#include <asm/ioctls.h>
+#include <asm/poll.h>
+#include <linux/capability.h>
+#include <linux/fcntl.h>
+#include "fs/pipe.h"
+#include "fs/procfs.h"
+#include "kernel/base/errno.h"
+#include "mm/slab.h"
+
+#define PIPE_SLOTS 16 /* of a new pipe: 64 KiB */
+#define PIPE_ATOMIC 4096 /* PIPE_BUF */
+#define POLL_INPUT (POLLIN | POLLRDNORM)
+#define POLL_ROOM (POLLOUT | POLLWRNORM)
+
+_Static_assert(PIPE_ATOMIC <= PAGE_SIZE, "an atomic write fits a slot");
+
+struct pipe_slot {
+	struct page *page; /* reference owned */
+	u32 off, len;
+	bool packet; /* nothing is added; one read takes it */
+};
+
+struct pipe {
+	struct mutex lock; /* rank PIPE */
+	struct waitq readable, writable; /* own */
+	u32 head, tail; /* p; a for looking: slots ever filled and emptied */
+	u32 nslots; /* p; a for looking: power of two */
+	u32 readers, writers; /* p; a for looking: open files */
+	u32 reader_opens, writer_opens; /* p; a for looking: openings so far */
+	u32 files; /* inode->lock of a FIFO; else p: open files in total */
+	u32 nspare; /* p */
+	bool fifo; /* I: has a name */
+	struct pipe_slot *slots; /* p */
+	struct page **spare; /* p: nslots pages at most */
+	struct pipe_slot first_slots[PIPE_SLOTS];
+	struct page *first_spare[PIPE_SLOTS];
+};
+
+static int pipe_max_size = 1 << 20; /* a: F_SETPIPE_SZ without CAP_SYS_RESOURCE */
+SYSCTL_INT(pipe_max_size, "sys/fs/pipe-max-size", &pipe_max_size, PAGE_SIZE, 1 << 30);
+
+static const struct file_ops pipe_ops;
+
+static struct pipe *pipe_alloc(bool fifo)
+{
+	struct pipe *p = kzalloc(sizeof(*p), 0);
+
+	if (!p)
+		return NULL;
+	mutex_init(&p->lock, RANK_PIPE);
+	waitq_init(&p->readable);
+	waitq_init(&p->writable);
+	p->nslots = PIPE_SLOTS;
+	p->slots = p->first_slots;
+	p->spare = p->first_spare;
+	p->fifo = fifo;
+	return p;
+}
+
+static void pipe_free(struct pipe *p)
+{
+	for (; p->tail != p->head; p->tail++)
+		page_put(p->slots[p->tail & (p->nslots - 1)].page);
+	while (p->nspare)
+		page_put(p->spare[--p->nspare]);
+	if (p->slots != p->first_slots) {
+		kfree(p->slots);
+		kfree(p->spare);
+	}
+	kfree(p);
+}
+
+static inline bool pipe_empty(const struct pipe *p)
+{
+	return READ_ONCE(p->head) == READ_ONCE(p->tail);
+}
+
+static inline bool pipe_full(const struct pipe *p)
+{
+	return READ_ONCE(p->head) - READ_ONCE(p->tail) >= READ_ONCE(p->nslots);
+}
+
+static inline struct pipe_slot *slot_at(struct pipe *p, u32 i)
+{
+	return &p->slots[i & (p->nslots - 1)];
+}
+
+static struct page *page_take(struct pipe *p)
+{
+	return p->nspare ? p->spare[--p->nspare] : pmm_alloc(0, PMM_USER);
+}
+
+static void page_give(struct pipe *p, struct page *page)
+{
+	if (p->nspare < p->nslots && page_refs(page) == 1)
+		p->spare[p->nspare++] = page;
+	else
+		page_put(page);
+}
+
+/* From the oldest slot into @u. Bytes, or -EFAULT when none; holds: p->lock. *done: a packet ended the read. */
+static ssize_t slot_read(struct pipe *p, struct uio *u, bool *done)
+{
+	struct pipe_slot *s = slot_at(p, p->tail);
+	size_t n = MIN((size_t)s->len, u->left);
+	ssize_t c = uio_copy_to(u, (const u8 *)page_to_va(s->page) + s->off, n);
+
+	if (unlikely(c < 0))
+		return c;
+	s->off += (u32)c;
+	s->len -= (u32)c;
+	*done = s->packet || (size_t)c < n;
+	if (s->packet && (size_t)c == n)
+		s->len = 0;
+	if (!s->len) {
+		page_give(p, s->page);
+		WRITE_ONCE(p->tail, p->tail + 1);
+	}
+	return c;
+}
+
+/* Everything that is there and fits. Bytes, or -EFAULT; holds: p->lock. */
+static ssize_t pipe_take(struct pipe *p, struct uio *u)
+{
+	ssize_t total = 0;
+	bool done = false;
+
+	while (!done && u->left && p->tail != p->head) {
+		ssize_t c = slot_read(p, u, &done);
+
+		if (c < 0)
+			return total ? total : c;
+		total += c;
+	}
+	return total;
+}
+
+static ssize_t pipe_read(struct file *f, struct uio *u, u64 *pos)
+{
+	struct pipe *p = f->priv;
+	ssize_t n;
+
+	if (!u->left)
+		return 0;
+	for (;;) {
+		bool more, end;
+
+		mutex_lock(&p->lock);
+		n = pipe_take(p, u);
+		more = p->tail != p->head;
+		end = !p->writers;
+		mutex_unlock(&p->lock);
+		if (n) {
+			if (n > 0 && waitq_active(&p->writable))
+				waitq_wake_sync(&p->writable, 1, POLL_ROOM);
+			break;
+		}
+		if (end && !more)
+			return 0;
+		if (u->nonblock)
+			return -EAGAIN;
+		if (wait_event_exclusive(&p->readable, !pipe_empty(p) || !READ_ONCE(p->writers))) {
+			n = -ERESTARTSYS;
+			break;
+		}
+	}
+	/* The one wake that came for this reader may have been meant for more than it took. */
+	if (waitq_active(&p->readable) && (!pipe_empty(p) || !READ_ONCE(p->writers)))
+		waitq_wake(&p->readable, 1, POLL_INPUT);
+	if (n > 0 && p->fifo)
+		inode_touch(f->inode, ATTR_ATIME);
+	return n;
+}
+
+/* Add the whole of what @u has modulo pages to the last slot, if it fits. Bytes or -EFAULT; holds: p->lock. */
+static ssize_t slot_append(struct pipe *p, struct uio *u)
+{
+	size_t n = u->left & PAGE_MASK;
+	struct pipe_slot *s;
+	ssize_t c;
+
+	if (!n || p->head == p->tail)
+		return 0;
+	s = slot_at(p, p->head - 1);
+	if (s->packet || s->off + s->len + n > PAGE_SIZE || page_refs(s->page) != 1)
+		return 0;
+	c = uio_copy_from(u, (u8 *)page_to_va(s->page) + s->off + s->len, n);
+	if (c > 0)
+		s->len += (u32)c;
+	return c;
+}
+
+/* One fresh slot from @u. Bytes, -EFAULT, -ENOMEM; holds: p->lock. */
+static ssize_t slot_fill(struct pipe *p, struct uio *u, bool packet)
+{
+	size_t n = MIN(u->left, (size_t)PAGE_SIZE);
+	struct page *page = page_take(p);
+	ssize_t c;
+
+	if (unlikely(!page))
+		return -ENOMEM;
+	c = uio_copy_from(u, page_to_va(page), n);
+	if (unlikely(c <= 0)) {
+		page_give(p, page);
+		return c;
+	}
+	*slot_at(p, p->head) = (struct pipe_slot){ page, 0, (u32)c, packet };
+	WRITE_ONCE(p->head, p->head + 1);
+	return c;
+}
+
+/* As much of @u as goes in now. Bytes, or -errno when none went. *stop: an error ends the write. holds: p->lock */
+static ssize_t pipe_put(struct pipe *p, struct uio *u, bool packet, bool *stop)
+{
+	ssize_t total = 0, c = 0;
+
+	if (!packet) {
+		total = slot_append(p, u);
+		if (total < 0) {
+			*stop = true;
+			return total;
+		}
+	}
+	while (u->left && p->head - p->tail < p->nslots) {
+		size_t want = MIN(u->left, (size_t)PAGE_SIZE);
+
+		c = slot_fill(p, u, packet);
+		if (c > 0)
+			total += c;
+		if (c != (ssize_t)want) {
+			*stop = true;
+			break;
+		}
+	}
+	return total ? total : MIN(c, (ssize_t)0);
+}
+
+static ssize_t pipe_write(struct file *f, struct uio *u, u64 *pos)
+{
+	struct pipe *p = f->priv;
+	bool packet = f->flags & O_DIRECT, stop = false;
+	ssize_t done = 0, n;
+
+	if (!u->left)
+		return 0;
+	for (;;) {
+		mutex_lock(&p->lock);
+		n = p->readers ? pipe_put(p, u, packet, &stop) : -EPIPE;
+		mutex_unlock(&p->lock);
+		if (n > 0) {
+			done += n;
+			if (waitq_active(&p->readable))
+				waitq_wake_sync(&p->readable, 1, POLL_INPUT);
+		}
+		if (n < 0 || stop || !u->left)
+			break;
+		if (u->nonblock) {
+			n = -EAGAIN;
+			break;
+		}
+		if (wait_event_exclusive(&p->writable, !pipe_full(p) || !READ_ONCE(p->readers))) {
+			n = -ERESTARTSYS;
+			break;
+		}
+	}
+	if (waitq_active(&p->writable) && (!pipe_full(p) || !READ_ONCE(p->readers)))
+		waitq_wake(&p->writable, 1, POLL_ROOM);
+	if (done && p->fifo)
+		inode_touch(f->inode, ATTR_MTIME | ATTR_CTIME);
+	return done ? done : n;
+}
+
+/*
+ * f->pos, which a stream has no use for, remembers writer_opens as it was when a reader opened: no hang-up is reported
+ * before a writer has come.
+ */
+static u32 pipe_poll(struct file *f, struct poll_table *pt)
+{
+	struct pipe *p = f->priv;
+	u32 events = 0;
+
+	if (f->mode & FILE_READ) {
+		poll_wait(pt, &p->readable);
+		if (!pipe_empty(p))
+			events |= POLL_INPUT;
+		if (!READ_ONCE(p->writers) && f->pos != READ_ONCE(p->writer_opens))
+			events |= POLLHUP;
+	}
+	if (f->mode & FILE_WRITE) {
+		poll_wait(pt, &p->writable);
+		if (!pipe_full(p))
+			events |= POLL_ROOM;
+		if (!READ_ONCE(p->readers))
+			events |= POLLERR;
+	}
+	return events;
+}
+
+static long pipe_ioctl(struct file *f, u32 cmd, u64 arg)
+{
+	struct pipe *p = f->priv;
+	s32 bytes = 0;
+
+	if (cmd != FIONREAD)
+		return -ENOTTY;
+	mutex_lock(&p->lock);
+	for (u32 i = p->tail; i != p->head; i++)
+		bytes += (s32)slot_at(p, i)->len;
+	mutex_unlock(&p->lock);
+	return put_user(arg, bytes);
+}
+
+/* A file of mode @mode begins or ceases to use @p; holds: p->lock. */
+static void count_ends(struct pipe *p, u32 mode, u32 delta)
+{
+	if (mode & FILE_READ)
+		WRITE_ONCE(p->readers, p->readers + delta);
+	if (mode & FILE_WRITE)
+		WRITE_ONCE(p->writers, p->writers + delta);
+}
+
+/* The FIFO's pipe, made at the first open; counted as an open file. 0 or -ENOMEM */
+static int fifo_get(struct inode *i, struct pipe **out)
+{
+	int err = 0;
+
+	rwsem_write_lock(&i->lock);
+	if (!i->pipe)
+		i->pipe = pipe_alloc(true);
+	if (i->pipe) {
+		i->pipe->files++;
+		*out = i->pipe;
+	} else {
+		err = -ENOMEM;
+	}
+	rwsem_write_unlock(&i->lock);
+	return err;
+}
+
+static void fifo_put(struct inode *i, struct pipe *p)
+{
+	bool last;
+
+	rwsem_write_lock(&i->lock);
+	last = --p->files == 0;
+	if (last)
+		i->pipe = NULL;
+	rwsem_write_unlock(&i->lock);
+	if (last)
+		pipe_free(p);
+}
+
+static void pipe_leave(struct pipe *p, struct inode *i, u32 mode)
+{
+	bool last = false;
+
+	mutex_lock(&p->lock);
+	count_ends(p, mode, ~0u);
+	if (!p->fifo)
+		last = --p->files == 0;
+	mutex_unlock(&p->lock);
+	if (last) {
+		pipe_free(p);
+		return;
+	}
+	waitq_wake(&p->readable, ~0u, POLL_INPUT | POLLHUP);
+	waitq_wake(&p->writable, ~0u, POLL_ROOM | POLLERR);
+	if (p->fifo)
+		fifo_put(i, p);
+}
+
+static void pipe_release(struct file *f)
+{
+	pipe_leave(f->priv, f->inode, f->mode);
+}
+
+static const struct file_ops pipe_ops = {
+	.read = pipe_read,
+	.write = pipe_write,
+	.poll = pipe_poll,
+	.ioctl = pipe_ioctl,
+	.release = pipe_release,
+};
+
+/*
+ * A new pipe as two open files.
+ * @flags: O_NONBLOCK, O_DIRECT. ctx: thread; sleeps: yes. 0 or -ENOMEM.
+ */
+int pipe_create(u32 flags, struct file **r, struct file **w)
+{
+	struct pipe *p = pipe_alloc(false);
+	struct file *rf, *wf;
+	int err;
+
+	if (!p)
+		return -ENOMEM;
+	flags &= O_NONBLOCK | O_DIRECT;
+	err = file_alloc_anon("pipe", &pipe_ops, p, FILE_READ | FILE_STREAM, O_RDONLY | (flags & O_NONBLOCK), &rf);
+	if (err) {
+		pipe_free(p);
+		return err;
+	}
+	p->readers = p->reader_opens = p->files = 1;
+	err = file_alloc_peer(rf, &pipe_ops, p, FILE_WRITE | FILE_STREAM, O_WRONLY | flags, &wf);
+	if (err) {
+		file_put(rf);
+		return err;
+	}
+	p->writers = p->writer_opens = 1;
+	p->files = 2;
+	*r = rf;
+	*w = wf;
+	return 0;
+}
+
+/* Wait until *@opens moves on from @seen. 0 or -ERESTARTSYS */
+static int wait_for_partner(struct waitq *q, const u32 *opens, u32 seen)
+{
+	return wait_event_interruptible(q, READ_ONCE(*opens) != seen) ? -ERESTARTSYS : 0;
+}
+
+/* Count the opening, and say what it has to wait for. */
+static int fifo_enter(struct pipe *p, struct file *f, u32 *seen_readers, u32 *seen_writers)
+{
+	mutex_lock(&p->lock);
+	if ((f->mode & (FILE_READ | FILE_WRITE)) == FILE_WRITE && (f->flags & O_NONBLOCK) && !p->readers) {
+		mutex_unlock(&p->lock);
+		return -ENXIO;
+	}
+	*seen_readers = p->reader_opens;
+	*seen_writers = p->writer_opens;
+	if (p->readers)
+		*seen_readers = ~p->reader_opens;
+	if (p->writers)
+		*seen_writers = ~p->writer_opens;
+	count_ends(p, f->mode, 1);
+	if (f->mode & FILE_READ)
+		WRITE_ONCE(p->reader_opens, p->reader_opens + 1);
+	if (f->mode & FILE_WRITE)
+		WRITE_ONCE(p->writer_opens, p->writer_opens + 1);
+	mutex_unlock(&p->lock);
+	waitq_wake(&p->readable, ~0u, POLL_INPUT);
+	waitq_wake(&p->writable, ~0u, POLL_ROOM);
+	return 0;
+}
+
+/*
+ * Open of a FIFO: readers wait for a writer and writers for a reader, unless O_NONBLOCK (a writer then needs a reader)
+ * or both in one.
+ * ctx: thread; sleeps: yes. 0, -ENXIO, -ENOMEM, -ERESTARTSYS.
+ */
+int pipe_open_fifo(struct inode *i, struct file *f)
+{
+	u32 seen_readers, seen_writers, ends = f->mode & (FILE_READ | FILE_WRITE);
+	struct pipe *p;
+	int err;
+
+	f->pos = 0;
+	f->mode |= FILE_STREAM;
+	err = fifo_get(i, &p);
+	if (err)
+		return err;
+	err = fifo_enter(p, f, &seen_readers, &seen_writers);
+	if (err) {
+		fifo_put(i, p);
+		return err;
+	}
+	f->priv = p;
+	f->ops = &pipe_ops;
+	if (ends == FILE_READ && (f->flags & O_NONBLOCK))
+		f->pos = READ_ONCE(p->writers) ? 0 : seen_writers;
+	else if (ends == FILE_READ)
+		err = wait_for_partner(&p->readable, &p->writer_opens, seen_writers);
+	else if (ends == FILE_WRITE)
+		err = wait_for_partner(&p->writable, &p->reader_opens, seen_readers);
+	if (err)
+		pipe_leave(p, i, f->mode);
+	return err;
+}
+
+/* Is @f an end of a pipe or FIFO? ctx: any */
+bool file_is_pipe(const struct file *f)
+{
+	return f->ops == &pipe_ops;
+}
+
+long pipe_get_size(struct file *f)
+{
+	return (long)READ_ONCE(((struct pipe *)f->priv)->nslots) << PAGE_SHIFT;
+}
+
+/* Move the pipe into rings of @nslots; holds: p->lock. 0 or -EBUSY: more is used. */
+static int pipe_move(struct pipe *p, struct pipe_slot *slots, struct page **spare, u32 nslots)
+{
+	u32 used = p->head - p->tail;
+
+	if (used > nslots)
+		return -EBUSY;
+	for (u32 i = 0; i < used; i++)
+		slots[i] = *slot_at(p, p->tail + i);
+	while (p->nspare > nslots)
+		page_put(p->spare[--p->nspare]);
+	for (u32 i = 0; i < p->nspare; i++)
+		spare[i] = p->spare[i];
+	if (p->slots != p->first_slots) {
+		kfree(p->slots);
+		kfree(p->spare);
+	}
+	p->slots = slots;
+	p->spare = spare;
+	p->tail = 0;
+	WRITE_ONCE(p->head, used);
+	WRITE_ONCE(p->nslots, nslots);
+	return 0;
+}
+
+/*
+ * Change the capacity to @size bytes, rounded up to a power of two of pages.
+ * ctx: thread; sleeps: yes. The new capacity, -EINVAL, -EPERM (above the limit), -EBUSY (more is in it), -ENOMEM.
+ */
+long pipe_set_size(struct file *f, u64 size)
+{
+	struct pipe *p = f->priv;
+	struct pipe_slot *slots;
+	struct page **spare;
+	u32 n = 1;
+	int err;
+
+	if (size > 1u << 31)
+		return -EINVAL;
+	while ((u64)n << PAGE_SHIFT < size)
+		n <<= 1;
+	if ((u64)n << PAGE_SHIFT > (u64)READ_ONCE(pipe_max_size) && n > READ_ONCE(p->nslots) &&
+	    !cred_capable(current->cred, CAP_SYS_RESOURCE))
+		return -EPERM;
+	slots = kcalloc(n, sizeof(*slots), 0);
+	spare = kcalloc(n, sizeof(struct page *), 0);
+	err = -ENOMEM;
+	if (slots && spare) {
+		mutex_lock(&p->lock);
+		err = pipe_move(p, slots, spare, n);
+		mutex_unlock(&p->lock);
+	}
+	if (err) {
+		kfree(slots);
+		kfree(spare);
+		return err;
+	}
+	waitq_wake(&p->writable, ~0u, POLL_ROOM);
+	return (long)n << PAGE_SHIFT;
+}

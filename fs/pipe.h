@@ -1,0 +1,8 @@
+#pragma once
+/* Pipes, beyond opening them: what fcntl and splice need. */
+#include "fs/vfs.h"
+
+bool file_is_pipe(const struct file *f);
+/* F_GETPIPE_SZ, F_SETPIPE_SZ: bytes of capacity, or -EINVAL, -EPERM, -EBUSY, -ENOMEM. ctx: thread; sleeps */
+long pipe_get_size(struct file *f);
+long pipe_set_size(struct file *f, u64 size);

@@ -1,0 +1,446 @@
+/*
+ * Clocks and sleeps.
+ *
+ * Every clock is the monotonic counter (kernel/base/time) plus an offset, or the CPU time of a process or thread. The
+ * coarse clocks are the exact ones: nothing is saved by making them worse.
+ *
+ * A sleep is a wait until a monotonic deadline on clock_set_queue, which is woken when the wall clock is set, so that
+ * sleeps until a wall time can work their deadline out again. An interrupted relative sleep is continued by
+ * restart_syscall(2) from the restart block: its deadline stays as it was.
+ *
+ * adjtimex(2) keeps the NTP variables and steps the clock (ADJ_SETOFFSET); the clock cannot be made to run at
+ * another rate, and asking for that is EOPNOTSUPP.
+ *
+ * Man pages: clock_gettime(2), clock_nanosleep(2), gettimeofday(2), adjtimex(2).
+ */
+#include <linux/personality.h>
+#include <linux/timex.h>
+#include "kernel/sched/sched.h"
+#include "kernel/sys/abi.h"
+
+/* CPU clocks of others: ~id << 3 | kind, bit 2 for a thread. */
+#define CPUCLOCK_THREAD 4
+#define CPUCLOCK_KIND 3
+#define CPUCLOCK_VIRT 1
+
+#define TZ_MAX_MINUTES (15 * 60)
+
+static struct waitq clock_set_queue = WAITQ_INIT(clock_set_queue);
+static struct timezone time_zone; /* a: two words that nothing here depends on */
+
+/* NTP's variables: n guarded by ntp_lock */
+static struct spinlock ntp_lock = SPINLOCK_INIT(RANK_EVENT);
+static struct __kernel_timex ntp = { /* n */
+	.maxerror = 16000000, .esterror = 16000000, .status = STA_UNSYNC, .constant = 2,
+	.precision = 1, .tolerance = 500 << 16, .tick = 10000,
+};
+static s32 tai_offset; /* a: seconds */
+
+static s64 thread_cpu_time(struct thread *t, bool user_only)
+{
+	s64 user, sys;
+
+	sched_times(t, &user, &sys);
+	return user_only ? user : user + sys;
+}
+
+static s64 proc_cpu_time(struct proc *p, bool user_only)
+{
+	s64 user, sys;
+
+	proc_times(p, &user, &sys);
+	return user_only ? user : user + sys;
+}
+
+/* The CPU clock @clock of another process or thread, or of one's own (id 0). -EINVAL: no such clock. */
+static int cpu_clock_read(int clock, s64 *out)
+{
+	u32 id = (u32)~(clock >> 3);
+	bool user_only = (clock & CPUCLOCK_KIND) == CPUCLOCK_VIRT;
+	struct task *t;
+	struct proc *p;
+
+	if ((clock & CPUCLOCK_KIND) == CPUCLOCK_KIND)
+		return -EINVAL;
+	if (clock & CPUCLOCK_THREAD) {
+		t = id ? task_lookup(id) : current_task();
+		if (!t)
+			return -EINVAL;
+		if (t->proc == current_proc())
+			*out = thread_cpu_time(&t->thread, user_only);
+		p = t->proc;
+		if (id)
+			task_put(t);
+		return p == current_proc() ? 0 : -EINVAL;
+	}
+	p = id ? proc_lookup(id) : current_proc();
+	if (!p)
+		return -EINVAL;
+	*out = proc_cpu_time(p, user_only);
+	if (id)
+		proc_put(p);
+	return 0;
+}
+
+/* Clock @clock's time now. 0 or -EINVAL */
+static int clock_read(int clock, s64 *out)
+{
+	switch (clock) {
+	case CLOCK_REALTIME:
+	case CLOCK_REALTIME_COARSE:
+	case CLOCK_REALTIME_ALARM:
+		*out = time_wall();
+		return 0;
+	case CLOCK_MONOTONIC:
+	case CLOCK_MONOTONIC_COARSE:
+	case CLOCK_MONOTONIC_RAW:
+	case CLOCK_BOOTTIME:
+	case CLOCK_BOOTTIME_ALARM:
+		*out = time_now();
+		return 0;
+	case CLOCK_TAI:
+		*out = time_wall() + READ_ONCE(tai_offset) * NSEC_PER_SEC;
+		return 0;
+	case CLOCK_PROCESS_CPUTIME_ID:
+		*out = proc_cpu_time(current_proc(), false);
+		return 0;
+	case CLOCK_THREAD_CPUTIME_ID:
+		*out = thread_cpu_time(current, false);
+		return 0;
+	default:
+		return clock < 0 ? cpu_clock_read(clock, out) : -EINVAL;
+	}
+}
+
+static void wall_set(s64 ns)
+{
+	time_set_wall(ns);
+	waitq_wake_all(&clock_set_queue);
+}
+
+/* clock_gettime(2). ctx: thread */
+long sys_clock_gettime(u64 clock, u64 uts)
+{
+	struct __kernel_timespec ts;
+	s64 now;
+	int err = clock_read((int)clock, &now);
+
+	if (err)
+		return err;
+	ts = sys_ns_timespec(now);
+	return copy_to_user(uts, &ts, sizeof(ts));
+}
+
+/* clock_getres(2): the counter is converted to nanoseconds. ctx: thread */
+long sys_clock_getres(u64 clock, u64 uts)
+{
+	struct __kernel_timespec ts = { .tv_nsec = 1 };
+	s64 now;
+	int err = clock_read((int)clock, &now);
+
+	if (err || !uts)
+		return err;
+	return copy_to_user(uts, &ts, sizeof(ts));
+}
+
+/* clock_settime(2): only the wall clock can be set. ctx: thread */
+long sys_clock_settime(u64 clock, u64 uts)
+{
+	struct __kernel_timespec ts;
+	s64 ns;
+
+	if ((int)clock < 0)
+		return clock_read((int)clock, &ns) ? -EINVAL : -EPERM;
+	if ((int)clock == CLOCK_PROCESS_CPUTIME_ID || (int)clock == CLOCK_THREAD_CPUTIME_ID)
+		return -EPERM;
+	if ((int)clock != CLOCK_REALTIME)
+		return -EINVAL;
+	if (copy_from_user(&ts, uts, sizeof(ts)))
+		return -EFAULT;
+	if (!sys_timespec_ns(&ts, &ns) || ns == TIME_NEVER)
+		return -EINVAL;
+	if (!sys_capable(CAP_SYS_TIME))
+		return -EPERM;
+	wall_set(ns);
+	return 0;
+}
+
+/* gettimeofday(2). ctx: thread */
+long sys_gettimeofday(u64 utv, u64 utz)
+{
+	struct __kernel_old_timeval tv;
+	s64 now = time_wall();
+
+	tv.tv_sec = now / NSEC_PER_SEC;
+	tv.tv_usec = now % NSEC_PER_SEC / NSEC_PER_USEC;
+	if (utv && copy_to_user(utv, &tv, sizeof(tv)))
+		return -EFAULT;
+	if (utz && copy_to_user(utz, &time_zone, sizeof(time_zone)))
+		return -EFAULT;
+	return 0;
+}
+
+/* settimeofday(2). ctx: thread */
+long sys_settimeofday(u64 utv, u64 utz)
+{
+	struct __kernel_old_timeval tv;
+	struct timezone tz;
+
+	if (utv && copy_from_user(&tv, utv, sizeof(tv)))
+		return -EFAULT;
+	if (utv && (tv.tv_usec < 0 || tv.tv_usec >= 1000000 || tv.tv_sec < 0 || tv.tv_sec >= SYS_SEC_MAX))
+		return -EINVAL;
+	if (utz && copy_from_user(&tz, utz, sizeof(tz)))
+		return -EFAULT;
+	if (!sys_capable(CAP_SYS_TIME))
+		return -EPERM;
+	if (utz) {
+		if (tz.tz_minuteswest > TZ_MAX_MINUTES || tz.tz_minuteswest < -TZ_MAX_MINUTES)
+			return -EINVAL;
+		time_zone = tz;
+	}
+	if (utv)
+		wall_set(tv.tv_sec * NSEC_PER_SEC + tv.tv_usec * NSEC_PER_USEC);
+	return 0;
+}
+
+/* When, on the monotonic clock, @clock reaches @when. */
+static s64 clock_deadline(int clock, s64 when)
+{
+	s64 now = 0;
+
+	if (when == TIME_NEVER || clock_read(clock, &now))
+		return TIME_NEVER;
+	return when <= now ? 0 : sys_deadline(when - now);
+}
+
+/* Sleep until @clock reads @when. 0 or -EINTR */
+static int sleep_until(int clock, s64 when)
+{
+	for (;;) {
+		u32 generation = time_wall_generation();
+		s64 deadline = clock_deadline(clock, when);
+		int err;
+
+		if (!deadline)
+			return 0;
+		err = wait_event_interruptible_timeout(&clock_set_queue, generation != time_wall_generation(),
+						       deadline);
+		if (err != -ETIMEDOUT && err)
+			return err;
+	}
+}
+
+/*
+ * Sleep until the process has used CPU time up to @when. Its threads use at most one CPU each, so the time
+ * cannot come before the remainder divided by their number; look again then.
+ */
+static int sleep_cpu_time(int clock, s64 when)
+{
+	for (;;) {
+		s64 now, least;
+		int err = clock_read(clock, &now);
+
+		if (err || now >= when)
+			return err;
+		least = (when - now) / MAX(READ_ONCE(current_proc()->ntasks), 1u);
+		if (sched_sleep_interruptible(time_now() + MAX(least, NSEC_PER_MSEC)))
+			return -EINTR;
+	}
+}
+
+static int sleep_on(int clock, s64 when)
+{
+	bool cpu = clock < 0 || clock == CLOCK_PROCESS_CPUTIME_ID;
+
+	return cpu ? sleep_cpu_time(clock, when) : sleep_until(clock, when);
+}
+
+enum { RESTART_CLOCK, RESTART_WHEN, RESTART_REM };
+
+/* A relative sleep until @when on @clock; on a signal the rest is written and the restart block set. */
+static long sleep_relative(int clock, s64 when, u64 urem)
+{
+	struct task *t = current_task();
+	struct __kernel_timespec ts;
+	s64 now;
+	int err = sleep_on(clock, when);
+
+	if (err != -EINTR)
+		return err;
+	if (clock_read(clock, &now) == 0 && now >= when)
+		return 0;
+	if (urem) {
+		ts = sys_ns_timespec(when - now);
+		if (copy_to_user(urem, &ts, sizeof(ts)))
+			return -EFAULT;
+	}
+	t->restart_arg[RESTART_CLOCK] = (u64)clock;
+	t->restart_arg[RESTART_WHEN] = (u64)when;
+	t->restart_arg[RESTART_REM] = urem;
+	return -ERESTART_RESTARTBLOCK;
+}
+
+static long sleep_restart(struct task *t)
+{
+	return sleep_relative((int)t->restart_arg[RESTART_CLOCK], (s64)t->restart_arg[RESTART_WHEN],
+			      t->restart_arg[RESTART_REM]);
+}
+
+static long sleep_begin(int clock, s64 rel, u64 urem)
+{
+	s64 now;
+	int err = clock_read(clock, &now);
+
+	if (err)
+		return err;
+	current_task()->restart_fn = sleep_restart;
+	return sleep_relative(clock, rel > TIME_NEVER - now ? TIME_NEVER : now + rel, urem);
+}
+
+/* nanosleep(2). ctx: thread; sleeps */
+long sys_nanosleep(u64 ureq, u64 urem)
+{
+	struct __kernel_timespec ts;
+	s64 rel;
+
+	if (copy_from_user(&ts, ureq, sizeof(ts)))
+		return -EFAULT;
+	if (!sys_timespec_ns(&ts, &rel))
+		return -EINVAL;
+	return sleep_begin(CLOCK_MONOTONIC, rel, urem);
+}
+
+/* May one sleep on @clock? 0 or -errno */
+static int sleep_clock_check(int clock)
+{
+	s64 now;
+
+	switch (clock) {
+	case CLOCK_REALTIME:
+	case CLOCK_MONOTONIC:
+	case CLOCK_BOOTTIME:
+	case CLOCK_TAI:
+	case CLOCK_PROCESS_CPUTIME_ID:
+		return 0;
+	case CLOCK_REALTIME_ALARM:
+	case CLOCK_BOOTTIME_ALARM:
+		return sys_capable(CAP_WAKE_ALARM) ? 0 : -EPERM;
+	case CLOCK_REALTIME_COARSE:
+	case CLOCK_MONOTONIC_COARSE:
+	case CLOCK_MONOTONIC_RAW:
+		return -EOPNOTSUPP;
+	case CLOCK_THREAD_CPUTIME_ID:
+		return -EINVAL;
+	default:
+		return clock_read(clock, &now);
+	}
+}
+
+/* clock_nanosleep(2). ctx: thread; sleeps */
+long sys_clock_nanosleep(u64 uclock, u64 flags, u64 ureq, u64 urem)
+{
+	struct __kernel_timespec ts;
+	int clock = (int)uclock, err = sleep_clock_check(clock);
+	s64 ns;
+
+	if (err)
+		return err;
+	if (copy_from_user(&ts, ureq, sizeof(ts)))
+		return -EFAULT;
+	if (!sys_timespec_ns(&ts, &ns))
+		return -EINVAL;
+	if (!(flags & TIMER_ABSTIME)) {
+		/* What a setting of the wall clock does must not show in a relative sleep. */
+		return sleep_begin(clock == CLOCK_REALTIME || clock == CLOCK_TAI ? CLOCK_MONOTONIC : clock, ns, urem);
+	}
+	err = sleep_on(clock, ns);
+	return err == -EINTR ? -ERESTARTNOHAND : err;
+}
+
+#define NTP_TICK_US 10000 /* at the normal rate */
+
+/* Take over what @x asks for; holds: ntp_lock. 0, -EINVAL, -EOPNOTSUPP */
+static int ntp_change(const struct __kernel_timex *x)
+{
+	if (((x->modes & ADJ_FREQUENCY) && x->freq) || ((x->modes & ADJ_OFFSET) && x->offset) ||
+	    ((x->modes & ADJ_TICK) && x->tick != NTP_TICK_US))
+		return -EOPNOTSUPP;
+	if (x->modes & ADJ_STATUS)
+		ntp.status = (ntp.status & STA_RONLY) | (x->status & ~STA_RONLY);
+	if (x->modes & ADJ_MAXERROR)
+		ntp.maxerror = x->maxerror;
+	if (x->modes & ADJ_ESTERROR)
+		ntp.esterror = x->esterror;
+	if (x->modes & ADJ_TIMECONST)
+		ntp.constant = x->constant;
+	if (x->modes & ADJ_NANO)
+		ntp.status |= STA_NANO;
+	if (x->modes & ADJ_MICRO)
+		ntp.status &= ~STA_NANO;
+	if ((x->modes & ADJ_TAI) && x->constant >= 0 && x->constant <= 100000)
+		WRITE_ONCE(tai_offset, (s32)x->constant);
+	return 0;
+}
+
+static int ntp_step(const struct __kernel_timex *x)
+{
+	s64 unit = x->modes & ADJ_NANO ? 1 : NSEC_PER_USEC;
+
+	if (x->time.tv_usec < 0 || x->time.tv_usec * unit >= NSEC_PER_SEC ||
+	    x->time.tv_sec >= SYS_SEC_MAX / 2 || x->time.tv_sec <= -SYS_SEC_MAX / 2)
+		return -EINVAL;
+	wall_set(time_wall() + x->time.tv_sec * NSEC_PER_SEC + x->time.tv_usec * unit);
+	return 0;
+}
+
+/* adjtimex(2) on *x, in and out. The clock's state (TIME_*) or -errno */
+static long ntp_adjust(struct __kernel_timex *x)
+{
+	bool reading = x->modes == 0 || x->modes == ADJ_OFFSET_SS_READ;
+	long state;
+	s64 now;
+	int err = 0;
+
+	if (!reading && !sys_capable(CAP_SYS_TIME))
+		return -EPERM;
+	if (x->modes & ADJ_SETOFFSET)
+		err = ntp_step(x);
+	if (err)
+		return err;
+	spin_lock(&ntp_lock);
+	if (!reading)
+		err = ntp_change(x);
+	*x = ntp;
+	spin_unlock(&ntp_lock);
+	if (err)
+		return err;
+	now = time_wall();
+	x->tai = READ_ONCE(tai_offset);
+	x->time.tv_sec = now / NSEC_PER_SEC;
+	x->time.tv_usec = x->status & STA_NANO ? now % NSEC_PER_SEC : now % NSEC_PER_SEC / NSEC_PER_USEC;
+	state = x->status & STA_UNSYNC ? TIME_ERROR : TIME_OK;
+	return state;
+}
+
+/* adjtimex(2). ctx: thread */
+long sys_adjtimex(u64 utx)
+{
+	struct __kernel_timex x;
+	long r;
+
+	if (copy_from_user(&x, utx, sizeof(x)))
+		return -EFAULT;
+	r = ntp_adjust(&x);
+	return r >= 0 && copy_to_user(utx, &x, sizeof(x)) ? -EFAULT : r;
+}
+
+/* clock_adjtime(2): as adjtimex, for the wall clock only. ctx: thread */
+long sys_clock_adjtime(u64 clock, u64 utx)
+{
+	s64 now;
+
+	if ((int)clock != CLOCK_REALTIME)
+		return clock_read((int)clock, &now) ? -EINVAL : -EOPNOTSUPP;
+	return sys_adjtimex(utx);
+}
