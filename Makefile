@@ -16,7 +16,7 @@ obj-arch/arm64 := \
 	head.o vectors.o switch.o user.o string.o page.o kaslr.o trap.o pmap.o tlb.o cpu.o smp.o timer.o fpu.o \
 	sigframe.o stacktrace.o vdso_blob.o vdso_image.o ktest_arch.o
 
-obj-kernel := main.o
+obj-kernel := init.o main.o
 
 obj-kernel/lib := string.o fmt.o sbuf.o rbtree.o radix.o bitmap.o ring.o crc.o
 

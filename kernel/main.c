@@ -11,6 +11,8 @@
 #include <arch/cpu.h>
 #include <arch/irqflags.h>
 #include <arch/pmap.h>
+#include "fs/epoll.h"
+#include "fs/vfs.h"
 #include "kernel/base/bootargs.h"
 #include "kernel/base/earlycon.h"
 #include "kernel/base/fdt.h"
@@ -24,8 +26,13 @@
 #include "kernel/base/time.h"
 #include "kernel/base/timeout.h"
 #include "kernel/base/trap.h"
+#include "kernel/init.h"
+#include "kernel/ipc/ipc.h"
+#include "kernel/proc/proc.h"
 #include "kernel/sched/sched.h"
 #include "kernel/sched/work.h"
+#include "kernel/sys/sys.h"
+#include "kernel/tty/tty.h"
 #include "mm/kvm.h"
 #include "mm/pmm.h"
 #include "mm/slab.h"
@@ -70,15 +77,29 @@ static void memory_init(void)
 	kvm_init();
 }
 
+static void ipc_init(void)
+{
+	shm_init();
+	sem_init();
+	msg_init();
+}
+
 static void __noreturn boot(void)
 {
 	irq_enable();
 	work_init_all();
 	smp_init();
 	vm_init();
+	vfs_init();
+	epoll_init();
+	proc_init();
+	ipc_init();
+	tty_init();
+	kmsg_init();
 	fdt_probe_drivers();
 	if (ktest_requested())
 		run_ktests();
+	init_start();
 	thread_exit();
 }
 
