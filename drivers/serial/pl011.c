@@ -346,6 +346,7 @@ static void port_setup(struct pl011 *u, int node)
 	u->port.major = AMBA_MAJOR;
 	u->port.minor = AMBA_MINOR + nports;
 	u->port.ops = &pl011_ops;
+	u->port.firmware_console = node == fdt_stdout();
 	u->port.settings = (struct uart_line){ .baud = 115200, .bits = 8, .stop = 1 };
 	u->regs[IMSC] = 0;
 	u->regs[LCRH] = LCRH_FIFO | LCRH_BITS(8);

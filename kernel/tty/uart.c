@@ -6,8 +6,8 @@
  * does not take stays in the ring; when that fills up the device is told to hold back (stop_rx) until a
  * reader has made room. Output goes into the port's own ring under the port's lock.
  *
- * The consoles of the kernel log are the ports that console= names, or the first port when the command line has
- * no console=. /dev/console is the last one named that exists.
+ * The consoles of the kernel log are the ports that console= names; when the command line has no console=, the
+ * firmware's (stdout-path of the device tree), and without that the first port. /dev/console is the last one named that exists.
  *
  * The ring's producer is the interrupt (under port->lock), its consumer the worker: one of each, so it needs no lock.
  */
@@ -16,6 +16,7 @@
 #include <linux/serial_core.h>
 #include "fs/procfs.h"
 #include "kernel/base/bootargs.h"
+#include "kernel/base/fdt.h"
 #include "kernel/base/errno.h"
 #include "kernel/base/log.h"
 #include "kernel/base/uio.h"
@@ -391,14 +392,16 @@ static void console_write(struct log_console *c, const char *s, size_t n)
 	ut->port->ops->write_polled(ut->port, s, n);
 }
 
-static void console_setup(struct uart_tty *ut, bool first)
+static void console_setup(struct uart_tty *ut, bool is_default)
 {
 	ut->console_rank = -1;
 	for (int i = 0; i < console_count; i++) {
 		if (strcmp(console_names[i], ut->name) == 0)
 			ut->console_rank = i;
 	}
-	if (ut->console_rank < 0 && !(console_count == 0 && first))
+	if (console_count == 0 && is_default)
+		ut->console_rank = 0;
+	if (ut->console_rank < 0)
 		return;
 	ut->console.name = ut->name;
 	ut->console.write = console_write;
@@ -451,7 +454,7 @@ int uart_register(struct uart_port *p)
 	if (err)
 		goto free;
 	p->tty = ut;
-	console_setup(ut, !uart_ports);
+	console_setup(ut, p->firmware_console || (!uart_ports && fdt_stdout() < 0));
 	p->next = uart_ports;
 	store_release(&uart_ports, p);
 	return 0;

@@ -63,6 +63,7 @@ struct uart_port {
 	struct ring tx; /* u: bytes to send; the driver gives the buffer */
 	struct uart_line settings; /* u: as applied last */
 	u64 rx_count, tx_count, overruns, frame_errors, parity_errors, breaks; /* u: for TIOCGICOUNT */
+	bool firmware_console; /* I: what the device tree's stdout-path names */
 	u16 rows, cols; /* u: window size if the device knows it, else 0 */
 	void *tty; /* I: the tty layer's */
 	struct uart_port *next; /* I: the tty layer's list */
