@@ -165,7 +165,7 @@ long sys_sysinfo(u64 uinfo)
 	si.uptime = DIV_ROUND_UP(time_now(), NSEC_PER_SEC);
 	for (int i = 0; i < 3; i++)
 		si.loads[i] = (u64)avg[i] << (SI_LOAD_SHIFT - 11);
-	si.totalram = (st.total - st.reserved) << PAGE_SHIFT;
+	si.totalram = st.total << PAGE_SHIFT;
 	si.freeram = st.free << PAGE_SHIFT;
 	si.procs = (u16)MIN(thread_count(), 0xffffu);
 	si.mem_unit = 1;

@@ -258,6 +258,8 @@ static int sleep_on(int clock, s64 when)
 
 enum { RESTART_CLOCK, RESTART_WHEN, RESTART_REM };
 
+static long sleep_restart(struct task *t);
+
 /* A relative sleep until @when on @clock; on a signal the rest is written and the restart block set. */
 static long sleep_relative(int clock, s64 when, u64 urem)
 {
@@ -275,6 +277,7 @@ static long sleep_relative(int clock, s64 when, u64 urem)
 		if (copy_to_user(urem, &ts, sizeof(ts)))
 			return -EFAULT;
 	}
+	t->restart_fn = sleep_restart;
 	t->restart_arg[RESTART_CLOCK] = (u64)clock;
 	t->restart_arg[RESTART_WHEN] = (u64)when;
 	t->restart_arg[RESTART_REM] = urem;
@@ -294,7 +297,6 @@ static long sleep_begin(int clock, s64 rel, u64 urem)
 
 	if (err)
 		return err;
-	current_task()->restart_fn = sleep_restart;
 	return sleep_relative(clock, rel > TIME_NEVER - now ? TIME_NEVER : now + rel, urem);
 }
 

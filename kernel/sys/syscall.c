@@ -15,9 +15,9 @@
  * "trace_syscalls" on the command line logs every call with arguments and result; "trace_syscalls=NAME" only
  * those of programs of that name.
  */
-#include <linux/errno.h>
 #include <arch/frame.h>
 #include "kernel/base/bootargs.h"
+#include "kernel/base/errno.h"
 #include "kernel/base/log.h"
 #include "kernel/lib/sbuf.h"
 #include "kernel/lib/string.h"
@@ -161,6 +161,17 @@ static __cold void syscall_log_absent(u64 nr)
 		    (unsigned long long)nr);
 }
 
+/*
+ * Store the result. A wish to restart is for the signal code to fulfil, which must run even when the signal that ended
+ * the wait was meanwhile taken by another thread: user space never sees these numbers.
+ */
+static __always_inline void syscall_finish(struct trapframe *tf, long r)
+{
+	frame_set_result(tf, r);
+	if (unlikely(r <= -ERESTARTSYS && r >= -ERESTART_RESTARTBLOCK))
+		word_or(&arch_current()->work, WORK_SIGNAL);
+}
+
 static __noinline void syscall_slow(struct trapframe *tf, u64 nr)
 {
 	if (nr >= SYSCALL_MAX || !syscall_table[nr]) {
@@ -168,7 +179,7 @@ static __noinline void syscall_slow(struct trapframe *tf, u64 nr)
 		frame_set_result(tf, -ENOSYS);
 		return;
 	}
-	frame_set_result(tf, syscall_traced(tf, nr));
+	syscall_finish(tf, syscall_traced(tf, nr));
 }
 
 /*
@@ -192,5 +203,5 @@ void trap_syscall(struct trapframe *tf)
 		syscall_slow(tf, nr);
 		return;
 	}
-	frame_set_result(tf, fn(tf->x[0], tf->x[1], tf->x[2], tf->x[3], tf->x[4], tf->x[5]));
+	syscall_finish(tf, fn(tf->x[0], tf->x[1], tf->x[2], tf->x[3], tf->x[4], tf->x[5]));
 }
