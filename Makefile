@@ -50,7 +50,8 @@ obj-kernel/ipc := \
 	shm.o
 
 obj-kernel/sys := \
-	syscall.o trap.o sys_event.o sys_ipc.o sys_misc.o sys_mm.o sys_poll.o sys_syslog.o sys_time.o
+	syscall.o trap.o path.o sys_event.o sys_file.o sys_ipc.o sys_misc.o sys_mm.o sys_mount.o sys_open.o sys_path.o \
+	sys_poll.o sys_rw.o sys_stat.o sys_syslog.o sys_time.o sys_xattr.o
 
 obj-mm := \
 	kmalloc.o \
@@ -68,8 +69,8 @@ obj-block := \
 
 obj-fs := \
 	attr.o chrdev.o cpio.o dentry.o devfs.o fdtable.o file.o filemap.o fsctx.o initramfs.o inode.o \
-	locks.o lockrange.o memdev.o mount.o mount_show.o namei.o namei_ops.o open.o rename.o super.o \
-	tmpfs.o tmpfs_dir.o tmpfs_file.o tmpfs_xattr.o vfs_init.o \
+	locks.o lockrange.o memdev.o mount.o mount_show.o namei.o namei_ops.o open.o rename.o splice.o super.o \
+	tmpfs.o tmpfs_dir.o tmpfs_file.o tmpfs_xattr.o vfs_init.o xattr.o \
 	epoll.o \
 	eventfd.o \
 	pipe.o \

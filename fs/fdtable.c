@@ -213,6 +213,22 @@ static inline struct file *slot(const struct fdtable *t, u32 fd)
 	return fd < t->a.size ? t->a.files[fd] : NULL;
 }
 
+/* As fd_borrow, O_PATH files included. ctx: thread; sleeps: no. 0 or -EBADF. */
+int fd_borrow_any(int fd, struct fdref *out)
+{
+	struct fdtable *t = current->files;
+	struct file *f;
+
+	if (unlikely(!t))
+		return -EBADF;
+	out->counted = ref_read(&t->refs) != 1;
+	if (unlikely(out->counted))
+		return fd_get_any(fd, &out->file);
+	f = slot(t, (u32)fd);
+	out->file = f;
+	return likely(f) ? 0 : -EBADF;
+}
+
 /* See vfs.h. ctx: thread; sleeps: no. -EBADF also for O_PATH. */
 int fd_borrow(int fd, struct fdref *out)
 {

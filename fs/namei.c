@@ -465,6 +465,12 @@ int path_lookup(const struct path *at, const char *name, u32 flags, struct path 
 	return err;
 }
 
+/* See vfs.h. ctx: any */
+bool path_is_deleted(const struct path *p)
+{
+	return !(READ_ONCE(p->dentry->flags) & DENTRY_HASHED) && p->dentry->parent != p->dentry;
+}
+
 /* The kind of text that files without a place have: "pipe:[12]", "anon_inode:[eventfd]". */
 static int anon_to_string(const struct path *p, char *buf, size_t size, char **out)
 {
@@ -527,19 +533,18 @@ static int prepend_names(const struct mount *m, const struct dentry *d, const st
 int path_to_string(const struct path *p, const struct path *root, char *buf, size_t size, char **out)
 {
 	static const char deleted[] = " (deleted)", outside[] = "(unreachable)";
-	struct dentry *d = p->dentry;
 	char *s = buf + size - 1;
 	int err = 0;
 
 	if (p->mnt->anon)
 		return anon_to_string(p, buf, size, out);
 	*s = '\0';
-	if (!(READ_ONCE(d->flags) & DENTRY_HASHED) && d->parent != d)
+	if (path_is_deleted(p))
 		err = prepend(buf, &s, deleted, sizeof(deleted) - 1);
 	if (err)
 		return err;
 	spin_lock(&vfs_tree_lock);
-	err = prepend_names(p->mnt, d, root, buf, &s);
+	err = prepend_names(p->mnt, p->dentry, root, buf, &s);
 	spin_unlock(&vfs_tree_lock);
 	if (err >= 0 && *s != '/' )
 		if (prepend(buf, &s, "/", 1))

@@ -123,5 +123,9 @@ void file_init(void);
 extern const struct fs_type fs_rootfs;
 /* Unlinked file in the kernel's own tmpfs (memfd, SysV shared memory). */
 int __must_check tmpfs_make_unlinked(const char *name, u64 size, struct file **out);
+/* Seals of memfd files (fcntl F_ADD_SEALS); other files: -EINVAL. */
+void tmpfs_allow_seals(struct inode *i, bool allow);
+long tmpfs_get_seals(struct file *f);
+long tmpfs_add_seals(struct file *f, u32 seals);
 /* Checks of open(2) on a found file; with @created none but the type's. */
 int __must_check file_open_checked(const struct path *p, u32 oflags, struct file **out);

@@ -14,6 +14,7 @@
  * Options: tmpfs(5).
  */
 #include <linux/errno.h>
+#include <linux/fcntl.h>
 #include <linux/magic.h>
 #include <linux/mount.h>
 #include "fs/namei.h"
@@ -21,8 +22,6 @@
 #include "kernel/lib/sbuf.h"
 #include "kernel/lib/string.h"
 #include "mm/slab.h"
-
-#define TMPFS_ENTRY_SIZE 20 /* what Linux says an entry adds to a directory's size */
 
 static struct kmem_cache *inode_cache; /* I after the first mount */
 static struct mount *hidden_mount; /* I after the first use: files without names */
@@ -96,6 +95,7 @@ int tmpfs_inode_alloc(struct super *sb, const struct inode *dir, u32 mode, u64 r
 	inode_init_owner(&ti->vfs, dir, mode);
 	ti->charged = 0;
 	ti->xattrs = NULL;
+	ti->seals = F_SEAL_SEAL;
 	ti->link = NULL;
 	set_type_ops(&ti->vfs, rdev);
 	*out = &ti->vfs;
@@ -393,7 +393,7 @@ int tmpfs_make_unlinked(const char *name, u64 size, struct file **out)
 		inode_put(i);
 		return err;
 	}
-	err = file_open_path(&p, 2 /* O_RDWR */, out);
+	err = file_open_path(&p, O_RDWR, out);
 	dentry_put(p.dentry);
 	return err;
 }

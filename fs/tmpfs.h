@@ -34,6 +34,7 @@ struct tmpfs_inode {
 		char *link; /* I */
 	};
 	u64 charged; /* a: pages counted in the super */
+	u32 seals; /* i: F_SEAL_*; F_SEAL_SEAL unless it is a memfd that allows them */
 	struct tmpfs_xattr *xattrs; /* x */
 };
 
@@ -69,6 +70,9 @@ int __must_check tmpfs_super_create(const struct fs_type *t, const char *data, u
 int __must_check tmpfs_inode_alloc(struct super *sb, const struct inode *dir, u32 mode, u64 rdev,
 				   struct inode **out);
 void tmpfs_recount(struct inode *i); /* settle .charged with what the cache holds */
+/* May current contents be changed (@grow_to: up to that size)? holds: vfs.lock. 0 or -EPERM. */
+int __must_check tmpfs_seal_check(struct inode *i, u64 grow_to);
+int tmpfs_file_mmap(struct file *f, struct vm_map_args *a);
 /* tmpfs_dir.c */
 void tmpfs_dir_drain(struct tmpfs_inode *dir);
 /* tmpfs_xattr.c */

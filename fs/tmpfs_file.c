@@ -59,6 +59,9 @@ static ssize_t tmpfs_write(struct file *f, struct uio *u, u64 *pos)
 	n = generic_write_begin(f, u, pos);
 	if (n || !u->left)
 		goto unlock;
+	n = tmpfs_seal_check(i, *pos + u->left);
+	if (n)
+		goto unlock;
 	fits = space_for(i, *pos, u->left);
 	n = -ENOSPC;
 	if (!fits)
@@ -125,11 +128,13 @@ static int tmpfs_fallocate(struct file *f, int mode, u64 off, u64 len)
 	if (mode & ~(FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE))
 		return -EOPNOTSUPP;
 	rwsem_write_lock(&i->lock);
+	err = tmpfs_seal_check(i, mode & FALLOC_FL_PUNCH_HOLE ? 0 : off + len);
+	if (err)
+		goto unlock;
 	if (mode & FALLOC_FL_PUNCH_HOLE) {
 		pagecache_punch(i->cache, off, off + len);
 		tmpfs_recount(i);
 		inode_touch(i, ATTR_MTIME | ATTR_CTIME);
-		err = 0;
 		goto unlock;
 	}
 	err = off + len > i->cache->size && !(mode & FALLOC_FL_KEEP_SIZE) ? vfs_check_fsize(off + len) : 0;
@@ -172,8 +177,13 @@ static int tmpfs_getattr(struct inode *i, struct kstat *st)
 
 static int tmpfs_setattr(struct inode *i, const struct iattr *a)
 {
-	int err = inode_setattr_generic(i, a);
+	u32 seals = tmpfs_of(i)->seals;
+	int err;
 
+	if ((a->valid & ATTR_SIZE) && ((a->size > i->size && (seals & F_SEAL_GROW)) ||
+				       (a->size < i->size && (seals & F_SEAL_SHRINK))))
+		return -EPERM;
+	err = inode_setattr_generic(i, a);
 	if (!err && (a->valid & ATTR_SIZE))
 		tmpfs_recount(i);
 	return err;
@@ -200,6 +210,78 @@ static int tmpfs_make_writable(struct pagecache *pc, u64 index)
 	return -ENOSPC;
 }
 
+/* See namei.h. ctx: thread */
+void tmpfs_allow_seals(struct inode *i, bool allow)
+{
+	tmpfs_of(i)->seals = allow ? 0 : F_SEAL_SEAL;
+}
+
+/* See tmpfs.h. ctx: thread */
+int tmpfs_seal_check(struct inode *i, u64 grow_to)
+{
+	u32 seals = tmpfs_of(i)->seals;
+
+	if (seals & (F_SEAL_WRITE | F_SEAL_FUTURE_WRITE))
+		return -EPERM;
+	return (seals & F_SEAL_GROW) && grow_to > i->cache->size ? -EPERM : 0;
+}
+
+/* F_GET_SEALS. ctx: thread. -EINVAL: not a tmpfs file */
+long tmpfs_get_seals(struct file *f)
+{
+	return f->ops == &tmpfs_file_fops ? (long)READ_ONCE(tmpfs_of(f->inode)->seals) : -EINVAL;
+}
+
+/* Is any page of it mapped so that it may be written through the mapping? */
+static bool has_writable_maps(struct pagecache *pc)
+{
+	struct region *r;
+	bool found = false;
+
+	spin_lock(&pc->maps_lock);
+	list_for_each(r, &pc->maps, object_link)
+		if ((r->flags & VM_SHARED) && (r->max_prot & PROT_W))
+			found = true;
+	spin_unlock(&pc->maps_lock);
+	return found;
+}
+
+/* F_ADD_SEALS. ctx: thread; sleeps. 0, -EINVAL, -EPERM, -EBUSY. */
+long tmpfs_add_seals(struct file *f, u32 seals)
+{
+	const u32 known = F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_FUTURE_WRITE;
+	struct tmpfs_inode *ti;
+	long err = 0;
+
+	if (!(f->mode & FILE_WRITE))
+		return -EPERM;
+	if (f->ops != &tmpfs_file_fops || (seals & ~known))
+		return -EINVAL;
+	ti = tmpfs_of(f->inode);
+	rwsem_write_lock(&f->inode->lock);
+	if (ti->seals & F_SEAL_SEAL)
+		err = -EPERM;
+	else if ((seals & ~ti->seals & F_SEAL_WRITE) && has_writable_maps(f->inode->cache))
+		err = -EBUSY;
+	else
+		ti->seals |= seals;
+	rwsem_write_unlock(&f->inode->lock);
+	return err;
+}
+
+/* Page-cache mapping; a sealed file gives no writable shared one. ctx: thread. 0 or -EPERM. */
+int tmpfs_file_mmap(struct file *f, struct vm_map_args *a)
+{
+	if ((tmpfs_of(f->inode)->seals & (F_SEAL_WRITE | F_SEAL_FUTURE_WRITE)) && (a->flags & VM_SHARED)) {
+		if (a->prot & PROT_W)
+			return -EPERM;
+		a->max_prot &= ~(u32)PROT_W;
+	}
+	a->file = &f->vmf;
+	file_accessed(f);
+	return 0;
+}
+
 const struct pagecache_ops tmpfs_cache_ops = { .make_writable = tmpfs_make_writable };
 
 const struct inode_ops tmpfs_file_inode_ops = {
@@ -214,5 +296,5 @@ const struct inode_ops tmpfs_link_ops = {
 
 const struct file_ops tmpfs_file_fops = {
 	.open = tmpfs_open, .read = generic_file_read, .write = tmpfs_write, .seek = tmpfs_seek,
-	.fsync = tmpfs_fsync, .fallocate = tmpfs_fallocate, .set_flags = tmpfs_set_flags,
+	.fsync = tmpfs_fsync, .mmap = tmpfs_file_mmap, .fallocate = tmpfs_fallocate, .set_flags = tmpfs_set_flags,
 };

@@ -308,6 +308,8 @@ void path_put(const struct path *p);
 /* Path as the current root sees it, "(unreachable)" prefixed if outside, " (deleted)" appended if unlinked. *out points into buf. -ENAMETOOLONG */
 int path_to_string(const struct path *p, const struct path *root, char *buf, size_t size, char **out);
 
+bool path_is_deleted(const struct path *p); /* its name was removed */
+
 /* Whole operations, as the system calls need them (open.c, namei_ops.c). @at as above. All check permission. */
 int __must_check vfs_open(const struct path *at, const char *name, u32 oflags, u32 mode, u32 lookup, struct file **out);
 int vfs_mknod(const struct path *at, const char *name, u32 mode, u64 rdev);
@@ -430,6 +432,12 @@ void mount_put(struct mount *m); /* ctx: thread; sleeps */
 /* May @m be written to? 0 or -EROFS. */
 int __must_check mount_may_write(const struct mount *m);
 
+/* ---- Extended attributes (xattr.c): names and sizes as xattr(7), buffers in kernel memory. ---- */
+ssize_t vfs_getxattr(const struct path *p, const char *name, void *buf, size_t size);
+int vfs_setxattr(const struct path *p, const char *name, const void *buf, size_t size, int flags);
+ssize_t vfs_listxattr(const struct path *p, char *buf, size_t size);
+int vfs_removexattr(const struct path *p, const char *name);
+
 /* ---- Process file state (fsctx.c). Kernel threads use the boot context. ---- */
 struct fsctx {
 	refcount_t refs; /* a */
@@ -457,6 +465,7 @@ int __must_check fd_get_any(int fd, struct file **out); /* also O_PATH */
 /* Light form: no reference taken when the table is not shared; pair with fd_release. */
 struct fdref { struct file *file; bool counted; };
 int __must_check fd_borrow(int fd, struct fdref *out);
+int __must_check fd_borrow_any(int fd, struct fdref *out); /* also O_PATH */
 void fd_release(struct fdref *r);
 /* Reserve then commit: reserve may fail (-EMFILE, -ENOMEM), install cannot. @limit: RLIMIT_NOFILE. */
 int __must_check fd_reserve(int min, u64 limit, bool cloexec, int *out);

@@ -8,3 +8,5 @@ void kmsg_init(void);
 void kmsg_flush_notify(void);
 /* Pass on the result of a write; -EPIPE also raises SIGPIPE. ctx: thread */
 ssize_t sys_write_result(ssize_t r);
+/* Tell the file layer how to ask for RLIMIT_FSIZE. ctx: boot */
+void sys_rw_init(void);
