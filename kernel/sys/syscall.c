@@ -183,7 +183,7 @@ static __noinline void syscall_slow(struct trapframe *tf, u64 nr)
 }
 
 /*
- * SVC from EL0: run the call in x8 and leave its result in x0.
+ * SVC from EL0: run the call in x8 and leave its result in x0. The entry code has kept number and x0 for restarts.
  * ctx: thread, IRQs on; sleeps: as the call does.
  */
 void trap_syscall(struct trapframe *tf)
@@ -191,8 +191,6 @@ void trap_syscall(struct trapframe *tf)
 	u64 nr = (u32)tf->x[8];
 	syscall_fn fn;
 
-	tf->orig_x0 = tf->x[0];
-	tf->syscallno = (s64)nr;
 	current_task()->syscalls++;
 	if (unlikely(nr >= SYSCALL_MAX || trace_on)) {
 		syscall_slow(tf, nr);
