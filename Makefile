@@ -63,7 +63,7 @@ obj-mm := \
 	slab.o \
 
 obj-mm/vm := vmspace.o region.o commit.o map.o unmap.o protect.o remap.o advise.o fork.o fault.o access.o \
-	shared_anon.o pagecache.o pagecache_io.o \
+	shared_anon.o pagecache.o pagecache_io.o vm_test.o \
 
 obj-block := \
 
@@ -71,6 +71,7 @@ obj-fs := \
 	attr.o chrdev.o cpio.o dentry.o devfs.o fdtable.o file.o filemap.o fsctx.o initramfs.o inode.o \
 	locks.o lockrange.o memdev.o mount.o mount_show.o namei.o namei_ops.o open.o rename.o splice.o super.o \
 	tmpfs.o tmpfs_dir.o tmpfs_file.o tmpfs_xattr.o vfs_init.o xattr.o \
+	procfs.o procfs_pid.o pseudo.o textfile.o \
 	epoll.o \
 	eventfd.o \
 	pipe.o \

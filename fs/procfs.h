@@ -31,7 +31,11 @@ TABLE_DECLARE(sysctl, struct sysctl_int);
 
 /*
  * The per-process half: kernel/proc registers how to find processes and what each directory holds.
- * Entries are looked up afresh each time (no stale names of dead processes).
+ * "task" is kernel/proc's handle on a process or thread. Cached names hold references to it for a while after death, so
+ * it should be something small that only leads to the task (a struct pid). find must give the same pointer each time while
+ * the task lives: names are checked by it. Callbacks for a task that is gone return -ESRCH.
+ * find, next and mode are called with a directory's inode lock held (spinlocks only), show, write and link without locks but
+ * FILE_POS and TEXTFILE.
  */
 struct procfs_pid_entry {
 	const char *name; /* NULL ends the table */
@@ -63,4 +67,6 @@ struct procfs_pid_ops {
 	u32 (*self_thread)(void); /* for /proc/thread-self */
 	const struct procfs_dir_ops *root; /* what /proc/PID holds */
 };
+/* Build the fixed tree from the tables. ctx: boot, before the first mount */
+void procfs_init(void);
 void procfs_register_pids(const struct procfs_pid_ops *ops);

@@ -1,0 +1,165 @@
+/*
+ * procfs: the fixed part, which is a tree of made-up files (fs/pseudo.c) built at boot from the tables PROC_FILE and
+ * SYSCTL_INT, and the root directory, which also answers for processes (procfs_pid.c) and the links to oneself.
+ *
+ * man: proc(5).
+ */
+#include <linux/errno.h>
+#include <linux/magic.h>
+#include "fs/procfs.h"
+#include "fs/procfs_internal.h"
+#include "fs/pseudo.h"
+#include "kernel/base/log.h"
+#include "kernel/lib/fmt.h"
+#include "kernel/lib/string.h"
+#include "mm/slab.h"
+
+static struct pseudo_tree procfs_tree;
+
+static int sysctl_show(struct sbuf *out, void *arg)
+{
+	const struct sysctl_int *s = arg;
+
+	sbuf_printf(out, "%d\n", READ_ONCE(*s->value));
+	return 0;
+}
+
+/* One number, white space around it; several writes of one value are one value. */
+static ssize_t sysctl_write(const char *text, size_t n, void *arg)
+{
+	const struct sysctl_int *s = arg;
+	const char *end, *p = text;
+	s64 v;
+
+	while (char_is_space(*p))
+		p++;
+	if (str_to_s64(p, &end, 0, &v))
+		return -EINVAL;
+	while (char_is_space(*end))
+		end++;
+	if (*end || v < s->min || v > s->max)
+		return -EINVAL;
+	WRITE_ONCE(*s->value, (int)v);
+	return (ssize_t)n;
+}
+
+static void add_or_log(const char *path, const struct pseudo_attr *a)
+{
+	int err = pseudo_add(&procfs_tree, path, a);
+
+	if (err)
+		log_err("procfs: %s: error %d", path, err);
+}
+
+static void add_file(const struct proc_file *f)
+{
+	struct pseudo_attr a = {
+		.mode = f->mode,
+		.show = f->show,
+		.write = f->write,
+		.arg = f->arg,
+		.ops = f->ops,
+	};
+
+	add_or_log(f->path, &a);
+}
+
+static void add_sysctl(const struct sysctl_int *s)
+{
+	struct pseudo_attr a = {
+		.mode = s->mode,
+		.show = sysctl_show,
+		.write = s->mode & 0222 ? sysctl_write : NULL,
+		.arg = (void *)s,
+	};
+
+	add_or_log(s->path, &a);
+}
+
+static void add_link(const char *path, const char *target)
+{
+	struct pseudo_attr a = { .target = target };
+
+	add_or_log(path, &a);
+}
+
+/* --- the root --- */
+
+static int root_lookup(struct inode *dir, const struct qname *q, struct inode **out)
+{
+	int err = pseudo_lookup(dir, q, out);
+
+	return err == -ENOENT ? procfs_pid_lookup_root(dir, q, out) : err;
+}
+
+static bool root_revalidate(struct inode *dir, struct dentry *d)
+{
+	return procfs_pid_is(d->inode) ? procfs_pid_revalidate_root(dir, d) : pseudo_dir_ops.revalidate(dir, d);
+}
+
+static int root_readdir(struct file *f, struct dir_ctx *c)
+{
+	if (c->pos < PSEUDO_POS_END) {
+		int err = pseudo_readdir(f, c);
+
+		/* A full buffer stops before the last fixed name; processes come only behind it. */
+		if (err || pseudo_has_more(f, c->pos))
+			return err;
+		c->pos = PSEUDO_POS_END;
+	}
+	return procfs_pid_readdir_root(f, c);
+}
+
+static const struct inode_ops root_ops = {
+	.lookup = root_lookup,
+	.revalidate = root_revalidate,
+};
+static const struct file_ops root_fops = { .readdir = root_readdir };
+
+/* See the header. ctx: boot; sleeps. */
+void procfs_init(void)
+{
+	const struct proc_file *f;
+	const struct sysctl_int *s;
+
+	pseudo_init(&procfs_tree);
+	procfs_tree.root_ops = &root_ops;
+	procfs_tree.root_fops = &root_fops;
+	TABLE_FOREACH(proc_file, f)
+		add_file(f);
+	TABLE_FOREACH(sysctl, s)
+		add_sysctl(s);
+	add_link("mounts", "self/mounts");
+	pseudo_add_dir(&procfs_tree, "fs");
+	pseudo_add_dir(&procfs_tree, "bus");
+	pseudo_add_dir(&procfs_tree, "driver");
+	pseudo_add_dir(&procfs_tree, "irq");
+	pseudo_add_dir(&procfs_tree, "tty");
+}
+
+static int procfs_statfs(struct super *sb, struct kstatfs *st)
+{
+	st->bsize = PAGE_SIZE;
+	return 0;
+}
+
+/* Processes' inodes and the fixed tree's live in one file system. */
+static void procfs_evict(struct inode *i)
+{
+	if (procfs_pid_is(i))
+		procfs_pid_evict(i);
+	else
+		pseudo_evict(i);
+}
+
+static const struct super_ops procfs_super_ops = {
+	.evict = procfs_evict,
+	.statfs = procfs_statfs,
+};
+
+static int procfs_mount(const struct fs_type *t, const char *source, u32 flags, const char *data, struct super **out)
+{
+	return pseudo_mount(&procfs_tree, t, PROC_SUPER_MAGIC, &procfs_super_ops, out);
+}
+
+FS_TYPE(proc, .flags = FS_NODEV | FS_SINGLE, .mount = procfs_mount);

@@ -1,0 +1,418 @@
+/*
+ * Trees of made-up files; see the header. The tree of nodes is the truth and stays in memory; inodes are made from it by
+ * lookups and hold a reference on their node, so a node that was removed lives on under whoever has it open.
+ *
+ * Locks: one leaf mutex per tree guards the links between nodes. Lookups come with the directory's inode lock held,
+ * additions do not: names that were looked up in vain before are not believed (revalidate), so a node that is added
+ * appears at once, and one that was removed is looked up anew.
+ */
+#include <linux/errno.h>
+#include <linux/fs.h>
+#include "fs/namei.h"
+#include "fs/pseudo.h"
+#include "fs/textfile.h"
+#include "kernel/base/panic.h"
+#include "kernel/lib/string.h"
+#include "mm/slab.h"
+
+struct pseudo_node {
+	refcount_t refs; /* a: the tree's, and one per inode */
+	struct pseudo_tree *tree; /* I */
+	struct pseudo_node *parent; /* I: root: NULL */
+	struct list children, sibling; /* t: in order of creation */
+	struct pseudo_attr attr; /* I */
+	u64 ino; /* I */
+	u64 pos; /* I: readdir position in the parent */
+	u64 next_pos; /* t: of the next child */
+	u32 ndirs; /* t: children that are directories */
+	bool removed; /* t */
+	char name[]; /* I */
+};
+
+struct pseudo_inode {
+	struct inode vfs; /* first */
+	struct pseudo_node *node; /* I: reference */
+};
+
+static struct pseudo_node *node_of(const struct inode *i)
+{
+	return container_of(i, struct pseudo_inode, vfs)->node;
+}
+
+static void node_put(struct pseudo_node *n)
+{
+	if (!ref_put(&n->refs))
+		return;
+	kfree(n->attr.target);
+	kfree(n);
+}
+
+static struct pseudo_node *node_alloc(struct pseudo_tree *t, const char *name, size_t len, const struct pseudo_attr *a)
+{
+	struct pseudo_node *n = kzalloc(sizeof(*n) + len + 1, 0);
+
+	if (!n)
+		return NULL;
+	memcpy(n->name, name, len);
+	ref_init(&n->refs, 1);
+	n->tree = t;
+	list_init(&n->children);
+	list_init(&n->sibling);
+	n->attr = *a;
+	n->next_pos = 2;
+	if (a->target) {
+		n->attr.target = kstrdup(a->target, 0);
+		n->attr.mode = S_IFLNK | 0777;
+		if (!n->attr.target) {
+			kfree(n);
+			return NULL;
+		}
+	} else if (!(a->mode & S_IFMT)) {
+		n->attr.mode |= S_IFREG;
+	}
+	return n;
+}
+
+/* An empty tree with its root. ctx: boot */
+void pseudo_init(struct pseudo_tree *t)
+{
+	const struct pseudo_attr dir = { .mode = S_IFDIR | 0555 };
+
+	mutex_init(&t->lock, RANK_LEAF_MUTEX);
+	t->root = node_alloc(t, "", 0, &dir);
+	assert(t->root);
+	t->root->ino = 1;
+	t->next_ino = 2;
+}
+
+/* holds: t->lock */
+static struct pseudo_node *child_find(struct pseudo_node *dir, const char *name, size_t len)
+{
+	struct pseudo_node *n;
+
+	list_for_each(n, &dir->children, sibling)
+		if (!strncmp(n->name, name, len) && !n->name[len])
+			return n;
+	return NULL;
+}
+
+/* holds: t->lock */
+static void child_link(struct pseudo_node *dir, struct pseudo_node *n)
+{
+	n->parent = dir;
+	n->ino = dir->tree->next_ino++;
+	n->pos = dir->next_pos++;
+	if (S_ISDIR(n->attr.mode))
+		dir->ndirs++;
+	list_add_tail(&dir->children, &n->sibling);
+}
+
+/* Child directory @name of @dir, made if absent. holds: t->lock. 0, -ENOTDIR, -ENOMEM. */
+static int dir_step(struct pseudo_node *dir, const char *name, size_t len, struct pseudo_node **out)
+{
+	const struct pseudo_attr attr = { .mode = S_IFDIR | 0555 };
+	struct pseudo_node *n = child_find(dir, name, len);
+
+	if (!n) {
+		n = node_alloc(dir->tree, name, len, &attr);
+		if (!n)
+			return -ENOMEM;
+		child_link(dir, n);
+	}
+	if (!S_ISDIR(n->attr.mode))
+		return -ENOTDIR;
+	*out = n;
+	return 0;
+}
+
+/* Parent directory of @path, made on the way; *last is the final component. holds: t->lock */
+static int dir_walk(struct pseudo_tree *t, const char *path, struct pseudo_node **out, const char **last)
+{
+	struct pseudo_node *dir = t->root;
+	const char *slash;
+
+	while ((slash = strchr(path, '/'))) {
+		int err = dir_step(dir, path, (size_t)(slash - path), &dir);
+
+		if (err)
+			return err;
+		path = slash + 1;
+	}
+	*out = dir;
+	*last = path;
+	return 0;
+}
+
+/* See the header. ctx: thread; sleeps. */
+int pseudo_add(struct pseudo_tree *t, const char *path, const struct pseudo_attr *a)
+{
+	struct pseudo_node *dir, *n;
+	const char *last;
+	int err;
+
+	mutex_lock(&t->lock);
+	err = dir_walk(t, path, &dir, &last);
+	if (err)
+		goto unlock;
+	err = -EEXIST;
+	if (child_find(dir, last, strlen(last)))
+		goto unlock;
+	err = -ENOMEM;
+	n = node_alloc(t, last, strlen(last), a);
+	if (!n)
+		goto unlock;
+	child_link(dir, n);
+	err = 0;
+unlock:
+	mutex_unlock(&t->lock);
+	return err;
+}
+
+/* See the header. ctx: thread; sleeps. */
+int pseudo_add_dir(struct pseudo_tree *t, const char *path)
+{
+	struct pseudo_node *dir;
+	const char *last;
+	int err;
+
+	mutex_lock(&t->lock);
+	err = dir_walk(t, path, &dir, &last);
+	if (!err)
+		err = dir_step(dir, last, strlen(last), &dir);
+	mutex_unlock(&t->lock);
+	return err;
+}
+
+/* holds: t->lock. The subtree is unlinked from the top; depth is what the kernel's own callers made. */
+static void node_remove(struct pseudo_node *n)
+{
+	while (!list_empty(&n->children))
+		node_remove(list_first(&n->children, struct pseudo_node, sibling));
+	if (S_ISDIR(n->attr.mode))
+		n->parent->ndirs--;
+	list_del(&n->sibling);
+	n->removed = true;
+	node_put(n);
+}
+
+/* See the header. ctx: thread; sleeps. */
+void pseudo_remove(struct pseudo_tree *t, const char *path)
+{
+	struct pseudo_node *n = t->root;
+	size_t len;
+
+	mutex_lock(&t->lock);
+	for (; n && *path; path += len + (path[len] == '/')) {
+		len = strcspn(path, "/");
+		n = child_find(n, path, len);
+	}
+	if (n && n != t->root)
+		node_remove(n);
+	mutex_unlock(&t->lock);
+}
+
+/* --- inodes --- */
+
+static int node_make(struct file *f, struct sbuf *out)
+{
+	struct pseudo_node *n = node_of(f->inode);
+
+	return n->attr.show ? n->attr.show(out, n->attr.arg) : -EIO;
+}
+
+static int pseudo_open(struct inode *i, struct file *f)
+{
+	return textfile_open(f, node_make);
+}
+
+static ssize_t pseudo_write(struct file *f, struct uio *u, u64 *pos)
+{
+	struct pseudo_node *n = node_of(f->inode);
+	ssize_t len;
+	char *text;
+
+	if (!n->attr.write)
+		return -EIO;
+	len = textfile_take(u, &text);
+	if (len < 0)
+		return len;
+	len = n->attr.write(text, (size_t)len, n->attr.arg);
+	kfree(text);
+	if (len > 0)
+		*pos += (u64)len;
+	return len;
+}
+
+static const struct file_ops pseudo_text_fops = {
+	.open = pseudo_open,
+	.release = textfile_release,
+	.read = textfile_read,
+	.write = pseudo_write,
+};
+
+static ssize_t pseudo_readlink(struct inode *i, char *buf, size_t size)
+{
+	const char *target = node_of(i)->attr.target;
+	size_t n = MIN(strlen(target), size);
+
+	memcpy(buf, target, n);
+	return (ssize_t)n;
+}
+
+/* chmod and chown are kept as long as the inode is cached; contents have no size to set. */
+static int pseudo_setattr(struct inode *i, const struct iattr *a)
+{
+	struct iattr rest = *a;
+
+	rest.valid &= ~ATTR_SIZE;
+	return inode_setattr_generic(i, &rest);
+}
+
+static const struct inode_ops pseudo_file_ops = { .setattr = pseudo_setattr };
+static const struct inode_ops pseudo_link_ops = { .readlink = pseudo_readlink, .setattr = pseudo_setattr };
+
+/* The inode of @n, whose reference it takes over (also on failure). */
+static int inode_make(struct super *sb, struct pseudo_node *n, struct inode **out)
+{
+	struct pseudo_inode *pi = kzalloc(sizeof(*pi), 0);
+	struct inode *i;
+
+	if (!pi) {
+		node_put(n);
+		return -ENOMEM;
+	}
+	i = &pi->vfs;
+	pi->node = n;
+	inode_init(i, sb, n->ino, n->attr.mode);
+	i->uid = i->gid = 0;
+	i->priv = n->attr.arg;
+	i->size = n->attr.size;
+	if (S_ISDIR(i->mode)) {
+		bool root = !n->parent;
+
+		i->nlink = 2 + n->ndirs;
+		i->ops = root && n->tree->root_ops ? n->tree->root_ops : &pseudo_dir_ops;
+		i->fops = root && n->tree->root_fops ? n->tree->root_fops : &pseudo_dir_fops;
+	} else if (S_ISLNK(i->mode)) {
+		i->size = strlen(n->attr.target);
+		i->ops = &pseudo_link_ops;
+	} else {
+		i->ops = &pseudo_file_ops;
+		i->fops = n->attr.ops ? n->attr.ops : &pseudo_text_fops;
+	}
+	*out = i;
+	return 0;
+}
+
+/* super_ops.evict. ctx: thread */
+void pseudo_evict(struct inode *i)
+{
+	node_put(node_of(i));
+	kfree(container_of(i, struct pseudo_inode, vfs));
+}
+
+/* inode_ops.lookup: 0, -ENOENT, -ENOMEM. ctx: thread; holds: dir's inode lock; sleeps. */
+int pseudo_lookup(struct inode *dir, const struct qname *q, struct inode **out)
+{
+	struct pseudo_node *d = node_of(dir), *n;
+
+	mutex_lock(&d->tree->lock);
+	n = child_find(d, q->name, q->len);
+	if (n)
+		ref_get(&n->refs);
+	mutex_unlock(&d->tree->lock);
+	return n ? inode_make(dir->sb, n, out) : -ENOENT;
+}
+
+static bool pseudo_revalidate(struct inode *dir, struct dentry *d)
+{
+	return !READ_ONCE(node_of(d->inode)->removed);
+}
+
+/* First child at or after position @pos, with a reference. */
+static struct pseudo_node *child_at(struct pseudo_node *d, u64 pos)
+{
+	struct pseudo_node *n, *found = NULL;
+
+	mutex_lock(&d->tree->lock);
+	list_for_each(n, &d->children, sibling) {
+		if (n->pos >= pos) {
+			ref_get(&n->refs);
+			found = n;
+			break;
+		}
+	}
+	mutex_unlock(&d->tree->lock);
+	return found;
+}
+
+/* "." and "..", then the children by position. ctx: thread; holds: the directory's inode lock; sleeps. */
+int pseudo_readdir(struct file *f, struct dir_ctx *c)
+{
+	struct pseudo_node *d = node_of(f->inode), *n;
+
+	if (c->pos == 0) {
+		if (!c->emit(c, ".", 1, d->ino, 4, 1))
+			return 0;
+		c->pos = 1;
+	}
+	if (c->pos == 1) {
+		if (!c->emit(c, "..", 2, d->parent ? d->parent->ino : d->ino, 4, 2))
+			return 0;
+		c->pos = 2;
+	}
+	/* The callback may touch user memory: no lock of ours is held then. */
+	while ((n = child_at(d, c->pos))) {
+		bool more = c->emit(c, n->name, (u32)strlen(n->name), n->ino, (u8)(n->attr.mode >> 12), n->pos + 1);
+
+		if (more)
+			c->pos = n->pos + 1;
+		node_put(n);
+		if (!more)
+			break;
+	}
+	return 0;
+}
+
+/* Is there a name at or after position @pos? ctx: thread; sleeps. */
+bool pseudo_has_more(struct file *f, u64 pos)
+{
+	struct pseudo_node *n = child_at(node_of(f->inode), pos);
+
+	if (n)
+		node_put(n);
+	return pos < 2 || n;
+}
+
+const struct inode_ops pseudo_dir_ops = {
+	.lookup = pseudo_lookup,
+	.revalidate = pseudo_revalidate,
+	.setattr = pseudo_setattr,
+};
+const struct file_ops pseudo_dir_fops = { .readdir = pseudo_readdir };
+
+/* A superblock with the tree's root. ctx: thread; sleeps. 0 or -ENOMEM. */
+int pseudo_mount(struct pseudo_tree *t, const struct fs_type *type, u64 magic, const struct super_ops *ops,
+		 struct super **out)
+{
+	struct super *sb = super_alloc(type, magic, ops);
+	struct inode *i;
+	int err = -ENOMEM;
+
+	if (!sb)
+		return -ENOMEM;
+	vfs_register_super(sb);
+	ref_get(&t->root->refs);
+	err = inode_make(sb, t->root, &i);
+	if (err)
+		goto put_super;
+	sb->root = dentry_make_root(i, sb);
+	err = -ENOMEM;
+	if (!sb->root)
+		goto put_super;
+	*out = sb;
+	return 0;
+put_super:
+	super_put(sb);
+	return err;
+}
