@@ -235,12 +235,13 @@ static int take_page(struct unpack *u, struct pagecache *pc, u64 index, u32 n)
 		return -ENOMEM;
 	va = page_to_va(p);
 	err = cpio_read_data(&u->r, va, n);
-	if (err) {
-		page_put(p);
-		return err;
+	if (!err) {
+		memset(va + n, 0, PAGE_SIZE - n);
+		err = pagecache_insert(pc, index, p);
 	}
-	memset(va + n, 0, PAGE_SIZE - n);
-	return pagecache_insert(pc, index, p);
+	if (err)
+		page_put(p);
+	return err;
 }
 
 static int take_contents(struct unpack *u, struct inode *i)

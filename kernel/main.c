@@ -96,6 +96,7 @@ static void __noreturn boot(void)
 	ipc_init();
 	tty_init();
 	kmsg_init();
+	sys_rw_init();
 	fdt_probe_drivers();
 	if (ktest_requested())
 		run_ktests();
