@@ -39,6 +39,9 @@ obj-kernel/sched := cred.o \
 	work.o \
 
 obj-kernel/proc := \
+	pid.o user.o session.o proc.o rlimit.o fork.o exec.o exec_args.o exec_layout.o elf.o exit.o wait.o \
+	signal_send.o signal_deliver.o signal_stop.o kill.o cred.o futex.o futex_pi.o itimer.o ptimer.o \
+	pidfd.o oom.o
 
 obj-kernel/tty := \
 	devpts.o ldisc.o ldisc_out.o pty.o tty.o tty_ioctl.o tty_job.o uart.o
@@ -50,8 +53,9 @@ obj-kernel/ipc := \
 	shm.o
 
 obj-kernel/sys := \
-	syscall.o trap.o path.o sys_event.o sys_file.o sys_ipc.o sys_misc.o sys_mm.o sys_mount.o sys_open.o sys_path.o \
-	sys_poll.o sys_rw.o sys_stat.o sys_syslog.o sys_time.o sys_xattr.o
+	syscall.o trap.o path.o sys_event.o sys_file.o sys_ipc.o sys_misc.o sys_mm.o sys_mount.o \
+	sys_open.o sys_path.o sys_poll.o sys_rw.o sys_stat.o sys_syslog.o sys_time.o sys_xattr.o \
+	sys_cred.o sys_futex.o sys_prctl.o sys_proc.o sys_signal.o sys_timer.o
 
 obj-mm := \
 	kmalloc.o \
@@ -63,7 +67,7 @@ obj-mm := \
 	slab.o \
 
 obj-mm/vm := vmspace.o region.o commit.o map.o unmap.o protect.o remap.o advise.o fork.o fault.o access.o \
-	shared_anon.o pagecache.o pagecache_io.o vm_test.o \
+	shared_anon.o pagecache.o pagecache_io.o vm_test.o give.o
 
 obj-block := \
 

@@ -182,6 +182,12 @@ struct fdtable *fdtable_get(struct fdtable *t)
 	return t;
 }
 
+/* Does anybody else use (or look at) @t? ctx: any */
+bool fdtable_shared(const struct fdtable *t)
+{
+	return ref_read(&t->refs) > 1;
+}
+
 /* What close does with a file that left table @t. Consumes the reference. */
 static int close_file(struct fdtable *t, struct file *f)
 {

@@ -65,7 +65,7 @@ struct task {
 	u64 robust_list; /* o */
 	u64 rseq; /* o: address, 0 = not registered */
 	u32 rseq_len, rseq_sig; /* o */
-	struct completion *vfork_done; /* o: parent waits here */
+	struct task *vfork_parent; /* a: waits until this is NULL; reference */
 	int exit_code; /* o: wait status */
 	int pdeath_signal; /* a: PR_SET_PDEATHSIG */
 	/* Restart block of nanosleep, futex, poll: see sys_restart_syscall. */
@@ -100,7 +100,8 @@ struct proc {
 	struct mutex lock; /* rank PROC */
 	struct spinlock siglock; /* rank SIGNAL */
 	struct list tasks; /* T + S to change, either to read */
-	u32 ntasks; /* T + S to change; a for reading: alive */
+	u32 ntasks; /* T + S to change; a for reading: on the list */
+	u32 nlive; /* a: threads that have not begun to exit */
 	struct task *leader; /* T + S: NULL after its exit */
 	struct sighand *sighand; /* S; o when single-threaded: changed by exec only */
 	struct sigpending pending; /* S */
@@ -121,19 +122,23 @@ struct proc {
 	bool forked_noexec; /* a: shown in /proc stat flags */
 	u8 dumpable; /* a: 0, 1, 2 as PR_GET_DUMPABLE */
 	bool thp_disable; /* a */
+	bool nproc_exceeded; /* a: setuid went over RLIMIT_NPROC; exec checks again */
 	struct tty *tty; /* T: controlling terminal, reference held (proc_tty_ops) */
 	struct rlimit64 rlim[RLIM_NLIMITS]; /* S to write; a for reading */
 	struct user_counts *user; /* S: reference; processes and queued signals of the real user */
 	struct proc_usage dead, kids; /* S: of exited threads; of reaped children */
 	s64 start_time; /* I: monotonic */
 	struct timeout itimer_real; /* S */
-	s64 itimer_real_interval; /* S */
+	s64 itimer_real_expires, itimer_real_interval; /* S: 0 = off */
+	bool had_timers; /* S: a timer of this process was armed once */
+	u64 cpu_warned; /* S: seconds of CPU time at which SIGXCPU comes next */
 	struct cpu_itimer { s64 expires, interval; } itimer_cpu[2]; /* S: ITIMER_VIRTUAL and PROF; 0 = off */
 	struct timeout cpu_timeout; /* S: next look at CPU-time limits and timers */
 	struct list posix_timers; /* S */
 	u32 posix_timer_next; /* S */
 	struct sem_undo_list *sem_undo; /* a: made by this process only (proc_sem_ops); NULL: none */
 	int oom_score_adj; /* a */
+	u32 membarrier; /* a: MEMBARRIER_CMD_PRIVATE_* registered for */
 	/* What remains when the leader has gone. */
 	struct cred *dead_cred; /* S */
 	char dead_name[16]; /* S */
@@ -163,6 +168,7 @@ struct task *task_next(struct proc *p, u32 from);
 u32 proc_count(void);
 u32 thread_count(void);
 u32 pid_last(void); /* newest number, for loadavg */
+int proc_pid_max(void); /* numbers are below this */
 /* Process groups and sessions of current; 0, -EPERM, -ESRCH, -EACCES, -EINVAL as setpgid(2), setsid(2). */
 int proc_setpgid(u32 pid, u32 pgid);
 int proc_setsid(u32 *sid);

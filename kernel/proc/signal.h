@@ -4,6 +4,7 @@
  */
 #include <asm/siginfo.h>
 #include <asm/signal.h>
+#include <linux/signal.h>
 #include "kernel/base/errno.h"
 #include "kernel/base/spinlock.h"
 #include "kernel/lib/list.h"

@@ -8,6 +8,7 @@
 #include <asm/poll.h>
 #include <linux/personality.h>
 #include "fs/poll.h"
+#include "kernel/lib/bitmap.h"
 #include "kernel/proc/signal.h"
 #include "kernel/sys/abi.h"
 #include "mm/slab.h"
@@ -185,7 +186,7 @@ static u32 sets_count(const struct fd_sets *s)
 
 		for (int i = 0; i < 3; i++)
 			any |= s->in[i] ? s->in[i][w] : 0;
-		n += (u32)__builtin_popcountll(any);
+		n += bit_count(any);
 	}
 	return n;
 }

@@ -38,7 +38,9 @@ typedef long (*syscall_fn)(u64, u64, u64, u64, u64, u64);
 #define ROW_WRAP_SCF_NORESULT(name)                                          \
 	static long noresult_##name(u64 a, u64 b, u64 c, u64 d, u64 e, u64 f) \
 	{                                                                    \
-		((syscall_fn)(void (*)(void))sys_##name)(a, b, c, d, e, f);  \
+		syscall_fn fn = (syscall_fn)(void (*)(void))sys_##name;      \
+                                                                             \
+		fn(a, b, c, d, e, f);                                        \
 		return (long)arch_user_frame(arch_current())->x[0];          \
 	}
 #define SYSCALL(nr, name, nargs, format, flags) ROW_WRAP_##flags(name)

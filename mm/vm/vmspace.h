@@ -154,6 +154,8 @@ int vm_fault(struct vmspace *vm, vaddr_t addr, bool write, bool exec, const stru
 
 /* Access another address space (ptrace, /proc/PID/mem, process_vm_*, core dumps): bytes moved or -EIO/-EFAULT. @force: ptrace override of protection. */
 ssize_t vm_access(struct vmspace *vm, vaddr_t addr, void *buf, size_t len, bool write, bool force);
+/* A fresh frame becomes the anonymous memory at @addr; consumed on success. 0, -EFAULT, -EEXIST, -ENOMEM. */
+int __must_check vm_give_page(struct vmspace *vm, vaddr_t addr, struct page *p);
 /* Frame behind a user address with a reference (futex keys of shared memory, splice). */
 int __must_check vm_get_page(struct vmspace *vm, vaddr_t addr, bool write, struct page **out);
 /* Futex key of a shared mapping: object and byte offset; -EFAULT; *object NULL when the address is private. */

@@ -1,0 +1,383 @@
+/*
+ * Loading ELF64 programs: static, static position-independent, and with an interpreter at its own address.
+ *
+ * Follows the System V ABI's program loading and the arm64 conventions of Linux. Nothing in the file is trusted:
+ * every address and size is checked against the user address space before use, sums cannot wrap, and since the
+ * image is built in an address space that nobody runs in yet, any error just drops it.
+ *
+ * One PT_LOAD segment becomes one file mapping (private, from the page cache, nothing copied), the rest of its last
+ * page is zeroed when the segment is writable, and pages beyond the file part are anonymous. All segments of an
+ * object share one bias: 0 for fixed programs; for position-independent ones it puts the whole span at
+ * layout_pie_base when there is an interpreter, else at the top of the empty mmap area.
+ */
+#include <linux/elf.h>
+#include <linux/errno.h>
+#include <linux/personality.h>
+#include "kernel/lib/string.h"
+#include "kernel/proc/exec_internal.h"
+
+#define PHDRS_MAX (65536 / sizeof(struct elf64_phdr))
+
+/* One ELF file: the program or its interpreter. */
+struct elf_object {
+	struct file *file;
+	const struct elf64_hdr *eh;
+	struct elf64_phdr *ph; /* copy, kmalloc */
+	u64 low, high; /* span of all PT_LOAD, page aligned, relative to bias */
+	u64 align; /* largest p_align */
+	u64 bias;
+	vaddr_t end; /* highest byte of memory, biased */
+};
+
+static u64 page_down(u64 a)
+{
+	return a & ~(u64)PAGE_MASK;
+}
+
+static u64 page_up(u64 a)
+{
+	return (a + PAGE_MASK) & ~(u64)PAGE_MASK;
+}
+
+static bool elf_header_ok(const struct elf64_hdr *eh, u32 len)
+{
+	return len >= sizeof(*eh) && memcmp(eh->e_ident, ELFMAG, SELFMAG) == 0 &&
+	       eh->e_ident[EI_CLASS] == ELFCLASS64 && eh->e_ident[EI_DATA] == ELFDATA2LSB &&
+	       (eh->e_type == ET_EXEC || eh->e_type == ET_DYN) && eh->e_machine == EM_AARCH64;
+}
+
+/* Copy the program headers; most files have them in the first bytes, which are here already. */
+static int elf_read_phdrs(struct elf_object *o, const u8 *head, u32 head_len)
+{
+	const struct elf64_hdr *eh = o->eh;
+	size_t size = eh->e_phnum * sizeof(*o->ph);
+	ssize_t n;
+
+	if (eh->e_phentsize != sizeof(*o->ph) || eh->e_phnum < 1 || eh->e_phnum > PHDRS_MAX)
+		return -ENOEXEC;
+	o->ph = kmalloc(size, 0);
+	if (!o->ph)
+		return -ENOMEM;
+	if (eh->e_phoff <= head_len && size <= head_len - eh->e_phoff) {
+		memcpy(o->ph, head + eh->e_phoff, size);
+		return 0;
+	}
+	if (eh->e_phoff > (u64)TIME_NEVER - size)
+		return -ENOEXEC;
+	n = file_read_kernel(o->file, o->ph, size, eh->e_phoff);
+	if (n == (ssize_t)size)
+		return 0;
+	return n < 0 ? (int)n : -EIO;
+}
+
+/* Sizes and addresses of one PT_LOAD make sense. */
+static bool segment_ok(const struct elf64_phdr *ph)
+{
+	return ph->p_filesz <= ph->p_memsz && ph->p_memsz <= USER_TOP && ph->p_vaddr <= USER_TOP - ph->p_memsz &&
+	       ph->p_offset <= (u64)TIME_NEVER - ph->p_filesz &&
+	       (ph->p_vaddr & PAGE_MASK) == (ph->p_offset & PAGE_MASK);
+}
+
+/* Check all PT_LOADs and find the span they cover. 0 or -EINVAL, -ENOEXEC (there is none). */
+static int elf_measure(struct elf_object *o)
+{
+	bool any = false;
+
+	o->align = PAGE_SIZE;
+	o->low = ~0ull;
+	o->high = 0;
+	for (u32 i = 0; i < o->eh->e_phnum; i++) {
+		const struct elf64_phdr *ph = &o->ph[i];
+
+		if (ph->p_type != PT_LOAD)
+			continue;
+		if (!segment_ok(ph))
+			return -EINVAL;
+		any = true;
+		o->low = MIN(o->low, page_down(ph->p_vaddr));
+		o->high = MAX(o->high, page_up(ph->p_vaddr + ph->p_memsz));
+		if (ph->p_align > o->align && !(ph->p_align & (ph->p_align - 1)) && ph->p_align <= GIB(1))
+			o->align = ph->p_align;
+	}
+	return any && o->high > o->low ? 0 : -ENOEXEC;
+}
+
+static u32 segment_prot(const struct elf64_phdr *ph)
+{
+	return (ph->p_flags & PF_R ? PROT_R : 0) | (ph->p_flags & PF_W ? PROT_W : 0) |
+	       (ph->p_flags & PF_X ? PROT_X : 0);
+}
+
+static int map_file_part(struct exec_image *img, struct elf_object *o, const struct elf64_phdr *ph)
+{
+	vaddr_t start = page_down(o->bias + ph->p_vaddr), at;
+	struct vm_map_args a = {
+		.addr = start,
+		.len = page_up(o->bias + ph->p_vaddr + ph->p_filesz) - start,
+		.prot = segment_prot(ph),
+		.max_prot = PROT_R | PROT_W | PROT_X,
+		.how = VM_MAP_FIXED,
+		.pgoff = ph->p_offset >> PAGE_SHIFT,
+	};
+	int err = file_mmap(o->file, &a);
+
+	if (err)
+		return err == -ENODEV ? -ENOEXEC : err;
+	a.max_prot = PROT_R | PROT_W | PROT_X;
+	return vm_map(img->vm, &a, &at);
+}
+
+/* The rest of the last file page reads as zeroes, if the program may write there at all. */
+static int zero_partial_page(struct exec_image *img, vaddr_t end, u32 prot)
+{
+	struct page *p;
+	int err;
+
+	if (!(end & PAGE_MASK) || !(prot & PROT_W))
+		return 0;
+	err = vm_get_page(img->vm, end, true, &p);
+	if (err)
+		return err == -ENOMEM ? err : -EINVAL;
+	memset((u8 *)page_to_va(p) + (end & PAGE_MASK), 0, PAGE_SIZE - (end & PAGE_MASK));
+	page_put(p);
+	return 0;
+}
+
+static int map_zero_part(struct exec_image *img, vaddr_t start, vaddr_t end, u32 prot)
+{
+	struct vm_map_args a = {
+		.addr = start,
+		.len = end - start,
+		.prot = prot,
+		.max_prot = PROT_R | PROT_W | PROT_X,
+		.how = VM_MAP_FIXED,
+	};
+	vaddr_t at;
+
+	return end > start ? vm_map(img->vm, &a, &at) : 0;
+}
+
+static int elf_map_segment(struct exec_image *img, struct elf_object *o, const struct elf64_phdr *ph)
+{
+	vaddr_t file_end = o->bias + ph->p_vaddr + ph->p_filesz;
+	vaddr_t end = o->bias + ph->p_vaddr + ph->p_memsz;
+	u32 prot = segment_prot(ph);
+	vaddr_t zero_from = page_down(o->bias + ph->p_vaddr);
+	int err;
+
+	if (ph->p_filesz) {
+		err = map_file_part(img, o, ph);
+		if (!err && ph->p_memsz > ph->p_filesz)
+			err = zero_partial_page(img, file_end, prot);
+		if (err)
+			return err;
+		zero_from = page_up(file_end);
+	}
+	o->end = MAX(o->end, end);
+	return map_zero_part(img, zero_from, page_up(end), prot);
+}
+
+/* Choose the bias: nothing of the address space but the program itself is mapped yet. */
+static int elf_place(struct exec_image *img, struct elf_object *o, bool interp)
+{
+	u64 span = o->high - o->low;
+	vaddr_t base;
+
+	if (o->eh->e_type == ET_EXEC) {
+		o->bias = 0;
+		return o->low < (u64)vm_mmap_min_addr ? -EPERM : 0;
+	}
+	if (!interp && img->has_interp) {
+		base = ALIGN_DOWN(layout_pie_base(img), o->align);
+	} else {
+		if (span + o->align > img->vm->mmap_base)
+			return -ENOMEM;
+		base = ALIGN_DOWN(img->vm->mmap_base - span, o->align);
+	}
+	if (span > USER_TOP - base)
+		return -ENOMEM;
+	o->bias = base - o->low;
+	return 0;
+}
+
+static int elf_map_object(struct exec_image *img, struct elf_object *o)
+{
+	for (u32 i = 0; i < o->eh->e_phnum; i++) {
+		int err;
+
+		if (o->ph[i].p_type != PT_LOAD || !o->ph[i].p_memsz)
+			continue;
+		err = elf_map_segment(img, o, &o->ph[i]);
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+static const struct elf64_phdr *elf_find(const struct elf_object *o, u32 type)
+{
+	for (u32 i = 0; i < o->eh->e_phnum; i++) {
+		if (o->ph[i].p_type == type)
+			return &o->ph[i];
+	}
+	return NULL;
+}
+
+/* The interpreter's path, kmalloc. 0, -ENOEXEC, -ENOMEM, -EIO. */
+static int interp_path(const struct elf_object *o, const struct elf64_phdr *ph, char **out)
+{
+	char *path;
+	ssize_t n;
+
+	if (ph->p_filesz > PATH_MAX_LEN || ph->p_filesz < 2 || ph->p_offset > (u64)TIME_NEVER - PATH_MAX_LEN)
+		return -ENOEXEC;
+	path = kmalloc(ph->p_filesz, 0);
+	if (!path)
+		return -ENOMEM;
+	n = file_read_kernel(o->file, path, ph->p_filesz, ph->p_offset);
+	if (n == (ssize_t)ph->p_filesz && path[n - 1] == '\0') {
+		*out = path;
+		return 0;
+	}
+	kfree(path);
+	return n < 0 ? (int)n : n == (ssize_t)ph->p_filesz ? -ENOEXEC : -EIO;
+}
+
+/* Map the interpreter, read from @file into @head. -ELIBBAD: it is not one. */
+static int interp_load_file(struct exec_image *img, struct file *file, u8 *head)
+{
+	struct elf_object o = { .file = file, .eh = (const struct elf64_hdr *)head };
+	ssize_t n = file_read_kernel(file, head, EXEC_HEAD_SIZE, 0);
+	int err;
+
+	if (n < (ssize_t)sizeof(*o.eh))
+		return n < 0 ? (int)n : -EIO;
+	if (!elf_header_ok(o.eh, (u32)n))
+		return -ELIBBAD;
+	err = elf_read_phdrs(&o, head, (u32)n);
+	if (!err)
+		err = elf_measure(&o);
+	if (err == -ENOEXEC || err == -EINVAL)
+		err = -ELIBBAD;
+	if (!err)
+		err = elf_place(img, &o, true);
+	if (!err)
+		err = elf_map_object(img, &o);
+	if (!err && o.bias + o.eh->e_entry >= USER_TOP)
+		err = -EINVAL;
+	if (!err) {
+		img->interp_base = o.bias + o.low;
+		img->entry = o.bias + o.eh->e_entry;
+	}
+	kfree(o.ph);
+	return err;
+}
+
+static int interp_load(struct exec_image *img, const struct elf_object *prog, const struct elf64_phdr *ph)
+{
+	const struct path none = { NULL, NULL };
+	struct file *file;
+	char *path = NULL;
+	u8 *head;
+	int err = interp_path(prog, ph, &path);
+
+	if (err)
+		return err;
+	err = exec_open(&none, path, LOOKUP_FOLLOW, &file);
+	kfree(path);
+	if (err)
+		return err;
+	err = -ENOMEM;
+	head = kmalloc(EXEC_HEAD_SIZE, 0);
+	if (head)
+		err = interp_load_file(img, file, head);
+	kfree(head);
+	exec_close(file);
+	return err;
+}
+
+/* Where the program headers lie in memory: in the segment that holds their file offset. */
+static vaddr_t phdr_address(const struct elf_object *o)
+{
+	u64 off = o->eh->e_phoff;
+
+	for (u32 i = 0; i < o->eh->e_phnum; i++) {
+		const struct elf64_phdr *ph = &o->ph[i];
+
+		if (ph->p_type == PT_LOAD && ph->p_offset <= off && off - ph->p_offset < ph->p_filesz)
+			return o->bias + ph->p_vaddr + (off - ph->p_offset);
+	}
+	return 0;
+}
+
+/* For /proc/PID/stat and brk: what is code, what is data. */
+static void record_extent(struct exec_image *img, const struct elf_object *o)
+{
+	struct vmspace *vm = img->vm;
+
+	vm->code_start = USER_TOP;
+	for (u32 i = 0; i < o->eh->e_phnum; i++) {
+		const struct elf64_phdr *ph = &o->ph[i];
+		vaddr_t start = o->bias + ph->p_vaddr;
+
+		if (ph->p_type != PT_LOAD)
+			continue;
+		if (ph->p_flags & PF_X)
+			vm->code_end = MAX(vm->code_end, start + ph->p_filesz);
+		vm->code_start = MIN(vm->code_start, start);
+		if (start >= vm->data_start) {
+			vm->data_start = start;
+			vm->data_end = start + ph->p_filesz;
+		}
+	}
+}
+
+static int elf_load_program(struct exec_image *img, struct elf_object *o)
+{
+	const struct elf64_phdr *interp, *stack;
+	int err = elf_read_phdrs(o, img->head, img->head_len);
+
+	if (!err)
+		err = elf_measure(o);
+	if (err)
+		return err;
+	interp = elf_find(o, PT_INTERP);
+	stack = elf_find(o, PT_GNU_STACK);
+	img->has_interp = interp != NULL;
+	img->is_dyn = o->eh->e_type == ET_DYN;
+	img->stack_exec = stack && (stack->p_flags & PF_X);
+	err = elf_place(img, o, false);
+	if (err)
+		return err;
+	err = elf_map_object(img, o);
+	if (err)
+		return err;
+	img->program_entry = o->bias + o->eh->e_entry;
+	if (img->program_entry >= USER_TOP)
+		return -EINVAL;
+	img->entry = img->program_entry;
+	img->phdr = phdr_address(o);
+	img->phnum = o->eh->e_phnum;
+	img->load_end = o->end;
+	record_extent(img, o);
+	if (!interp)
+		return 0;
+	/* Below what the mmap area already holds: a static position-independent program never gets here. */
+	return interp_load(img, o, interp);
+}
+
+/*
+ * Map the program in img->file, whose first bytes are in img->head, and its interpreter into img->vm.
+ * ctx: thread; sleeps. See exec_internal.h for errors.
+ */
+int elf_load(struct exec_image *img)
+{
+	struct elf_object o = { .file = img->file, .eh = (const struct elf64_hdr *)img->head };
+	int err;
+
+	if (!elf_header_ok(o.eh, img->head_len))
+		return -ENOEXEC;
+	err = elf_load_program(img, &o);
+	kfree(o.ph);
+	return err;
+}

@@ -1,0 +1,577 @@
+/*
+ * execve(2): opening the program, following #! lines, building the new image, and becoming it.
+ *
+ * Check, then commit. The new address space is built completely (elf.c, exec_args.c) while the old one is still in
+ * use; until then every error just returns to the caller. exec_commit starts with the only step that
+ * cannot be taken back, killing the other threads (exec_kill_others), and contains nothing that fails.
+ *
+ * The thread that execs becomes the leader: if it is not, it takes over the number of the leader, whose thread has
+ * exited like the others.
+ *
+ * Credentials follow capabilities(7): set-id bits unless the mount or no_new_privs forbid them, root's
+ * capabilities by securebits, ambient ones otherwise. File capabilities are not kept by any file system here.
+ */
+#include <linux/capability.h>
+#include <linux/errno.h>
+#include <linux/fcntl.h>
+#include <linux/personality.h>
+#include <linux/securebits.h>
+#include <linux/mount.h>
+#include <arch/irqflags.h>
+#include <arch/pmap.h>
+#include <arch/signal.h>
+#include "kernel/lib/string.h"
+#include "kernel/proc/exec_internal.h"
+
+/* The running program's file, as /proc/PID/exe shows it; keeps writers out while any address space refers to it. */
+struct exe_ref {
+	struct vm_file vmf; /* first */
+	refcount_t refs; /* a */
+	struct file *file; /* I: reference, write denied */
+};
+
+static struct exe_ref *exe_of(struct vm_file *f)
+{
+	return container_of(f, struct exe_ref, vmf);
+}
+
+static void exe_get(struct vm_file *f)
+{
+	ref_get(&exe_of(f)->refs);
+}
+
+static void exe_put(struct vm_file *f)
+{
+	struct exe_ref *e = exe_of(f);
+
+	if (!ref_put(&e->refs))
+		return;
+	inode_allow_write(e->file->inode);
+	file_put_deferred(e->file);
+	kfree(e);
+}
+
+static const struct vm_file_ops exe_ops = { .get = exe_get, .put = exe_put };
+
+/*
+ * The open file of the program that runs in @vm, with a reference; NULL. ctx: thread; sleeps.
+ */
+struct file *exec_file_of(struct vmspace *vm)
+{
+	struct file *f = NULL;
+
+	rwsem_read_lock(&vm->sem);
+	if (vm->exe && vm->exe->ops == &exe_ops)
+		f = file_get(exe_of(vm->exe)->file);
+	rwsem_read_unlock(&vm->sem);
+	return f;
+}
+
+static int exec_check_path(const struct path *p)
+{
+	struct inode *i = p->dentry->inode;
+
+	if (!S_ISREG(i->mode) || (READ_ONCE(p->mnt->flags) & MS_NOEXEC))
+		return -EACCES;
+	return inode_permission(i, MAY_EXEC);
+}
+
+/*
+ * Open @name to run it; nobody can write to it until exec_close. ctx: thread; sleeps.
+ * 0, -EACCES, -ETXTBSY, -ENOMEM, or what the lookup gives.
+ */
+int exec_open(const struct path *at, const char *name, u32 lookup, struct file **out)
+{
+	struct path p;
+	struct file *f;
+	int err = path_lookup(at->dentry ? at : NULL, name, lookup, &p);
+
+	if (err)
+		return err;
+	err = exec_check_path(&p);
+	if (!err)
+		err = file_open_path(&p, O_RDONLY | O_LARGEFILE, &f);
+	path_put(&p);
+	if (err)
+		return err;
+	err = inode_deny_write(f->inode);
+	if (err) {
+		file_put(f);
+		return err;
+	}
+	*out = f;
+	return 0;
+}
+
+/*
+ * Undo exec_open. ctx: thread; sleeps.
+ */
+void exec_close(struct file *f)
+{
+	inode_allow_write(f->inode);
+	file_put(f);
+}
+
+/* --- scripts --- */
+
+static bool is_blank(char c)
+{
+	return c == ' ' || c == '\t';
+}
+
+/*
+ * Take the first line apart: interpreter and at most one argument, which is all the rest. A line cut off by the
+ * end of the buffer is good only if the interpreter's name is whole. -ENOEXEC.
+ */
+static int script_parse(char *line, u32 len, char **interp, char **arg)
+{
+	char *end = memchr(line, '\n', len), *p = line + 2;
+	bool whole = end != NULL || len < EXEC_LINE_SIZE;
+
+	if (!end)
+		end = line + len;
+	while (end > p && is_blank(end[-1]))
+		end--;
+	*end = '\0';
+	while (is_blank(*p))
+		p++;
+	if (!*p)
+		return -ENOEXEC;
+	*interp = p;
+	while (*p && !is_blank(*p))
+		p++;
+	if (!*p && !whole)
+		return -ENOEXEC;
+	*arg = NULL;
+	if (*p) {
+		*p++ = '\0';
+		while (is_blank(*p))
+			p++;
+		if (*p)
+			*arg = p;
+	}
+	return 0;
+}
+
+static int prefix_push_front(struct exec_image *img, const char *word)
+{
+	char *copy = kstrdup(word, 0);
+
+	if (!copy)
+		return -ENOMEM;
+	memmove(&img->prefix[1], &img->prefix[0], img->nprefix * sizeof(img->prefix[0]));
+	img->prefix[0] = copy;
+	img->nprefix++;
+	return 0;
+}
+
+/* img->file is a script that was called as @name: words for the new argv, and the interpreter becomes img->file. */
+static int script_follow(struct exec_image *img, const char *name)
+{
+	const struct path none = { NULL, NULL };
+	char line[EXEC_LINE_SIZE + 1], *interp, *arg;
+	u32 len = MIN(img->head_len, (u32)EXEC_LINE_SIZE);
+	struct file *f;
+	int err;
+
+	/* The interpreter could not open it any more. */
+	if (img->args->fd_cloexec)
+		return -ENOENT;
+	memcpy(line, img->head, len);
+	line[len] = '\0';
+	err = script_parse(line, len, &interp, &arg);
+	/* The interpreter of a script is itself called by the name that the script gave it. */
+	if (!err && img->nprefix == 0)
+		err = prefix_push_front(img, name);
+	if (!err && arg)
+		err = prefix_push_front(img, arg);
+	if (!err)
+		err = prefix_push_front(img, interp);
+	if (!err)
+		err = exec_open(&none, interp, LOOKUP_FOLLOW, &f);
+	if (err)
+		return err;
+	exec_close(img->file);
+	img->file = f;
+	return 0;
+}
+
+static int read_head(struct exec_image *img)
+{
+	ssize_t n = file_read_kernel(img->file, img->head, sizeof(img->head), 0);
+
+	if (n < 0)
+		return (int)n;
+	img->head_len = (u32)n;
+	return 0;
+}
+
+/* Follow #! lines until img->file is not a script. */
+static int resolve_program(struct exec_image *img)
+{
+	for (u32 depth = 0;; depth++) {
+		int err = read_head(img);
+
+		if (err)
+			return err;
+		if (img->head_len < 2 || img->head[0] != '#' || img->head[1] != '!')
+			return 0;
+		if (depth == EXEC_SCRIPT_DEPTH)
+			return -ELOOP;
+		err = script_follow(img, img->args->filename);
+		if (err)
+			return err;
+	}
+}
+
+/* --- credentials --- */
+
+/* Set-id bits of the program; true if any id changed. */
+static bool cred_apply_setid(struct cred *c, const struct file *f)
+{
+	const struct inode *i = f->inode;
+	u32 mode = READ_ONCE(i->mode), uid = c->euid, gid = c->egid;
+	bool shared = ref_read(&current->fs->refs) > READ_ONCE(current_proc()->ntasks);
+
+	if ((READ_ONCE(f->path.mnt->flags) & MS_NOSUID) || c->no_new_privs)
+		return false;
+	/* Somebody outside could move our root directory under a privileged program. */
+	if (shared && !cred_capable(c, CAP_SETUID))
+		return false;
+	if (mode & S_ISUID)
+		c->euid = i->uid;
+	if ((mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP))
+		c->egid = i->gid;
+	return c->euid != uid || c->egid != gid;
+}
+
+/* P'(permitted), P'(effective), P'(ambient) for a file without capabilities of its own. */
+static void cred_apply_caps(struct cred *c, bool setid)
+{
+	bool root = !(c->securebits & SECBIT_NOROOT) && (c->euid == 0 || c->uid == 0);
+	bool effective = !(c->securebits & SECBIT_NOROOT) && c->euid == 0;
+
+	if (setid)
+		c->ambient = 0;
+	c->permitted = c->ambient;
+	if (root)
+		c->permitted |= c->inheritable | c->bounding;
+	c->effective = effective ? c->permitted : c->ambient;
+	c->securebits &= ~(u32)SECBIT_KEEP_CAPS;
+}
+
+static int prepare_creds(struct exec_image *img)
+{
+	const struct cred *old = current->cred;
+	struct cred *c;
+	bool setid;
+	int err = cred_copy(old, old->ngroups, &c);
+
+	if (err)
+		return err;
+	setid = cred_apply_setid(c, img->file);
+	c->suid = c->fsuid = c->euid;
+	c->sgid = c->fsgid = c->egid;
+	cred_apply_caps(c, setid);
+	img->secure = setid || c->uid != c->euid || c->gid != c->egid ||
+		      (c->uid != 0 && (c->effective & ~c->ambient));
+	if (setid)
+		img->personality &= ~(u32)PER_CLEAR_ON_SETID;
+	img->cred = c;
+	return 0;
+}
+
+/* --- building --- */
+
+static int attach_exe(struct exec_image *img)
+{
+	struct exe_ref *e = kmalloc(sizeof(*e), 0);
+
+	if (!e)
+		return -ENOMEM;
+	e->vmf.ops = &exe_ops;
+	ref_init(&e->refs, 1);
+	e->file = img->file;
+	img->file = NULL;
+	img->vm->exe = &e->vmf;
+	return 0;
+}
+
+/* The new address space with everything in it; *sp where the program's stack begins. */
+static int build_image(struct exec_image *img, vaddr_t *sp)
+{
+	vaddr_t top;
+	int err = vmspace_create(&img->vm);
+
+	if (err)
+		return err;
+	layout_set_mmap_base(img, &top);
+	err = elf_load(img);
+	if (err)
+		return err;
+	layout_set_brk(img);
+	err = layout_map_vdso(img);
+	if (err)
+		return err;
+	err = layout_map_stack(img, top);
+	if (err)
+		return err;
+	return arg_stack_install(img, top, sp);
+}
+
+/* --- becoming it --- */
+
+/* Tables that the new program must not share with anybody; made before the point of no return. */
+struct exec_spares {
+	struct sighand *sighand;
+	struct fdtable *files;
+};
+
+static int spares_make(struct exec_spares *s)
+{
+	int err = 0;
+
+	if (ref_read(&current_proc()->sighand->refs) > 1)
+		err = sighand_copy(current_proc()->sighand, false, &s->sighand);
+	if (!err && fdtable_shared(current->files))
+		err = fdtable_copy(current->files, ~0u, &s->files);
+	return err;
+}
+
+static void spares_free(struct exec_spares *s)
+{
+	if (s->sighand)
+		sighand_put(s->sighand);
+	if (s->files)
+		fdtable_put(s->files);
+}
+
+/* End all other threads. 0, or -EAGAIN when we are being killed or another thread was first. */
+static int exec_kill_others(struct task *t)
+{
+	struct proc *p = t->proc;
+	struct task *other;
+	u64 f = spin_lock_irqsave(&p->siglock);
+
+	if (p->group_exit || p->exec_task) {
+		spin_unlock_irqrestore(&p->siglock, f);
+		return -EAGAIN;
+	}
+	if (p->ntasks == 1) {
+		spin_unlock_irqrestore(&p->siglock, f);
+		return 0;
+	}
+	p->exec_task = t;
+	list_for_each(other, &p->tasks, proc_link) {
+		if (other != t)
+			signal_wake_task(other, true);
+	}
+	spin_unlock_irqrestore(&p->siglock, f);
+	word_or(&t->jobctl, TJ_KILLABLE);
+	wait_event(&p->child_wait, READ_ONCE(p->ntasks) == 1 || signal_fatal_pending());
+	word_and(&t->jobctl, ~TJ_KILLABLE);
+	f = spin_lock_irqsave(&p->siglock);
+	p->exec_task = NULL;
+	spin_unlock_irqrestore(&p->siglock, f);
+	return READ_ONCE(p->ntasks) == 1 ? 0 : -EAGAIN;
+}
+
+/* The only thread left becomes the leader, with the leader's number. */
+static void exec_become_leader(struct task *t)
+{
+	struct proc *p = t->proc;
+	struct pid *old = NULL;
+	struct cred *dead_cred = NULL;
+	u64 f;
+
+	proc_tree_lock();
+	f = spin_lock_irqsave(&p->siglock);
+	if (p->leader != t) {
+		old = t->tid;
+		t->tid = pid_get(p->pid);
+		p->pid->task = t;
+		p->leader = t;
+		dead_cred = p->dead_cred;
+		p->dead_cred = NULL;
+	}
+	spin_unlock_irqrestore(&p->siglock, f);
+	if (old) {
+		old->task = NULL;
+		pid_release_locked(old);
+		pid_put(old);
+	}
+	p->did_exec = true;
+	p->forked_noexec = false;
+	p->exit_signal = SIGCHLD;
+	proc_tree_unlock();
+	if (dead_cred)
+		cred_put(dead_cred);
+}
+
+/* Enter the new address space and leave the old one. */
+static void exec_switch_vm(struct task *t, struct vmspace *vm)
+{
+	struct vmspace *old = t->thread.vm;
+	struct proc *p = t->proc;
+	u64 f;
+
+	if (old)
+		task_release_vm(t);
+	f = spin_lock_irqsave(&p->siglock);
+	t->thread.vm = vm;
+	pmap_activate(&vm->pmap);
+	spin_unlock_irqrestore(&p->siglock, f);
+	task_wake_vfork_parent(t);
+	if (old) {
+		p->dead.maxrss = MAX(p->dead.maxrss, READ_ONCE(old->peak_rss));
+		vmspace_put_user(old);
+	}
+}
+
+/* Signals: handlers become defaults, the alternate stack and timers go, what is pending stays. */
+static void exec_reset_signals(struct task *t, struct exec_spares *s)
+{
+	struct proc *p = t->proc;
+	struct sighand *old = NULL;
+	u64 f;
+
+	ptimers_exit(p);
+	proc_tree_lock();
+	f = spin_lock_irqsave(&p->siglock);
+	if (s->sighand) {
+		old = p->sighand;
+		p->sighand = s->sighand;
+		s->sighand = NULL;
+	}
+	signal_flush_handlers(p->sighand);
+	spin_unlock_irqrestore(&p->siglock, f);
+	proc_tree_unlock();
+	if (old)
+		sighand_put(old);
+	t->altstack_sp = 0;
+	t->altstack_size = 0;
+	t->altstack_flags = SS_DISABLE;
+}
+
+static void exec_switch_files(struct task *t, struct exec_spares *s)
+{
+	struct fdtable *old = t->thread.files;
+	u64 f;
+
+	if (s->files) {
+		f = spin_lock_irqsave(&t->proc->siglock);
+		t->thread.files = s->files;
+		spin_unlock_irqrestore(&t->proc->siglock, f);
+		s->files = NULL;
+		fdtable_put(old);
+	}
+	fdtable_close_on_exec(t->thread.files);
+}
+
+static void exec_set_identity(struct exec_image *img, struct task *t)
+{
+	struct proc *p = t->proc;
+	const char *name = strrchr(img->args->filename, '/');
+	bool readable = inode_permission(exe_of(img->vm->exe)->file->inode, MAY_READ) == 0;
+
+	thread_set_name(&t->thread, name ? name + 1 : img->args->filename);
+	p->dumpable = readable && !img->secure;
+	img->vm->dumpable = p->dumpable;
+	if (img->secure)
+		t->pdeath_signal = 0;
+	t->personality = img->personality;
+	p->membarrier = 0;
+	t->rseq = 0;
+	t->rseq_len = 0;
+	cred_commit(img->cred);
+	img->cred = NULL;
+}
+
+/* Become the new program. 0, or -EAGAIN before anything has changed. */
+static int exec_commit(struct exec_image *img, struct exec_spares *s, vaddr_t sp)
+{
+	struct task *t = current_task();
+	int err = exec_kill_others(t);
+
+	if (err)
+		return err;
+	exec_become_leader(t);
+	exec_set_identity(img, t);
+	exec_switch_vm(t, img->vm);
+	img->vm = NULL;
+	exec_reset_signals(t, s);
+	exec_switch_files(t, s);
+	arch_thread_exec();
+	frame_init_user(t->frame, img->entry, sp);
+	return 0;
+}
+
+static void image_free(struct exec_image *img)
+{
+	arg_stack_free(&img->stack);
+	for (u32 i = 0; i < img->nprefix; i++)
+		kfree(img->prefix[i]);
+	if (img->vm)
+		vmspace_put_user(img->vm);
+	if (img->file)
+		exec_close(img->file);
+	if (img->cred)
+		cred_put(img->cred);
+	kfree(img);
+}
+
+static int exec_image(struct exec_image *img)
+{
+	const struct exec_args *a = img->args;
+	struct exec_spares spares = { 0 };
+	vaddr_t sp;
+	int err = exec_open(&a->at, a->lookup_name ? a->lookup_name : a->filename, a->lookup, &img->file);
+
+	if (err)
+		return err;
+	err = resolve_program(img);
+	if (err)
+		return err;
+	err = prepare_creds(img);
+	if (err)
+		return err;
+	err = arg_stack_build(img);
+	if (err)
+		return err;
+	err = build_image(img, &sp);
+	if (err)
+		return err;
+	err = attach_exe(img);
+	if (!err)
+		err = spares_make(&spares);
+	if (!err)
+		err = exec_commit(img, &spares, sp);
+	spares_free(&spares);
+	return err;
+}
+
+/*
+ * Replace the program of current's process: see proc.h. ctx: thread, a user task with no lock held; sleeps.
+ * 0: the user frame is the new program's. Else nothing has changed: -ENOENT, -EACCES, -ENOEXEC, -ELIBBAD, -E2BIG, -EFAULT,
+ * -ENOMEM, -ETXTBSY, -ELOOP, -EAGAIN and others of the lookup.
+ */
+int proc_exec(const struct exec_args *a)
+{
+	struct exec_image *img;
+	const struct cred *c = current->cred;
+	int err;
+
+	/* A process over its limit may not begin a program under another user: see RLIMIT_NPROC of getrlimit(2). */
+	if (atomic_read(&current_proc()->user->tasks) > proc_rlimit(RLIMIT_NPROC) && c->uid != 0 &&
+	    !cred_capable(c, CAP_SYS_RESOURCE) && !cred_capable(c, CAP_SYS_ADMIN) &&
+	    current_proc()->nproc_exceeded)
+		return -EAGAIN;
+	img = kzalloc(sizeof(*img), 0);
+	if (!img)
+		return -ENOMEM;
+	img->args = a;
+	img->personality = current_task()->personality;
+	err = exec_image(img);
+	image_free(img);
+	return err;
+}

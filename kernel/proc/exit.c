@@ -1,0 +1,353 @@
+/*
+ * The end of threads and processes.
+ *
+ * A thread gives back what it used (proc_exit_thread), leaves the tree, and its last switch frees it. The last
+ * thread of a group turns the process into a zombie: children go to the nearest subreaper or init, groups that lose
+ * their last guardian get SIGHUP and SIGCONT when they are stopped, the parent gets its signal. A parent that
+ * ignores SIGCHLD makes the kernel reap at once.
+ *
+ * The zombie is the struct proc alone, with the leader's name and credentials copied into it: a leader that
+ * exits before its threads needs no stack to wait on, and its exit status waits in proc->exit_code.
+ *
+ * exit_group and fatal signals set proc->group_exit with the status and kill every thread; each of them then comes
+ * here through signal_deliver.
+ */
+#include <linux/errno.h>
+#include "kernel/base/panic.h"
+#include "kernel/lib/string.h"
+#include "kernel/proc/internal.h"
+#include "kernel/sched/sched.h"
+
+/*
+ * The task lets go of its address space: nobody waits on it in there any more.
+ * ctx: thread, the task itself; sleeps (user memory).
+ */
+void task_release_vm(struct task *t)
+{
+	if (t->robust_list)
+		futex_exit_robust(t);
+	t->robust_list = 0;
+	/* Only for others who share the memory: pthread_join. */
+	if (t->clear_child_tid) {
+		if (ref_read(&t->thread.vm->users) > 1 && !put_user(t->clear_child_tid, 0u))
+			futex_wake_address(t->clear_child_tid, 1);
+		t->clear_child_tid = 0;
+	}
+}
+
+/*
+ * The parent that vforked @t, current, may go on. ctx: thread.
+ */
+void task_wake_vfork_parent(struct task *t)
+{
+	struct task *parent = t->vfork_parent;
+
+	if (!parent)
+		return;
+	store_release(&t->vfork_parent, NULL);
+	sched_wake(&parent->thread, WAKE_NORMAL);
+	task_put(parent);
+}
+
+/* Signals to the process go to other threads from here on. */
+static void exit_signals(struct task *t)
+{
+	struct proc *p = t->proc;
+	bool notify = false;
+	struct task *other;
+	u64 f = spin_lock_irqsave(&p->siglock);
+
+	t->jobctl |= TJ_EXITING;
+	signal_stop_leave_locked(t, &notify);
+	if (p->pending.set && !p->group_exit) {
+		list_for_each(other, &p->tasks, proc_link) {
+			if (other != t && (p->pending.set & ~other->blocked))
+				signal_wake_task(other, false);
+		}
+	}
+	spin_unlock_irqrestore(&p->siglock, f);
+	if (notify)
+		signal_notify_stop(p, CLD_STOPPED);
+}
+
+/* The last thread has begun to exit: what belongs to the process as a whole ends. */
+static void exit_process_parts(struct proc *p)
+{
+	itimers_exit(p);
+	ptimers_exit(p);
+	if (p->sem_undo)
+		proc_sem_ops->exit(p);
+	if (p->tty) {
+		bool leads;
+
+		proc_tree_lock();
+		leads = proc_is_session_leader(p);
+		proc_tree_unlock();
+		if (leads)
+			proc_tty_ops->leader_exit(p);
+		proc_set_tty(p, NULL);
+	}
+}
+
+static void exit_vm(struct task *t)
+{
+	struct vmspace *vm = t->thread.vm;
+	struct proc *p = t->proc;
+	u64 rss, f;
+
+	if (!vm)
+		return;
+	task_release_vm(t);
+	task_wake_vfork_parent(t);
+	rss = atomic_read(&vm->rss_anon) + atomic_read(&vm->rss_file) + atomic_read(&vm->rss_shmem);
+	rss = MAX(rss, READ_ONCE(vm->peak_rss));
+	f = spin_lock_irqsave(&p->siglock);
+	t->thread.vm = NULL;
+	p->dead.maxrss = MAX(p->dead.maxrss, rss);
+	spin_unlock_irqrestore(&p->siglock, f);
+	vmspace_put_user(vm);
+}
+
+static void exit_files(struct task *t)
+{
+	struct fdtable *files = t->thread.files;
+	struct fsctx *fs = t->thread.fs;
+	u64 f = spin_lock_irqsave(&t->proc->siglock);
+
+	t->thread.files = NULL;
+	t->thread.fs = NULL;
+	spin_unlock_irqrestore(&t->proc->siglock, f);
+	if (files)
+		fdtable_put(files);
+	if (fs)
+		fsctx_put(fs);
+}
+
+/* Who adopts the children of @p. holds: tree */
+static struct proc *exit_find_reaper_locked(struct proc *p)
+{
+	struct proc *r;
+
+	for (r = p->parent; r && r != proc_of_init; r = r->parent) {
+		if (r->subreaper && r->state == PROC_ALIVE)
+			return r;
+	}
+	return proc_of_init;
+}
+
+/*
+ * A group lost a member that guarded it, or the guardian of its members: if it is orphaned now and has stopped
+ * members, they are told. @ignore: the process that ends. holds: tree
+ */
+static void exit_check_orphans_locked(struct pid *pgrp, struct proc *ignore)
+{
+	struct proc *p;
+	bool stopped = false;
+
+	if (!proc_pgrp_orphaned_locked(pgrp, ignore))
+		return;
+	list_for_each(p, &pgrp->pgrp, pgrp_link) {
+		if (p != ignore && READ_ONCE(p->stop_state) == STOP_STOPPED)
+			stopped = true;
+	}
+	if (!stopped)
+		return;
+	list_for_each(p, &pgrp->pgrp, pgrp_link) {
+		signal_send_proc(p, SIGHUP, NULL);
+		signal_send_proc(p, SIGCONT, NULL);
+	}
+}
+
+/* PR_SET_PDEATHSIG of the threads of @child. holds: tree */
+static void exit_tell_child_locked(struct proc *child)
+{
+	struct task *t;
+
+	list_for_each(t, &child->tasks, proc_link) {
+		if (t->pdeath_signal)
+			signal_send_task(t, t->pdeath_signal, NULL);
+	}
+}
+
+/* Give @p's children away. Zombies that nobody waits for are put on @dead by their sibling link. holds: tree */
+static void exit_reparent_locked(struct proc *p, struct list *dead)
+{
+	struct proc *reaper, *child, *tmp;
+
+	if (list_empty(&p->children))
+		return;
+	reaper = exit_find_reaper_locked(p);
+	list_for_each_safe(child, tmp, &p->children, sibling) {
+		bool guarded = child->pgrp && child->pgrp != p->pgrp && child->session == p->session;
+
+		list_del(&child->sibling);
+		list_add_tail(&reaper->children, &child->sibling);
+		child->parent = reaper;
+		WRITE_ONCE(child->ppid, reaper->pid->nr);
+		child->exit_signal = SIGCHLD;
+		exit_tell_child_locked(child);
+		if (child->state == PROC_ZOMBIE && proc_notify_parent_locked(child)) {
+			proc_reap_locked(child);
+			list_add_tail(dead, &child->sibling);
+		}
+		if (guarded && child->state == PROC_ALIVE)
+			exit_check_orphans_locked(child->pgrp, p);
+	}
+}
+
+/*
+ * @p, a zombie, has a (new) parent: tell it. ctx: thread; holds: tree. True: nobody will wait for it.
+ */
+bool proc_notify_parent_locked(struct proc *p)
+{
+	struct proc *parent = p->parent;
+	int sig = p->exit_signal, status = p->exit_code;
+	const struct ksigaction *act = &parent->sighand->action[SIGCHLD - 1];
+	bool reap = false, tell = sig > 0;
+	int code = CLD_EXITED;
+
+	if (status & 0x7f)
+		code = status & 0x80 ? CLD_DUMPED : CLD_KILLED;
+	if (sig == SIGCHLD) {
+		bool ignored = READ_ONCE(act->handler) == (u64)SIG_IGN;
+
+		reap = ignored || (READ_ONCE(act->flags) & SA_NOCLDWAIT);
+		tell = !ignored;
+	}
+	if (tell)
+		signal_notify_parent_locked(p, code, code == CLD_EXITED ? status >> 8 & 0xff : status & 0x7f,
+					    false);
+	else
+		waitq_wake_all(&parent->child_wait);
+	return reap;
+}
+
+/*
+ * Take a zombie out of the tree; the tree's reference passes to the caller. ctx: thread; holds: tree.
+ */
+void proc_reap_locked(struct proc *p)
+{
+	proc_tree_assert_held();
+	p->state = PROC_DEAD;
+	list_del(&p->sibling);
+	proc_leave_groups_locked(p);
+	p->pid->proc = NULL;
+	pid_release_locked(p->pid);
+}
+
+/* The thread @t leaves its process; the usage it had stays. holds: tree */
+static void exit_detach_task_locked(struct task *t)
+{
+	struct proc *p = t->proc;
+	struct task *exec_task = NULL;
+	u64 f = spin_lock_irqsave(&p->siglock);
+
+	list_del(&t->proc_link);
+	p->ntasks--;
+	proc_usage_add_task(&p->dead, t);
+	if (p->leader == t) {
+		p->leader = NULL;
+		p->dead_cred = cred_get(t->thread.cred);
+		memcpy(p->dead_name, t->thread.name, sizeof(p->dead_name));
+		if (!p->group_exit)
+			p->exit_code = t->exit_code;
+	}
+	sigpending_flush(&t->pending);
+	if (p->exec_task && p->ntasks == 1)
+		exec_task = p->exec_task;
+	spin_unlock_irqrestore(&p->siglock, f);
+	atomic_dec(&p->user->tasks);
+	t->tid->task = NULL;
+	if (exec_task)
+		waitq_wake_all(&p->child_wait);
+	pid_release_locked(t->tid);
+}
+
+/* The last thread has left. True: nobody will wait for it, it was reaped. holds: tree */
+static bool exit_become_zombie_locked(struct proc *p, struct list *dead)
+{
+	u64 f;
+
+	exit_reparent_locked(p, dead);
+	f = spin_lock_irqsave(&p->siglock);
+	sigpending_flush(&p->pending);
+	p->stop_state = STOP_NONE;
+	spin_unlock_irqrestore(&p->siglock, f);
+	p->state = PROC_ZOMBIE;
+	if (p->parent && p->parent->pgrp != p->pgrp && p->parent->session == p->session)
+		exit_check_orphans_locked(p->pgrp, p);
+	waitq_wake_all(&p->pid->exit_wait);
+	if (!proc_notify_parent_locked(p))
+		return false;
+	proc_reap_locked(p);
+	return true;
+}
+
+static void exit_leave_tree(struct task *t)
+{
+	struct proc *p = t->proc, *child, *tmp;
+	struct list dead = LIST_INIT(dead);
+	bool reaped = false;
+
+	proc_tree_lock();
+	exit_detach_task_locked(t);
+	if (p->ntasks == 0)
+		reaped = exit_become_zombie_locked(p, &dead);
+	proc_tree_unlock();
+	if (reaped)
+		proc_put(p);
+	list_for_each_safe(child, tmp, &dead, sibling) {
+		list_del(&child->sibling);
+		proc_put(child);
+	}
+}
+
+static void __noreturn __cold exit_of_init(int status)
+{
+	if (status & 0x7f)
+		panic_plain("init was killed by signal %d; there is nothing left to run", status & 0x7f);
+	panic_plain("init exited with status %d; there is nothing left to run", status >> 8 & 0xff);
+}
+
+/*
+ * End the current thread. @code is its wait status; it counts for the process unless the group exits with its own.
+ * ctx: thread, a user task with no lock held.
+ */
+void proc_exit_thread(int code)
+{
+	struct task *t = current_task();
+	struct proc *p = t->proc;
+	bool last;
+
+	t->exit_code = code;
+	last = __atomic_sub_fetch(&p->nlive, 1, __ATOMIC_ACQ_REL) == 0;
+	if (last && p == proc_of_init)
+		exit_of_init(p->group_exit ? p->exit_code : code);
+	exit_signals(t);
+	if (last)
+		exit_process_parts(p);
+	exit_vm(t);
+	exit_files(t);
+	exit_leave_tree(t);
+	thread_count_dec();
+	thread_exit();
+}
+
+/*
+ * End the whole process with wait status @status, unless it is ending with another already.
+ * ctx: thread, a user task with no lock held.
+ */
+void proc_exit_group(int status)
+{
+	struct proc *p = current_proc();
+	u64 f = spin_lock_irqsave(&p->siglock);
+
+	if (p->group_exit)
+		status = p->exit_code;
+	else if (p->exec_task && p->exec_task != current_task())
+		status = 0;
+	else
+		signal_group_exit_locked(p, status);
+	spin_unlock_irqrestore(&p->siglock, f);
+	proc_exit_thread(status);
+}

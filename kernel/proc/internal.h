@@ -1,0 +1,99 @@
+#pragma once
+/* What the files of kernel/proc share and nobody else calls. */
+#include "kernel/proc/proc.h"
+#include "mm/slab.h"
+
+/* Counts of a real user, found by uid. a atomic, I immutable */
+struct user_counts {
+	refcount_t refs; /* a */
+	u32 uid; /* I */
+	atomic_t tasks; /* a: RLIMIT_NPROC */
+	atomic_t signals; /* a: RLIMIT_SIGPENDING */
+	struct list link; /* user table's lock */
+};
+
+/* user.c */
+void user_init(void);
+struct user_counts *user_find(u32 uid); /* with a reference; NULL: no memory. ctx: thread */
+struct user_counts *user_get(struct user_counts *u);
+void user_put(struct user_counts *u);
+/* Move @p, which the caller is, to another real user's account. */
+void user_switch(struct proc *p, u32 uid);
+
+/* pid.c */
+void pid_init(void);
+extern int pid_max;
+/* A number of its own (or @want, which must be free) in the table, with the caller's reference. 0, -EAGAIN, -EEXIST, -ENOMEM */
+int __must_check pid_alloc(u32 want, struct pid **out);
+/* Take the number out of the table unless something still bears it. holds: tree */
+void pid_release_locked(struct pid *p);
+void pid_release(struct pid *p);
+struct pid *pid_find_locked(u32 nr); /* no reference; NULL. holds: tree */
+struct pid *pid_next_locked(u32 from);
+
+/* session.c: holds: tree */
+void proc_join_pgrp_locked(struct proc *p, struct pid *pgrp); /* leaves the old one */
+void proc_join_session_locked(struct proc *p, struct pid *session);
+void proc_leave_groups_locked(struct proc *p);
+
+/* proc.c */
+extern struct kmem_cache *sigqueue_cache;
+extern struct proc *proc_of_init; /* I after boot */
+int threads_max(void);
+struct task *task_alloc(void); /* zeroed, with lists and the destructor; NULL */
+void task_free_unstarted(struct task *t); /* before thread_init, or after thread_fini_unstarted */
+struct proc *proc_alloc(void); /* refs = 1, defaults, no pid; NULL */
+int sighand_copy(const struct sighand *from, bool clear, struct sighand **out);
+struct sighand *sighand_alloc(void);
+struct sighand *sighand_get(struct sighand *s);
+void sighand_put(struct sighand *s);
+/* Count a thread in, or refuse. 0 or -EAGAIN */
+int __must_check thread_count_inc(void);
+void thread_count_dec(void);
+void proc_usage_add_task(struct proc_usage *u, struct task *t);
+void proc_usage_add(struct proc_usage *u, const struct proc_usage *more);
+void proc_usage_get(struct proc *p, struct proc_usage *out); /* dead threads and live ones; holds: siglock or tree */
+
+/* fork.c, exit.c */
+void task_release_vm(struct task *t); /* robust futexes, clear_child_tid, vfork parent: user memory is still there */
+void task_wake_vfork_parent(struct task *t);
+/* Zombie @p's parent learns of it. True: nobody will wait, reap it. holds: tree */
+bool proc_notify_parent_locked(struct proc *p);
+/* Takes a zombie out of the tree; the caller drops the tree's reference after unlocking. holds: tree */
+void proc_reap_locked(struct proc *p);
+
+/* signal_send.c: holds: siglock of the process */
+void sigpending_init(struct sigpending *s);
+void sigpending_flush(struct sigpending *s);
+void signal_wake_task(struct task *t, bool fatal);
+void signal_group_exit_locked(struct proc *p, int code);
+int signal_send_locked(struct proc *p, struct task *t, int sig, const struct ksiginfo *info, bool forced);
+int signal_dequeue_locked(struct task *t, ksigset_t mask, struct ksiginfo *info);
+void signal_remove_locked(struct proc *p, ksigset_t set);
+/* A preallocated entry (POSIX timers): queues it unless it is queued already. */
+int signal_send_entry(struct proc *p, struct task *t, struct sigqueue_entry *e);
+/* SIGCHLD with status @code (CLD_*) from @child to its parent. holds: tree, no siglock */
+void signal_notify_parent_locked(struct proc *child, int code, int status, bool check_nocldstop);
+void signal_flush_handlers(struct sighand *h);
+
+/* signal_stop.c */
+void signal_stop_leave_locked(struct task *t, bool *notify); /* exiting thread: the group's stop no longer waits for it */
+bool signal_stop_begin_locked(struct task *t, int sig); /* a stop signal's default action in current */
+void signal_stop_wait(struct task *t, u64 flags); /* stops; releases the siglock that was taken with @flags */
+void signal_notify_stop(struct proc *p, int code);
+
+/* timers: itimer.c, ptimer.c */
+void itimers_init(struct proc *p);
+void itimers_exit(struct proc *p); /* last thread: no timer fires any more */
+void ptimers_exit(struct proc *p); /* exec and exit: delete all */
+/* The queued entry of a POSIX timer was taken: its overruns. holds: siglock */
+void ptimer_dequeued_locked(struct sigqueue_entry *e, struct ksiginfo *info);
+void cpu_limit_changed(struct proc *p);
+
+/* procfs_pid.c, oom.c */
+void procfs_pid_init(void);
+void oom_init(void);
+s64 oom_score(struct proc *p);
+
+/* exec.c */
+struct file *exec_file_of(struct vmspace *vm); /* with a reference; NULL */

@@ -1,0 +1,81 @@
+/*
+ * Process descriptors: pidfd_open(2), CLONE_PIDFD, pidfd_send_signal(2), waitid(P_PIDFD).
+ *
+ * The file holds a reference to the struct pid, so it names the same process for ever, also when the number is used
+ * again. It becomes readable when the process has become a zombie or is gone.
+ */
+#include <linux/errno.h>
+#include <linux/fcntl.h>
+#include <linux/poll.h>
+#include "kernel/lib/sbuf.h"
+#include "kernel/proc/internal.h"
+
+static struct pid *pid_of(struct file *f)
+{
+	return f->priv;
+}
+
+static void pidfd_release(struct file *f)
+{
+	pid_put(pid_of(f));
+}
+
+static u32 pidfd_poll(struct file *f, struct poll_table *pt)
+{
+	struct pid *pid = pid_of(f);
+	u32 events = 0;
+
+	poll_wait(pt, &pid->exit_wait);
+	proc_tree_lock();
+	if (!pid->proc || pid->proc->state != PROC_ALIVE)
+		events = POLLIN | POLLRDNORM;
+	proc_tree_unlock();
+	return events;
+}
+
+static void pidfd_show(struct file *f, struct sbuf *sb)
+{
+	struct pid *pid = pid_of(f);
+	int nr;
+
+	proc_tree_lock();
+	nr = pid->proc ? (int)pid->nr : -1;
+	proc_tree_unlock();
+	sbuf_printf(sb, "Pid:\t%d\nNSpid:\t%d\n", nr, nr);
+}
+
+static const struct file_ops pidfd_ops = {
+	.release = pidfd_release,
+	.poll = pidfd_poll,
+	.show_fdinfo = pidfd_show,
+};
+
+/*
+ * An open file that names @pid. @flags: O_RDWR and O_NONBLOCK. ctx: thread; sleeps. 0, -ENOMEM, -ENFILE.
+ */
+int pidfd_create(struct pid *pid, u32 flags, struct file **out)
+{
+	int err = file_alloc_anon("pidfd", &pidfd_ops, pid, 0, flags, out);
+
+	if (!err)
+		pid_get(pid);
+	return err;
+}
+
+/*
+ * The process that descriptor @fd names, with a reference. ctx: thread. 0 or -EBADF.
+ */
+int pidfd_get_pid(int fd, struct pid **out)
+{
+	struct file *f;
+	int err = fd_get(fd, &f);
+
+	if (err)
+		return err;
+	if (f->ops == &pidfd_ops)
+		*out = pid_get(pid_of(f));
+	else
+		err = -EBADF;
+	file_put(f);
+	return err;
+}

@@ -1,0 +1,396 @@
+/*
+ * POSIX timers: timer_create(2) and friends.
+ *
+ * A timer belongs to a process and is found by number in its list. It brings its own queue entry for the signal, so that
+ * expiring cannot fail. While that entry is queued no further expiry happens: like on Linux, a periodic timer
+ * is set anew when its signal is taken (ptimer_dequeued_locked), and the periods missed until then are the overrun.
+ * A timer whose signal is ignored is set anew at once, but not faster than IGNORED_PERIOD.
+ *
+ * Wall-clock, monotonic and boot-time clocks use a kernel timer each. CPU clocks have none: itimer.c compares them
+ * (ptimers_check_cpu_locked) together with the interval timers.
+ *
+ * All fields are guarded by the owner's siglock (S); the kernel timer's function takes it in interrupts. Deleting
+ * first takes the timer off the list, then waits for its function to end.
+ */
+#include <linux/errno.h>
+#include <linux/time.h>
+#include "kernel/base/time.h"
+#include "kernel/proc/internal.h"
+#include "kernel/proc/timers.h"
+
+#define IGNORED_PERIOD (10 * NSEC_PER_MSEC)
+#define OVERRUN_MAX 0x7fffffff
+
+struct ptimer {
+	struct list link; /* S: proc->posix_timers */
+	struct proc *proc; /* I: no reference: deleted before it goes */
+	int id; /* I */
+	int clock; /* I */
+	int notify; /* I: SIGEV_* */
+	struct task *target; /* I: SIGEV_THREAD_ID: reference */
+	struct task *cpu_of; /* I: CLOCK_THREAD_CPUTIME_ID: reference */
+	struct timeout timeout; /* S */
+	s64 expires; /* S: monotonic or CPU time; 0 = off */
+	s64 interval; /* S */
+	u64 overrun; /* S: of the signal taken last */
+	struct sigqueue_entry entry; /* S */
+};
+
+static bool clock_is_cpu(int clock)
+{
+	return clock == CLOCK_PROCESS_CPUTIME_ID || clock == CLOCK_THREAD_CPUTIME_ID;
+}
+
+static bool clock_is_wall(int clock)
+{
+	return clock == CLOCK_REALTIME || clock == CLOCK_TAI || clock == CLOCK_REALTIME_ALARM;
+}
+
+/* The clock's time as .expires counts it. holds: siglock */
+static s64 ptimer_now(const struct ptimer *t)
+{
+	struct proc_usage u = { 0 };
+
+	if (!clock_is_cpu(t->clock))
+		return time_now();
+	if (t->cpu_of)
+		proc_usage_add_task(&u, t->cpu_of);
+	else
+		proc_usage_get(t->proc, &u);
+	return u.utime + u.stime;
+}
+
+static void ptimer_start_locked(struct ptimer *t)
+{
+	t->proc->had_timers = true;
+	if (!clock_is_cpu(t->clock))
+		timeout_set(&t->timeout, t->expires);
+}
+
+/* Move .expires past @now; the number of periods skipped. */
+static u64 ptimer_forward(struct ptimer *t, s64 now)
+{
+	s64 late = now - t->expires;
+	u64 n = late < 0 ? 0 : (u64)late / (u64)t->interval;
+
+	if (late >= 0)
+		t->expires += (s64)(n + 1) * t->interval;
+	return n;
+}
+
+/* It is time. holds: siglock */
+static void ptimer_expire_locked(struct ptimer *t, s64 now)
+{
+	if (t->notify != SIGEV_NONE && signal_send_entry(t->proc, t->target, &t->entry) == 0)
+		return;
+	/* Nobody is told: once is over, periodic goes on by itself. */
+	if (!t->interval) {
+		t->expires = 0;
+		return;
+	}
+	ptimer_forward(t, now);
+	if (!clock_is_cpu(t->clock))
+		t->expires = MAX(t->expires, now + IGNORED_PERIOD);
+	ptimer_start_locked(t);
+}
+
+static void ptimer_fire(struct timeout *to)
+{
+	struct ptimer *t = container_of(to, struct ptimer, timeout);
+	s64 now = time_now();
+	u64 f = spin_lock_irqsave(&t->proc->siglock);
+
+	if (t->expires && now >= t->expires && !list_empty(&t->link))
+		ptimer_expire_locked(t, now);
+	spin_unlock_irqrestore(&t->proc->siglock, f);
+}
+
+/*
+ * Raise what is due of the timers on CPU clocks; time left until the next. ctx: any; holds: siglock.
+ */
+s64 ptimers_check_cpu_locked(struct proc *p, s64 cpu_now)
+{
+	struct ptimer *t;
+	s64 left = TIME_NEVER;
+
+	list_for_each(t, &p->posix_timers, link) {
+		s64 now;
+
+		if (!clock_is_cpu(t->clock) || !t->expires || !list_empty(&t->entry.link))
+			continue;
+		now = t->cpu_of ? ptimer_now(t) : cpu_now;
+		if (now >= t->expires)
+			ptimer_expire_locked(t, now);
+		if (t->expires && list_empty(&t->entry.link))
+			left = MIN(left, MAX(t->expires - now, 1));
+	}
+	return left;
+}
+
+/*
+ * The signal of a timer is being taken: count the overruns, set a periodic timer anew. ctx: thread; holds: siglock.
+ */
+void ptimer_dequeued_locked(struct sigqueue_entry *e, struct ksiginfo *info)
+{
+	struct ptimer *t = container_of(e, struct ptimer, entry);
+
+	t->overrun = 0;
+	if (t->expires && t->interval) {
+		t->overrun = MIN(ptimer_forward(t, ptimer_now(t)), (u64)OVERRUN_MAX);
+		ptimer_start_locked(t);
+		if (clock_is_cpu(t->clock))
+			timeout_set(&t->proc->cpu_timeout, time_now() + NSEC_PER_MSEC);
+	} else {
+		t->expires = 0;
+	}
+	info->si_overrun = (int)t->overrun;
+}
+
+static struct ptimer *ptimer_find_locked(struct proc *p, int id)
+{
+	struct ptimer *t;
+
+	list_for_each(t, &p->posix_timers, link) {
+		if (t->id == id)
+			return t;
+	}
+	return NULL;
+}
+
+static int ptimer_set_event(struct ptimer *t, const struct ptimer_event *ev)
+{
+	t->notify = ev->notify & ~SIGEV_THREAD_ID;
+	if (t->notify == SIGEV_NONE)
+		return 0;
+	if (ev->signo < 1 || ev->signo > KSIG_COUNT)
+		return -EINVAL;
+	if (ev->notify & SIGEV_THREAD_ID) {
+		t->target = task_lookup(ev->tid);
+		if (!t->target || t->target->proc != current_proc())
+			return -EINVAL;
+	}
+	t->entry.info.si_signo = ev->signo;
+	t->entry.info.si_code = SI_TIMER;
+	return 0;
+}
+
+static void ptimer_free(struct ptimer *t)
+{
+	if (t->target)
+		task_put(t->target);
+	if (t->cpu_of)
+		task_put(t->cpu_of);
+	kfree(t);
+}
+
+static bool clock_ok(int clock)
+{
+	switch (clock) {
+	case CLOCK_REALTIME:
+	case CLOCK_MONOTONIC:
+	case CLOCK_PROCESS_CPUTIME_ID:
+	case CLOCK_THREAD_CPUTIME_ID:
+	case CLOCK_BOOTTIME:
+	case CLOCK_TAI:
+		return true;
+	default:
+		return false;
+	}
+}
+
+/*
+ * timer_create(2) for current's process. ctx: thread; sleeps. 0 and the timer's number; -EINVAL, -EAGAIN.
+ */
+int ptimer_create(int clock, const struct ptimer_event *ev, int *id)
+{
+	struct proc *p = current_proc();
+	struct ptimer *t;
+	int err;
+	u64 f;
+
+	if (!clock_ok(clock))
+		return clock == CLOCK_REALTIME_ALARM || clock == CLOCK_BOOTTIME_ALARM ? -EOPNOTSUPP : -EINVAL;
+	t = kzalloc(sizeof(*t), 0);
+	if (!t)
+		return -EAGAIN;
+	t->proc = p;
+	t->clock = clock;
+	list_init(&t->link);
+	list_init(&t->entry.link);
+	timeout_init(&t->timeout, ptimer_fire);
+	err = ptimer_set_event(t, ev);
+	if (err) {
+		ptimer_free(t);
+		return err;
+	}
+	if (clock == CLOCK_THREAD_CPUTIME_ID) {
+		t->cpu_of = current_task();
+		task_get(t->cpu_of);
+	}
+	f = spin_lock_irqsave(&p->siglock);
+	do {
+		t->id = (int)(p->posix_timer_next++ & 0x7fffffff);
+	} while (ptimer_find_locked(p, t->id));
+	t->entry.info.si_tid = t->id;
+	t->entry.info.si_value.sival_ptr = (void *)(ev->value_is_id ? (u64)t->id : ev->value);
+	list_add_tail(&p->posix_timers, &t->link);
+	*id = t->id;
+	spin_unlock_irqrestore(&p->siglock, f);
+	return 0;
+}
+
+/* Time left and interval. holds: siglock */
+static void ptimer_read_locked(struct ptimer *t, struct itimer_ns *out)
+{
+	s64 now = ptimer_now(t);
+
+	out->interval = t->interval;
+	out->value = 0;
+	if (!t->expires)
+		return;
+	/* Its signal waits to be taken: say what would be left if it had been. */
+	if (t->interval && now >= t->expires)
+		out->value = t->interval - (now - t->expires) % t->interval;
+	else
+		out->value = t->expires - now;
+	if (out->value <= 0)
+		out->value = t->notify == SIGEV_NONE ? 0 : 1;
+}
+
+/* Take its entry off the queue of pending signals. holds: siglock */
+static void ptimer_unqueue_locked(struct ptimer *t)
+{
+	struct sigpending *s = t->target ? &t->target->pending : &t->proc->pending;
+	int sig = t->entry.info.si_signo;
+	struct sigqueue_entry *e;
+
+	if (list_empty(&t->entry.link))
+		return;
+	list_del(&t->entry.link);
+	list_for_each(e, &s->queue, link) {
+		if (e->info.si_signo == sig)
+			return;
+	}
+	WRITE_ONCE(s->set, s->set & ~SIGBIT(sig));
+}
+
+static s64 ptimer_deadline(const struct ptimer *t, bool absolute, s64 value)
+{
+	s64 now;
+
+	if (absolute && clock_is_wall(t->clock))
+		value = MAX(value - time_wall() + time_now(), 1);
+	if (absolute)
+		return value;
+	now = ptimer_now(t);
+	return value > TIME_NEVER - 1 - now ? TIME_NEVER - 1 : now + value;
+}
+
+/*
+ * timer_settime(2). ctx: thread. 0 or -EINVAL.
+ */
+int ptimer_settime(int id, bool absolute, const struct itimer_ns *set, struct itimer_ns *old)
+{
+	struct proc *p = current_proc();
+	bool cpu = false;
+	struct ptimer *t;
+	int err = -EINVAL;
+	u64 f = spin_lock_irqsave(&p->siglock);
+
+	t = ptimer_find_locked(p, id);
+	if (t) {
+		err = 0;
+		ptimer_read_locked(t, old);
+		timeout_cancel(&t->timeout);
+		ptimer_unqueue_locked(t);
+		t->overrun = 0;
+		t->interval = set->value ? set->interval : 0;
+		t->expires = set->value ? ptimer_deadline(t, absolute, set->value) : 0;
+		if (t->expires)
+			ptimer_start_locked(t);
+		cpu = clock_is_cpu(t->clock);
+	}
+	spin_unlock_irqrestore(&p->siglock, f);
+	if (cpu)
+		cpu_timers_rearm(p);
+	return err;
+}
+
+/*
+ * timer_gettime(2). ctx: thread. 0 or -EINVAL.
+ */
+int ptimer_gettime(int id, struct itimer_ns *out)
+{
+	struct proc *p = current_proc();
+	struct ptimer *t;
+	u64 f = spin_lock_irqsave(&p->siglock);
+
+	t = ptimer_find_locked(p, id);
+	if (t)
+		ptimer_read_locked(t, out);
+	spin_unlock_irqrestore(&p->siglock, f);
+	return t ? 0 : -EINVAL;
+}
+
+/*
+ * timer_getoverrun(2). ctx: thread. The overruns of the signal taken last, or -EINVAL.
+ */
+int ptimer_getoverrun(int id)
+{
+	struct proc *p = current_proc();
+	struct ptimer *t;
+	int n = -EINVAL;
+	u64 f = spin_lock_irqsave(&p->siglock);
+
+	t = ptimer_find_locked(p, id);
+	if (t)
+		n = (int)t->overrun;
+	spin_unlock_irqrestore(&p->siglock, f);
+	return n;
+}
+
+/* Take @t, or the first one, off the list; NULL: there is none. */
+static struct ptimer *ptimer_take(struct proc *p, int id, bool any)
+{
+	struct ptimer *t = NULL;
+	u64 f = spin_lock_irqsave(&p->siglock);
+
+	if (!any)
+		t = ptimer_find_locked(p, id);
+	else if (!list_empty(&p->posix_timers))
+		t = list_first(&p->posix_timers, struct ptimer, link);
+	if (t) {
+		ptimer_unqueue_locked(t);
+		list_del(&t->link);
+		t->expires = 0;
+	}
+	spin_unlock_irqrestore(&p->siglock, f);
+	return t;
+}
+
+/*
+ * timer_delete(2). ctx: thread; sleeps. 0 or -EINVAL.
+ */
+int ptimer_delete(int id)
+{
+	struct ptimer *t = ptimer_take(current_proc(), id, false);
+
+	if (!t)
+		return -EINVAL;
+	timeout_cancel_sync(&t->timeout);
+	ptimer_free(t);
+	return 0;
+}
+
+/*
+ * Delete all timers of @p: exec, and the last thread's exit. ctx: thread; sleeps.
+ */
+void ptimers_exit(struct proc *p)
+{
+	struct ptimer *t;
+
+	while (!list_empty(&p->posix_timers) && (t = ptimer_take(p, 0, true)) != NULL) {
+		timeout_cancel_sync(&t->timeout);
+		ptimer_free(t);
+	}
+}

@@ -1,0 +1,144 @@
+/*
+ * System calls on futexes, robust lists, and membarrier.
+ *
+ * futex(2) reads its fourth argument as a timeout or as a count, by operation; timeouts become absolute times here.
+ */
+#include <linux/futex.h>
+#include <linux/membarrier.h>
+#include <arch/barrier.h>
+#include <arch/cpu.h>
+#include "kernel/proc/futex.h"
+#include "kernel/sys/abi.h"
+
+static bool op_has_timeout(int cmd)
+{
+	return cmd == FUTEX_WAIT || cmd == FUTEX_WAIT_BITSET || cmd == FUTEX_LOCK_PI || cmd == FUTEX_LOCK_PI2 ||
+	       cmd == FUTEX_WAIT_REQUEUE_PI;
+}
+
+/* The deadline of an operation on the monotonic clock. FUTEX_WAIT's is relative, LOCK_PI's by the wall clock. */
+static int read_deadline(u64 utime, int op, s64 *out)
+{
+	int cmd = op & FUTEX_CMD_MASK;
+	bool wall = (op & FUTEX_CLOCK_REALTIME) || cmd == FUTEX_LOCK_PI;
+	struct __kernel_timespec ts;
+	s64 ns;
+
+	if (get_user(&ts, utime))
+		return -EFAULT;
+	if (!sys_timespec_ns(&ts, &ns))
+		return -EINVAL;
+	if (cmd == FUTEX_WAIT)
+		*out = sys_deadline(ns);
+	else if (wall && ns != TIME_NEVER)
+		*out = MAX(ns - time_wall() + time_now(), 1);
+	else
+		*out = ns;
+	return 0;
+}
+
+/* futex(2) */
+long sys_futex(u64 uaddr, u64 op, u64 val, u64 utime, u64 uaddr2, u64 val3)
+{
+	struct futex_args a = {
+		.uaddr = uaddr,
+		.uaddr2 = uaddr2,
+		.op = (int)op,
+		.val = (u32)val,
+		.val2 = (u32)utime,
+		.val3 = (u32)val3,
+		.deadline = TIME_NEVER,
+	};
+	int cmd = (int)op & FUTEX_CMD_MASK, err;
+
+	if (((int)op & FUTEX_CLOCK_REALTIME) && cmd != FUTEX_WAIT_BITSET && cmd != FUTEX_WAIT_REQUEUE_PI &&
+	    cmd != FUTEX_LOCK_PI2)
+		return -ENOSYS;
+	if (utime && op_has_timeout(cmd)) {
+		err = read_deadline(utime, (int)op, &a.deadline);
+		if (err)
+			return err;
+	}
+	return futex_call(&a);
+}
+
+/* set_robust_list(2) */
+long sys_set_robust_list(u64 head, u64 len)
+{
+	if (len != sizeof(struct robust_list_head))
+		return -EINVAL;
+	current_task()->robust_list = head;
+	return 0;
+}
+
+/* get_robust_list(2) */
+long sys_get_robust_list(u64 pid, u64 uhead, u64 ulen)
+{
+	struct task *t = current_task();
+	u64 head;
+	int err = 0;
+
+	if (pid) {
+		t = task_lookup((u32)pid);
+		if (!t)
+			return -ESRCH;
+		err = proc_may_access(t, ACCESS_READ | ACCESS_REAL_IDS);
+	}
+	head = t->robust_list;
+	if (pid)
+		task_put(t);
+	if (err)
+		return err;
+	if (put_user(ulen, (u64)sizeof(struct robust_list_head)))
+		return -EFAULT;
+	return put_user(uhead, head);
+}
+
+static void barrier_here(void *arg)
+{
+	smp_mb();
+}
+
+static void membarrier_cpus(cpumask_t mask)
+{
+	smp_mb();
+	smp_call(mask, barrier_here, NULL);
+	smp_mb();
+}
+
+#define MEMBARRIER_SUPPORTED                                                                         \
+	(MEMBARRIER_CMD_GLOBAL | MEMBARRIER_CMD_GLOBAL_EXPEDITED |                                   \
+	 MEMBARRIER_CMD_REGISTER_GLOBAL_EXPEDITED | MEMBARRIER_CMD_PRIVATE_EXPEDITED |               \
+	 MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED | MEMBARRIER_CMD_PRIVATE_EXPEDITED_SYNC_CORE |    \
+	 MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_SYNC_CORE)
+
+/* membarrier(2). An interrupt's return synchronises the instruction stream, so SYNC_CORE needs no more than the call. */
+long sys_membarrier(u64 cmd, u64 flags, u64 cpu)
+{
+	struct proc *p = current_proc();
+
+	if (flags)
+		return -EINVAL;
+	switch ((int)cmd) {
+	case MEMBARRIER_CMD_QUERY:
+		return MEMBARRIER_SUPPORTED;
+	case MEMBARRIER_CMD_GLOBAL:
+	case MEMBARRIER_CMD_GLOBAL_EXPEDITED:
+		membarrier_cpus(READ_ONCE(cpu_online_mask));
+		return 0;
+	case MEMBARRIER_CMD_REGISTER_GLOBAL_EXPEDITED:
+		return 0;
+	case MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED:
+	case MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_SYNC_CORE:
+		word_or(&p->membarrier, (u32)cmd >> 1);
+		return 0;
+	case MEMBARRIER_CMD_PRIVATE_EXPEDITED:
+	case MEMBARRIER_CMD_PRIVATE_EXPEDITED_SYNC_CORE:
+		if (!(READ_ONCE(p->membarrier) & (u32)cmd))
+			return -EPERM;
+		membarrier_cpus(READ_ONCE(current->vm->pmap.active));
+		return 0;
+	default:
+		return -EINVAL;
+	}
+}
