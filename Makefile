@@ -159,6 +159,9 @@ AFLAGS := -g -D__ASSEMBLY__ $(if $(DEBUG),-DCONFIG_DEBUG=1) $(INCLUDES) -Wa,-I$(
 LDFLAGS := -static -pie --no-dynamic-linker -z text -z noexecstack -z norelro -z max-page-size=4096 \
 	--no-undefined --gc-sections --build-id=none
 
+# Runs before relocation, when the stack guard's address is not known yet.
+CFLAGS-arch/arm64/kaslr := -fno-stack-protector
+
 # Third-party objects keep their own warnings; crc32 uses the CRC instructions every CPU here has.
 ZCFLAGS := -std=gnu11 -O2 $(ABI) -fno-stack-protector -w -DZ_SOLO $(INCLUDES)
 
