@@ -120,6 +120,7 @@ static struct span *span_alloc(u64 size)
 	}
 	list_del(&s->free);
 	s->used = true;
+	s->memory = false;
 	rb_insert(&used_tree, &s->node, span_less);
 	return s;
 }
