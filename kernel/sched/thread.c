@@ -13,6 +13,7 @@
  */
 #include <linux/errno.h>
 #include <linux/sched.h>
+#include "kernel/base/cred.h"
 #include "kernel/lib/string.h"
 #include "kernel/sched/sched_internal.h"
 #include "mm/kvm.h"
@@ -33,6 +34,7 @@ struct thread boot_thread = {
 	.affinity = ~0ull,
 	.name = "boot",
 	.se = { .weight = WEIGHT_NICE0, .klass = SC_FAIR, .policy = SCHED_NORMAL },
+	.cred = &cred_root,
 	.all = LIST_INIT(boot_thread.all),
 };
 
@@ -140,6 +142,7 @@ int thread_create(const char *name, void (*fn)(void *), void *arg, struct thread
 		kfree(k);
 		return -ENOMEM;
 	}
+	k->thread.cred = &cred_root;
 	k->thread.affinity = ~0ull;
 	k->thread.se.policy = SCHED_NORMAL;
 	k->thread.se.klass = SC_FAIR;
