@@ -1,0 +1,415 @@
+/*
+ * Tests of threads and the scheduler. A crew is a number of threads that run one function and are joined; the tests let
+ * it work for a while and then compare what was done. Times have wide margins: the machine may be an emulator on a busy host.
+ */
+#include <arch/cpu.h>
+#include <linux/sched.h>
+#include "kernel/base/ktest.h"
+#include "kernel/base/log.h"
+#include "kernel/base/time.h"
+#include "kernel/sched/sched.h"
+#include "kernel/sched/waitq.h"
+
+#define CREW_MAX 16
+
+struct crew;
+
+struct member {
+	struct crew *crew;
+	struct thread *thread;
+	struct completion ended;
+	u32 index;
+	u64 count; /* o */
+	s64 exec; /* o: run time at the end */
+};
+
+struct crew {
+	void (*fn)(struct member *m);
+	u32 n;
+	bool stop; /* a */
+	struct waitq q;
+	u64 shared; /* a */
+	struct member m[CREW_MAX];
+};
+
+static void member_main(void *arg)
+{
+	struct member *m = arg;
+	s64 user, sys;
+
+	m->crew->fn(m);
+	sched_times(current, &user, &sys);
+	m->exec = user + sys;
+	completion_done(&m->ended);
+}
+
+static bool crew_start(struct crew *c, u32 n, void (*fn)(struct member *m))
+{
+	c->fn = fn;
+	c->n = n;
+	c->stop = false;
+	c->shared = 0;
+	waitq_init(&c->q);
+	for (u32 i = 0; i < n; i++) {
+		struct member *m = &c->m[i];
+
+		*m = (struct member){ .crew = c, .index = i };
+		completion_init(&m->ended);
+		if (thread_create("crew", member_main, m, &m->thread))
+			return false;
+	}
+	return true;
+}
+
+static void crew_join(struct crew *c)
+{
+	for (u32 i = 0; i < c->n; i++) {
+		completion_wait(&c->m[i].ended);
+		thread_put(c->m[i].thread);
+	}
+}
+
+static void spin(struct member *m)
+{
+	while (!READ_ONCE(m->crew->stop)) {
+		WRITE_ONCE(m->count, m->count + 1);
+		cpu_relax();
+	}
+}
+
+static void pause_ms(u32 ms)
+{
+	sched_sleep_until(time_now() + ms * NSEC_PER_MSEC);
+}
+
+static struct crew crew;
+
+KTEST(sched, create_and_join)
+{
+	u64 forks = sched_total_forks();
+
+	for (u32 round = 0; round < 50; round++) {
+		crew.stop = true;
+		KT_ASSERT(crew_start(&crew, 4, spin));
+		crew.stop = true;
+		crew_join(&crew);
+	}
+	KT_ASSERT(sched_total_forks() == forks + 200);
+}
+
+KTEST(sched, sleep)
+{
+	s64 begin = time_now();
+
+	pause_ms(20);
+	KT_ASSERT(time_now() - begin >= 20 * NSEC_PER_MSEC);
+	KT_ASSERT(sched_sleep_interruptible(time_now() + NSEC_PER_MSEC) == 0);
+	current->interrupted = true;
+	KT_ASSERT(sched_sleep_interruptible(time_now() + NSEC_PER_SEC) != 0);
+	current->interrupted = false;
+	KT_ASSERT(current->state == TS_RUNNABLE);
+}
+
+/* Two threads that compute share a CPU: neither gives it up itself. */
+KTEST(sched, preemption)
+{
+	KT_ASSERT(crew_start(&crew, 2, spin));
+	for (u32 i = 0; i < 2; i++)
+		KT_ASSERT(sched_set_affinity(crew.m[i].thread, 1) == 0);
+	pause_ms(60);
+	crew.stop = true;
+	crew_join(&crew);
+	KT_ASSERT(crew.m[0].count && crew.m[1].count);
+}
+
+static bool within(s64 got, s64 want, s64 percent)
+{
+	return got * 100 >= want * (100 - percent) && got * 100 <= want * (100 + percent);
+}
+
+KTEST(sched, fair_weights)
+{
+	static const int nice[4] = { 0, 0, 5, -3 };
+	static const s64 weight[4] = { 1024, 1024, 336, 2000 };
+	s64 total = 0, weights = 0;
+
+	KT_ASSERT(crew_start(&crew, 4, spin));
+	for (u32 i = 0; i < 4; i++) {
+		KT_ASSERT(sched_set_affinity(crew.m[i].thread, 1) == 0);
+		KT_ASSERT(sched_set_policy(crew.m[i].thread, SCHED_NORMAL, 0, nice[i]) == 0);
+	}
+	pause_ms(500);
+	crew.stop = true;
+	crew_join(&crew);
+	for (u32 i = 0; i < 4; i++) {
+		total += crew.m[i].exec;
+		weights += weight[i];
+	}
+	for (u32 i = 0; i < 4; i++) {
+		if (!within(crew.m[i].exec, total * weight[i] / weights, 10))
+			log_err("# nice %d: %lld of %lld us", nice[i],
+				(long long)crew.m[i].exec / 1000, (long long)total / 1000);
+		KT_ASSERT(within(crew.m[i].exec, total * weight[i] / weights, 10));
+	}
+}
+
+/* A thread that mostly sleeps gets the CPU soon although others compute. */
+KTEST(sched, sleeper_latency)
+{
+	s64 worst = 0;
+
+	KT_ASSERT(crew_start(&crew, 2, spin));
+	KT_ASSERT(sched_set_affinity(crew.m[0].thread, 1) == 0);
+	KT_ASSERT(sched_set_affinity(crew.m[1].thread, 1) == 0);
+	KT_ASSERT(sched_set_affinity(current, 1) == 0);
+	for (u32 i = 0; i < 20; i++) {
+		s64 until = time_now() + 2 * NSEC_PER_MSEC;
+
+		sched_sleep_until(until);
+		worst = MAX(worst, time_now() - until);
+	}
+	KT_ASSERT(sched_set_affinity(current, ~0ull) == 0);
+	crew.stop = true;
+	crew_join(&crew);
+	KT_ASSERT(worst < 50 * NSEC_PER_MSEC);
+}
+
+/* More threads than CPUs: all CPUs are used, and shares come out even. */
+KTEST(sched, balance)
+{
+	u32 cpus = (u32)__builtin_popcountll(cpu_online_mask), n = MIN(cpus * 2 + 1, (u32)CREW_MAX);
+	s64 total = 0;
+
+	KT_ASSERT(crew_start(&crew, n, spin));
+	pause_ms(800);
+	crew.stop = true;
+	crew_join(&crew);
+	for (u32 i = 0; i < n; i++)
+		total += crew.m[i].exec;
+	KT_ASSERT(total > 800 * NSEC_PER_MSEC * cpus * 3 / 4);
+	for (u32 i = 0; i < n; i++) {
+		if (crew.m[i].exec < total / n / 2)
+			log_err("# thread %u: %lld of %lld us", i, (long long)crew.m[i].exec / 1000,
+				(long long)total / 1000);
+		KT_ASSERT(crew.m[i].exec >= total / n / 2);
+	}
+}
+
+static void note_order(struct member *m)
+{
+	m->count = __atomic_add_fetch(&m->crew->shared, 1, __ATOMIC_ACQ_REL);
+}
+
+/* Real-time threads run by priority, and before the fair thread that made them. */
+KTEST(sched, rt_priority)
+{
+	KT_ASSERT(sched_set_affinity(current, 1) == 0);
+	KT_ASSERT(sched_set_policy(current, SCHED_FIFO, 50, 0) == 0);
+	KT_ASSERT(crew_start(&crew, 4, note_order));
+	for (u32 i = 0; i < 4; i++) {
+		KT_ASSERT(sched_set_affinity(crew.m[i].thread, 1) == 0);
+		if (cpu_online_mask == 1)
+			KT_ASSERT(crew.m[i].count == 0);
+		KT_ASSERT(sched_set_policy(crew.m[i].thread, SCHED_FIFO, 10 + (int)i * 10, 0) == 0);
+	}
+	KT_ASSERT(sched_set_policy(current, SCHED_NORMAL, 0, 0) == 0);
+	crew_join(&crew);
+	if (cpu_online_mask == 1)
+		for (u32 i = 0; i < 4; i++)
+			KT_ASSERT(crew.m[i].count == 4 - i);
+	KT_ASSERT(sched_set_affinity(current, ~0ull) == 0);
+}
+
+/* Fair threads get nothing while a FIFO thread computes; RR threads of one priority share. */
+KTEST(sched, rt_over_fair)
+{
+	u64 before;
+
+	KT_ASSERT(sched_set_affinity(current, 1) == 0);
+	KT_ASSERT(sched_set_policy(current, SCHED_FIFO, 50, 0) == 0);
+	KT_ASSERT(crew_start(&crew, 3, spin));
+	for (u32 i = 0; i < 3; i++)
+		KT_ASSERT(sched_set_affinity(crew.m[i].thread, 1) == 0);
+	pause_ms(5);
+	KT_ASSERT(sched_set_policy(crew.m[0].thread, SCHED_RR, 10, 0) == 0);
+	KT_ASSERT(sched_set_policy(crew.m[1].thread, SCHED_RR, 10, 0) == 0);
+	before = READ_ONCE(crew.m[2].count);
+	pause_ms(250);
+	KT_ASSERT(READ_ONCE(crew.m[2].count) == before);
+	KT_ASSERT(READ_ONCE(crew.m[0].count) && READ_ONCE(crew.m[1].count));
+	crew.stop = true;
+	crew_join(&crew);
+	KT_ASSERT(sched_set_policy(current, SCHED_NORMAL, 0, 0) == 0);
+	KT_ASSERT(sched_set_affinity(current, ~0ull) == 0);
+}
+
+static u32 where_am_i(void)
+{
+	u32 cpu;
+
+	preempt_disable();
+	cpu = cpu_id();
+	preempt_enable();
+	return cpu;
+}
+
+static void watch_cpu(struct member *m)
+{
+	while (!READ_ONCE(m->crew->stop))
+		WRITE_ONCE(m->count, where_am_i());
+}
+
+KTEST(sched, affinity)
+{
+	KT_ASSERT(sched_set_affinity(current, 0) != 0);
+	for (u32 round = 0; round < 20; round++)
+		for (cpumask_t left = cpu_online_mask; left; left &= left - 1) {
+			u32 cpu = (u32)__builtin_ctzll(left);
+
+			KT_ASSERT(sched_set_affinity(current, BIT(cpu)) == 0);
+			KT_ASSERT(where_am_i() == cpu);
+		}
+	KT_ASSERT(sched_set_affinity(current, ~0ull) == 0);
+	KT_ASSERT(crew_start(&crew, 1, watch_cpu));
+	for (cpumask_t left = cpu_online_mask; left; left &= left - 1) {
+		u32 cpu = (u32)__builtin_ctzll(left);
+
+		KT_ASSERT(sched_set_affinity(crew.m[0].thread, BIT(cpu)) == 0);
+		pause_ms(20);
+		KT_ASSERT(READ_ONCE(crew.m[0].count) == cpu);
+	}
+	crew.stop = true;
+	crew_join(&crew);
+}
+
+KTEST(sched, parameters)
+{
+	int policy, prio, nice;
+
+	KT_ASSERT(sched_set_policy(current, SCHED_FIFO, 0, 0) != 0);
+	KT_ASSERT(sched_set_policy(current, SCHED_NORMAL, 1, 0) != 0);
+	KT_ASSERT(sched_set_policy(current, SCHED_NORMAL, 0, 20) != 0);
+	KT_ASSERT(sched_set_policy(current, 77, 0, 0) != 0);
+	KT_ASSERT(sched_set_policy(current, SCHED_BATCH, 0, 7) == 0);
+	sched_get_policy(current, &policy, &prio, &nice);
+	KT_ASSERT(policy == SCHED_BATCH && prio == 0 && nice == 7);
+	KT_ASSERT(sched_set_policy(current, SCHED_IDLE, 0, 0) == 0);
+	sched_yield();
+	KT_ASSERT(sched_set_policy(current, SCHED_RR, 99, 0) == 0);
+	KT_ASSERT(sched_rr_interval(current) == 100 * NSEC_PER_MSEC);
+	sched_yield();
+	KT_ASSERT(sched_set_policy(current, SCHED_NORMAL, 0, 0) == 0);
+}
+
+static void yield_many(struct member *m)
+{
+	while (m->count < 2000) {
+		m->count++;
+		sched_yield();
+	}
+}
+
+KTEST(sched, yield)
+{
+	KT_ASSERT(crew_start(&crew, 6, yield_many));
+	crew_join(&crew);
+	for (u32 i = 0; i < 6; i++)
+		KT_ASSERT(crew.m[i].count == 2000);
+}
+
+/* Everybody waits for their number, and passes the baton to a pseudo-random next. */
+static void pass_baton(struct member *m)
+{
+	struct crew *c = m->crew;
+
+	for (;;) {
+		u64 now;
+
+		wait_event(&c->q, READ_ONCE(c->stop) || READ_ONCE(c->shared) % c->n == m->index);
+		if (READ_ONCE(c->stop))
+			return;
+		m->count++;
+		now = READ_ONCE(c->shared);
+		if (now > 20000)
+			WRITE_ONCE(c->stop, true);
+		WRITE_ONCE(c->shared, now * 7 % 5 + now + 1);
+		waitq_wake_all(&c->q);
+	}
+}
+
+KTEST(sched, wake_storm)
+{
+	KT_ASSERT(crew_start(&crew, 8, pass_baton));
+	crew_join(&crew);
+	KT_ASSERT(crew.stop);
+}
+
+/* A ring of threads, each waking the next directly while that may be about to sleep. */
+static void ring(struct member *m)
+{
+	struct crew *c = m->crew;
+	struct member *next = &c->m[(m->index + 1) % c->n];
+
+	while (READ_ONCE(c->shared) == 0)
+		sched_yield();
+	for (u32 i = 0; i < 3000; i++) {
+		while (!__atomic_exchange_n(&m->count, 0, __ATOMIC_ACQUIRE)) {
+			sched_prepare(TS_BLOCKED);
+			if (READ_ONCE(m->count))
+				sched_cancel();
+			else
+				schedule();
+		}
+		__atomic_store_n(&next->count, 1, __ATOMIC_RELEASE);
+		if (i % 2)
+			sched_wake_sync(next->thread, WAKE_NORMAL);
+		else
+			sched_wake(next->thread, WAKE_NORMAL);
+	}
+}
+
+KTEST(sched, wake_ring)
+{
+	KT_ASSERT(crew_start(&crew, 5, ring));
+	crew.m[0].count = 1;
+	__atomic_store_n(&crew.shared, 1, __ATOMIC_RELEASE);
+	crew_join(&crew);
+}
+
+static void sleep_some(struct member *m)
+{
+	struct waitq q;
+
+	waitq_init(&q);
+	for (u32 i = 0; i < 40; i++) {
+		s64 until = time_now() + (1 + (m->index + i) % 5) * 100 * NSEC_PER_USEC;
+
+		if (wait_event_timeout(&q, false, until) == 0 || time_now() < until)
+			return;
+		m->count++;
+	}
+}
+
+KTEST(sched, timeouts)
+{
+	KT_ASSERT(crew_start(&crew, 8, sleep_some));
+	crew_join(&crew);
+	for (u32 i = 0; i < 8; i++)
+		KT_ASSERT(crew.m[i].count == 40);
+}
+
+KTEST(sched, figures)
+{
+	struct sched_cpu_stats a, b;
+	u32 avg[3];
+	s64 user, sys;
+
+	sched_get_cpu_stats(0, &a);
+	pause_ms(30);
+	sched_get_cpu_stats(0, &b);
+	KT_ASSERT(b.idle_ns + b.sys_ns + b.user_ns >= a.idle_ns + a.sys_ns + a.user_ns);
+	sched_get_loadavg(avg);
+	KT_ASSERT(avg[0] < 100 * 2048);
+	sched_times(current, &user, &sys);
+	KT_ASSERT(user >= 0 && sys >= 0 && user + sys <= time_now());
+}
