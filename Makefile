@@ -23,20 +23,8 @@ obj-kernel/lib := string.o fmt.o sbuf.o rbtree.o radix.o bitmap.o ring.o crc.o
 obj-kernel/base := spinlock.o log.o panic.o symbols.o stackguard.o time.o timeout.o irq.o fdt.o earlycon.o bootargs.o \
 	rand.o uio.o ktest.o machine.o $(if $(DEBUG),lockrank.o)
 
-obj-kernel/sched := cred.o \
-	balance.o \
-	fair.o \
-	idle.o \
-	mutex.o \
-	param.o \
-	rt.o \
-	rwsem.o \
-	sched.o \
-	sleep.o \
-	thread.o \
-	tick.o \
-	waitq.o \
-	work.o \
+obj-kernel/sched := cred.o balance.o fair.o idle.o mutex.o param.o rt.o rwsem.o sched.o sleep.o thread.o tick.o \
+	waitq.o work.o ktest_lock.o ktest_perf.o ktest_sched.o
 
 obj-kernel/proc := \
 	pid.o user.o session.o proc.o rlimit.o fork.o exec.o exec_args.o exec_layout.o elf.o exit.o wait.o \
@@ -57,14 +45,7 @@ obj-kernel/sys := \
 	sys_open.o sys_path.o sys_poll.o sys_rw.o sys_stat.o sys_syslog.o sys_time.o sys_xattr.o \
 	sys_cred.o sys_futex.o sys_prctl.o sys_proc.o sys_signal.o sys_timer.o
 
-obj-mm := \
-	kmalloc.o \
-	percpu.o \
-	kvm.o \
-	mm_debug.o \
-	pmm.o \
-	pmm_boot.o \
-	slab.o \
+obj-mm := kmalloc.o kvm.o mm_debug.o percpu.o pmm.o pmm_boot.o slab.o ktest_mm.o
 
 obj-mm/vm := vmspace.o region.o commit.o map.o unmap.o protect.o remap.o advise.o fork.o fault.o access.o \
 	shared_anon.o pagecache.o pagecache_io.o vm_test.o give.o
