@@ -7,7 +7,8 @@
  * Unmapping flushes the TLBs (pmap_kernel_unmap), so that a span can be used again at once.
  *
  * Kernel stacks are the frequent users. Each CPU keeps a few, mapped, for the next fork: taking one is a pop, and
- * neither tables nor TLBs are touched.
+ * neither tables nor TLBs are touched. Threads often end on another CPU than the one that made them, so the caches
+ * exchange stacks in batches through a depot; memory pressure empties that.
  *
  * Spans come from a small static pool first: device registers are mapped before the slab allocator runs.
  * Locking: kvm_lock (rank KVM) guards spans, tree and page tables; it is held while tables are written, whose
@@ -22,6 +23,7 @@
 #include "mm/slab.h"
 
 #define STACKS_KEPT 8 /* per CPU */
+#define DEPOT_MAX 64
 #define STATIC_SPANS 24
 
 /* k guarded by kvm_lock */
@@ -50,6 +52,8 @@ static u32 static_spans_used;
 static struct list spare_spans = LIST_INIT(spare_spans); /* k: structs to reuse, linked by .free */
 static bool slab_runs; /* I after kvm_init */
 static u64 used_frames; /* k; a for reading */
+static void *depot[DEPOT_MAX]; /* k: stacks that no CPU's cache had room for */
+static u32 depot_count; /* k */
 
 static bool span_less(const struct rb_node *a, const struct rb_node *b)
 {
@@ -77,7 +81,7 @@ static void spans_stock(u32 flags)
 
 	if (!slab_runs || !list_empty(&spare_spans))
 		return;
-	s = kmalloc(sizeof(*s), flags);
+	s = kzalloc(sizeof(*s), flags);
 	if (!s)
 		return;
 	spin_lock(&kvm_lock);
@@ -231,15 +235,6 @@ static struct page *frames_alloc(u64 n, u32 flags)
 }
 
 /*
- * Prepare for use with the slab allocator. Mapping device registers works before.
- * ctx: boot
- */
-void kvm_init(void)
-{
-	slab_runs = true;
-}
-
-/*
  * @size bytes of zeroed memory, writable, not executable, between guard pages.
  * ctx: thread; sleeps: for frames. Returns the address or NULL; the caller owns it.
  */
@@ -290,7 +285,7 @@ static void span_release(vaddr_t va, bool memory)
 
 /*
  * Free what kvm_alloc gave; NULL is nothing.
- * ctx: any with IRQs on; consumes: p
+ * ctx: any but IRQ; consumes: p
  */
 void kvm_free(void *p)
 {
@@ -329,30 +324,91 @@ void kvm_unmap_io(volatile void *va)
 	span_release((vaddr_t)va, false);
 }
 
+/* Move up to half a cache of stacks from the depot to this CPU. IRQs off */
+static void stacks_refill(struct stack_cache *c)
+{
+	spin_lock(&kvm_lock);
+	while (depot_count && c->count < STACKS_KEPT / 2)
+		c->stack[c->count++] = depot[--depot_count];
+	spin_unlock(&kvm_lock);
+}
+
+/* And back, as far as there is room. IRQs off */
+static void stacks_drain(struct stack_cache *c)
+{
+	spin_lock(&kvm_lock);
+	while (depot_count < DEPOT_MAX && c->count > STACKS_KEPT / 2)
+		depot[depot_count++] = c->stack[--c->count];
+	spin_unlock(&kvm_lock);
+}
+
+static void *depot_take(void)
+{
+	void *stack;
+	u64 irq = irq_save();
+
+	spin_lock(&kvm_lock);
+	stack = depot_count ? depot[--depot_count] : NULL;
+	spin_unlock(&kvm_lock);
+	irq_restore(irq);
+	return stack;
+}
+
+/* Memory pressure: the depot's stacks. */
+static u64 stacks_shrink(u64 want)
+{
+	u64 freed = 0;
+	void *stack;
+
+	while (freed < want && (stack = depot_take()) != NULL) {
+		kvm_free(stack);
+		freed += KSTACK_SIZE / PAGE_SIZE;
+	}
+	return freed;
+}
+
+static struct shrinker stacks_shrinker = { .name = "stacks", .shrink = stacks_shrink };
+
+/*
+ * Prepare for use with the slab allocator. Mapping device registers works before.
+ * ctx: boot
+ */
+void kvm_init(void)
+{
+	slab_runs = true;
+	pmm_add_shrinker(&stacks_shrinker);
+}
+
 /*
  * A kernel stack of KSTACK_SIZE bytes; its contents are undefined.
- * ctx: thread; sleeps: for frames when this CPU has none kept. Returns the lowest address or NULL.
+ * ctx: thread; sleeps: for frames when none is kept. Returns the lowest address or NULL.
  */
 void *kvm_stack_alloc(void)
 {
 	u64 irq = irq_save();
 	struct stack_cache *c = this_cpu_ptr(stack_cache);
-	void *stack = c->count ? c->stack[--c->count] : NULL;
+	void *stack;
 
+	if (unlikely(!c->count) && READ_ONCE(depot_count))
+		stacks_refill(c);
+	stack = c->count ? c->stack[--c->count] : NULL;
 	irq_restore(irq);
 	return stack ? stack : kvm_alloc(KSTACK_SIZE, 0);
 }
 
 /*
  * Give a stack back.
- * ctx: any with IRQs on; consumes: stack
+ * ctx: any but IRQ; consumes: stack
  */
 void kvm_stack_free(void *stack)
 {
 	u64 irq = irq_save();
 	struct stack_cache *c = this_cpu_ptr(stack_cache);
-	bool kept = c->count < STACKS_KEPT;
+	bool kept;
 
+	if (unlikely(c->count == STACKS_KEPT) && READ_ONCE(depot_count) < DEPOT_MAX)
+		stacks_drain(c);
+	kept = c->count < STACKS_KEPT;
 	if (kept)
 		c->stack[c->count++] = stack;
 	irq_restore(irq);

@@ -64,7 +64,7 @@ static bool broken; /* a */
 
 static void mutex_job(struct job *j)
 {
-	for (u32 i = 0; i < 1500; i++) {
+	for (u32 i = 0; i < 800; i++) {
 		mutex_lock(&mutex);
 		if (__atomic_add_fetch(&inside, 1, __ATOMIC_RELAXED) != 1 || !mutex_is_mine(&mutex))
 			broken = true;
@@ -85,7 +85,7 @@ KTEST(mutex, exclusion)
 	KT_ASSERT(jobs_start(THREADS, mutex_job));
 	jobs_join(THREADS);
 	KT_ASSERT(!broken);
-	KT_ASSERT(guarded == THREADS * 1500);
+	KT_ASSERT(guarded == THREADS * 800);
 	KT_ASSERT(mutex_trylock(&mutex));
 	mutex_unlock(&mutex);
 }
@@ -206,7 +206,7 @@ KTEST(waitq, exclusive)
 	u64 total = 0;
 
 	KT_ASSERT(jobs_start(THREADS, token_job));
-	for (u32 i = 0; i < 3000; i++) {
+	for (u32 i = 0; i < 1000; i++) {
 		__atomic_fetch_add(&tokens, 1, __ATOMIC_RELEASE);
 		waitq_wake_one(&queue);
 		if (i % 50 == 0)
@@ -221,7 +221,7 @@ KTEST(waitq, exclusive)
 	jobs_join(THREADS);
 	for (u32 i = 0; i < THREADS; i++)
 		total += jobs[i].count;
-	KT_ASSERT(total == 3000);
+	KT_ASSERT(total == 1000);
 	KT_ASSERT(!waitq_active(&queue));
 }
 
@@ -244,7 +244,7 @@ static void complete_main(void *arg)
 /* The completion is on this stack and is gone at once. */
 KTEST(completion, on_stack)
 {
-	for (u32 i = 0; i < 300; i++) {
+	for (u32 i = 0; i < 200; i++) {
 		struct completion c;
 
 		completion_init(&c);
