@@ -8,6 +8,7 @@
  * The boot CPU begins in boot_thread, an ordinary thread; its idle thread is made by sched_init. A secondary CPU begins in
  * its idle thread.
  */
+#include "kernel/base/cred.h"
 #include "kernel/base/trap.h"
 #include "kernel/lib/string.h"
 #include "kernel/sched/sched_internal.h"
@@ -63,6 +64,7 @@ void sched_init(void)
 	struct arch_thread *idle;
 
 	fair_weights_init();
+	current->cred = &cred_root;
 	if (sched_idle_thread(0, &idle))
 		panic_plain("out of memory at boot");
 	sched_runq_init(0, current, (struct thread *)idle);

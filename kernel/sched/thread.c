@@ -84,6 +84,8 @@ int thread_init(struct thread *t, const char *name, void (*fn)(void *), void *ar
 	inherit(t, current);
 	strlcpy(t->name, name, sizeof(t->name));
 	t->start_time = time_now();
+	if (!t->user)
+		t->cred = &cred_root;
 	return 0;
 }
 
