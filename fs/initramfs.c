@@ -500,20 +500,8 @@ static void free_links(struct unpack *u)
 	}
 }
 
-/* What a root file system has before anything is unpacked: enough for init to get a console. */
-static int make_defaults(const struct path *root)
-{
-	int err = vfs_mkdir(root, "dev", 0755);
-
-	if (!err)
-		err = vfs_mknod(root, "dev/console", S_IFCHR | 0600, dev_make(5, 1));
-	if (!err)
-		err = vfs_mkdir(root, "root", 0700);
-	return err;
-}
-
 /*
- * Unpack @data into the root. An empty one (size 0) leaves only what every root has (/dev/console, /root).
+ * Unpack @data into the root, over what is there.
  * ctx: boot thread; sleeps. Returns 0, or -errno and initramfs_error() says why.
  */
 int initramfs_unpack(const void *data, size_t size)
@@ -528,9 +516,7 @@ int initramfs_unpack(const void *data, size_t size)
 	u->data = data;
 	u->size = size;
 	fsctx_get_root(&u->root);
-	err = make_defaults(&u->root);
-	if (!err)
-		err = unpack_all(u);
+	err = unpack_all(u);
 	if (err)
 		last_error = u->r.why ? u->r.why : reason_of(err);
 	set_dir_times(u);

@@ -15,6 +15,7 @@
 #include <linux/sched.h>
 #include "kernel/base/cred.h"
 #include "kernel/lib/string.h"
+#include "kernel/base/cred.h"
 #include "kernel/sched/sched_internal.h"
 #include "mm/kvm.h"
 #include "mm/slab.h"
@@ -36,6 +37,7 @@ struct thread boot_thread = {
 	.se = { .weight = WEIGHT_NICE0, .klass = SC_FAIR, .policy = SCHED_NORMAL },
 	.cred = &cred_root,
 	.all = LIST_INIT(boot_thread.all),
+	.cred = &cred_root,
 };
 
 static struct spinlock all_lock = SPINLOCK_INIT(RANK_THREAD_LIST);
@@ -82,6 +84,7 @@ int thread_init(struct thread *t, const char *name, void (*fn)(void *), void *ar
 	list_init(&t->se.link);
 	rb_clear(&t->se.node);
 	inherit(t, current);
+	t->cred = &cred_root; /* of kernel threads; a user thread's owner replaces it */
 	strlcpy(t->name, name, sizeof(t->name));
 	t->start_time = time_now();
 	if (!t->user)
