@@ -13,7 +13,7 @@
 # --- objects: one list per folder ----------------------------------------------------------------
 
 obj-arch/arm64 := \
-	head.o vectors.o switch.o user.o string.o page.o kaslr.o trap.o pmap.o tlb.o cpu.o smp.o timer.o fpu.o \
+	head.o vectors.o switch.o user.o string.o page.o kaslr.o trap.o pmap.o tlb.o cpu.o smp.o timer.o fpu.o thread.o \
 	sigframe.o stacktrace.o vdso_blob.o vdso_image.o ktest_arch.o
 
 obj-kernel := init.o main.o

@@ -47,6 +47,7 @@ struct arch_thread {
 	u32 fpu_cpu; /* o: CPU whose registers hold our state, or ~0 */
 	bool fpu_used; /* o: state below is live (the thread has used FP since exec) */
 	bool reclaiming; /* o: inside memory shrinkers: its allocations do not reclaim again */
+	bool step; /* o: single-stepped in user mode; another thread sets it only while this one is stopped */
 	struct fpu_state fpu; /* o: valid when not loaded on fpu_cpu */
 #ifdef CONFIG_DEBUG
 	struct lock_held held[24]; /* o: locks held, oldest first (kernel/base/lockrank.c) */
@@ -95,6 +96,15 @@ void arch_thread_exec(void);
 
 /* Bring the current thread's FP registers into arch.fpu (sigframe, ptrace, core dumps). */
 void fpu_save_current(void);
-/* Make arch.fpu of the current thread the truth (after it was written); registers reload lazily. */
+/* Make arch.fpu of the current thread the truth; registers reload lazily. Call it before changing arch.fpu: a switch
+ * in between would store the registers over the change. */
 void fpu_reload_current(void);
+/* The same for a thread that does not run (ptrace), before or after the change. */
+static inline void fpu_reload_stopped(struct arch_thread *t)
+{
+	t->fpu_used = true;
+	t->fpu_cpu = ~0u;
+}
+/* ptrace: trap after each instruction that @t, which does not run, executes in user mode. */
+void arch_thread_set_step(struct arch_thread *t, bool on);
 #endif
