@@ -37,7 +37,6 @@ struct thread boot_thread = {
 	.se = { .weight = WEIGHT_NICE0, .klass = SC_FAIR, .policy = SCHED_NORMAL },
 	.cred = &cred_root,
 	.all = LIST_INIT(boot_thread.all),
-	.cred = &cred_root,
 };
 
 static struct spinlock all_lock = SPINLOCK_INIT(RANK_THREAD_LIST);
@@ -84,7 +83,6 @@ int thread_init(struct thread *t, const char *name, void (*fn)(void *), void *ar
 	list_init(&t->se.link);
 	rb_clear(&t->se.node);
 	inherit(t, current);
-	t->cred = &cred_root; /* of kernel threads; a user thread's owner replaces it */
 	strlcpy(t->name, name, sizeof(t->name));
 	t->start_time = time_now();
 	if (!t->user)
