@@ -101,8 +101,9 @@ static void try_run(const char *path)
 	struct exec_args a = { .filename = path, .lookup = LOOKUP_FOLLOW, .argv = argv, .envp = bootargs_init_envp() };
 	int err;
 
-	for (int i = 0; more[i] && i < ARGS_MAX; i++)
-		argv[i + 1] = more[i];
+	/* more[0] is the place of the program's own name. */
+	for (int i = 1; more[i] && i <= ARGS_MAX; i++)
+		argv[i] = more[i];
 	fsctx_get_root(&a.at);
 	err = proc_exec(&a);
 	path_put(&a.at);
