@@ -29,7 +29,7 @@ obj-kernel/sched := cred.o balance.o fair.o idle.o mutex.o param.o rt.o rwsem.o 
 obj-kernel/proc := \
 	pid.o user.o session.o proc.o rlimit.o fork.o exec.o exec_args.o exec_layout.o elf.o exit.o wait.o \
 	signal_send.o signal_deliver.o signal_stop.o kill.o cred.o futex.o futex_pi.o itimer.o ptimer.o \
-	pidfd.o oom.o
+	pidfd.o oom.o procfs_load.o
 
 obj-kernel/tty := \
 	devpts.o ldisc.o ldisc_out.o pty.o tty.o tty_ioctl.o tty_job.o uart.o
@@ -56,7 +56,7 @@ obj-fs := \
 	attr.o chrdev.o cpio.o dentry.o devfs.o fdtable.o file.o filemap.o fsctx.o initramfs.o inode.o \
 	locks.o lockrange.o memdev.o mount.o mount_show.o namei.o namei_ops.o open.o rename.o splice.o super.o \
 	tmpfs.o tmpfs_dir.o tmpfs_file.o tmpfs_xattr.o vfs_init.o xattr.o \
-	procfs.o procfs_pid.o pseudo.o textfile.o \
+	procfs.o procfs_pid.o pseudo.o textfile.o proc_cpu.o proc_mem.o proc_misc.o sysfs.o \
 	epoll.o \
 	eventfd.o \
 	pipe.o \

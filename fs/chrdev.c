@@ -7,6 +7,7 @@
 #include <linux/errno.h>
 #include "fs/namei.h"
 #include "fs/procfs.h"
+#include "fs/sysfs.h"
 #include "kernel/lib/string.h"
 
 static struct spinlock chrdev_lock = SPINLOCK_INIT(RANK_SPIN_OUTER);
@@ -46,6 +47,7 @@ int chrdev_register(struct chrdev *c)
 		spin_unlock(&chrdev_lock);
 		return err;
 	}
+	sysfs_add_chrdev(c);
 	return 0;
 }
 
@@ -55,6 +57,7 @@ void chrdev_unregister(struct chrdev *c)
 	spin_lock(&chrdev_lock);
 	list_del(&c->link);
 	spin_unlock(&chrdev_lock);
+	sysfs_remove_chrdev(c);
 	devfs_remove(c->name);
 }
 

@@ -215,7 +215,8 @@ static struct page *alloc_from_lists(u32 order, u32 flags)
 	return p;
 }
 
-static u64 shrink_all(u64 want)
+/* Ask the shrinkers for @want frames. ctx: thread; sleeps. Returns what they say they freed. */
+u64 pmm_shrink(u64 want)
 {
 	u64 freed = 0;
 
@@ -252,7 +253,7 @@ static struct page *alloc_reclaim(u32 order, u32 flags)
 			return p;
 	}
 	for (u32 i = 0; wait && i < RETRIES_MAX; i++) {
-		u64 freed = shrink_all(MAX(1ull << order, (u64)pmm_state.cpu_batch));
+		u64 freed = pmm_shrink(MAX(1ull << order, (u64)pmm_state.cpu_batch));
 
 		if (order && freed)
 			stack_drain_this_cpu();

@@ -114,6 +114,7 @@ struct shrinker {
 	struct shrinker *next;
 };
 void pmm_add_shrinker(struct shrinker *s);
+u64 pmm_shrink(u64 want); /* ask them now; frames or objects freed. ctx: thread; sleeps */
 /* kernel/proc/oom.c: pick and kill; true: something was killed or is dying, try again. */
 void pmm_set_oom_handler(bool (*fn)(u32 order));
 

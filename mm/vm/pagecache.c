@@ -32,6 +32,7 @@
 static struct waitq page_queues[PAGE_QUEUES];
 static struct kmem_cache *node_cache;
 static PERCPU(s64, cached_frames);
+static PERCPU(s64, memory_frames);
 
 /* Boot: node objects and wait queues. */
 void pagecache_setup(void)
@@ -57,6 +58,19 @@ void pagecache_init(struct pagecache *pc, const struct pagecache_ops *ops, void 
 u64 pagecache_total_frames(void)
 {
 	return PERCPU_SUM(cached_frames);
+}
+
+/* Frames in memory-only caches. ctx: any */
+u64 pagecache_memory_frames(void)
+{
+	return PERCPU_SUM(memory_frames);
+}
+
+static void count_frame(const struct pagecache *pc, s64 n)
+{
+	PERCPU_ADD(cached_frames, n);
+	if (pagecache_in_memory(pc))
+		PERCPU_ADD(memory_frames, n);
 }
 
 static struct waitq *page_queue(const struct page *p)
@@ -144,7 +158,7 @@ int pagecache_add(struct pagecache *pc, u64 index, struct page *p, bool bounded)
 	} while (err == -ENOMEM && pool.count < need);
 	pool_drain(&pool);
 	if (!err)
-		PERCPU_ADD(cached_frames, 1);
+		count_frame(pc, 1);
 	return err;
 }
 
@@ -173,7 +187,7 @@ static void page_remove(struct pagecache *pc, struct page *p)
 	pool_drain(&pool);
 	if (!removed)
 		return;
-	PERCPU_ADD(cached_frames, -1);
+	count_frame(pc, -1);
 	page_put(p);
 }
 

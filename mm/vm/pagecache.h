@@ -82,6 +82,7 @@ void pagecache_punch(struct pagecache *pc, u64 start, u64 end);
 u64 pagecache_next_data(struct pagecache *pc, u64 from);
 u64 pagecache_next_hole(struct pagecache *pc, u64 from);
 u64 pagecache_total_frames(void); /* "Cached" of meminfo */
+u64 pagecache_memory_frames(void); /* of them, in memory-only caches: "Shmem" */
 
 /* Generic file read/write over a cache; holes read as zeroes without making pages. Return bytes or -errno. */
 struct uio;

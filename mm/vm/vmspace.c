@@ -13,6 +13,11 @@ int vm_mmap_min_addr = 65536;
 
 static struct kmem_cache *vmspace_cache;
 
+/* All address spaces with users, and the faults of those that went. */
+static struct spinlock all_lock = SPINLOCK_INIT(RANK_VM_OBJECT);
+static struct list all_spaces = LIST_INIT(all_spaces); /* all_lock */
+static u64 past_minflt, past_majflt; /* all_lock */
+
 /* Boot: object caches and the zero page. ctx: boot, after slab_init. */
 void vm_init(void)
 {
@@ -44,6 +49,9 @@ int vmspace_create(struct vmspace **out)
 	rb_root_init(&vm->regions);
 	vm->mmap_base = USER_TOP - GIB(1);
 	vm->dumpable = true;
+	spin_lock(&all_lock);
+	list_add_tail(&all_spaces, &vm->all);
+	spin_unlock(&all_lock);
 	*out = vm;
 	return 0;
 }
@@ -64,6 +72,11 @@ void vmspace_put_user(struct vmspace *vm)
 
 	if (!ref_put(&vm->users))
 		return;
+	spin_lock(&all_lock);
+	list_del(&vm->all);
+	past_minflt += atomic_read(&vm->minflt);
+	past_majflt += atomic_read(&vm->majflt);
+	spin_unlock(&all_lock);
 	vm_unmap_all(vm);
 	rwsem_write_lock(&vm->sem);
 	exe = vm->exe;
@@ -87,4 +100,23 @@ void vmspace_put(struct vmspace *vm)
 {
 	if (ref_put(&vm->refs))
 		kmem_cache_free(vmspace_cache, vm);
+}
+
+/* See the header. ctx: any without VM_OBJECT or later locks */
+void vm_get_totals(struct vm_totals *out)
+{
+	struct vmspace *vm;
+
+	memset(out, 0, sizeof(*out));
+	spin_lock(&all_lock);
+	out->minflt = past_minflt;
+	out->majflt = past_majflt;
+	list_for_each(vm, &all_spaces, all) {
+		out->anon += atomic_read(&vm->rss_anon);
+		out->mapped += atomic_read(&vm->rss_file) + atomic_read(&vm->rss_shmem);
+		out->tables += READ_ONCE(vm->pmap.tables);
+		out->minflt += atomic_read(&vm->minflt);
+		out->majflt += atomic_read(&vm->majflt);
+	}
+	spin_unlock(&all_lock);
 }

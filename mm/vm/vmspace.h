@@ -99,6 +99,7 @@ struct vmspace {
 	struct vm_file *exe; /* v: /proc/PID/exe */
 	u32 def_flags; /* v: mlockall(MCL_FUTURE) */
 	bool dumpable; /* a */
+	struct list all; /* list of all address spaces: its own lock */
 };
 
 /* Limits the owner is subject to, given by kernel/proc with each growing call (bytes; ~0: none). */
@@ -183,3 +184,9 @@ extern int vm_max_map_count;
 extern int vm_mmap_min_addr;
 u64 vm_commit_limit_pages(void);
 u64 vm_committed_pages(void);
+/* Sums over all address spaces, for /proc. A frame that several share (after fork, of a file) counts in each. */
+struct vm_totals {
+	u64 anon, mapped, tables; /* frames */
+	u64 minflt, majflt; /* since boot */
+};
+void vm_get_totals(struct vm_totals *out);

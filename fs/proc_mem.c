@@ -1,0 +1,155 @@
+/*
+ * /proc files about memory: meminfo, vmstat, slabinfo, buddyinfo, swaps, and the settings under sys/vm.
+ *
+ * Lines that Linnet has no counterpart for show 0, as Linux does on a machine without that feature (swap, huge pages).
+ * Mapped and anonymous memory are sums over address spaces: a frame that several share counts in each.
+ * man: proc(5).
+ */
+#include <linux/errno.h>
+#include "fs/procfs.h"
+#include "kernel/lib/string.h"
+#include "kernel/sched/sched.h"
+#include "mm/kvm.h"
+#include "mm/slab.h"
+
+typedef unsigned long long ull;
+
+static void meminfo_line(struct sbuf *out, const char *name, u64 frames)
+{
+	size_t at = out->len;
+
+	sbuf_printf(out, "%s:", name);
+	sbuf_pad(out, at, 16);
+	sbuf_printf(out, "%8llu kB\n", (ull)frames << (PAGE_SHIFT - 10));
+}
+
+static void count_thread(struct thread *t, void *arg)
+{
+	u64 *n = arg;
+
+	*n += 1;
+}
+
+static void meminfo_kernel(struct sbuf *out, const struct vm_totals *t)
+{
+	u64 threads = 0;
+
+	thread_foreach(count_thread, &threads);
+	meminfo_line(out, "Slab", slab_total_frames());
+	meminfo_line(out, "SReclaimable", 0);
+	meminfo_line(out, "SUnreclaim", slab_total_frames());
+	meminfo_line(out, "KernelStack", threads * (KSTACK_SIZE / PAGE_SIZE));
+	meminfo_line(out, "PageTables", t->tables);
+	meminfo_line(out, "NFS_Unstable", 0);
+	meminfo_line(out, "Bounce", 0);
+	meminfo_line(out, "WritebackTmp", 0);
+	meminfo_line(out, "CommitLimit", vm_commit_limit_pages());
+	meminfo_line(out, "Committed_AS", vm_committed_pages());
+	meminfo_line(out, "VmallocTotal", VMALLOC_SIZE >> PAGE_SHIFT);
+	meminfo_line(out, "VmallocUsed", kvm_used_frames());
+	meminfo_line(out, "VmallocChunk", 0);
+}
+
+static int meminfo_show(struct sbuf *out, void *arg)
+{
+	u64 cached = pagecache_total_frames(), shmem = pagecache_memory_frames();
+	u64 clean = cached > shmem ? cached - shmem : 0;
+	struct vm_totals t;
+	struct pmm_stats s;
+
+	pmm_get_stats(&s);
+	vm_get_totals(&t);
+	meminfo_line(out, "MemTotal", s.total);
+	meminfo_line(out, "MemFree", s.free);
+	meminfo_line(out, "MemAvailable", s.free + clean);
+	meminfo_line(out, "Buffers", 0);
+	meminfo_line(out, "Cached", cached);
+	meminfo_line(out, "SwapCached", 0);
+	meminfo_line(out, "Active", t.anon + clean);
+	meminfo_line(out, "Inactive", shmem);
+	meminfo_line(out, "SwapTotal", 0);
+	meminfo_line(out, "SwapFree", 0);
+	meminfo_line(out, "Dirty", 0);
+	meminfo_line(out, "Writeback", 0);
+	meminfo_line(out, "AnonPages", t.anon);
+	meminfo_line(out, "Mapped", t.mapped);
+	meminfo_line(out, "Shmem", shmem);
+	meminfo_kernel(out, &t);
+	return 0;
+}
+PROC_FILE(meminfo, "meminfo", 0444, .show = meminfo_show);
+
+static int vmstat_show(struct sbuf *out, void *arg)
+{
+	struct vm_totals t;
+
+	vm_get_totals(&t);
+	sbuf_printf(out, "nr_free_pages %llu\n", (ull)pmm_free_frames());
+	sbuf_printf(out, "nr_anon_pages %llu\n", (ull)t.anon);
+	sbuf_printf(out, "nr_mapped %llu\n", (ull)t.mapped);
+	sbuf_printf(out, "nr_file_pages %llu\n", (ull)pagecache_total_frames());
+	sbuf_printf(out, "nr_shmem %llu\n", (ull)pagecache_memory_frames());
+	sbuf_printf(out, "nr_dirty 0\nnr_writeback 0\n");
+	sbuf_printf(out, "nr_page_table_pages %llu\n", (ull)t.tables);
+	sbuf_printf(out, "nr_slab_unreclaimable %llu\n", (ull)slab_total_frames());
+	sbuf_printf(out, "pgpgin 0\npgpgout 0\npswpin 0\npswpout 0\n");
+	sbuf_printf(out, "pgfault %llu\n", (ull)(t.minflt + t.majflt));
+	sbuf_printf(out, "pgmajfault %llu\n", (ull)t.majflt);
+	return 0;
+}
+PROC_FILE(vmstat, "vmstat", 0444, .show = vmstat_show);
+
+static int slabinfo_show(struct sbuf *out, void *arg)
+{
+	struct slab_info i;
+
+	sbuf_puts(out, "slabinfo - version: 2.1\n"
+		       "# name            <active_objs> <num_objs> <objsize> <objperslab> <pagesperslab> : tunables <limit> "
+		       "<batchcount> <sharedfactor> : slabdata <active_slabs> <num_slabs> <sharedavail>\n");
+	for (u32 n = 0; slab_get_info(n, &i); n++)
+		sbuf_printf(out, "%-17s %6llu %6llu %6llu %4llu %4d : tunables    0    0    0 : slabdata %6llu %6llu %6d\n",
+			    i.name, (ull)i.active, (ull)i.objects, (ull)i.size, (ull)(PAGE_SIZE / MIN(i.size, (u64)PAGE_SIZE)), 1,
+			    (ull)i.frames, (ull)i.frames, 0);
+	return 0;
+}
+PROC_FILE(slabinfo, "slabinfo", 0400, .show = slabinfo_show);
+
+static int swaps_show(struct sbuf *out, void *arg)
+{
+	sbuf_puts(out, "Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority\n");
+	return 0;
+}
+PROC_FILE(swaps, "swaps", 0444, .show = swaps_show);
+
+/* 1: page cache, 2: names, 3: both; by the shrinkers. Reading gives the last value. */
+static int drop_caches;
+
+static ssize_t drop_caches_write(const char *text, size_t n, void *arg)
+{
+	u64 v;
+
+	if (str_to_u64(text, NULL, 0, &v) || v < 1 || v > 4)
+		return -EINVAL;
+	drop_caches = (int)v;
+	(void)pmm_shrink(~0ull);
+	return (ssize_t)n;
+}
+
+static int drop_caches_show(struct sbuf *out, void *arg)
+{
+	sbuf_printf(out, "%d\n", drop_caches);
+	return 0;
+}
+PROC_FILE(drop_caches, "sys/vm/drop_caches", 0200, .show = drop_caches_show, .write = drop_caches_write);
+
+/* Kept for who sets and reads them; nothing here swaps. */
+static int swappiness = 60;
+static int dirty_ratio = 20, dirty_background_ratio = 10;
+
+SYSCTL_INT(overcommit_memory, "sys/vm/overcommit_memory", &vm_overcommit_mode, 0, 2);
+SYSCTL_INT(overcommit_ratio, "sys/vm/overcommit_ratio", &vm_overcommit_ratio, 0, 0x7fffffff);
+SYSCTL_INT(max_map_count, "sys/vm/max_map_count", &vm_max_map_count, 0, 0x7fffffff);
+SYSCTL_INT(mmap_min_addr, "sys/vm/mmap_min_addr", &vm_mmap_min_addr, 0, 0x7fffffff);
+SYSCTL_INT(swappiness, "sys/vm/swappiness", &swappiness, 0, 200);
+SYSCTL_INT(dirty_ratio, "sys/vm/dirty_ratio", &dirty_ratio, 0, 100);
+SYSCTL_INT(dirty_background_ratio, "sys/vm/dirty_background_ratio", &dirty_background_ratio, 0, 100);
