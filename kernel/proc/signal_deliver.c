@@ -337,7 +337,8 @@ static void deliver_handler(struct task *t, struct trapframe *tf, int sig, const
 	struct sigframe_info info = {
 		.sig = sig,
 		.handler = act->handler,
-		.restorer = act->flags & SA_RESTORER ? act->restorer : 0,
+		.restorer = act->flags & SA_RESTORER ? act->restorer :
+						       t->thread.vm->vdso + vdso_sigreturn_offset(),
 		.sa_flags = (u32)act->flags,
 		.siginfo = &user_si,
 		.mask = restore ? t->saved_mask : t->blocked,

@@ -417,7 +417,8 @@ struct getdents {
 static bool getdents_emit(struct dir_ctx *c, const char *name, u32 len, u64 ino, u8 dtype, u64 next_pos)
 {
 	struct getdents *g = container_of(c, struct getdents, ctx);
-	struct { struct dirent64 d; char name[NAME_MAX_LEN + 9]; } e;
+	u8 entry[offsetof(struct dirent64, name) + NAME_MAX_LEN + 9] __aligned(8);
+	struct dirent64 *d = (struct dirent64 *)entry;
 	size_t head = offsetof(struct dirent64, name);
 	size_t size = ALIGN_UP(head + len + 1, sizeof(u64));
 
@@ -425,13 +426,13 @@ static bool getdents_emit(struct dir_ctx *c, const char *name, u32 len, u64 ino,
 		g->err = -EINVAL; /* too small even for one; unless some are there */
 		return false;
 	}
-	e.d.ino = ino;
-	e.d.off = (s64)next_pos;
-	e.d.reclen = (u16)size;
-	e.d.type = dtype;
-	memcpy((char *)&e + head, name, len);
-	memset((char *)&e + head + len, 0, size - head - len);
-	if (copy_to_user(g->ubuf + g->done, &e, size)) {
+	d->ino = ino;
+	d->off = (s64)next_pos;
+	d->reclen = (u16)size;
+	d->type = dtype;
+	memcpy(entry + head, name, len);
+	memset(entry + head + len, 0, size - head - len);
+	if (copy_to_user(g->ubuf + g->done, entry, size)) {
 		g->err = -EFAULT;
 		return false;
 	}
