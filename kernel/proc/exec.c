@@ -419,6 +419,7 @@ static void exec_switch_vm(struct task *t, struct vmspace *vm)
 		task_release_vm(t);
 	f = spin_lock_irqsave(&p->siglock);
 	t->thread.vm = vm;
+	t->thread.pmap = &vm->pmap;
 	pmap_activate(&vm->pmap);
 	spin_unlock_irqrestore(&p->siglock, f);
 	task_wake_vfork_parent(t);

@@ -103,6 +103,7 @@ static void exit_vm(struct task *t)
 	rss = MAX(rss, READ_ONCE(vm->peak_rss));
 	f = spin_lock_irqsave(&p->siglock);
 	t->thread.vm = NULL;
+	t->thread.pmap = NULL;
 	p->dead.maxrss = MAX(p->dead.maxrss, rss);
 	spin_unlock_irqrestore(&p->siglock, f);
 	vmspace_put_user(vm);

@@ -150,11 +150,17 @@ static int birth_share_vm(struct birth *b)
 {
 	struct thread *t = &b->t->thread;
 
-	if (!(b->a->flags & CLONE_VM))
-		return vmspace_fork(current->vm, &t->vm);
-	vmspace_get_user(current->vm);
-	t->vm = current->vm;
-	return 0;
+	int err = 0;
+
+	if (b->a->flags & CLONE_VM) {
+		vmspace_get_user(current->vm);
+		t->vm = current->vm;
+	} else {
+		err = vmspace_fork(current->vm, &t->vm);
+	}
+	if (!err)
+		t->pmap = &t->vm->pmap;
+	return err;
 }
 
 /* A new process like the current one, not in the tree yet. */
