@@ -285,8 +285,11 @@ host-unit:
 	$(Q)if [ -f tests/unit/Makefile ]; then $(MAKE) -f tests/unit/Makefile O=build/unit run; \
 		else echo "no tests/unit/Makefile"; fi
 
-lint: $(PREP)
-	$(Q)scripts/lint $(O)
+lint: $(PREP) $(OBJS)
+	$(Q)scripts/lint $(O) $(CHECKS)
+
+format:
+	$(Q)clang-format -i $$(git ls-files '*.c' '*.h')
 
 $(O)/compile_commands.json: Makefile scripts/mkcompdb
 	$(Q)scripts/mkcompdb '$(CC) $(CFLAGS)' '$(CC) $(AFLAGS)' $(KOBJS:$(O)/%.o=%) > $@
