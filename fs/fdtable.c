@@ -182,6 +182,17 @@ struct fdtable *fdtable_get(struct fdtable *t)
 	return t;
 }
 
+/* See vfs.h. ctx: thread */
+bool fdtable_get_cloexec(struct fdtable *t, int fd)
+{
+	bool yes;
+
+	spin_lock(&t->lock);
+	yes = fd >= 0 && (u32)fd < t->a.size && bitmap_test(t->a.cloexec, (u64)fd);
+	spin_unlock(&t->lock);
+	return yes;
+}
+
 /* Does anybody else use (or look at) @t? ctx: any */
 bool fdtable_shared(const struct fdtable *t)
 {

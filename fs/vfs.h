@@ -480,6 +480,7 @@ void fdtable_close_on_exec(struct fdtable *t);
 /* Iterate a table of another process: next fd >= @from with its file referenced, or -ENOENT. */
 int fdtable_next(struct fdtable *t, int from, int *fd, struct file **out);
 u32 fdtable_size(struct fdtable *t);
+bool fdtable_get_cloexec(struct fdtable *t, int fd); /* of any table; false also when closed */
 bool fdtable_shared(const struct fdtable *t);
 bool fd_table_has(const struct file *f); /* does any descriptor of current refer to @f? */
 

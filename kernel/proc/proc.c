@@ -479,6 +479,7 @@ void proc_init(void)
 	pid_init();
 	user_init();
 	futex_init();
+	procfs_pid_init();
 	oom_init();
 }
 

@@ -1,0 +1,627 @@
+/*
+ * /proc/PID and /proc/PID/task/TID: what they hold, who may look.
+ *
+ * procfs keeps the inodes and asks here: pid_ops finds processes, the two tables at the end name the files. A handle
+ * (procfs_pid.h) is a struct pid, so that an open file of a process that has gone finds nothing (ESRCH)
+ * rather than the next process with its number. Rules of access are those of ptrace(2), "access mode checking".
+ */
+#include <linux/capability.h>
+#include <linux/errno.h>
+#include "kernel/lib/fmt.h"
+#include "kernel/lib/string.h"
+#include "kernel/proc/procfs_pid.h"
+
+#define SLACK_DEFAULT 50000
+#define OOM_ADJ_MIN (-1000)
+#define OOM_ADJ_MAX 1000
+#define OOM_OLD_DISABLE (-17)
+
+static struct pid *handle_pid(void *h)
+{
+	return (struct pid *)((u64)h & ~1ull);
+}
+
+/*
+ * The process of @h with a reference; NULL: gone. ctx: thread.
+ */
+struct proc *handle_proc(void *h)
+{
+	struct pid *pid = handle_pid(h);
+	struct proc *p = NULL;
+
+	proc_tree_lock();
+	if (!handle_is_thread(h))
+		p = pid->proc;
+	else if (pid->task)
+		p = pid->task->proc;
+	if (p)
+		proc_get(p);
+	proc_tree_unlock();
+	return p;
+}
+
+/*
+ * The thread of @h, or its process's leader, with a reference; NULL: gone, or a zombie. ctx: thread.
+ */
+struct task *handle_task(void *h)
+{
+	struct pid *pid = handle_pid(h);
+	struct task *t = NULL;
+	struct proc *p;
+
+	if (!handle_is_thread(h)) {
+		p = handle_proc(h);
+		if (!p)
+			return NULL;
+		t = proc_get_leader(p);
+		proc_put(p);
+		return t;
+	}
+	proc_tree_lock();
+	if (pid->task) {
+		t = pid->task;
+		task_get(t);
+	}
+	proc_tree_unlock();
+	return t;
+}
+
+/*
+ * The task of @h, if current may look into it: see procfs_pid.h. ctx: thread.
+ */
+int handle_access(void *h, struct task **out)
+{
+	struct task *t = handle_task(h);
+
+	if (!t)
+		return -ESRCH;
+	if (proc_may_access(t, ACCESS_READ)) {
+		task_put(t);
+		return -EACCES;
+	}
+	*out = t;
+	return 0;
+}
+
+/*
+ * The address space of @h: see procfs_pid.h. ctx: thread.
+ */
+int handle_vm(void *h, bool check, struct vmspace **out)
+{
+	struct task *t;
+	int err = 0;
+
+	*out = NULL;
+	t = handle_task(h);
+	if (!t) {
+		struct proc *p = handle_proc(h);
+
+		if (!p)
+			return -ESRCH;
+		proc_put(p);
+		return 0;
+	}
+	if (check && proc_may_access(t, ACCESS_READ))
+		err = -EACCES;
+	else
+		*out = task_get_vm(t);
+	task_put(t);
+	return err;
+}
+
+/* --- short texts --- */
+
+static int comm_show(struct sbuf *out, void *h)
+{
+	struct proc *p = handle_proc(h);
+	struct task *t;
+	char name[16];
+
+	if (!p)
+		return -ESRCH;
+	t = handle_is_thread(h) ? handle_task(h) : NULL;
+	if (t) {
+		thread_get_name(&t->thread, name);
+		task_put(t);
+	} else {
+		proc_get_name(p, name);
+	}
+	proc_put(p);
+	sbuf_printf(out, "%s\n", name);
+	return 0;
+}
+
+static ssize_t comm_write(void *h, const char *text, size_t n)
+{
+	struct task *t = handle_task(h);
+	char name[16];
+	ssize_t ret = -EINVAL;
+
+	if (!t)
+		return -ESRCH;
+	if (t->proc == current_proc()) {
+		strlcpy(name, text, sizeof(name));
+		thread_set_name(&t->thread, name);
+		ret = (ssize_t)n;
+	}
+	task_put(t);
+	return ret;
+}
+
+static int oom_score_show(struct sbuf *out, void *h)
+{
+	struct proc *p = handle_proc(h);
+
+	if (!p)
+		return -ESRCH;
+	sbuf_printf(out, "%d\n", (int)oom_score(p));
+	proc_put(p);
+	return 0;
+}
+
+static int oom_score_adj_show(struct sbuf *out, void *h)
+{
+	struct proc *p = handle_proc(h);
+
+	if (!p)
+		return -ESRCH;
+	sbuf_printf(out, "%d\n", p->oom_score_adj);
+	proc_put(p);
+	return 0;
+}
+
+static int oom_adj_show(struct sbuf *out, void *h)
+{
+	struct proc *p = handle_proc(h);
+	int adj;
+
+	if (!p)
+		return -ESRCH;
+	adj = p->oom_score_adj;
+	sbuf_printf(out, "%d\n", adj == OOM_ADJ_MAX ? 15 : adj * -OOM_OLD_DISABLE / OOM_ADJ_MAX);
+	proc_put(p);
+	return 0;
+}
+
+static ssize_t oom_set(void *h, s64 adj, size_t n)
+{
+	struct proc *p = handle_proc(h);
+	ssize_t ret = (ssize_t)n;
+
+	if (!p)
+		return -ESRCH;
+	if (adj < READ_ONCE(p->oom_score_adj) && !cred_capable(current->cred, CAP_SYS_RESOURCE))
+		ret = -EACCES;
+	else
+		WRITE_ONCE(p->oom_score_adj, (int)adj);
+	proc_put(p);
+	return ret;
+}
+
+static int parse_line(const char *text, s64 *v)
+{
+	const char *end;
+
+	while (char_is_space(*text))
+		text++;
+	if (str_to_s64(text, &end, 0, v))
+		return -EINVAL;
+	while (char_is_space(*end))
+		end++;
+	return *end ? -EINVAL : 0;
+}
+
+static ssize_t oom_score_adj_write(void *h, const char *text, size_t n)
+{
+	s64 v;
+
+	if (parse_line(text, &v) || v < OOM_ADJ_MIN || v > OOM_ADJ_MAX)
+		return -EINVAL;
+	return oom_set(h, v, n);
+}
+
+static ssize_t oom_adj_write(void *h, const char *text, size_t n)
+{
+	s64 v;
+
+	if (parse_line(text, &v) || ((v < -16 || v > 15) && v != OOM_OLD_DISABLE))
+		return -EINVAL;
+	return oom_set(h, v == 15 ? OOM_ADJ_MAX : v * OOM_ADJ_MAX / -OOM_OLD_DISABLE, n);
+}
+
+static int personality_show(struct sbuf *out, void *h)
+{
+	struct task *t;
+	int err = handle_access(h, &t);
+
+	if (err)
+		return err;
+	sbuf_printf(out, "%08x\n", t->personality);
+	task_put(t);
+	return 0;
+}
+
+static int slack_show(struct sbuf *out, void *h)
+{
+	struct task *t;
+	int err = handle_access(h, &t);
+
+	if (err)
+		return err;
+	sbuf_printf(out, "%llu\n", (unsigned long long)t->timer_slack);
+	task_put(t);
+	return 0;
+}
+
+static ssize_t slack_write(void *h, const char *text, size_t n)
+{
+	struct task *t;
+	s64 v;
+	int err = handle_access(h, &t);
+
+	if (err)
+		return err;
+	err = parse_line(text, &v);
+	if (!err)
+		t->timer_slack = v > 0 ? (u64)v : SLACK_DEFAULT;
+	task_put(t);
+	return err ? err : (ssize_t)n;
+}
+
+/* Texts that are the same for every process here: no audit, no namespaces, no control groups, no security module. */
+static int unset_id_show(struct sbuf *out, void *h)
+{
+	sbuf_puts(out, "4294967295");
+	return 0;
+}
+
+static int id_map_show(struct sbuf *out, void *h)
+{
+	sbuf_printf(out, "%10u %10u %10u\n", 0, 0, 4294967295u);
+	return 0;
+}
+
+static int setgroups_show(struct sbuf *out, void *h)
+{
+	sbuf_puts(out, "allow\n");
+	return 0;
+}
+
+static int cgroup_show(struct sbuf *out, void *h)
+{
+	sbuf_puts(out, "0::/\n");
+	return 0;
+}
+
+static int attr_show(struct sbuf *out, void *h)
+{
+	return -EINVAL;
+}
+
+static int coredump_filter_show(struct sbuf *out, void *h)
+{
+	sbuf_printf(out, "%08x\n", 0x33);
+	return 0;
+}
+
+/* --- mounts --- */
+
+static int mounts_show_style(struct sbuf *out, void *h, int style)
+{
+	struct task *t = handle_task(h);
+	struct fsctx *fs;
+	struct path root;
+
+	if (!t)
+		return -EINVAL;
+	fs = task_get_fs(t);
+	task_put(t);
+	if (!fs)
+		return -EINVAL;
+	spin_lock(&fs->lock);
+	root = fs->root;
+	path_get(&root);
+	spin_unlock(&fs->lock);
+	fsctx_put(fs);
+	mount_show(out, &root, style);
+	path_put(&root);
+	return 0;
+}
+
+static int mounts_show(struct sbuf *out, void *h)
+{
+	return mounts_show_style(out, h, 0);
+}
+
+static int mountinfo_show(struct sbuf *out, void *h)
+{
+	return mounts_show_style(out, h, 1);
+}
+
+static int mountstats_show(struct sbuf *out, void *h)
+{
+	return mounts_show_style(out, h, 2);
+}
+
+/* --- links --- */
+
+static int exe_link(void *h, struct path *out)
+{
+	struct vmspace *vm;
+	struct file *f;
+	int err = handle_vm(h, true, &vm);
+
+	if (err)
+		return err;
+	if (!vm)
+		return -ENOENT;
+	f = exec_file_of(vm);
+	vmspace_put(vm);
+	if (!f)
+		return -ENOENT;
+	*out = f->path;
+	path_get(out);
+	file_put(f);
+	return 0;
+}
+
+static int fs_link(void *h, bool root, struct path *out)
+{
+	struct fsctx *fs;
+	struct task *t;
+	int err = handle_access(h, &t);
+
+	if (err)
+		return err == -ESRCH ? -ENOENT : err;
+	fs = task_get_fs(t);
+	task_put(t);
+	if (!fs)
+		return -ENOENT;
+	spin_lock(&fs->lock);
+	*out = root ? fs->root : fs->cwd;
+	path_get(out);
+	spin_unlock(&fs->lock);
+	fsctx_put(fs);
+	return 0;
+}
+
+static int cwd_link(void *h, struct path *out)
+{
+	return fs_link(h, false, out);
+}
+
+static int root_link(void *h, struct path *out)
+{
+	return fs_link(h, true, out);
+}
+
+/* --- task/ --- */
+
+/* Handle of thread @tid of @h's process; NULL. */
+static void *thread_handle(void *h, u64 tid)
+{
+	struct proc *p = handle_proc(h);
+	struct pid *pid;
+	void *found = NULL;
+
+	if (!p)
+		return NULL;
+	proc_tree_lock();
+	pid = pid_find_locked((u32)tid);
+	if (pid && pid->task && pid->task->proc == p)
+		found = (void *)((u64)pid_get(pid) | 1);
+	proc_tree_unlock();
+	proc_put(p);
+	return found;
+}
+
+static int task_find(void *h, const char *name, u32 len, u64 *key)
+{
+	u64 tid = 0;
+	void *t;
+
+	if (!len || len > 9 || name[0] == '0')
+		return -ENOENT;
+	for (u32 i = 0; i < len; i++) {
+		if (!char_is_digit(name[i]))
+			return -ENOENT;
+		tid = tid * 10 + (u64)(name[i] - '0');
+	}
+	t = thread_handle(h, tid);
+	if (!t)
+		return -ENOENT;
+	pid_put(handle_pid(t));
+	*key = tid;
+	return 0;
+}
+
+static int task_list_next(void *h, u64 from, u64 *key, char *name)
+{
+	struct proc *p = handle_proc(h);
+	struct task *t;
+
+	if (!p)
+		return -ENOENT;
+	t = task_next(p, (u32)from);
+	proc_put(p);
+	if (!t)
+		return -ENOENT;
+	*key = t->tid->nr;
+	snprintf(name, 12, "%u", t->tid->nr);
+	task_put(t);
+	return 0;
+}
+
+static u32 task_mode(void *h, u64 key)
+{
+	return S_IFDIR | 0555;
+}
+
+static const struct procfs_dir_ops thread_dir;
+
+static const struct procfs_dir_ops *task_dir(void *h, u64 key, void **sub)
+{
+	void *t = thread_handle(h, key);
+
+	if (!t)
+		return NULL;
+	*sub = t;
+	return &thread_dir;
+}
+
+static const struct procfs_dir_ops task_list_dir = {
+	.find = task_find,
+	.next = task_list_next,
+	.mode = task_mode,
+	.dir = task_dir,
+};
+
+/* --- the tables --- */
+
+static const struct procfs_pid_entry attr_entries[] = {
+	{ .name = "current", .mode = S_IFREG | 0666, .show = attr_show },
+	{ .name = NULL },
+};
+static const struct procfs_dir_ops attr_dir = { .entries = attr_entries };
+
+/* What a process and a thread both have. */
+#define COMMON_ENTRIES                                                                                  \
+	{ .name = "fd", .mode = S_IFDIR | 0500, .dir = &pid_fd_dir },                                   \
+	{ .name = "fdinfo", .mode = S_IFDIR | 0555, .dir = &pid_fdinfo_dir },                           \
+	{ .name = "environ", .mode = S_IFREG | 0400, .show = pid_environ_show },                        \
+	{ .name = "auxv", .mode = S_IFREG | 0400, .show = pid_auxv_show },                              \
+	{ .name = "status", .mode = S_IFREG | 0444, .show = pid_status_show },                          \
+	{ .name = "personality", .mode = S_IFREG | 0400, .show = personality_show },                    \
+	{ .name = "limits", .mode = S_IFREG | 0644, .show = pid_limits_show },                          \
+	{ .name = "sched", .mode = S_IFREG | 0644, .show = pid_sched_show },                            \
+	{ .name = "comm", .mode = S_IFREG | 0644, .show = comm_show, .write = comm_write },             \
+	{ .name = "syscall", .mode = S_IFREG | 0400, .show = pid_syscall_show },                        \
+	{ .name = "cmdline", .mode = S_IFREG | 0444, .show = pid_cmdline_show },                        \
+	{ .name = "stat", .mode = S_IFREG | 0444, .show = pid_stat_show },                              \
+	{ .name = "statm", .mode = S_IFREG | 0444, .show = pid_statm_show },                            \
+	{ .name = "maps", .mode = S_IFREG | 0444, .show = pid_maps_show },                              \
+	{ .name = "mem", .mode = S_IFREG | 0600, .ops = &pid_mem_ops },                                 \
+	{ .name = "cwd", .mode = S_IFLNK | 0777, .link = cwd_link },                                    \
+	{ .name = "root", .mode = S_IFLNK | 0777, .link = root_link },                                  \
+	{ .name = "exe", .mode = S_IFLNK | 0777, .link = exe_link },                                    \
+	{ .name = "mounts", .mode = S_IFREG | 0444, .show = mounts_show },                              \
+	{ .name = "mountinfo", .mode = S_IFREG | 0444, .show = mountinfo_show },                        \
+	{ .name = "smaps", .mode = S_IFREG | 0444, .show = pid_smaps_show },                            \
+	{ .name = "smaps_rollup", .mode = S_IFREG | 0444, .show = pid_smaps_rollup_show },              \
+	{ .name = "attr", .mode = S_IFDIR | 0555, .dir = &attr_dir },                                   \
+	{ .name = "wchan", .mode = S_IFREG | 0444, .show = pid_wchan_show },                            \
+	{ .name = "schedstat", .mode = S_IFREG | 0444, .show = pid_schedstat_show },                    \
+	{ .name = "cgroup", .mode = S_IFREG | 0444, .show = cgroup_show },                              \
+	{ .name = "oom_score", .mode = S_IFREG | 0444, .show = oom_score_show },                        \
+	{ .name = "oom_adj", .mode = S_IFREG | 0644, .show = oom_adj_show, .write = oom_adj_write },    \
+	{ .name = "oom_score_adj", .mode = S_IFREG | 0644, .show = oom_score_adj_show,                  \
+	  .write = oom_score_adj_write },                                                               \
+	{ .name = "loginuid", .mode = S_IFREG | 0644, .show = unset_id_show },                          \
+	{ .name = "sessionid", .mode = S_IFREG | 0444, .show = unset_id_show },                         \
+	{ .name = "uid_map", .mode = S_IFREG | 0644, .show = id_map_show },                             \
+	{ .name = "gid_map", .mode = S_IFREG | 0644, .show = id_map_show },                             \
+	{ .name = "setgroups", .mode = S_IFREG | 0644, .show = setgroups_show }
+
+static const struct procfs_pid_entry thread_entries[] = {
+	COMMON_ENTRIES,
+	{ .name = NULL },
+};
+static const struct procfs_dir_ops thread_dir = { .entries = thread_entries };
+
+static const struct procfs_pid_entry proc_entries[] = {
+	{ .name = "task", .mode = S_IFDIR | 0555, .dir = &task_list_dir },
+	COMMON_ENTRIES,
+	{ .name = "mountstats", .mode = S_IFREG | 0400, .show = mountstats_show },
+	{ .name = "coredump_filter", .mode = S_IFREG | 0644, .show = coredump_filter_show },
+	{ .name = "timerslack_ns", .mode = S_IFREG | 0666, .show = slack_show, .write = slack_write },
+	{ .name = NULL },
+};
+static const struct procfs_dir_ops proc_dir = { .entries = proc_entries };
+
+/* --- what procfs asks --- */
+
+static int pid_find(u32 nr, void **out)
+{
+	struct pid *pid = NULL;
+	void *h = NULL;
+
+	proc_tree_lock();
+	pid = nr ? pid_find_locked(nr) : NULL;
+	/* A thread's number is found, too, though no listing shows it. */
+	if (pid && pid->proc)
+		h = pid_get(pid);
+	else if (pid && pid->task)
+		h = (void *)((u64)pid_get(pid) | 1);
+	proc_tree_unlock();
+	if (!h)
+		return -ENOENT;
+	*out = h;
+	return 0;
+}
+
+static int pid_next(u32 from, u32 *out)
+{
+	struct proc *p = proc_next(from);
+
+	if (!p)
+		return -ENOENT;
+	*out = p->pid->nr;
+	proc_put(p);
+	return 0;
+}
+
+static void handle_get(void *h)
+{
+	pid_get(handle_pid(h));
+}
+
+static void handle_put(void *h)
+{
+	pid_put(handle_pid(h));
+}
+
+static void handle_owner(void *h, u32 *uid, u32 *gid)
+{
+	struct proc *p = handle_proc(h);
+	struct cred *c;
+
+	*uid = *gid = 0;
+	if (!p)
+		return;
+	if (READ_ONCE(p->dumpable) == 1) {
+		c = proc_get_cred(p);
+		*uid = c->euid;
+		*gid = c->egid;
+		cred_put(c);
+	}
+	proc_put(p);
+}
+
+static u32 self_nr(void)
+{
+	return current->proc ? current_proc()->pid->nr : 0;
+}
+
+static u32 self_thread_nr(void)
+{
+	return current->user ? current_task()->tid->nr : 0;
+}
+
+static const struct procfs_pid_ops pid_ops = {
+	.find = pid_find,
+	.next = pid_next,
+	.get = handle_get,
+	.put = handle_put,
+	.owner = handle_owner,
+	.self = self_nr,
+	.self_thread = self_thread_nr,
+	.root = &proc_dir,
+};
+
+/*
+ * Boot: processes appear in /proc. ctx: boot.
+ */
+void procfs_pid_init(void)
+{
+	procfs_register_pids(&pid_ops);
+}

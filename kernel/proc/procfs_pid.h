@@ -1,0 +1,44 @@
+#pragma once
+/*
+ * The handle behind /proc/PID and /proc/PID/task/TID: a struct pid with a reference, its lowest bit set when the
+ * thread is meant and not the process. It stays the same as long as the number is borne by the same process or thread.
+ */
+#include "fs/procfs.h"
+#include "kernel/lib/sbuf.h"
+#include "kernel/proc/internal.h"
+
+/* What a handle stands for at the moment; NULL: it has gone. With references. */
+struct proc *handle_proc(void *h);
+struct task *handle_task(void *h); /* the thread, or the process's leader (any thread when that has exited) */
+static inline bool handle_is_thread(const void *h)
+{
+	return (u64)h & 1;
+}
+/* As handle_task, if current may look into it. 0, -ESRCH, -EACCES. */
+int handle_access(void *h, struct task **out);
+/* Address space, likewise. 0 with *out NULL: it has none (kernel side exited). */
+int handle_vm(void *h, bool check, struct vmspace **out);
+
+/* procfs_stat.c */
+int pid_stat_show(struct sbuf *out, void *h);
+int pid_statm_show(struct sbuf *out, void *h);
+int pid_status_show(struct sbuf *out, void *h);
+int pid_sched_show(struct sbuf *out, void *h);
+int pid_schedstat_show(struct sbuf *out, void *h);
+int pid_limits_show(struct sbuf *out, void *h);
+int pid_wchan_show(struct sbuf *out, void *h);
+int pid_syscall_show(struct sbuf *out, void *h);
+
+/* procfs_maps.c */
+int pid_maps_show(struct sbuf *out, void *h);
+int pid_smaps_show(struct sbuf *out, void *h);
+int pid_smaps_rollup_show(struct sbuf *out, void *h);
+
+/* procfs_mem.c */
+int pid_cmdline_show(struct sbuf *out, void *h);
+int pid_environ_show(struct sbuf *out, void *h);
+int pid_auxv_show(struct sbuf *out, void *h);
+extern const struct file_ops pid_mem_ops;
+
+/* procfs_fd.c */
+extern const struct procfs_dir_ops pid_fd_dir, pid_fdinfo_dir;
