@@ -98,6 +98,7 @@ static void __noreturn boot(void)
 	kmsg_init();
 	sys_rw_init();
 	fdt_probe_drivers();
+	machine_init();
 	if (ktest_requested())
 		run_ktests();
 	init_start();
