@@ -26,7 +26,6 @@ static const struct {
 
 static struct kmem_cache *class_cache[ARRAY_SIZE(classes)]; /* I */
 static u8 class_of_small[SMALL_MAX / 16 + 1]; /* I: index (size + 15) / 16 */
-static u32 first_big; /* I: class of sizes just above SMALL_MAX */
 
 /*
  * Make the caches.
@@ -44,18 +43,6 @@ void kmalloc_init(void)
 			k++;
 		class_of_small[i] = (u8)k;
 	}
-	first_big = k + 1;
-}
-
-static inline struct kmem_cache *class_find(size_t size)
-{
-	u32 k = first_big;
-
-	if (likely(size <= SMALL_MAX))
-		return class_cache[class_of_small[(size + 15) / 16]];
-	while (classes[k].size < size)
-		k++;
-	return class_cache[k];
 }
 
 static void *large_alloc(size_t size, u32 flags)
@@ -72,11 +59,22 @@ static void *large_alloc(size_t size, u32 flags)
 	return page_to_va(p);
 }
 
+static __noinline void *big_alloc(size_t size, u32 flags, const void *who)
+{
+	u32 k = 0;
+
+	if (size > CLASS_MAX)
+		return large_alloc(size, flags);
+	while (classes[k].size < size)
+		k++;
+	return slab_alloc(class_cache[k], size, flags, who);
+}
+
 static __always_inline void *alloc(size_t size, u32 flags, const void *who)
 {
-	if (unlikely(size > CLASS_MAX))
-		return large_alloc(size, flags);
-	return slab_cache_alloc(class_find(size), size, flags, who);
+	if (unlikely(size > SMALL_MAX))
+		return big_alloc(size, flags, who);
+	return slab_alloc(class_cache[class_of_small[(size + 15) / 16]], size, flags, who);
 }
 
 /*
@@ -85,7 +83,7 @@ static __always_inline void *alloc(size_t size, u32 flags, const void *who)
  */
 void *kmalloc(size_t size, u32 flags)
 {
-	return alloc(size, flags, __builtin_return_address(0));
+	return alloc(size, flags, MM_CALLER);
 }
 
 /*
@@ -94,7 +92,7 @@ void *kmalloc(size_t size, u32 flags)
  */
 void *kzalloc(size_t size, u32 flags)
 {
-	return alloc(size, flags | PMM_ZERO, __builtin_return_address(0));
+	return alloc(size, flags | PMM_ZERO, MM_CALLER);
 }
 
 /*
@@ -107,7 +105,7 @@ void *kcalloc(size_t n, size_t size, u32 flags)
 
 	if (__builtin_mul_overflow(n, size, &bytes))
 		return NULL;
-	return alloc(bytes, flags | PMM_ZERO, __builtin_return_address(0));
+	return alloc(bytes, flags | PMM_ZERO, MM_CALLER);
 }
 
 /* Bytes that the memory at @p has room for. */
@@ -131,7 +129,7 @@ void *krealloc(void *p, size_t old_size, size_t size, u32 flags)
 	/* The debug head knows the exact size, so there every change moves. */
 	if (p && !MM_DEBUG && size <= room_of(p) && size >= room_of(p) / 2)
 		return p;
-	n = alloc(size, flags, __builtin_return_address(0));
+	n = alloc(size, flags, MM_CALLER);
 	if (n && p) {
 		memcpy(n, p, MIN(old_size, size));
 		kfree(p);
@@ -154,7 +152,7 @@ char *kstrdup(const char *s, u32 flags)
  */
 void *kmemdup(const void *p, size_t n, u32 flags)
 {
-	void *d = alloc(n, flags & ~PMM_ZERO, __builtin_return_address(0));
+	void *d = alloc(n, flags & ~PMM_ZERO, MM_CALLER);
 
 	return d ? memcpy(d, p, n) : NULL;
 }
@@ -171,7 +169,7 @@ void kfree(const void *p)
 		return;
 	pg = va_to_page(p);
 	if (likely(pg->type == PAGE_SLAB)) {
-		slab_cache_free((struct kmem_cache *)pg->owner, (void *)p, __builtin_return_address(0));
+		slab_free((struct kmem_cache *)pg->owner, (void *)p, MM_CALLER);
 		return;
 	}
 	debug_assert(pg->type == PAGE_NONE && pg->refs == 1 && ((u64)p & PAGE_MASK) == 0);

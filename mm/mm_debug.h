@@ -37,8 +37,10 @@ void slab_debug_free(const char *cache, void *cell, u32 head, u32 cell_size, con
 
 #ifdef CONFIG_DEBUG
 #define MM_DEBUG true
+#define MM_CALLER __builtin_return_address(0) /* who allocates or frees, for the debug head */
 #else
 #define MM_DEBUG false
+#define MM_CALLER NULL
 #endif
 
 /* An allocation that may wait must not be made where waiting is impossible. */

@@ -270,17 +270,42 @@ static struct page *alloc_reclaim(u32 order, u32 flags)
 	return NULL;
 }
 
-/* @p: a frame already popped, or NULL. */
-static __noinline struct page *alloc_slow(struct page *p, u32 order, u32 flags)
+static inline struct page *block_begin(struct page *p, u32 order)
 {
-	if (pmm_fail.armed && mm_fail_hit(&pmm_fail)) {
-		if (p)
-			stack_push(p);
+	p->refs = 1;
+	p->flags = order ? PG_HEAD : 0;
+	p->order = (u8)order;
+	p->type = PAGE_NONE;
+	p->priv[0] = 0;
+	p->priv[1] = 0;
+	p->owner = 0;
+	return p;
+}
+
+static __noinline struct page *block_zero(struct page *p, u32 order)
+{
+	for (u64 i = 0; i < 1ull << order; i++)
+		page_zero(page_to_va(p + i));
+	return p;
+}
+
+/* All that the first lines of pmm_alloc do not do. */
+static __noinline struct page *alloc_slow(u32 order, u32 flags)
+{
+	struct page *p;
+
+	mm_assert_may_wait(flags);
+	if (order > PMM_MAX_ORDER || (pmm_fail.armed && mm_fail_hit(&pmm_fail)))
 		return NULL;
-	}
+	p = alloc_from_lists(order, flags);
 	if (!p)
-		p = alloc_from_lists(order, flags);
-	return p ? p : alloc_reclaim(order, flags);
+		p = alloc_reclaim(order, flags);
+	if (!p)
+		return NULL;
+	if (MM_DEBUG)
+		mm_debug_check_frames(p, order);
+	block_begin(p, order);
+	return flags & PMM_ZERO ? block_zero(p, order) : p;
 }
 
 /*
@@ -290,37 +315,22 @@ static __noinline struct page *alloc_slow(struct page *p, u32 order, u32 flags)
  */
 struct page *pmm_alloc(u32 order, u32 flags)
 {
-	struct page *p = NULL;
+	struct pmm_cpu *c;
+	struct page *p;
+	u64 irq;
 
-	mm_assert_may_wait(flags);
-	if (likely(order == 0)) {
-		u64 irq = irq_save();
-		struct pmm_cpu *c = this_cpu_ptr(pmm_cpu);
-
-		if (likely(c->count))
-			p = c->page[--c->count];
+	if (unlikely(order || pmm_fail.armed || MM_DEBUG))
+		return alloc_slow(order, flags);
+	irq = irq_save();
+	c = this_cpu_ptr(pmm_cpu);
+	if (unlikely(!c->count)) {
 		irq_restore(irq);
-	} else if (order > PMM_MAX_ORDER) {
-		return NULL;
+		return alloc_slow(order, flags);
 	}
-	if (unlikely(!p || pmm_fail.armed)) {
-		p = alloc_slow(p, order, flags);
-		if (!p)
-			return NULL;
-	}
-	if (MM_DEBUG)
-		mm_debug_check_frames(p, order);
-	p->refs = 1;
-	p->flags = order ? PG_HEAD : 0;
-	p->order = (u8)order;
-	p->type = PAGE_NONE;
-	p->priv[0] = 0;
-	p->priv[1] = 0;
-	p->owner = 0;
-	if (flags & PMM_ZERO)
-		for (u64 i = 0; i < 1ull << order; i++)
-			page_zero(page_to_va(p + i));
-	return p;
+	p = c->page[--c->count];
+	irq_restore(irq);
+	block_begin(p, 0);
+	return flags & PMM_ZERO ? block_zero(p, 0) : p;
 }
 
 static inline void block_free(struct page *p, u32 order)

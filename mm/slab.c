@@ -37,16 +37,6 @@ static struct spinlock create_lock = SPINLOCK_INIT(RANK_SPIN_OUTER);
 static struct kmem_cache *desc_cache; /* I */
 struct mm_fail slab_fail;
 
-static inline struct slab_mag *this_mag(const struct kmem_cache *c)
-{
-	return percpu_ptr_off(*c->mag, percpu_this_offset());
-}
-
-static inline void *cell_of(const struct kmem_cache *c, void *obj)
-{
-	return (char *)obj - (MM_DEBUG ? c->head : 0);
-}
-
 static inline struct kmem_slab *slab_of(void *cell)
 {
 	return va_to_page(cell)->slab;
@@ -215,57 +205,48 @@ static void mag_fill(struct kmem_cache *c, struct slab_mag *m)
 	}
 }
 
-static void *mag_pop(struct slab_mag *m)
-{
-	void *cell = m->free;
-
-	if (cell) {
-		m->free = *(void **)cell;
-		m->count--;
-	}
-	return cell;
-}
-
-/* @cell: already popped, or NULL. */
-static __noinline void *cache_alloc_slow(struct kmem_cache *c, void *cell, u32 flags)
-{
-	if (slab_fail.armed && mm_fail_hit(&slab_fail)) {
-		u64 irq = irq_save();
-		struct slab_mag *m = this_mag(c);
-
-		if (cell) {
-			*(void **)cell = m->free;
-			m->free = cell;
-			m->count++;
-		}
-		irq_restore(irq);
-		return NULL;
-	}
-	while (!cell) {
-		u64 irq = spin_lock_irqsave(&c->lock);
-		struct slab_mag *m = this_mag(c);
-
-		mag_fill(c, m);
-		cell = mag_pop(m);
-		spin_unlock_irqrestore(&c->lock, irq);
-		if (!cell && !cache_grow(c, flags))
-			return NULL;
-	}
-	return cell;
-}
-
-static __always_inline void *cache_alloc(struct kmem_cache *c, size_t size, u32 flags, const void *who)
+static void mag_push(struct kmem_cache *c, void *cell)
 {
 	u64 irq = irq_save();
-	void *cell = mag_pop(this_mag(c));
+	struct slab_mag *m = slab_mag_this(c);
 
+	*(void **)cell = m->free;
+	m->free = cell;
+	m->count++;
 	irq_restore(irq);
+}
+
+static void *cell_find(struct kmem_cache *c, u32 flags)
+{
+	void *cell;
+
+	do {
+		u64 irq = spin_lock_irqsave(&c->lock);
+		struct slab_mag *m = slab_mag_this(c);
+
+		mag_fill(c, m);
+		cell = slab_mag_pop(m);
+		spin_unlock_irqrestore(&c->lock, irq);
+	} while (!cell && cache_grow(c, flags));
+	return cell;
+}
+
+/*
+ * What slab_alloc() leaves over. @cell: already popped, or NULL.
+ * ctx, result: as kmem_cache_alloc
+ */
+void *slab_alloc_slow(struct kmem_cache *c, void *cell, size_t size, u32 flags, const void *who)
+{
 	mm_assert_may_wait(flags);
-	if (unlikely(!cell || slab_fail.armed)) {
-		cell = cache_alloc_slow(c, cell, flags);
-		if (!cell)
-			return NULL;
+	if (slab_fail.armed && mm_fail_hit(&slab_fail)) {
+		if (cell)
+			mag_push(c, cell);
+		return NULL;
 	}
+	if (!cell)
+		cell = cell_find(c, flags);
+	if (!cell)
+		return NULL;
 	if (MM_DEBUG) {
 		slab_debug_alloc(c->name, cell, c->head, c->cell, size, who);
 		cell = (char *)cell + c->head;
@@ -279,7 +260,7 @@ static __always_inline void *cache_alloc(struct kmem_cache *c, size_t size, u32 
 static void mag_flush(struct kmem_cache *c, struct slab_mag *m, u32 n, struct list *dead)
 {
 	while (n--) {
-		void *cell = mag_pop(m);
+		void *cell = slab_mag_pop(m);
 		struct kmem_slab *s = slab_of(cell);
 
 		*(void **)cell = s->free;
@@ -312,32 +293,31 @@ static void slabs_destroy(struct list *dead)
 	}
 }
 
-/* IRQs off. */
-static __noinline void mag_flush_half(struct kmem_cache *c, struct slab_mag *m)
+/*
+ * What slab_free() leaves over: the magazine of this CPU is full.
+ * IRQs off; gives @irq back
+ */
+void slab_free_slow(struct kmem_cache *c, u64 irq)
 {
 	struct list dead = LIST_INIT(dead);
 
 	spin_lock(&c->lock);
-	mag_flush(c, m, c->limit / 2, &dead);
+	mag_flush(c, slab_mag_this(c), c->limit / 2, &dead);
 	spin_unlock(&c->lock);
 	slabs_destroy(&dead);
+	irq_restore(irq);
 }
 
-static __always_inline void cache_free(struct kmem_cache *c, void *obj, const void *who)
+/*
+ * Check a debug cell that is being freed. Returns the cell.
+ * ctx: any
+ */
+void *slab_free_check(struct kmem_cache *c, void *obj, const void *who)
 {
-	void *cell = cell_of(c, obj);
-	struct slab_mag *m;
-	u64 irq;
+	void *cell = (char *)obj - c->head;
 
-	if (MM_DEBUG)
-		slab_debug_free(c->name, cell, c->head, c->cell, who);
-	irq = irq_save();
-	m = this_mag(c);
-	*(void **)cell = m->free;
-	m->free = cell;
-	if (unlikely(++m->count > c->limit))
-		mag_flush_half(c, m);
-	irq_restore(irq);
+	slab_debug_free(c->name, cell, c->head, c->cell, who);
+	return cell;
 }
 
 /*
@@ -346,7 +326,7 @@ static __always_inline void cache_free(struct kmem_cache *c, void *obj, const vo
  */
 void *kmem_cache_alloc(struct kmem_cache *c, u32 flags)
 {
-	return cache_alloc(c, c->size, flags, __builtin_return_address(0));
+	return slab_alloc(c, c->size, flags, MM_CALLER);
 }
 
 /*
@@ -356,25 +336,7 @@ void *kmem_cache_alloc(struct kmem_cache *c, u32 flags)
 void kmem_cache_free(struct kmem_cache *c, void *obj)
 {
 	debug_assert((struct kmem_cache *)va_to_page(obj)->owner == c);
-	cache_free(c, obj, __builtin_return_address(0));
-}
-
-/*
- * The same for kmalloc, which keeps the size and caller for the debug head.
- * ctx: as kmem_cache_alloc
- */
-void *slab_cache_alloc(struct kmem_cache *c, size_t size, u32 flags, const void *who)
-{
-	return cache_alloc(c, size, flags, who);
-}
-
-/*
- * Free an object whose cache the caller read from its struct page.
- * ctx: any; consumes: obj
- */
-void slab_cache_free(struct kmem_cache *c, void *obj, const void *who)
-{
-	cache_free(c, obj, who);
+	slab_free(c, obj, MM_CALLER);
 }
 
 /* Memory pressure: this CPU's magazines and every empty slab. */
@@ -388,7 +350,7 @@ static u64 slab_shrink(u64 want)
 		u64 irq = spin_lock_irqsave(&c->lock);
 		struct kmem_slab *s, *tmp;
 
-		mag_flush(c, this_mag(c), this_mag(c)->count, &dead);
+		mag_flush(c, slab_mag_this(c), slab_mag_this(c)->count, &dead);
 		list_for_each_safe(s, tmp, &c->slabs, link) {
 			if (s->inuse)
 				continue;

@@ -1,6 +1,9 @@
 #pragma once
 /* Shared by slab.c (caches) and kmalloc.c (size classes). */
+#include "kernel/base/percpu.h"
 #include "kernel/base/spinlock.h"
+#include "kernel/lib/string.h"
+#include "mm/mm_debug.h"
 #include "mm/slab.h"
 
 #define SLAB_CACHES_MAX 96
@@ -42,6 +45,53 @@ struct kmem_cache {
 	u64 out; /* S: of those, objects or in magazines */
 };
 
-void *slab_cache_alloc(struct kmem_cache *c, size_t size, u32 flags, const void *who);
-void slab_cache_free(struct kmem_cache *c, void *obj, const void *who);
+extern struct mm_fail slab_fail;
+
+void *slab_alloc_slow(struct kmem_cache *c, void *cell, size_t size, u32 flags, const void *who);
+void slab_free_slow(struct kmem_cache *c, u64 irq);
+void *slab_free_check(struct kmem_cache *c, void *obj, const void *who);
 void kmalloc_init(void);
+
+static inline struct slab_mag *slab_mag_this(const struct kmem_cache *c)
+{
+	return percpu_ptr_off(*c->mag, percpu_this_offset());
+}
+
+static inline void *slab_mag_pop(struct slab_mag *m)
+{
+	void *cell = m->free;
+
+	if (likely(cell)) {
+		m->free = *(void **)cell;
+		m->count--;
+	}
+	return cell;
+}
+
+/* Object of @c, of which @size bytes are used. ctx: as kmem_cache_alloc */
+static __always_inline void *slab_alloc(struct kmem_cache *c, size_t size, u32 flags, const void *who)
+{
+	u64 irq = irq_save();
+	void *cell = slab_mag_pop(slab_mag_this(c));
+
+	irq_restore(irq);
+	if (unlikely(!cell || slab_fail.armed || MM_DEBUG))
+		return slab_alloc_slow(c, cell, size, flags, who);
+	return flags & PMM_ZERO ? memset(cell, 0, size) : cell;
+}
+
+/* Give an object back. ctx: any */
+static __always_inline void slab_free(struct kmem_cache *c, void *obj, const void *who)
+{
+	void *cell = MM_DEBUG ? slab_free_check(c, obj, who) : obj;
+	u64 irq = irq_save();
+	struct slab_mag *m = slab_mag_this(c);
+
+	*(void **)cell = m->free;
+	m->free = cell;
+	if (unlikely(++m->count > c->limit)) {
+		slab_free_slow(c, irq);
+		return;
+	}
+	irq_restore(irq);
+}

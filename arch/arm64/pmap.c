@@ -255,7 +255,8 @@ static pte_t *kernel_table_alloc(void)
 
 	if (!pmm_pages)
 		return pmm_early_alloc(PAGE_SIZE);
-	t = pmm_alloc_va(0, PMM_ZERO);
+	/* mm/kvm.c holds its spinlock. */
+	t = pmm_alloc_va(0, PMM_ZERO | PMM_NOWAIT);
 	if (t)
 		va_to_page(t)->type = PAGE_TABLE;
 	return t;

@@ -73,17 +73,19 @@ void lockdebug_check(struct lock_debug *d, const void *where, bool nested)
 void lockdebug_acquired(struct lock_debug *d, const void *where)
 {
 	struct arch_thread *t = arch_current();
+	u64 irq = irq_save(); /* a handler, or the preemption after it, uses the same stack */
+	u32 i = t->nheld;
 
 	d->owner = t;
 	d->where = where;
-	if (t->nheld == ARRAY_SIZE(t->held)) {
-		if (!quiet())
-			panic("more than %u locks held", t->nheld);
-		return;
+	if (i < ARRAY_SIZE(t->held)) {
+		t->held[i].lock = d;
+		t->held[i].where = where;
+		t->nheld++;
 	}
-	t->held[t->nheld].lock = d;
-	t->held[t->nheld].where = where;
-	t->nheld++;
+	irq_restore(irq);
+	if (i == ARRAY_SIZE(t->held) && !quiet())
+		panic("more than %u locks held", i);
 }
 
 /* See lockrank.h. */
@@ -97,19 +99,22 @@ void lockdebug_acquire(struct lock_debug *d, const void *where, bool nested)
 void lockdebug_release(struct lock_debug *d)
 {
 	struct arch_thread *t = arch_current();
+	u64 irq = irq_save();
 	u32 i = t->nheld;
+	bool found;
 
 	while (i > 0 && t->held[i - 1].lock != d)
 		i--;
-	if (i == 0) {
-		if (!quiet())
-			panic("lock %s released by a thread that does not hold it", rank_name[d->rank]);
-		return;
+	found = i > 0;
+	if (found) {
+		d->owner = NULL;
+		for (; i < t->nheld; i++)
+			t->held[i - 1] = t->held[i];
+		t->nheld--;
 	}
-	d->owner = NULL;
-	for (; i < t->nheld; i++)
-		t->held[i - 1] = t->held[i];
-	t->nheld--;
+	irq_restore(irq);
+	if (!found && !quiet())
+		panic("lock %s released by a thread that does not hold it", rank_name[d->rank]);
 }
 
 /* An interrupt handler begins; the result goes to lockdebug_irq_exit. ctx: IRQ. */

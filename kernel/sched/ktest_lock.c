@@ -56,8 +56,8 @@ static void pause_us(u32 us)
 	sched_sleep_until(time_now() + us * NSEC_PER_USEC);
 }
 
-static struct mutex mutex = MUTEX_INIT(mutex, RANK_LEAF_MUTEX);
-static struct rwsem rwsem = RWSEM_INIT(rwsem, RANK_LEAF_MUTEX);
+static struct mutex mutex = MUTEX_INIT(mutex, RANK_MODULE);
+static struct rwsem rwsem = RWSEM_INIT(rwsem, RANK_MODULE);
 static u64 guarded;
 static u32 inside; /* a */
 static bool broken; /* a */

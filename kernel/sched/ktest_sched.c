@@ -64,10 +64,11 @@ static bool crew_start(struct crew *c, u32 n, void (*fn)(struct member *m))
 
 static void crew_join(struct crew *c)
 {
-	for (u32 i = 0; i < c->n; i++) {
+	for (u32 i = 0; i < c->n; i++)
 		completion_wait(&c->m[i].ended);
+	/* Only now: they may wake each other to the end. */
+	for (u32 i = 0; i < c->n; i++)
 		thread_put(c->m[i].thread);
-	}
 }
 
 static void spin(struct member *m)
