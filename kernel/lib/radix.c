@@ -297,10 +297,10 @@ static u64 slots(const struct radix_node *n, u32 tag)
 }
 
 /*
- * First item at or after *key below the root. Goes down along the key as long as its slots are used; at the
+ * Leaf with the first item at or after *key below the root; *key gets the item's. Goes down along the key as long as its slots are used; at the
  * first that is not, takes the next used slot to the right (and from there the lowest), or goes up.
  */
-static void *search(const struct radix_tree *t, u64 *key, u32 tag)
+static struct radix_node *search(const struct radix_tree *t, u64 *key, u32 tag)
 {
 	struct radix_node *node[RADIX_MAX_DEPTH];
 	u32 level = t->depth - 1;
@@ -329,7 +329,7 @@ static void *search(const struct radix_tree *t, u64 *key, u32 tag)
 			k = (((k >> shift) & ~(u64)SLOT_MASK) | s) << shift;
 		if (level == 0) {
 			*key = k;
-			return node[0]->slot[s];
+			return node[0];
 		}
 		node[level - 1] = node[level]->slot[s];
 		level--;
@@ -338,11 +338,14 @@ static void *search(const struct radix_tree *t, u64 *key, u32 tag)
 
 static void *next_item(const struct radix_tree *t, u64 *key, u32 tag)
 {
+	const struct radix_node *leaf;
+
 	if (!t->root || !key_fits(*key, t->depth) || (tag < RADIX_TAGS && !radix_tagged(t, tag)))
 		return NULL;
 	if (t->depth == 0)
 		return t->root;
-	return search(t, key, tag);
+	leaf = search(t, key, tag);
+	return leaf ? leaf->slot[*key & SLOT_MASK] : NULL;
 }
 
 /* See radix.h. */
@@ -357,19 +360,47 @@ void *radix_next_tagged(const struct radix_tree *t, u64 *key, u32 tag)
 	return next_item(t, key, tag);
 }
 
+/* Items of @leaf from *@first on; *@first moves on to the next leaf. False: @last or @max was reached. */
+static bool gang_leaf(const struct radix_node *leaf, u64 *first, u64 last, u32 tag, void **items, u64 *keys, u32 max,
+		      u32 *count)
+{
+	u64 base = *first & ~(u64)SLOT_MASK, bits = slots(leaf, tag) & (~0ULL << (*first & SLOT_MASK));
+	u32 n = *count;
+
+	for (; bits; bits &= bits - 1) {
+		u64 key = base | bit_lowest(bits);
+
+		if (n == max || key > last) {
+			*count = n;
+			return false;
+		}
+		if (keys)
+			keys[n] = key;
+		items[n++] = leaf->slot[key & SLOT_MASK];
+	}
+	*count = n;
+	*first = base + RADIX_FANOUT;
+	return *first > base && n < max && *first <= last;
+}
+
 static u32 gang(const struct radix_tree *t, u64 first, u64 last, u32 tag, void **items, u64 *keys, u32 max)
 {
+	const struct radix_node *leaf;
 	u32 n = 0;
 
-	while (n < max) {
-		void *item = next_item(t, &first, tag);
-
-		if (!item || first > last)
-			break;
+	if (!t->root || !max || first > last || (tag < RADIX_TAGS && !radix_tagged(t, tag)))
+		return 0;
+	if (t->depth == 0) {
+		if (first)
+			return 0;
+		items[0] = t->root;
 		if (keys)
-			keys[n] = first;
-		items[n++] = item;
-		if (first++ == ~0ULL)
+			keys[0] = 0;
+		return 1;
+	}
+	while (key_fits(first, t->depth)) {
+		leaf = search(t, &first, tag);
+		if (!leaf || !gang_leaf(leaf, &first, last, tag, items, keys, max, &n))
 			break;
 	}
 	return n;

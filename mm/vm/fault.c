@@ -75,12 +75,18 @@ static void sync_for_exec(struct page *p)
 	page_flag_set(p, PG_EXEC);
 }
 
-/* Write @p into an absent entry; the entry takes over the caller's reference. */
-static inline void entry_fill(struct region *r, pte_t *slot, struct page *p, u32 prot)
+/* Write @p into an absent entry with the attributes of @model; the entry takes over the caller's reference. */
+static inline void entry_fill(struct region *r, pte_t *slot, struct page *p, pte_t model)
 {
-	if (unlikely(prot & PROT_X))
+	if (unlikely(r->prot & PROT_X))
 		sync_for_exec(p);
-	pte_set(slot, pte_make(page_to_pa(p), vm_pte_prot(prot)));
+	pte_set(slot, pte_with_pa(model, page_to_pa(p)));
+}
+
+/* What entries of @r look like, without a frame. */
+static inline pte_t entry_model(const struct region *r, bool writable)
+{
+	return pte_make(0, writable ? vm_pte_prot(r->prot) : vm_pte_prot_ro(r->prot));
 }
 
 /* Replace a present entry. */
@@ -110,13 +116,15 @@ static u32 seq_window(struct region *r, vaddr_t addr)
 static enum fault_need fault_anon(struct fault_state *f, pte_t *slot)
 {
 	struct region *r = f->r;
+	pte_t model;
 	u32 n, made;
 
 	if (!f->write) {
-		pte_set(slot, pte_make(page_to_pa(vm_zero_page), vm_pte_prot(r->prot & ~PROT_W)));
+		pte_set(slot, pte_with_pa(entry_model(r, false), page_to_pa(vm_zero_page)));
 		return FAULT_DONE;
 	}
 	n = seq_window(r, f->addr);
+	model = entry_model(r, true);
 	for (made = 0; made < n; made++, slot++) {
 		struct page *p;
 
@@ -125,7 +133,7 @@ static enum fault_need fault_anon(struct fault_state *f, pte_t *slot)
 		p = state_take_frame(f, true);
 		if (!p)
 			break;
-		entry_fill(r, slot, p, r->prot);
+		entry_fill(r, slot, p, model);
 	}
 	if (!made)
 		return NEED_FRAME;
@@ -218,7 +226,8 @@ static bool fault_around(struct fault_state *f, pte_t *slot)
 	struct region *r = f->r;
 	struct pagecache *pc = r->cache;
 	bool tracked = pagecache_tracks_writes(pc), found = false;
-	u32 prot = r->prot, mapped = 0;
+	pte_t model = entry_model(r, (r->flags & VM_SHARED) && !tracked);
+	u32 mapped = 0;
 	vaddr_t lo = f->addr, hi = f->addr + PAGE_SIZE;
 	void *items[AROUND_PAGES];
 	u64 keys[AROUND_PAGES], here = region_index(r, f->addr), limit;
@@ -226,10 +235,9 @@ static bool fault_around(struct fault_state *f, pte_t *slot)
 
 	if (!(r->flags & VM_RAND)) {
 		lo = MAX(f->addr & ~((vaddr_t)AROUND_PAGES * PAGE_SIZE - 1), r->start);
-		hi = MIN((f->addr | (AROUND_PAGES * PAGE_SIZE - 1)) + 1, r->end);
+		hi = MIN(lo + AROUND_PAGES * PAGE_SIZE, r->end);
+		hi = MIN(hi, LEAF_END(f->addr));
 	}
-	if (!(r->flags & VM_SHARED) || tracked)
-		prot &= ~PROT_W;
 	spin_lock(&pc->lock);
 	limit = cache_limit(pc);
 	n = radix_gang(&pc->pages, region_index(r, lo), region_index(r, hi) - 1, items, keys, AROUND_PAGES);
@@ -240,7 +248,7 @@ static bool fault_around(struct fault_state *f, pte_t *slot)
 		if (keys[i] >= limit || pte_present(*s) || !page_flag(p, PG_UPTODATE))
 			continue;
 		page_get(p);
-		entry_fill(r, s, p, prot);
+		entry_fill(r, s, p, model);
 		mapped++;
 		if (keys[i] == here)
 			found = true;
@@ -281,7 +289,7 @@ static enum fault_need fault_cache(struct fault_state *f, pte_t *slot)
 			return fault_around(f, slot) ? FAULT_DONE : NEED_CACHED;
 		if (f->have && have_is_current(f)) {
 			page_get(f->have);
-			entry_fill(r, slot, f->have, r->prot);
+			entry_fill(r, slot, f->have, entry_model(r, true));
 			atomic_inc(vm_rss_of(r, f->have));
 			return FAULT_DONE;
 		}
@@ -304,7 +312,7 @@ static enum fault_need fault_special(struct fault_state *f, pte_t *slot)
 	f->have = NULL;
 	if (page_counted(p))
 		atomic_inc(vm_rss_of(r, p));
-	entry_fill(r, slot, p, r->flags & VM_SHARED ? r->prot : r->prot & ~PROT_W);
+	entry_fill(r, slot, p, entry_model(r, r->flags & VM_SHARED));
 	return need;
 }
 

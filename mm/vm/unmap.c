@@ -21,13 +21,13 @@ struct unmap_batch {
 	u32 how;
 	u32 n;
 	vaddr_t lo, hi; /* addresses whose entries were cleared since the last flush */
-	u64 anon, file, shmem; /* pages to take off the counters */
+	u64 anon, other; /* pages to take off the counters */
 	struct page *pages[BATCH_PAGES];
 };
 
 static void batch_flush(struct unmap_batch *b)
 {
-	if (b->hi > b->lo && !(b->how & UNMAP_DYING)) {
+	if (b->hi > b->lo) {
 		if (b->hi - b->lo == PAGE_SIZE)
 			tlb_flush_page(b->pmap, b->lo);
 		else
@@ -39,50 +39,66 @@ static void batch_flush(struct unmap_batch *b)
 	b->lo = b->hi = 0;
 }
 
-static void batch_add(struct unmap_batch *b, struct region *r, pte_t pte)
+static inline void batch_add(struct unmap_batch *b, struct page *p)
 {
-	struct page *p;
-
-	if (r->flags & VM_DEVICE)
-		return;
-	p = pa_to_page(pte_pa(pte));
-	if (!page_counted(p))
-		return;
 	if (p->type == PAGE_ANON)
 		b->anon++;
-	else if (r->cache && pagecache_in_memory(r->cache))
-		b->shmem++;
 	else
-		b->file++;
-	if ((r->flags & VM_SHARED) && r->cache && r->cache->ops->write && pte_dirty(pte))
-		pagecache_mark_dirty(r->cache, p);
+		b->other++;
 	b->pages[b->n++] = p;
+	if (b->n == BATCH_PAGES)
+		batch_flush(b);
 }
 
-static bool entry_stays(const struct region *r, pte_t pte, u32 how)
+/* Device frames have no struct page: only the entries go. */
+static void unmap_leaf_device(struct unmap_batch *b, pte_t *slot, vaddr_t va, vaddr_t stop)
 {
-	return (how & UNMAP_KEEP_COPIES) && !(r->flags & VM_DEVICE) &&
-	       pa_to_page(pte_pa(pte))->type == PAGE_ANON;
+	for (; va < stop; va += PAGE_SIZE, slot++) {
+		if (!pte_present(*slot))
+			continue;
+		pte_set(slot, 0);
+		if (b->hi == b->lo)
+			b->lo = va;
+		b->hi = va + PAGE_SIZE;
+	}
 }
 
 /* One leaf table's part: @slot is the entry of @va. */
 static void unmap_leaf(struct unmap_batch *b, struct region *r, pte_t *slot, vaddr_t va, vaddr_t stop)
 {
+	bool keep = b->how & UNMAP_KEEP_COPIES, dying = b->how & UNMAP_DYING;
+	bool written = (r->flags & VM_SHARED) && r->cache && r->cache->ops->write;
+
 	for (; va < stop; va += PAGE_SIZE, slot++) {
 		pte_t pte = *slot;
+		struct page *p;
 
-		if (!pte_present(pte) || entry_stays(r, pte, b->how))
+		if (!pte_present(pte))
 			continue;
-		if (!(b->how & UNMAP_DYING)) {
+		p = pa_to_page(pte_pa(pte));
+		if (keep && p->type == PAGE_ANON)
+			continue;
+		if (!dying) {
 			pte_set(slot, 0);
 			if (b->hi == b->lo)
 				b->lo = va;
 			b->hi = va + PAGE_SIZE;
 		}
-		batch_add(b, r, pte);
-		if (b->n == BATCH_PAGES)
-			batch_flush(b);
+		if (written && pte_dirty(pte))
+			pagecache_mark_dirty(r->cache, p);
+		if (page_counted(p))
+			batch_add(b, p);
 	}
+}
+
+static void unmap_uncount(struct region *r, const struct unmap_batch *b)
+{
+	struct vmspace *vm = r->vm;
+
+	if (b->anon)
+		atomic_sub(&vm->rss_anon, b->anon);
+	if (b->other)
+		atomic_sub(r->cache && pagecache_in_memory(r->cache) ? &vm->rss_shmem : &vm->rss_file, b->other);
 }
 
 /*
@@ -91,29 +107,28 @@ static void unmap_leaf(struct unmap_batch *b, struct region *r, pte_t *slot, vad
  */
 void unmap_entries(struct region *r, vaddr_t start, vaddr_t end, u32 how)
 {
-	struct vmspace *vm = r->vm;
+	struct pmap *pm = &r->vm->pmap;
 	struct unmap_batch b;
 
-	b.pmap = &vm->pmap;
+	b.pmap = pm;
 	b.how = how;
 	b.n = 0;
 	b.lo = b.hi = 0;
-	b.anon = b.file = b.shmem = 0;
-	spin_lock(&vm->pmap.lock);
-	for (vaddr_t va = start; (va = pmap_next_leaf(&vm->pmap, va, end)) < end;) {
+	b.anon = b.other = 0;
+	spin_lock(&pm->lock);
+	for (vaddr_t va = start; (va = pmap_next_leaf(pm, va, end)) < end;) {
 		vaddr_t stop = MIN(LEAF_END(va), end);
+		pte_t *slot = pmap_leaf(pm, va);
 
-		unmap_leaf(&b, r, pmap_leaf(&vm->pmap, va), va, stop);
+		if (unlikely(r->flags & VM_DEVICE))
+			unmap_leaf_device(&b, slot, va, stop);
+		else
+			unmap_leaf(&b, r, slot, va, stop);
 		va = stop;
 	}
 	batch_flush(&b);
-	spin_unlock(&vm->pmap.lock);
-	if (b.anon)
-		atomic_sub(&vm->rss_anon, b.anon);
-	if (b.file)
-		atomic_sub(&vm->rss_file, b.file);
-	if (b.shmem)
-		atomic_sub(&vm->rss_shmem, b.shmem);
+	spin_unlock(&pm->lock);
+	unmap_uncount(r, &b);
 }
 
 /* Take the regions of [@start, @end), already isolated, out of the tree. */

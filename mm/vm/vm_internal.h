@@ -80,7 +80,13 @@ void fault_setup(void);
 /* Entry protection for a region's; without any access the entry stays present but out of user reach. */
 static inline u32 vm_pte_prot(u32 prot)
 {
-	return prot ? prot | PROT_R | PROT_U : 0;
+	return prot ? prot | PROT_R | PROT_U : PROT_U;
+}
+
+/* The same for an entry through which must not be written yet. */
+static inline u32 vm_pte_prot_ro(u32 prot)
+{
+	return vm_pte_prot(prot) & ~PROT_W;
 }
 
 /* Frames that mappings hold a reference on: not the zero page, nor the kernel's own frames (vDSO). */

@@ -29,6 +29,8 @@ struct pmap {
 
 /* Entry values. A user entry has attributes nG, inner shareable, AF set. */
 pte_t pte_make(paddr_t pa, u32 prot);
+/* The entry @model, made for frame 0, for frame @pa: for many entries of one protection. */
+static inline pte_t pte_with_pa(pte_t model, paddr_t pa) { return model | pa; }
 static inline bool pte_present(pte_t p) { return p & 1; }
 static inline paddr_t pte_pa(pte_t p) { return p & 0x0000fffffffff000ull; }
 bool pte_writable(pte_t p);
