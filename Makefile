@@ -21,7 +21,7 @@ obj-kernel := init.o main.o
 obj-kernel/lib := string.o fmt.o sbuf.o rbtree.o radix.o bitmap.o ring.o crc.o
 
 obj-kernel/base := spinlock.o log.o panic.o symbols.o stackguard.o time.o timeout.o irq.o fdt.o earlycon.o bootargs.o \
-	rand.o uio.o ktest.o machine.o $(if $(DEBUG),lockrank.o)
+	rand.o uio.o ktest.o ktest_base.o machine.o $(if $(DEBUG),lockrank.o)
 
 obj-kernel/sched := cred.o balance.o fair.o idle.o mutex.o param.o rt.o rwsem.o sched.o sleep.o thread.o tick.o \
 	waitq.o work.o ktest_lock.o ktest_perf.o ktest_sched.o
