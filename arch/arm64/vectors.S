@@ -160,6 +160,7 @@ el0_sync:
 	msr	daifclr, #3
 	mov	x0, sp
 	bl	trap_syscall
+	str	x0, [sp, #FRAME_X(0)]
 
 	/* x28: the thread. */
 ret_to_user:

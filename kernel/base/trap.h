@@ -36,8 +36,9 @@ struct fault {
 	s32 code; /* si_code hint, e.g. FPE_FLTDIV */
 };
 
-/* kernel/sys/syscall.c: SVC from EL0; number in x8, arguments x0-x5. IRQs on. Result goes to tf->x[0]. */
-void trap_syscall(struct trapframe *tf);
+/* kernel/sys/syscall.c: SVC from EL0; number in x8, arguments x0-x5. IRQs on. The entry
+ * code has filled in orig_x0 and syscallno, and stores the result in tf->x[0]. */
+long trap_syscall(struct trapframe *tf);
 
 /* kernel/sys/trap.c: synchronous exception from EL0, IRQs on: resolves it or makes the signal. */
 void trap_user_fault(struct trapframe *tf, const struct fault *f);

@@ -73,7 +73,6 @@ struct task {
 	u64 restart_arg[6]; /* o */
 	u32 personality; /* o; a for reading */
 	u64 timer_slack; /* a */
-	u64 syscalls; /* o */
 	u64 minflt, majflt; /* o */
 	struct trapframe *frame; /* I: user registers at the top of its stack */
 };

@@ -2,9 +2,9 @@
  * From the SVC instruction to a sys_ function and back.
  *
  * syscalls.def expands to two tables by number: the functions, and what the tracer needs (name, argument
- * formats). A call is an index check, one load and an indirect call with the six argument registers; functions
- * with fewer parameters ignore the rest, which the procedure call standard makes free. The path takes no lock and
- * writes only to the thread's own data.
+ * formats). A call is an index check, one load and a jump with the six argument registers; functions with fewer
+ * parameters ignore the rest, which the procedure call standard makes free. The path takes no lock, has no stack
+ * frame of its own, and writes nothing; the entry code stores the result.
  *
  * Flags cost ordinary rows nothing: a row with SCF_NORESULT gets a wrapper of its own that returns the x0 the
  * function left in the frame, so that storing the result changes nothing.
@@ -13,7 +13,7 @@
  * says so, because that is the first thing one wants to know about a program that fails.
  *
  * "trace_syscalls" on the command line logs every call with arguments and result; "trace_syscalls=NAME" only
- * those of programs of that name.
+ * those of programs of that name. Then a table is used in which every row is the tracer.
  */
 #include <arch/frame.h>
 #include "kernel/base/bootargs.h"
@@ -47,11 +47,18 @@ typedef long (*syscall_fn)(u64, u64, u64, u64, u64, u64);
 #include "kernel/sys/syscalls.def"
 #undef SYSCALL
 
+static long syscall_absent(u64 a, u64 b, u64 c, u64 d, u64 e, u64 f);
+
+/* Rows of the .def file replace the one for holes. */
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Woverride-init"
 static const syscall_fn syscall_table[SYSCALL_MAX] = {
+	[0 ... SYSCALL_MAX - 1] = syscall_absent,
 #define SYSCALL(nr, name, nargs, format, flags) [nr] = (syscall_fn)(void (*)(void))ROW_FN_##flags(name),
 #include "kernel/sys/syscalls.def"
 #undef SYSCALL
 };
+#pragma GCC diagnostic pop
 
 static const struct syscall_row {
 	const char *name;
@@ -62,7 +69,7 @@ static const struct syscall_row {
 #undef SYSCALL
 };
 
-static bool trace_on; /* I after boot */
+static const syscall_fn *syscall_calls = syscall_table; /* I after boot: the table in use */
 static char trace_name[16]; /* I after boot: "" = every program */
 
 /*
@@ -73,14 +80,6 @@ const char *syscall_name(u32 nr)
 {
 	return nr < SYSCALL_MAX ? syscall_rows[nr].name : NULL;
 }
-
-static void trace_enable(const char *value)
-{
-	trace_on = true;
-	if (value)
-		strlcpy(trace_name, value, sizeof(trace_name));
-}
-BOOTARG("trace_syscalls", trace_enable);
 
 /* A user string for the trace; what is not printable becomes a dot. */
 static void trace_string(struct sbuf *sb, u64 addr)
@@ -123,85 +122,84 @@ static void trace_arg(struct sbuf *sb, char kind, u64 v)
 	}
 }
 
-static long syscall_traced(struct trapframe *tf, u64 nr)
+static bool trace_wanted(void)
 {
-	const struct syscall_row *row = &syscall_rows[nr];
-	char text[256], comm[16];
-	struct sbuf sb;
-	long r;
+	char comm[16];
 
 	thread_get_name(current, comm);
-	if (trace_name[0] && strcmp(comm, trace_name) != 0)
-		return syscall_table[nr](tf->x[0], tf->x[1], tf->x[2], tf->x[3], tf->x[4], tf->x[5]);
+	return !trace_name[0] || strcmp(comm, trace_name) == 0;
+}
+
+static void trace_begin(const char *name, const char *format, const u64 *arg)
+{
+	char text[256], comm[16];
+	struct sbuf sb;
+
+	thread_get_name(current, comm);
 	sbuf_init(&sb, text, sizeof(text));
-	sbuf_printf(&sb, "%s[%u] %s(", comm, current_task()->tid->nr, row->name);
-	for (u32 i = 0; row->format[i]; i++) {
+	sbuf_printf(&sb, "%s[%u] %s(", comm, current_task()->tid->nr, name);
+	for (u32 i = 0; format[i]; i++) {
 		if (i)
 			sbuf_puts(&sb, ", ");
-		trace_arg(&sb, row->format[i], tf->x[i]);
+		trace_arg(&sb, format[i], arg[i]);
 	}
 	log_info("%s) ...", sbuf_cstr(&sb));
-	r = syscall_table[nr](tf->x[0], tf->x[1], tf->x[2], tf->x[3], tf->x[4], tf->x[5]);
-	log_info("%s[%u] %s = %ld", comm, current_task()->tid->nr, row->name, r);
+}
+
+/* Stands in every row while tracing; the entry code has left the number in the frame. */
+static long syscall_traced(u64 a, u64 b, u64 c, u64 d, u64 e, u64 f)
+{
+	u64 nr = (u64)arch_user_frame(arch_current())->syscallno;
+	const struct syscall_row *row = &syscall_rows[nr];
+	const u64 arg[6] = { a, b, c, d, e, f };
+	long r;
+
+	if (!row->name || !trace_wanted())
+		return syscall_table[nr](a, b, c, d, e, f);
+	trace_begin(row->name, row->format, arg);
+	r = syscall_table[nr](a, b, c, d, e, f);
+	log_info("[%u] %s = %ld", current_task()->tid->nr, row->name, r);
 	return r;
 }
 
+static void trace_enable(const char *value)
+{
+	static syscall_fn traced_table[SYSCALL_MAX];
+
+	for (u32 i = 0; i < SYSCALL_MAX; i++)
+		traced_table[i] = syscall_traced;
+	syscall_calls = traced_table;
+	if (value)
+		strlcpy(trace_name, value, sizeof(trace_name));
+}
+BOOTARG("trace_syscalls", trace_enable);
+
 /* One line per program and number, as far as a small table of what was said before remembers. */
-static __cold void syscall_log_absent(u64 nr)
+static __cold long syscall_absent(u64 a, u64 b, u64 c, u64 d, u64 e, u64 f)
 {
 	static u32 said[64];
-	char comm[16];
+	s64 nr = arch_user_frame(arch_current())->syscallno;
 	u32 hash = (u32)nr * 2654435761u;
+	char comm[16];
 
 	thread_get_name(current, comm);
 	for (u32 i = 0; i < sizeof(comm) && comm[i]; i++)
 		hash = (hash ^ (u8)comm[i]) * 16777619u;
 	hash |= 1;
-	if (__atomic_exchange_n(&said[(hash >> 8) % ARRAY_SIZE(said)], hash, __ATOMIC_RELAXED) == hash)
-		return;
-	log_limited(LOG_INFO, "%s[%u]: system call %llu is not implemented", comm, current_task()->tid->nr,
-		    (unsigned long long)nr);
+	if (__atomic_exchange_n(&said[(hash >> 8) % ARRAY_SIZE(said)], hash, __ATOMIC_RELAXED) != hash)
+		log_limited(LOG_INFO, "%s[%u]: system call %lld is not implemented", comm,
+			    current_task()->tid->nr, (long long)nr);
+	return -ENOSYS;
 }
 
 /*
- * Store the result. A wish to restart is for the signal code to fulfil, which must run even when the signal that ended
- * the wait was meanwhile taken by another thread: user space never sees these numbers.
- */
-static __always_inline void syscall_finish(struct trapframe *tf, long r)
-{
-	frame_set_result(tf, r);
-	if (unlikely(r <= -ERESTARTSYS && r >= -ERESTART_RESTARTBLOCK))
-		word_or(&arch_current()->work, WORK_SIGNAL);
-}
-
-static __noinline void syscall_slow(struct trapframe *tf, u64 nr)
-{
-	if (nr >= SYSCALL_MAX || !syscall_table[nr]) {
-		syscall_log_absent(nr);
-		frame_set_result(tf, -ENOSYS);
-		return;
-	}
-	syscall_finish(tf, syscall_traced(tf, nr));
-}
-
-/*
- * SVC from EL0: run the call in x8 and leave its result in x0. The entry code has kept number and x0 for restarts.
+ * SVC from EL0: run the call in x8. The entry code has kept number and x0 for restarts, and stores the result.
  * ctx: thread, IRQs on; sleeps: as the call does.
  */
-void trap_syscall(struct trapframe *tf)
+long trap_syscall(struct trapframe *tf)
 {
 	u64 nr = (u32)tf->x[8];
-	syscall_fn fn;
+	syscall_fn fn = likely(nr < SYSCALL_MAX) ? syscall_calls[nr] : syscall_absent;
 
-	current_task()->syscalls++;
-	if (unlikely(nr >= SYSCALL_MAX || trace_on)) {
-		syscall_slow(tf, nr);
-		return;
-	}
-	fn = syscall_table[nr];
-	if (unlikely(!fn)) {
-		syscall_slow(tf, nr);
-		return;
-	}
-	syscall_finish(tf, fn(tf->x[0], tf->x[1], tf->x[2], tf->x[3], tf->x[4], tf->x[5]));
+	return fn(tf->x[0], tf->x[1], tf->x[2], tf->x[3], tf->x[4], tf->x[5]);
 }

@@ -41,6 +41,8 @@ int tty_check_job(struct tty *t, int sig)
 	else
 		signal_send_pgrp(pgrp, sig, NULL);
 	pid_put(pgrp);
+	/* The signal code has to see the wish to restart, even if the signal turns out to be ignored meanwhile. */
+	word_or(&arch_current()->work, WORK_SIGNAL);
 	return err;
 }
 
