@@ -47,7 +47,7 @@ struct pipe {
 	u32 nslots; /* p; a for looking: power of two */
 	u32 readers, writers; /* p; a for looking: open files */
 	u32 reader_opens, writer_opens; /* p; a for looking: openings so far */
-	u32 files; /* inode->lock of a FIFO; else p: open files in total */
+	u32 files; /* inode->lock of a FIFO; else a: open files in total */
 	u32 nspare; /* p */
 	bool fifo; /* I: has a name */
 	struct pipe_slot *slots; /* p */
@@ -372,21 +372,16 @@ static void fifo_put(struct inode *i, struct pipe *p)
 
 static void pipe_leave(struct pipe *p, struct inode *i, u32 mode)
 {
-	bool last = false;
-
 	mutex_lock(&p->lock);
 	count_ends(p, mode, ~0u);
-	if (!p->fifo)
-		last = --p->files == 0;
 	mutex_unlock(&p->lock);
-	if (last) {
-		pipe_free(p);
-		return;
-	}
 	waitq_wake(&p->readable, ~0u, POLL_INPUT | POLLHUP);
 	waitq_wake(&p->writable, ~0u, POLL_ROOM | POLLERR);
+	/* Our count keeps the pipe until nothing here touches it any more: the other end may leave at any time. */
 	if (p->fifo)
 		fifo_put(i, p);
+	else if (__atomic_sub_fetch(&p->files, 1, __ATOMIC_ACQ_REL) == 0)
+		pipe_free(p);
 }
 
 static void pipe_release(struct file *f)
