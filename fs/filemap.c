@@ -129,7 +129,7 @@ static s64 seek_base(const struct file *f, s64 off, int whence, u64 size, s64 *b
 	return -EINVAL;
 }
 
-/* lseek by the inode's size. ctx: thread; holds: the position's lock. The new position, -EINVAL, -ENXIO, -EOVERFLOW. */
+/* lseek by the inode's size. ctx: thread; holds: the position's lock. The new position, -EINVAL, -ENXIO. */
 s64 generic_file_seek(struct file *f, s64 off, int whence)
 {
 	struct inode *i = f->inode;
@@ -139,7 +139,7 @@ s64 generic_file_seek(struct file *f, s64 off, int whence)
 	if (err)
 		return err;
 	if (__builtin_add_overflow(base, off, &pos))
-		return -EOVERFLOW;
+		return -EINVAL;
 	if (pos < 0 || (u64)pos > i->sb->max_size)
 		return -EINVAL;
 	f->pos = (u64)pos;

@@ -23,6 +23,9 @@
 
 enum initramfs_state { INITRAMFS_NONE, INITRAMFS_CORRUPT, INITRAMFS_OK };
 
+BOOTARG_WORD(init, "init");
+BOOTARG_WORD(rdinit, "rdinit");
+
 static enum initramfs_state initramfs; /* I: before process 1 starts */
 static const char *first_failure; /* o: process 1's: what was tried first */
 static int first_error; /* o */

@@ -41,13 +41,14 @@ static void name_free(struct sys_path *p)
 		kfree(p->name);
 }
 
-static int start_of(struct sys_path *p, int dfd)
+/* @always: @dfd counts for absolute names too. */
+static int start_of(struct sys_path *p, int dfd, bool always)
 {
 	int err;
 
 	p->at = NULL;
 	p->ref.counted = false;
-	if (likely(dfd == AT_FDCWD || p->name[0] == '/'))
+	if (likely(dfd == AT_FDCWD || (p->name[0] == '/' && !always)))
 		return 0;
 	err = fd_borrow_any(dfd, &p->ref);
 	if (!err)
@@ -62,7 +63,19 @@ int sys_path_begin_empty(struct sys_path *p, int dfd, u64 uname)
 
 	if (unlikely(err))
 		return err;
-	err = start_of(p, dfd);
+	err = start_of(p, dfd, false);
+	if (unlikely(err))
+		name_free(p);
+	return err;
+}
+
+static int begin_named(struct sys_path *p, int dfd, u64 uname, bool always)
+{
+	int err = name_copy(p, uname);
+
+	if (unlikely(err))
+		return err;
+	err = p->name[0] ? start_of(p, dfd, always) : -ENOENT;
 	if (unlikely(err))
 		name_free(p);
 	return err;
@@ -71,14 +84,13 @@ int sys_path_begin_empty(struct sys_path *p, int dfd, u64 uname)
 /* See path.h. ctx: thread; sleeps. */
 int sys_path_begin(struct sys_path *p, int dfd, u64 uname)
 {
-	int err = name_copy(p, uname);
+	return begin_named(p, dfd, uname, false);
+}
 
-	if (unlikely(err))
-		return err;
-	err = p->name[0] ? start_of(p, dfd) : -ENOENT;
-	if (unlikely(err))
-		name_free(p);
-	return err;
+/* See path.h. ctx: thread; sleeps. */
+int sys_path_begin_in_root(struct sys_path *p, int dfd, u64 uname)
+{
+	return begin_named(p, dfd, uname, true);
 }
 
 /* Give back what begin took. ctx: thread; sleeps. */

@@ -17,6 +17,8 @@ struct sys_path {
 int __must_check sys_path_begin(struct sys_path *p, int dfd, u64 uname);
 /* As above; an empty name is allowed and means @dfd itself. */
 int __must_check sys_path_begin_empty(struct sys_path *p, int dfd, u64 uname);
+/* As sys_path_begin, for LOOKUP_IN_ROOT: @dfd is where absolute names start, too. */
+int __must_check sys_path_begin_in_root(struct sys_path *p, int dfd, u64 uname);
 void sys_path_end(struct sys_path *p);
 /* The whole way: from arguments to a path with references. @flags: AT_SYMLINK_NOFOLLOW, AT_SYMLINK_FOLLOW, AT_EMPTY_PATH. */
 int __must_check sys_path_lookup(int dfd, u64 uname, u32 lookup, u32 at_flags, struct path *out);

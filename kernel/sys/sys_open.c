@@ -22,8 +22,12 @@ static long do_open(int dfd, u64 uname, u32 flags, u32 mode, u32 lookup)
 {
 	struct sys_path p;
 	struct file *f;
-	int fd, err = sys_path_begin(&p, dfd, uname);
+	int fd, err;
 
+	if (unlikely(lookup & LOOKUP_IN_ROOT))
+		err = sys_path_begin_in_root(&p, dfd, uname);
+	else
+		err = sys_path_begin(&p, dfd, uname);
 	if (unlikely(err))
 		return err;
 	err = fd_reserve(0, proc_rlimit(RLIMIT_NOFILE), flags & O_CLOEXEC, &fd);

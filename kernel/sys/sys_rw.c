@@ -280,6 +280,8 @@ static long check_copy_range(struct file *in, u64 ipos, struct file *out, u64 op
 		return -EXDEV;
 	if (ipos + len < ipos || opos + len < opos)
 		return -EOVERFLOW;
+	/* Only what is there counts for the overlap. */
+	len = MIN(len, in->inode->size > ipos ? in->inode->size - ipos : 0);
 	if (in->inode == out->inode && ipos < opos + len && opos < ipos + len)
 		return -EINVAL;
 	return 0;
