@@ -85,13 +85,14 @@ int pid_maps_show(struct sbuf *out, void *h)
 	return for_each_region(out, h, maps_line, NULL);
 }
 
-static void kb_line(struct sbuf *out, const char *name, u64 pages)
+/* @bytes in KiB, in the columns of smaps. */
+static void kb_line(struct sbuf *out, const char *name, u64 bytes)
 {
 	size_t from = out->len;
 
 	sbuf_puts(out, name);
 	sbuf_pad(out, from, 16);
-	sbuf_printf(out, "%8llu kB\n", (ull)pages * (PAGE_SIZE / 1024));
+	sbuf_printf(out, "%8llu kB\n", (ull)bytes / 1024);
 }
 
 static void put_flags(struct sbuf *out, const struct region *r)
@@ -153,9 +154,9 @@ static void smaps_entry(struct sbuf *out, struct vmspace *vm, struct region *r, 
 
 	put_head(out, vm, r, path);
 	vm_region_counts(r, &c);
-	kb_line(out, "Size:", (r->end - r->start) >> PAGE_SHIFT);
-	kb_line(out, "KernelPageSize:", 1);
-	kb_line(out, "MMUPageSize:", 1);
+	kb_line(out, "Size:", r->end - r->start);
+	kb_line(out, "KernelPageSize:", PAGE_SIZE);
+	kb_line(out, "MMUPageSize:", PAGE_SIZE);
 	put_counts(out, &c, false);
 	sbuf_puts(out, "THPeligible:    0\n");
 	put_flags(out, r);

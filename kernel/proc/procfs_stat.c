@@ -78,19 +78,22 @@ struct snapshot {
 static void snapshot_tree(struct snapshot *s)
 {
 	struct proc *p = s->p;
+	struct tty *tty;
 
 	proc_tree_lock();
 	s->ppid = p->ppid;
 	s->pgrp = p->pgrp ? p->pgrp->nr : 0;
 	s->session = p->session ? p->session->nr : 0;
-	s->tpgid = -1;
-	if (p->tty) {
-		u32 fg = proc_tty_ops->foreground(p->tty);
-
-		s->tty_nr = proc_tty_ops->dev(p->tty);
-		s->tpgid = fg ? (int)fg : -1;
-	}
 	proc_tree_unlock();
+	s->tpgid = -1;
+	tty = proc_get_tty(p);
+	if (tty) {
+		u32 fg = proc_tty_ops->foreground(tty);
+
+		s->tty_nr = proc_tty_ops->dev(tty);
+		s->tpgid = fg ? (int)fg : -1;
+		proc_tty_ops->put(tty);
+	}
 }
 
 static void snapshot_usage(struct snapshot *s, bool thread)
