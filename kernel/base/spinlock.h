@@ -11,17 +11,16 @@
 #include "kernel/lib/types.h"
 
 struct spinlock {
-	u32 next; /* a: ticket to hand out (low 16 bits) | now serving: see spinlock.c */
-	u32 serving; /* a */
+	u32 locked; /* a: 1 while somebody holds it */
 #ifdef CONFIG_DEBUG
 	struct lock_debug dbg;
 #endif
 };
 
 #ifdef CONFIG_DEBUG
-#define SPINLOCK_INIT(rank) { 0, 0, LOCK_DEBUG_INIT(rank) }
+#define SPINLOCK_INIT(rank) { 0, LOCK_DEBUG_INIT(rank) }
 #else
-#define SPINLOCK_INIT(rank) { 0, 0 }
+#define SPINLOCK_INIT(rank) { 0 }
 #endif
 
 void spin_init(struct spinlock *l, enum lock_rank rank);
