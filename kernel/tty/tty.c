@@ -282,7 +282,8 @@ void tty_hangup(struct tty *t)
 	WRITE_ONCE(t->hangups, t->hangups + 1);
 	t->flow_off = false;
 	t->ld.stopped = false;
-	if (t->ops->flush)
+	/* What a pty's slave wrote last is still for the master to read. */
+	if (t->ops->flush && !t->is_pty)
 		t->ops->flush(t);
 	ldisc_flush_input(&t->ld);
 	ring_clear(&t->ld.echo);

@@ -307,6 +307,29 @@ static void test_session(void)
 		printf("# step %d\n", WEXITSTATUS(status));
 }
 
+/* What a session leader wrote last is not lost when it exits. */
+static void test_last_words(void)
+{
+	char name[32];
+	int m, s, status;
+	pid_t pid;
+
+	pair(&m, &s);
+	snprintf(name, sizeof(name), "%s", ttyname(s));
+	pid = fork();
+	if (pid == 0) {
+		close(s);
+		setsid();
+		s = open(name, O_RDWR);
+		_exit(write(s, "bye", 3) != 3);
+	}
+	CHECK(waitpid(pid, &status, 0) == pid && status == 0);
+	close(s);
+	CHECK(reads(m, "bye"));
+	CHECK_ERR(read(m, buf, 1), EIO);
+	close(m);
+}
+
 int main(void)
 {
 	test_editing();
@@ -315,5 +338,6 @@ int main(void)
 	test_ends();
 	test_many();
 	test_session();
+	test_last_words();
 	return tap_done();
 }
