@@ -55,7 +55,7 @@ struct epitem {
 	struct epoll_set *set; /* I */
 	struct file *file; /* I: no reference */
 	int fd; /* I */
-	u32 events; /* s; a for callbacks */
+	u32 events; /* s; a for callbacks; EPOLL_PRIVATE bits alone: a one-shot item that fired */
 	u64 data; /* s */
 	struct list ready; /* r: on set->ready, or a list being collected */
 	struct list eps; /* e: file->eps */
@@ -103,7 +103,7 @@ static bool hook_wake(struct waiter *w, u32 key)
 	u32 events = READ_ONCE(it->events);
 
 	/* A one-shot item that fired is disarmed. */
-	if (!(events & ~EPOLL_PRIVATE) || (key && !(key & (events | POLL_ALWAYS))))
+	if (!(events & ~EPOLL_PRIVATE) || (key && !(key & events)))
 		return false;
 	ready_add(it);
 	set_wake(it->set);
@@ -145,7 +145,7 @@ static void hooks_remove(struct epitem *it)
 /* What @it's file is ready for now, of what is asked for. */
 static u32 item_poll(struct epitem *it, struct poll_table *pt)
 {
-	return file_poll(it->file, pt) & (it->events | POLL_ALWAYS);
+	return file_poll(it->file, pt) & it->events;
 }
 
 static int key_compare(const struct epitem *it, const struct file *f, int fd)
@@ -204,7 +204,7 @@ static int item_add(struct epoll_set *s, int fd, struct file *f, const struct ep
 	it->set = s;
 	it->file = f;
 	it->fd = fd;
-	it->events = ev->events;
+	it->events = ev->events | POLL_ALWAYS;
 	it->data = ev->data;
 	list_init(&it->ready);
 	rb_insert(&s->items, &it->node, item_less);
@@ -228,7 +228,7 @@ static int item_modify(struct epitem *it, const struct epoll_event *ev)
 {
 	if ((it->events | ev->events) & EPOLLEXCLUSIVE)
 		return -EINVAL;
-	WRITE_ONCE(it->events, ev->events);
+	WRITE_ONCE(it->events, ev->events | POLL_ALWAYS);
 	it->data = ev->data;
 	if (item_poll(it, NULL)) {
 		ready_add(it);
@@ -501,6 +501,7 @@ static void epoll_show_fdinfo(struct file *f, struct sbuf *sb)
 
 static const struct file_ops epoll_ops = {
 	.poll = epoll_poll,
+	.seek = file_seek_nothing,
 	.release = epoll_release,
 	.show_fdinfo = epoll_show_fdinfo,
 };

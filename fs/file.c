@@ -251,12 +251,21 @@ s64 file_seek(struct file *f, s64 off, int whence)
 	bool locked;
 	s64 pos;
 
-	if (f->mode & FILE_STREAM)
+	if ((f->mode & FILE_STREAM) && !f->ops->seek)
 		return -ESPIPE;
 	locked = pos_lock(f);
 	pos = f->ops->seek ? f->ops->seek(f, off, whence) : generic_file_seek(f, off, whence);
 	pos_unlock(f, locked);
 	return pos;
+}
+
+/*
+ * A seek operation for objects that have no positions but do not mind being asked, as Linux's event descriptors: nothing
+ * moves. ctx: thread. The position, which is 0.
+ */
+s64 file_seek_nothing(struct file *f, s64 off, int whence)
+{
+	return (s64)f->pos;
 }
 
 /* Events that are true now; see struct poll_table. ctx: thread; sleeps: no. */

@@ -139,6 +139,7 @@ static void timerfd_show(struct file *f, struct sbuf *sb)
 static const struct file_ops timerfd_ops = {
 	.read = timerfd_read,
 	.poll = timerfd_poll,
+	.seek = file_seek_nothing,
 	.release = timerfd_release,
 	.show_fdinfo = timerfd_show,
 };

@@ -126,7 +126,7 @@ struct file_ops {
 	/* Bytes, 0 at end, -errno; *pos advances. NULL: -EINVAL. Interruptible waits return -EINTR or -ERESTARTSYS (512). */
 	ssize_t (*read)(struct file *f, struct uio *u, u64 *pos);
 	ssize_t (*write)(struct file *f, struct uio *u, u64 *pos);
-	s64 (*seek)(struct file *f, s64 off, int whence); /* NULL: generic with inode size; FILE_STREAM files: -ESPIPE */
+	s64 (*seek)(struct file *f, s64 off, int whence); /* NULL: generic with inode size, or -ESPIPE for FILE_STREAM files */
 	int (*readdir)(struct file *f, struct dir_ctx *c); /* NULL: -ENOTDIR; holds inode lock for reading */
 	/* Events now (POLL*); registers with @pt unless NULL. NULL op: always readable and writable. */
 	u32 (*poll)(struct file *f, struct poll_table *pt);
@@ -346,6 +346,7 @@ void file_flush_deferred(void); /* wait for releases under way (before an EBUSY 
 ssize_t file_read(struct file *f, struct uio *u, u64 *pos); /* checks mode, limits, locks offset when pos == &f->pos */
 ssize_t file_write(struct file *f, struct uio *u, u64 *pos);
 s64 file_seek(struct file *f, s64 off, int whence);
+s64 file_seek_nothing(struct file *f, s64 off, int whence); /* for file_ops.seek: stays where it is */
 u32 file_poll(struct file *f, struct poll_table *pt);
 long file_ioctl(struct file *f, u32 cmd, u64 arg);
 int file_readdir(struct file *f, struct dir_ctx *c);

@@ -102,7 +102,9 @@ static void wake(struct waitq *q, u32 nr, u32 key, bool sync)
 	smp_mb();
 	if (list_empty(&q->waiters))
 		return;
-	irq = spin_lock_irqsave(&q->lock);
+	/* Nested: a callback may wake another queue, epoll's; epoll_control keeps such chains short and free of loops. */
+	irq = irq_save();
+	spin_lock_nested(&q->lock);
 	wake_locked(q, nr, key, sync);
 	spin_unlock_irqrestore(&q->lock, irq);
 }
