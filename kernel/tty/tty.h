@@ -56,6 +56,7 @@ struct tty {
 	struct ktermios termios, locked; /* t: the modes; bits that may not change */
 	struct winsize ws; /* t */
 	struct pid *pgrp, *session; /* t: references; a for comparing */
+	u32 pgrp_nr; /* t to write, a to read: number of pgrp, 0: none */
 	u32 opens; /* t */
 	bool exclusive; /* t: TIOCEXCL */
 	bool flow_off; /* t: TCOOFF */

@@ -63,6 +63,7 @@ static int controlling_set(struct tty *t)
 	if (t->pgrp)
 		pid_put(t->pgrp);
 	t->pgrp = pgrp;
+	WRITE_ONCE(t->pgrp_nr, pgrp ? pgrp->nr : 0);
 	tty_unlock(t);
 	tty_get(t);
 	proc_set_tty(p, t);
@@ -77,6 +78,7 @@ static void controlling_take(struct tty *t, struct pid **session, struct pid **p
 	*pgrp = t->pgrp;
 	t->session = NULL;
 	t->pgrp = NULL;
+	WRITE_ONCE(t->pgrp_nr, 0);
 	tty_unlock(t);
 	if (*session)
 		proc_session_clear_tty(*session, t);
@@ -257,6 +259,7 @@ static long ioctl_set_pgrp(struct tty *t, u64 arg)
 		if (t->session == session) {
 			pid_put_maybe(t->pgrp);
 			t->pgrp = pid_get(pgrp);
+			WRITE_ONCE(t->pgrp_nr, pgrp->nr);
 		} else {
 			err = -ENOTTY;
 		}
@@ -298,15 +301,10 @@ static u32 stat_dev(struct tty *t)
 	return (minor & 0xff) | major << 8 | (minor & ~0xffu) << 12;
 }
 
-/* The pid cannot be freed while it is the terminal's: the number is read under the lock's protection. */
+/* Asked with the process tree locked: no lock of the terminal's may be taken. */
 static u32 stat_foreground(struct tty *t)
 {
-	u32 nr;
-
-	mutex_lock(&t->lock);
-	nr = t->pgrp ? t->pgrp->nr : 0;
-	mutex_unlock(&t->lock);
-	return nr;
+	return READ_ONCE(t->pgrp_nr);
 }
 
 static const struct proc_tty_ops job_ops = {
