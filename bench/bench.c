@@ -65,7 +65,7 @@ static int64_t bench_getppid(long n)
 	int64_t start = now();
 
 	for (long i = 0; i < n; i++)
-		syscall(SYS_getppid);
+		getppid();
 	return now() - start;
 }
 

@@ -40,6 +40,7 @@ struct pipe_slot {
 	bool packet; /* nothing is added; one read takes it */
 };
 
+/* p guarded by .lock, a atomic, I immutable after creation. */
 struct pipe {
 	struct mutex lock; /* rank PIPE */
 	struct waitq readable, writable; /* own */
@@ -52,8 +53,8 @@ struct pipe {
 	bool fifo; /* I: has a name */
 	struct pipe_slot *slots; /* p */
 	struct page **spare; /* p: nslots pages at most */
-	struct pipe_slot first_slots[PIPE_SLOTS];
-	struct page *first_spare[PIPE_SLOTS];
+	struct pipe_slot first_slots[PIPE_SLOTS]; /* p: where .slots points at first */
+	struct page *first_spare[PIPE_SLOTS]; /* p: where .spare points at first */
 };
 
 static int pipe_max_size = 1 << 20; /* a: F_SETPIPE_SZ without CAP_SYS_RESOURCE */

@@ -14,8 +14,9 @@
 #define KMALLOC_MAX 16384u /* larger texts come from the vmalloc area */
 #define TRIES 6
 
+/* t guarded by .lock, I immutable after creation. */
 struct textfile {
-	struct mutex lock; /* rank TEXTFILE; t below */
+	struct mutex lock; /* rank TEXTFILE */
 	textfile_make *make; /* I */
 	char *buf; /* t */
 	size_t size, len; /* t */

@@ -170,7 +170,7 @@ struct inode {
 	void *priv; /* I: file system's own */
 	struct waitq waitq; /* own lock: fs-specific (FIFO open and so on) */
 	struct list watches; /* inotify's own lock */
-	struct list hash; /* super's inode table, if the fs uses it */
+	struct list hash; /* lock of the super's inode table, if the fs uses it */
 	struct { struct pipe *pipe; struct chrdev *cdev; }; /* i: attached by type */
 };
 
@@ -258,7 +258,7 @@ struct file {
 	int owner_pid; /* a: F_SETOWN, sign = group */
 	int owner_sig; /* a: F_SETSIG */
 	struct list eps; /* epoll watches, epoll's lock */
-	struct file *reap; /* list of files whose release was deferred */
+	struct file *reap; /* o: list of files whose release was deferred */
 	u32 wb_err; /* o: error sequence seen (fsync) */
 };
 

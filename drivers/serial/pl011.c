@@ -76,7 +76,7 @@ enum {
 #define SPIN_LIMIT 1000000
 
 struct pl011 {
-	struct uart_port port;
+	struct uart_port port; /* its own lock */
 	volatile u32 *regs; /* I */
 	struct spinlock fifo_lock; /* rank LOG: the check for room and the write of a character */
 	u32 clock_hz; /* I: 0 = unknown, then the speed is left alone */

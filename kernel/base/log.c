@@ -294,6 +294,7 @@ static void store(u8 facility, u8 level, const char *text, size_t n)
 	notify_readers();
 }
 
+/* See log.h. ctx: any. */
 void log_vprint(enum log_level level, const char *fmt, va_list ap)
 {
 	char text[TEXT_MAX];

@@ -42,7 +42,7 @@ struct runq {
 	struct thread *dead; /* o: ended; to be released by the tail of the switch */
 
 	s64 timer_at; /* o: when .timer fires, TIME_NEVER when it is not armed; a for reading */
-	struct timeout timer;
+	struct timeout timer; /* its own lock */
 	u32 ticks; /* o */
 	bool irq_user; /* o: the interrupt being handled came from user mode */
 

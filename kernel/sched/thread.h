@@ -55,7 +55,7 @@ struct sched_entity {
 };
 
 struct thread {
-	struct arch_thread arch; /* must be first: see arch/thread.h */
+	struct arch_thread arch; /* o: must be first, see arch/thread.h */
 	struct spinlock lock; /* rank THREAD */
 	refcount_t refs; /* a: the last put frees stack and struct */
 	u32 state; /* r: enum thread_state; o to announce a sleep; a for reading */

@@ -9,6 +9,7 @@
 #include "kernel/lib/list.h"
 #include "kernel/sched/sched.h"
 
+/* w guarded by .lock. */
 struct waitq {
 	struct spinlock lock; /* rank WAITQ */
 	struct list waiters; /* w: struct waiter.link */
