@@ -15,6 +15,7 @@
 #include <arch/barrier.h>
 #include <arch/counter.h>
 #include <arch/cpu.h>
+#include <arch/frame.h>
 #include "kernel/base/irq.h"
 #include "kernel/base/log.h"
 #include "kernel/base/log_internal.h"
@@ -57,6 +58,7 @@ static const struct irq_msi_ops *msi; /* I */
 PERCPU(u64, irq_counts[LINES_MAX]); /* o */
 PERCPU(u64, irq_counts_total); /* o */
 PERCPU(u32, irq_depth); /* o */
+static PERCPU(bool, irq_user); /* o: the interrupt came from user mode */
 PERCPU(u32, irq_running); /* o: line being dispatched; read by irq_unregister */
 
 static bool number_index(u32 irq, u32 *index)
@@ -253,6 +255,7 @@ void irq_entry(struct trapframe *tf)
 
 	t->preempt_count++;
 	this_cpu(irq_depth)++;
+	this_cpu(irq_user) = frame_is_user(tf);
 	chip->handle(tf);
 	this_cpu(irq_depth)--;
 	t->preempt_count--;
@@ -266,6 +269,12 @@ void irq_entry(struct trapframe *tf)
 bool irq_in_handler(void)
 {
 	return this_cpu(irq_depth) != 0;
+}
+
+/* See irq.h. */
+bool irq_from_user(void)
+{
+	return this_cpu(irq_user);
 }
 
 /* See irq.h. ctx: any. */

@@ -56,6 +56,8 @@ void irq_dispatch(u32 irq);
 void irq_entry(struct trapframe *tf);
 /* True in an interrupt handler on this CPU. */
 bool irq_in_handler(void);
+/* In a handler: did the interrupt come from user mode? For accounting by samples. */
+bool irq_from_user(void);
 
 /* Controllers and arch: decode a device tree "interrupts" cell triple -> number and flags. -EINVAL */
 int __must_check irq_from_fdt(const u32 cells[3], u32 *irq, u32 *flags);

@@ -93,6 +93,7 @@ static void birth_fill_task(struct birth *b)
 	t->blocked = self->blocked;
 	t->personality = self->personality;
 	t->timer_slack = self->timer_slack;
+	t->ioprio = self->ioprio;
 	if ((a->flags & (CLONE_VM | CLONE_VFORK)) != CLONE_VM) {
 		t->altstack_sp = self->altstack_sp;
 		t->altstack_size = self->altstack_size;

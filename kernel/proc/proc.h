@@ -73,6 +73,7 @@ struct task {
 	u64 restart_arg[6]; /* o */
 	u32 personality; /* o; a for reading */
 	u64 timer_slack; /* a */
+	u16 ioprio; /* a: ioprio_set(2) */
 	u64 minflt, majflt; /* o */
 	struct trapframe *frame; /* I: user registers at the top of its stack */
 };

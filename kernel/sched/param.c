@@ -92,6 +92,22 @@ void sched_get_policy(struct thread *t, int *policy, int *rt_prio, int *nice)
 	sched_thread_unlock(rq, irq);
 }
 
+/* See sched.h. ctx: any */
+void sched_set_reset_on_fork(struct thread *t, bool on)
+{
+	u64 irq;
+	struct runq *rq = sched_thread_lock(t, &irq);
+
+	t->se.reset_on_fork = on;
+	sched_thread_unlock(rq, irq);
+}
+
+/* See sched.h. ctx: any */
+bool sched_get_reset_on_fork(const struct thread *t)
+{
+	return READ_ONCE(t->se.reset_on_fork);
+}
+
 /* What sched_rr_get_interval(2) answers, in ns. ctx: any */
 s64 sched_rr_interval(struct thread *t)
 {

@@ -31,15 +31,14 @@ int sched_sleep_interruptible(s64 deadline);
 /* Parameters. 0 or -EINVAL; permission is the caller's business. ctx: any */
 int sched_set_policy(struct thread *t, int policy, int rt_prio, int nice);
 void sched_get_policy(struct thread *t, int *policy, int *rt_prio, int *nice);
+/* SCHED_RESET_ON_FORK: children start with SCHED_NORMAL and nice >= 0. ctx: any */
+void sched_set_reset_on_fork(struct thread *t, bool on);
+bool sched_get_reset_on_fork(const struct thread *t);
 int sched_set_affinity(struct thread *t, cpumask_t mask); /* migrates; -EINVAL if no online CPU is in it */
 s64 sched_rr_interval(struct thread *t);
 
 /* Accounting: user and system time of @t up to now (running included). */
 void sched_times(struct thread *t, s64 *user_ns, s64 *sys_ns);
-/* Called by the trap path when a thread enters/leaves user mode for exact accounting is too dear: sampled at
- * IRQs and switches instead. @user: the interrupted context was EL0. IRQ context. */
-void sched_account_irq(bool user);
-
 /* Global figures for /proc/stat, loadavg, uptime. */
 struct sched_cpu_stats {
 	u64 user_ns, nice_ns, sys_ns, idle_ns, irq_ns;

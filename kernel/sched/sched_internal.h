@@ -44,7 +44,6 @@ struct runq {
 	s64 timer_at; /* o: when .timer fires, TIME_NEVER when it is not armed; a for reading */
 	struct timeout timer; /* its own lock */
 	u32 ticks; /* o */
-	bool irq_user; /* o: the interrupt being handled came from user mode */
 
 	u64 switches; /* R */
 	u64 forks; /* o */

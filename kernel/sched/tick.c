@@ -13,6 +13,7 @@
  *
  * Locking: RUNQ for figures of a CPU; the load average has load_lock. The timer is touched by its own CPU only.
  */
+#include "kernel/base/irq.h"
 #include "kernel/lib/string.h"
 #include "kernel/sched/sched_internal.h"
 
@@ -52,19 +53,13 @@ void tick_arm(struct runq *rq, s64 at)
 	timeout_set(&rq->timer, at);
 }
 
-/* See sched.h: note where the interrupt came from. ctx: IRQ */
-void sched_account_irq(bool user)
-{
-	runq_this()->irq_user = user;
-}
-
 static void sample(struct runq *rq)
 {
 	struct thread *t = rq->curr;
 	u64 ns = t->se.unsplit;
 
 	t->se.unsplit = 0;
-	if (rq->irq_user) {
+	if (irq_from_user()) {
 		t->se.user_ns += ns;
 		if (t->se.nice > 0)
 			rq->nice_ns += ns;

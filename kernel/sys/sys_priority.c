@@ -1,0 +1,201 @@
+/*
+ * Nice values and I/O priorities of a thread, a process group, or all of a user.
+ *
+ * The three kinds of target are walked by one function; each call brings what it does with a thread and gets the result so
+ * far. The nice value belongs to a thread, as on Linux, not to the process as POSIX has it. The I/O priority is
+ * stored, inherited and given back; devices here serve requests in the order they came, whatever it says.
+ *
+ * Man pages: setpriority(2), getpriority(2), ioprio_set(2).
+ */
+#include <linux/ioprio.h>
+#include <linux/resource.h>
+#include <linux/sched.h>
+#include "kernel/sched/sched.h"
+#include "kernel/sys/abi.h"
+#include "kernel/sys/sched_perm.h"
+
+enum who { WHO_PROCESS, WHO_PGRP, WHO_USER };
+
+/* What a call does with each thread; .result begins as -ESRCH. */
+struct visit {
+	void (*fn)(struct task *t, struct visit *v);
+	long result;
+	int value;
+};
+
+static void visit_threads(struct proc *p, u32 uid, bool by_user, struct visit *v)
+{
+	struct task *t;
+	u32 from = 0;
+
+	while ((t = task_next(p, from)) != NULL) {
+		struct cred *c = by_user ? task_get_cred(t) : NULL;
+
+		from = t->tid->nr + 1;
+		if (!by_user || (c && c->uid == uid))
+			v->fn(t, v);
+		if (c)
+			cred_put(c);
+		task_put(t);
+	}
+}
+
+static bool in_group(struct proc *p, u32 id)
+{
+	struct pid *mine = proc_get_pgrp(id ? p : current_proc());
+	struct pid *its = proc_get_pgrp(p);
+	bool yes = mine && its && (id ? its->nr == id : its == mine);
+
+	if (mine)
+		pid_put(mine);
+	if (its)
+		pid_put(its);
+	return yes;
+}
+
+static void visit_all(enum who which, u32 id, struct visit *v)
+{
+	struct proc *p;
+	u32 from = 0;
+
+	while ((p = proc_next(from)) != NULL) {
+		from = p->pid->nr + 1;
+		if (which == WHO_USER)
+			visit_threads(p, id, true, v);
+		else if (in_group(p, id))
+			visit_threads(p, 0, false, v);
+		proc_put(p);
+	}
+}
+
+/* Call v->fn for every thread that @which and @id name. @id 0: the caller's own. ctx: thread */
+static void visit(enum who which, u32 id, struct visit *v)
+{
+	struct task *t = current_task();
+
+	v->result = -ESRCH;
+	if (which == WHO_PROCESS) {
+		if (id)
+			t = task_lookup(id);
+		else
+			task_get(t);
+		if (!t)
+			return;
+		v->fn(t, v);
+		task_put(t);
+		return;
+	}
+	visit_all(which, which == WHO_USER && !id ? current->cred->uid : id, v);
+}
+
+static void nice_set(struct task *t, struct visit *v)
+{
+	int policy, prio, nice;
+
+	if (!sched_perm_user(t)) {
+		v->result = -EPERM;
+		return;
+	}
+	sched_get_policy(&t->thread, &policy, &prio, &nice);
+	if (v->value < nice && !sched_perm_nice(t, v->value)) {
+		v->result = -EACCES;
+		return;
+	}
+	if (v->result == -ESRCH)
+		v->result = 0;
+	if (v->value != nice && sched_set_policy(&t->thread, policy, prio, v->value))
+		v->result = -EINVAL;
+}
+
+static void nice_get(struct task *t, struct visit *v)
+{
+	int policy, prio, nice;
+
+	sched_get_policy(&t->thread, &policy, &prio, &nice);
+	v->result = MAX(v->result, (long)(20 - nice));
+}
+
+/* setpriority(2). ctx: thread */
+long sys_setpriority(u64 which, u64 who, u64 value)
+{
+	struct visit v = { .fn = nice_set, .value = MIN(MAX((s32)value, -20), 19) };
+
+	if ((s32)which < PRIO_PROCESS || (s32)which > PRIO_USER)
+		return -EINVAL;
+	visit((enum who)which, (u32)who, &v);
+	return v.result;
+}
+
+/* getpriority(2): 20 - nice of the best one, so that it is never negative. ctx: thread */
+long sys_getpriority(u64 which, u64 who)
+{
+	struct visit v = { .fn = nice_get };
+
+	if ((s32)which < PRIO_PROCESS || (s32)which > PRIO_USER)
+		return -EINVAL;
+	visit((enum who)which, (u32)who, &v);
+	return v.result;
+}
+
+static void ioprio_set(struct task *t, struct visit *v)
+{
+	if (!sched_perm_user(t)) {
+		v->result = -EPERM;
+		return;
+	}
+	if (v->result == -ESRCH)
+		v->result = 0;
+	WRITE_ONCE(t->ioprio, (u16)v->value);
+}
+
+/* The best: the lowest number of the lowest class, none set counting as best effort. */
+static void ioprio_get(struct task *t, struct visit *v)
+{
+	long mine = READ_ONCE(t->ioprio), best = v->result;
+
+	if (best < 0)
+		v->result = mine;
+	else if (IOPRIO_PRIO_CLASS(mine) && (!IOPRIO_PRIO_CLASS(best) || mine < best))
+		v->result = mine;
+}
+
+/* ioprio_set(2). ctx: thread */
+long sys_ioprio_set(u64 which, u64 who, u64 ioprio)
+{
+	struct visit v = { .fn = ioprio_set, .value = (s32)ioprio };
+	u32 data = IOPRIO_PRIO_DATA((u32)ioprio);
+
+	switch (IOPRIO_PRIO_CLASS((u32)ioprio)) {
+	case IOPRIO_CLASS_RT:
+		if (!sys_capable(CAP_SYS_ADMIN) && !sys_capable(CAP_SYS_NICE))
+			return -EPERM;
+		/* fallthrough */
+	case IOPRIO_CLASS_BE:
+		if (data >= IOPRIO_NR_LEVELS)
+			return -EINVAL;
+		break;
+	case IOPRIO_CLASS_IDLE:
+		break;
+	case IOPRIO_CLASS_NONE:
+		if (data)
+			return -EINVAL;
+		break;
+	default:
+		return -EINVAL;
+	}
+	if ((s32)which < IOPRIO_WHO_PROCESS || (s32)which > IOPRIO_WHO_USER)
+		return -EINVAL;
+	visit((enum who)((s32)which - IOPRIO_WHO_PROCESS), (u32)who, &v);
+	return v.result;
+}
+
+/* ioprio_get(2). ctx: thread */
+long sys_ioprio_get(u64 which, u64 who)
+{
+	struct visit v = { .fn = ioprio_get };
+
+	if ((s32)which < IOPRIO_WHO_PROCESS || (s32)which > IOPRIO_WHO_USER)
+		return -EINVAL;
+	visit((enum who)((s32)which - IOPRIO_WHO_PROCESS), (u32)who, &v);
+	return v.result;
+}

@@ -1,0 +1,371 @@
+/*
+ * System calls on scheduling policy, real-time priority and CPU affinity of one thread.
+ *
+ * A pid of 0 is the caller. Reading is free; changing needs the same user or CAP_SYS_NICE, and what a limit
+ * (RLIMIT_NICE, RLIMIT_RTPRIO) does not cover needs the capability too. The rules are checked here; the scheduler does as told.
+ * SCHED_DEADLINE and utilisation clamps are not there: EINVAL and EOPNOTSUPP, as Linux built without them answers.
+ *
+ * Man pages: sched(7), sched_setscheduler(2), sched_setattr(2), sched_setaffinity(2), sched_rr_get_interval(2).
+ */
+#include <asm/resource.h>
+#include <linux/sched.h>
+#include <linux/sched/types.h>
+#include <arch/cpu.h>
+#include "kernel/sched/sched.h"
+#include "kernel/sys/abi.h"
+#include "kernel/sys/sched_perm.h"
+
+#define RT_PRIO_MAX 99
+#define FLAGS_KNOWN (SCHED_FLAG_RESET_ON_FORK | SCHED_FLAG_KEEP_POLICY | SCHED_FLAG_KEEP_PARAMS)
+
+struct params {
+	int policy, rt_prio, nice;
+	bool reset_on_fork;
+};
+
+/* The thread that @pid names, with a reference. 0, -EINVAL or -ESRCH. */
+static int thread_by_pid(u64 pid, struct task **out)
+{
+	if ((s32)pid < 0)
+		return -EINVAL;
+	if ((u32)pid == 0) {
+		*out = current_task();
+		task_get(*out);
+		return 0;
+	}
+	*out = task_lookup((u32)pid);
+	return *out ? 0 : -ESRCH;
+}
+
+/*
+ * May the caller schedule @t at all: same user, or CAP_SYS_NICE?
+ * ctx: thread
+ */
+bool sched_perm_user(struct task *t)
+{
+	u32 euid = current->cred->euid;
+	struct cred *c;
+	bool ok;
+
+	if (sys_capable(CAP_SYS_NICE))
+		return true;
+	c = task_get_cred(t);
+	if (!c)
+		return false;
+	ok = euid == c->euid || euid == c->uid;
+	cred_put(c);
+	return ok;
+}
+
+/*
+ * May @t be given @nice, when that is a better value than it has?
+ * ctx: thread
+ */
+bool sched_perm_nice(struct task *t, int nice)
+{
+	u64 limit = READ_ONCE(t->proc->rlim[RLIMIT_NICE].rlim_cur);
+
+	return (u64)(20 - nice) <= limit || sys_capable(CAP_SYS_NICE);
+}
+
+static bool policy_is_rt(int policy)
+{
+	return policy == SCHED_FIFO || policy == SCHED_RR;
+}
+
+static void params_get(struct thread *t, struct params *p)
+{
+	sched_get_policy(t, &p->policy, &p->rt_prio, &p->nice);
+	p->reset_on_fork = sched_get_reset_on_fork(t);
+}
+
+/* Without CAP_SYS_NICE: is the change from @old to @new within the limits? */
+static bool change_allowed(struct task *t, const struct params *old, const struct params *new)
+{
+	u64 rt_limit = READ_ONCE(t->proc->rlim[RLIMIT_RTPRIO].rlim_cur);
+
+	if (policy_is_rt(new->policy)) {
+		if (new->policy != old->policy && !rt_limit)
+			return false;
+		if (new->rt_prio > old->rt_prio && (u64)new->rt_prio > rt_limit)
+			return false;
+	} else if (new->nice < old->nice && !sched_perm_nice(t, new->nice)) {
+		return false;
+	}
+	if (old->policy == SCHED_IDLE && new->policy != SCHED_IDLE && !sched_perm_nice(t, old->nice))
+		return false;
+	return sched_perm_user(t) && (new->reset_on_fork || !old->reset_on_fork);
+}
+
+static int params_check(const struct params *p)
+{
+	switch (p->policy) {
+	case SCHED_FIFO:
+	case SCHED_RR:
+		return p->rt_prio >= 1 && p->rt_prio <= RT_PRIO_MAX ? 0 : -EINVAL;
+	case SCHED_NORMAL:
+	case SCHED_BATCH:
+	case SCHED_IDLE:
+		return p->rt_prio == 0 ? 0 : -EINVAL;
+	default:
+		return -EINVAL;
+	}
+}
+
+static long params_set(struct task *t, const struct params *p)
+{
+	struct params old;
+	int err = params_check(p);
+
+	if (err)
+		return err;
+	params_get(&t->thread, &old);
+	if (!sys_capable(CAP_SYS_NICE) && !change_allowed(t, &old, p))
+		return -EPERM;
+	sched_set_reset_on_fork(&t->thread, p->reset_on_fork);
+	return sched_set_policy(&t->thread, p->policy, p->rt_prio, p->nice);
+}
+
+/* @policy < 0: keep what the thread has. */
+static long set_scheduler(u64 pid, s32 policy, u64 uparam)
+{
+	struct sched_param param;
+	struct params p;
+	struct task *t;
+	long err;
+
+	if (!uparam || (s32)pid < 0)
+		return -EINVAL;
+	if (copy_from_user(&param, uparam, sizeof(param)))
+		return -EFAULT;
+	err = thread_by_pid(pid, &t);
+	if (err)
+		return err;
+	params_get(&t->thread, &p);
+	if (policy >= 0) {
+		p.reset_on_fork = policy & SCHED_RESET_ON_FORK;
+		p.policy = policy & ~SCHED_RESET_ON_FORK;
+	}
+	p.rt_prio = param.sched_priority;
+	err = params_set(t, &p);
+	task_put(t);
+	return err;
+}
+
+/* sched_setscheduler(2). ctx: thread */
+long sys_sched_setscheduler(u64 pid, u64 policy, u64 uparam)
+{
+	return (s32)policy < 0 ? -EINVAL : set_scheduler(pid, (s32)policy, uparam);
+}
+
+/* sched_setparam(2). ctx: thread */
+long sys_sched_setparam(u64 pid, u64 uparam)
+{
+	return set_scheduler(pid, -1, uparam);
+}
+
+/* sched_getscheduler(2). ctx: thread */
+long sys_sched_getscheduler(u64 pid)
+{
+	struct params p;
+	struct task *t;
+	int err = thread_by_pid(pid, &t);
+
+	if (err)
+		return err;
+	params_get(&t->thread, &p);
+	task_put(t);
+	return p.policy | (p.reset_on_fork ? SCHED_RESET_ON_FORK : 0);
+}
+
+/* sched_getparam(2). ctx: thread */
+long sys_sched_getparam(u64 pid, u64 uparam)
+{
+	struct sched_param param;
+	struct params p;
+	struct task *t;
+	int err;
+
+	if (!uparam)
+		return -EINVAL;
+	err = thread_by_pid(pid, &t);
+	if (err)
+		return err;
+	params_get(&t->thread, &p);
+	task_put(t);
+	param.sched_priority = p.rt_prio;
+	return copy_to_user(uparam, &param, sizeof(param));
+}
+
+/* A struct sched_attr of the size the caller says; what lies behind ours must be zero. 0, -E2BIG, -EFAULT. */
+static int attr_copy_in(u64 uattr, struct sched_attr *a)
+{
+	u32 size;
+	u8 more;
+
+	memset(a, 0, sizeof(*a));
+	if (get_user(&size, uattr))
+		return -EFAULT;
+	if (!size)
+		size = SCHED_ATTR_SIZE_VER0;
+	if (size < SCHED_ATTR_SIZE_VER0 || size > PAGE_SIZE)
+		goto bad_size;
+	if (copy_from_user(a, uattr, MIN((size_t)size, sizeof(*a))))
+		return -EFAULT;
+	for (u32 at = sizeof(*a); at < size; at++) {
+		if (get_user(&more, uattr + at))
+			return -EFAULT;
+		if (more)
+			goto bad_size;
+	}
+	a->size = size;
+	return 0;
+
+bad_size:
+	size = sizeof(*a);
+	return put_user(uattr, size) ? -EFAULT : -E2BIG;
+}
+
+/* sched_setattr(2). ctx: thread */
+long sys_sched_setattr(u64 pid, u64 uattr, u64 flags)
+{
+	struct sched_attr a;
+	struct params p;
+	struct task *t;
+	long err;
+
+	if (!uattr || (s32)pid < 0 || (u32)flags)
+		return -EINVAL;
+	err = attr_copy_in(uattr, &a);
+	if (err)
+		return err;
+	if ((s32)a.sched_policy < 0 || (a.sched_flags & ~(u64)SCHED_FLAG_ALL))
+		return -EINVAL;
+	if (a.sched_flags & SCHED_FLAG_UTIL_CLAMP)
+		return -EOPNOTSUPP;
+	if (a.sched_flags & ~(u64)FLAGS_KNOWN)
+		return -EINVAL;
+	err = thread_by_pid(pid, &t);
+	if (err)
+		return err;
+	params_get(&t->thread, &p);
+	p.reset_on_fork = a.sched_flags & SCHED_FLAG_RESET_ON_FORK;
+	if (!(a.sched_flags & SCHED_FLAG_KEEP_POLICY))
+		p.policy = (int)a.sched_policy;
+	if (!(a.sched_flags & SCHED_FLAG_KEEP_PARAMS)) {
+		p.rt_prio = (int)MIN(a.sched_priority, (u32)RT_PRIO_MAX + 1);
+		if (!policy_is_rt(p.policy))
+			p.nice = MIN(MAX(a.sched_nice, -20), 19);
+	}
+	err = params_set(t, &p);
+	task_put(t);
+	return err;
+}
+
+/* sched_getattr(2). ctx: thread */
+long sys_sched_getattr(u64 pid, u64 uattr, u64 usize, u64 flags)
+{
+	struct sched_attr a = { 0 };
+	struct params p;
+	struct task *t;
+	int err;
+
+	if (!uattr || (u32)usize > PAGE_SIZE || (u32)usize < SCHED_ATTR_SIZE_VER0 || (u32)flags)
+		return -EINVAL;
+	err = thread_by_pid(pid, &t);
+	if (err)
+		return err;
+	params_get(&t->thread, &p);
+	task_put(t);
+	a.size = MIN((u32)usize, (u32)sizeof(a));
+	a.sched_policy = (u32)p.policy;
+	a.sched_flags = p.reset_on_fork ? SCHED_FLAG_RESET_ON_FORK : 0;
+	if (policy_is_rt(p.policy))
+		a.sched_priority = (u32)p.rt_prio;
+	else
+		a.sched_nice = p.nice;
+	return copy_to_user(uattr, &a, a.size);
+}
+
+/* sched_setaffinity(2). ctx: thread */
+long sys_sched_setaffinity(u64 pid, u64 len, u64 umask)
+{
+	cpumask_t mask = 0;
+	struct task *t;
+	int err;
+
+	if (copy_from_user(&mask, umask, MIN((size_t)(u32)len, sizeof(mask))))
+		return -EFAULT;
+	err = thread_by_pid(pid, &t);
+	if (err)
+		return (s32)pid < 0 ? -ESRCH : err;
+	err = sched_perm_user(t) ? sched_set_affinity(&t->thread, mask) : -EPERM;
+	task_put(t);
+	return err;
+}
+
+/* sched_getaffinity(2): the bytes written. ctx: thread */
+long sys_sched_getaffinity(u64 pid, u64 len, u64 umask)
+{
+	cpumask_t mask;
+	struct task *t;
+	int err;
+
+	if ((u32)len * 8ull < cpu_count || ((u32)len & (sizeof(u64) - 1)))
+		return -EINVAL;
+	err = thread_by_pid(pid, &t);
+	if (err)
+		return (s32)pid < 0 ? -ESRCH : err;
+	mask = READ_ONCE(t->thread.affinity) & cpu_online_mask;
+	task_put(t);
+	return copy_to_user(umask, &mask, sizeof(mask)) ? -EFAULT : (long)sizeof(mask);
+}
+
+/* sched_yield(2). ctx: thread; sleeps */
+long sys_sched_yield(void)
+{
+	sched_yield();
+	return 0;
+}
+
+static long priority_limit(u64 policy, long rt)
+{
+	switch ((s32)policy) {
+	case SCHED_FIFO:
+	case SCHED_RR:
+		return rt;
+	case SCHED_NORMAL:
+	case SCHED_BATCH:
+	case SCHED_IDLE:
+	case SCHED_DEADLINE:
+		return 0;
+	default:
+		return -EINVAL;
+	}
+}
+
+/* sched_get_priority_max(2). ctx: thread */
+long sys_sched_get_priority_max(u64 policy)
+{
+	return priority_limit(policy, RT_PRIO_MAX);
+}
+
+/* sched_get_priority_min(2). ctx: thread */
+long sys_sched_get_priority_min(u64 policy)
+{
+	return priority_limit(policy, 1);
+}
+
+/* sched_rr_get_interval(2). ctx: thread */
+long sys_sched_rr_get_interval(u64 pid, u64 utime)
+{
+	struct __kernel_timespec ts;
+	struct task *t;
+	int err = thread_by_pid(pid, &t);
+
+	if (err)
+		return err;
+	ts = sys_ns_timespec(sched_rr_interval(&t->thread));
+	task_put(t);
+	return copy_to_user(utime, &ts, sizeof(ts));
+}
