@@ -137,7 +137,7 @@ static void test_mprotect(void)
 	CHECK(mprotect(p + PAGE, PAGE, PROT_READ) == 0 && touch(p + PAGE, 1) == SIGSEGV && p[PAGE] == 5);
 	CHECK(mprotect(p + PAGE, PAGE, PROT_NONE) == 0 && touch(p + PAGE, 0) == SIGSEGV && fault_code == SEGV_ACCERR);
 	CHECK(mprotect(p + PAGE, PAGE, RW) == 0 && touch(p + PAGE, 1) == 0 && p[PAGE + 1] == 5);
-	CHECK_ERR(mprotect(p + 1, PAGE, RW), EINVAL);
+	CHECK_ERR(syscall(SYS_mprotect, p + 1, PAGE, RW), EINVAL); /* musl rounds the address */
 	CHECK_ERR(mprotect(p, PAGE, 0x100), EINVAL);
 	CHECK_ERR(mprotect(f, PAGE, RW), EACCES);
 	CHECK(mprotect(p, 0, PROT_READ) == 0);
