@@ -1,20 +1,23 @@
 /*
  * Pipes and FIFOs.
  *
- * A pipe is a ring of slots; each slot is part of one page: bytes [off, off + len). A write first adds to the last
- * slot's page what fits there as a whole, then fills a fresh page per slot. A read takes from the oldest slot. Pages
- * that were read empty go onto a small stack in the pipe and are used again by the next write, last in first
- * out, so a ping-pong between two processes stays within one page.
+ * A pipe is a ring of slots; each slot is part of one page: bytes [off, off + len). A write first
+ * adds to the last slot's page what fits there as a whole, then fills a fresh page per slot. A
+ * read takes from the oldest slot. Pages that were read empty go onto a small stack in the pipe
+ * and are used again by the next write, last in first out, so a ping-pong between two processes
+ * stays within one page.
  *
- * A write of at most PIPE_BUF bytes is never split: it fits the rest of the last page, or one slot of its own.
- * With O_DIRECT each write is a packet, that is a slot that nothing is added to and that one read takes whole.
+ * A write of at most PIPE_BUF bytes is never split: it fits the rest of the last page, or one slot
+ * of its own. With O_DIRECT each write is a packet, that is a slot that nothing is added to and
+ * that one read takes whole.
  *
- * Locking: p->lock (PIPE) is held while bytes are copied, so reads and writes are atomic as far as they go in one piece,
- * and dropped to sleep. Sleepers are exclusive: one write wakes one reader, who wakes the next if something is left.
- * The wake is "sync": the waker is usually about to sleep.
+ * Locking: p->lock (PIPE) is held while bytes are copied, so reads and writes are atomic as far as
+ * they go in one piece, and dropped to sleep. Sleepers are exclusive: one write wakes one reader,
+ * who wakes the next if something is left. The wake is "sync": the waker is usually about to sleep.
  *
- * Life: the pipe belongs to the open files on it (p->files); a FIFO's hangs off its inode (inode->lock) while it
- * is open. A FIFO's open waits for the other side by the counters of openings, which only grow.
+ * Life: the pipe belongs to the open files on it (p->files); a FIFO's hangs off its inode
+ * (inode->lock) while it is open. A FIFO's open waits for the other side by the counters of
+ * openings, which only grow.
  *
  * pipe(7), fifo(7), pipe(2), open(2), fcntl(2).
  */
@@ -48,7 +51,7 @@ struct pipe {
 	u32 nslots; /* p; a for looking: power of two */
 	u32 readers, writers; /* p; a for looking: open files */
 	u32 reader_opens, writer_opens; /* p; a for looking: openings so far */
-	u32 files; /* inode->lock of a FIFO; else a: open files in total */
+	u32 files; /* a; of a FIFO i: open files in total */
 	u32 nspare; /* p */
 	bool fifo; /* I: has a name */
 	struct pipe_slot *slots; /* p */
@@ -119,7 +122,10 @@ static void page_give(struct pipe *p, struct page *page)
 		page_put(page);
 }
 
-/* From the oldest slot into @u. Bytes, or -EFAULT when none; holds: p->lock. *done: a packet ended the read. */
+/*
+ * From the oldest slot into @u. Bytes, or -EFAULT when none; holds: p->lock. *done: a packet ended
+ * the read.
+ */
 static ssize_t slot_read(struct pipe *p, struct uio *u, bool *done)
 {
 	struct pipe_slot *s = slot_at(p, p->tail);
@@ -193,7 +199,10 @@ static ssize_t pipe_read(struct file *f, struct uio *u, u64 *pos)
 	return n;
 }
 
-/* Add the whole of what @u has modulo pages to the last slot, if it fits. Bytes or -EFAULT; holds: p->lock. */
+/*
+ * Add the whole of what @u has modulo pages to the last slot, if it fits. Bytes or -EFAULT; holds:
+ * p->lock.
+ */
 static ssize_t slot_append(struct pipe *p, struct uio *u)
 {
 	size_t n = u->left & PAGE_MASK;
@@ -230,7 +239,10 @@ static ssize_t slot_fill(struct pipe *p, struct uio *u, bool packet)
 	return c;
 }
 
-/* As much of @u as goes in now. Bytes, or -errno when none went. *stop: an error ends the write. holds: p->lock */
+/*
+ * As much of @u as goes in now. Bytes, or -errno when none went. *stop: an error ends the write.
+ * holds: p->lock
+ */
 static ssize_t pipe_put(struct pipe *p, struct uio *u, bool packet, bool *stop)
 {
 	ssize_t total = 0, c = 0;
@@ -292,8 +304,8 @@ static ssize_t pipe_write(struct file *f, struct uio *u, u64 *pos)
 }
 
 /*
- * f->pos, which a stream has no use for, remembers writer_opens as it was when a reader opened: no hang-up is reported
- * before a writer has come.
+ * f->pos, which a stream has no use for, remembers writer_opens as it was when a reader opened: no
+ * hang-up is reported before a writer has come.
  */
 static u32 pipe_poll(struct file *f, struct poll_table *pt)
 {
@@ -378,7 +390,10 @@ static void pipe_leave(struct pipe *p, struct inode *i, u32 mode)
 	mutex_unlock(&p->lock);
 	waitq_wake(&p->readable, ~0u, POLL_INPUT | POLLHUP);
 	waitq_wake(&p->writable, ~0u, POLL_ROOM | POLLERR);
-	/* Our count keeps the pipe until nothing here touches it any more: the other end may leave at any time. */
+	/*
+	 * Our count keeps the pipe until nothing here touches it any more: the other end may leave
+	 * at any time.
+	 */
 	if (p->fifo)
 		fifo_put(i, p);
 	else if (__atomic_sub_fetch(&p->files, 1, __ATOMIC_ACQ_REL) == 0)
@@ -411,7 +426,8 @@ int pipe_create(u32 flags, struct file **r, struct file **w)
 	if (!p)
 		return -ENOMEM;
 	flags &= O_NONBLOCK | O_DIRECT;
-	err = file_alloc_anon("pipe", &pipe_ops, p, FILE_READ | FILE_STREAM, O_RDONLY | (flags & O_NONBLOCK), &rf);
+	err = file_alloc_anon("pipe", &pipe_ops, p, FILE_READ | FILE_STREAM,
+			      O_RDONLY | (flags & O_NONBLOCK), &rf);
 	if (err) {
 		pipe_free(p);
 		return err;
@@ -439,7 +455,8 @@ static int wait_for_partner(struct waitq *q, const u32 *opens, u32 seen)
 static int fifo_enter(struct pipe *p, struct file *f, u32 *seen_readers, u32 *seen_writers)
 {
 	mutex_lock(&p->lock);
-	if ((f->mode & (FILE_READ | FILE_WRITE)) == FILE_WRITE && (f->flags & O_NONBLOCK) && !p->readers) {
+	if ((f->mode & (FILE_READ | FILE_WRITE)) == FILE_WRITE && (f->flags & O_NONBLOCK) &&
+	    !p->readers) {
 		mutex_unlock(&p->lock);
 		return -ENXIO;
 	}
@@ -461,8 +478,8 @@ static int fifo_enter(struct pipe *p, struct file *f, u32 *seen_readers, u32 *se
 }
 
 /*
- * Open of a FIFO: readers wait for a writer and writers for a reader, unless O_NONBLOCK (a writer then needs a reader)
- * or both in one.
+ * Open of a FIFO: readers wait for a writer and writers for a reader, unless O_NONBLOCK (a writer
+ * then needs a reader) or both in one.
  * ctx: thread; sleeps: yes. 0, -ENXIO, -ENOMEM, -ERESTARTSYS.
  */
 int pipe_open_fifo(struct inode *i, struct file *f)
@@ -532,7 +549,8 @@ static int pipe_move(struct pipe *p, struct pipe_slot *slots, struct page **spar
 
 /*
  * Change the capacity to @size bytes, rounded up to a power of two of pages.
- * ctx: thread; sleeps: yes. The new capacity, -EINVAL, -EPERM (above the limit), -EBUSY (more is in it), -ENOMEM.
+ * ctx: thread; sleeps: yes. The new capacity, -EINVAL, -EPERM (above the limit), -EBUSY (more is
+ * in it), -ENOMEM.
  */
 long pipe_set_size(struct file *f, u64 size)
 {

@@ -3,6 +3,9 @@
 #include "fs/vfs.h"
 
 bool file_is_pipe(const struct file *f);
-/* F_GETPIPE_SZ, F_SETPIPE_SZ: bytes of capacity, or -EINVAL, -EPERM, -EBUSY, -ENOMEM. ctx: thread; sleeps */
+/*
+ * F_GETPIPE_SZ, F_SETPIPE_SZ: bytes of capacity, or -EINVAL, -EPERM, -EBUSY, -ENOMEM. ctx: thread;
+ * sleeps
+ */
 long pipe_get_size(struct file *f);
 long pipe_set_size(struct file *f, u64 size);

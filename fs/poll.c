@@ -1,13 +1,14 @@
 /*
  * Waiting on many files at once.
  *
- * The first look at each file passes a poll table, through which the file names its wait queues; an entry on each
- * wakes this thread. Once a ready file was found, or when the call is not to wait, no more entries are made. After a
- * wake every file is looked at again without a table: the entries are there already.
+ * The first look at each file passes a poll table, through which the file names its wait queues;
+ * an entry on each wakes this thread. Once a ready file was found, or when the call is not to
+ * wait, no more entries are made. After a wake every file is looked at again without a table: the
+ * entries are there already.
  *
- * Entries lie in the caller's frame as far as POLL_INLINE of them go, then in chunks from the allocator. Files stay
- * referenced (fdref) until all entries are off their queues. A wake between two looks leaves .triggered set, so
- * it is not lost.
+ * Entries lie in the caller's frame as far as POLL_INLINE of them go, then in chunks from the
+ * allocator. Files stay referenced (fdref) until all entries are off their queues. A wake between
+ * two looks leaves .triggered set, so it is not lost.
  */
 #include <asm/poll.h>
 #include "fs/poll.h"
@@ -120,7 +121,8 @@ static u32 look(struct poll_item *items, u32 n, struct poll_table *pt)
 		}
 		if (pt)
 			pt->key = it->events;
-		it->revents = file_poll(it->ref.file, ready ? NULL : pt) & (it->events | POLL_ALWAYS);
+		it->revents =
+			file_poll(it->ref.file, ready ? NULL : pt) & (it->events | POLL_ALWAYS);
 		ready += it->revents != 0;
 	}
 	return ready;

@@ -10,8 +10,8 @@ struct poll_item {
 };
 
 /*
- * Wait until one of @items has events, until monotonic @deadline (0: do not wait) or a signal. A bad descriptor
- * counts as ready with POLLNVAL. ctx: thread; sleeps: yes.
+ * Wait until one of @items has events, until monotonic @deadline (0: do not wait) or a signal. A
+ * bad descriptor counts as ready with POLLNVAL. ctx: thread; sleeps: yes.
  * Returns how many are ready (0: timed out), -EINTR, -ENOMEM.
  */
 long poll_files(struct poll_item *items, u32 n, s64 deadline);

@@ -1,7 +1,7 @@
 #pragma once
 /*
- * What a system-call file needs of the user-space interface: Linux's own constants and structures, user copies, the
- * current process. Numbers and layouts are never retyped here.
+ * What a system-call file needs of the user-space interface: Linux's own constants and structures,
+ * user copies, the current process. Numbers and layouts are never retyped here.
  */
 #include <linux/capability.h>
 #include <linux/errno.h>
@@ -25,7 +25,10 @@ static inline bool sys_capable(int cap)
 /* Largest tv_sec that fits nanoseconds in 63 bits; later times mean "never". */
 #define SYS_SEC_MAX (TIME_NEVER / NSEC_PER_SEC)
 
-/* A valid struct timespec as nanoseconds, TIME_NEVER when it is later than that can say. False: not valid. */
+/*
+ * A valid struct timespec as nanoseconds, TIME_NEVER when it is later than that can say. False: not
+ * valid.
+ */
 static inline bool sys_timespec_ns(const struct __kernel_timespec *ts, s64 *ns)
 {
 	if (ts->tv_sec < 0 || ts->tv_nsec < 0 || ts->tv_nsec >= NSEC_PER_SEC)

@@ -2,9 +2,14 @@
 /* What kernel/sys offers to the boot code and between its own files. */
 #include "kernel/lib/types.h"
 
-/* The kernel log as files: /dev/kmsg; readers are woken from now on. ctx: boot, after the device file system is there. */
+/*
+ * The kernel log as files: /dev/kmsg; readers are woken from now on. ctx: boot, after the device
+ * file system is there.
+ */
 void kmsg_init(void);
-/* The real-time clock as /dev/rtc0, and what the power button does. ctx: boot, after the drivers. */
+/*
+ * The real-time clock as /dev/rtc0, and what the power button does. ctx: boot, after the drivers.
+ */
 void machine_init(void);
 /* Wake the log's readers if a record came where that was not possible at once. ctx: thread */
 void kmsg_flush_notify(void);

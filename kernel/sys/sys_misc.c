@@ -1,9 +1,9 @@
 /*
  * System calls about the system itself: its names, figures, end, and random numbers.
  *
- * The names are those of Linux 6.1, because programs choose their behaviour by them; only the host and domain names
- * can be changed. They are guarded by uts_lock, a leaf mutex, since a reader copies them to user memory from a
- * private copy.
+ * The names are those of Linux 6.1, because programs choose their behaviour by them; only the host
+ * and domain names can be changed. They are guarded by uts_lock, a leaf mutex, since a reader
+ * copies them to user memory from a private copy.
  *
  * Man pages: uname(2), sethostname(2), sysinfo(2), reboot(2), getrandom(2), getcpu(2).
  */
@@ -132,11 +132,13 @@ static int uts_show_version(struct sbuf *out, void *arg)
 
 PROC_FILE(uts_hostname, "sys/kernel/hostname", 0644, .show = uts_show_name, .write = uts_write_name,
 	  .arg = uts_nodename);
-PROC_FILE(uts_domainname, "sys/kernel/domainname", 0644, .show = uts_show_name, .write = uts_write_name,
-	  .arg = uts_domainname);
+PROC_FILE(uts_domainname, "sys/kernel/domainname", 0644, .show = uts_show_name,
+	  .write = uts_write_name, .arg = uts_domainname);
 PROC_FILE(uts_ostype, "sys/kernel/ostype", 0444, .show = uts_show_text, .arg = (void *)UTS_SYSNAME);
-PROC_FILE(uts_osrelease, "sys/kernel/osrelease", 0444, .show = uts_show_text, .arg = (void *)UTS_RELEASE);
-PROC_FILE(uts_version, "sys/kernel/version", 0444, .show = uts_show_text, .arg = (void *)UTS_VERSION);
+PROC_FILE(uts_osrelease, "sys/kernel/osrelease", 0444, .show = uts_show_text,
+	  .arg = (void *)UTS_RELEASE);
+PROC_FILE(uts_version, "sys/kernel/version", 0444, .show = uts_show_text,
+	  .arg = (void *)UTS_VERSION);
 PROC_FILE(version, "version", 0444, .show = uts_show_version);
 
 /* getcpu(2): one memory node; the third argument has had no use for long. ctx: thread */
@@ -172,7 +174,10 @@ long sys_sysinfo(u64 uinfo)
 	return copy_to_user(uinfo, &si, sizeof(si));
 }
 
-/* Timing noise for a machine that gave the generator no seed: scheduling and timer jitter, a bit per sleep. */
+/*
+ * Timing noise for a machine that gave the generator no seed: scheduling and timer jitter, a bit
+ * per sleep.
+ */
 static int random_gather(void)
 {
 	while (!rand_ready()) {
@@ -266,23 +271,16 @@ long sys_reboot(u64 magic1, u64 magic2, u64 cmd, u64 uarg)
 		return -EINVAL;
 	switch ((u32)cmd) {
 	case LINUX_REBOOT_CMD_CAD_ON:
-	case LINUX_REBOOT_CMD_CAD_OFF:
-		return 0; /* there is no Ctrl-Alt-Del key here */
-	case LINUX_REBOOT_CMD_RESTART:
-		reboot_restart(NULL);
-		return -EIO;
-	case LINUX_REBOOT_CMD_RESTART2:
-		return reboot_with_command(uarg);
+	case LINUX_REBOOT_CMD_CAD_OFF: return 0; /* there is no Ctrl-Alt-Del key here */
+	case LINUX_REBOOT_CMD_RESTART: reboot_restart(NULL); return -EIO;
+	case LINUX_REBOOT_CMD_RESTART2: return reboot_with_command(uarg);
 	case LINUX_REBOOT_CMD_POWER_OFF:
 		vfs_sync_all();
 		log_print(LOG_EMERG, "reboot: Power down");
 		cpu_power_off();
 		return -EIO;
-	case LINUX_REBOOT_CMD_HALT:
-		reboot_halt();
-		return 0;
-	default:
-		return -EINVAL;
+	case LINUX_REBOOT_CMD_HALT: reboot_halt(); return 0;
+	default: return -EINVAL;
 	}
 }
 

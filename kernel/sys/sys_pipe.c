@@ -1,6 +1,6 @@
 /*
- * pipe2(2). Both descriptors are reserved before the pipe is made, so nothing needs to be closed again when the
- * second cannot be had.
+ * pipe2(2). Both descriptors are reserved before the pipe is made, so nothing needs to be closed
+ * again when the second cannot be had.
  */
 #include "kernel/sys/abi.h"
 

@@ -1,9 +1,10 @@
 /*
- * ppoll(2) and pselect6(2): arrays and sets in and out, the temporary signal mask, the time that is left.
+ * ppoll(2) and pselect6(2): arrays and sets in and out, the temporary signal mask, the time that
+ * is left.
  *
- * A select is turned into the same array of items that poll works on, one per descriptor in any of its sets. Both
- * calls write the remaining time back, and when a signal ended them return ERESTARTNOHAND: begun again with what is
- * left unless a handler ran.
+ * A select is turned into the same array of items that poll works on, one per descriptor in any of
+ * its sets. Both calls write the remaining time back, and when a signal ended them return
+ * ERESTARTNOHAND: begun again with what is left unless a handler ran.
  */
 #include <asm/poll.h>
 #include <linux/personality.h>
@@ -173,7 +174,8 @@ static bool set_has(const u64 *set, u32 fd)
 
 static u32 events_of(const struct fd_sets *s, u32 fd)
 {
-	return (set_has(s->in[0], fd) ? (u32)SELECT_IN : 0) | (set_has(s->in[1], fd) ? (u32)SELECT_OUT : 0) |
+	return (set_has(s->in[0], fd) ? (u32)SELECT_IN : 0) |
+	       (set_has(s->in[1], fd) ? (u32)SELECT_OUT : 0) |
 	       (set_has(s->in[2], fd) ? (u32)SELECT_EX : 0);
 }
 

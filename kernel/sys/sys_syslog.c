@@ -1,12 +1,15 @@
 /*
- * The kernel log for user space: syslog(2), /dev/kmsg and /proc/kmsg over the records of kernel/base/log.
+ * The kernel log for user space: syslog(2), /dev/kmsg and /proc/kmsg over the records of
+ * kernel/base/log.
  *
- * A record has a sequence number, so a reader is nothing but the number of the record it wants next.
- * syslog(2) and /proc/kmsg share one such reader (what was read is gone for the next), each open of /dev/kmsg has
- * its own. "Clearing" moves a mark that READ_ALL starts from; the ring keeps its contents.
+ * A record has a sequence number, so a reader is nothing but the number of the record it wants
+ * next. syslog(2) and /proc/kmsg share one such reader (what was read is gone for the next), each
+ * open of /dev/kmsg has its own. "Clearing" moves a mark that READ_ALL starts from; the ring keeps
+ * its contents.
  *
- * The log calls kmsg_notify after each record in any context. Waking takes locks that the context may hold when
- * interrupts are off, so then the wake is left to the running thread's way back to user mode.
+ * The log calls kmsg_notify after each record in any context. Waking takes locks that the context
+ * may hold when interrupts are off, so then the wake is left to the running thread's way back to
+ * user mode.
  *
  * syslog_lock (EVENT) guards the shared reader and the clear mark.
  * Man pages: syslog(2), dev-kmsg in the Linux documentation for the record format.
@@ -135,8 +138,8 @@ static ssize_t syslog_read(struct uio *u)
 		if (!n && done)
 			break;
 		if (!n) {
-			err = u->nonblock ? -EAGAIN :
-					    wait_event_interruptible(&kmsg_waitq, syslog_unread());
+			err = u->nonblock ? -EAGAIN
+					  : wait_event_interruptible(&kmsg_waitq, syslog_unread());
 			if (!err)
 				continue;
 			done = err == -EINTR ? -ERESTARTSYS : err;
@@ -250,36 +253,28 @@ long sys_syslog(u64 type, u64 ubuf, u64 ulen)
 {
 	int len = (int)ulen;
 
-	if ((int)type != SYSLOG_READ_ALL && (int)type != SYSLOG_SIZE_BUFFER && !sys_capable(CAP_SYSLOG) &&
-	    !sys_capable(CAP_SYS_ADMIN))
+	if ((int)type != SYSLOG_READ_ALL && (int)type != SYSLOG_SIZE_BUFFER &&
+	    !sys_capable(CAP_SYSLOG) && !sys_capable(CAP_SYS_ADMIN))
 		return -EPERM;
 	switch ((int)type) {
 	case SYSLOG_CLOSE:
-	case SYSLOG_OPEN:
-		return 0;
-	case SYSLOG_READ:
-		return !ubuf || len < 0 ? -EINVAL : syslog_read_user(ubuf, len);
+	case SYSLOG_OPEN: return 0;
+	case SYSLOG_READ: return !ubuf || len < 0 ? -EINVAL : syslog_read_user(ubuf, len);
 	case SYSLOG_READ_ALL:
 	case SYSLOG_READ_CLEAR:
 		if (!ubuf || len < 0)
 			return -EINVAL;
 		return syslog_read_all(ubuf, (size_t)len, (int)type == SYSLOG_READ_CLEAR);
-	case SYSLOG_CLEAR:
-		WRITE_ONCE(syslog_clear_seq, log_next_seq());
-		return 0;
+	case SYSLOG_CLEAR: WRITE_ONCE(syslog_clear_seq, log_next_seq()); return 0;
 	case SYSLOG_CONSOLE_LEVEL:
 		if (len < 1 || len > 8)
 			return -EINVAL;
 		return syslog_console(SYSLOG_CONSOLE_LEVEL, len);
 	case SYSLOG_CONSOLE_OFF:
-	case SYSLOG_CONSOLE_ON:
-		return syslog_console((int)type, 0);
-	case SYSLOG_SIZE_UNREAD:
-		return syslog_unread_bytes();
-	case SYSLOG_SIZE_BUFFER:
-		return (long)log_ring_size();
-	default:
-		return -EINVAL;
+	case SYSLOG_CONSOLE_ON: return syslog_console((int)type, 0);
+	case SYSLOG_SIZE_UNREAD: return syslog_unread_bytes();
+	case SYSLOG_SIZE_BUFFER: return (long)log_ring_size();
+	default: return -EINVAL;
 	}
 }
 
@@ -307,14 +302,12 @@ static const struct file_ops proc_kmsg_ops = {
 };
 PROC_FILE(kmsg, "kmsg", 0400, .ops = &proc_kmsg_ops);
 
-/*
- * /dev/kmsg. The reader's state is o: one thread at a time by pos_lock.
- */
+/* An open of /dev/kmsg. I immutable after creation, r guarded by .lock. */
 struct kmsg_reader {
 	struct mutex lock; /* rank LEAF_MUTEX */
-	u64 seq; /* lock: next record */
-	char line[LINE_MAX]; /* lock */
-	char text[TEXT_MAX]; /* lock */
+	u64 seq; /* r; a for looking: next record */
+	char line[LINE_MAX]; /* r */
+	char text[TEXT_MAX]; /* r */
 };
 
 static int kmsg_open(struct inode *i, struct file *f)
@@ -334,7 +327,10 @@ static void kmsg_release(struct file *f)
 	kfree(f->priv);
 }
 
-/* Next record in the extended format into r->line; its length, -EAGAIN, -EPIPE when records were lost. */
+/*
+ * Next record in the extended format into r->line; its length, -EAGAIN, -EPIPE when records were
+ * lost.
+ */
 static ssize_t kmsg_next(struct kmsg_reader *r)
 {
 	struct log_record rec;
@@ -384,7 +380,10 @@ static ssize_t kmsg_read(struct file *f, struct uio *u, u64 *pos)
 	}
 }
 
-/* "<N>text": priority N with facility; the default is user.notice... kernel's own facility cannot be forged. */
+/*
+ * "<N>text": priority N with facility; the default is user.warning; the kernel's own facility
+ * cannot be forged.
+ */
 static ssize_t kmsg_write(struct file *f, struct uio *u, u64 *pos)
 {
 	size_t len = u->left;
@@ -425,17 +424,10 @@ static s64 kmsg_seek(struct file *f, s64 off, int whence)
 	if (off)
 		return -ESPIPE;
 	switch (whence) {
-	case SEEK_SET:
-		seq = log_first_seq();
-		break;
-	case SEEK_DATA:
-		seq = READ_ONCE(syslog_clear_seq);
-		break;
-	case SEEK_END:
-		seq = log_next_seq();
-		break;
-	default:
-		return -EINVAL;
+	case SEEK_SET: seq = log_first_seq(); break;
+	case SEEK_DATA: seq = READ_ONCE(syslog_clear_seq); break;
+	case SEEK_END: seq = log_next_seq(); break;
+	default: return -EINVAL;
 	}
 	mutex_lock(&r->lock);
 	r->seq = MAX(seq, log_first_seq());
@@ -451,7 +443,8 @@ static u32 kmsg_poll(struct file *f, struct poll_table *pt)
 	poll_wait(pt, &kmsg_waitq);
 	if (seq >= log_next_seq())
 		return 0;
-	return seq < log_first_seq() ? POLLIN | POLLRDNORM | POLLERR | POLLPRI : POLLIN | POLLRDNORM;
+	return seq < log_first_seq() ? POLLIN | POLLRDNORM | POLLERR | POLLPRI
+				     : POLLIN | POLLRDNORM;
 }
 
 static const struct file_ops kmsg_ops = {

@@ -1,15 +1,16 @@
 /*
  * Clocks and sleeps.
  *
- * Every clock is the monotonic counter (kernel/base/time) plus an offset, or the CPU time of a process or thread. The
- * coarse clocks are the exact ones: nothing is saved by making them worse.
+ * Every clock is the monotonic counter (kernel/base/time) plus an offset, or the CPU time of a
+ * process or thread. The coarse clocks are the exact ones: nothing is saved by making them worse.
  *
- * A sleep is a wait until a monotonic deadline on clock_set_queue, which is woken when the wall clock is set, so that
- * sleeps until a wall time can work their deadline out again. An interrupted relative sleep is continued by
- * restart_syscall(2) from the restart block: its deadline stays as it was.
+ * A sleep is a wait until a monotonic deadline on clock_set_queue, which is woken when the wall
+ * clock is set, so that sleeps until a wall time can work their deadline out again. An interrupted
+ * relative sleep is continued by restart_syscall(2) from the restart block: its deadline stays as
+ * it was.
  *
- * adjtimex(2) keeps the NTP variables and steps the clock (ADJ_SETOFFSET); the clock cannot be made to run at
- * another rate, and asking for that is EOPNOTSUPP.
+ * adjtimex(2) keeps the NTP variables and steps the clock (ADJ_SETOFFSET); the clock cannot be
+ * made to run at another rate, and asking for that is EOPNOTSUPP.
  *
  * Man pages: clock_gettime(2), clock_nanosleep(2), gettimeofday(2), adjtimex(2).
  */
@@ -30,9 +31,10 @@ static struct timezone time_zone; /* a: two words that nothing here depends on *
 
 /* NTP's variables: n guarded by ntp_lock */
 static struct spinlock ntp_lock = SPINLOCK_INIT(RANK_EVENT);
-static struct __kernel_timex ntp = { /* n */
-	.maxerror = 16000000, .esterror = 16000000, .status = STA_UNSYNC, .constant = 2,
-	.precision = 1, .tolerance = 500 << 16, .tick = 10000,
+static struct __kernel_timex ntp = {
+	/* n */
+	.maxerror = 16000000, .esterror = 16000000,   .status = STA_UNSYNC, .constant = 2,
+	.precision = 1,	      .tolerance = 500 << 16, .tick = 10000,
 };
 static s32 tai_offset; /* a: seconds */
 
@@ -52,10 +54,13 @@ static s64 proc_cpu_time(struct proc *p, bool user_only)
 	return user_only ? user : user + sys;
 }
 
-/* The CPU clock @clock of another process or thread, or of one's own (id 0). -EINVAL: no such clock. */
+/*
+ * The CPU clock @clock of another process or thread, or of one's own (id 0). -EINVAL: no such
+ * clock.
+ */
 static int cpu_clock_read(int clock, s64 *out)
 {
-	u32 id = (u32)~(clock >> 3);
+	u32 id = (u32) ~(clock >> 3);
 	bool user_only = (clock & CPUCLOCK_KIND) == CPUCLOCK_VIRT;
 	struct task *t;
 	struct proc *p;
@@ -88,27 +93,16 @@ static int clock_read(int clock, s64 *out)
 	switch (clock) {
 	case CLOCK_REALTIME:
 	case CLOCK_REALTIME_COARSE:
-	case CLOCK_REALTIME_ALARM:
-		*out = time_wall();
-		return 0;
+	case CLOCK_REALTIME_ALARM: *out = time_wall(); return 0;
 	case CLOCK_MONOTONIC:
 	case CLOCK_MONOTONIC_COARSE:
 	case CLOCK_MONOTONIC_RAW:
 	case CLOCK_BOOTTIME:
-	case CLOCK_BOOTTIME_ALARM:
-		*out = time_now();
-		return 0;
-	case CLOCK_TAI:
-		*out = time_wall() + READ_ONCE(tai_offset) * NSEC_PER_SEC;
-		return 0;
-	case CLOCK_PROCESS_CPUTIME_ID:
-		*out = proc_cpu_time(current_proc(), false);
-		return 0;
-	case CLOCK_THREAD_CPUTIME_ID:
-		*out = thread_cpu_time(current, false);
-		return 0;
-	default:
-		return clock < 0 ? cpu_clock_read(clock, out) : -EINVAL;
+	case CLOCK_BOOTTIME_ALARM: *out = time_now(); return 0;
+	case CLOCK_TAI: *out = time_wall() + READ_ONCE(tai_offset) * NSEC_PER_SEC; return 0;
+	case CLOCK_PROCESS_CPUTIME_ID: *out = proc_cpu_time(current_proc(), false); return 0;
+	case CLOCK_THREAD_CPUTIME_ID: *out = thread_cpu_time(current, false); return 0;
+	default: return clock < 0 ? cpu_clock_read(clock, out) : -EINVAL;
 	}
 }
 
@@ -188,7 +182,8 @@ long sys_settimeofday(u64 utv, u64 utz)
 
 	if (utv && copy_from_user(&tv, utv, sizeof(tv)))
 		return -EFAULT;
-	if (utv && (tv.tv_usec < 0 || tv.tv_usec >= 1000000 || tv.tv_sec < 0 || tv.tv_sec >= SYS_SEC_MAX))
+	if (utv &&
+	    (tv.tv_usec < 0 || tv.tv_usec >= 1000000 || tv.tv_sec < 0 || tv.tv_sec >= SYS_SEC_MAX))
 		return -EINVAL;
 	if (utz && copy_from_user(&tz, utz, sizeof(tz)))
 		return -EFAULT;
@@ -224,16 +219,16 @@ static int sleep_until(int clock, s64 when)
 
 		if (!deadline)
 			return 0;
-		err = wait_event_interruptible_timeout(&clock_set_queue, generation != time_wall_generation(),
-						       deadline);
+		err = wait_event_interruptible_timeout(
+			&clock_set_queue, generation != time_wall_generation(), deadline);
 		if (err != -ETIMEDOUT && err)
 			return err;
 	}
 }
 
 /*
- * Sleep until the process has used CPU time up to @when. Its threads use at most one CPU each, so the time
- * cannot come before the remainder divided by their number; look again then.
+ * Sleep until the process has used CPU time up to @when. Its threads use at most one CPU each, so
+ * the time cannot come before the remainder divided by their number; look again then.
  */
 static int sleep_cpu_time(int clock, s64 when)
 {
@@ -260,7 +255,10 @@ enum { RESTART_CLOCK, RESTART_WHEN, RESTART_REM };
 
 static long sleep_restart(struct task *t);
 
-/* A relative sleep until @when on @clock; on a signal the rest is written and the restart block set. */
+/*
+ * A relative sleep until @when on @clock; on a signal the rest is written and the restart block
+ * set.
+ */
 static long sleep_relative(int clock, s64 when, u64 urem)
 {
 	struct task *t = current_task();
@@ -323,19 +321,14 @@ static int sleep_clock_check(int clock)
 	case CLOCK_MONOTONIC:
 	case CLOCK_BOOTTIME:
 	case CLOCK_TAI:
-	case CLOCK_PROCESS_CPUTIME_ID:
-		return 0;
+	case CLOCK_PROCESS_CPUTIME_ID: return 0;
 	case CLOCK_REALTIME_ALARM:
-	case CLOCK_BOOTTIME_ALARM:
-		return sys_capable(CAP_WAKE_ALARM) ? 0 : -EPERM;
+	case CLOCK_BOOTTIME_ALARM: return sys_capable(CAP_WAKE_ALARM) ? 0 : -EPERM;
 	case CLOCK_REALTIME_COARSE:
 	case CLOCK_MONOTONIC_COARSE:
-	case CLOCK_MONOTONIC_RAW:
-		return -EOPNOTSUPP;
-	case CLOCK_THREAD_CPUTIME_ID:
-		return -EINVAL;
-	default:
-		return clock_read(clock, &now);
+	case CLOCK_MONOTONIC_RAW: return -EOPNOTSUPP;
+	case CLOCK_THREAD_CPUTIME_ID: return -EINVAL;
+	default: return clock_read(clock, &now);
 	}
 }
 
@@ -354,7 +347,9 @@ long sys_clock_nanosleep(u64 uclock, u64 flags, u64 ureq, u64 urem)
 		return -EINVAL;
 	if (!(flags & TIMER_ABSTIME)) {
 		/* What a setting of the wall clock does must not show in a relative sleep. */
-		return sleep_begin(clock == CLOCK_REALTIME || clock == CLOCK_TAI ? CLOCK_MONOTONIC : clock, ns, urem);
+		return sleep_begin(clock == CLOCK_REALTIME || clock == CLOCK_TAI ? CLOCK_MONOTONIC
+										 : clock,
+				   ns, urem);
 	}
 	err = sleep_on(clock, ns);
 	return err == -EINTR ? -ERESTARTNOHAND : err;
@@ -420,7 +415,8 @@ static long ntp_adjust(struct __kernel_timex *x)
 	now = time_wall();
 	x->tai = READ_ONCE(tai_offset);
 	x->time.tv_sec = now / NSEC_PER_SEC;
-	x->time.tv_usec = x->status & STA_NANO ? now % NSEC_PER_SEC : now % NSEC_PER_SEC / NSEC_PER_USEC;
+	x->time.tv_usec =
+		x->status & STA_NANO ? now % NSEC_PER_SEC : now % NSEC_PER_SEC / NSEC_PER_USEC;
 	state = x->status & STA_UNSYNC ? TIME_ERROR : TIME_OK;
 	return state;
 }

@@ -1,19 +1,22 @@
 /*
  * From the SVC instruction to a sys_ function and back.
  *
- * syscalls.def expands to two tables by number: the functions, and what the tracer needs (name, argument
- * formats). A call is an index check, one load and a jump with the six argument registers; functions with fewer
- * parameters ignore the rest, which the procedure call standard makes free. The path takes no lock, has no stack
- * frame of its own, and writes nothing; the entry code stores the result.
+ * syscalls.def expands to two tables by number: the functions, and what the tracer needs (name,
+ * argument formats). A call is an index check, one load and a jump with the six argument
+ * registers; functions with fewer parameters ignore the rest, which the procedure call standard
+ * makes free. The path takes no lock, has no stack frame of its own, and writes nothing; the entry
+ * code stores the result.
  *
- * Flags cost ordinary rows nothing: a row with SCF_NORESULT gets a wrapper of its own that returns the x0 the
- * function left in the frame, so that storing the result changes nothing.
+ * Flags cost ordinary rows nothing: a row with SCF_NORESULT gets a wrapper of its own that returns
+ * the x0 the function left in the frame, so that storing the result changes nothing.
  *
- * A hole in the table answers ENOSYS. The first few times that a program asks for a number that is not there, the log
- * says so, because that is the first thing one wants to know about a program that fails.
+ * A hole in the table answers ENOSYS. The first few times that a program asks for a number that is
+ * not there, the log says so, because that is the first thing one wants to know about a program
+ * that fails.
  *
- * "trace_syscalls" on the command line logs every call with arguments and result; "trace_syscalls=NAME" only
- * those of programs of that name. Then a table is used in which every row is the tracer.
+ * "trace_syscalls" on the command line logs every call with arguments and result;
+ * "trace_syscalls=NAME" only those of programs of that name. Then a table is used in which every
+ * row is the tracer.
  */
 #include <arch/frame.h>
 #include "kernel/base/bootargs.h"
@@ -49,12 +52,14 @@ typedef long (*syscall_fn)(u64, u64, u64, u64, u64, u64);
 
 static long syscall_absent(u64 a, u64 b, u64 c, u64 d, u64 e, u64 f);
 
+#define ROW(fn) ((syscall_fn)(void (*)(void))(fn))
+
 /* Rows of the .def file replace the one for holes. */
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Woverride-init"
 static const syscall_fn syscall_table[SYSCALL_MAX] = {
 	[0 ... SYSCALL_MAX - 1] = syscall_absent,
-#define SYSCALL(nr, name, nargs, format, flags) [nr] = (syscall_fn)(void (*)(void))ROW_FN_##flags(name),
+#define SYSCALL(nr, name, nargs, format, flags) [nr] = ROW(ROW_FN_##flags(name)),
 #include "kernel/sys/syscalls.def"
 #undef SYSCALL
 };
@@ -186,14 +191,15 @@ static __cold long syscall_absent(u64 a, u64 b, u64 c, u64 d, u64 e, u64 f)
 	for (u32 i = 0; i < sizeof(comm) && comm[i]; i++)
 		hash = (hash ^ (u8)comm[i]) * 16777619u;
 	hash |= 1;
-	if (__atomic_exchange_n(&said[(hash >> 8) % ARRAY_SIZE(said)], hash, __ATOMIC_RELAXED) != hash)
+	if (word_xchg(&said[(hash >> 8) % ARRAY_SIZE(said)], hash) != hash)
 		log_limited(LOG_INFO, "%s[%u]: system call %lld is not implemented", comm,
 			    current_task()->tid->nr, (long long)nr);
 	return -ENOSYS;
 }
 
 /*
- * SVC from EL0: run the call in x8. The entry code has kept number and x0 for restarts, and stores the result.
+ * SVC from EL0: run the call in x8. The entry code has kept number and x0 for restarts, and stores
+ * the result.
  * ctx: thread, IRQs on; sleeps: as the call does.
  */
 long trap_syscall(struct trapframe *tf)

@@ -4,11 +4,12 @@
  *
  *   SYSCALL(nr, name, nargs, "format", flags)
  *
- * "format" has one letter per argument for the tracer: d int, u unsigned, x hex, p pointer, s string, f descriptor,
- * F open flags, m mode, S signal, z size. flags: SCF_*.
+ * "format" has one letter per argument for the tracer: d int, u unsigned, x hex, p pointer, s
+ * string, f descriptor, F open flags, m mode, S signal, z size. flags: SCF_*.
  *
- * A sys_ function decodes, copies in, checks, makes one call into the owner, copies out. It returns a
- * value, or a negative errno (also the internal ERESTART* of proc.h). It runs in the calling thread with IRQs on.
+ * A sys_ function decodes, copies in, checks, makes one call into the owner, copies out. It
+ * returns a value, or a negative errno (also the internal ERESTART* of proc.h). It runs in the
+ * calling thread with IRQs on.
  */
 #include "kernel/lib/types.h"
 

@@ -1,15 +1,16 @@
 /*
  * Trap policy: what an exception from user mode means for the process.
  *
- * arch/arm64/trap.c decodes the syndrome into a struct fault and comes here. A fault on memory goes to vm_fault(),
- * whose errno says which signal it deserves; everything else is a signal by its kind. The si_code values are
- * those of Linux on arm64. The instruction restarts when the fault was resolved.
+ * arch/arm64/trap.c decodes the syndrome into a struct fault and comes here. A fault on memory
+ * goes to vm_fault(), whose errno says which signal it deserves; everything else is a signal by
+ * its kind. The si_code values are those of Linux on arm64. The instruction restarts when the
+ * fault was resolved.
  *
- * A kernel copy that touches user memory faults the same way (trap_kernel_user_access), but has a fixup instead of
- * a signal: the copy then returns -EFAULT.
+ * A kernel copy that touches user memory faults the same way (trap_kernel_user_access), but has a
+ * fixup instead of a signal: the copy then returns -EFAULT.
  *
- * trap_user_work runs the deferred work of the thread on its way back to user mode. It is the only place where
- * signals are delivered and, apart from kernel preemption, where a time slice ends.
+ * trap_user_work runs the deferred work of the thread on its way back to user mode. It is the only
+ * place where signals are delivered and, apart from kernel preemption, where a time slice ends.
  */
 #include <linux/errno.h>
 #include <linux/capability.h>
@@ -59,19 +60,11 @@ static void fault_memory(struct trapframe *tf, const struct fault *f)
 
 	switch (err) {
 	case 0:
-	case -EINTR: /* killed while waiting: trap_user_work ends the thread */
-		break;
-	case -EACCES:
-		signal_force(SIGSEGV, SEGV_ACCERR, f->addr, tf);
-		break;
-	case -EIO:
-		signal_force(SIGBUS, BUS_ADRERR, f->addr, tf);
-		break;
-	case -ENOMEM:
-		fault_out_of_memory();
-		break;
-	default:
-		signal_force(SIGSEGV, SEGV_MAPERR, f->addr, tf);
+	case -EINTR: /* killed while waiting: trap_user_work ends the thread */ break;
+	case -EACCES: signal_force(SIGSEGV, SEGV_ACCERR, f->addr, tf); break;
+	case -EIO: signal_force(SIGBUS, BUS_ADRERR, f->addr, tf); break;
+	case -ENOMEM: fault_out_of_memory(); break;
+	default: signal_force(SIGSEGV, SEGV_MAPERR, f->addr, tf);
 	}
 }
 
@@ -83,37 +76,17 @@ void trap_user_fault(struct trapframe *tf, const struct fault *f)
 {
 	switch (f->kind) {
 	case FAULT_TRANSLATION:
-	case FAULT_PERMISSION:
-		fault_memory(tf, f);
-		break;
+	case FAULT_PERMISSION: fault_memory(tf, f); break;
 	case FAULT_ALIGNMENT:
-	case FAULT_PC_ALIGN:
-		signal_force(SIGBUS, BUS_ADRALN, f->addr, tf);
-		break;
-	case FAULT_SP_ALIGN:
-		signal_force(SIGBUS, BUS_ADRALN, tf->sp, tf);
-		break;
-	case FAULT_BUS:
-		signal_force(SIGBUS, BUS_OBJERR, f->addr, tf);
-		break;
-	case FAULT_UNDEF:
-		signal_force(SIGILL, ILL_ILLOPC, tf->pc, tf);
-		break;
-	case FAULT_BREAKPOINT:
-		signal_force(SIGTRAP, TRAP_BRKPT, tf->pc, tf);
-		break;
-	case FAULT_STEP:
-		signal_force(SIGTRAP, TRAP_TRACE, tf->pc, tf);
-		break;
-	case FAULT_HW_BREAKPOINT:
-		signal_force(SIGTRAP, TRAP_HWBKPT, tf->pc, tf);
-		break;
-	case FAULT_WATCHPOINT:
-		signal_force(SIGTRAP, TRAP_HWBKPT, f->addr, tf);
-		break;
-	case FAULT_FPE:
-		signal_force(SIGFPE, f->code, tf->pc, tf);
-		break;
+	case FAULT_PC_ALIGN: signal_force(SIGBUS, BUS_ADRALN, f->addr, tf); break;
+	case FAULT_SP_ALIGN: signal_force(SIGBUS, BUS_ADRALN, tf->sp, tf); break;
+	case FAULT_BUS: signal_force(SIGBUS, BUS_OBJERR, f->addr, tf); break;
+	case FAULT_UNDEF: signal_force(SIGILL, ILL_ILLOPC, tf->pc, tf); break;
+	case FAULT_BREAKPOINT: signal_force(SIGTRAP, TRAP_BRKPT, tf->pc, tf); break;
+	case FAULT_STEP: signal_force(SIGTRAP, TRAP_TRACE, tf->pc, tf); break;
+	case FAULT_HW_BREAKPOINT: signal_force(SIGTRAP, TRAP_HWBKPT, tf->pc, tf); break;
+	case FAULT_WATCHPOINT: signal_force(SIGTRAP, TRAP_HWBKPT, f->addr, tf); break;
+	case FAULT_FPE: signal_force(SIGFPE, f->code, tf->pc, tf); break;
 	}
 }
 
@@ -133,8 +106,8 @@ bool trap_kernel_user_access(struct trapframe *tf, const struct fault *f)
 }
 
 /*
- * Deferred work before the return to user mode. Signals come after rescheduling, so that one that arrived while the
- * thread waited for the CPU is seen at once.
+ * Deferred work before the return to user mode. Signals come after rescheduling, so that one that
+ * arrived while the thread waited for the CPU is seen at once.
  * ctx: thread, IRQs on; sleeps: yes.
  */
 void trap_user_work(struct trapframe *tf, u32 work)

@@ -1,10 +1,11 @@
 /*
  * devpts: the directory of pty slaves, /dev/pts. Each mount is an instance with numbers of its own.
  *
- * The instance (struct devpts) is shared by its superblock and the ptys made in it. It holds a list of the ptys whose
- * master is open, each with the inode of its name, and a bitmap of the numbers in use; a number stays in use until
- * the slave's last user has gone. Names are not kept in the name cache's charge: revalidate() asks the list again, so a
- * name disappears with its master.
+ * The instance (struct devpts) is shared by its superblock and the ptys made in it. It holds a
+ * list of the ptys whose master is open, each with the inode of its name, and a bitmap of the
+ * numbers in use; a number stays in use until the slave's last user has gone. Names are not kept
+ * in the name cache's charge: revalidate() asks the list again, so a name disappears with its
+ * master.
  *
  * d->lock (rank LEAF_MUTEX) guards list and bitmap. Options: uid=, gid=, mode=, ptmxmode=, max=.
  * mount(8), pts(4).
@@ -100,7 +101,8 @@ static int slave_open(struct inode *i, struct file *f)
 
 static const struct file_ops slave_open_ops = { .open = slave_open };
 
-static struct inode *make_inode(struct super *sb, u64 ino, u32 mode, u64 rdev, const struct file_ops *fops)
+static struct inode *make_inode(struct super *sb, u64 ino, u32 mode, u64 rdev,
+				const struct file_ops *fops)
 {
 	struct inode *i = kzalloc(sizeof(*i), 0);
 
@@ -253,7 +255,8 @@ static bool root_revalidate(struct inode *dir, struct dentry *dentry)
 	return same;
 }
 
-static const struct inode_ops root_inode_ops = { .lookup = root_lookup, .revalidate = root_revalidate };
+static const struct inode_ops root_inode_ops = { .lookup = root_lookup,
+						 .revalidate = root_revalidate };
 
 /* Lowest number >= @from with a name; false: none. */
 static bool next_index(struct devpts *d, u32 from, u32 *out)
@@ -297,13 +300,17 @@ static int root_readdir(struct file *f, struct dir_ctx *c)
 
 static const struct file_ops root_file_ops = { .readdir = root_readdir };
 
-/* One "name=number" option; other words are accepted and ignored, as Linux does with newinstance. */
+/*
+ * One "name=number" option; other words are accepted and ignored, as Linux does with newinstance.
+ */
 static int parse_option(struct devpts *d, const char *s, size_t len)
 {
 	static const struct {
 		const char *name;
 		u32 base;
-	} known[] = { { "uid=", 10 }, { "gid=", 10 }, { "mode=", 8 }, { "ptmxmode=", 8 }, { "max=", 10 } };
+	} known[] = {
+		{ "uid=", 10 }, { "gid=", 10 }, { "mode=", 8 }, { "ptmxmode=", 8 }, { "max=", 10 }
+	};
 	const char *end;
 	u64 v;
 
@@ -419,7 +426,8 @@ static int devpts_mount(const struct fs_type *t, const char *source, u32 flags, 
 	sb->priv = d;
 	d->sb = sb;
 	vfs_register_super(sb);
-	d->ptmx = make_inode(sb, INO_PTMX, S_IFCHR | d->ptmx_mode, dev_make(TTYAUX_MAJOR, 2), &pty_ptmx_ops);
+	d->ptmx = make_inode(sb, INO_PTMX, S_IFCHR | d->ptmx_mode, dev_make(TTYAUX_MAJOR, 2),
+			     &pty_ptmx_ops);
 	if (!d->ptmx)
 		goto free_super;
 	root = make_inode(sb, INO_ROOT, S_IFDIR | 0755, 0, &root_file_ops);
@@ -446,7 +454,8 @@ free_instance:
 FS_TYPE(devpts, .flags = FS_NODEV, .mount = devpts_mount);
 
 /*
- * Where opening the ptmx at @p makes its pty: the devpts it lies in, or the one mounted on "pts" beside it.
+ * Where opening the ptmx at @p makes its pty: the devpts it lies in, or the one mounted on "pts"
+ * beside it.
  * ctx: thread; sleeps: yes. 0 with references on both results; -ENODEV.
  */
 int devpts_of_ptmx(const struct path *p, struct devpts **out, struct path *root)

@@ -1,15 +1,16 @@
 /*
  * The line discipline's input: from received characters to what read(2) returns.
  *
- * One ring of LDISC_BUF bytes holds input. Three counters run through it: tail (next to read), canon (end of the
- * last complete line) and head (end of what was typed). In canonical mode only tail..canon can be read, and
- * canon..head is the line being edited: erase characters move head back, never below canon. A line's last byte has
- * its bit in marks; VEOF is stored as a NUL with a bit in eofs too, and is skipped by the reader. In
- * non-canonical mode everything up to head can be read and there are no marks.
+ * One ring of LDISC_BUF bytes holds input. Three counters run through it: tail (next to read),
+ * canon (end of the last complete line) and head (end of what was typed). In canonical mode only
+ * tail..canon can be read, and canon..head is the line being edited: erase characters move head
+ * back, never below canon. A line's last byte has its bit in marks; VEOF is stored as a NUL with a
+ * bit in eofs too, and is skipped by the reader. In non-canonical mode everything up to head can
+ * be read and there are no marks.
  *
- * A full ring: with a complete line or in raw mode the sender is held back (ldisc_receive takes less); while a
- * line is being typed that is longer than the ring, further characters are dropped but the newline still gets
- * its place, else nobody could ever read.
+ * A full ring: with a complete line or in raw mode the sender is held back (ldisc_receive takes
+ * less); while a line is being typed that is longer than the ring, further characters are dropped
+ * but the newline still gets its place, else nobody could ever read.
  *
  * Locking: the terminal's lock is held throughout. POSIX.1-2017 chapter 11, termios(3).
  */
@@ -75,7 +76,8 @@ void ldisc_set_termios(struct ldisc *ld, const struct ktermios *t)
 		if (lflag(ld, ICANON) && ld->head != ld->tail)
 			bit_set(ld->marks, ld->head - 1);
 	}
-	ld->raw = !(t->c_iflag & (IGNBRK | BRKINT | PARMRK | ISTRIP | INLCR | IGNCR | ICRNL | IUCLC | IXON)) &&
+	ld->raw = !(t->c_iflag &
+		    (IGNBRK | BRKINT | PARMRK | ISTRIP | INLCR | IGNCR | ICRNL | IUCLC | IXON)) &&
 		  !(t->c_lflag & (ISIG | ICANON | ECHO | ECHONL | EXTPROC));
 	if (ld->stopped && !(t->c_iflag & IXON)) {
 		ld->stopped = false;
@@ -209,8 +211,8 @@ static bool line_chop(struct ldisc *ld, int kind, bool *seen_word, u8 *c)
 	if (ldisc_is_continuation(ld, *c))
 		return false;
 	if (kind == VWERASE) {
-		bool word = (*c >= '0' && *c <= '9') || (*c >= 'a' && *c <= 'z') || (*c >= 'A' && *c <= 'Z') ||
-			    *c == '_' || *c >= 0x80;
+		bool word = (*c >= '0' && *c <= '9') || (*c >= 'a' && *c <= 'z') ||
+			    (*c >= 'A' && *c <= 'Z') || *c == '_' || *c >= 0x80;
 
 		if (!word && *seen_word)
 			return false;
@@ -233,7 +235,8 @@ static void line_erase(struct ldisc *ld, int kind)
 	bool seen_word = false;
 	u8 c;
 
-	if (kind == VKILL && !(lflag(ld, ECHO) && lflag(ld, ECHOK) && lflag(ld, ECHOKE) && lflag(ld, ECHOE))) {
+	if (kind == VKILL &&
+	    !(lflag(ld, ECHO) && lflag(ld, ECHOK) && lflag(ld, ECHOKE) && lflag(ld, ECHOE))) {
 		ld->head = ld->canon;
 		if (lflag(ld, ECHO)) {
 			end_erasing(ld);
@@ -264,9 +267,12 @@ static void line_reprint(struct ldisc *ld)
 /* The line-editing characters. True: @c was one of them. */
 static bool receive_canon(struct ldisc *ld, u8 c)
 {
-	if (is_cc(ld, c, VERASE) || is_cc(ld, c, VKILL) || (is_cc(ld, c, VWERASE) && lflag(ld, IEXTEN))) {
+	if (is_cc(ld, c, VERASE) || is_cc(ld, c, VKILL) ||
+	    (is_cc(ld, c, VWERASE) && lflag(ld, IEXTEN))) {
 		if (ld->head != ld->canon)
-			line_erase(ld, is_cc(ld, c, VERASE) ? VERASE : is_cc(ld, c, VKILL) ? VKILL : VWERASE);
+			line_erase(ld, is_cc(ld, c, VERASE)  ? VERASE
+				       : is_cc(ld, c, VKILL) ? VKILL
+							     : VWERASE);
 	} else if (is_cc(ld, c, VLNEXT) && lflag(ld, IEXTEN)) {
 		ld->lnext = true;
 		if (lflag(ld, ECHO)) {
@@ -379,7 +385,8 @@ static void receive_char(struct ldisc *ld, u8 c)
 		receive_data(ld, c);
 		return;
 	}
-	if (ld->stopped && (i & IXON) && (i & IXANY) && !is_cc(ld, c, VSTART) && !is_cc(ld, c, VSTOP)) {
+	if (ld->stopped && (i & IXON) && (i & IXANY) && !is_cc(ld, c, VSTART) &&
+	    !is_cc(ld, c, VSTOP)) {
 		ld->stopped = false;
 		ld->ops->start(ld);
 	}
@@ -450,8 +457,8 @@ static size_t receive_raw(struct ldisc *ld, const u8 *s, size_t n)
 
 /*
  * Characters came in.
- * ctx: thread; holds: the terminal's lock. Returns how many were taken; the rest is to come again when a reader made
- * room.
+ * ctx: thread; holds: the terminal's lock. Returns how many were taken; the rest is to come again
+ * when a reader made room.
  */
 size_t ldisc_receive(struct ldisc *ld, const u8 *s, const u8 *flags, size_t n)
 {
@@ -516,8 +523,8 @@ size_t ldisc_peek(const struct ldisc *ld, size_t max, const u8 **p)
 }
 
 /*
- * Take @n bytes that ldisc_peek showed. A VEOF behind them belongs to the line that ends there, so that the next read
- * does not see an end of file of its own.
+ * Take @n bytes that ldisc_peek showed. A VEOF behind them belongs to the line that ends there, so
+ * that the next read does not see an end of file of its own.
  * ctx: thread; holds: the terminal's lock. True: a line ended, so the read does too.
  */
 bool ldisc_consume(struct ldisc *ld, size_t n)

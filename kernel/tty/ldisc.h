@@ -1,7 +1,7 @@
 #pragma once
 /*
- * The line discipline: what a terminal's input and output go through. It knows neither devices nor processes; the
- * terminal gives it operations and calls it under its own lock.
+ * The line discipline: what a terminal's input and output go through. It knows neither devices nor
+ * processes; the terminal gives it operations and calls it under its own lock.
  *
  * All fields are guarded by the terminal's lock.
  */
@@ -62,14 +62,17 @@ size_t ldisc_available(const struct ldisc *ld);
 /* Is there a line (canonical), or at least @min bytes? */
 bool ldisc_readable(const struct ldisc *ld, size_t min);
 /*
- * The next bytes to read, at most @max in one run of memory; canonical: not beyond a line's end. Nothing is
- * consumed. 0 although ldisc_readable(): an end of file, which ldisc_consume(ld, 0) takes.
+ * The next bytes to read, at most @max in one run of memory; canonical: not beyond a line's end.
+ * Nothing is consumed. 0 although ldisc_readable(): an end of file, which ldisc_consume(ld, 0)
+ * takes.
  */
 size_t ldisc_peek(const struct ldisc *ld, size_t max, const u8 **p);
 bool ldisc_consume(struct ldisc *ld, size_t n); /* true: a line ended, so the read does */
 void ldisc_flush_input(struct ldisc *ld);
 
-/* Output (ldisc_out.c): bytes of @s processed and handed over; fewer than @n when there is no room. */
+/*
+ * Output (ldisc_out.c): bytes of @s processed and handed over; fewer than @n when there is no room.
+ */
 size_t ldisc_write(struct ldisc *ld, const u8 *s, size_t n);
 /* Hand over waiting echoes; true when none is left. */
 bool ldisc_echo_flush(struct ldisc *ld);

@@ -1,12 +1,14 @@
 /*
- * The line discipline's output: OPOST processing of what programs write, and echoes of what was typed.
+ * The line discipline's output: OPOST processing of what programs write, and echoes of what was
+ * typed.
  *
- * ldisc_write() works in runs: bytes that need no processing go to the device in one piece; the others one by
- * one. Nothing is taken that does not fit, so a caller sleeps and comes back with the rest.
+ * ldisc_write() works in runs: bytes that need no processing go to the device in one piece; the
+ * others one by one. Nothing is taken that does not fit, so a caller sleeps and comes back with
+ * the rest.
  *
- * An echo is processed when the character comes in and put into the echo ring, because input must not wait for
- * output; the ring is handed over before any later write, so the column is always that of the text as it will
- * appear. When the ring overflows, echoes are lost, never input.
+ * An echo is processed when the character comes in and put into the echo ring, because input must
+ * not wait for output; the ring is handed over before any later write, so the column is always
+ * that of the text as it will appear. When the ring overflows, echoes are lost, never input.
  *
  * POSIX.1-2017 chapter 11, termios(3).
  */
@@ -93,7 +95,8 @@ static size_t write_run(struct ldisc *ld, const u8 *s, size_t n)
 
 /*
  * Process @n bytes that a program writes.
- * ctx: thread; holds: the terminal's lock. Returns how many were taken: fewer than @n when there is no room.
+ * ctx: thread; holds: the terminal's lock. Returns how many were taken: fewer than @n when there
+ * is no room.
  */
 size_t ldisc_write(struct ldisc *ld, const u8 *s, size_t n)
 {

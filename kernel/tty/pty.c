@@ -1,12 +1,13 @@
 /*
  * Pseudo terminals: the master's side.
  *
- * The slave is an ordinary terminal. Its output goes into a ring that the master reads; what the master writes goes
- * straight through the slave's line discipline in the writer's context. When the slave's last open is closed the master
- * reads EIO; when the master is closed the slave is hung up, its session gets SIGHUP, and its name disappears.
+ * The slave is an ordinary terminal. Its output goes into a ring that the master reads; what the
+ * master writes goes straight through the slave's line discipline in the writer's context. When
+ * the slave's last open is closed the master reads EIO; when the master is closed the slave is
+ * hung up, its session gets SIGHUP, and its name disappears.
  *
- * In packet mode each read of the master begins with a byte: 0 before data, or TIOCPKT_* bits that tell of
- * flushes and flow control on the slave.
+ * In packet mode each read of the master begins with a byte: 0 before data, or TIOCPKT_* bits that
+ * tell of flushes and flow control on the slave.
  *
  * All state is guarded by the slave's lock. pty(7), ioctl_tty(2).
  */
@@ -43,11 +44,11 @@ bool pty_is_master(const struct file *f)
 	return f->ops == &master_ops;
 }
 
-static void packet_note(struct pty *p, u8 bits, u8 not)
+static void packet_note(struct pty *p, u8 bits, u8 not )
 {
 	if (!p->packet)
 		return;
-	p->packet_status = (u8)((p->packet_status & ~not) | bits);
+	p->packet_status = (u8)((p->packet_status & ~not ) | bits);
 	waitq_wake(&p->master_read, ~0u, POLL_INPUT | POLLPRI);
 }
 
@@ -399,26 +400,16 @@ static long master_ioctl(struct file *f, u32 cmd, u64 arg)
 	long r;
 
 	switch (cmd) {
-	case TIOCGPTN:
-		return put_user(arg, p->index);
-	case TIOCSPTLCK:
-		return set_lock(p, arg);
-	case TIOCGPTLCK:
-		return put_user(arg, (s32)READ_ONCE(p->locked));
-	case TIOCPKT:
-		return set_packet(p, arg);
-	case TIOCGPKT:
-		return put_user(arg, (s32)READ_ONCE(p->packet));
-	case TIOCSIG:
-		return send_signal(p, arg);
-	case TIOCGPTPEER:
-		return open_peer(f->priv, arg);
-	case FIONREAD:
-		return put_user(arg, (s32)ring_used(&p->out));
-	case TIOCOUTQ:
-		return put_user(arg, (s32)0);
-	case TCFLSH:
-		return flush_queues(p, arg);
+	case TIOCGPTN: return put_user(arg, p->index);
+	case TIOCSPTLCK: return set_lock(p, arg);
+	case TIOCGPTLCK: return put_user(arg, (s32)READ_ONCE(p->locked));
+	case TIOCPKT: return set_packet(p, arg);
+	case TIOCGPKT: return put_user(arg, (s32)READ_ONCE(p->packet));
+	case TIOCSIG: return send_signal(p, arg);
+	case TIOCGPTPEER: return open_peer(f->priv, arg);
+	case FIONREAD: return put_user(arg, (s32)ring_used(&p->out));
+	case TIOCOUTQ: return put_user(arg, (s32)0);
+	case TCFLSH: return flush_queues(p, arg);
 	default:
 		r = tty_ioctl_modes(&p->slave, cmd, arg);
 		if (r == -ENOIOCTLCMD)

@@ -1,10 +1,11 @@
 #pragma once
 /*
- * Pseudo terminals: what pty.c and devpts.c share. The slave is a struct tty whose device is the ring .out that
- * the master reads; the master's writes are the slave's input.
+ * Pseudo terminals: what pty.c and devpts.c share. The slave is a struct tty whose device is the
+ * ring .out that the master reads; the master's writes are the slave's input.
  *
- * Life: made by opening ptmx, with the master's reference; each open of the slave and the session's processes hold
- * the slave's terminal, whose last reference frees it. I immutable, t guarded by slave.lock, d guarded by the instance's lock.
+ * Life: made by opening ptmx, with the master's reference; each open of the slave and the
+ * session's processes hold the slave's terminal, whose last reference frees it. I immutable, t
+ * guarded by slave.lock, d guarded by the instance's lock.
  */
 #include "kernel/tty/tty.h"
 
@@ -34,7 +35,10 @@ int __must_check pty_create(struct devpts *dir, u32 index, struct pty **out);
 int __must_check pty_open_slave(struct pty *p, struct file *f);
 
 /* devpts.c */
-/* The instance that opening ptmx at @p makes ptys in; *root: its root with references. 0 or -ENODEV. */
+/*
+ * The instance that opening ptmx at @p makes ptys in; *root: its root with references. 0 or
+ * -ENODEV.
+ */
 int __must_check devpts_of_ptmx(const struct path *p, struct devpts **out, struct path *root);
 void devpts_put(struct devpts *d);
 /* A new pty in @d with its name. 0, -ENOSPC, -ENOMEM. */

@@ -1,14 +1,16 @@
 /*
  * Terminals as files: open, read, write, poll, close, hangup.
  *
- * Input goes device -> (worker) ldisc_receive() -> read(). Output goes write() -> ldisc_write() -> ops->write(), which
- * is a ring of the device's; when that is full the writer sleeps on write_wait and the device wakes it.
+ * Input goes device -> (worker) ldisc_receive() -> read(). Output goes write() -> ldisc_write() ->
+ * ops->write(), which is a ring of the device's; when that is full the writer sleeps on write_wait
+ * and the device wakes it.
  *
- * tty->lock is a mutex: everything here runs in threads, and a read copies to user memory under it. Signals
- * to process groups need locks that come before it, so they are noted in tty->signals and sent by tty_unlock().
+ * tty->lock is a mutex: everything here runs in threads, and a read copies to user memory under
+ * it. Signals to process groups need locks that come before it, so they are noted in tty->signals
+ * and sent by tty_unlock().
  *
- * A hangup does not close files: it counts tty->hangups up, and files opened before answer end of file and EIO
- * from then on. /dev/console is excepted, because init's own descriptors must survive.
+ * A hangup does not close files: it counts tty->hangups up, and files opened before answer end of
+ * file and EIO from then on. /dev/console is excepted, because init's own descriptors must survive.
  *
  * POSIX.1-2017 chapter 11, tty(4), console(4).
  */
@@ -34,8 +36,18 @@ const struct ktermios tty_default_termios = {
 	.c_oflag = OPOST | ONLCR,
 	.c_cflag = B38400 | CS8 | CREAD | HUPCL,
 	.c_lflag = ISIG | ICANON | ECHO | ECHOE | ECHOK | ECHOCTL | ECHOKE | IEXTEN,
-	.c_cc = { [VINTR] = 3, [VQUIT] = 28, [VERASE] = 127, [VKILL] = 21, [VEOF] = 4, [VMIN] = 1,
-		  [VSTART] = 17, [VSTOP] = 19, [VSUSP] = 26, [VREPRINT] = 18, [VDISCARD] = 15, [VWERASE] = 23,
+	.c_cc = { [VINTR] = 3,
+		  [VQUIT] = 28,
+		  [VERASE] = 127,
+		  [VKILL] = 21,
+		  [VEOF] = 4,
+		  [VMIN] = 1,
+		  [VSTART] = 17,
+		  [VSTOP] = 19,
+		  [VSUSP] = 26,
+		  [VREPRINT] = 18,
+		  [VDISCARD] = 15,
+		  [VWERASE] = 23,
 		  [VLNEXT] = 22 },
 	.c_ispeed = 38400,
 	.c_ospeed = 38400,
@@ -202,7 +214,8 @@ bool tty_file_is_dead(const struct tty_file *tf)
 }
 
 /*
- * Output may flow again, unless something else still holds it: pass waiting echoes on, wake writers.
+ * Output may flow again, unless something else still holds it: pass waiting echoes on, wake
+ * writers.
  * ctx: thread; holds: t->lock.
  */
 void tty_restart_output(struct tty *t)
@@ -320,8 +333,8 @@ static ssize_t read_available(struct tty *t, struct uio *u, bool *ended)
 }
 
 /*
- * Conditions of waits. They look at counters of the discipline and of the device's ring without the lock: each is one
- * word, and whoever changes it wakes afterwards.
+ * Conditions of waits. They look at counters of the discipline and of the device's ring without
+ * the lock: each is one word, and whoever changes it wakes afterwards.
  */
 static bool input_or_dead(struct tty *t, struct tty_file *tf, size_t want)
 {
@@ -348,9 +361,12 @@ static struct read_wait read_wait_of(const struct tty *t, size_t len)
 	return (struct read_wait){ 1, time, 0 };
 }
 
-/* One sleep of a read that has @done bytes. 0: look again; else the read ends with this, or -ETIMEDOUT. */
-static int read_sleep(struct tty *t, struct tty_file *tf, struct uio *u, const struct read_wait *w, size_t done,
-		      s64 deadline)
+/*
+ * One sleep of a read that has @done bytes. 0: look again; else the read ends with this, or
+ * -ETIMEDOUT.
+ */
+static int read_sleep(struct tty *t, struct tty_file *tf, struct uio *u, const struct read_wait *w,
+		      size_t done, s64 deadline)
 {
 	size_t want = w->next == TIME_NEVER ? w->min - MIN(done, w->min - 1) : 1;
 	int err;
@@ -412,8 +428,12 @@ static bool room_or_dead(struct tty *t, struct tty_file *tf)
 	return tty_file_is_dead(tf) || READ_ONCE(t->other_closed) || line_room(&t->ld) > 0;
 }
 
-/* Write @n bytes at @s, waiting for room. Bytes written; fewer when *err says why. holds: write_lock. */
-static size_t write_chunk(struct tty *t, struct tty_file *tf, const u8 *s, size_t n, bool nonblock, int *err)
+/*
+ * Write @n bytes at @s, waiting for room. Bytes written; fewer when *err says why. holds:
+ * write_lock.
+ */
+static size_t write_chunk(struct tty *t, struct tty_file *tf, const u8 *s, size_t n, bool nonblock,
+			  int *err)
 {
 	size_t done = 0;
 
@@ -508,8 +528,9 @@ static bool drained(struct tty *t)
 
 /*
  * Wait until everything written is on the line.
- * ctx: thread; sleeps: yes. 0 or -ERESTARTSYS. The device says when its buffer is empty but not when its last
- * characters have left, which takes ten bit times each: that is what the deadline is for.
+ * ctx: thread; sleeps: yes. 0 or -ERESTARTSYS. The device says when its buffer is empty but not
+ * when its last characters have left, which takes ten bit times each: that is what the deadline is
+ * for.
  */
 int tty_drain(struct tty *t)
 {
@@ -519,7 +540,8 @@ int tty_drain(struct tty *t)
 
 	while (READ_ONCE(t->hangups) == gone && !drained(t)) {
 		int err = wait_event_interruptible_timeout(
-			&t->write_wait, drained(t) || READ_ONCE(t->hangups) != gone, time_now() + step);
+			&t->write_wait, drained(t) || READ_ONCE(t->hangups) != gone,
+			time_now() + step);
 
 		if (err == -EINTR)
 			return -ERESTARTSYS;
@@ -566,7 +588,8 @@ static struct chrdev dev_tty = { .name = "tty", .mode = 0666, .ops = &dev_tty_op
 static struct chrdev dev_console = { .name = "console", .mode = 0600, .ops = &dev_console_ops };
 
 /*
- * Make the devices that are no line of their own, and ptys; tell kernel/proc how to treat terminals.
+ * Make the devices that are no line of their own, and ptys; tell kernel/proc how to treat
+ * terminals.
  * ctx: boot, after the device file system is there.
  */
 void tty_init(void)

@@ -1,10 +1,12 @@
 #pragma once
 /*
- * Terminals: what kernel/tty's files share. A terminal is a line discipline between a device (a serial port or the
- * other end of a pty) and open files, with a session and a foreground process group.
+ * Terminals: what kernel/tty's files share. A terminal is a line discipline between a device (a
+ * serial port or the other end of a pty) and open files, with a session and a foreground process
+ * group.
  *
- * Life: a serial port's terminal lives for ever; a pty's slave is made with its master and freed at the last reference
- * (open files, the session's processes, the master). On the first open ops->open, on the last close ops->close.
+ * Life: a serial port's terminal lives for ever; a pty's slave is made with its master and freed
+ * at the last reference (open files, the session's processes, the master). On the first open
+ * ops->open, on the last close ops->close.
  *
  * I immutable after creation, a atomic, t guarded by .lock (rank TTY).
  */
@@ -20,7 +22,10 @@
 struct tty;
 struct uart_port;
 
-/* A device under a terminal. Holds tty->lock, except room, pending, drained and ioctl. NULL: nothing to do. */
+/*
+ * A device under a terminal. Holds tty->lock, except room, pending, drained and ioctl. NULL:
+ * nothing to do.
+ */
 struct tty_ops {
 	int (*open)(struct tty *t); /* first open. 0 or -errno */
 	void (*close)(struct tty *t); /* last close */
@@ -93,13 +98,16 @@ extern const struct ktermios tty_default_termios;
 
 /* tty_ioctl.c */
 long tty_ioctl(struct file *f, u32 cmd, u64 arg);
-long tty_ioctl_modes(struct tty *t, u32 cmd, u64 arg); /* of the real terminal, also through a pty master */
+/* Of the real terminal, also through a pty master. */
+long tty_ioctl_modes(struct tty *t, u32 cmd, u64 arg);
 u32 tty_baud(const struct ktermios *t);
 
 /* tty_job.c */
-int __must_check tty_check_job(struct tty *t, int sig); /* may the caller read (SIGTTIN) or change (SIGTTOU)? */
+/* May the caller read (SIGTTIN) or change (SIGTTOU)? */
+int __must_check tty_check_job(struct tty *t, int sig);
 long tty_ioctl_job(struct tty *t, struct file *f, u32 cmd, u64 arg);
-void tty_open_controlling(struct tty *t, const struct file *f); /* a session leader without one gets it */
+/* A session leader without a terminal gets @t. */
+void tty_open_controlling(struct tty *t, const struct file *f);
 void tty_vhangup(struct tty *t); /* as when the line drops: session, then files */
 void tty_vhangup_current(void); /* vhangup(2) */
 void tty_job_init(void);

@@ -1,10 +1,10 @@
 /*
  * Terminal ioctls: modes, window size, flow, breaks, queues.
  *
- * The modes are one struct ktermios; three user structures show it (termio, termios, termios2), so each request
- * is converted to the kernel's form, applied in one place (modes_apply) and converted back. A change of modes
- * by a background process raises SIGTTOU. What a terminal does not know is ENOTTY, which is how programs find out that
- * a descriptor is no terminal.
+ * The modes are one struct ktermios; three user structures show it (termio, termios, termios2), so
+ * each request is converted to the kernel's form, applied in one place (modes_apply) and converted
+ * back. A change of modes by a background process raises SIGTTOU. What a terminal does not know is
+ * ENOTTY, which is how programs find out that a descriptor is no terminal.
  *
  * tty_ioctl(4), termios(3).
  */
@@ -22,10 +22,11 @@
 
 #define BREAK_NS (250 * NSEC_PER_MSEC)
 
-static const u32 baud_table[] = { 0,   50,   75,   110,  134,  150,  200,  300,
+static const u32 baud_table[] = { 0,   50,   75,   110,	 134,  150,  200,   300,
 				  600, 1200, 1800, 2400, 4800, 9600, 19200, 38400 };
-static const u32 baud_table_ex[] = { 0,	      57600,   115200,	230400,	 460800,  500000,  576000,  921600,
-				     1000000, 1152000, 1500000, 2000000, 2500000, 3000000, 3500000, 4000000 };
+static const u32 baud_table_ex[] = { 0,	      57600,   115200,	230400,	 460800,  500000,
+				     576000,  921600,  1000000, 1152000, 1500000, 2000000,
+				     2500000, 3000000, 3500000, 4000000 };
 
 static u32 baud_of(tcflag_t bits, u32 other)
 {
@@ -111,7 +112,8 @@ static long modes_set(struct tty *t, enum modes_form form, u32 how, u64 arg)
 		if (copy_from_user(&tio, arg, sizeof(tio)))
 			return -EFAULT;
 		modes_from_termio(&k, &tio);
-	} else if (copy_from_user(&k, arg, form == FORM_TERMIOS ? sizeof(struct termios) : sizeof(k))) {
+	} else if (copy_from_user(&k, arg,
+				  form == FORM_TERMIOS ? sizeof(struct termios) : sizeof(k))) {
 		return -EFAULT;
 	}
 	k.c_ospeed = baud_of(k.c_cflag, k.c_ospeed);
@@ -216,49 +218,31 @@ static long winsize_get(struct tty *t, u64 arg)
 }
 
 /*
- * Modes and window size of terminal @t. ctx: thread; sleeps: yes. 0, -errno, -ENOIOCTLCMD when @cmd is none of them.
+ * Modes and window size of terminal @t. ctx: thread; sleeps: yes. 0, -errno, -ENOIOCTLCMD when
+ * @cmd is none of them.
  */
 long tty_ioctl_modes(struct tty *t, u32 cmd, u64 arg)
 {
 	switch (cmd) {
-	case TCGETS:
-		return modes_get(t, FORM_TERMIOS, arg);
-	case TCGETS2:
-		return modes_get(t, FORM_TERMIOS2, arg);
-	case TCGETA:
-		return modes_get(t, FORM_TERMIO, arg);
-	case TCSETS:
-		return modes_set(t, FORM_TERMIOS, 0, arg);
-	case TCSETSW:
-		return modes_set(t, FORM_TERMIOS, WHEN_DRAINED, arg);
-	case TCSETSF:
-		return modes_set(t, FORM_TERMIOS, WHEN_DRAINED | FLUSH_INPUT, arg);
-	case TCSETS2:
-		return modes_set(t, FORM_TERMIOS2, 0, arg);
-	case TCSETSW2:
-		return modes_set(t, FORM_TERMIOS2, WHEN_DRAINED, arg);
-	case TCSETSF2:
-		return modes_set(t, FORM_TERMIOS2, WHEN_DRAINED | FLUSH_INPUT, arg);
-	case TCSETA:
-		return modes_set(t, FORM_TERMIO, 0, arg);
-	case TCSETAW:
-		return modes_set(t, FORM_TERMIO, WHEN_DRAINED, arg);
-	case TCSETAF:
-		return modes_set(t, FORM_TERMIO, WHEN_DRAINED | FLUSH_INPUT, arg);
-	case TIOCGLCKTRMIOS:
-		return locks_get(t, arg);
-	case TIOCSLCKTRMIOS:
-		return locks_set(t, arg);
-	case TIOCGSOFTCAR:
-		return soft_carrier(t, false, arg);
-	case TIOCSSOFTCAR:
-		return soft_carrier(t, true, arg);
-	case TIOCGWINSZ:
-		return winsize_get(t, arg);
-	case TIOCSWINSZ:
-		return winsize_set(t, arg);
-	default:
-		return -ENOIOCTLCMD;
+	case TCGETS: return modes_get(t, FORM_TERMIOS, arg);
+	case TCGETS2: return modes_get(t, FORM_TERMIOS2, arg);
+	case TCGETA: return modes_get(t, FORM_TERMIO, arg);
+	case TCSETS: return modes_set(t, FORM_TERMIOS, 0, arg);
+	case TCSETSW: return modes_set(t, FORM_TERMIOS, WHEN_DRAINED, arg);
+	case TCSETSF: return modes_set(t, FORM_TERMIOS, WHEN_DRAINED | FLUSH_INPUT, arg);
+	case TCSETS2: return modes_set(t, FORM_TERMIOS2, 0, arg);
+	case TCSETSW2: return modes_set(t, FORM_TERMIOS2, WHEN_DRAINED, arg);
+	case TCSETSF2: return modes_set(t, FORM_TERMIOS2, WHEN_DRAINED | FLUSH_INPUT, arg);
+	case TCSETA: return modes_set(t, FORM_TERMIO, 0, arg);
+	case TCSETAW: return modes_set(t, FORM_TERMIO, WHEN_DRAINED, arg);
+	case TCSETAF: return modes_set(t, FORM_TERMIO, WHEN_DRAINED | FLUSH_INPUT, arg);
+	case TIOCGLCKTRMIOS: return locks_get(t, arg);
+	case TIOCSLCKTRMIOS: return locks_set(t, arg);
+	case TIOCGSOFTCAR: return soft_carrier(t, false, arg);
+	case TIOCSSOFTCAR: return soft_carrier(t, true, arg);
+	case TIOCGWINSZ: return winsize_get(t, arg);
+	case TIOCSWINSZ: return winsize_set(t, arg);
+	default: return -ENOIOCTLCMD;
 	}
 }
 
@@ -305,14 +289,9 @@ static long flow_control(struct tty *t, u64 action)
 		t->flow_off = false;
 		tty_restart_output(t);
 		break;
-	case TCIOFF:
-		send_char(t, t->termios.c_cc[VSTOP]);
-		break;
-	case TCION:
-		send_char(t, t->termios.c_cc[VSTART]);
-		break;
-	default:
-		err = -EINVAL;
+	case TCIOFF: send_char(t, t->termios.c_cc[VSTOP]); break;
+	case TCION: send_char(t, t->termios.c_cc[VSTART]); break;
+	default: err = -EINVAL;
 	}
 	tty_unlock(t);
 	return err;
@@ -417,44 +396,27 @@ static long hangup(struct tty *t)
 static long ioctl_line(struct tty *t, struct file *f, u32 cmd, u64 arg)
 {
 	switch (cmd) {
-	case FIONREAD:
-		return count_to_user(t, count_input, arg);
-	case TIOCOUTQ:
-		return count_to_user(t, t->ops->pending, arg);
-	case TCFLSH:
-		return flush_queues(t, arg);
-	case TCXONC:
-		return flow_control(t, arg);
-	case TCSBRK:
-		return send_break(t, arg ? 0 : BREAK_NS);
-	case TCSBRKP:
-		return send_break(t, arg ? (s64)arg * 100 * NSEC_PER_MSEC : BREAK_NS);
+	case FIONREAD: return count_to_user(t, count_input, arg);
+	case TIOCOUTQ: return count_to_user(t, t->ops->pending, arg);
+	case TCFLSH: return flush_queues(t, arg);
+	case TCXONC: return flow_control(t, arg);
+	case TCSBRK: return send_break(t, arg ? 0 : BREAK_NS);
+	case TCSBRKP: return send_break(t, arg ? (s64)arg * 100 * NSEC_PER_MSEC : BREAK_NS);
 	case TIOCSBRK:
-	case TIOCCBRK:
-		line_break(t, cmd == TIOCSBRK);
-		return 0;
+	case TIOCCBRK: line_break(t, cmd == TIOCSBRK); return 0;
 	case TIOCMGET:
 	case TIOCMSET:
 	case TIOCMBIS:
-	case TIOCMBIC:
-		return modem_lines(t, cmd, arg);
-	case TIOCSTI:
-		return fake_input(t, arg);
+	case TIOCMBIC: return modem_lines(t, cmd, arg);
+	case TIOCSTI: return fake_input(t, arg);
 	case TIOCEXCL:
-	case TIOCNXCL:
-		return set_exclusive(t, cmd == TIOCEXCL);
-	case TIOCGEXCL:
-		return put_user(arg, (s32)t->exclusive);
-	case TIOCGETD:
-		return put_user(arg, (s32)N_TTY);
-	case TIOCSETD:
-		return set_discipline(arg);
-	case TIOCGDEV:
-		return put_user(arg, proc_tty_ops->dev(t));
-	case TIOCVHANGUP:
-		return hangup(t);
-	default:
-		return t->ops->ioctl ? t->ops->ioctl(t, cmd, arg) : -ENOIOCTLCMD;
+	case TIOCNXCL: return set_exclusive(t, cmd == TIOCEXCL);
+	case TIOCGEXCL: return put_user(arg, (s32)t->exclusive);
+	case TIOCGETD: return put_user(arg, (s32)N_TTY);
+	case TIOCSETD: return set_discipline(arg);
+	case TIOCGDEV: return put_user(arg, proc_tty_ops->dev(t));
+	case TIOCVHANGUP: return hangup(t);
+	default: return t->ops->ioctl ? t->ops->ioctl(t, cmd, arg) : -ENOIOCTLCMD;
 	}
 }
 

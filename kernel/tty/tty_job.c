@@ -1,11 +1,11 @@
 /*
- * Terminals and sessions: the controlling terminal, its foreground process group, and what happens when either
- * side goes.
+ * Terminals and sessions: the controlling terminal, its foreground process group, and what happens
+ * when either side goes.
  *
- * A terminal knows its session and foreground group (references to struct pid, under tty->lock); a process knows
- * its terminal (under PROC_TREE, in kernel/proc). PROC_TREE comes first in the lock order, so every change here
- * takes what it needs from the process first, then changes the terminal, then the processes; the terminal's
- * word decides when the two disagree for a moment.
+ * A terminal knows its session and foreground group (references to struct pid, under tty->lock); a
+ * process knows its terminal (under PROC_TREE, in kernel/proc). PROC_TREE comes first in the lock
+ * order, so every change here takes what it needs from the process first, then changes the
+ * terminal, then the processes; the terminal's word decides when the two disagree for a moment.
  *
  * POSIX.1-2017 11.1.2-11.1.4, tty_ioctl(4), setsid(2), vhangup(2).
  */
@@ -22,8 +22,10 @@ static bool is_leader(const struct proc *p)
 }
 
 /*
- * May the caller use @t in the way that raises @sig in background groups (SIGTTIN: read, SIGTTOU: change)?
- * ctx: thread; sleeps: no. 0, -EIO, or -ERESTARTSYS after the signal was sent to the caller's group.
+ * May the caller use @t in the way that raises @sig in background groups (SIGTTIN: read, SIGTTOU:
+ * change)?
+ * ctx: thread; sleeps: no. 0, -EIO, or -ERESTARTSYS after the signal was sent to the caller's
+ * group.
  */
 int tty_check_job(struct tty *t, int sig)
 {
@@ -41,7 +43,10 @@ int tty_check_job(struct tty *t, int sig)
 	else
 		signal_send_pgrp(pgrp, sig, NULL);
 	pid_put(pgrp);
-	/* The signal code has to see the wish to restart, even if the signal turns out to be ignored meanwhile. */
+	/*
+	 * The signal code has to see the wish to restart, even if the signal turns out to be
+	 * ignored meanwhile.
+	 */
 	word_or(&arch_current()->work, WORK_SIGNAL);
 	return err;
 }
@@ -98,13 +103,17 @@ void tty_open_controlling(struct tty *t, const struct file *f)
 {
 	struct proc *p = current_proc();
 
-	if (!p || (f->flags & O_NOCTTY) || !(f->mode & FILE_READ) || !is_leader(p) || READ_ONCE(p->tty))
+	if (!p || (f->flags & O_NOCTTY) || !(f->mode & FILE_READ) || !is_leader(p) ||
+	    READ_ONCE(p->tty))
 		return;
 	if (!READ_ONCE(t->session) && controlling_set(t))
 		return;
 }
 
-/* The session's end of a hangup: the leader learns of it; the foreground group too when the leader is what ended. */
+/*
+ * The session's end of a hangup: the leader learns of it; the foreground group too when the leader
+ * is what ended.
+ */
 static void hangup(struct tty *t, bool leader_exits)
 {
 	struct pid *session, *pgrp;
@@ -158,7 +167,10 @@ static void leader_exit(struct proc *leader)
 	tty_put(t);
 }
 
-/* TIOCNOTTY by the session leader: the whole session loses the terminal, which stays up if it is a pty. */
+/*
+ * TIOCNOTTY by the session leader: the whole session loses the terminal, which stays up if it is a
+ * pty.
+ */
 static void leader_detach(struct tty *t)
 {
 	struct pid *session, *pgrp;
@@ -271,7 +283,8 @@ static long ioctl_set_pgrp(struct tty *t, u64 arg)
 }
 
 /*
- * The job-control ioctls on terminal @t, reached through @f: a file of its own, or its pty's master.
+ * The job-control ioctls on terminal @t, reached through @f: a file of its own, or its pty's
+ * master.
  * ctx: thread; sleeps: yes. 0, -errno, or -ENOIOCTLCMD when @cmd is none of them.
  */
 long tty_ioctl_job(struct tty *t, struct file *f, u32 cmd, u64 arg)
@@ -279,18 +292,12 @@ long tty_ioctl_job(struct tty *t, struct file *f, u32 cmd, u64 arg)
 	bool real = !pty_is_master(f);
 
 	switch (cmd) {
-	case TIOCSCTTY:
-		return real ? ioctl_set_controlling(t, f, arg) : -ENOTTY;
-	case TIOCNOTTY:
-		return real ? ioctl_detach(t) : -ENOTTY;
-	case TIOCGPGRP:
-		return ioctl_get_pgrp(t, real, arg);
-	case TIOCSPGRP:
-		return ioctl_set_pgrp(t, arg);
-	case TIOCGSID:
-		return ioctl_get_session(t, real, arg);
-	default:
-		return -ENOIOCTLCMD;
+	case TIOCSCTTY: return real ? ioctl_set_controlling(t, f, arg) : -ENOTTY;
+	case TIOCNOTTY: return real ? ioctl_detach(t) : -ENOTTY;
+	case TIOCGPGRP: return ioctl_get_pgrp(t, real, arg);
+	case TIOCSPGRP: return ioctl_set_pgrp(t, arg);
+	case TIOCGSID: return ioctl_get_session(t, real, arg);
+	default: return -ENOIOCTLCMD;
 	}
 }
 

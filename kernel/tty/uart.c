@@ -1,15 +1,18 @@
 /*
  * Serial ports as terminals.
  *
- * A port's interrupt puts characters into the terminal's receive ring (uart_rx, with a flag byte beside each) and
- * queues its work (uart_rx_push); the tty worker thread moves them through the line discipline. What the discipline
- * does not take stays in the ring; when that fills up the device is told to hold back (stop_rx) until a
- * reader has made room. Output goes into the port's own ring under the port's lock.
+ * A port's interrupt puts characters into the terminal's receive ring (uart_rx, with a flag byte
+ * beside each) and queues its work (uart_rx_push); the tty worker thread moves them through the
+ * line discipline. What the discipline does not take stays in the ring; when that fills up the
+ * device is told to hold back (stop_rx) until a reader has made room. Output goes into the port's
+ * own ring under the port's lock.
  *
- * The consoles of the kernel log are the ports that console= names; when the command line has no console=, the
- * firmware's (stdout-path of the device tree), and without that the first port. /dev/console is the last one named that exists.
+ * The consoles of the kernel log are the ports that console= names; when the command line has no
+ * console=, the firmware's (stdout-path of the device tree), and without that the first port.
+ * /dev/console is the last one named that exists.
  *
- * The ring's producer is the interrupt (under port->lock), its consumer the worker: one of each, so it needs no lock.
+ * The ring's producer is the interrupt (under port->lock), its consumer the worker: one of each,
+ * so it needs no lock.
  */
 #include <asm/poll.h>
 #include <linux/serial.h>
@@ -56,7 +59,10 @@ _Static_assert((int)UART_NORMAL == LDISC_NORMAL && (int)UART_BREAK == LDISC_BREA
 		       (int)UART_OVERRUN == LDISC_OVERRUN,
 	       "flags pass through");
 
-/* console=NAME[,options]; a line's speed is fixed on the machines this runs on, so options are not looked at. */
+/*
+ * console=NAME[,options]; a line's speed is fixed on the machines this runs on, so options are not
+ * looked at.
+ */
 static void console_arg(const char *value)
 {
 	size_t n = value ? strcspn(value, ",") : 0;
@@ -247,8 +253,9 @@ static int uart_modem(struct tty *t, bool set, u32 *bits)
 	if (set && p->ops->set_modem)
 		p->ops->set_modem(p, *bits);
 	else if (!set)
-		*bits = p->ops->get_modem ? p->ops->get_modem(p) :
-					    TIOCM_DTR | TIOCM_RTS | TIOCM_CAR | TIOCM_DSR | TIOCM_CTS;
+		*bits = p->ops->get_modem
+				? p->ops->get_modem(p)
+				: TIOCM_DTR | TIOCM_RTS | TIOCM_CAR | TIOCM_DSR | TIOCM_CTS;
 	spin_unlock_irqrestore(&p->lock, flags);
 	return 0;
 }
@@ -312,12 +319,9 @@ static long uart_get_counts(struct uart_port *p, u64 arg)
 static int uart_ioctl(struct tty *t, u32 cmd, u64 arg)
 {
 	switch (cmd) {
-	case TIOCGSERIAL:
-		return (int)uart_get_serial(t->priv, arg);
-	case TIOCGICOUNT:
-		return (int)uart_get_counts(t->priv, arg);
-	default:
-		return -ENOIOCTLCMD;
+	case TIOCGSERIAL: return (int)uart_get_serial(t->priv, arg);
+	case TIOCGICOUNT: return (int)uart_get_counts(t->priv, arg);
+	default: return -ENOIOCTLCMD;
 	}
 }
 
@@ -347,7 +351,10 @@ static bool any_flag(const u8 *flags, u32 n)
 	return false;
 }
 
-/* One run of the ring through the discipline; false when it took less than there was. holds: tty->lock */
+/*
+ * One run of the ring through the discipline; false when it took less than there was. holds:
+ * tty->lock
+ */
 static bool rx_run(struct uart_tty *ut)
 {
 	struct tty *t = &ut->tty;
@@ -448,8 +455,9 @@ int uart_register(struct uart_port *p)
 	err = uart_queue ? port_setup(ut, p) : -ENOMEM;
 	if (err)
 		goto free;
-	ut->dev = (struct chrdev){ .name = ut->name, .dev = ut->tty.dev, .mode = 0600,
-				   .ops = &tty_dev_ops, .priv = ut };
+	ut->dev = (struct chrdev){
+		.name = ut->name, .dev = ut->tty.dev, .mode = 0600, .ops = &tty_dev_ops, .priv = ut
+	};
 	err = chrdev_register(&ut->dev);
 	if (err)
 		goto free;

@@ -1,12 +1,14 @@
 #pragma once
 /*
- * Contract of a serial driver (PL011, virtio-console) with the tty layer, which makes a terminal of it.
+ * Contract of a serial driver (PL011, virtio-console) with the tty layer, which makes a terminal
+ * of it.
  *
- * Life: the driver fills a struct uart_port (never freed) and calls uart_register(). On the first open the tty
- * layer calls ops->startup, on the last close ops->shutdown. Output: the tty layer puts bytes into port->tx and calls
- * ops->start_tx; the driver moves them to the device, from its interrupt as well, and reports room with
- * uart_tx_ready(). Input: the driver's interrupt calls uart_rx() per character, then uart_rx_push() once; a
- * worker thread of the tty layer does the rest. Console text goes through ops->write_polled.
+ * Life: the driver fills a struct uart_port (never freed) and calls uart_register(). On the first
+ * open the tty layer calls ops->startup, on the last close ops->shutdown. Output: the tty layer
+ * puts bytes into port->tx and calls ops->start_tx; the driver moves them to the device, from its
+ * interrupt as well, and reports room with uart_tx_ready(). Input: the driver's interrupt calls
+ * uart_rx() per character, then uart_rx_push() once; a worker thread of the tty layer does the
+ * rest. Console text goes through ops->write_polled.
  *
  * I immutable after uart_register, u guarded by .lock (rank UART, taken with irqsave), a atomic.
  */
@@ -35,21 +37,28 @@ struct uart_ops {
 	/* port->tx has bytes, or output is to pause. holds: p->lock. */
 	void (*start_tx)(struct uart_port *p);
 	void (*stop_tx)(struct uart_port *p);
-	/* Stop and resume taking characters from the device (input buffers are full). holds: p->lock. NULL: cannot. */
+	/*
+	 * Stop and resume taking characters from the device (input buffers are full). holds:
+	 * p->lock. NULL: cannot.
+	 */
 	void (*stop_rx)(struct uart_port *p);
 	void (*start_rx)(struct uart_port *p);
 	/* True when nothing is on its way out any more (tcdrain). holds: p->lock. */
 	bool (*tx_empty)(struct uart_port *p);
-	/* Apply line settings; may change *line to what the device can do. holds: p->lock. NULL: fixed. */
+	/*
+	 * Apply line settings; may change *line to what the device can do. holds: p->lock. NULL:
+	 * fixed.
+	 */
 	void (*set_line)(struct uart_port *p, struct uart_line *line);
 	/* TIOCM_* bits. holds: p->lock. NULL: carrier is always there. */
 	u32 (*get_modem)(struct uart_port *p);
 	void (*set_modem)(struct uart_port *p, u32 bits);
 	void (*set_break)(struct uart_port *p, bool on);
 	/*
-	 * Write at once without interrupts, for the kernel log and panics. "\n" becomes "\r\n" where the device is a
-	 * line. Whoever logs may hold any lock, p->lock included: takes locks of rank LOG only, and none when
-	 * panic_in_progress(). One CPU at a time calls it. ctx: any.
+	 * Write at once without interrupts, for the kernel log and panics. "\n" becomes "\r\n"
+	 * where the device is a line. Whoever logs may hold any lock, p->lock included: takes
+	 * locks of rank LOG only, and none when panic_in_progress(). One CPU at a time calls it.
+	 * ctx: any.
 	 */
 	void (*write_polled)(struct uart_port *p, const char *s, size_t n);
 };
@@ -62,7 +71,8 @@ struct uart_port {
 	const struct uart_ops *ops; /* I */
 	struct ring tx; /* u: bytes to send; the driver gives the buffer */
 	struct uart_line settings; /* u: as applied last */
-	u64 rx_count, tx_count, overruns, frame_errors, parity_errors, breaks; /* u: for TIOCGICOUNT */
+	/* u: for TIOCGICOUNT */
+	u64 rx_count, tx_count, overruns, frame_errors, parity_errors, breaks;
 	bool firmware_console; /* I: what the device tree's stdout-path names */
 	u16 rows, cols; /* u: window size if the device knows it, else 0 */
 	void *tty; /* I: the tty layer's */
@@ -71,7 +81,10 @@ struct uart_port {
 
 /* --- implemented by kernel/tty/uart.c --- */
 
-/* Make the terminal known; the port becomes the log's console if console= names it. ctx: thread. 0 or -errno. */
+/*
+ * Make the terminal known; the port becomes the log's console if console= names it. ctx: thread. 0
+ * or -errno.
+ */
 int __must_check uart_register(struct uart_port *p);
 /* One received character. holds: p->lock. ctx: IRQ. */
 void uart_rx(struct uart_port *p, u8 ch, enum uart_flag flag);

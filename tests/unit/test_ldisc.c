@@ -49,8 +49,14 @@ static void dev_none(struct ldisc *l)
 }
 
 static const struct ldisc_ops dev_ops = {
-	.write = dev_write, .room = dev_room, .signal = dev_signal, .flush_output = dev_flush, .stop = dev_stop,
-	.start = dev_start, .input_ready = dev_none, .input_flushed = dev_none,
+	.write = dev_write,
+	.room = dev_room,
+	.signal = dev_signal,
+	.flush_output = dev_flush,
+	.stop = dev_stop,
+	.start = dev_start,
+	.input_ready = dev_none,
+	.input_flushed = dev_none,
 };
 
 static const struct ktermios usual = {
@@ -100,11 +106,11 @@ static int take(char *buf, size_t max)
 	return (int)done;
 }
 
-#define EXPECT(text)                               \
-	do {                                       \
-		char ex[8192];                     \
+#define EXPECT(text) \
+	do { \
+		char ex[8192]; \
 		CHECK_EQ(take(ex, 8000), strlen(text)); \
-		CHECK_STR(ex, text);               \
+		CHECK_STR(ex, text); \
 	} while (0)
 #define WAITS() CHECK_EQ(take((char[8]){ 0 }, 1), -1)
 
@@ -443,11 +449,13 @@ UNIT_TEST(noise)
 			size_t n = unit_random() % 96;
 
 			for (size_t k = 0; k < n; k++) {
-				s[k] = unit_random() % 3 ? (u8)(unit_random() % 32) : (u8)unit_random();
+				s[k] = unit_random() % 3 ? (u8)(unit_random() % 32)
+							 : (u8)unit_random();
 				f[k] = unit_random() % 9 ? 0 : (u8)(unit_random() % 5);
 			}
 			CHECK(ldisc_receive(&ld, s, unit_random() & 1 ? f : NULL, n) <= n);
-			CHECK(ld.head - ld.tail <= LDISC_BUF && ld.head - ld.canon <= ld.head - ld.tail);
+			CHECK(ld.head - ld.tail <= LDISC_BUF &&
+			      ld.head - ld.canon <= ld.head - ld.tail);
 			if (unit_random() & 1)
 				take(b, unit_random() % sizeof(b));
 			out_clear();
