@@ -24,7 +24,11 @@
  *  5. A walker that holds a dentry which is being moved keeps a valid object; ".." from it reads the parent under
  *     the bucket's lock, after checking that the hash was still that bucket's.
  *
- * Lock order: inode lock, vfs_tree_lock, bucket locks (two by address). Inodes and parents are put after the locks.
+ * A removed directory must go at once, but each of its (now negative) names in the table holds a reference to it. So
+ * every dentry is on its parent's list of children, and removing a directory drops those names: dentry_drop_children().
+ *
+ * Lock order: inode lock, vfs_tree_lock, bucket locks (two by address) or one family lock. Inodes and parents are put
+ * after the locks.
  */
 #include <linux/errno.h>
 #include "fs/namei.h"
@@ -45,6 +49,9 @@ struct dentry_name {
 };
 
 struct spinlock vfs_tree_lock = SPINLOCK_INIT(RANK_SPIN_OUTER);
+
+#define FAMILY_LOCKS 64
+static struct spinlock family_locks[FAMILY_LOCKS]; /* of lists of children, by the parent's address */
 
 static struct bucket *buckets; /* I */
 static u32 bucket_mask; /* I */
@@ -148,6 +155,35 @@ static struct bucket *bucket_lock_of(struct dentry *d)
 	}
 }
 
+static struct spinlock *family_lock(const struct dentry *parent)
+{
+	return &family_locks[((u64)parent >> 7) % FAMILY_LOCKS];
+}
+
+static void family_join(struct dentry *parent, struct dentry *d)
+{
+	struct spinlock *l = family_lock(parent);
+
+	spin_lock(l);
+	d->sibling = parent->child;
+	d->sibling_of = &parent->child;
+	if (d->sibling)
+		d->sibling->sibling_of = &d->sibling;
+	parent->child = d;
+	spin_unlock(l);
+}
+
+static void family_leave(struct dentry *parent, struct dentry *d)
+{
+	struct spinlock *l = family_lock(parent);
+
+	spin_lock(l);
+	*d->sibling_of = d->sibling;
+	if (d->sibling)
+		d->sibling->sibling_of = d->sibling_of;
+	spin_unlock(l);
+}
+
 /* Another reference for somebody who has one. ctx: any */
 struct dentry *dentry_get(struct dentry *d)
 {
@@ -171,6 +207,8 @@ void dentry_put(struct dentry *d)
 		struct dentry *parent = d->parent != d ? d->parent : NULL;
 
 		debug_assert(!(d->flags & DENTRY_HASHED));
+		if (parent)
+			family_leave(parent, d);
 		longname_put(d->longname);
 		if (d->inode)
 			inode_put(d->inode);
@@ -229,7 +267,10 @@ int dentry_alloc(struct super *sb, struct dentry *parent, const struct qname *n,
 	d->name_len = (u16)n->len;
 	ref_init(&d->refs, 1);
 	d->chain = NULL;
+	d->child = NULL;
 	d->parent = parent ? dentry_get(parent) : d;
+	if (parent)
+		family_join(parent, d);
 	d->hash = mix(d->parent, n->hash);
 	d->inode = i;
 	d->sb = sb;
@@ -455,6 +496,19 @@ static void exchange_places(struct dentry *d, struct bucket *bd, struct dentry *
 	bucket_add(bd, t);
 }
 
+/* The lists of children after a move. holds: vfs_tree_lock */
+static void families_follow(struct dentry *d, struct dentry *target, struct dentry *old_parent, bool exchange)
+{
+	if (d->parent == old_parent)
+		return;
+	family_leave(old_parent, d);
+	family_join(d->parent, d);
+	if (exchange) {
+		family_leave(d->parent, target);
+		family_join(target->parent, target);
+	}
+}
+
 /*
  * Rename in the cache: @d gets @target's name and place, @target leaves the table (it keeps its name, for the users
  * of a file that was replaced); with @exchange the two swap.
@@ -464,7 +518,7 @@ void dentry_move(struct dentry *d, struct dentry *target, bool exchange)
 {
 	struct bucket *bd, *bt;
 	struct dentry_name *old_name = NULL;
-	struct dentry *old_parent = NULL;
+	struct dentry *old_parent = d->parent;
 
 	spin_lock(&vfs_tree_lock);
 	bd = bucket_of(d->hash);
@@ -476,18 +530,50 @@ void dentry_move(struct dentry *d, struct dentry *target, bool exchange)
 		bucket_remove(bd, d);
 		bucket_remove(bt, target);
 		old_name = d->longname;
-		old_parent = d->parent;
 		name_copy(d, target);
 		d->parent = dentry_get(target->parent);
 		d->hash = target->hash;
 		bucket_add(bt, d);
 	}
 	buckets_unlock_two(bd, bt);
+	families_follow(d, target, old_parent, exchange);
 	spin_unlock(&vfs_tree_lock);
 	longname_put(old_name);
 	if (!exchange) {
 		dentry_put(target); /* the table's reference */
 		dentry_put(old_parent);
+	}
+}
+
+/* Up to @max hashed children of @parent, with references. */
+static u32 some_children(struct dentry *parent, struct dentry **out, u32 max)
+{
+	struct spinlock *l = family_lock(parent);
+	struct dentry *d;
+	u32 n = 0;
+
+	spin_lock(l);
+	for (d = parent->child; d && n < max; d = d->sibling)
+		if ((READ_ONCE(d->flags) & DENTRY_HASHED) && ref_get_unless_zero(&d->refs))
+			out[n++] = d;
+	spin_unlock(l);
+	return n;
+}
+
+/*
+ * The directory @d was removed: take its names, all negative, out of the table.
+ * ctx: thread; sleeps. Nobody adds any, since lookups in a dead directory fail.
+ */
+void dentry_drop_children(struct dentry *d)
+{
+	struct dentry *some[16];
+	u32 n;
+
+	while ((n = some_children(d, some, ARRAY_SIZE(some)))) {
+		for (u32 k = 0; k < n; k++) {
+			dentry_unhash(some[k]);
+			dentry_put(some[k]);
+		}
 	}
 }
 
@@ -619,6 +705,8 @@ void dcache_init(void)
 		panic("no memory for the name cache");
 	for (u32 k = 0; k < n; k++)
 		spin_init(&buckets[k].lock, RANK_DCACHE);
+	for (u32 k = 0; k < FAMILY_LOCKS; k++)
+		spin_init(&family_locks[k], RANK_DCACHE);
 	bucket_mask = n - 1;
 	hash_seed = (u32)rand_u64();
 	pmm_add_shrinker(&dcache_shrinker);

@@ -29,6 +29,8 @@ int __must_check dentry_alloc(struct super *sb, struct dentry *parent, const str
 void dentry_instantiate(struct dentry *d, struct inode *i);
 /* The name was removed: @d becomes negative, or is unhashed when others use it. holds: dir->lock for writing */
 void dentry_delete(struct dentry *d);
+/* @d is a directory that was removed (INODE_DEAD): its names leave the cache. */
+void dentry_drop_children(struct dentry *d);
 /* Take @d out of the cache. */
 void dentry_unhash(struct dentry *d);
 /* @d takes the place of @target (exchange: and the other way round). holds: both dirs' locks for writing */

@@ -188,8 +188,6 @@ static int may_link(struct inode *i)
 /* holds: dir->lock for writing, @i's lock for writing */
 static int link_locked(struct inode *dir, struct dentry *d, struct inode *i)
 {
-	if (inode_is_dir(i))
-		return -EPERM;
 	if (i->flags & (INODE_APPEND | INODE_IMMUTABLE))
 		return -EPERM;
 	if (!dir->ops->link)
@@ -211,6 +209,9 @@ int vfs_link(const struct path *old, const struct path *at, const char *name)
 		return err;
 	err = -EXDEV;
 	if (w.cur.mnt != old->mnt)
+		goto end;
+	err = -EPERM;
+	if (inode_is_dir(i)) /* which might be the very directory that is locked */
 		goto end;
 	err = may_link(i);
 	if (err)
@@ -250,6 +251,9 @@ static int remove_begin(struct walk *w, const struct path *at, const char *name,
 	err = isdir ? special_error(w) : -EISDIR;
 	if (w->last_type != LAST_NORM)
 		goto end;
+	err = mount_may_write(w->cur.mnt);
+	if (err)
+		goto end;
 	dir = dentry_inode(w->cur.dentry);
 	rwsem_write_lock(&dir->lock);
 	err = dentry_lookup_locked(w->cur.dentry, &w->last, &d);
@@ -275,6 +279,8 @@ static void remove_end(struct walk *w, struct dentry *d, bool removed)
 
 	/* Keep the inode until the directory is unlocked: the last reference frees its contents. */
 	inode_get(i);
+	if (removed && inode_is_dir(i))
+		dentry_drop_children(d);
 	if (removed)
 		dentry_delete(d);
 	rwsem_write_unlock(&dentry_inode(w->cur.dentry)->lock);
@@ -298,9 +304,7 @@ int vfs_unlink(const struct path *at, const char *name)
 	err = inode_is_dir(i) ? -EISDIR : -ENOTDIR;
 	if (w.last_slash)
 		goto end;
-	err = mount_may_write(w.cur.mnt);
-	if (!err)
-		err = dir_may_delete(dir, d, false);
+	err = dir_may_delete(dir, d, false);
 	if (!err && !dir->ops->unlink)
 		err = -EPERM;
 	if (err)
@@ -325,9 +329,7 @@ int vfs_rmdir(const struct path *at, const char *name)
 		return err;
 	dir = dentry_inode(w.cur.dentry);
 	i = dentry_inode(d);
-	err = mount_may_write(w.cur.mnt);
-	if (!err)
-		err = dir_may_delete(dir, d, true);
+	err = dir_may_delete(dir, d, true);
 	if (!err && !dir->ops->rmdir)
 		err = -EPERM;
 	if (err)

@@ -145,6 +145,8 @@ static int rename_checked(struct renaming *r)
 		ni->flags |= INODE_DEAD;
 	if (ni)
 		rwsem_write_unlock(&ni->lock);
+	if (!err && ni && (ni->flags & INODE_DEAD))
+		dentry_drop_children(r->nd);
 	if (!err)
 		dentry_move(r->od, r->nd, r->flags & RENAME_EXCHANGE);
 	return err;

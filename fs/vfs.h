@@ -180,13 +180,15 @@ struct inode {
  */
 #define DENTRY_HASHED 1u /* d: found by lookups; clear: deleted, or never had a name */
 #define DENTRY_USED 2u /* a: looked up since the shrinker passed */
-#define DENTRY_NAME_INLINE 62 /* makes a dentry 128 bytes */
+#define DENTRY_NAME_INLINE 38 /* makes a dentry 128 bytes */
 struct dentry_name; /* counted storage of a long name */
 struct dentry {
 	refcount_t refs; /* a */
 	u32 hash; /* d: of parent and name */
 	struct dentry *chain; /* d: next in the bucket */
 	struct dentry *parent; /* d, tree lock: root: itself; a reference is held on it */
+	struct dentry *child; /* k: first of the children, hashed or not; k: one of dentry.c's family locks */
+	struct dentry *sibling, **sibling_of; /* parent's k: next, and who points here */
 	struct inode *inode; /* a: NULL = negative; a reference is held */
 	struct super *sb; /* I */
 	u32 nmounts; /* a: mounts on it */

@@ -1,0 +1,210 @@
+/*
+ * flock, POSIX record locks and open-file-description locks: conflicts, ranges, waiting, hand-over, deadlock, and
+ * when they go. Works in the current directory.
+ */
+#define _GNU_SOURCE
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/file.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include "tap.h"
+
+#ifndef F_OFD_GETLK
+#define F_OFD_GETLK 36
+#define F_OFD_SETLK 37
+#define F_OFD_SETLKW 38
+#endif
+
+#define NAME "fs_locks.file"
+
+static int lock(int fd, int cmd, int type, off_t start, off_t len)
+{
+	struct flock l = { .l_type = (short)type, .l_whence = SEEK_SET, .l_start = start, .l_len = len };
+
+	return fcntl(fd, cmd, &l);
+}
+
+/* Type of the lock that would be in the way, -1 on an error; *pid its owner. */
+static int blocker(int fd, int cmd, int type, off_t start, off_t len, struct flock *out)
+{
+	struct flock l = { .l_type = (short)type, .l_whence = SEEK_SET, .l_start = start, .l_len = len };
+
+	if (fcntl(fd, cmd, &l))
+		return -1;
+	*out = l;
+	return l.l_type;
+}
+
+/* What a child sees: the exit status of @fn. */
+static int in_child(int (*fn)(void))
+{
+	int status;
+	pid_t pid = fork();
+
+	if (!pid)
+		_exit(fn());
+	waitpid(pid, &status, 0);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+static int child_cannot_write_lock(void)
+{
+	int fd = open(NAME, O_RDWR);
+
+	return lock(fd, F_SETLK, F_WRLCK, 0, 0) == -1 && (errno == EAGAIN || errno == EACCES);
+}
+
+static int child_sees_blocker(void)
+{
+	struct flock l;
+	int fd = open(NAME, O_RDWR);
+
+	return blocker(fd, F_GETLK, F_RDLCK, 0, 0, &l) == F_WRLCK && l.l_pid == getppid() && l.l_start == 10 &&
+	       l.l_len == 10;
+}
+
+static int child_can_lock_beside(void)
+{
+	int fd = open(NAME, O_RDWR);
+
+	return !lock(fd, F_SETLK, F_WRLCK, 0, 10) && !lock(fd, F_SETLK, F_WRLCK, 20, 0);
+}
+
+static void test_posix(void)
+{
+	struct flock l;
+	int fd = open(NAME, O_CREAT | O_RDWR, 0644), other;
+
+	CHECK(!lock(fd, F_SETLK, F_WRLCK, 10, 10));
+	CHECK(in_child(child_cannot_write_lock));
+	CHECK(in_child(child_sees_blocker));
+	CHECK(in_child(child_can_lock_beside));
+	CHECK(blocker(fd, F_GETLK, F_WRLCK, 0, 0, &l) == F_UNLCK);
+	CHECK_ERR(lock(fd, F_SETLK, 77, 0, 0), EINVAL);
+	CHECK_ERR(lock(fd, F_SETLK, F_WRLCK, -1, 0), EINVAL);
+	CHECK(!lock(fd, F_SETLK, F_WRLCK, 30, -5) && !lock(fd, F_SETLK, F_UNLCK, 25, 5));
+	/* Closing any descriptor of the file drops them all. */
+	CHECK((other = open(NAME, O_RDONLY)) >= 0 && !close(other));
+	CHECK(!in_child(child_cannot_write_lock));
+	other = open(NAME, O_RDONLY);
+	CHECK_ERR(lock(other, F_SETLK, F_WRLCK, 0, 0), EBADF);
+	close(other), close(fd);
+}
+
+static int child_waits(void)
+{
+	int fd = open(NAME, O_RDWR);
+
+	alarm(5);
+	return !lock(fd, F_SETLKW, F_WRLCK, 0, 0);
+}
+
+static void on_alarm(int s)
+{
+}
+
+static int child_interrupted(void)
+{
+	struct sigaction sa = { .sa_handler = on_alarm };
+	int fd = open(NAME, O_RDWR);
+
+	sigaction(SIGALRM, &sa, NULL);
+	alarm(1);
+	return lock(fd, F_SETLKW, F_WRLCK, 0, 0) == -1 && errno == EINTR;
+}
+
+static void test_waiting(void)
+{
+	int fd = open(NAME, O_RDWR), status;
+	pid_t pid;
+
+	CHECK(!lock(fd, F_SETLK, F_WRLCK, 0, 0));
+	pid = fork();
+	if (!pid)
+		_exit(child_waits());
+	usleep(200000);
+	CHECK(!lock(fd, F_SETLK, F_UNLCK, 0, 0));
+	CHECK(waitpid(pid, &status, 0) == pid && WIFEXITED(status) && WEXITSTATUS(status) == 1);
+	CHECK(!lock(fd, F_SETLK, F_WRLCK, 0, 0));
+	CHECK(in_child(child_interrupted));
+	close(fd);
+}
+
+static void test_deadlock(void)
+{
+	int fd = open(NAME, O_RDWR), ready[2], status;
+	char c;
+	pid_t pid;
+
+	CHECK(!pipe(ready));
+	CHECK(!lock(fd, F_SETLK, F_WRLCK, 0, 1));
+	pid = fork();
+	if (!pid) {
+		int mine = open(NAME, O_RDWR);
+
+		if (lock(mine, F_SETLK, F_WRLCK, 1, 1) || write(ready[1], "r", 1) != 1)
+			_exit(9);
+		alarm(10);
+		_exit(lock(mine, F_SETLKW, F_WRLCK, 0, 1) ? 8 : 0);
+	}
+	CHECK(read(ready[0], &c, 1) == 1);
+	usleep(200000);
+	CHECK_ERR(lock(fd, F_SETLKW, F_WRLCK, 1, 1), EDEADLK);
+	CHECK(!lock(fd, F_SETLK, F_UNLCK, 0, 1));
+	CHECK(waitpid(pid, &status, 0) == pid && status == 0);
+	close(fd), close(ready[0]), close(ready[1]);
+}
+
+static void test_flock(void)
+{
+	int a = open(NAME, O_RDWR), b = open(NAME, O_RDWR), c, status;
+	pid_t pid;
+
+	CHECK(!flock(a, LOCK_SH) && !flock(b, LOCK_SH | LOCK_NB));
+	CHECK_ERR(flock(b, LOCK_EX | LOCK_NB), EWOULDBLOCK);
+	CHECK_ERR(flock(a, 77), EINVAL);
+	CHECK(!flock(a, LOCK_UN) && !flock(b, LOCK_EX | LOCK_NB));
+	CHECK_ERR(flock(a, LOCK_SH | LOCK_NB), EWOULDBLOCK);
+	/* It belongs to the description: a duplicate keeps it, the last close drops it. */
+	CHECK((c = dup(b)) >= 0 && !close(b));
+	CHECK_ERR(flock(a, LOCK_SH | LOCK_NB), EWOULDBLOCK);
+	pid = fork();
+	if (!pid) {
+		close(c);
+		alarm(10);
+		_exit(flock(a, LOCK_EX));
+	}
+	usleep(100000);
+	CHECK(!close(c));
+	CHECK(waitpid(pid, &status, 0) == pid && status == 0);
+	/* POSIX locks and flock do not see each other. */
+	CHECK(!lock(a, F_SETLK, F_WRLCK, 0, 0));
+	close(a);
+}
+
+static void test_ofd(void)
+{
+	struct flock l;
+	int a = open(NAME, O_RDWR), b = open(NAME, O_RDWR), other;
+
+	CHECK(!lock(a, F_OFD_SETLK, F_WRLCK, 0, 100));
+	CHECK_ERR(lock(b, F_OFD_SETLK, F_RDLCK, 50, 1), EAGAIN);
+	CHECK(blocker(b, F_OFD_GETLK, F_RDLCK, 0, 0, &l) == F_WRLCK && l.l_pid == -1 && l.l_len == 100);
+	CHECK_ERR(lock(b, F_SETLK, F_RDLCK, 0, 1), EAGAIN);
+	CHECK((other = open(NAME, O_RDONLY)) >= 0 && !close(other));
+	CHECK_ERR(lock(b, F_OFD_SETLK, F_RDLCK, 50, 1), EAGAIN);
+	CHECK(!close(a) && !lock(b, F_OFD_SETLK, F_RDLCK, 50, 1));
+	close(b);
+}
+
+int main(void)
+{
+	test_posix();
+	test_waiting();
+	test_deadlock();
+	test_flock();
+	test_ofd();
+	unlink(NAME);
+	return tap_done();
+}

@@ -1,0 +1,238 @@
+/*
+ * Mounts: tmpfs with its options and limits, bind, move, remount, stacking, lazy and refused umounts, crossing by path,
+ * chroot. Makes a new directory under the current one. Run as root.
+ */
+#define _GNU_SOURCE
+#include <fcntl.h>
+#include <sched.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/statfs.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include "tap.h"
+
+static char big[65536];
+
+static int exists(const char *name)
+{
+	struct stat st;
+
+	return !stat(name, &st);
+}
+
+static void touch(const char *name)
+{
+	int fd = open(name, O_CREAT | O_WRONLY, 0644);
+
+	if (fd >= 0)
+		close(fd);
+}
+
+static long fill(const char *name)
+{
+	int fd = open(name, O_CREAT | O_WRONLY, 0644);
+	long sum = 0, n;
+
+	while ((n = write(fd, big, sizeof(big))) > 0)
+		sum += n;
+	sum = n == -1 && errno == ENOSPC ? sum : -1;
+	close(fd);
+	return sum;
+}
+
+static void test_tmpfs(void)
+{
+	struct statfs fs;
+	struct stat st, up;
+
+	CHECK(!mkdir("m", 0755));
+	CHECK_ERR(mount("none", "m", "nosuchfs", 0, NULL), ENODEV);
+	CHECK_ERR(mount("none", "none", "tmpfs", 0, NULL), ENOENT);
+	CHECK_ERR(mount("none", "m", "tmpfs", 0, "nonsense=1"), EINVAL);
+	CHECK_ERR(umount("m"), EINVAL);
+	touch("plain");
+	CHECK_ERR(mount("none", "plain", "tmpfs", 0, NULL), ENOTDIR);
+	CHECK(!mount("none", "m", "tmpfs", MS_NOSUID, "size=1m,nr_inodes=10,mode=0700,uid=3,gid=4"));
+	CHECK(!stat("m", &st) && (st.st_mode & 07777) == 0700 && st.st_uid == 3 && st.st_gid == 4);
+	CHECK(!stat("m/..", &up) && up.st_dev != st.st_dev && !stat(".", &st) && up.st_ino == st.st_ino);
+	CHECK(!statfs("m", &fs) && fs.f_blocks == 256 && fs.f_files == 10 && fs.f_bfree == 256 && (fs.f_flags & 2));
+	CHECK(fill("m/big") == 1 << 20);
+	CHECK(!statfs("m", &fs) && fs.f_bfree == 0);
+	CHECK(!unlink("m/big") && !statfs("m", &fs) && fs.f_bfree == 256);
+	for (int k = 0; k < 9; k++) {
+		char name[8];
+
+		snprintf(name, sizeof(name), "m/%d", k);
+		touch(name);
+	}
+	CHECK(exists("m/8"));
+	CHECK_ERR(open("m/9", O_CREAT | O_WRONLY, 0600), ENOSPC);
+	CHECK_ERR(mkdir("m/9", 0700), ENOSPC);
+	CHECK_ERR(rmdir("m"), EBUSY);
+	CHECK_ERR(rename("m", "n"), EBUSY);
+	CHECK_ERR(rename("m/1", "n"), EXDEV);
+	CHECK_ERR(link("m/1", "n"), EXDEV);
+	CHECK(!mount("none", "m", "tmpfs", MS_REMOUNT, "size=2m"));
+	CHECK(!statfs("m", &fs) && fs.f_blocks == 512);
+	CHECK(!umount("m") && !exists("m/1"));
+	unlink("plain");
+}
+
+static void test_busy_and_lazy(void)
+{
+	int fd;
+
+	CHECK(!mount("one", "m", "tmpfs", 0, NULL));
+	CHECK((fd = open("m/f", O_CREAT | O_RDWR, 0600)) >= 0);
+	CHECK_ERR(umount("m"), EBUSY);
+	close(fd);
+	CHECK(!chdir("m"));
+	CHECK_ERR(umount("../m"), EBUSY);
+	CHECK(!chdir(".."));
+	CHECK(!mkdir("m/sub", 0755) && !mount("two", "m/sub", "tmpfs", 0, NULL));
+	CHECK_ERR(umount("m"), EBUSY);
+	CHECK_ERR(umount2("m", 0x100), EINVAL);
+	CHECK((fd = open("m/f", O_RDWR)) >= 0 && write(fd, "x", 1) == 1);
+	CHECK(!umount2("m", MNT_DETACH));
+	CHECK(!exists("m/f") && write(fd, "y", 1) == 1 && lseek(fd, 0, SEEK_END) == 2);
+	close(fd);
+	/* Stacked: the last one is seen, and goes first. */
+	CHECK(!mount("one", "m", "tmpfs", 0, NULL));
+	touch("m/one");
+	CHECK(!mount("two", "m", "tmpfs", 0, NULL) && !exists("m/one"));
+	CHECK(!umount("m") && exists("m/one") && !umount("m") && !exists("m/one"));
+}
+
+static void test_readonly(void)
+{
+	int fd;
+
+	CHECK(!mount("ro", "m", "tmpfs", 0, NULL));
+	CHECK((fd = open("m/f", O_CREAT | O_RDWR, 0600)) >= 0);
+	CHECK_ERR(mount("ro", "m", NULL, MS_REMOUNT | MS_RDONLY, NULL), EBUSY);
+	close(fd);
+	CHECK(!mount("ro", "m", NULL, MS_REMOUNT | MS_RDONLY, NULL));
+	CHECK_ERR(open("m/f", O_RDWR), EROFS);
+	CHECK_ERR(open("m/g", O_CREAT | O_RDWR, 0600), EROFS);
+	CHECK_ERR(open("m/f", O_RDONLY | O_TRUNC), EROFS);
+	CHECK((fd = open("m/f", O_CREAT | O_RDONLY, 0600)) >= 0 && !close(fd));
+	CHECK_ERR(mkdir("m/d", 0700), EROFS);
+	CHECK_ERR(mkdir("m/f", 0700), EEXIST);
+	CHECK_ERR(unlink("m/f"), EROFS);
+	CHECK_ERR(unlink("m/none"), EROFS);
+	CHECK_ERR(chmod("m/f", 0), EROFS);
+	CHECK_ERR(access("m/f", W_OK), EROFS);
+	CHECK_ERR(rename("m/f", "m/g"), EROFS);
+	CHECK_ERR(truncate("m/f", 0), EROFS);
+	CHECK(!mount("ro", "m", NULL, MS_REMOUNT, NULL) && !unlink("m/f"));
+	CHECK(!mount("ro", "m", NULL, MS_REMOUNT | MS_NODEV | MS_NOEXEC, NULL));
+	CHECK(!mknod("m/null", S_IFCHR | 0666, 0x103));
+	CHECK_ERR(open("m/null", O_RDONLY), EACCES);
+	CHECK(!symlink("/bin/sh", "m/sh"));
+	touch("m/prog");
+	CHECK(!chmod("m/prog", 0755));
+	CHECK_ERR(execl("m/prog", "prog", NULL), EACCES);
+	CHECK_ERR(access("m/prog", X_OK), EACCES);
+	CHECK(!umount("m"));
+}
+
+static void test_bind_and_move(void)
+{
+	struct stat a, b;
+
+	CHECK(!mkdir("src", 0755) && !mkdir("dst", 0755) && !mkdir("src/in", 0755));
+	touch("src/f");
+	CHECK(!mount("src", "dst", NULL, MS_BIND, NULL));
+	CHECK(!stat("src/f", &a) && !stat("dst/f", &b) && a.st_ino == b.st_ino && a.st_dev == b.st_dev);
+	touch("dst/new");
+	CHECK(exists("src/new"));
+	CHECK_ERR(rename("src/new", "dst/x"), EXDEV);
+	CHECK(!mount(NULL, "dst", NULL, MS_REMOUNT | MS_BIND | MS_RDONLY, NULL));
+	CHECK_ERR(open("dst/f", O_RDWR), EROFS);
+	CHECK(!access("src/f", W_OK));
+	CHECK(!umount("dst"));
+	/* A mount below is only seen through a recursive bind. */
+	CHECK(!mount("sub", "src/in", "tmpfs", 0, NULL));
+	touch("src/in/deep");
+	CHECK(!mount("src", "dst", NULL, MS_BIND, NULL) && !exists("dst/in/deep") && !umount("dst"));
+	CHECK(!mount("src", "dst", NULL, MS_BIND | MS_REC, NULL) && exists("dst/in/deep"));
+	CHECK(!umount2("dst", MNT_DETACH));
+	CHECK(!mount("src/in", "dst", NULL, MS_MOVE, NULL) && exists("dst/deep") && !exists("src/in/deep"));
+	CHECK_ERR(mount("src", "dst", NULL, MS_MOVE, NULL), EINVAL);
+	CHECK(!mkdir("dst/x", 0755));
+	CHECK_ERR(mount("dst", "dst/x", NULL, MS_MOVE, NULL), ELOOP);
+	CHECK(!umount("dst"));
+	/* Binding one file over another. */
+	touch("src/g");
+	CHECK(!mount("src/f", "src/g", NULL, MS_BIND, NULL) && !stat("src/g", &b) && a.st_ino == b.st_ino);
+	CHECK_ERR(unlink("src/g"), EBUSY);
+	CHECK(!umount("src/g") && !unlink("src/g"));
+	unlink("src/f"), unlink("src/new"), rmdir("src/in"), rmdir("src"), rmdir("dst");
+}
+
+static int in_chroot(void)
+{
+	struct stat a, b;
+	char cwd[100];
+
+	if (chroot("m") || chdir("/"))
+		return 1;
+	if (stat("/", &a) || stat("/..", &b) || a.st_ino != b.st_ino || a.st_dev != b.st_dev)
+		return 2;
+	if (stat("/../../../../f", &a) || stat("/abs", &b) || a.st_ino != b.st_ino)
+		return 3;
+	if (syscall(SYS_getcwd, cwd, sizeof(cwd)) < 0 || strcmp(cwd, "/"))
+		return 4;
+	return 0;
+}
+
+static int in_pivot(void)
+{
+	if (chdir("m") || mkdir("old", 0755))
+		return 1;
+	if (syscall(SYS_pivot_root, ".", "old"))
+		return errno == EINVAL ? 0 : 2; /* a root file system that hangs nowhere cannot be moved */
+	if (chroot(".") || chdir("/"))
+		return 3;
+	return !exists("/f") || umount2("/old", MNT_DETACH) ? 4 : 0;
+}
+
+static void test_roots(void)
+{
+	int status;
+	pid_t pid;
+
+	CHECK(!mount("root", "m", "tmpfs", 0, NULL));
+	touch("m/f");
+	CHECK(!symlink("/f", "m/abs"));
+	pid = fork();
+	if (!pid)
+		_exit(in_chroot());
+	CHECK(waitpid(pid, &status, 0) == pid && status == 0);
+	pid = fork();
+	if (!pid) {
+		if (unshare(CLONE_NEWNS))
+			_exit(0);
+		mount(NULL, "/", NULL, MS_PRIVATE | MS_REC, NULL);
+		_exit(in_pivot());
+	}
+	CHECK(waitpid(pid, &status, 0) == pid && status == 0);
+	CHECK(!umount2("m", MNT_DETACH) && !rmdir("m"));
+}
+
+int main(void)
+{
+	char dir[] = "fs_mounts.XXXXXX";
+
+	umask(022);
+	REQUIRE(mkdtemp(dir) && !chmod(dir, 0755) && !chdir(dir));
+	test_tmpfs();
+	test_busy_and_lazy();
+	test_readonly();
+	test_bind_and_move();
+	test_roots();
+	CHECK(!chdir("..") && !rmdir(dir));
+	return tap_done();
+}
