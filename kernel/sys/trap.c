@@ -54,6 +54,20 @@ static __cold void fault_out_of_memory(void)
 	signal_send_proc(current_proc(), SIGKILL, NULL);
 }
 
+/*
+ * Force @sig with @code for @f; a handler finds the syndrome in its frame. For kernel addresses that says no more than
+ * "not mapped", or it would tell where the kernel lies.
+ */
+static __cold void fault_signal(const struct fault *f, int sig, int code, u64 addr, const struct trapframe *tf)
+{
+	u64 esr = f->esr;
+
+	if (f->addr >= USER_TOP)
+		esr = (esr & ~0x3fULL) | 0x4;
+	current_task()->fault_esr = esr;
+	signal_force(sig, code, addr, tf);
+}
+
 static void fault_memory(struct trapframe *tf, const struct fault *f)
 {
 	int err = f->addr < USER_TOP ? fault_resolve(f) : -EFAULT;
@@ -61,10 +75,10 @@ static void fault_memory(struct trapframe *tf, const struct fault *f)
 	switch (err) {
 	case 0:
 	case -EINTR: /* killed while waiting: trap_user_work ends the thread */ break;
-	case -EACCES: signal_force(SIGSEGV, SEGV_ACCERR, f->addr, tf); break;
-	case -EIO: signal_force(SIGBUS, BUS_ADRERR, f->addr, tf); break;
+	case -EACCES: fault_signal(f, SIGSEGV, SEGV_ACCERR, f->addr, tf); break;
+	case -EIO: fault_signal(f, SIGBUS, BUS_ADRERR, f->addr, tf); break;
 	case -ENOMEM: fault_out_of_memory(); break;
-	default: signal_force(SIGSEGV, SEGV_MAPERR, f->addr, tf);
+	default: fault_signal(f, SIGSEGV, SEGV_MAPERR, f->addr, tf);
 	}
 }
 
@@ -78,15 +92,15 @@ void trap_user_fault(struct trapframe *tf, const struct fault *f)
 	case FAULT_TRANSLATION:
 	case FAULT_PERMISSION: fault_memory(tf, f); break;
 	case FAULT_ALIGNMENT:
-	case FAULT_PC_ALIGN: signal_force(SIGBUS, BUS_ADRALN, f->addr, tf); break;
-	case FAULT_SP_ALIGN: signal_force(SIGBUS, BUS_ADRALN, tf->sp, tf); break;
-	case FAULT_BUS: signal_force(SIGBUS, BUS_OBJERR, f->addr, tf); break;
-	case FAULT_UNDEF: signal_force(SIGILL, ILL_ILLOPC, tf->pc, tf); break;
-	case FAULT_BREAKPOINT: signal_force(SIGTRAP, TRAP_BRKPT, tf->pc, tf); break;
-	case FAULT_STEP: signal_force(SIGTRAP, TRAP_TRACE, tf->pc, tf); break;
-	case FAULT_HW_BREAKPOINT: signal_force(SIGTRAP, TRAP_HWBKPT, tf->pc, tf); break;
-	case FAULT_WATCHPOINT: signal_force(SIGTRAP, TRAP_HWBKPT, f->addr, tf); break;
-	case FAULT_FPE: signal_force(SIGFPE, f->code, tf->pc, tf); break;
+	case FAULT_PC_ALIGN: fault_signal(f, SIGBUS, BUS_ADRALN, f->addr, tf); break;
+	case FAULT_SP_ALIGN: fault_signal(f, SIGBUS, BUS_ADRALN, tf->sp, tf); break;
+	case FAULT_BUS: fault_signal(f, SIGBUS, BUS_OBJERR, f->addr, tf); break;
+	case FAULT_UNDEF: fault_signal(f, SIGILL, ILL_ILLOPC, tf->pc, tf); break;
+	case FAULT_BREAKPOINT: fault_signal(f, SIGTRAP, TRAP_BRKPT, tf->pc, tf); break;
+	case FAULT_STEP: fault_signal(f, SIGTRAP, TRAP_TRACE, tf->pc, tf); break;
+	case FAULT_HW_BREAKPOINT: fault_signal(f, SIGTRAP, TRAP_HWBKPT, tf->pc, tf); break;
+	case FAULT_WATCHPOINT: fault_signal(f, SIGTRAP, TRAP_HWBKPT, f->addr, tf); break;
+	case FAULT_FPE: fault_signal(f, SIGFPE, f->code, tf->pc, tf); break;
 	}
 }
 
