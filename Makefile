@@ -143,8 +143,9 @@ LDFLAGS := -static -pie --no-dynamic-linker -z text -z noexecstack -z norelro -z
 # Runs before relocation, when the stack guard's address is not known yet.
 CFLAGS-arch/arm64/kaslr := -fno-stack-protector
 
-# Third-party objects keep their own warnings; crc32 uses the CRC instructions every CPU here has.
-ZCFLAGS := -std=gnu11 -O2 $(ABI) -fno-stack-protector -w -DZ_SOLO $(INCLUDES)
+# Third-party objects keep their own warnings; crc32 uses the CRC instructions every CPU here has (it wants to know a
+# 64-bit type for that); Z_SOLO would copy bytewise otherwise.
+ZCFLAGS := -std=gnu11 -O2 $(ABI) -fno-stack-protector -w -DZ_SOLO -DHAVE_MEMCPY -D'Z_U8=unsigned long' $(INCLUDES)
 
 # The loops in string.c are the library functions; they must not become calls of themselves.
 CFLAGS-kernel/lib/string := $(if $(LLVM),-fno-builtin,-fno-tree-loop-distribute-patterns)
@@ -198,7 +199,7 @@ $(PREP): Makefile scripts/third-party
 $(FDTLIB): $(PREP) ;
 
 # A change of flags or of compiler rebuilds everything: the command line is part of the inputs.
-cmdline := $(CC) $(CFLAGS) $(AFLAGS) $(LDFLAGS)
+cmdline := $(CC) $(CFLAGS) $(AFLAGS) $(LDFLAGS) $(subst ',,$(ZCFLAGS))
 $(shell mkdir -p $(O); echo '$(subst ','\'',$(cmdline))' | cmp -s - $(O)/.flags || \
 	echo '$(subst ','\'',$(cmdline))' > $(O)/.flags)
 
