@@ -9,9 +9,10 @@
  * a waker changes the word before it takes that lock. The word is read without taking page faults there; if the
  * page is away, the lock is dropped, the page touched, and all begins again.
  *
- * Hand-over: the waker takes the waiter off its bucket, wakes the thread, then sets .woken, all under the bucket's
- * lock. A thread that sees .woken leaves without any lock; one that woke for another reason takes the lock of
- * its bucket (which a requeue may have changed), and so waits for a waker that is in the middle of this.
+ * Hand-over: the waker takes the waiter off its bucket, sets .woken, then wakes the thread, all under the bucket's
+ * lock. (The other order loses the wake of a thread that announces its sleep again in between.) The thread takes
+ * the lock of its bucket, which a requeue may have changed, before it leaves, whatever it woke for, and so waits for a
+ * waker that is in the middle of this.
  *
  * Robust lists (get_robust_list(2)): at exit the words that a thread owns get FUTEX_OWNER_DIED, and a waiter is woken.
  *
@@ -121,9 +122,8 @@ void futex_wake_waiter_locked(struct futex_waiter *w)
 	struct thread *t = w->thread;
 
 	list_del(&w->link);
-	sched_wake(t, WAKE_NORMAL);
-	/* From here on @w may be gone. */
 	store_release(&w->woken, 1);
+	sched_wake(t, WAKE_NORMAL);
 }
 
 /*
@@ -145,9 +145,7 @@ int futex_sleep(struct futex_waiter *w, s64 deadline)
 		sched_prepare(TS_SLEEPING);
 	}
 	sched_cancel();
-	if (load_acquire(&w->woken) || !futex_unqueue(w))
-		return 0;
-	return err;
+	return futex_unqueue(w) ? err : 0;
 }
 
 /*
