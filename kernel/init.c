@@ -126,6 +126,20 @@ static bool run(const char *path)
 	return !first_failure;
 }
 
+/* Is there such a file? Then a "no such file" of exec means its interpreter. */
+static bool exists(const char *path)
+{
+	struct path root, p;
+	int err;
+
+	fsctx_get_root(&root);
+	err = path_lookup(&root, path, LOOKUP_FOLLOW, &p);
+	path_put(&root);
+	if (!err)
+		path_put(&p);
+	return !err;
+}
+
 static void __noreturn refuse(const char *path, int err)
 {
 	const char *why = error_text(err);
@@ -172,7 +186,7 @@ static void init_main(void *arg)
 	if (run(rdinit ? rdinit : "/init"))
 		return;
 	/* A broken /init is the user's mistake to hear of, not to be papered over by a shell. */
-	if (rdinit || first_error != -ENOENT || initramfs == INITRAMFS_CORRUPT) {
+	if (rdinit || first_error != -ENOENT || initramfs == INITRAMFS_CORRUPT || exists(first_failure)) {
 		if (initramfs == INITRAMFS_CORRUPT)
 			nothing_to_run();
 		refuse(first_failure, first_error);

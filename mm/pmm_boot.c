@@ -123,6 +123,8 @@ static u64 banks_read(u64 cap)
 	return total;
 }
 
+BOOTARG_WORD(mem, "mem");
+
 /*
  * Find memory and what is taken of it.
  * ctx: boot, after the device tree and the command line

@@ -84,6 +84,7 @@ static void arg_pauth(const char *value)
 }
 
 BOOTARG("pauth", arg_pauth);
+BOOTARG_WORD(nokaslr, "nokaslr"); /* obeyed by kaslr.c, before there is a parser */
 
 static void id_read(void)
 {

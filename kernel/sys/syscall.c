@@ -192,7 +192,7 @@ static __cold long syscall_absent(u64 a, u64 b, u64 c, u64 d, u64 e, u64 f)
 		hash = (hash ^ (u8)comm[i]) * 16777619u;
 	hash |= 1;
 	if (word_xchg(&said[(hash >> 8) % ARRAY_SIZE(said)], hash) != hash)
-		log_limited(LOG_INFO, "%s[%u]: system call %lld is not implemented", comm,
+		log_limited(LOG_DEBUG, "%s[%u]: system call %lld is not implemented", comm,
 			    current_task()->tid->nr, (long long)nr);
 	return -ENOSYS;
 }

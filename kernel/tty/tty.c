@@ -598,6 +598,7 @@ void tty_init(void)
 	dev_console.dev = dev_make(TTYAUX_MAJOR, 1);
 	if (chrdev_register(&dev_tty) || chrdev_register(&dev_console))
 		log_err("tty: no device files");
+	uart_console_init();
 	tty_job_init();
 	pty_init();
 }

@@ -114,6 +114,7 @@ void tty_job_init(void);
 
 /* uart.c */
 struct tty *uart_console_tty(void); /* with a reference; NULL */
+void uart_console_init(void); /* boot, after /dev/console */
 /* pty.c, devpts.c */
 void pty_init(void);
 bool pty_is_master(const struct file *f);

@@ -18,6 +18,7 @@
 #include <linux/serial.h>
 #include <linux/serial_core.h>
 #include "fs/procfs.h"
+#include "fs/sysfs.h"
 #include "kernel/base/bootargs.h"
 #include "kernel/base/fdt.h"
 #include "kernel/base/errno.h"
@@ -507,3 +508,33 @@ static int show_consoles(struct sbuf *out, void *arg)
 	return 0;
 }
 PROC_FILE(consoles, "consoles", 0444, .show = show_consoles);
+
+/* /sys/class/tty/console/active: the preferred one comes last, as on Linux. */
+static int show_active(struct sbuf *out, void *arg)
+{
+	struct tty *preferred = uart_console_tty();
+
+	for (struct uart_port *p = load_acquire(&uart_ports); p; p = p->next) {
+		struct uart_tty *ut = p->tty;
+
+		if (ut->console.name && &ut->tty != preferred)
+			sbuf_printf(out, "%s ", ut->name);
+	}
+	if (preferred) {
+		sbuf_printf(out, "%s\n", container_of(preferred, struct uart_tty, tty)->name);
+		tty_put(preferred);
+	}
+	return 0;
+}
+
+/*
+ * What sysfs shows of consoles.
+ * ctx: boot, after /dev/console was registered.
+ */
+void uart_console_init(void)
+{
+	static const struct pseudo_attr active = { .mode = 0444, .show = show_active };
+
+	if (sysfs_add("devices/virtual/tty/console/active", &active))
+		log_err("tty: no /sys/class/tty/console/active");
+}

@@ -83,6 +83,17 @@ static void test_wake(void)
 	}
 }
 
+/* The system call itself, which leaves the time that remains in @tv; C libraries differ in passing that on. */
+static int raw_select(int n, fd_set *in, fd_set *out, struct timeval *tv)
+{
+	struct timespec ts = { tv->tv_sec, tv->tv_usec * 1000 };
+	int r = (int)syscall(SYS_pselect6, n, in, out, NULL, &ts, NULL);
+
+	tv->tv_sec = ts.tv_sec;
+	tv->tv_usec = ts.tv_nsec / 1000;
+	return r;
+}
+
 static void test_select(void)
 {
 	struct timeval tv = { 0, 30000 };
@@ -93,7 +104,7 @@ static void test_select(void)
 	high = fcntl(p[0], F_DUPFD, 200);
 	FD_ZERO(&in);
 	FD_SET(high, &in);
-	CHECK(select(high + 1, &in, NULL, NULL, &tv) == 0 && !FD_ISSET(high, &in));
+	CHECK(raw_select(high + 1, &in, NULL, &tv) == 0 && !FD_ISSET(high, &in));
 	CHECK(tv.tv_sec == 0 && tv.tv_usec == 0);
 	CHECK(write(p[1], "x", 1) == 1);
 	FD_ZERO(&out);
@@ -101,7 +112,7 @@ static void test_select(void)
 	FD_SET(high, &in);
 	FD_SET(p[0], &in);
 	tv = (struct timeval){ 10, 0 };
-	CHECK(select(high + 1, &in, &out, NULL, &tv) == 3);
+	CHECK(raw_select(high + 1, &in, &out, &tv) == 3);
 	CHECK(FD_ISSET(high, &in) && FD_ISSET(p[0], &in) && FD_ISSET(p[1], &out));
 	CHECK(tv.tv_sec == 9);
 	FD_ZERO(&in);
