@@ -5,7 +5,8 @@
  * Life of a dentry. Made by a lookup (or a create), hashed; unlink makes it negative when nobody else uses it,
  * else takes it out of the table, and then it lives on under its users (an open, deleted file). Memory pressure
  * drops those that only the table refers to: a clock hand goes over the buckets, a name used since the last
- * pass gets another round. References: the table's, one per child, one per user; the last frees.
+ * pass gets another round. A chain that became long does the same for itself, so that looking for names which do
+ * not exist makes neither long chains nor much memory. References: the table's, one per child, one per user; the last frees.
  *
  * Why a walk is safe without a lock around it:
  *  1. A reference is taken under the bucket's lock, where the table's own reference keeps the dentry alive; or
@@ -42,6 +43,8 @@ struct bucket {
 	struct spinlock lock;
 	struct dentry *first; /* d */
 };
+
+#define CHAIN_MAX 12 /* a longer chain drops its unused names at the next insertion */
 
 struct dentry_name {
 	refcount_t refs; /* a */
@@ -294,6 +297,50 @@ struct dentry *dentry_make_root(struct inode *i, struct super *sb)
 	return d;
 }
 
+/* Free what only the table holds in @b; @sb NULL: of all, second chance for used ones. Returns how many. */
+static u64 bucket_shrink(struct bucket *b, struct super *sb)
+{
+	struct dentry *victims = NULL, *d, **p;
+	u64 n = 0;
+
+	if (!READ_ONCE(b->first))
+		return 0;
+	spin_lock(&b->lock);
+	for (p = &b->first; (d = *p) != NULL;) {
+		if (ref_read(&d->refs) != 1 || (sb && d->sb != sb)) {
+			p = &d->chain;
+		} else if (!sb && (d->flags & DENTRY_USED)) {
+			d->flags &= ~DENTRY_USED;
+			p = &d->chain;
+		} else {
+			*p = d->chain;
+			d->flags &= ~DENTRY_HASHED;
+			d->chain = victims;
+			victims = d;
+		}
+	}
+	spin_unlock(&b->lock);
+	while (victims) {
+		d = victims;
+		victims = d->chain;
+		d->chain = NULL;
+		dentry_put(d);
+		n++;
+	}
+	return n;
+}
+
+static bool chain_is_long(struct bucket *b)
+{
+	u32 n = 0;
+
+	spin_lock(&b->lock);
+	for (const struct dentry *d = b->first; d && n <= CHAIN_MAX; d = d->chain)
+		n++;
+	spin_unlock(&b->lock);
+	return n > CHAIN_MAX;
+}
+
 /* Ask the file system for @n and cache the answer. holds: dir->lock */
 static int lookup_uncached(struct dentry *parent, const struct qname *n, struct dentry **out)
 {
@@ -316,6 +363,8 @@ static int lookup_uncached(struct dentry *parent, const struct qname *n, struct 
 		return err;
 	}
 	b = bucket_of(d->hash);
+	if (chain_is_long(b))
+		bucket_shrink(b, NULL);
 	spin_lock(&b->lock);
 	/* Two readers of the directory may get here together: the first one's dentry stays. */
 	old = bucket_search(b, parent, n, d->hash);
@@ -627,39 +676,6 @@ unlock:
 	return err;
 }
 
-/* Free what only the table holds in @b; @sb NULL: of all, second chance for used ones. Returns how many. */
-static u64 bucket_shrink(struct bucket *b, struct super *sb)
-{
-	struct dentry *victims = NULL, *d, **p;
-	u64 n = 0;
-
-	if (!READ_ONCE(b->first))
-		return 0;
-	spin_lock(&b->lock);
-	for (p = &b->first; (d = *p) != NULL;) {
-		if (ref_read(&d->refs) != 1 || (sb && d->sb != sb)) {
-			p = &d->chain;
-		} else if (!sb && (d->flags & DENTRY_USED)) {
-			d->flags &= ~DENTRY_USED;
-			p = &d->chain;
-		} else {
-			*p = d->chain;
-			d->flags &= ~DENTRY_HASHED;
-			d->chain = victims;
-			victims = d;
-		}
-	}
-	spin_unlock(&b->lock);
-	while (victims) {
-		d = victims;
-		victims = d->chain;
-		d->chain = NULL;
-		dentry_put(d);
-		n++;
-	}
-	return n;
-}
-
 /*
  * Drop every name of @sb that nobody uses; children go before their parents, so repeat while there is progress.
  * ctx: thread; sleeps.
@@ -675,29 +691,38 @@ void dcache_drop_super(struct super *sb)
 	} while (n);
 }
 
-/* Shrinker: about 20 names make a frame; at most two rounds of the clock. */
+/*
+ * Shrinker: an eighth of the table at a time, at most two rounds of the clock. Names share frames with others at random, so
+ * many must go before frames become free; only what slab_reap() then finds counts.
+ */
 static u64 dcache_shrink(u64 want)
 {
-	u64 goal = want * 20, n = 0;
+	u32 size = bucket_mask + 1;
+	u64 freed = 0, names;
 
-	for (u64 k = 0; k < 2 * ((u64)bucket_mask + 1) && n < goal; k++) {
-		u32 hand = __atomic_fetch_add(&clock_hand, 1, __ATOMIC_RELAXED);
+	for (u32 turn = 0; turn < 16 && freed < want; turn++) {
+		names = 0;
+		for (u32 k = 0; k < size / 8; k++) {
+			u32 hand = __atomic_fetch_add(&clock_hand, 1, __ATOMIC_RELAXED);
 
-		n += bucket_shrink(&buckets[hand & bucket_mask], NULL);
+			names += bucket_shrink(&buckets[hand & bucket_mask], NULL);
+		}
+		if (names)
+			freed += slab_reap();
 	}
-	return n / 20;
+	return freed;
 }
 
 static struct shrinker dcache_shrinker = { "dcache", dcache_shrink, NULL };
 
-/* Boot: one bucket per 64 frames of memory, 256 to 64 Ki. ctx: boot thread */
+/* Boot: one bucket per 16 frames of memory, 256 to 64 Ki. ctx: boot thread */
 void dcache_init(void)
 {
 	struct pmm_stats st;
 	u32 n = 256;
 
 	pmm_get_stats(&st);
-	while (n < 65536 && (u64)n * 64 < st.total)
+	while (n < 65536 && (u64)n * 16 < st.total)
 		n *= 2;
 	buckets = kcalloc(n, sizeof(*buckets), 0);
 	dentry_cache = kmem_cache_create("dentry", sizeof(struct dentry), 64);

@@ -339,8 +339,12 @@ void kmem_cache_free(struct kmem_cache *c, void *obj)
 	slab_free(c, obj, MM_CALLER);
 }
 
-/* Memory pressure: this CPU's magazines and every empty slab. */
-static u64 slab_shrink(u64 want)
+/*
+ * Memory pressure: give back this CPU's magazines and every empty slab; returns the frames. Also for shrinkers that
+ * free objects and want to know what came of it.
+ * ctx: thread
+ */
+u64 slab_reap(void)
 {
 	u64 before = slab_total_frames();
 
@@ -352,6 +356,8 @@ static u64 slab_shrink(u64 want)
 
 		mag_flush(c, slab_mag_this(c), slab_mag_this(c)->count, &dead);
 		list_for_each_safe(s, tmp, &c->slabs, link) {
+			if (!c->nempty)
+				break;
 			if (s->inuse)
 				continue;
 			list_del(&s->link);
@@ -365,6 +371,11 @@ static u64 slab_shrink(u64 want)
 		slabs_destroy(&dead);
 	}
 	return before - MIN(before, slab_total_frames());
+}
+
+static u64 slab_shrink(u64 want)
+{
+	return slab_reap();
 }
 
 static struct shrinker slab_shrinker = { .name = "slab", .shrink = slab_shrink };

@@ -29,5 +29,6 @@ struct slab_info {
 };
 bool slab_get_info(u32 index, struct slab_info *out);
 u64 slab_total_frames(void);
+u64 slab_reap(void); /* give empty slabs back, for shrinkers: frames freed. ctx: thread */
 /* Fault injection as pmm_fail_after, over kmalloc and caches. */
 void slab_fail_after(u64 after, u64 count);
