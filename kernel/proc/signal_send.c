@@ -112,7 +112,7 @@ void signal_recalc(struct task *t)
 	bool yes;
 
 	yes = ((t->pending.set | p->pending.set) & ~t->blocked) || (t->jobctl & TJ_STOP_PENDING) ||
-	      p->group_exit || p->cld_pending;
+	      p->group_exit || t->thread.killed || p->cld_pending; /* killed: also by another thread's exec */
 	if (yes) {
 		WRITE_ONCE(t->thread.interrupted, true);
 		word_or(&t->thread.arch.work, WORK_SIGNAL);
