@@ -207,9 +207,7 @@ static int pl011_startup(struct uart_port *p)
 	struct pl011 *u = pl011_of(p);
 	u64 flags = spin_lock_irqsave(&p->lock);
 
-	/* Switching the FIFO on empties it: what was typed during the boot is taken before. */
 	receive(u);
-	u->regs[LCRH] |= LCRH_FIFO | LCRH_BITS(8);
 	u->regs[ICR] = IRQ_ALL & ~(IRQ_RX | IRQ_TX);
 	u->regs[IFLS] = IFLS_HALF;
 	u->regs[CR] = CR_ENABLE | CR_TX | CR_RX | CR_DTR | CR_RTS;
@@ -352,6 +350,11 @@ static void port_setup(struct pl011 *u, int node)
 	u->port.firmware_console = node == fdt_stdout();
 	u->port.settings = (struct uart_line){ .baud = 115200, .bits = 8, .stop = 1 };
 	u->regs[IMSC] = 0;
+	/*
+	 * Switching the FIFO on empties it, or leaves one stale character to be read: it is done once,
+	 * before anything was taken, so that what is typed during the boot waits for the first open.
+	 */
+	u->regs[LCRH] |= LCRH_FIFO | LCRH_BITS(8);
 	u->regs[CR] = CR_ENABLE | CR_TX | CR_RX;
 }
 

@@ -92,11 +92,6 @@ void uart_rx(struct uart_port *p, u8 ch, enum uart_flag flag)
 
 	if (!ut)
 		return;
-	p->rx_count++;
-	p->breaks += flag == UART_BREAK;
-	p->parity_errors += flag == UART_PARITY;
-	p->frame_errors += flag == UART_FRAME;
-	p->overruns += flag == UART_OVERRUN;
 	at = ut->rx.head & (RX_RING - 1);
 	if (ring_space(&ut->rx) == 0) {
 		p->overruns++;
