@@ -1,10 +1,11 @@
 /*
  * Attributes of files: stat, chmod, chown, utimens, truncate, access, readlink, statfs.
  *
- * vfs_setattr() holds the rules of who may change what (chmod(2), chown(2), utimensat(2)): a mode or time
- * by the owner or CAP_FOWNER; an owner by CAP_CHOWN; a group by the owner to one of his groups; set-id bits are dropped
- * when the owner changes or somebody without CAP_FSETID writes. The caller says which times are explicit and which
- * are "now" (ATTR_TIMES_NOW), since the latter need only write permission.
+ * vfs_setattr() holds the rules of who may change what (chmod(2), chown(2), utimensat(2)): a mode
+ * or time by the owner or CAP_FOWNER; an owner by CAP_CHOWN; a group by the owner to one of his
+ * groups; set-id bits are dropped when the owner changes or somebody without CAP_FSETID writes. The
+ * caller says which times are explicit and which are "now" (ATTR_TIMES_NOW), since the latter need
+ * only write permission.
  *
  * Locking: changes hold the inode's lock for writing; reads take none (inode.c).
  */
@@ -98,7 +99,8 @@ static int may_chown(struct inode *i, struct iattr *a)
 		return 0;
 	if ((a->valid & ATTR_UID) && (c->fsuid != i->uid || a->uid != i->uid))
 		return -EPERM;
-	if ((a->valid & ATTR_GID) && (c->fsuid != i->uid || (!cred_in_group(c, a->gid) && a->gid != i->gid)))
+	if ((a->valid & ATTR_GID) &&
+	    (c->fsuid != i->uid || (!cred_in_group(c, a->gid) && a->gid != i->gid)))
 		return -EPERM;
 	return 0;
 }
@@ -131,7 +133,8 @@ static int may_setattr(struct inode *i, struct iattr *a)
 }
 
 /*
- * Change attributes with all checks (see the head of the file); truncation goes through vfs_truncate.
+ * Change attributes with all checks (see the head of the file); truncation goes through
+ * vfs_truncate.
  * ctx: thread; sleeps. Returns 0, -EPERM, -EACCES, -EROFS or the file system's error.
  */
 int vfs_setattr(const struct path *p, struct iattr *a)
@@ -154,7 +157,8 @@ int vfs_setattr(const struct path *p, struct iattr *a)
 
 /*
  * truncate(2): write permission, a regular file, nobody executing it.
- * ctx: thread; sleeps. Returns 0, -EISDIR, -EINVAL, -EACCES, -EROFS, -EPERM, -ETXTBSY, -EFBIG or the file system's error.
+ * ctx: thread; sleeps. Returns 0, -EISDIR, -EINVAL, -EACCES, -EROFS, -EPERM, -ETXTBSY, -EFBIG or
+ * the file system's error.
  */
 int vfs_truncate(const struct path *p, u64 size)
 {
@@ -179,10 +183,14 @@ int vfs_truncate(const struct path *p, u64 size)
 	return err;
 }
 
-/* Size of a regular file that may be written, with the limits. ctx: thread; sleeps. 0, -EFBIG, -EPERM or the file system's error. */
+/*
+ * Size of a regular file that may be written, with the limits. ctx: thread; sleeps. 0, -EFBIG,
+ * -EPERM or the file system's error.
+ */
 int vfs_set_size(struct inode *i, u64 size)
 {
-	struct iattr a = { .valid = ATTR_SIZE | ATTR_MTIME | ATTR_CTIME | ATTR_KILL_SUID, .size = size };
+	struct iattr a = { .valid = ATTR_SIZE | ATTR_MTIME | ATTR_CTIME | ATTR_KILL_SUID,
+			   .size = size };
 	int err;
 
 	if (i->flags & (INODE_APPEND | INODE_IMMUTABLE))
@@ -221,9 +229,12 @@ int vfs_statfs(const struct path *p, struct kstatfs *st)
 		st->frsize = st->bsize;
 	if (!st->fsid)
 		st->fsid = sb->dev;
-	/* ST_VALID, and the mount's flags under their statfs names (the same bits up to MS_NOEXEC). */
-	st->flags |= 0x20 | ((p->mnt->flags | sb->flags) & (MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC |
-							    MS_SYNCHRONOUS | MS_MANDLOCK));
+	/*
+	 * ST_VALID, and the mount's flags under their statfs names (the same bits up to MS_NOEXEC).
+	 */
+	st->flags |=
+		0x20 | ((p->mnt->flags | sb->flags) & (MS_RDONLY | MS_NOSUID | MS_NODEV |
+						       MS_NOEXEC | MS_SYNCHRONOUS | MS_MANDLOCK));
 	st->flags |= p->mnt->flags & (MS_NOATIME | MS_NODIRATIME);
 	if (p->mnt->flags & MS_RELATIME)
 		st->flags |= 0x1000;
@@ -244,7 +255,8 @@ int vfs_access(const struct path *p, u32 mask)
 	if ((mask & MAY_EXEC) && S_ISREG(i->mode) && (p->mnt->flags & MS_NOEXEC))
 		return -EACCES;
 	err = inode_permission(i, mask);
-	if (err || !(mask & MAY_WRITE) || !(S_ISREG(i->mode) || S_ISDIR(i->mode) || S_ISLNK(i->mode)))
+	if (err || !(mask & MAY_WRITE) ||
+	    !(S_ISREG(i->mode) || S_ISDIR(i->mode) || S_ISLNK(i->mode)))
 		return err;
 	return mount_may_write(p->mnt);
 }

@@ -1,8 +1,10 @@
 /*
- * Character devices by number, and what open does with an inode that is a device, a FIFO or a socket.
+ * Character devices by number, and what open does with an inode that is a device, a FIFO or a
+ * socket.
  *
- * Drivers register a struct chrdev (static, or living until unregistered with no file open); the registry is a list
- * behind a spinlock, read at open only. The open file then uses the driver's operations directly.
+ * Drivers register a struct chrdev (static, or living until unregistered with no file open); the
+ * registry is a list behind a spinlock, read at open only. The open file then uses the driver's
+ * operations directly.
  */
 #include <linux/errno.h>
 #include "fs/namei.h"
@@ -61,7 +63,10 @@ void chrdev_unregister(struct chrdev *c)
 	devfs_remove(c->name);
 }
 
-/* Open operation of character-device inodes. ctx: thread; sleeps in the driver. 0, -ENXIO or the driver's error. */
+/*
+ * Open operation of character-device inodes. ctx: thread; sleeps in the driver. 0, -ENXIO or the
+ * driver's error.
+ */
 int chrdev_open(struct inode *i, struct file *f)
 {
 	struct chrdev *c;
@@ -79,7 +84,9 @@ int chrdev_open(struct inode *i, struct file *f)
 static const struct file_ops chrdev_fops = { .open = chrdev_open };
 static const struct file_ops fifo_fops = { .open = pipe_open_fifo };
 
-/* See vfs.h: block devices and sockets have no operations here, so that open gives -ENXIO. ctx: any */
+/*
+ * See vfs.h: block devices and sockets have no operations here, so that open gives -ENXIO. ctx: any
+ */
 void inode_init_special(struct inode *i, u64 rdev)
 {
 	i->rdev = rdev;
@@ -94,9 +101,12 @@ void inode_init_special(struct inode *i, u64 rdev)
 /* The name a major goes by: the first device's without its number. */
 static void show_major(struct sbuf *out, const struct chrdev *c)
 {
-	static const struct { u16 major; const char *name; } known[] = {
-		{ 1, "mem" }, { 4, "tty" }, { 5, "/dev/tty" }, { 10, "misc" }, { 128, "ptm" }, { 136, "pts" },
-		{ 204, "ttyAMA" }, { 229, "hvc" },
+	static const struct {
+		u16 major;
+		const char *name;
+	} known[] = {
+		{ 1, "mem" },	{ 4, "tty" },	{ 5, "/dev/tty" }, { 10, "misc" },
+		{ 128, "ptm" }, { 136, "pts" }, { 204, "ttyAMA" }, { 229, "hvc" },
 	};
 	u32 major = dev_major(c->dev);
 	size_t n = strlen(c->name);

@@ -1,12 +1,13 @@
 /*
- * The cpio "newc" format, as the Linux kernel's initramfs buffer format document and cpio(5) give it.
+ * The cpio "newc" format, as the Linux kernel's initramfs buffer format document and cpio(5) give
+ * it.
  *
- * An archive is a row of entries: a header of 110 ASCII characters (a magic and thirteen 8-digit hexadecimal numbers),
- * the name with its NUL, padding to a multiple of four, the data, padding again. An entry named
- * TRAILER!!! ends it. Offsets count from the archive's begin.
+ * An archive is a row of entries: a header of 110 ASCII characters (a magic and thirteen 8-digit
+ * hexadecimal numbers), the name with its NUL, padding to a multiple of four, the data, padding
+ * again. An entry named TRAILER!!! ends it. Offsets count from the archive's begin.
  *
- * Nothing in the input is trusted: each digit is checked, sizes are bounded before they are used, a short read is an
- * error. Compiled on the host too (tests/unit), where it is fuzzed.
+ * Nothing in the input is trusted: each digit is checked, sizes are bounded before they are used, a
+ * short read is an error. Compiled on the host too (tests/unit), where it is fuzzed.
  */
 #include "fs/cpio.h"
 #include "kernel/lib/string.h"
@@ -50,8 +51,7 @@ static bool mode_ok(u32 mode)
 	case 0060000: /* block device */
 	case 0100000: /* regular */
 	case 0120000: /* symlink */
-	case 0140000: /* socket */
-		return !(mode & ~0177777u);
+	case 0140000: /* socket */ return !(mode & ~0177777u);
 	}
 	return false;
 }
@@ -75,8 +75,9 @@ static int check_entry(const struct cpio_entry *e, const char **why)
 int cpio_parse_header(const u8 *h, struct cpio_entry *e, const char **why)
 {
 	u32 *const field[13] = {
-		&e->ino, &e->mode, &e->uid, &e->gid, &e->nlink, &e->mtime, &e->size,
-		&e->dev_major, &e->dev_minor, &e->rdev_major, &e->rdev_minor, &e->namesize, &e->check,
+		&e->ino,	&e->mode,     &e->uid,	     &e->gid,	    &e->nlink,
+		&e->mtime,	&e->size,     &e->dev_major, &e->dev_minor, &e->rdev_major,
+		&e->rdev_minor, &e->namesize, &e->check,
 	};
 
 	*why = "no cpio archive (newc format) where one should begin or go on";

@@ -1,7 +1,8 @@
 #pragma once
 /*
- * Reader of cpio archives in the "newc" format (magic 070701, and 070702 with checksums): the form of an
- * initramfs. It knows nothing of files: it is given a source of bytes and hands each entry to a sink.
+ * Reader of cpio archives in the "newc" format (magic 070701, and 070702 with checksums): the form
+ * of an initramfs. It knows nothing of files: it is given a source of bytes and hands each entry to
+ * a sink.
  */
 #include "kernel/lib/types.h"
 
@@ -19,7 +20,10 @@ struct cpio_entry {
 struct cpio_reader {
 	/* Fill @buf with @n bytes; fewer only at the end; -errno (with .why set). */
 	ssize_t (*read)(struct cpio_reader *r, void *buf, size_t n);
-	/* One entry. It must take all of e->size with cpio_read_data(). 0 or -errno (with .why set). */
+	/*
+	 * One entry. It must take all of e->size with cpio_read_data(). 0 or -errno (with .why
+	 * set).
+	 */
 	int (*entry)(struct cpio_reader *r, const struct cpio_entry *e, char *name);
 	const char *why; /* what was wrong, for the error message */
 	u64 pos; /* bytes since the archive's begin */
@@ -32,7 +36,8 @@ struct cpio_reader {
 /* 0, or -EINVAL with *why. ctx: any */
 int cpio_parse_header(const u8 *h, struct cpio_entry *e, const char **why);
 /*
- * Read one archive up to and with its trailer. @begin: the first @nbegin bytes, already read. 0 or -errno with r->why.
+ * Read one archive up to and with its trailer. @begin: the first @nbegin bytes, already read. 0 or
+ * -errno with r->why.
  * ctx: thread; sleeps as the callbacks do.
  */
 int cpio_read_archive(struct cpio_reader *r, const u8 *begin, u32 nbegin);

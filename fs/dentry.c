@@ -1,35 +1,44 @@
 /*
- * The name cache: every name in use, and many that are not (also names known not to exist), in one hash
- * table by parent and name. Each bucket has its own lock; nothing global is written by a lookup.
+ * The name cache: every name in use, and many that are not (also names known not to exist), in one
+ * hash table by parent and name. Each bucket has its own lock; nothing global is written by a
+ * lookup.
  *
- * Life of a dentry. Made by a lookup (or a create), hashed; unlink makes it negative when nobody else uses it,
- * else takes it out of the table, and then it lives on under its users (an open, deleted file). Memory pressure
- * drops those that only the table refers to: a clock hand goes over the buckets, a name used since the last
- * pass gets another round. A chain that became long does the same for itself, so that looking for names which do
- * not exist makes neither long chains nor much memory. References: the table's, one per child, one per user; the last frees.
+ * Life of a dentry. Made by a lookup (or a create), hashed; unlink makes it negative when nobody
+ * else uses it, else takes it out of the table, and then it lives on under its users (an open,
+ * deleted file). Memory pressure drops those that only the table refers to: a clock hand goes over
+ * the buckets, a name used since the last pass gets another round. A chain that became long does
+ * the same for itself, so that looking for names which do not exist makes neither long chains nor
+ * much memory. References: the table's, one per child, one per user; the last frees.
  *
  * Why a walk is safe without a lock around it:
- *  1. A reference is taken under the bucket's lock, where the table's own reference keeps the dentry alive; or
- *     by somebody who has one already. So with refs == 1 seen under the bucket's lock, only the table refers to it
- *     and nobody can start to: it may be freed, or lose its inode.
- *  2. .inode goes from NULL to an inode once (dentry_instantiate, release store), and back only by rule 1. So a
- *     user reads it with an acquire load and may use what it read as long as it keeps its reference.
- *  3. .parent, .name and .hash change only in dentry_move(), which holds vfs_tree_lock and the locks of both
- *     buckets. Whoever holds one of those may read them; so may file systems that hold the directory's lock,
- *     which every rename holds too.
- *  4. What a name means in its directory is decided under the directory's inode lock: creators, removers and
- *     renamers hold it for writing, a lookup that misses the table for reading while it asks the file system and
- *     inserts the answer. So the table never holds an answer older than the last change. A lookup that hits
- *     takes no lock of the directory: it sees the state before or after a change, both of which are true
- *     at some time during the call.
- *  5. A walker that holds a dentry which is being moved keeps a valid object; ".." from it reads the parent under
- *     the bucket's lock, after checking that the hash was still that bucket's.
  *
- * A removed directory must go at once, but each of its (now negative) names in the table holds a reference to it. So
- * every dentry is on its parent's list of children, and removing a directory drops those names: dentry_drop_children().
+ * (1) A reference is taken under the bucket's lock, where the table's own reference keeps the
+ * dentry alive; or by somebody who has one already. So with refs == 1 seen under the bucket's lock,
+ * only the table refers to it and nobody can start to: it may be freed, or lose its inode.
  *
- * Lock order: inode lock, vfs_tree_lock, bucket locks (two by address) or one family lock. Inodes and parents are put
- * after the locks.
+ * (2) .inode goes from NULL to an inode once (dentry_instantiate, release store), and back only by
+ * (1). So a user reads it with an acquire load and may use what it read as long as it keeps its
+ * reference.
+ *
+ * (3) .parent, .name and .hash change only in dentry_move(), which holds vfs_tree_lock and the
+ * locks of both buckets. Whoever holds one of those may read them; so may file systems that hold
+ * the directory's lock, which every rename holds too.
+ *
+ * (4) What a name means in its directory is decided under the directory's inode lock: creators,
+ * removers and renamers hold it for writing, a lookup that misses the table for reading while it
+ * asks the file system and inserts the answer. So the table never holds an answer older than the
+ * last change. A lookup that hits takes no lock of the directory: it sees the state before or after
+ * a change, both of which are true at some time during the call.
+ *
+ * (5) A walker that holds a dentry which is being moved keeps a valid object; ".." from it reads
+ * the parent under the bucket's lock, after checking that the hash was still that bucket's.
+ *
+ * A removed directory must go at once, but each of its (now negative) names in the table holds a
+ * reference to it. So every dentry is on its parent's list of children, and removing a directory
+ * drops those names: dentry_drop_children().
+ *
+ * Lock order: inode lock, vfs_tree_lock, bucket locks (two by address) or one family lock. Inodes
+ * and parents are put after the locks.
  */
 #include <linux/errno.h>
 #include "fs/namei.h"
@@ -54,7 +63,8 @@ struct dentry_name {
 struct spinlock vfs_tree_lock = SPINLOCK_INIT(RANK_SPIN_OUTER);
 
 #define FAMILY_LOCKS 64
-static struct spinlock family_locks[FAMILY_LOCKS]; /* of lists of children, by the parent's address */
+/* Of the lists of children, by the parent's address. */
+static struct spinlock family_locks[FAMILY_LOCKS];
 
 static struct bucket *buckets; /* I */
 static u32 bucket_mask; /* I */
@@ -114,8 +124,8 @@ static inline bool name_equal(const struct dentry *d, const char *name, u32 len)
 }
 
 /* holds: the bucket's lock */
-static struct dentry *bucket_search(struct bucket *b, const struct dentry *parent, const struct qname *n,
-				    u32 hash)
+static struct dentry *bucket_search(struct bucket *b, const struct dentry *parent,
+				    const struct qname *n, u32 hash)
 {
 	struct dentry *d;
 
@@ -125,7 +135,10 @@ static struct dentry *bucket_search(struct bucket *b, const struct dentry *paren
 	return NULL;
 }
 
-/* holds: the bucket's lock. Takes @d out of the chain; the table's reference is then the caller's to put. */
+/*
+ * holds: the bucket's lock. Takes @d out of the chain; the table's reference is then the caller's
+ * to put.
+ */
 static void bucket_remove(struct bucket *b, struct dentry *d)
 {
 	struct dentry **p = &b->first;
@@ -242,8 +255,8 @@ struct dentry *dentry_find(struct dentry *parent, const struct qname *n)
 }
 
 /*
- * A dentry outside the cache with refs = 1. @parent NULL: its own parent (a root). Takes over the reference to @i
- * (may be NULL) on success. ctx: thread; sleeps. Returns 0 or -ENOMEM.
+ * A dentry outside the cache with refs = 1. @parent NULL: its own parent (a root). Takes over the
+ * reference to @i (may be NULL) on success. ctx: thread; sleeps. Returns 0 or -ENOMEM.
  */
 int dentry_alloc(struct super *sb, struct dentry *parent, const struct qname *n, struct inode *i,
 		 struct dentry **out)
@@ -283,7 +296,10 @@ int dentry_alloc(struct super *sb, struct dentry *parent, const struct qname *n,
 	return 0;
 }
 
-/* Name of a root or of a file without a place. Takes over @i's reference, also on failure. NULL: -ENOMEM. ctx: thread */
+/*
+ * Name of a root or of a file without a place. Takes over @i's reference, also on failure. NULL:
+ * -ENOMEM. ctx: thread
+ */
 struct dentry *dentry_make_root(struct inode *i, struct super *sb)
 {
 	struct qname q;
@@ -297,7 +313,10 @@ struct dentry *dentry_make_root(struct inode *i, struct super *sb)
 	return d;
 }
 
-/* Free what only the table holds in @b; @sb NULL: of all, second chance for used ones. Returns how many. */
+/*
+ * Free what only the table holds in @b; @sb NULL: of all, second chance for used ones. Returns how
+ * many.
+ */
 static u64 bucket_shrink(struct bucket *b, struct super *sb)
 {
 	struct dentry *victims = NULL, *d, **p;
@@ -404,7 +423,8 @@ static struct dentry *find_valid(struct dentry *parent, struct inode *dir, const
 
 /*
  * Child @n of @parent, with a reference, negative if it does not exist.
- * ctx: thread; holds: the directory's lock; sleeps. Returns 0, -ENAMETOOLONG, -ENOTDIR, -ENOMEM or the file system's error.
+ * ctx: thread; holds: the directory's lock; sleeps. Returns 0, -ENAMETOOLONG, -ENOTDIR, -ENOMEM or
+ * the file system's error.
  */
 int dentry_lookup_locked(struct dentry *parent, const struct qname *n, struct dentry **out)
 {
@@ -420,7 +440,10 @@ int dentry_lookup_locked(struct dentry *parent, const struct qname *n, struct de
 	return 0;
 }
 
-/* As dentry_lookup_locked, taking the directory's lock only when the name is not cached. ctx: thread; sleeps. */
+/*
+ * As dentry_lookup_locked, taking the directory's lock only when the name is not cached. ctx:
+ * thread; sleeps.
+ */
 int dentry_lookup(struct dentry *parent, const struct qname *n, struct dentry **out)
 {
 	struct inode *dir = dentry_inode(parent);
@@ -444,7 +467,10 @@ void dentry_instantiate(struct dentry *d, struct inode *i)
 	store_release(&d->inode, i);
 }
 
-/* Take @d out of the table, if it is in it. ctx: thread; sleeps: no (the caller has a reference of its own) */
+/*
+ * Take @d out of the table, if it is in it. ctx: thread; sleeps: no (the caller has a reference of
+ * its own)
+ */
 void dentry_unhash(struct dentry *d)
 {
 	struct bucket *b = bucket_lock_of(d);
@@ -529,7 +555,8 @@ static void name_swap(struct dentry *a, struct dentry *b)
 }
 
 /* holds: vfs_tree_lock, both buckets. The parents' references move along with the pointers. */
-static void exchange_places(struct dentry *d, struct bucket *bd, struct dentry *t, struct bucket *bt)
+static void exchange_places(struct dentry *d, struct bucket *bd, struct dentry *t,
+			    struct bucket *bt)
 {
 	struct dentry *parent = d->parent;
 	u32 hash = d->hash;
@@ -546,7 +573,8 @@ static void exchange_places(struct dentry *d, struct bucket *bd, struct dentry *
 }
 
 /* The lists of children after a move. holds: vfs_tree_lock */
-static void families_follow(struct dentry *d, struct dentry *target, struct dentry *old_parent, bool exchange)
+static void families_follow(struct dentry *d, struct dentry *target, struct dentry *old_parent,
+			    bool exchange)
 {
 	if (d->parent == old_parent)
 		return;
@@ -559,9 +587,10 @@ static void families_follow(struct dentry *d, struct dentry *target, struct dent
 }
 
 /*
- * Rename in the cache: @d gets @target's name and place, @target leaves the table (it keeps its name, for the users
- * of a file that was replaced); with @exchange the two swap.
- * ctx: thread; holds: both directories' locks for writing; both hashed; sleeps: when something is freed.
+ * Rename in the cache: @d gets @target's name and place, @target leaves the table (it keeps its
+ * name, for the users of a file that was replaced); with @exchange the two swap.
+ * ctx: thread; holds: both directories' locks for writing; both hashed; sleeps: when something is
+ * freed.
  */
 void dentry_move(struct dentry *d, struct dentry *target, bool exchange)
 {
@@ -677,7 +706,8 @@ unlock:
 }
 
 /*
- * Drop every name of @sb that nobody uses; children go before their parents, so repeat while there is progress.
+ * Drop every name of @sb that nobody uses; children go before their parents, so repeat while there
+ * is progress.
  * ctx: thread; sleeps.
  */
 void dcache_drop_super(struct super *sb)
@@ -692,8 +722,9 @@ void dcache_drop_super(struct super *sb)
 }
 
 /*
- * Shrinker: an eighth of the table at a time, at most two rounds of the clock. Names share frames with others at random, so
- * many must go before frames become free; only what slab_reap() then finds counts.
+ * Shrinker: an eighth of the table at a time, at most two rounds of the clock. Names share frames
+ * with others at random, so many must go before frames become free; only what slab_reap() then
+ * finds counts.
  */
 static u64 dcache_shrink(u64 want)
 {

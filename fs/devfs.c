@@ -1,9 +1,10 @@
 /*
- * devtmpfs: a tmpfs of which there is one instance, made at boot and mounted by whoever likes, in which the kernel makes
- * the nodes of its devices. User space may add, remove and chmod as in any tmpfs.
+ * devtmpfs: a tmpfs of which there is one instance, made at boot and mounted by whoever likes, in
+ * which the kernel makes the nodes of its devices. User space may add, remove and chmod as in any
+ * tmpfs.
  *
- * Nodes are made by the directory operations directly, not through vfs_mknod(): the owner is root and the mode exact,
- * whoever happens to be running.
+ * Nodes are made by the directory operations directly, not through vfs_mknod(): the owner is root
+ * and the mode exact, whoever happens to be running.
  */
 #include <linux/errno.h>
 #include "fs/namei.h"
@@ -61,7 +62,9 @@ static int make_child(struct dentry *parent, const char *name, u32 len, const st
 	return err;
 }
 
-/* The directory that @name ends in, made as needed, with a reference; *last is the final component. */
+/*
+ * The directory that @name ends in, made as needed, with a reference; *last is the final component.
+ */
 static int parent_of(const char *name, struct dentry **out, const char **last)
 {
 	static const struct devfs_new dir = { .mode = S_IFDIR | 0755 };

@@ -1,14 +1,17 @@
 /*
  * Descriptor tables: small numbers to open files, shared by the threads of a process (CLONE_FILES).
  *
- * A slot is free (its bit clear), reserved (bit set, no file: a call is about to install one) or open. The lock (rank FDTABLE)
- * guards everything; arrays grow by doubling, the new ones made before the lock is taken.
+ * A slot is free (its bit clear), reserved (bit set, no file: a call is about to install one) or
+ * open. The lock (rank FDTABLE) guards everything; arrays grow by doubling, the new ones made
+ * before the lock is taken.
  *
- * The common case costs nothing: a table with refs == 1 belongs to one thread, which can then read its slots without the
- * lock and use the file without a reference of its own, since only it could close the descriptor (fd_borrow). Another
- * process that looks (/proc/PID/fd) raises refs and takes the lock, and never changes a slot.
+ * The common case costs nothing: a table with refs == 1 belongs to one thread, which can then read
+ * its slots without the lock and use the file without a reference of its own, since only it could
+ * close the descriptor (fd_borrow). Another process that looks (/proc/PID/fd) raises refs and takes
+ * the lock, and never changes a slot.
  *
- * close(2), dup(2), close_range(2). POSIX record locks belong to a table, and go with any close of the file (fcntl(2)).
+ * close(2), dup(2), close_range(2). POSIX record locks belong to a table, and go with any close of
+ * the file (fcntl(2)).
  */
 #include <linux/close_range.h>
 #include <linux/errno.h>
@@ -97,7 +100,10 @@ static void arrays_copy(struct fdarrays *to, const struct fdarrays *from)
 	memcpy(to->cloexec, from->cloexec, n / 8);
 }
 
-/* Make room for slot @fd. Returns 0, -ENOMEM; -EMFILE beyond any limit. Called and left without the lock. */
+/*
+ * Make room for slot @fd. Returns 0, -ENOMEM; -EMFILE beyond any limit. Called and left without the
+ * lock.
+ */
 static int table_grow(struct fdtable *t, u32 fd)
 {
 	struct fdarrays n, old;
@@ -124,7 +130,9 @@ static int table_grow(struct fdtable *t, u32 fd)
 	return 0;
 }
 
-/* References to the open files of @a; reserved slots are free in a copy. holds: the original's lock */
+/*
+ * References to the open files of @a; reserved slots are free in a copy. holds: the original's lock
+ */
 static void copy_references(struct fdtable *t)
 {
 	for (u64 fd = bitmap_find_set(t->a.open, t->a.size, 0); fd != BITMAP_NONE;
@@ -347,7 +355,9 @@ int fd_reserve(int min, u64 limit, bool cloexec, int *out)
 	return err;
 }
 
-/* Put @f, whose reference it takes over, into reserved @fd. ctx: thread; sleeps: no; cannot fail. */
+/*
+ * Put @f, whose reference it takes over, into reserved @fd. ctx: thread; sleeps: no; cannot fail.
+ */
 void fd_install(int fd, struct file *f)
 {
 	struct fdtable *t = current->files;
@@ -395,7 +405,8 @@ int fd_close(int fd)
 
 /*
  * dup2(2): @newfd becomes another name of @f (a reference of its own), what it was is closed.
- * ctx: thread; sleeps. Returns @newfd, -EBADF (beyond @limit), -EBUSY (reserved by a call under way), -ENOMEM.
+ * ctx: thread; sleeps. Returns @newfd, -EBADF (beyond @limit), -EBUSY (reserved by a call under
+ * way), -ENOMEM.
  */
 int fd_dup2(struct file *f, int newfd, bool cloexec, u64 limit)
 {

@@ -1,14 +1,15 @@
 /*
  * Open file descriptions: what open(2) makes and descriptors point to.
  *
- * Life: allocated with refs = 1 by an open (or file_alloc_anon for pipes, sockets and the like), installed in
- * descriptor tables, held by mappings and by calls that run; the last file_put() releases it, in the caller, so
- * that a closed pipe's reader sees the end at once. Mappings are dropped with the address space's lock held: they
- * use file_put_deferred(), and a worker releases.
+ * Life: allocated with refs = 1 by an open (or file_alloc_anon for pipes, sockets and the like),
+ * installed in descriptor tables, held by mappings and by calls that run; the last file_put()
+ * releases it, in the caller, so that a closed pipe's reader sees the end at once. Mappings are
+ * dropped with the address space's lock held: they use file_put_deferred(), and a worker releases.
  *
- * Position: .pos belongs to .pos_lock (rank FILE_POS), taken by read, write, lseek and readdir only when somebody
- * else may use the file at the same time, that is when refs > 1: a call through an unshared descriptor
- * table takes no reference (fdtable.c), and only the calling thread could make one.
+ * Position: .pos belongs to .pos_lock (rank FILE_POS), taken by read, write, lseek and readdir only
+ * when somebody else may use the file at the same time, that is when refs > 1: a call through an
+ * unshared descriptor table takes no reference (fdtable.c), and only the calling thread could make
+ * one.
  */
 #include <linux/errno.h>
 #include <linux/fcntl.h>
@@ -182,11 +183,15 @@ void file_put_deferred(struct file *f)
 	head = load_acquire(&reap_list);
 	do {
 		f->reap = head;
-	} while (!__atomic_compare_exchange_n(&reap_list, &head, f, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE));
+	} while (!__atomic_compare_exchange_n(&reap_list, &head, f, false, __ATOMIC_ACQ_REL,
+					      __ATOMIC_ACQUIRE));
 	work_queue(&reap_work);
 }
 
-/* Wait until files that were put so far by file_put_deferred() are released. ctx: thread; sleeps; no locks held. */
+/*
+ * Wait until files that were put so far by file_put_deferred() are released. ctx: thread; sleeps;
+ * no locks held.
+ */
 void file_flush_deferred(void)
 {
 	work_flush(&reap_work);
@@ -208,7 +213,8 @@ static inline void pos_unlock(struct file *f, bool locked)
 
 /*
  * Read at *pos; &f->pos is the file's own position, locked as needed.
- * ctx: thread; sleeps. Returns bytes, 0 at the end, -EBADF (not open for reading), -EINVAL, -EISDIR or the object's error.
+ * ctx: thread; sleeps. Returns bytes, 0 at the end, -EBADF (not open for reading), -EINVAL, -EISDIR
+ * or the object's error.
  */
 ssize_t file_read(struct file *f, struct uio *u, u64 *pos)
 {
@@ -227,7 +233,10 @@ ssize_t file_read(struct file *f, struct uio *u, u64 *pos)
 	return n;
 }
 
-/* As file_read. Returns bytes, -EBADF (not open for writing), -EINVAL or the object's error. ctx: thread; sleeps. */
+/*
+ * As file_read. Returns bytes, -EBADF (not open for writing), -EINVAL or the object's error. ctx:
+ * thread; sleeps.
+ */
 ssize_t file_write(struct file *f, struct uio *u, u64 *pos)
 {
 	bool locked = false;
@@ -260,8 +269,8 @@ s64 file_seek(struct file *f, s64 off, int whence)
 }
 
 /*
- * A seek operation for objects that have no positions but do not mind being asked, as Linux's event descriptors: nothing
- * moves. ctx: thread. The position, which is 0.
+ * A seek operation for objects that have no positions but do not mind being asked, as Linux's event
+ * descriptors: nothing moves. ctx: thread. The position, which is 0.
  */
 s64 file_seek_nothing(struct file *f, s64 off, int whence)
 {
@@ -283,7 +292,8 @@ long file_ioctl(struct file *f, u32 cmd, u64 arg)
 
 /*
  * Read directory entries from the file's position on.
- * ctx: thread; sleeps. Returns 0, -ENOTDIR, -EBADF, -ENOENT (it was removed) or the file system's error.
+ * ctx: thread; sleeps. Returns 0, -ENOTDIR, -EBADF, -ENOENT (it was removed) or the file system's
+ * error.
  */
 int file_readdir(struct file *f, struct dir_ctx *c)
 {
@@ -315,7 +325,10 @@ int file_fsync(struct file *f, u64 start, u64 end, bool datasync)
 	return f->ops->fsync ? f->ops->fsync(f, start, end, datasync) : -EINVAL;
 }
 
-/* Read up to @len bytes at @pos into kernel memory, whole unless the file ends. ctx: thread; sleeps. Bytes or -errno. */
+/*
+ * Read up to @len bytes at @pos into kernel memory, whole unless the file ends. ctx: thread;
+ * sleeps. Bytes or -errno.
+ */
 ssize_t file_read_kernel(struct file *f, void *buf, size_t len, u64 pos)
 {
 	size_t done = 0;
@@ -363,7 +376,8 @@ int file_mmap(struct file *f, struct vm_map_args *a)
 
 	if (!(f->mode & FILE_READ))
 		return -EACCES;
-	if (shared && (a->prot & PROT_W) && (!(f->mode & FILE_WRITE) || (f->inode->flags & INODE_APPEND)))
+	if (shared && (a->prot & PROT_W) &&
+	    (!(f->mode & FILE_WRITE) || (f->inode->flags & INODE_APPEND)))
 		return -EACCES;
 	a->max_prot = PROT_R | PROT_W | PROT_X;
 	if (shared && !(f->mode & FILE_WRITE))
@@ -421,7 +435,11 @@ static int vmf_sync(struct vm_file *v, u64 start, u64 end)
 }
 
 static const struct vm_file_ops file_vm_ops = {
-	.get = vmf_get, .put = vmf_put, .cache = vmf_cache, .describe = vmf_describe, .sync = vmf_sync,
+	.get = vmf_get,
+	.put = vmf_put,
+	.cache = vmf_cache,
+	.describe = vmf_describe,
+	.sync = vmf_sync,
 };
 
 /* An inode of the kernel's own nameless file system. */
@@ -455,7 +473,8 @@ static int alloc_on_inode(const char *name, struct inode *i, const struct file_o
 }
 
 /*
- * Open file that has no place in any directory: a pipe or socket (with an inode of its own), eventfd and so on.
+ * Open file that has no place in any directory: a pipe or socket (with an inode of its own),
+ * eventfd and so on.
  * ctx: thread; sleeps. Returns 0 with *out, or -ENOMEM; @priv stays the caller's on failure.
  */
 int file_alloc_anon(const char *name, const struct file_ops *ops, void *priv, u32 mode, u32 flags,

@@ -1,9 +1,10 @@
 /*
- * Reading and writing through the page cache, for every file system whose files have one: the checks, limits
- * and time stamps around pagecache_read() and pagecache_write().
+ * Reading and writing through the page cache, for every file system whose files have one: the
+ * checks, limits and time stamps around pagecache_read() and pagecache_write().
  *
- * Writers hold the inode's lock, so that writes are atomic to each other, appends find the end and truncation waits;
- * readers take no lock, as on Linux. atime follows the mount: relatime by default (mount(8)).
+ * Writers hold the inode's lock, so that writes are atomic to each other, appends find the end and
+ * truncation waits; readers take no lock, as on Linux. atime follows the mount: relatime by default
+ * (mount(8)).
  */
 #include <linux/errno.h>
 #include <linux/fcntl.h>
@@ -97,8 +98,10 @@ ssize_t generic_file_write(struct file *f, struct uio *u, u64 *pos)
 		n = pagecache_write(i->cache, u, pos);
 	i->size = i->cache->size;
 	rwsem_write_unlock(&i->lock);
-	if (n > 0 && ((f->flags & O_DSYNC) || (u->flags & (RWF_DSYNC | RWF_SYNC))) && f->ops->fsync) {
-		int err = f->ops->fsync(f, *pos - (u64)n, *pos, !((f->flags & __O_SYNC) || (u->flags & RWF_SYNC)));
+	if (n > 0 && ((f->flags & O_DSYNC) || (u->flags & (RWF_DSYNC | RWF_SYNC))) &&
+	    f->ops->fsync) {
+		int err = f->ops->fsync(f, *pos - (u64)n, *pos,
+					!((f->flags & __O_SYNC) || (u->flags & RWF_SYNC)));
 
 		if (err)
 			n = err;
@@ -109,15 +112,9 @@ ssize_t generic_file_write(struct file *f, struct uio *u, u64 *pos)
 static s64 seek_base(const struct file *f, s64 off, int whence, u64 size, s64 *base)
 {
 	switch (whence) {
-	case SEEK_SET:
-		*base = 0;
-		return 0;
-	case SEEK_CUR:
-		*base = (s64)f->pos;
-		return 0;
-	case SEEK_END:
-		*base = (s64)size;
-		return 0;
+	case SEEK_SET: *base = 0; return 0;
+	case SEEK_CUR: *base = (s64)f->pos; return 0;
+	case SEEK_END: *base = (s64)size; return 0;
 	case SEEK_DATA:
 	case SEEK_HOLE:
 		/* All is data, with a hole at the end. */
@@ -129,12 +126,16 @@ static s64 seek_base(const struct file *f, s64 off, int whence, u64 size, s64 *b
 	return -EINVAL;
 }
 
-/* lseek by the inode's size. ctx: thread; holds: the position's lock. The new position, -EINVAL, -ENXIO. */
+/*
+ * lseek by the inode's size. ctx: thread; holds: the position's lock. The new position, -EINVAL,
+ * -ENXIO.
+ */
 s64 generic_file_seek(struct file *f, s64 off, int whence)
 {
 	struct inode *i = f->inode;
 	s64 base, pos;
-	s64 err = seek_base(f, off, whence, i->cache ? READ_ONCE(i->cache->size) : READ_ONCE(i->size), &base);
+	s64 err = seek_base(f, off, whence,
+			    i->cache ? READ_ONCE(i->cache->size) : READ_ONCE(i->size), &base);
 
 	if (err)
 		return err;

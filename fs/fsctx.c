@@ -1,9 +1,10 @@
 /*
- * Where a process is: its root, current directory and umask, shared between threads (CLONE_FS) by reference.
+ * Where a process is: its root, current directory and umask, shared between threads (CLONE_FS) by
+ * reference.
  *
- * Only threads that share a context change it, each on its own behalf; others (/proc/PID/cwd) only read, with a
- * reference. So a thread that sees refs == 1 on its own context may use root and cwd without lock or references:
- * see walk_start() in namei.c.
+ * Only threads that share a context change it, each on its own behalf; others (/proc/PID/cwd) only
+ * read, with a reference. So a thread that sees refs == 1 on its own context may use root and cwd
+ * without lock or references: see walk_start() in namei.c.
  */
 #include <linux/errno.h>
 #include "fs/namei.h"

@@ -1,15 +1,17 @@
 /*
  * Unpacks the initramfs into the root file system at boot.
  *
- * The data is one or more archives behind each other, each plain or compressed with gzip, with zero bytes
- * between them allowed; a gzip member may itself hold several. cpio.c reads the format. Contents of
- * files are read (or inflated) straight into the frames that become the file's page cache.
+ * The data is one or more archives behind each other, each plain or compressed with gzip, with zero
+ * bytes between them allowed; a gzip member may itself hold several. cpio.c reads the format.
+ * Contents of files are read (or inflated) straight into the frames that become the file's page
+ * cache.
  *
- * Names that come several times with one inode number are hard links; a later entry replaces an earlier one of the
- * same name, as on Linux; missing parent directories are made. Directories get their times at the end, since
- * filling them changes those.
+ * Names that come several times with one inode number are hard links; a later entry replaces an
+ * earlier one of the same name, as on Linux; missing parent directories are made. Directories get
+ * their times at the end, since filling them changes those.
  *
- * Whatever is wrong ends in an error and one sentence that initramfs_error() gives; what was unpacked before it stays.
+ * Whatever is wrong ends in an error and one sentence that initramfs_error() gives; what was
+ * unpacked before it stays.
  */
 #include <linux/errno.h>
 #include <linux/fcntl.h>
@@ -86,8 +88,8 @@ static ssize_t read_inflate(struct cpio_reader *r, void *buf, size_t n)
 			r->why = "there is not enough memory to decompress it";
 			return -ENOMEM;
 		} else if (ret != Z_OK) {
-			r->why = ret == Z_BUF_ERROR ? "the compressed data ends early" :
-						      "the compressed data is damaged";
+			r->why = ret == Z_BUF_ERROR ? "the compressed data ends early"
+						    : "the compressed data is damaged";
 			return -EINVAL;
 		}
 	}
@@ -155,7 +157,8 @@ static struct known_link *link_find(struct unpack *u, const struct cpio_entry *e
 {
 	struct known_link *l = *link_bucket(u, e);
 
-	while (l && (l->ino != e->ino || l->dev_major != e->dev_major || l->dev_minor != e->dev_minor))
+	while (l &&
+	       (l->ino != e->ino || l->dev_major != e->dev_major || l->dev_minor != e->dev_minor))
 		l = l->next;
 	return l;
 }
@@ -348,12 +351,9 @@ static int make_entry(struct unpack *u, const struct cpio_entry *e, char *name)
 	if (err)
 		return err;
 	switch (e->mode & S_IFMT) {
-	case S_IFREG:
-		return make_regular(u, e, name);
-	case S_IFLNK:
-		return make_symlink(u, e, name);
-	case S_IFDIR:
-		return make_dir(u, e, name);
+	case S_IFREG: return make_regular(u, e, name);
+	case S_IFLNK: return make_symlink(u, e, name);
+	case S_IFDIR: return make_dir(u, e, name);
 	}
 	return make_special(u, e, name);
 }
@@ -362,15 +362,12 @@ static const char *reason_of(int err)
 {
 	switch (err) {
 	case -ENOMEM:
-	case -ENOSPC:
-		return "there is not enough memory for its files";
+	case -ENOSPC: return "there is not enough memory for its files";
 	case -ENOTDIR:
 	case -ENOTEMPTY:
 	case -EISDIR:
-	case -EEXIST:
-		return "two of its entries contradict each other";
-	case -ENAMETOOLONG:
-		return "a name in it is too long";
+	case -EEXIST: return "two of its entries contradict each other";
+	case -ENAMETOOLONG: return "a name in it is too long";
 	}
 	return "an entry of it cannot be made";
 }
@@ -432,8 +429,14 @@ static int unpack_gzip(struct unpack *u)
 /* A known compression that is not gzip? */
 static const char *foreign_format(const u8 *p, size_t n)
 {
-	static const struct { const char *magic; u8 len; const char *why; } formats[] = {
-		{ "\xfd" "7zXZ", 5, "it is compressed with xz, not gzip" },
+	static const struct {
+		const char *magic;
+		u8 len;
+		const char *why;
+	} formats[] = {
+		{ "\xfd"
+		  "7zXZ",
+		  5, "it is compressed with xz, not gzip" },
 		{ "\x28\xb5\x2f\xfd", 4, "it is compressed with zstd, not gzip" },
 		{ "BZh", 3, "it is compressed with bzip2, not gzip" },
 		{ "\x02\x21\x4c\x18", 4, "it is compressed with lz4, not gzip" },

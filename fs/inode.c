@@ -1,15 +1,18 @@
 /*
- * Inodes in general: reference counts, time stamps, the default attribute operations, the one permission check, and
- * the count of writers that keeps a running program's file from being changed.
+ * Inodes in general: reference counts, time stamps, the default attribute operations, the one
+ * permission check, and the count of writers that keeps a running program's file from being
+ * changed.
  *
- * An inode belongs to its file system, which embeds it in a struct of its own and frees it in ->evict, called
- * when the last reference goes. Names (dentries) and open files hold references; so does a file system that
- * keeps inodes of linked files itself (tmpfs directories).
+ * An inode belongs to its file system, which embeds it in a struct of its own and frees it in
+ * ->evict, called when the last reference goes. Names (dentries) and open files hold references; so
+ * does a file system that keeps inodes of linked files itself (tmpfs directories).
  *
- * Owner, group and mode are read without a lock by permission checks: each is one word, and a check that
- * races with chmod may see either state, as on Linux. Whoever changes them holds inode->lock for writing.
+ * Owner, group and mode are read without a lock by permission checks: each is one word, and a check
+ * that races with chmod may see either state, as on Linux. Whoever changes them holds inode->lock
+ * for writing.
  *
- * Permission rules: POSIX.1-2017 4.5 and capabilities(7). Set-id bits at chown and write: chown(2), write(2).
+ * Permission rules: POSIX.1-2017 4.5 and capabilities(7). Set-id bits at chown and write: chown(2),
+ * write(2).
  */
 #include <linux/capability.h>
 #include <linux/errno.h>
@@ -79,8 +82,9 @@ void inode_put(struct inode *i)
 }
 
 /*
- * Owner, group and mode of a new inode made in @dir by the current thread: a set-group-id directory gives its
- * group, and the bit itself to subdirectories; others may not set that bit for a group they are not in.
+ * Owner, group and mode of a new inode made in @dir by the current thread: a set-group-id directory
+ * gives its group, and the bit itself to subdirectories; others may not set that bit for a group
+ * they are not in.
  * ctx: thread; sleeps: no.
  */
 void inode_init_owner(struct inode *i, const struct inode *dir, u32 mode)
@@ -93,14 +97,17 @@ void inode_init_owner(struct inode *i, const struct inode *dir, u32 mode)
 		i->gid = dir->gid;
 		if (S_ISDIR(mode))
 			mode |= S_ISGID;
-		else if ((mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP) && !cred_in_group(c, i->gid) &&
-			 !cred_capable(c, CAP_FSETID))
+		else if ((mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP) &&
+			 !cred_in_group(c, i->gid) && !cred_capable(c, CAP_FSETID))
 			mode &= ~(u32)S_ISGID;
 	}
 	i->mode = mode;
 }
 
-/* Set the times named by @attr_times to now. ctx: any; a torn mix of old and new is not possible (one word each). */
+/*
+ * Set the times named by @attr_times to now. ctx: any; a torn mix of old and new is not possible
+ * (one word each).
+ */
 void inode_touch(struct inode *i, u32 attr_times)
 {
 	s64 now = time_wall();
@@ -192,7 +199,8 @@ int inode_permission(struct inode *i, u32 mask)
 	int err;
 
 	if (want & MAY_WRITE) {
-		if ((READ_ONCE(i->sb->flags) & MS_RDONLY) && (S_ISREG(mode) || S_ISDIR(mode) || S_ISLNK(mode)))
+		if ((READ_ONCE(i->sb->flags) & MS_RDONLY) &&
+		    (S_ISREG(mode) || S_ISDIR(mode) || S_ISLNK(mode)))
 			return -EROFS;
 		if (i->flags & INODE_IMMUTABLE)
 			return -EPERM;
@@ -220,8 +228,8 @@ bool inode_owner_or_capable(struct inode *i)
 }
 
 /*
- * Writers and deniers each announce themselves first and look at the other count afterwards (full barriers
- * between): of two that meet, at least one sees the other and steps back.
+ * Writers and deniers each announce themselves first and look at the other count afterwards (full
+ * barriers between): of two that meet, at least one sees the other and steps back.
  * ctx: thread. Returns 0, or -ETXTBSY when a program runs from the file.
  */
 int inode_get_write(struct inode *i)

@@ -1,9 +1,10 @@
 /*
- * Byte-range arithmetic of record locks: a list of held locks sorted by their start, in which the locks of one owner never
- * overlap and, of one type, never touch (they are merged). fcntl(2), POSIX.1-2017 fcntl().
+ * Byte-range arithmetic of record locks: a list of held locks sorted by their start, in which the
+ * locks of one owner never overlap and, of one type, never touch (they are merged). fcntl(2),
+ * POSIX.1-2017 fcntl().
  *
- * Changing a range needs at most two nodes: the new lock, and the tail of one that is split. The caller brings them in
- * a pool, so that the change itself cannot fail. Compiled on the host too.
+ * Changing a range needs at most two nodes: the new lock, and the tail of one that is split. The
+ * caller brings them in a pool, so that the change itself cannot fail. Compiled on the host too.
  */
 #include "fs/locks.h"
 
@@ -24,7 +25,8 @@ struct file_lock *lock_range_conflict(const struct list *held, const struct file
 	struct file_lock *l;
 
 	list_for_each(l, held, link)
-		if (!same_owner(l, want) && (l->write || want->write) && lock_ranges_overlap(l, want))
+		if (!same_owner(l, want) && (l->write || want->write) &&
+		    lock_ranges_overlap(l, want))
 			return l;
 	return NULL;
 }
@@ -54,7 +56,8 @@ static void insert_sorted(struct list *held, struct file_lock *n)
 }
 
 /* @l keeps what lies outside of @cut; what is behind it becomes a node of its own. */
-static void cut_out(struct list *held, struct file_lock *l, const struct file_lock *cut, struct lock_pool *pool)
+static void cut_out(struct list *held, struct file_lock *l, const struct file_lock *cut,
+		    struct lock_pool *pool)
 {
 	struct file_lock *tail;
 
@@ -87,7 +90,8 @@ static bool touches(const struct file_lock *a, const struct file_lock *b)
 }
 
 /* See locks.h. ctx: any; holds: the list's lock */
-void lock_range_apply(struct list *held, const struct file_lock *want, bool unlock, struct lock_pool *pool)
+void lock_range_apply(struct list *held, const struct file_lock *want, bool unlock,
+		      struct lock_pool *pool)
 {
 	struct file_lock all = *want, *l, *tmp;
 

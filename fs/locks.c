@@ -1,15 +1,18 @@
 /*
  * File locks: who holds what on an inode, who waits, and who must not wait.
  *
- * Each inode that ever had a lock has a context with two lists of held locks (flock's, and record locks of both kinds, which
- * exclude each other) and one queue of waiters. A lock that is given up is handed to waiters in the order they came, in
- * the same locked section: nobody who comes later can take it first. A waiter lies on its thread's stack.
+ * Each inode that ever had a lock has a context with two lists of held locks (flock's, and record
+ * locks of both kinds, which exclude each other) and one queue of waiters. A lock that is given up
+ * is handed to waiters in the order they came, in the same locked section: nobody who comes later
+ * can take it first. A waiter lies on its thread's stack.
  *
- * Deadlock: POSIX locks belong to a descriptor table; a table that would wait for one that (through any number of others)
- * waits for it gets -EDEADLK. All POSIX waiters are on one list with whom they wait for, which only calls that are
- * about to sleep look at. Open-file-description locks and flock are not checked, as on Linux.
+ * Deadlock: POSIX locks belong to a descriptor table; a table that would wait for one that (through
+ * any number of others) waits for it gets -EDEADLK. All POSIX waiters are on one list with whom
+ * they wait for, which only calls that are about to sleep look at. Open-file-description locks and
+ * flock are not checked, as on Linux.
  *
- * Locking: ctx->lock (SPIN_OUTER) guards the context, wait_lock (EVENT) the list of POSIX waiters, inside it.
+ * Locking: ctx->lock (SPIN_OUTER) guards the context, wait_lock (EVENT) the list of POSIX waiters,
+ * inside it.
  */
 #include <linux/errno.h>
 #include "fs/locks.h"
@@ -56,7 +59,8 @@ static int ctx_make(struct inode *i, struct file_lock_ctx **out)
 		list_init(&c->flocks);
 		list_init(&c->ranges);
 		list_init(&c->waiters);
-		if (!__atomic_compare_exchange_n(&i->locks, &none, c, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)) {
+		if (!__atomic_compare_exchange_n(&i->locks, &none, c, false, __ATOMIC_ACQ_REL,
+						 __ATOMIC_ACQUIRE)) {
 			kfree(c);
 			c = none;
 		}
@@ -178,8 +182,12 @@ static int wait_granted(struct file_lock_ctx *c, struct lock_waiter *w)
 	return err;
 }
 
-/* Take @want, or give it up, or wait for it. @convert: flock's change of type gives the old lock up first. */
-static int change(struct file_lock_ctx *c, const struct file_lock *want, bool unlock, bool wait, bool convert)
+/*
+ * Take @want, or give it up, or wait for it. @convert: flock's change of type gives the old lock up
+ * first.
+ */
+static int change(struct file_lock_ctx *c, const struct file_lock *want, bool unlock, bool wait,
+		  bool convert)
 {
 	struct lock_waiter w = { .want = *want };
 	struct file_lock *conflict;
@@ -220,7 +228,9 @@ static int change(struct file_lock_ctx *c, const struct file_lock *want, bool un
 /* See locks.h. ctx: thread; sleeps. */
 int locks_flock(struct file *f, int type, bool wait)
 {
-	struct file_lock want = { .kind = LOCK_KIND_FLOCK, .write = type == 2, .owner = f, .end = LOCK_END_MAX };
+	struct file_lock want = {
+		.kind = LOCK_KIND_FLOCK, .write = type == 2, .owner = f, .end = LOCK_END_MAX
+	};
 	struct file_lock_ctx *c;
 	int err;
 
@@ -242,8 +252,8 @@ int locks_set(struct file *f, const struct file_lock *want, bool unlock, bool wa
 	if (!err)
 		err = change(c, want, unlock, wait, false);
 	/*
-	 * Another thread may have closed the descriptor meanwhile, and with it dropped the table's locks: do not
-	 * leave one behind that nobody would ever drop.
+	 * Another thread may have closed the descriptor meanwhile, and with it dropped the table's
+	 * locks: do not leave one behind that nobody would ever drop.
 	 */
 	if (!err && !unlock && want->kind == LOCK_KIND_POSIX && !fd_table_has(f)) {
 		locks_remove_posix(f, want->owner);

@@ -8,7 +8,10 @@
 
 enum lock_kind { LOCK_KIND_FLOCK, LOCK_KIND_POSIX, LOCK_KIND_OFD };
 
-/* A held lock, or one asked for. Bytes start..end inclusive (flock: all). x: guarded by the inode's lock context. */
+/*
+ * A held lock, or one asked for. Bytes start..end inclusive (flock: all). x: guarded by the inode's
+ * lock context.
+ */
 struct file_lock {
 	struct list link; /* x: held locks, by start */
 	u8 kind; /* I */
@@ -23,11 +26,17 @@ struct lock_pool {
 	struct list free; /* o: struct file_lock.link */
 };
 
-/* lockrange.c: pure list work, also compiled on the host. Lists hold record locks sorted by start. */
+/*
+ * lockrange.c: pure list work, also compiled on the host. Lists hold record locks sorted by start.
+ */
 bool lock_ranges_overlap(const struct file_lock *a, const struct file_lock *b);
 struct file_lock *lock_range_conflict(const struct list *held, const struct file_lock *want);
-/* Make @want's bytes of @want->owner locked (or free: @unlock); merges and splits. Replaced nodes go to @pool. */
-void lock_range_apply(struct list *held, const struct file_lock *want, bool unlock, struct lock_pool *pool);
+/*
+ * Make @want's bytes of @want->owner locked (or free: @unlock); merges and splits. Replaced nodes
+ * go to @pool.
+ */
+void lock_range_apply(struct list *held, const struct file_lock *want, bool unlock,
+		      struct lock_pool *pool);
 
 /*
  * flock(2): @type 0 unlock, 1 shared, 2 exclusive. 0, -EAGAIN (@wait false), -ERESTARTSYS, -ENOMEM.
@@ -37,7 +46,10 @@ int locks_flock(struct file *f, int type, bool wait);
 int locks_set(struct file *f, const struct file_lock *want, bool unlock, bool wait);
 /* F_GETLK: *found is the first conflicting lock; false: none. */
 bool locks_test(struct file *f, const struct file_lock *want, struct file_lock *found);
-/* close(2) drops all POSIX locks of the table on the file; the last close of a description its flock and OFD locks. */
+/*
+ * close(2) drops all POSIX locks of the table on the file; the last close of a description its
+ * flock and OFD locks.
+ */
 void locks_remove_posix(struct file *f, const void *owner);
 void locks_release_file(struct file *f);
 void locks_free_ctx(struct inode *i);

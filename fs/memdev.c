@@ -1,8 +1,9 @@
 /*
- * The devices that need no hardware: null, zero, full, random, urandom (major 1). mem(4) and port are not offered: opening
- * them gives ENXIO.
+ * The devices that need no hardware: null, zero, full, random, urandom (major 1). mem(4) and port
+ * are not offered: opening them gives ENXIO.
  *
- * null(4), random(4), full(4). random and urandom are the same generator, which is seeded before user space runs.
+ * null(4), random(4), full(4). random and urandom are the same generator, which is seeded before
+ * user space runs.
  */
 #include <linux/capability.h>
 #include <linux/errno.h>
@@ -103,7 +104,9 @@ static ssize_t random_write(struct file *f, struct uio *u, u64 *pos)
 /* RNDADDENTROPY: struct rand_pool_info, then the bytes. */
 static long random_add_entropy(u64 arg)
 {
-	struct { int bits, size; } head;
+	struct {
+		int bits, size;
+	} head;
 	u8 buf[64];
 	u32 at, n;
 
@@ -115,7 +118,8 @@ static long random_add_entropy(u64 arg)
 		n = MIN((u32)head.size - at, (u32)sizeof(buf));
 		if (copy_from_user(buf, arg + sizeof(head) + at, n))
 			return -EFAULT;
-		rand_add(buf, n, at ? 0 : (u32)MIN(head.bits, head.size > 32 ? 256 : head.size * 8));
+		rand_add(buf, n,
+			 at ? 0 : (u32)MIN(head.bits, head.size > 32 ? 256 : head.size * 8));
 	}
 	return 0;
 }
@@ -131,10 +135,8 @@ static long random_ioctl(struct file *f, u32 cmd, u64 arg)
 	case RNDADDENTROPY:
 	case RNDZAPENTCNT:
 	case RNDCLEARPOOL:
-	case RNDRESEEDCRNG:
-		break;
-	default:
-		return -EINVAL;
+	case RNDRESEEDCRNG: break;
+	default: return -EINVAL;
 	}
 	if (!cred_capable(current->cred, CAP_SYS_ADMIN))
 		return -EPERM;
@@ -145,13 +147,23 @@ static long random_ioctl(struct file *f, u32 cmd, u64 arg)
 	return 0;
 }
 
-static const struct file_ops null_ops = { .read = null_read, .write = null_write, .seek = null_seek };
+static const struct file_ops null_ops = { .read = null_read,
+					  .write = null_write,
+					  .seek = null_seek };
 static const struct file_ops zero_ops = {
-	.read = zero_read, .write = null_write, .seek = null_seek, .mmap = zero_mmap,
+	.read = zero_read,
+	.write = null_write,
+	.seek = null_seek,
+	.mmap = zero_mmap,
 };
-static const struct file_ops full_ops = { .read = zero_read, .write = full_write, .seek = null_seek };
+static const struct file_ops full_ops = { .read = zero_read,
+					  .write = full_write,
+					  .seek = null_seek };
 static const struct file_ops random_ops = {
-	.read = random_read, .write = random_write, .seek = null_seek, .ioctl = random_ioctl,
+	.read = random_read,
+	.write = random_write,
+	.seek = null_seek,
+	.ioctl = random_ioctl,
 };
 
 static struct chrdev devices[] = {

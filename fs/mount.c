@@ -1,17 +1,20 @@
 /*
  * Mounts: which file system shows at which directory. One tree for all processes.
  *
- * A struct mount is one appearance of a superblock (or, by bind, of a subtree of one). It hangs on a dentry of
- * its parent mount; a walk that reaches a dentry with nmounts > 0 asks the hash table for (mount, dentry) and
- * goes on at the root of what it finds. Several can be stacked on one place: the later hangs on the root of the earlier.
+ * A struct mount is one appearance of a superblock (or, by bind, of a subtree of one). It hangs on
+ * a dentry of its parent mount; a walk that reaches a dentry with nmounts > 0 asks the hash table
+ * for (mount, dentry) and goes on at the root of what it finds. Several can be stacked on one
+ * place: the later hangs on the root of the earlier.
  *
- * References: the tree holds one, each child holds one on its parent, each user (paths: open files, current
- * directories) one. Umount takes a mount out of the tree when nobody but the tree and the caller has it, or
- * regardless with MNT_DETACH; the last reference frees it and drops the superblock's.
+ * References: the tree holds one, each child holds one on its parent, each user (paths: open files,
+ * current directories) one. Umount takes a mount out of the tree when nobody but the tree and the
+ * caller has it, or regardless with MNT_DETACH; the last reference frees it and drops the
+ * superblock's.
  *
- * Locking: mount_mutex (rank MOUNT) is held by all that change the tree. .parent and .mountpoint change
- * under vfs_tree_lock too, and the hash chains under their bucket's lock, so that walks up and down take only those.
- * A mountpoint's inode lock is held while something is hung on it, so that it cannot be removed meanwhile.
+ * Locking: mount_mutex (rank MOUNT) is held by all that change the tree. .parent and .mountpoint
+ * change under vfs_tree_lock too, and the hash chains under their bucket's lock, so that walks up
+ * and down take only those. A mountpoint's inode lock is held while something is hung on it, so
+ * that it cannot be removed meanwhile.
  *
  * mount(2), umount(2), pivot_root(2).
  */
@@ -23,7 +26,7 @@
 #include "kernel/lib/string.h"
 #include "mm/slab.h"
 
-#define MNT_FLAGS                                                                                  \
+#define MNT_FLAGS \
 	(MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_NOATIME | MS_NODIRATIME | MS_RELATIME | \
 	 MS_NOSYMFOLLOW)
 #define ATIME_FLAGS (MS_NOATIME | MS_NODIRATIME | MS_RELATIME)
@@ -134,7 +137,8 @@ static struct mount *mount_lookup(const struct mount *m, const struct dentry *d)
 }
 
 /*
- * Go to the topmost mount on @p. The flags say for which half @p holds a reference; afterwards for both if it moved.
+ * Go to the topmost mount on @p. The flags say for which half @p holds a reference; afterwards for
+ * both if it moved.
  * ctx: thread; sleeps.
  */
 void mount_traverse_owned(struct path *p, bool *own_mnt, bool *own_dentry)
@@ -160,7 +164,10 @@ void mount_traverse(struct path *p)
 	mount_traverse_owned(p, &own_mnt, &own_dentry);
 }
 
-/* From the root of a mount to the place it hangs on; false when it hangs nowhere. ctx: thread; sleeps. */
+/*
+ * From the root of a mount to the place it hangs on; false when it hangs nowhere. ctx: thread;
+ * sleeps.
+ */
 bool mount_go_up(struct path *p, bool *own_mnt, bool *own_dentry)
 {
 	struct path up;
@@ -244,7 +251,9 @@ static void detach(struct mount *m, struct path *was)
 	list_del(&m->sibling);
 }
 
-/* Out of the tree for good, with all that hangs on it; the last to go is @top. holds: mount_mutex */
+/*
+ * Out of the tree for good, with all that hangs on it; the last to go is @top. holds: mount_mutex
+ */
 static void remove_tree(struct mount *top)
 {
 	struct mount *m = top;
@@ -281,7 +290,8 @@ static int mountpoint_lock(struct path *p)
 	mount_traverse(p);
 	i = dentry_inode(p->dentry);
 	rwsem_write_lock(&i->lock);
-	if (!(i->flags & INODE_DEAD) && (p->dentry->parent == p->dentry || (p->dentry->flags & DENTRY_HASHED)))
+	if (!(i->flags & INODE_DEAD) &&
+	    (p->dentry->parent == p->dentry || (p->dentry->flags & DENTRY_HASHED)))
 		return 0;
 	rwsem_write_unlock(&i->lock);
 	mutex_unlock(&mount_mutex);
@@ -352,7 +362,10 @@ static u32 flags_of(u64 ms)
 	return f;
 }
 
-/* May @root be hung on @at? A directory goes on a directory, a file on a file; the same thing not twice. */
+/*
+ * May @root be hung on @at? A directory goes on a directory, a file on a file; the same thing not
+ * twice.
+ */
 static int may_attach(const struct mount *m, const struct path *at)
 {
 	if (inode_is_dir(dentry_inode(m->root)) != inode_is_dir(dentry_inode(at->dentry)))
@@ -429,8 +442,8 @@ static struct mount *tree_next(struct mount *m, struct mount *top, bool skip_chi
 }
 
 /*
- * Copy what hangs below @src (bind with MS_REC) onto @copy, the clone of its mount. The originals remember
- * their clones in .clone for the time of this. holds: mount_mutex
+ * Copy what hangs below @src (bind with MS_REC) onto @copy, the clone of its mount. The originals
+ * remember their clones in .clone for the time of this. holds: mount_mutex
  */
 static int copy_children(const struct path *src, struct mount *copy)
 {
@@ -472,7 +485,10 @@ static int mount_bind(const struct path *src, const struct path *where, bool rec
 	err = may_attach(m, &at);
 	if (err == -EBUSY)
 		err = 0; /* a bind may repeat itself */
-	/* The copies are made before the new mount is reachable, so that it is not copied into itself. */
+	/*
+	 * The copies are made before the new mount is reachable, so that it is not copied into
+	 * itself.
+	 */
 	if (!err && recursive)
 		err = copy_children(src, m);
 	if (!err) {
@@ -597,9 +613,11 @@ static int mount_propagation(const struct path *where, u64 ms)
 
 /*
  * mount(2). @source and @data may be NULL.
- * ctx: thread; sleeps. Returns 0 or -EPERM, -ENODEV, -EINVAL, -EBUSY, -ENOTDIR, -ENOENT, -ELOOP, -ENOMEM or the file system's error.
+ * ctx: thread; sleeps. Returns 0 or -EPERM, -ENODEV, -EINVAL, -EBUSY, -ENOTDIR, -ENOENT, -ELOOP,
+ * -ENOMEM or the file system's error.
  */
-int vfs_mount(const char *source, const struct path *where, const char *type, u64 ms, const char *data)
+int vfs_mount(const char *source, const struct path *where, const char *type, u64 ms,
+	      const char *data)
 {
 	struct path src;
 	int err;
@@ -645,7 +663,8 @@ static int may_umount(struct mount *m, u32 flags)
 
 /*
  * umount2(2) of the mount whose root is @where, which holds one reference to it.
- * ctx: thread; sleeps. Returns 0, -EPERM, -EINVAL (not the root of a mount), -EBUSY, -EAGAIN (MNT_EXPIRE).
+ * ctx: thread; sleeps. Returns 0, -EPERM, -EINVAL (not the root of a mount), -EBUSY, -EAGAIN
+ * (MNT_EXPIRE).
  */
 int vfs_umount(const struct path *where, u32 flags)
 {
@@ -660,7 +679,8 @@ int vfs_umount(const struct path *where, u32 flags)
 		return -EPERM;
 	if (where->dentry != m->root)
 		return -EINVAL;
-	if (!m->parent && !m->anon && !m->detached) /* the first root cannot go: it becomes read-only */
+	/* The first root cannot go: it becomes read-only. */
+	if (!m->parent && !m->anon && !m->detached)
 		return flags & MNT_DETACH ? -EINVAL : mount_remount(where, MS_RDONLY, NULL);
 	file_flush_deferred();
 	mutex_lock(&mount_mutex);
@@ -674,7 +694,8 @@ int vfs_umount(const struct path *where, u32 flags)
 }
 
 /* The checks of pivot_root(2). holds: mount_mutex */
-static int may_pivot(const struct path *root, const struct path *new_root, const struct path *put_old)
+static int may_pivot(const struct path *root, const struct path *new_root,
+		     const struct path *put_old)
 {
 	struct path up = *put_old;
 
@@ -695,8 +716,8 @@ static int may_pivot(const struct path *root, const struct path *new_root, const
 }
 
 /*
- * pivot_root(2): the current root's mount moves to @put_old, @new_root takes its place; root and current directory of
- * the calling process follow when they were the old root.
+ * pivot_root(2): the current root's mount moves to @put_old, @new_root takes its place; root and
+ * current directory of the calling process follow when they were the old root.
  * ctx: thread; sleeps. Returns 0, -EPERM, -EINVAL, -EBUSY, -ENOTDIR, -ENOENT.
  */
 int vfs_pivot_root(const struct path *new_root, const struct path *put_old)
@@ -706,7 +727,8 @@ int vfs_pivot_root(const struct path *new_root, const struct path *put_old)
 
 	if (!cred_capable(current->cred, CAP_SYS_ADMIN))
 		return -EPERM;
-	if (!inode_is_dir(dentry_inode(new_root->dentry)) || !inode_is_dir(dentry_inode(old.dentry)))
+	if (!inode_is_dir(dentry_inode(new_root->dentry)) ||
+	    !inode_is_dir(dentry_inode(old.dentry)))
 		return -ENOTDIR;
 	fsctx_get_root(&root);
 	fsctx_get_cwd(&cwd);
@@ -745,23 +767,6 @@ void mount_foreach(void (*fn)(struct mount *m, void *arg), void *arg)
 	list_for_each(m, &all_mounts, all)
 		fn(m, arg);
 	mutex_unlock(&mount_mutex);
-}
-
-static void sync_one(struct mount *m, void *arg)
-{
-	int err = m->sb->ops && m->sb->ops->sync ? m->sb->ops->sync(m->sb, true) : 0;
-
-	if (err)
-		*(int *)arg = err;
-}
-
-/* sync(2): every file system, waiting. ctx: thread; sleeps. The last error, or 0. */
-int vfs_sync_all(void)
-{
-	int err = 0;
-
-	mount_foreach(sync_one, &err);
-	return err;
 }
 
 /* Boot: the root file system, a tmpfs, and where kernel threads are in it. ctx: boot thread */

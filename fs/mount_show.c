@@ -1,6 +1,11 @@
 /*
- * The mount table as text: /proc/PID/mounts, mountinfo and mountstats (proc(5)), as seen from a process's root.
- * Mounts that cannot be reached from there are left out.
+ * The mount table as text: /proc/PID/mounts, mountinfo and mountstats, as seen from a process's
+ * root. Mounts that cannot be reached from there are left out.
+ *
+ * The tree stands still while it is shown: mount_foreach() holds its lock. Space, tab, newline and
+ * backslash in names are written as octal escapes, as readers of fstab(5) expect.
+ *
+ * proc(5).
  */
 #include <linux/errno.h>
 #include <linux/mount.h>
@@ -33,8 +38,9 @@ static void show_flags(struct sbuf *out, u32 flags, const struct flag_name *name
 static void show_mount_flags(struct sbuf *out, u32 flags)
 {
 	static const struct flag_name names[] = {
-		{ MS_NOSUID, ",nosuid" }, { MS_NODEV, ",nodev" }, { MS_NOEXEC, ",noexec" },
-		{ MS_NOATIME, ",noatime" }, { MS_NODIRATIME, ",nodiratime" }, { MS_RELATIME, ",relatime" },
+		{ MS_NOSUID, ",nosuid" },	    { MS_NODEV, ",nodev" },
+		{ MS_NOEXEC, ",noexec" },	    { MS_NOATIME, ",noatime" },
+		{ MS_NODIRATIME, ",nodiratime" },   { MS_RELATIME, ",relatime" },
 		{ MS_NOSYMFOLLOW, ",nosymfollow" },
 	};
 
@@ -44,7 +50,9 @@ static void show_mount_flags(struct sbuf *out, u32 flags)
 static void show_super_flags(struct sbuf *out, u32 flags)
 {
 	static const struct flag_name names[] = {
-		{ MS_SYNCHRONOUS, ",sync" }, { MS_DIRSYNC, ",dirsync" }, { MS_MANDLOCK, ",mand" },
+		{ MS_SYNCHRONOUS, ",sync" },
+		{ MS_DIRSYNC, ",dirsync" },
+		{ MS_MANDLOCK, ",mand" },
 		{ MS_LAZYTIME, ",lazytime" },
 	};
 
@@ -61,10 +69,11 @@ static void show_mountinfo(struct showing *s, struct mount *m, const char *where
 {
 	char *within = s->buf;
 
-	sbuf_printf(s->out, "%u %u %u:%u ", m->id, m->parent ? m->parent->id : m->id, dev_major(m->sb->dev),
-		    dev_minor(m->sb->dev));
+	sbuf_printf(s->out, "%u %u %u:%u ", m->id, m->parent ? m->parent->id : m->id,
+		    dev_major(m->sb->dev), dev_minor(m->sb->dev));
 	/* @where lies at the end of the buffer; the other path is short of it or left out. */
-	if (m->root == m->sb->root || dentry_path(m->root, s->buf, (size_t)(where - s->buf), &within))
+	if (m->root == m->sb->root ||
+	    dentry_path(m->root, s->buf, (size_t)(where - s->buf), &within))
 		sbuf_puts(s->out, "/");
 	else
 		sbuf_puts_escaped(s->out, within, " \t\n\\#");
@@ -106,12 +115,8 @@ static void show_one(struct mount *m, void *arg)
 	if (path_to_string(&at, s->root, s->buf, PATH_MAX_LEN, &where) || *where != '/')
 		return;
 	switch (s->style) {
-	case SHOW_MOUNTS:
-		show_mounts(s, m, where);
-		return;
-	case SHOW_MOUNTINFO:
-		show_mountinfo(s, m, where);
-		return;
+	case SHOW_MOUNTS: show_mounts(s, m, where); return;
+	case SHOW_MOUNTINFO: show_mountinfo(s, m, where); return;
 	}
 	sbuf_puts(s->out, "device ");
 	sbuf_puts_escaped(s->out, m->source, " \t\n\\#");

@@ -1,17 +1,19 @@
 /*
  * Path walk: from a start and a string to a (mount, dentry).
  *
- * The walk is a loop, not a recursion. struct walk holds where it is (.cur) and, when symbolic links are
- * followed, a stack of the texts still to be walked: each frame owns the text of one link and remembers
- * what followed the link in the text above. A walk costs per component: one search permission check, one look in
- * the name cache, a reference taken and one given back. The start is borrowed, not referenced, when the process's
- * root and current directory belong to this thread alone.
+ * The walk is a loop, not a recursion. struct walk holds where it is (.cur) and, when symbolic
+ * links are followed, a stack of the texts still to be walked: each frame owns the text of one link
+ * and remembers what followed the link in the text above. A walk costs per component: one search
+ * permission check, one look in the name cache, a reference taken and one given back. The start is
+ * borrowed, not referenced, when the process's root and current directory belong to this thread
+ * alone.
  *
- * Rules, from path_resolution(7), symlink(7) and openat2(2): at most 40 links in a walk (ELOOP); a component of
- * more than 255 bytes is ENAMETOOLONG; a slash behind the last component makes a symlink followed and demands a
- * directory; "" is ENOENT; ".." at the root stays; ".." at the root of a mount leaves the mount. RESOLVE_*
- * restrictions are checked where the forbidden step would be made. protected_symlinks: a link that ends
- * a walk in a sticky directory that all may write to is followed only if its owner is the walker or the directory's owner.
+ * Rules, from path_resolution(7), symlink(7) and openat2(2): at most 40 links in a walk (ELOOP); a
+ * component of more than 255 bytes is ENAMETOOLONG; a slash behind the last component makes a
+ * symlink followed and demands a directory; "" is ENOENT; ".." at the root stays; ".." at the root
+ * of a mount leaves the mount. RESOLVE_* restrictions are checked where the forbidden step would be
+ * made. protected_symlinks: a link that ends a walk in a sticky directory that all may write to is
+ * followed only if its owner is the walker or the directory's owner.
  *
  * Locking: none held between components; see dentry.c for why that is safe.
  */
@@ -189,8 +191,8 @@ static int read_link_text(struct inode *i, char **out)
 }
 
 /*
- * Follow the link @d found in .cur, with @rest still to walk after it: pushes a frame and sets *name to the
- * link's text. A magic link moves .cur and leaves *name at @rest. Consumes @d.
+ * Follow the link @d found in .cur, with @rest still to walk after it: pushes a frame and sets
+ * *name to the link's text. A magic link moves .cur and leaves *name at @rest. Consumes @d.
  */
 static int follow_link(struct walk *w, struct dentry *d, const char **name, bool last)
 {
@@ -241,7 +243,10 @@ static inline int may_search(struct walk *w)
 	return inode_permission(dir, MAY_EXEC);
 }
 
-/* One component: "." and ".." or a name. @slash: something or a slash follows; @last: it ends the whole walk. */
+/*
+ * One component: "." and ".." or a name. @slash: something or a slash follows; @last: it ends the
+ * whole walk.
+ */
 static int step(struct walk *w, const struct qname *q, const char **rest, bool slash, bool last)
 {
 	struct dentry *d;
@@ -398,14 +403,16 @@ int walk_begin(struct walk *w, const struct path *at, const char *name, u32 flag
 	err = walk_text(w, name);
 	if (err || (flags & LOOKUP_PARENT))
 		return err;
-	if ((w->last_slash || (flags & LOOKUP_DIRECTORY)) && !inode_can_lookup(dentry_inode(w->cur.dentry)))
+	if ((w->last_slash || (flags & LOOKUP_DIRECTORY)) &&
+	    !inode_can_lookup(dentry_inode(w->cur.dentry)))
 		return -ENOTDIR;
 	return 0;
 }
 
 /*
- * The walk stopped in front of a symlink that is to be followed: go on, to stop again in front of the last component
- * of where it leads; or at its end (.last_type is not LAST_NORM) when it is a magic link or leads to a root.
+ * The walk stopped in front of a symlink that is to be followed: go on, to stop again in front of
+ * the last component of where it leads; or at its end (.last_type is not LAST_NORM) when it is a
+ * magic link or leads to a root.
  * ctx: thread; sleeps; consumes: @d. Returns 0, -ELOOP, -EACCES, -ENOMEM or what the walk meets.
  */
 int walk_follow_last(struct walk *w, struct dentry *d)
@@ -500,7 +507,10 @@ static int prepend(char *buf, char **p, const char *s, size_t n)
 	return 0;
 }
 
-/* Names from (m, d) up to @root, put in front of *p. holds: vfs_tree_lock. 1: ended elsewhere than at @root. */
+/*
+ * Names from (m, d) up to @root, put in front of *p. holds: vfs_tree_lock. 1: ended elsewhere than
+ * at @root.
+ */
 static int prepend_names(const struct mount *m, const struct dentry *d, const struct path *root,
 			 char *buf, char **p)
 {
@@ -530,7 +540,8 @@ static int prepend_names(const struct mount *m, const struct dentry *d, const st
  * Path of @p as seen from @root (see vfs.h), built backwards from the end of @buf.
  * ctx: thread; sleeps: no. Returns 0, or -ENAMETOOLONG.
  */
-int path_to_string(const struct path *p, const struct path *root, char *buf, size_t size, char **out)
+int path_to_string(const struct path *p, const struct path *root, char *buf, size_t size,
+		   char **out)
 {
 	static const char deleted[] = " (deleted)", outside[] = "(unreachable)";
 	char *s = buf + size - 1;
@@ -546,7 +557,7 @@ int path_to_string(const struct path *p, const struct path *root, char *buf, siz
 	spin_lock(&vfs_tree_lock);
 	err = prepend_names(p->mnt, p->dentry, root, buf, &s);
 	spin_unlock(&vfs_tree_lock);
-	if (err >= 0 && *s != '/' )
+	if (err >= 0 && *s != '/')
 		if (prepend(buf, &s, "/", 1))
 			return -ENAMETOOLONG;
 	if (err == 1)

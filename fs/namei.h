@@ -1,14 +1,17 @@
 #pragma once
 /*
- * Private to fs: the name cache's inner functions and the path walk, for the files that make, remove and
- * rename names (namei_ops.c, rename.c, open.c, mount.c).
+ * Private to fs: the name cache's inner functions and the path walk, for the files that make,
+ * remove and rename names (namei_ops.c, rename.c, open.c, mount.c).
  */
 #include "fs/vfs.h"
 #include "kernel/sched/thread.h"
 
 /* ---- dentry.c ---- */
 
-/* Guards moves of names (rename) and the shape of the mount tree: rank SPIN_OUTER, taken by those that walk upward. */
+/*
+ * Guards moves of names (rename) and the shape of the mount tree: rank SPIN_OUTER, taken by those
+ * that walk upward.
+ */
 extern struct spinlock vfs_tree_lock;
 
 void dcache_init(void);
@@ -18,8 +21,12 @@ void qname_set(struct qname *q, const char *name, u32 len);
 
 /* Cached child with a reference, or NULL. ctx: thread; sleeps: no */
 struct dentry *dentry_find(struct dentry *parent, const struct qname *n);
-/* Child in the cache, or looked up by the file system and then cached, negative too. holds: dir->lock (either way). */
-int __must_check dentry_lookup_locked(struct dentry *parent, const struct qname *n, struct dentry **out);
+/*
+ * Child in the cache, or looked up by the file system and then cached, negative too. holds:
+ * dir->lock (either way).
+ */
+int __must_check dentry_lookup_locked(struct dentry *parent, const struct qname *n,
+				      struct dentry **out);
 /* As above without the lock held: takes it for reading when the name is not cached. */
 int __must_check dentry_lookup(struct dentry *parent, const struct qname *n, struct dentry **out);
 /* A name outside the cache: refs = 1, takes over @i's reference on success. */
@@ -27,13 +34,19 @@ int __must_check dentry_alloc(struct super *sb, struct dentry *parent, const str
 			      struct inode *i, struct dentry **out);
 /* @d, negative, now names @i (reference taken over). holds: dir->lock for writing */
 void dentry_instantiate(struct dentry *d, struct inode *i);
-/* The name was removed: @d becomes negative, or is unhashed when others use it. holds: dir->lock for writing */
+/*
+ * The name was removed: @d becomes negative, or is unhashed when others use it. holds: dir->lock
+ * for writing
+ */
 void dentry_delete(struct dentry *d);
 /* @d is a directory that was removed (INODE_DEAD): its names leave the cache. */
 void dentry_drop_children(struct dentry *d);
 /* Take @d out of the cache. */
 void dentry_unhash(struct dentry *d);
-/* @d takes the place of @target (exchange: and the other way round). holds: both dirs' locks for writing */
+/*
+ * @d takes the place of @target (exchange: and the other way round). holds: both dirs' locks for
+ * writing
+ */
 void dentry_move(struct dentry *d, struct dentry *target, bool exchange);
 /* Is @d below or equal @top? holds: vfs_tree_lock, or the super's rename_lock */
 bool dentry_is_below(const struct dentry *d, const struct dentry *top);
@@ -75,8 +88,8 @@ struct walk_link {
 };
 
 /*
- * One walk. .cur is where it is; the owned flags say for which half .cur holds a reference (the start is borrowed from
- * an unshared struct fsctx, which only this thread can change).
+ * One walk. .cur is where it is; the owned flags say for which half .cur holds a reference (the
+ * start is borrowed from an unshared struct fsctx, which only this thread can change).
  */
 struct walk {
 	struct path cur;
@@ -93,11 +106,13 @@ struct walk {
 };
 
 /*
- * Walk @name from @at (NULL: the current directory) to its end, or with LOOKUP_PARENT to the last component's
- * directory. After success or failure walk_end() must be called. ctx: thread; sleeps.
+ * Walk @name from @at (NULL: the current directory) to its end, or with LOOKUP_PARENT to the last
+ * component's directory. After success or failure walk_end() must be called. ctx: thread; sleeps.
  */
 int __must_check walk_begin(struct walk *w, const struct path *at, const char *name, u32 flags);
-/* The final component is the symlink @d in .cur: follow it; again stops at a parent. Consumes @d. */
+/*
+ * The final component is the symlink @d in .cur: follow it; again stops at a parent. Consumes @d.
+ */
 int __must_check walk_follow_last(struct walk *w, struct dentry *d);
 /* Go to the child @d of .cur, crossing mounts. Consumes @d. */
 int __must_check walk_enter(struct walk *w, struct dentry *d);
@@ -109,7 +124,10 @@ void walk_end(struct walk *w);
 
 /* Directory @w->cur for a change of entries: -EROFS by the mount; search and write permission. */
 int __must_check dir_may_change(struct inode *dir);
-/* May the entry @victim be removed from @dir (sticky bit, append-only...)? @isdir: by rmdir or as a directory. */
+/*
+ * May the entry @victim be removed from @dir (sticky bit, append-only...)? @isdir: by rmdir or as a
+ * directory.
+ */
 int __must_check dir_may_delete(struct inode *dir, struct dentry *victim, bool isdir);
 
 /* ---- others ---- */

@@ -1,12 +1,14 @@
 /*
  * Making and removing names: mknod, mkdir, symlink, link, unlink, rmdir. Renaming is in rename.c.
  *
- * Each walks to the parent, takes the directory's lock for writing, looks the last component up under it (what
- * the cache said before may be old), checks, calls the file system, and then tells the name cache.
- * A file that loses a name is locked too, child after parent: its link count is its own, and a directory must not get
- * entries while it is removed. References are put after the locks, since the last one frees.
+ * Each walks to the parent, takes the directory's lock for writing, looks the last component up
+ * under it (what the cache said before may be old), checks, calls the file system, and then tells
+ * the name cache. A file that loses a name is locked too, child after parent: its link count is its
+ * own, and a directory must not get entries while it is removed. References are put after the
+ * locks, since the last one frees.
  *
- * Permissions: path_resolution(7), unlink(2) (sticky directories), link(2) and proc(5) (protected_hardlinks).
+ * Permissions: path_resolution(7), unlink(2) (sticky directories), link(2) and proc(5)
+ * (protected_hardlinks).
  */
 #include <linux/capability.h>
 #include <linux/errno.h>
@@ -17,7 +19,10 @@
 static int protected_hardlinks = 1;
 SYSCTL_INT(protected_hardlinks, "sys/fs/protected_hardlinks", &protected_hardlinks, 0, 1);
 
-/* Entries of @dir may be added. ctx: thread; holds: dir->lock. 0, -ENOENT (it was removed), -EACCES, -EROFS, -EPERM. */
+/*
+ * Entries of @dir may be added. ctx: thread; holds: dir->lock. 0, -ENOENT (it was removed),
+ * -EACCES, -EROFS, -EPERM.
+ */
 int dir_may_change(struct inode *dir)
 {
 	if (dir->flags & INODE_DEAD)
@@ -25,7 +30,10 @@ int dir_may_change(struct inode *dir)
 	return inode_permission(dir, MAY_WRITE | MAY_EXEC);
 }
 
-/* See namei.h. ctx: thread; holds: dir->lock. 0, -EACCES, -EPERM, -ENOTDIR, -EISDIR, -EBUSY, -EROFS. */
+/*
+ * See namei.h. ctx: thread; holds: dir->lock. 0, -EACCES, -EPERM, -ENOTDIR, -EISDIR, -EBUSY,
+ * -EROFS.
+ */
 int dir_may_delete(struct inode *dir, struct dentry *victim, bool isdir)
 {
 	struct inode *i = dentry_inode(victim);
@@ -36,7 +44,8 @@ int dir_may_delete(struct inode *dir, struct dentry *victim, bool isdir)
 		return err;
 	if (dir->flags & INODE_APPEND)
 		return -EPERM;
-	if ((dir->mode & S_ISVTX) && i->uid != c->fsuid && dir->uid != c->fsuid && !cred_capable(c, CAP_FOWNER))
+	if ((dir->mode & S_ISVTX) && i->uid != c->fsuid && dir->uid != c->fsuid &&
+	    !cred_capable(c, CAP_FOWNER))
 		return -EPERM;
 	if (i->flags & (INODE_APPEND | INODE_IMMUTABLE))
 		return -EPERM;
@@ -46,8 +55,8 @@ int dir_may_delete(struct inode *dir, struct dentry *victim, bool isdir)
 }
 
 /*
- * Walk to the parent of a name that is to be made, lock the directory, find the (negative) dentry. On success
- * the caller ends with make_end(). @slash_ok: a slash may follow (mkdir).
+ * Walk to the parent of a name that is to be made, lock the directory, find the (negative) dentry.
+ * On success the caller ends with make_end(). @slash_ok: a slash may follow (mkdir).
  */
 static int make_begin(struct walk *w, const struct path *at, const char *name, bool slash_ok,
 		      struct dentry **out)
@@ -99,7 +108,8 @@ static void make_end(struct walk *w, struct dentry *d, struct inode *i)
 }
 
 /*
- * mknod(2): a file of any type but directory and symlink; type 0 means regular. The umask is applied here.
+ * mknod(2): a file of any type but directory and symlink; type 0 means regular. The umask is
+ * applied here.
  * ctx: thread; sleeps. Returns 0 or -errno.
  */
 int vfs_mknod(const struct path *at, const char *name, u32 mode, u64 rdev)
@@ -110,19 +120,14 @@ int vfs_mknod(const struct path *at, const char *name, u32 mode, u64 rdev)
 	int err;
 
 	switch (mode & S_IFMT) {
-	case 0:
-		mode |= S_IFREG;
-		break;
+	case 0: mode |= S_IFREG; break;
 	case S_IFREG:
 	case S_IFCHR:
 	case S_IFBLK:
 	case S_IFIFO:
-	case S_IFSOCK:
-		break;
-	case S_IFDIR:
-		return -EPERM;
-	default:
-		return -EINVAL;
+	case S_IFSOCK: break;
+	case S_IFDIR: return -EPERM;
+	default: return -EINVAL;
 	}
 	err = make_begin(&w, at, name, false, &d);
 	if (err)
@@ -175,12 +180,16 @@ int vfs_symlink(const char *target, const struct path *at, const char *name)
 	return err;
 }
 
-/* proc(5), protected_hardlinks: only files that one owns or could open for both reading and writing. */
+/*
+ * proc(5), protected_hardlinks: only files that one owns or could open for both reading and
+ * writing.
+ */
 static int may_link(struct inode *i)
 {
 	if (!protected_hardlinks || inode_owner_or_capable(i))
 		return 0;
-	if (!S_ISREG(i->mode) || (i->mode & S_ISUID) || (i->mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP))
+	if (!S_ISREG(i->mode) || (i->mode & S_ISUID) ||
+	    (i->mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP))
 		return -EPERM;
 	return inode_permission(i, MAY_READ | MAY_WRITE) ? -EPERM : 0;
 }
@@ -230,10 +239,8 @@ end:
 static int special_error(const struct walk *w)
 {
 	switch (w->last_type) {
-	case LAST_DOTDOT:
-		return -ENOTEMPTY;
-	case LAST_DOT:
-		return -EINVAL;
+	case LAST_DOTDOT: return -ENOTEMPTY;
+	case LAST_DOT: return -EINVAL;
 	}
 	return -EBUSY;
 }

@@ -1,13 +1,14 @@
 /*
  * open(2): find or make the file, check what may be done with it, make an open file description.
  *
- * Without O_CREAT it is a lookup and the checks. With O_CREAT the walk stops in front of the last component. A name that
- * exists is opened as without O_CREAT (or -EEXIST with O_EXCL); a symlink there is followed, dangling or not, and the walk
- * stops again in front of the last component of where it leads; a name that is missing is made under the directory's
- * lock, looked up once more first, since another thread may have made it.
+ * Without O_CREAT it is a lookup and the checks. With O_CREAT the walk stops in front of the last
+ * component. A name that exists is opened as without O_CREAT (or -EEXIST with O_EXCL); a symlink
+ * there is followed, dangling or not, and the walk stops again in front of the last component of
+ * where it leads; a name that is missing is made under the directory's lock, looked up once more
+ * first, since another thread may have made it.
  *
- * The order of the checks is Linux's: type, then permission, then the mount's and the file's own flags.
- * open(2), openat2(2), path_resolution(7).
+ * The order of the checks is Linux's: type, then permission, then the mount's and the file's own
+ * flags. open(2), openat2(2), path_resolution(7).
  */
 #include <linux/capability.h>
 #include <linux/errno.h>
@@ -27,7 +28,8 @@ SYSCTL_INT(protected_fifos, "sys/fs/protected_fifos", &protected_fifos, 0, 2);
 /* MAY_* that the open flags ask for; access mode 3 asks for both and gets neither (ioctl only). */
 static u32 want_of(u32 oflags)
 {
-	static const u8 want[4] = { MAY_READ, MAY_WRITE, MAY_READ | MAY_WRITE, MAY_READ | MAY_WRITE };
+	static const u8 want[4] = { MAY_READ, MAY_WRITE, MAY_READ | MAY_WRITE,
+				    MAY_READ | MAY_WRITE };
 	u32 w = want[oflags & O_ACCMODE];
 
 	return oflags & O_TRUNC ? w | MAY_WRITE : w;
@@ -36,15 +38,11 @@ static u32 want_of(u32 oflags)
 static int check_type(const struct path *p, const struct inode *i, u32 oflags, u32 want)
 {
 	switch (i->mode & S_IFMT) {
-	case S_IFLNK:
-		return -ELOOP;
-	case S_IFDIR:
-		return (want & MAY_WRITE) || (oflags & O_CREAT) ? -EISDIR : 0;
+	case S_IFLNK: return -ELOOP;
+	case S_IFDIR: return (want & MAY_WRITE) || (oflags & O_CREAT) ? -EISDIR : 0;
 	case S_IFCHR:
-	case S_IFBLK:
-		return p->mnt->flags & MS_NODEV ? -EACCES : 0;
-	case S_IFREG:
-		return want & MAY_WRITE ? mount_may_write(p->mnt) : 0;
+	case S_IFBLK: return p->mnt->flags & MS_NODEV ? -EACCES : 0;
+	case S_IFREG: return want & MAY_WRITE ? mount_may_write(p->mnt) : 0;
 	}
 	return 0;
 }
@@ -61,7 +59,8 @@ static int may_open(const struct path *p, u32 oflags)
 	err = inode_permission(i, want);
 	if (err)
 		return err;
-	if ((i->flags & INODE_APPEND) && ((oflags & O_TRUNC) || ((want & MAY_WRITE) && !(oflags & O_APPEND))))
+	if ((i->flags & INODE_APPEND) &&
+	    ((oflags & O_TRUNC) || ((want & MAY_WRITE) && !(oflags & O_APPEND))))
 		return -EPERM;
 	if ((oflags & O_NOATIME) && !inode_owner_or_capable(i))
 		return -EPERM;
@@ -69,8 +68,8 @@ static int may_open(const struct path *p, u32 oflags)
 }
 
 /*
- * proc(5), fs.protected_regular and fs.protected_fifos: in a sticky directory that others may write to, O_CREAT does
- * not open somebody else's file.
+ * proc(5), fs.protected_regular and fs.protected_fifos: in a sticky directory that others may write
+ * to, O_CREAT does not open somebody else's file.
  */
 static int may_create_in_sticky(const struct inode *dir, const struct inode *i)
 {
@@ -154,7 +153,8 @@ static int create_locked(struct walk *w, struct dentry *d, u32 mode)
 	if (!err && !dir->ops->create)
 		err = -EACCES;
 	if (!err)
-		err = dir->ops->create(dir, d, (mode & 07777 & ~fsctx_current()->umask) | S_IFREG, 0, &i);
+		err = dir->ops->create(dir, d, (mode & 07777 & ~fsctx_current()->umask) | S_IFREG,
+				       0, &i);
 	if (!err)
 		dentry_instantiate(d, i);
 	return err;
@@ -267,7 +267,8 @@ static int open_tmpfile(const struct path *dirp, u32 oflags, u32 mode, struct fi
 	err = dir->ops->tmpfile(dir, (mode & 07777 & ~fsctx_current()->umask) | S_IFREG, &i);
 	if (err)
 		return err;
-	qname_set(&q, name, (u32)scnprintf(name, sizeof(name), "#%llu", (unsigned long long)i->ino));
+	qname_set(&q, name,
+		  (u32)scnprintf(name, sizeof(name), "#%llu", (unsigned long long)i->ino));
 	err = dentry_alloc(dir->sb, dirp->dentry, &q, i, &p.dentry);
 	if (err) {
 		inode_put(i);
@@ -303,11 +304,12 @@ static int check_flags(u32 *oflags, u32 *lookup)
 }
 
 /*
- * Open @name from @at (NULL: the current directory). @oflags O_*, @mode for a new file (the umask is applied here),
- * @lookup the LOOKUP_ restrictions of openat2.
+ * Open @name from @at (NULL: the current directory). @oflags O_*, @mode for a new file (the umask
+ * is applied here), @lookup the LOOKUP_ restrictions of openat2.
  * ctx: thread; sleeps. Returns 0 and the open file in *out, or -errno as open(2) gives them.
  */
-int vfs_open(const struct path *at, const char *name, u32 oflags, u32 mode, u32 lookup, struct file **out)
+int vfs_open(const struct path *at, const char *name, u32 oflags, u32 mode, u32 lookup,
+	     struct file **out)
 {
 	struct path p;
 	int err = check_flags(&oflags, &lookup);

@@ -1,12 +1,14 @@
 /*
  * rename(2) and renameat2(2).
  *
- * Locks, in order: the file system's rename mutex when the directories differ (so that the shape of the tree of
- * directories stands still while "is one an ancestor of the other" is asked), both directories (an ancestor first,
- * else by address), then what is replaced or exchanged. Both names are looked up under these locks.
+ * Locks, in order: the file system's rename mutex when the directories differ (so that the shape of
+ * the tree of directories stands still while "is one an ancestor of the other" is asked), both
+ * directories (an ancestor first, else by address), then what is replaced or exchanged. Both names
+ * are looked up under these locks.
  *
- * The cache follows after the file system agreed: see dentry_move(). A directory may not move into itself, a mountpoint
- * not at all, and what is replaced must be of the same kind and, if a directory, empty (the file system checks that).
+ * The cache follows after the file system agreed: see dentry_move(). A directory may not move into
+ * itself, a mountpoint not at all, and what is replaced must be of the same kind and, if a
+ * directory, empty (the file system checks that).
  */
 #include <linux/errno.h>
 #include <linux/fs.h>
@@ -24,7 +26,10 @@ struct renaming {
 	bool tree_locked; /* the super's rename_lock */
 };
 
-/* The child of @top on the way down to @d, or NULL when @d is not below @top. holds: the rename lock */
+/*
+ * The child of @top on the way down to @d, or NULL when @d is not below @top. holds: the rename
+ * lock
+ */
 static struct dentry *child_towards(struct dentry *top, struct dentry *d)
 {
 	while (d->parent != d) {
@@ -115,7 +120,8 @@ static int check_rights(struct renaming *r)
 	if (!ni)
 		err = dir_may_change(r->ndir);
 	else
-		err = dir_may_delete(r->ndir, r->nd, r->flags & RENAME_EXCHANGE ? inode_is_dir(ni) : isdir);
+		err = dir_may_delete(r->ndir, r->nd,
+				     r->flags & RENAME_EXCHANGE ? inode_is_dir(ni) : isdir);
 	if (err)
 		return err;
 	/* A directory that gets another parent has its ".." written. */
@@ -176,12 +182,14 @@ static int rename_locked(struct renaming *r)
 /*
  * renameat2(2). ctx: thread; sleeps. Returns 0 or -errno.
  */
-int vfs_rename(const struct path *oat, const char *oname, const struct path *nat, const char *nname, u32 flags)
+int vfs_rename(const struct path *oat, const char *oname, const struct path *nat, const char *nname,
+	       u32 flags)
 {
 	struct renaming r = { .flags = flags };
 	int err;
 
-	if ((flags & ~RENAME_KNOWN) || ((flags & RENAME_EXCHANGE) && (flags & (RENAME_NOREPLACE | RENAME_WHITEOUT))))
+	if ((flags & ~RENAME_KNOWN) ||
+	    ((flags & RENAME_EXCHANGE) && (flags & (RENAME_NOREPLACE | RENAME_WHITEOUT))))
 		return -EINVAL;
 	if (flags & RENAME_WHITEOUT)
 		return -EINVAL;

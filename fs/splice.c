@@ -1,12 +1,13 @@
 /*
  * Copies between open files without a way through user memory.
  *
- * From a file with a page cache, each page is written to the other side straight from the cache: one copy. From a
- * stream, data is read into a buffer first, and then written in full: what left a stream cannot be put
- * back, so the write does not give up half-way except on an error of the other side.
+ * From a file with a page cache, each page is written to the other side straight from the cache:
+ * one copy. From a stream, data is read into a buffer first, and then written in full: what left a
+ * stream cannot be put back, so the write does not give up half-way except on an error of the other
+ * side.
  *
- * No lock is held between the two sides; a position of the reading side moves only over what was written. Two calls at the
- * same time on one open file read the same bytes, as on Linux.
+ * No lock is held between the two sides; a position of the reading side moves only over what was
+ * written. Two calls at the same time on one open file read the same bytes, as on Linux.
  */
 #include <linux/errno.h>
 #include <linux/fcntl.h>
@@ -30,7 +31,8 @@ static ssize_t put_once(struct file *out, const void *buf, size_t n, u64 *opos, 
 }
 
 /* The part of one cached page at *ipos; a hole gives zeroes. 0 at the end of the file. */
-static ssize_t copy_page(struct file *in, u64 *ipos, struct file *out, u64 *opos, u64 len, bool nonblock)
+static ssize_t copy_page(struct file *in, u64 *ipos, struct file *out, u64 *opos, u64 len,
+			 bool nonblock)
 {
 	static const u8 zeroes[512];
 	struct pagecache *pc = in->inode->cache;
@@ -57,7 +59,8 @@ static ssize_t copy_page(struct file *in, u64 *ipos, struct file *out, u64 *opos
 	return n;
 }
 
-static ssize_t copy_cached(struct file *in, u64 *ipos, struct file *out, u64 *opos, u64 len, bool nonblock)
+static ssize_t copy_cached(struct file *in, u64 *ipos, struct file *out, u64 *opos, u64 len,
+			   bool nonblock)
 {
 	ssize_t done = 0, n = 0;
 
@@ -91,13 +94,18 @@ static ssize_t put_all(struct file *out, const char *buf, size_t n, u64 *opos)
 	return done ? (ssize_t)done : w;
 }
 
-/* Room to wait for before data is taken out of a stream: -EAGAIN when there is none and waiting is not wanted. */
+/*
+ * Room to wait for before data is taken out of a stream: -EAGAIN when there is none and waiting is
+ * not wanted.
+ */
 static int room_in(struct file *out, bool nonblock)
 {
-	return nonblock && !(file_poll(out, NULL) & (4 | 0x100)) ? -EAGAIN : 0; /* POLLOUT | POLLWRNORM */
+	return nonblock && !(file_poll(out, NULL) & (4 | 0x100)) ? -EAGAIN
+								 : 0; /* POLLOUT | POLLWRNORM */
 }
 
-static ssize_t copy_stream(struct file *in, u64 *ipos, struct file *out, u64 *opos, u64 len, bool nonblock)
+static ssize_t copy_stream(struct file *in, u64 *ipos, struct file *out, u64 *opos, u64 len,
+			   bool nonblock)
 {
 	char *buf = pmm_alloc_va(STREAM_ORDER, 0);
 	ssize_t done = 0, got, n;

@@ -1,6 +1,7 @@
 /*
- * Superblocks: one per mounted file-system instance. Mounts hold references; when the last goes, the cached
- * names are dropped, the root's reference with them, and ->put_super frees what the file system keeps.
+ * Superblocks: one per mounted file-system instance. Mounts hold references; when the last goes,
+ * the cached names are dropped, the root's reference with them, and ->put_super frees what the file
+ * system keeps.
  *
  * Types with FS_SINGLE have one instance for ever, made at the first mount and shared by all.
  */
@@ -28,7 +29,10 @@ struct super *super_alloc(const struct fs_type *t, u64 magic, const struct super
 	return sb;
 }
 
-/* Give @sb an st_dev when it has none: major 0, as Linux numbers file systems without a device. ctx: thread. 0 */
+/*
+ * Give @sb an st_dev when it has none: major 0, as Linux numbers file systems without a device.
+ * ctx: thread. 0
+ */
 int vfs_register_super(struct super *sb)
 {
 	if (!sb->dev)
@@ -55,4 +59,21 @@ void super_put(struct super *sb)
 	if (sb->ops && sb->ops->put_super)
 		sb->ops->put_super(sb);
 	kfree(sb);
+}
+
+static void sync_one(struct mount *m, void *arg)
+{
+	int err = m->sb->ops && m->sb->ops->sync ? m->sb->ops->sync(m->sb, true) : 0;
+
+	if (err)
+		*(int *)arg = err;
+}
+
+/* sync(2): every file system, waiting. ctx: thread; sleeps. The last error, or 0. */
+int vfs_sync_all(void)
+{
+	int err = 0;
+
+	mount_foreach(sync_one, &err);
+	return err;
 }

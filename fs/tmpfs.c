@@ -1,15 +1,19 @@
 /*
- * tmpfs: files in memory. Also the root file system, devtmpfs (devfs.c) and the home of files without names (memfd).
+ * tmpfs: files in memory. Also the root file system, devtmpfs (devfs.c) and the home of files
+ * without names (memfd).
  *
- * Contents of a regular file are its page cache, which has no fill and no write operation: absent pages are holes
- * and read as zeroes, present ones stay. Directories are two trees of entries, by name and by readdir position (tmpfs_dir.c).
- * A symlink's text and extended attributes are kmalloc'ed.
+ * Contents of a regular file are its page cache, which has no fill and no write operation: absent
+ * pages are holes and read as zeroes, present ones stay. Directories are two trees of entries, by
+ * name and by readdir position (tmpfs_dir.c). A symlink's text and extended attributes are
+ * kmalloc'ed.
  *
- * Life of an inode: each entry holds a reference, so the inode lives while it is linked, cached or open; evict
- * frees everything at once. Unmounting frees directories through a list instead of by recursion.
+ * Life of an inode: each entry holds a reference, so the inode lives while it is linked, cached or
+ * open; evict frees everything at once. Unmounting frees directories through a list instead of by
+ * recursion.
  *
- * Limits: size= and nr_inodes= are counted in the superblock. Pages appear in the cache by write and by faults of
- * mappings; the count follows the cache (tmpfs_recount), so that faults need no call per page.
+ * Limits: size= and nr_inodes= are counted in the superblock. Pages appear in the cache by write
+ * and by faults of mappings; the count follows the cache (tmpfs_recount), so that faults need no
+ * call per page.
  *
  * Options: tmpfs(5).
  */
@@ -67,11 +71,8 @@ static void set_type_ops(struct inode *i, u64 rdev)
 		rb_root_init(&ti->dir.by_pos);
 		ti->dir.next_pos = 2;
 		break;
-	case S_IFLNK:
-		i->ops = &tmpfs_link_ops;
-		break;
-	default:
-		inode_init_special(i, rdev);
+	case S_IFLNK: i->ops = &tmpfs_link_ops; break;
+	default: inode_init_special(i, rdev);
 	}
 }
 
@@ -79,7 +80,8 @@ static void set_type_ops(struct inode *i, u64 rdev)
  * New inode of any type, owned as a file made in @dir (NULL: a root) by the current thread.
  * ctx: thread; sleeps. Returns 0, -ENOSPC (nr_inodes) or -ENOMEM.
  */
-int tmpfs_inode_alloc(struct super *sb, const struct inode *dir, u32 mode, u64 rdev, struct inode **out)
+int tmpfs_inode_alloc(struct super *sb, const struct inode *dir, u32 mode, u64 rdev,
+		      struct inode **out)
 {
 	struct tmpfs_super *ts = tmpfs_sb(sb);
 	struct tmpfs_inode *ti;
@@ -153,13 +155,9 @@ static int parse_pages(const char *v, u64 *out)
 		n <<= 10; /* fall through */
 		__attribute__((fallthrough));
 	case 'm':
-	case 'M':
-		n <<= 10;
-		__attribute__((fallthrough));
+	case 'M': n <<= 10; __attribute__((fallthrough));
 	case 'k':
-	case 'K':
-		n <<= 10;
-		end++;
+	case 'K': n <<= 10; end++;
 	}
 	*out = DIV_ROUND_UP(n, PAGE_SIZE);
 	return *end ? -EINVAL : 0;
@@ -259,7 +257,8 @@ static void tmpfs_show_options(struct super *sb, struct sbuf *out)
 	struct tmpfs_super *ts = tmpfs_sb(sb);
 
 	if (ts->max_pages != ts->default_pages)
-		sbuf_printf(out, ",size=%lluk", (unsigned long long)ts->max_pages << (PAGE_SHIFT - 10));
+		sbuf_printf(out, ",size=%lluk",
+			    (unsigned long long)ts->max_pages << (PAGE_SHIFT - 10));
 	if (ts->max_inodes != ts->default_inodes)
 		sbuf_printf(out, ",nr_inodes=%llu", (unsigned long long)ts->max_inodes);
 	if (ts->mode != 01777)

@@ -66,7 +66,8 @@ extern const struct pagecache_ops tmpfs_cache_ops;
 extern const struct super_ops tmpfs_super_ops;
 
 /* tmpfs.c */
-int __must_check tmpfs_super_create(const struct fs_type *t, const char *data, u32 mode, struct super **out);
+int __must_check tmpfs_super_create(const struct fs_type *t, const char *data, u32 mode,
+				    struct super **out);
 int __must_check tmpfs_inode_alloc(struct super *sb, const struct inode *dir, u32 mode, u64 rdev,
 				   struct inode **out);
 void tmpfs_recount(struct inode *i); /* settle .charged with what the cache holds */

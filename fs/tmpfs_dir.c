@@ -1,9 +1,10 @@
 /*
- * Directories of tmpfs. An entry sits in two trees: by name (hash, then length, then text) for lookups, and by
- * position for readdir. Positions only grow, so a reader that goes on after entries came and went neither
- * repeats nor misses what stayed; 0 and 1 are "." and "..".
+ * Directories of tmpfs. An entry sits in two trees: by name (hash, then length, then text) for
+ * lookups, and by position for readdir. Positions only grow, so a reader that goes on after entries
+ * came and went neither repeats nor misses what stayed; 0 and 1 are "." and "..".
  *
- * Everything here runs with the directory's inode lock held for writing (lookup and readdir: for reading).
+ * Everything here runs with the directory's inode lock held for writing (lookup and readdir: for
+ * reading).
  */
 #include <linux/errno.h>
 #include <linux/fs.h>
@@ -73,7 +74,8 @@ static bool name_less(const struct rb_node *a, const struct rb_node *b)
 
 static bool pos_less(const struct rb_node *a, const struct rb_node *b)
 {
-	return rb_entry(a, struct tmpfs_entry, by_pos)->pos < rb_entry(b, struct tmpfs_entry, by_pos)->pos;
+	return rb_entry(a, struct tmpfs_entry, by_pos)->pos <
+	       rb_entry(b, struct tmpfs_entry, by_pos)->pos;
 }
 
 static void entry_insert(struct inode *dir, struct tmpfs_entry *e)
@@ -109,8 +111,12 @@ static int tmpfs_lookup(struct inode *dir, const struct qname *n, struct inode *
 	return 0;
 }
 
-/* Make an inode and its entry; *out gets a reference of its own. @link: text of a symlink, taken over on success. */
-static int make(struct inode *dir, struct dentry *d, u32 mode, u64 rdev, char *link, struct inode **out)
+/*
+ * Make an inode and its entry; *out gets a reference of its own. @link: text of a symlink, taken
+ * over on success.
+ */
+static int make(struct inode *dir, struct dentry *d, u32 mode, u64 rdev, char *link,
+		struct inode **out)
 {
 	struct tmpfs_entry *e;
 	struct inode *i;
@@ -145,7 +151,8 @@ static int tmpfs_mkdir(struct inode *dir, struct dentry *d, u32 mode, struct ino
 	return make(dir, d, mode, 0, NULL, out);
 }
 
-static int tmpfs_symlink(struct inode *dir, struct dentry *d, const char *target, struct inode **out)
+static int tmpfs_symlink(struct inode *dir, struct dentry *d, const char *target,
+			 struct inode **out)
 {
 	char *text = kstrdup(target, 0);
 	int err;
@@ -235,7 +242,8 @@ static int tmpfs_rmdir(struct inode *dir, struct dentry *d)
 	return 0;
 }
 
-static void exchange(struct inode *odir, struct tmpfs_entry *oe, struct inode *ndir, struct tmpfs_entry *ne)
+static void exchange(struct inode *odir, struct tmpfs_entry *oe, struct inode *ndir,
+		     struct tmpfs_entry *ne)
 {
 	struct inode *oi = oe->inode, *ni = ne->inode;
 	int delta = !!S_ISDIR(ni->mode) - !!S_ISDIR(oi->mode);
@@ -266,7 +274,8 @@ static void replace(struct inode *ndir, struct tmpfs_entry *oe, struct tmpfs_ent
 	drop_name(ni);
 }
 
-static int tmpfs_rename(struct inode *odir, struct dentry *od, struct inode *ndir, struct dentry *nd, u32 flags)
+static int tmpfs_rename(struct inode *odir, struct dentry *od, struct inode *ndir,
+			struct dentry *nd, u32 flags)
 {
 	struct tmpfs_entry *oe = entry_of(odir, od), *ne = entry_of(ndir, nd);
 	struct inode *oi = od->inode;
@@ -331,14 +340,18 @@ static int tmpfs_readdir(struct file *f, struct dir_ctx *c)
 	for (n = rb_lower_bound(&td->dir.by_pos, c->pos, pos_below); n; n = rb_next(n)) {
 		struct tmpfs_entry *e = rb_entry(n, struct tmpfs_entry, by_pos);
 
-		if (!c->emit(c, e->name, e->len, e->inode->ino, (u8)(e->inode->mode >> 12), e->pos + 1))
+		if (!c->emit(c, e->name, e->len, e->inode->ino, (u8)(e->inode->mode >> 12),
+			     e->pos + 1))
 			return 0;
 		c->pos = e->pos + 1;
 	}
 	return 0;
 }
 
-/* Put the inodes of the entries on the super's list; what they free adds to the list instead of recursing. */
+/*
+ * Put the inodes of the entries on the super's list; what they free adds to the list instead of
+ * recursing.
+ */
 static void drain_doomed(struct tmpfs_super *ts)
 {
 	struct tmpfs_entry *e;
@@ -353,7 +366,8 @@ static void drain_doomed(struct tmpfs_super *ts)
 }
 
 /*
- * Free the entries of a directory that goes with the whole file system (a removed directory has none).
+ * Free the entries of a directory that goes with the whole file system (a removed directory has
+ * none).
  * ctx: thread, unmounting; sleeps.
  */
 void tmpfs_dir_drain(struct tmpfs_inode *dir)
@@ -376,10 +390,19 @@ void tmpfs_dir_drain(struct tmpfs_inode *dir)
 }
 
 const struct inode_ops tmpfs_dir_ops = {
-	.lookup = tmpfs_lookup, .create = tmpfs_create, .mkdir = tmpfs_mkdir, .symlink = tmpfs_symlink,
-	.link = tmpfs_link, .unlink = tmpfs_unlink, .rmdir = tmpfs_rmdir, .rename = tmpfs_rename,
-	.tmpfile = tmpfs_tmpfile, .getxattr = tmpfs_getxattr, .setxattr = tmpfs_setxattr,
-	.listxattr = tmpfs_listxattr, .removexattr = tmpfs_removexattr,
+	.lookup = tmpfs_lookup,
+	.create = tmpfs_create,
+	.mkdir = tmpfs_mkdir,
+	.symlink = tmpfs_symlink,
+	.link = tmpfs_link,
+	.unlink = tmpfs_unlink,
+	.rmdir = tmpfs_rmdir,
+	.rename = tmpfs_rename,
+	.tmpfile = tmpfs_tmpfile,
+	.getxattr = tmpfs_getxattr,
+	.setxattr = tmpfs_setxattr,
+	.listxattr = tmpfs_listxattr,
+	.removexattr = tmpfs_removexattr,
 };
 
 const struct file_ops tmpfs_dir_fops = { .readdir = tmpfs_readdir };

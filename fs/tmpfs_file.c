@@ -1,8 +1,10 @@
 /*
- * Regular files and symlinks of tmpfs: contents are the page cache (filemap.c does reading); here is what
- * is special: space is limited by the super's page count, holes are kept, fallocate makes or punches pages.
+ * Regular files and symlinks of tmpfs: contents are the page cache (filemap.c does reading); here
+ * is what is special: space is limited by the super's page count, holes are kept, fallocate makes
+ * or punches pages.
  *
- * A write that does not fit in what is left is cut short, as write(2) allows, and the next one gets -ENOSPC.
+ * A write that does not fit in what is left is cut short, as write(2) allows, and the next one gets
+ * -ENOSPC.
  */
 #include <linux/errno.h>
 #include <linux/falloc.h>
@@ -84,8 +86,8 @@ static s64 tmpfs_seek(struct file *f, s64 off, int whence)
 		return generic_file_seek(f, off, whence);
 	if (off < 0 || (u64)off >= size)
 		return -ENXIO;
-	at = whence == SEEK_DATA ? pagecache_next_data(pc, (u64)off >> PAGE_SHIFT) :
-				   pagecache_next_hole(pc, (u64)off >> PAGE_SHIFT);
+	at = whence == SEEK_DATA ? pagecache_next_data(pc, (u64)off >> PAGE_SHIFT)
+				 : pagecache_next_hole(pc, (u64)off >> PAGE_SHIFT);
 	if (at > size >> PAGE_SHIFT)
 		at = size;
 	else
@@ -137,7 +139,9 @@ static int tmpfs_fallocate(struct file *f, int mode, u64 off, u64 len)
 		inode_touch(i, ATTR_MTIME | ATTR_CTIME);
 		goto unlock;
 	}
-	err = off + len > i->cache->size && !(mode & FALLOC_FL_KEEP_SIZE) ? vfs_check_fsize(off + len) : 0;
+	err = off + len > i->cache->size && !(mode & FALLOC_FL_KEEP_SIZE)
+		      ? vfs_check_fsize(off + len)
+		      : 0;
 	if (!err)
 		err = fill_range(i, off, len);
 	if (!err && !(mode & FALLOC_FL_KEEP_SIZE) && off + len > i->cache->size) {
@@ -249,7 +253,8 @@ static bool has_writable_maps(struct pagecache *pc)
 /* F_ADD_SEALS. ctx: thread; sleeps. 0, -EINVAL, -EPERM, -EBUSY. */
 long tmpfs_add_seals(struct file *f, u32 seals)
 {
-	const u32 known = F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_FUTURE_WRITE;
+	const u32 known =
+		F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_FUTURE_WRITE;
 	struct tmpfs_inode *ti;
 	long err = 0;
 
@@ -272,7 +277,8 @@ long tmpfs_add_seals(struct file *f, u32 seals)
 /* Page-cache mapping; a sealed file gives no writable shared one. ctx: thread. 0 or -EPERM. */
 int tmpfs_file_mmap(struct file *f, struct vm_map_args *a)
 {
-	if ((tmpfs_of(f->inode)->seals & (F_SEAL_WRITE | F_SEAL_FUTURE_WRITE)) && (a->flags & VM_SHARED)) {
+	if ((tmpfs_of(f->inode)->seals & (F_SEAL_WRITE | F_SEAL_FUTURE_WRITE)) &&
+	    (a->flags & VM_SHARED)) {
 		if (a->prot & PROT_W)
 			return -EPERM;
 		a->max_prot &= ~(u32)PROT_W;
@@ -285,16 +291,29 @@ int tmpfs_file_mmap(struct file *f, struct vm_map_args *a)
 const struct pagecache_ops tmpfs_cache_ops = { .make_writable = tmpfs_make_writable };
 
 const struct inode_ops tmpfs_file_inode_ops = {
-	.getattr = tmpfs_getattr, .setattr = tmpfs_setattr, .getxattr = tmpfs_getxattr,
-	.setxattr = tmpfs_setxattr, .listxattr = tmpfs_listxattr, .removexattr = tmpfs_removexattr,
+	.getattr = tmpfs_getattr,
+	.setattr = tmpfs_setattr,
+	.getxattr = tmpfs_getxattr,
+	.setxattr = tmpfs_setxattr,
+	.listxattr = tmpfs_listxattr,
+	.removexattr = tmpfs_removexattr,
 };
 
 const struct inode_ops tmpfs_link_ops = {
-	.readlink = tmpfs_readlink, .getxattr = tmpfs_getxattr, .setxattr = tmpfs_setxattr,
-	.listxattr = tmpfs_listxattr, .removexattr = tmpfs_removexattr,
+	.readlink = tmpfs_readlink,
+	.getxattr = tmpfs_getxattr,
+	.setxattr = tmpfs_setxattr,
+	.listxattr = tmpfs_listxattr,
+	.removexattr = tmpfs_removexattr,
 };
 
 const struct file_ops tmpfs_file_fops = {
-	.open = tmpfs_open, .read = generic_file_read, .write = tmpfs_write, .seek = tmpfs_seek,
-	.fsync = tmpfs_fsync, .mmap = tmpfs_file_mmap, .fallocate = tmpfs_fallocate, .set_flags = tmpfs_set_flags,
+	.open = tmpfs_open,
+	.read = generic_file_read,
+	.write = tmpfs_write,
+	.seek = tmpfs_seek,
+	.fsync = tmpfs_fsync,
+	.mmap = tmpfs_file_mmap,
+	.fallocate = tmpfs_fallocate,
+	.set_flags = tmpfs_set_flags,
 };

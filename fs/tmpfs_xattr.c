@@ -1,7 +1,7 @@
 /*
- * Extended attributes of tmpfs: a list per inode, guarded by the inode's lock. Like Linux 6.1's tmpfs it has the
- * trusted. and security. name spaces; user. and POSIX ACLs are not supported (-EOPNOTSUPP). The system call's checks
- * (name space permissions, sizes) are in xattr.c.
+ * Extended attributes of tmpfs: a list per inode, guarded by the inode's lock. Like Linux 6.1's
+ * tmpfs it has the trusted. and security. name spaces; user. and POSIX ACLs are not supported
+ * (-EOPNOTSUPP). The system call's checks (name space permissions, sizes) are in xattr.c.
  */
 #include <linux/errno.h>
 #include <linux/xattr.h>
@@ -30,7 +30,10 @@ static void xattr_free(struct tmpfs_xattr *x)
 	kfree(x);
 }
 
-/* Value of @name into @buf; @size 0 asks for the length. ctx: thread; holds: i->lock. -ENODATA, -ERANGE, -EOPNOTSUPP. */
+/*
+ * Value of @name into @buf; @size 0 asks for the length. ctx: thread; holds: i->lock. -ENODATA,
+ * -ERANGE, -EOPNOTSUPP.
+ */
 ssize_t tmpfs_getxattr(struct inode *i, const char *name, void *buf, size_t size)
 {
 	struct tmpfs_xattr *x;
@@ -80,7 +83,10 @@ int tmpfs_setxattr(struct inode *i, const char *name, const void *buf, size_t si
 	return 0;
 }
 
-/* Names, each with its NUL. ctx: thread; holds: i->lock. Bytes, or -ERANGE; @size 0 asks for the length. */
+/*
+ * Names, each with its NUL. ctx: thread; holds: i->lock. Bytes, or -ERANGE; @size 0 asks for the
+ * length.
+ */
 ssize_t tmpfs_listxattr(struct inode *i, char *buf, size_t size)
 {
 	struct tmpfs_xattr *x;

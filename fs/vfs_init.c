@@ -1,5 +1,9 @@
 /*
- * Boot of the file layer: caches, the nameless file system, the root, devtmpfs with the devices that need no hardware.
+ * Boot of the file layer.
+ *
+ * First the caches that all the rest allocates from, then the nameless file system of pipes and the
+ * like, the root file system with the boot thread in it, and devtmpfs with the devices that need no
+ * hardware. After that drivers may register devices and init.c may unpack the initramfs.
  */
 #include "fs/namei.h"
 #include "fs/procfs.h"

@@ -1,9 +1,9 @@
 /*
  * Extended attributes: the rules that hold for every file system, around its four operations.
  *
- * Name spaces (xattr(7)): trusted. is for CAP_SYS_ADMIN, and not there for others; user. exists on regular files and
- * directories only; security. may be read by all and written with CAP_SYS_ADMIN; system. is what the file system makes
- * of it. Sizes are limited as on Linux.
+ * Name spaces (xattr(7)): trusted. is for CAP_SYS_ADMIN, and not there for others; user. exists on
+ * regular files and directories only; security. may be read by all and written with CAP_SYS_ADMIN;
+ * system. is what the file system makes of it. Sizes are limited as on Linux.
  */
 #include <linux/capability.h>
 #include <linux/errno.h>
@@ -88,7 +88,9 @@ static ssize_t hide_trusted(char *buf, size_t n)
 	return (ssize_t)out;
 }
 
-/* Names, each with NUL. ctx: thread; sleeps. Bytes (@size 0: at least as many as needed), -ERANGE. */
+/*
+ * Names, each with NUL. ctx: thread; sleeps. Bytes (@size 0: at least as many as needed), -ERANGE.
+ */
 ssize_t vfs_listxattr(const struct path *p, char *buf, size_t size)
 {
 	struct inode *i = dentry_inode(p->dentry);

@@ -1,9 +1,10 @@
 /*
  * Path arguments of system calls.
  *
- * Names are copied into a small buffer on the caller's stack; one that does not fit gets an allocation of PATH_MAX.
- * "dirfd" is resolved here, so that below kernel/sys a start is a path. It counts only for relative names, as
- * openat(2) says; with an absolute name even a bad dirfd goes unnoticed.
+ * Names are copied into a small buffer on the caller's stack; one that does not fit gets an
+ * allocation of PATH_MAX. "dirfd" is resolved here, so that below kernel/sys a start is a path. It
+ * counts only for relative names, as openat(2) says; with an absolute name even a bad dirfd goes
+ * unnoticed.
  */
 #include "kernel/sys/abi.h"
 #include "kernel/sys/path.h"

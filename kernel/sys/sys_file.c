@@ -1,8 +1,9 @@
 /*
- * System calls on descriptors other than reading and writing: dup, fcntl, ioctl, flock, getdents64, sizes and syncing.
+ * System calls on descriptors other than reading and writing: dup, fcntl, ioctl, flock, getdents64,
+ * sizes and syncing.
  *
- * dup(2), fcntl(2), ioctl(2), flock(2), getdents(2), lseek(2), ftruncate(2), fallocate(2), fsync(2), sync(2),
- * posix_fadvise(2), readahead(2).
+ * dup(2), fcntl(2), ioctl(2), flock(2), getdents(2), lseek(2), ftruncate(2), fallocate(2),
+ * fsync(2), sync(2), posix_fadvise(2), readahead(2).
  */
 #include <asm/ioctls.h>
 #include <linux/fadvise.h>
@@ -82,17 +83,12 @@ static int lock_range_of(struct file *f, const struct flock *fl, struct file_loc
 	s64 start, end;
 
 	switch (fl->l_whence) {
-	case SEEK_SET:
-		start = 0;
-		break;
-	case SEEK_CUR:
-		start = (s64)f->pos;
-		break;
+	case SEEK_SET: start = 0; break;
+	case SEEK_CUR: start = (s64)f->pos; break;
 	case SEEK_END:
 		start = (s64)(f->inode->cache ? f->inode->cache->size : f->inode->size);
 		break;
-	default:
-		return -EINVAL;
+	default: return -EINVAL;
 	}
 	if (__builtin_add_overflow(start, (s64)fl->l_start, &start))
 		return -EOVERFLOW;
@@ -172,10 +168,8 @@ static long fcntl_setlk(struct file *f, int cmd, u64 uarg)
 		if (!(f->mode & FILE_WRITE))
 			return -EBADF;
 		break;
-	case F_UNLCK:
-		break;
-	default:
-		return -EINVAL;
+	case F_UNLCK: break;
+	default: return -EINVAL;
 	}
 	return locks_set(f, &want, fl.l_type == F_UNLCK, wait);
 }
@@ -216,40 +210,30 @@ static long fcntl_owner_ex(struct file *f, int cmd, u64 uarg)
 static long fcntl_file(struct file *f, int cmd, u64 arg)
 {
 	switch (cmd) {
-	case F_SETFL:
-		return fcntl_setfl(f, (u32)arg);
+	case F_SETFL: return fcntl_setfl(f, (u32)arg);
 	case F_GETLK:
-	case F_OFD_GETLK:
-		return fcntl_getlk(f, cmd, arg);
+	case F_OFD_GETLK: return fcntl_getlk(f, cmd, arg);
 	case F_SETLK:
 	case F_SETLKW:
 	case F_OFD_SETLK:
-	case F_OFD_SETLKW:
-		return fcntl_setlk(f, cmd, arg);
-	case F_GETOWN:
-		return f->owner_pid;
+	case F_OFD_SETLKW: return fcntl_setlk(f, cmd, arg);
+	case F_GETOWN: return f->owner_pid;
 	case F_SETOWN:
-		return fcntl_setown(f, (int)arg < 0 ? F_OWNER_PGRP : F_OWNER_PID, (int)arg < 0 ? -(int)arg : (int)arg);
+		return fcntl_setown(f, (int)arg < 0 ? F_OWNER_PGRP : F_OWNER_PID,
+				    (int)arg < 0 ? -(int)arg : (int)arg);
 	case F_GETOWN_EX:
-	case F_SETOWN_EX:
-		return fcntl_owner_ex(f, cmd, arg);
-	case F_GETSIG:
-		return f->owner_sig;
+	case F_SETOWN_EX: return fcntl_owner_ex(f, cmd, arg);
+	case F_GETSIG: return f->owner_sig;
 	case F_SETSIG:
 		if (arg > 64)
 			return -EINVAL;
 		f->owner_sig = (int)arg;
 		return 0;
-	case F_GETLEASE:
-		return F_UNLCK;
-	case F_GETPIPE_SZ:
-		return file_is_pipe(f) ? pipe_get_size(f) : -EBADF;
-	case F_SETPIPE_SZ:
-		return file_is_pipe(f) ? pipe_set_size(f, (u32)arg) : -EBADF;
-	case F_GET_SEALS:
-		return tmpfs_get_seals(f);
-	case F_ADD_SEALS:
-		return tmpfs_add_seals(f, (u32)arg);
+	case F_GETLEASE: return F_UNLCK;
+	case F_GETPIPE_SZ: return file_is_pipe(f) ? pipe_get_size(f) : -EBADF;
+	case F_SETPIPE_SZ: return file_is_pipe(f) ? pipe_set_size(f, (u32)arg) : -EBADF;
+	case F_GET_SEALS: return tmpfs_get_seals(f);
+	case F_ADD_SEALS: return tmpfs_add_seals(f, (u32)arg);
 	}
 	return -EINVAL;
 }
@@ -265,20 +249,14 @@ long sys_fcntl(u64 fd, u64 cmd, u64 arg)
 	switch ((int)cmd) {
 	case F_DUPFD:
 	case F_DUPFD_CLOEXEC:
-		ret = (u32)arg >= proc_rlimit(RLIMIT_NOFILE) ?
-			      -EINVAL : dup_from(r.file, (int)arg, (int)cmd == F_DUPFD_CLOEXEC);
+		ret = (u32)arg >= proc_rlimit(RLIMIT_NOFILE)
+			      ? -EINVAL
+			      : dup_from(r.file, (int)arg, (int)cmd == F_DUPFD_CLOEXEC);
 		break;
-	case F_GETFD:
-		ret = fd_get_cloexec((int)fd);
-		break;
-	case F_SETFD:
-		ret = fd_set_cloexec((int)fd, arg & FD_CLOEXEC);
-		break;
-	case F_GETFL:
-		ret = READ_ONCE(r.file->flags);
-		break;
-	default:
-		ret = r.file->mode & FILE_PATH ? -EBADF : fcntl_file(r.file, (int)cmd, arg);
+	case F_GETFD: ret = fd_get_cloexec((int)fd); break;
+	case F_SETFD: ret = fd_set_cloexec((int)fd, arg & FD_CLOEXEC); break;
+	case F_GETFL: ret = READ_ONCE(r.file->flags); break;
+	default: ret = r.file->mode & FILE_PATH ? -EBADF : fcntl_file(r.file, (int)cmd, arg);
 	}
 	fd_release(&r);
 	return ret;
@@ -320,10 +298,8 @@ static long ioctl_generic(struct file *f, u32 cmd, u64 arg)
 	int n;
 
 	switch (cmd) {
-	case FIONBIO:
-		return ioctl_flag(f, O_NONBLOCK, arg);
-	case FIOASYNC:
-		return ioctl_flag(f, FASYNC, arg);
+	case FIONBIO: return ioctl_flag(f, O_NONBLOCK, arg);
+	case FIOASYNC: return ioctl_flag(f, FASYNC, arg);
 	case FIOQSIZE:
 		if (regular || S_ISDIR(f->inode->mode) || S_ISLNK(f->inode->mode)) {
 			s64 size = (s64)f->inode->size;
@@ -331,9 +307,7 @@ static long ioctl_generic(struct file *f, u32 cmd, u64 arg)
 			return put_user(arg, size);
 		}
 		return -ENOTTY;
-	case FIGETBSZ:
-		n = (int)f->inode->sb->blksize;
-		return put_user(arg, n);
+	case FIGETBSZ: n = (int)f->inode->sb->blksize; return put_user(arg, n);
 	case FIONREAD:
 		if (!regular)
 			break;
@@ -347,8 +321,7 @@ static long ioctl_generic(struct file *f, u32 cmd, u64 arg)
 	case FICLONE:
 	case FICLONERANGE:
 	case FIDEDUPERANGE:
-	case FS_IOC_FIEMAP:
-		return regular ? -EOPNOTSUPP : -ENOTTY;
+	case FS_IOC_FIEMAP: return regular ? -EOPNOTSUPP : -ENOTTY;
 	}
 	return file_ioctl(f, cmd, arg);
 }
@@ -377,23 +350,17 @@ long sys_flock(u64 fd, u64 op)
 	long ret;
 
 	switch ((u32)op & ~(u32)LOCK_NB) {
-	case LOCK_SH:
-		type = 1;
-		break;
-	case LOCK_EX:
-		type = 2;
-		break;
-	case LOCK_UN:
-		type = 0;
-		break;
-	default:
-		return -EINVAL;
+	case LOCK_SH: type = 1; break;
+	case LOCK_EX: type = 2; break;
+	case LOCK_UN: type = 0; break;
+	default: return -EINVAL;
 	}
 	ret = fd_borrow((int)fd, &r);
 	if (ret)
 		return ret;
-	ret = type && !(r.file->mode & (FILE_READ | FILE_WRITE)) ? -EBADF :
-								   locks_flock(r.file, type, !(op & LOCK_NB));
+	ret = type && !(r.file->mode & (FILE_READ | FILE_WRITE))
+		      ? -EBADF
+		      : locks_flock(r.file, type, !(op & LOCK_NB));
 	fd_release(&r);
 	return ret;
 }
@@ -414,7 +381,8 @@ struct getdents {
 	int err;
 };
 
-static bool getdents_emit(struct dir_ctx *c, const char *name, u32 len, u64 ino, u8 dtype, u64 next_pos)
+static bool getdents_emit(struct dir_ctx *c, const char *name, u32 len, u64 ino, u8 dtype,
+			  u64 next_pos)
 {
 	struct getdents *g = container_of(c, struct getdents, ctx);
 	u8 entry[offsetof(struct dirent64, name) + NAME_MAX_LEN + 9] __aligned(8);
@@ -559,7 +527,8 @@ long sys_sync_file_range(u64 fd, u64 off, u64 len, u64 flags)
 	u32 mode;
 	long ret;
 
-	if ((u32)flags & ~(u32)(SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER))
+	if ((u32)flags & ~(u32)(SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE |
+				SYNC_FILE_RANGE_WAIT_AFTER))
 		return -EINVAL;
 	if ((s64)off < 0 || (s64)(off + len) < 0 || off + len < off)
 		return -EINVAL;

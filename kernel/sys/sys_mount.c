@@ -53,7 +53,8 @@ long sys_umount2(u64 uwhere, u64 flags)
 
 	if ((u32)flags & ~(MNT_FORCE | MNT_DETACH | MNT_EXPIRE | UMOUNT_NOFOLLOW))
 		return -EINVAL;
-	err = sys_path_lookup(AT_FDCWD, uwhere, flags & UMOUNT_NOFOLLOW ? 0 : LOOKUP_FOLLOW, 0, &where);
+	err = sys_path_lookup(AT_FDCWD, uwhere, flags & UMOUNT_NOFOLLOW ? 0 : LOOKUP_FOLLOW, 0,
+			      &where);
 	if (err)
 		return err;
 	err = vfs_umount(&where, (u32)flags);
@@ -81,7 +82,10 @@ long sys_pivot_root(u64 unew, u64 uold)
 	return err;
 }
 
-/* A swap area must be a block device or a regular file with swap's header: there is none that this kernel takes. */
+/*
+ * A swap area must be a block device or a regular file with swap's header: there is none that this
+ * kernel takes.
+ */
 static long swap_call(u64 upath)
 {
 	struct path p;

@@ -1,8 +1,9 @@
 /*
  * open and close.
  *
- * openat checks little and ignores unknown flags, as always; openat2 checks everything. A descriptor is reserved
- * before the file is opened, so that a full table fails the call without having created a file's side effects.
+ * openat checks little and ignores unknown flags, as always; openat2 checks everything. A
+ * descriptor is reserved before the file is opened, so that a full table fails the call without
+ * having created a file's side effects.
  *
  * open(2), openat2(2), close(2), close_range(2), memfd_create(2).
  */
@@ -13,10 +14,10 @@
 #include "kernel/sys/abi.h"
 #include "kernel/sys/path.h"
 
-#define OPEN_FLAGS                                                                                        \
-	(O_ACCMODE | O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC | O_APPEND | O_NONBLOCK | O_DSYNC | O_SYNC |   \
-	 FASYNC | O_DIRECT | O_LARGEFILE | O_DIRECTORY | O_NOFOLLOW | O_NOATIME | O_CLOEXEC | O_PATH |    \
-	 O_TMPFILE)
+#define OPEN_FLAGS \
+	(O_ACCMODE | O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC | O_APPEND | O_NONBLOCK | O_DSYNC | \
+	 O_SYNC | FASYNC | O_DIRECT | O_LARGEFILE | O_DIRECTORY | O_NOFOLLOW | O_NOATIME | \
+	 O_CLOEXEC | O_PATH | O_TMPFILE)
 
 static long do_open(int dfd, u64 uname, u32 flags, u32 mode, u32 lookup)
 {
@@ -76,8 +77,8 @@ static u32 lookup_of(u64 resolve)
 /* What openat2 refuses and openat would not. */
 static int check_how(const struct open_how *how)
 {
-	u64 known = RESOLVE_NO_XDEV | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_SYMLINKS | RESOLVE_BENEATH |
-		    RESOLVE_IN_ROOT | RESOLVE_CACHED;
+	u64 known = RESOLVE_NO_XDEV | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_SYMLINKS |
+		    RESOLVE_BENEATH | RESOLVE_IN_ROOT | RESOLVE_CACHED;
 	bool creates = how->flags & (O_CREAT | (O_TMPFILE & ~O_DIRECTORY));
 
 	if ((how->flags & ~(u64)OPEN_FLAGS) || (how->resolve & ~known))
@@ -86,7 +87,8 @@ static int check_how(const struct open_how *how)
 		return -EINVAL;
 	if (creates ? how->mode & ~07777ull : how->mode)
 		return -EINVAL;
-	if ((how->flags & O_PATH) && (how->flags & ~(u64)(O_DIRECTORY | O_NOFOLLOW | O_PATH | O_CLOEXEC)))
+	if ((how->flags & O_PATH) &&
+	    (how->flags & ~(u64)(O_DIRECTORY | O_NOFOLLOW | O_PATH | O_CLOEXEC)))
 		return -EINVAL;
 	/* A lookup that may not sleep is never certain here: the caller is to try without. */
 	return how->resolve & RESOLVE_CACHED ? -EAGAIN : 0;

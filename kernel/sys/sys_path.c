@@ -1,10 +1,12 @@
 /*
- * System calls on names: making, removing and renaming files, links, directories, and where a process is.
+ * System calls on names: making, removing and renaming files, links, directories, and where a
+ * process is.
  *
- * Each resolves its path arguments (path.h), checks flags and hands over to one vfs_ function, which holds the rules.
+ * Each resolves its path arguments (path.h), checks flags and hands over to one vfs_ function,
+ * which holds the rules.
  *
- * mkdir(2), mknod(2), unlink(2), symlink(2), link(2), rename(2), readlink(2), access(2), chdir(2), chroot(2),
- * chmod(2), chown(2), utimensat(2), umask(2), getcwd(2), truncate(2).
+ * mkdir(2), mknod(2), unlink(2), symlink(2), link(2), rename(2), readlink(2), access(2), chdir(2),
+ * chroot(2), chmod(2), chown(2), utimensat(2), umask(2), getcwd(2), truncate(2).
  */
 #include "fs/namei.h"
 #include "kernel/sys/abi.h"
@@ -33,7 +35,10 @@ long sys_mkdirat(u64 dfd, u64 uname, u64 mode)
 	return err;
 }
 
-/* ctx: thread. Device numbers come in the 32-bit encoding: 12 bits of major, 20 of minor in two parts. */
+/*
+ * ctx: thread. Device numbers come in the 32-bit encoding: 12 bits of major, 20 of minor in two
+ * parts.
+ */
 long sys_mknodat(u64 dfd, u64 uname, u64 mode, u64 dev)
 {
 	struct sys_path p;
@@ -93,7 +98,8 @@ long sys_linkat(u64 odfd, u64 uold, u64 ndfd, u64 unew, u64 flags)
 		return -EINVAL;
 	if ((flags & AT_EMPTY_PATH) && !sys_capable(CAP_DAC_READ_SEARCH))
 		return -ENOENT;
-	err = sys_path_lookup((int)odfd, uold, flags & AT_SYMLINK_FOLLOW ? LOOKUP_FOLLOW : 0, (u32)flags, &old);
+	err = sys_path_lookup((int)odfd, uold, flags & AT_SYMLINK_FOLLOW ? LOOKUP_FOLLOW : 0,
+			      (u32)flags, &old);
 	if (err)
 		return err;
 	err = sys_path_begin(&p, (int)ndfd, unew);
@@ -154,8 +160,8 @@ long sys_readlinkat(u64 dfd, u64 uname, u64 ubuf, u64 size)
 }
 
 /*
- * access(2) asks about the real user: credentials with the real ids in the place of the file-system ones, and root's
- * capabilities only if that is root. NULL: the ordinary ones do.
+ * access(2) asks about the real user: credentials with the real ids in the place of the file-system
+ * ones, and root's capabilities only if that is root. NULL: the ordinary ones do.
  */
 static int access_cred(struct cred **out)
 {
@@ -333,7 +339,8 @@ long sys_fchownat(u64 dfd, u64 uname, u64 uid, u64 gid, u64 flags)
 }
 
 /* One of the two times of utimensat. */
-static int take_time(const struct __kernel_timespec *ts, u32 bit, s64 now, struct iattr *a, s64 *out)
+static int take_time(const struct __kernel_timespec *ts, u32 bit, s64 now, struct iattr *a,
+		     s64 *out)
 {
 	if (ts->tv_nsec == UTIME_OMIT)
 		return 0;

@@ -1,8 +1,9 @@
 /*
  * Reading and writing, and moving data between files without user memory.
  *
- * A transfer is at most MAX_RW bytes, as on Linux, so that its count fits an int. Vectors are imported once, then a
- * cursor over them goes down to the object. pread and friends refuse streams; -EPIPE of a write raises SIGPIPE here.
+ * A transfer is at most MAX_RW bytes, as on Linux, so that its count fits an int. Vectors are
+ * imported once, then a cursor over them goes down to the object. pread and friends refuse streams;
+ * -EPIPE of a write raises SIGPIPE here.
  *
  * read(2), pread(2), readv(2), sendfile(2), copy_file_range(2), splice(2), tee(2), vmsplice(2).
  */
@@ -161,7 +162,8 @@ static long do_vector(int fd, u64 uiov, u64 count, s64 pos, u32 flags, bool writ
 		n = do_at(r.file, &v.u, pos, write);
 	else {
 		v.u.nonblock |= (flags & RWF_NOWAIT) != 0;
-		n = write ? file_write(r.file, &v.u, &r.file->pos) : file_read(r.file, &v.u, &r.file->pos);
+		n = write ? file_write(r.file, &v.u, &r.file->pos)
+			  : file_read(r.file, &v.u, &r.file->pos);
 	}
 	iovs_free(&v);
 release:
@@ -196,13 +198,15 @@ long sys_pwritev(u64 fd, u64 uiov, u64 count, u64 pos, u64 pos_high)
 /* ctx: thread */
 long sys_preadv2(u64 fd, u64 uiov, u64 count, u64 pos, u64 pos_high, u64 flags)
 {
-	return (s64)pos < -1 ? -EINVAL : do_vector((int)fd, uiov, count, (s64)pos, (u32)flags, false);
+	return (s64)pos < -1 ? -EINVAL
+			     : do_vector((int)fd, uiov, count, (s64)pos, (u32)flags, false);
 }
 
 /* ctx: thread */
 long sys_pwritev2(u64 fd, u64 uiov, u64 count, u64 pos, u64 pos_high, u64 flags)
 {
-	return (s64)pos < -1 ? -EINVAL : do_vector((int)fd, uiov, count, (s64)pos, (u32)flags, true);
+	return (s64)pos < -1 ? -EINVAL
+			     : do_vector((int)fd, uiov, count, (s64)pos, (u32)flags, true);
 }
 
 /* A position argument by pointer; absent: the file's own is used and moves. */
@@ -390,7 +394,8 @@ long sys_vmsplice(u64 fd, u64 uiov, u64 count, u64 flags)
 	fd_release(&r);
 	if (!pipe)
 		return -EBADF;
-	return do_vector((int)fd, uiov, count, -1, flags & SPLICE_F_NONBLOCK ? RWF_NOWAIT : 0, write);
+	return do_vector((int)fd, uiov, count, -1, flags & SPLICE_F_NONBLOCK ? RWF_NOWAIT : 0,
+			 write);
 }
 
 static u64 fsize_limit(void)

@@ -1,5 +1,6 @@
 /*
- * stat and statfs in all their forms: struct kstat and struct kstatfs into the layouts user space knows.
+ * stat and statfs in all their forms: struct kstat and struct kstatfs into the layouts user space
+ * knows.
  *
  * stat(2), statx(2), statfs(2).
  */
@@ -10,7 +11,10 @@
 #include "kernel/sys/abi.h"
 #include "kernel/sys/path.h"
 
-/* The 64-bit "huge" encoding that stat and statfs use: the low 12+20 bits lie as in the old 32-bit one. */
+/*
+ * The 64-bit "huge" encoding that stat and statfs use: the low 12+20 bits lie as in the old 32-bit
+ * one.
+ */
 static u64 encode_dev(u64 dev)
 {
 	u32 major = dev_major(dev), minor = dev_minor(dev);
@@ -31,12 +35,22 @@ static u32 nsec_of(s64 ns)
 static int stat_to_user(const struct kstat *k, u64 ubuf)
 {
 	struct stat st = {
-		.st_dev = encode_dev(k->dev), .st_ino = k->ino, .st_mode = k->mode, .st_nlink = k->nlink,
-		.st_uid = k->uid, .st_gid = k->gid, .st_rdev = encode_dev(k->rdev),
-		.st_size = (long)k->size, .st_blksize = (int)k->blksize, .st_blocks = (long)k->blocks,
-		.st_atime = sec_of(k->atime), .st_atime_nsec = nsec_of(k->atime),
-		.st_mtime = sec_of(k->mtime), .st_mtime_nsec = nsec_of(k->mtime),
-		.st_ctime = sec_of(k->ctime), .st_ctime_nsec = nsec_of(k->ctime),
+		.st_dev = encode_dev(k->dev),
+		.st_ino = k->ino,
+		.st_mode = k->mode,
+		.st_nlink = k->nlink,
+		.st_uid = k->uid,
+		.st_gid = k->gid,
+		.st_rdev = encode_dev(k->rdev),
+		.st_size = (long)k->size,
+		.st_blksize = (int)k->blksize,
+		.st_blocks = (long)k->blocks,
+		.st_atime = sec_of(k->atime),
+		.st_atime_nsec = nsec_of(k->atime),
+		.st_mtime = sec_of(k->mtime),
+		.st_mtime_nsec = nsec_of(k->mtime),
+		.st_ctime = sec_of(k->ctime),
+		.st_ctime_nsec = nsec_of(k->ctime),
 	};
 
 	return copy_to_user(ubuf, &st, sizeof(st));
@@ -64,7 +78,8 @@ static int name_getattr(int dfd, u64 uname, u32 flags, struct kstat *k)
 	/* fstat of libraries that have only the -at form. */
 	if ((flags & AT_EMPTY_PATH) && dfd != AT_FDCWD && !get_user(&first, uname) && !first)
 		return fd_getattr(dfd, k);
-	err = sys_path_lookup(dfd, uname, flags & AT_SYMLINK_NOFOLLOW ? 0 : LOOKUP_FOLLOW, flags, &p);
+	err = sys_path_lookup(dfd, uname, flags & AT_SYMLINK_NOFOLLOW ? 0 : LOOKUP_FOLLOW, flags,
+			      &p);
 	if (unlikely(err))
 		return err;
 	err = vfs_getattr(&p, k);
@@ -109,7 +124,8 @@ long sys_statx(u64 dfd, u64 uname, u64 flags, u64 mask, u64 ubuf)
 		return -EINVAL;
 	if ((flags & AT_STATX_SYNC_TYPE) == AT_STATX_SYNC_TYPE)
 		return -EINVAL;
-	if ((u32)flags & ~(u32)(AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | AT_EMPTY_PATH | AT_STATX_SYNC_TYPE))
+	if ((u32)flags &
+	    ~(u32)(AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | AT_EMPTY_PATH | AT_STATX_SYNC_TYPE))
 		return -EINVAL;
 	err = name_getattr((int)dfd, uname, (u32)flags, &k);
 	if (err)

@@ -1,8 +1,9 @@
 /*
- * The twelve calls on extended attributes: by path, by path without following a last symlink, by descriptor.
+ * The twelve calls on extended attributes: by path, by path without following a last symlink, by
+ * descriptor.
  *
- * Values and lists pass through a kernel buffer of at most 64 KiB. getxattr(2), setxattr(2), listxattr(2),
- * removexattr(2).
+ * Values and lists pass through a kernel buffer of at most 64 KiB. getxattr(2), setxattr(2),
+ * listxattr(2), removexattr(2).
  */
 #include <linux/limits.h>
 #include <linux/xattr.h>
