@@ -381,6 +381,11 @@ static int lookup_uncached(struct dentry *parent, const struct qname *n, struct 
 			inode_put(i);
 		return err;
 	}
+	if ((i && (i->flags & INODE_UNCACHED)) || (!i && dir->ops->revalidate)) {
+		d->flags |= DENTRY_UNCACHED;
+		*out = d;
+		return 0;
+	}
 	b = bucket_of(d->hash);
 	if (chain_is_long(b))
 		bucket_shrink(b, NULL);

@@ -475,7 +475,8 @@ int path_lookup(const struct path *at, const char *name, u32 flags, struct path 
 /* See vfs.h. ctx: any */
 bool path_is_deleted(const struct path *p)
 {
-	return !(READ_ONCE(p->dentry->flags) & DENTRY_HASHED) && p->dentry->parent != p->dentry;
+	return !(READ_ONCE(p->dentry->flags) & (DENTRY_HASHED | DENTRY_UNCACHED)) &&
+	       p->dentry->parent != p->dentry;
 }
 
 /* The kind of text that files without a place have: "pipe:[12]", "anon_inode:[eventfd]". */

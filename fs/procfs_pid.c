@@ -84,6 +84,8 @@ static int make(struct inode *dir, const char *name, u32 len, u32 mode, void *ta
 	i = &pi->vfs;
 	inode_init(i, dir->sb, ino_of(dir->ino, name, len), mode);
 	i->uid = i->gid = 0;
+	if (task)
+		i->flags |= INODE_UNCACHED;
 	i->ops = &file_ops_none;
 	i->fops = &text_fops;
 	i->priv = task;

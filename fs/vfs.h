@@ -146,6 +146,7 @@ struct file_ops {
 #define INODE_APPEND 4u
 #define INODE_TMPFILE 32u /* never had a name yet: link(2) may give it one */
 #define INODE_NOLINK 16u /* O_TMPFILE|O_EXCL: may not get a name */
+#define INODE_UNCACHED 64u /* its name lives only as long as its users (processes in procfs) */
 #define INODE_DEAD 8u /* directory that was removed: nothing can be made in it */
 
 struct inode {
@@ -180,6 +181,7 @@ struct inode {
  */
 #define DENTRY_HASHED 1u /* d: found by lookups; clear: deleted, or never had a name */
 #define DENTRY_USED 2u /* a: looked up since the shrinker passed */
+#define DENTRY_UNCACHED 4u /* I: never found by lookups, yet not deleted (INODE_UNCACHED, and what may appear) */
 #define DENTRY_NAME_INLINE 38 /* makes a dentry 128 bytes */
 struct dentry_name; /* counted storage of a long name */
 struct dentry {
