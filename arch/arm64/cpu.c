@@ -1,14 +1,17 @@
 /*
  * What a CPU is, and how it is set up.
  *
- * The identification registers of the boot CPU are read once and filtered by the table of fields below: what passes is
- * what user programs see by MRS (emulated, trap.c) and, through a second table, as AT_HWCAP bits. Only features that
- * work from EL0 under this kernel pass: no SVE or SME (not saved), no BTI and MTE (no page attributes for them),
- * pointer authentication only with "pauth=on", as it is off in SCTLR_EL1 otherwise.
+ * The identification registers of the boot CPU are read once and filtered by the table of fields
+ * below: what passes is what user programs see by MRS (emulated, trap.c) and, through a second
+ * table, as AT_HWCAP bits. Only features that work from EL0 under this kernel pass: no SVE or SME
+ * (not saved), no BTI and MTE (no page attributes for them), pointer authentication only with
+ * "pauth=on", as it is off in SCTLR_EL1 otherwise.
  *
- * All CPUs of a machine are taken to be alike, as QEMU's are. Everything here is immutable once smp_init() is over.
+ * All CPUs of a machine are taken to be alike, as QEMU's are. Everything here is immutable once
+ * smp_init() is over.
  *
- * Reference: Arm ARM D17.2 (ID_AA64*), Linux Documentation/arm64/cpu-feature-registers.rst and elf_hwcaps.rst.
+ * Reference: Arm ARM D17.2 (ID_AA64*), Linux Documentation/arm64/cpu-feature-registers.rst and
+ * elf_hwcaps.rst.
  */
 #include <asm/hwcap.h>
 #include <arch/barrier.h>
@@ -48,26 +51,26 @@ static const struct {
 	u8 reg, shift, min, word;
 	u64 cap;
 } hwcap_desc[] = {
-	{ ISAR0, 4, 1, 0, HWCAP_AES },	      { ISAR0, 4, 2, 0, HWCAP_PMULL },
-	{ ISAR0, 8, 1, 0, HWCAP_SHA1 },	      { ISAR0, 12, 1, 0, HWCAP_SHA2 },
-	{ ISAR0, 12, 2, 0, HWCAP_SHA512 },    { ISAR0, 16, 1, 0, HWCAP_CRC32 },
-	{ ISAR0, 20, 2, 0, HWCAP_ATOMICS },   { ISAR0, 28, 1, 0, HWCAP_ASIMDRDM },
-	{ ISAR0, 32, 1, 0, HWCAP_SHA3 },      { ISAR0, 36, 1, 0, HWCAP_SM3 },
-	{ ISAR0, 40, 1, 0, HWCAP_SM4 },	      { ISAR0, 44, 1, 0, HWCAP_ASIMDDP },
-	{ ISAR0, 48, 1, 0, HWCAP_ASIMDFHM },  { ISAR0, 52, 1, 0, HWCAP_FLAGM },
-	{ ISAR0, 52, 2, 1, HWCAP2_FLAGM2 },   { ISAR0, 60, 1, 1, HWCAP2_RNG },
-	{ ISAR1, 0, 1, 0, HWCAP_DCPOP },      { ISAR1, 0, 2, 1, HWCAP2_DCPODP },
-	{ ISAR1, 4, 1, 0, HWCAP_PACA },	      { ISAR1, 8, 1, 0, HWCAP_PACA },
-	{ ISAR1, 12, 1, 0, HWCAP_JSCVT },     { ISAR1, 16, 1, 0, HWCAP_FCMA },
-	{ ISAR1, 20, 1, 0, HWCAP_LRCPC },     { ISAR1, 20, 2, 0, HWCAP_ILRCPC },
-	{ ISAR1, 24, 1, 0, HWCAP_PACG },      { ISAR1, 28, 1, 0, HWCAP_PACG },
-	{ ISAR1, 32, 1, 1, HWCAP2_FRINT },    { ISAR1, 36, 1, 0, HWCAP_SB },
-	{ ISAR1, 44, 1, 1, HWCAP2_BF16 },     { ISAR1, 44, 2, 1, HWCAP2_EBF16 },
-	{ ISAR1, 48, 1, 1, HWCAP2_DGH },      { ISAR1, 52, 1, 1, HWCAP2_I8MM },
-	{ ISAR2, 0, 2, 1, HWCAP2_WFXT },      { ISAR2, 4, 1, 1, HWCAP2_RPRES },
-	{ ISAR2, 8, 1, 0, HWCAP_PACG },	      { ISAR2, 12, 1, 0, HWCAP_PACA },
-	{ MMFR0, 60, 1, 1, HWCAP2_ECV },      { MMFR1, 44, 1, 1, HWCAP2_AFP },
-	{ MMFR2, 32, 1, 0, HWCAP_USCAT },     { PFR0, 48, 1, 0, HWCAP_DIT },
+	{ ISAR0, 4, 1, 0, HWCAP_AES },	     { ISAR0, 4, 2, 0, HWCAP_PMULL },
+	{ ISAR0, 8, 1, 0, HWCAP_SHA1 },	     { ISAR0, 12, 1, 0, HWCAP_SHA2 },
+	{ ISAR0, 12, 2, 0, HWCAP_SHA512 },   { ISAR0, 16, 1, 0, HWCAP_CRC32 },
+	{ ISAR0, 20, 2, 0, HWCAP_ATOMICS },  { ISAR0, 28, 1, 0, HWCAP_ASIMDRDM },
+	{ ISAR0, 32, 1, 0, HWCAP_SHA3 },     { ISAR0, 36, 1, 0, HWCAP_SM3 },
+	{ ISAR0, 40, 1, 0, HWCAP_SM4 },	     { ISAR0, 44, 1, 0, HWCAP_ASIMDDP },
+	{ ISAR0, 48, 1, 0, HWCAP_ASIMDFHM }, { ISAR0, 52, 1, 0, HWCAP_FLAGM },
+	{ ISAR0, 52, 2, 1, HWCAP2_FLAGM2 },  { ISAR0, 60, 1, 1, HWCAP2_RNG },
+	{ ISAR1, 0, 1, 0, HWCAP_DCPOP },     { ISAR1, 0, 2, 1, HWCAP2_DCPODP },
+	{ ISAR1, 4, 1, 0, HWCAP_PACA },	     { ISAR1, 8, 1, 0, HWCAP_PACA },
+	{ ISAR1, 12, 1, 0, HWCAP_JSCVT },    { ISAR1, 16, 1, 0, HWCAP_FCMA },
+	{ ISAR1, 20, 1, 0, HWCAP_LRCPC },    { ISAR1, 20, 2, 0, HWCAP_ILRCPC },
+	{ ISAR1, 24, 1, 0, HWCAP_PACG },     { ISAR1, 28, 1, 0, HWCAP_PACG },
+	{ ISAR1, 32, 1, 1, HWCAP2_FRINT },   { ISAR1, 36, 1, 0, HWCAP_SB },
+	{ ISAR1, 44, 1, 1, HWCAP2_BF16 },    { ISAR1, 44, 2, 1, HWCAP2_EBF16 },
+	{ ISAR1, 48, 1, 1, HWCAP2_DGH },     { ISAR1, 52, 1, 1, HWCAP2_I8MM },
+	{ ISAR2, 0, 2, 1, HWCAP2_WFXT },     { ISAR2, 4, 1, 1, HWCAP2_RPRES },
+	{ ISAR2, 8, 1, 0, HWCAP_PACG },	     { ISAR2, 12, 1, 0, HWCAP_PACA },
+	{ MMFR0, 60, 1, 1, HWCAP2_ECV },     { MMFR1, 44, 1, 1, HWCAP2_AFP },
+	{ MMFR2, 32, 1, 0, HWCAP_USCAT },    { PFR0, 48, 1, 0, HWCAP_DIT },
 	{ PFR1, 4, 2, 0, HWCAP_SSBS },
 };
 
@@ -114,14 +117,15 @@ static void hwcap_find(void)
 	if (simd != 0xf)
 		hwcap[0] |= HWCAP_ASIMD | (simd ? HWCAP_ASIMDHP : 0);
 	for (u32 i = 0; i < ARRAY_SIZE(hwcap_desc); i++) {
-		if (sysreg_field(id_value[hwcap_desc[i].reg], hwcap_desc[i].shift) >= hwcap_desc[i].min)
+		if (sysreg_field(id_value[hwcap_desc[i].reg], hwcap_desc[i].shift) >=
+		    hwcap_desc[i].min)
 			hwcap[hwcap_desc[i].word] |= hwcap_desc[i].cap;
 	}
 }
 
 /*
- * Value that MRS from EL0 reads for S3_0_C0_C@crm_@op2; false when there is no such register for user programs.
- * Unassigned numbers of the identification space read as zero.
+ * Value that MRS from EL0 reads for S3_0_C0_C@crm_@op2; false when there is no such register for
+ * user programs. Unassigned numbers of the identification space read as zero.
  * ctx: any.
  */
 bool cpu_emulate_mrs(u32 crm, u32 op2, u64 *out)
@@ -129,7 +133,9 @@ bool cpu_emulate_mrs(u32 crm, u32 op2, u64 *out)
 	if (crm == 0) {
 		if (op2 != 0 && op2 != 5 && op2 != 6)
 			return false;
-		*out = op2 == 0 ? sysreg_read(midr_el1) : op2 == 5 ? BIT(31) : sysreg_read(revidr_el1);
+		*out = op2 == 0	  ? sysreg_read(midr_el1)
+		       : op2 == 5 ? BIT(31)
+				  : sysreg_read(revidr_el1);
 		return true;
 	}
 	*out = 0;
@@ -156,12 +162,14 @@ static void pauth_load(void)
 	sysreg_write(s3_0_c2_c2_3, k[7]);
 	sysreg_write(s3_0_c2_c3_0, k[8]);
 	sysreg_write(s3_0_c2_c3_1, k[9]);
-	sysreg_write(sctlr_el1, sysreg_read(sctlr_el1) | SCTLR_ENIA | SCTLR_ENIB | SCTLR_ENDA | SCTLR_ENDB);
+	sysreg_write(sctlr_el1,
+		     sysreg_read(sctlr_el1) | SCTLR_ENIA | SCTLR_ENIB | SCTLR_ENDA | SCTLR_ENDB);
 	isb();
 }
 
 /*
- * With pauth=on: draw the machine's keys and switch authentication on here; secondaries follow as they start.
+ * With pauth=on: draw the machine's keys and switch authentication on here; secondaries follow as
+ * they start.
  * ctx: boot thread, random generator ready, secondaries not started.
  */
 void cpu_pauth_init(void)
@@ -182,7 +190,8 @@ void cpu_init_this(u32 cpu)
 	sysreg_write(pmuserenr_el0, 0);
 	sysreg_write(tpidr_el0, 0);
 	sysreg_write(tpidrro_el0, 0);
-	sysreg_write(cntkctl_el1, (sysreg_read(cntkctl_el1) & ~(u64)CNTKCTL_MASK) | CNTKCTL_EL0VCTEN);
+	sysreg_write(cntkctl_el1,
+		     (sysreg_read(cntkctl_el1) & ~(u64)CNTKCTL_MASK) | CNTKCTL_EL0VCTEN);
 	if (sysreg_field(sysreg_read(id_aa64mmfr1_el1), 20)) {
 		sysreg_write(sctlr_el1, sysreg_read(sctlr_el1) & ~(u64)SCTLR_SPAN);
 		isb();
@@ -244,7 +253,10 @@ void cpu_halt_forever(void)
 		__asm__ volatile("wfi");
 }
 
-/* Contract in arch/cpu.h. CTR_EL0 tells line sizes, and what the hardware does by itself (IDC, DIC). */
+/*
+ * Contract in arch/cpu.h. CTR_EL0 tells line sizes, and what the hardware does by itself (IDC,
+ * DIC).
+ */
 void cpu_sync_icache(const void *va, size_t len)
 {
 	u64 ctr = sysreg_read(ctr_el0);

@@ -1,16 +1,18 @@
 /*
  * FP/SIMD registers, lazily.
  *
- * The kernel does not use them, so they keep the state of the thread that used them last on this CPU: fpu_owner. A
- * thread that starts to run finds FP enabled for EL0 when the registers are still its own; else its first FP
- * instruction traps, and fpu_trap() loads them. When a thread that has FP enabled is switched out its registers are
- * stored in struct arch_thread, so another CPU can take the thread over at any time; they stay valid here too.
+ * The kernel does not use them, so they keep the state of the thread that used them last on this
+ * CPU: fpu_owner. A thread that starts to run finds FP enabled for EL0 when the registers are still
+ * its own; else its first FP instruction traps, and fpu_trap() loads them. When a thread that has
+ * FP enabled is switched out its registers are stored in struct arch_thread, so another CPU can
+ * take the thread over at any time; they stay valid here too.
  *
  *   loaded here   <=>  fpu_owner == t && t->fpu_cpu == this CPU        enabled (CPACR_EL1.FPEN)  =>  loaded here
  *
- * Both halves of the condition are needed: the first is undone when another thread loads, the second when the thread
- * loads elsewhere or when its memory copy is changed (fpu_reload_current). Everything is done with IRQs off
- * by the CPU itself, so there is no lock. Threads that never use FP pay one register read per switch.
+ * Both halves of the condition are needed: the first is undone when another thread loads, the
+ * second when the thread loads elsewhere or when its memory copy is changed (fpu_reload_current).
+ * Everything is done with IRQs off by the CPU itself, so there is no lock. Threads that never use
+ * FP pay one register read per switch.
  */
 #include <arch/barrier.h>
 #include <arch/cpu.h>

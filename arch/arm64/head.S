@@ -1,8 +1,9 @@
 /*
  * Entry of the kernel on every CPU.
  *
- * The first 64 bytes are the arm64 Image header of Linux's Documentation/arm64/booting.rst. The boot
- * loader enters with the MMU off, at EL1 or EL2, at any 2 MiB-aligned address, x0 = device tree.
+ * The first 64 bytes are the arm64 Image header of Linux's Documentation/arm64/booting.rst. The
+ * boot loader enters with the MMU off, at EL1 or EL2, at any 2 MiB-aligned address, x0 = device
+ * tree.
  *
  *   primary:    EL1 -> identity map of the image and the device tree by 1 GiB blocks -> MMU on
  *               -> kimage_map() (kaslr.c): slide, relocation, W^X tables of the image, linear map
@@ -118,8 +119,9 @@ secondary_entry:
 	b	.
 
 /*
- * Goes on at the caller at EL1 with the MMU off, whatever the level of entry. EL2 is left so that it never
- * interferes: no traps, the virtual counter equal to the physical one, the GIC's system registers usable.
+ * Goes on at the caller at EL1 with the MMU off, whatever the level of entry. EL2 is left so that
+ * it never interferes: no traps, the virtual counter equal to the physical one, the GIC's system
+ * registers usable.
  */
 drop_to_el1:
 	mov_q	x0, SCTLR_MMU_OFF
@@ -177,7 +179,10 @@ drop_to_el1:
 	msr	elr_el2, x30
 	eret
 
-/* Tables for running at physical addresses: blocks of 1 GiB around the image and the device tree (x21). */
+/*
+ * Tables for running at physical addresses: blocks of 1 GiB around the image and the device tree
+ * (x21).
+ */
 idmap_build:
 	adrp	x0, idmap_root
 	mov	x1, #(2 * PAGE_SIZE)	/* empty_table follows */
@@ -238,7 +243,9 @@ mmu_on:
 	isb
 	ret
 
-/* At the virtual address (x0: kimage_voffset): TTBR0 to the empty table, exceptions to the vectors. */
+/*
+ * At the virtual address (x0: kimage_voffset): TTBR0 to the empty table, exceptions to the vectors.
+ */
 idmap_leave:
 	adrp	x1, empty_table
 	sub	x1, x1, x0
@@ -252,9 +259,10 @@ idmap_leave:
 	ret
 
 /*
- * void ttbr1_replace(paddr_t root, paddr_t empty): change the kernel's tables by way of an empty one, so
- * that no address ever has two translations. Called at its physical address through the identity
- * map, which the caller has put into TTBR0; touches no memory, so the stack need not be mapped.
+ * void ttbr1_replace(paddr_t root, paddr_t empty): change the kernel's tables by way of an empty
+ * one, so that no address ever has two translations. Called at its physical address through the
+ * identity map, which the caller has put into TTBR0; touches no memory, so the stack need not be
+ * mapped.
  */
 	.globl	ttbr1_replace
 	.hidden	ttbr1_replace

@@ -1,18 +1,19 @@
 /*
  * The first C of the boot: where the image goes, and the first kernel tables.
  *
- * head.S calls kimage_map() with the MMU on and the image and the device tree mapped at their physical addresses.
- * Everything here must therefore be position independent, and is, as all of the kernel is built so: constants are
- * reached pc-relative, and there are no pointers in initialised data before relocate() has run.
+ * head.S calls kimage_map() with the MMU on and the image and the device tree mapped at their
+ * physical addresses. Everything here must therefore be position independent, and is, as all of the
+ * kernel is built so: constants are reached pc-relative, and there are no pointers in initialised
+ * data before relocate() has run.
  *
- * The slide is a multiple of 2 MiB within KIMAGE_SLIDE_MAX drawn from /chosen/kaslr-seed; without a seed, or with the
- * word "nokaslr" on the command line, the image runs at its link address. The image is mapped by pages with
- * final permissions: code executable and read only, constants read only, data not executable. Memory
- * appears in the linear map by 1 GiB blocks, writable and not executable; pmap_init_kernel() replaces these by
- * exact ones.
+ * The slide is a multiple of 2 MiB within KIMAGE_SLIDE_MAX drawn from /chosen/kaslr-seed; without a
+ * seed, or with the word "nokaslr" on the command line, the image runs at its link address. The
+ * image is mapped by pages with final permissions: code executable and read only, constants read
+ * only, data not executable. Memory appears in the linear map by 1 GiB blocks, writable and not
+ * executable; pmap_init_kernel() replaces these by exact ones.
  *
- * The device tree is untrusted only in so far as a broken one must not be read beyond its end; the layout is
- * that of the Devicetree Specification, chapter 5.
+ * The device tree is untrusted only in so far as a broken one must not be read beyond its end; the
+ * layout is that of the Devicetree Specification, chapter 5.
  */
 #include <arch/sysreg.h>
 #include "arch/arm64/arch_private.h"
@@ -103,7 +104,8 @@ static void map_linear(paddr_t base, u64 size)
 {
 	if (!size || base >= LINEAR_SIZE)
 		return;
-	for (u64 i = base >> L1_SHIFT; i <= (base + size - 1) >> L1_SHIFT && i < LINEAR_SIZE >> L1_SHIFT; i++)
+	for (u64 i = base >> L1_SHIFT;
+	     i <= (base + size - 1) >> L1_SHIFT && i < LINEAR_SIZE >> L1_SHIFT; i++)
 		kernel_root_boot[i] = i << L1_SHIFT | KPTE_RW;
 }
 
@@ -114,10 +116,12 @@ static void fdt_memory_reg(const struct fdt_walk *w, const u8 *reg, u32 len)
 	if (w->address_cells > 2 || w->size_cells > 2 || !cells)
 		return;
 	for (; len >= cells * 4; len -= cells * 4, reg += cells * 4)
-		map_linear(be_cells(reg, w->address_cells), be_cells(reg + w->address_cells * 4, w->size_cells));
+		map_linear(be_cells(reg, w->address_cells),
+			   be_cells(reg + w->address_cells * 4, w->size_cells));
 }
 
-static void fdt_property(struct fdt_walk *w, const char *name, size_t room, const u8 *value, u32 len)
+static void fdt_property(struct fdt_walk *w, const char *name, size_t room, const u8 *value,
+			 u32 len)
 {
 	if (w->depth == 1 && len == 4) {
 		if (text_equal(name, "#address-cells", room))
@@ -149,12 +153,13 @@ static bool fdt_step(struct fdt_walk *w)
 		while (p + 4 + n < w->end && p[4 + n])
 			n++;
 		if (++w->depth == 2)
-			w->node = text_equal((const char *)p + 4, "chosen", 7) ? NODE_CHOSEN :
-				  n >= 6 && __builtin_memcmp(p + 4, "memory", 6) == 0 ? NODE_MEMORY : NODE_OTHER;
+			w->node = text_equal((const char *)p + 4, "chosen", 7) ? NODE_CHOSEN
+				  : n >= 6 && __builtin_memcmp(p + 4, "memory", 6) == 0
+					  ? NODE_MEMORY
+					  : NODE_OTHER;
 		w->structs += ALIGN_UP(n + 1, 4u);
 		return true;
-	case FDT_END_NODE:
-		return w->depth-- > 1;
+	case FDT_END_NODE: return w->depth-- > 1;
 	case FDT_PROP:
 		if (w->end - p < 12)
 			return false;
@@ -164,10 +169,8 @@ static bool fdt_step(struct fdt_walk *w)
 		fdt_property(w, w->strings + be32(p + 8), w->strings_size - be32(p + 8), p + 12, n);
 		w->structs += 8 + ALIGN_UP(n, 4u);
 		return true;
-	case FDT_NOP:
-		return true;
-	default:
-		return false;
+	case FDT_NOP: return true;
+	default: return false;
 	}
 }
 
@@ -249,7 +252,8 @@ static void relocate(paddr_t image, u64 slide)
 }
 
 /*
- * Choose the slide, relocate the image that lies at @image, fill kernel_root_boot. @fdt: device tree, physical.
+ * Choose the slide, relocate the image that lies at @image, fill kernel_root_boot. @fdt: device
+ * tree, physical.
  * ctx: head.S, at physical addresses. Returns kimage_voffset.
  */
 u64 kimage_map(const u8 *fdt, paddr_t image)

@@ -1,6 +1,6 @@
 /*
- * Tests of the architecture layer that need no user program: copies, page tables and user access through them, flushes and
- * calls across CPUs, W^X of the kernel's own mappings.
+ * Tests of the architecture layer that need no user program: copies, page tables and user access
+ * through them, flushes and calls across CPUs, W^X of the kernel's own mappings.
  */
 #include <linux/errno.h>
 #include <arch/cpu.h>
@@ -97,7 +97,10 @@ KTEST(arch, pte)
 	KT_ASSERT(pte_present(p) && !pte_writable(p) && pte_dirty(p) && pte_pa(p) == 0x12345000);
 }
 
-/* A user address space with one page at USER_AT, loaded on this CPU; preemption is off until space_fini. */
+/*
+ * A user address space with one page at USER_AT, loaded on this CPU; preemption is off until
+ * space_fini.
+ */
 struct space {
 	struct pmap pm;
 	u8 *page;
@@ -300,5 +303,6 @@ KTEST(arch, counter)
 	s64 a = time_now(), b = time_now();
 
 	KT_ASSERT(b >= a);
-	KT_ASSERT(time_from_counter(time_to_counter(a + NSEC_PER_SEC) - time_to_counter(a)) > 999999000);
+	KT_ASSERT(time_from_counter(time_to_counter(a + NSEC_PER_SEC) - time_to_counter(a)) >
+		  999999000);
 }

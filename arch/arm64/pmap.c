@@ -1,16 +1,19 @@
 /*
  * Page tables: 4 KiB granule, 39-bit addresses, levels 1 to 3.
  *
- * A table is one frame of 512 entries, reached through the linear map. User tables belong to a pmap: the root lives as
- * long as it, the others are made on the way to a leaf (pmap_leaf_alloc) and go with munmap (pmap_free_tables) or with
- * the address space. The kernel has one tree for all CPUs, so nothing has to be kept in step: image and linear map
- * are built at boot, the vmalloc area's tables are added on demand and stay.
+ * A table is one frame of 512 entries, reached through the linear map. User tables belong to a
+ * pmap: the root lives as long as it, the others are made on the way to a leaf (pmap_leaf_alloc)
+ * and go with munmap (pmap_free_tables) or with the address space. The kernel has one tree for all
+ * CPUs, so nothing has to be kept in step: image and linear map are built at boot, the vmalloc
+ * area's tables are added on demand and stay.
  *
- * A leaf entry of a user page says everything about it: the frame; PTE_RDONLY, which copy-on-write and dirty tracking
- * use; PTE_AF, cleared by pte_mkold(), after which the next access faults; PTE_SW_DIRTY. An entry without any
- * permission (PROT_NONE) keeps the frame with neither PTE_USER nor PTE_AF, so that EL0 and EL1 fault.
+ * A leaf entry of a user page says everything about it: the frame; PTE_RDONLY, which copy-on-write
+ * and dirty tracking use; PTE_AF, cleared by pte_mkold(), after which the next access faults;
+ * PTE_SW_DIRTY. An entry without any permission (PROT_NONE) keeps the frame with neither PTE_USER
+ * nor PTE_AF, so that EL0 and EL1 fault.
  *
- * Locking: user tables under pmap->lock, or by the last owner; kernel tables under mm/kvm.c's lock, or at boot.
+ * Locking: user tables under pmap->lock, or by the last owner; kernel tables under mm/kvm.c's lock,
+ * or at boot.
  * Reference: Arm ARM D8, VMSAv8-64.
  */
 #include <linux/errno.h>
@@ -29,7 +32,8 @@
 #define L2_SIZE BIT(L2_SHIFT)
 #define PROT_RWX (PROT_R | PROT_W | PROT_X)
 
-static pte_t *kernel_root = kernel_root_boot; /* I after pmap_init_kernel; image, then linear-map address */
+static pte_t *kernel_root =
+	kernel_root_boot; /* I after pmap_init_kernel; image, then linear-map address */
 
 static inline bool is_table(pte_t e)
 {
@@ -56,7 +60,8 @@ static pte_t user_attr(u32 prot)
 
 static pte_t kernel_attr(u32 prot)
 {
-	return (prot & PROT_W ? KPTE_BASE : KPTE_BASE | PTE_RDONLY) | PTE_TABLE | (prot & PROT_X ? 0 : PTE_PXN);
+	return (prot & PROT_W ? KPTE_BASE : KPTE_BASE | PTE_RDONLY) | PTE_TABLE |
+	       (prot & PROT_X ? 0 : PTE_PXN);
 }
 
 static pte_t memory_attr(u32 prot)
@@ -285,7 +290,10 @@ static pte_t *kernel_leaf_alloc(pte_t *root, vaddr_t va)
 	return t ? &t[L3_INDEX(va)] : NULL;
 }
 
-/* Leaf entry of kernel address @va, block entries included; *size is what it spans. NULL: no table there. */
+/*
+ * Leaf entry of kernel address @va, block entries included; *size is what it spans. NULL: no table
+ * there.
+ */
 static pte_t *kernel_lookup(vaddr_t va, u64 *size)
 {
 	pte_t *e = &kernel_root[L1_INDEX(va)];
@@ -364,7 +372,9 @@ static pte_t *boot_table(pte_t *slot)
 	return t;
 }
 
-/* Pages of the image that are not to be written are not writable by way of the linear map either. */
+/*
+ * Pages of the image that are not to be written are not writable by way of the linear map either.
+ */
 static pte_t linear_attr(paddr_t pa)
 {
 	u64 off = pa - kimage_to_pa(_start);
@@ -377,7 +387,10 @@ static bool has_readonly(paddr_t pa, u64 size)
 	return pa < kimage_to_pa(_erodata) && pa + size > kimage_to_pa(_start);
 }
 
-/* [@pa, @end) into the linear map of @root, by the largest blocks that alignment and the image allow. */
+/*
+ * [@pa, @end) into the linear map of @root, by the largest blocks that alignment and the image
+ * allow.
+ */
 static void map_linear(pte_t *root, paddr_t pa, paddr_t end)
 {
 	while (pa < end) {
@@ -416,8 +429,8 @@ static void root_install(pte_t *root)
 }
 
 /*
- * The final kernel tables: exact linear map of every memory bank, image and what was mapped so far taken over. From
- * here on no page of code or constants is writable through any address.
+ * The final kernel tables: exact linear map of every memory bank, image and what was mapped so far
+ * taken over. From here on no page of code or constants is writable through any address.
  * ctx: boot CPU; pmm_early_init done.
  */
 void pmap_init_kernel(void)

@@ -5,9 +5,10 @@
  *            struct ucontext             x2: mask, stack, registers; in __reserved fpsimd_context, esr_context, end
  *   sp ->    siginfo_t                   x1
  *
- * The frame has the full size of Linux's whatever it holds, as programs measure their stacks by it. What
- * sigreturn reads comes from the user and is not believed: of PSTATE only the bits that EL0 may change are taken, other
- * modes are refused, and records must be aligned, known and of their exact size.
+ * The frame has the full size of Linux's whatever it holds, as programs measure their stacks by it.
+ * What sigreturn reads comes from the user and is not believed: of PSTATE only the bits that EL0
+ * may change are taken, other modes are refused, and records must be aligned, known and of their
+ * exact size.
  *
  * Reference: asm/sigcontext.h and asm/ucontext.h of the UAPI headers.
  */
@@ -36,7 +37,9 @@ struct frame_record {
 };
 
 #define RESERVED_SIZE sizeof(((struct sigcontext *)0)->__reserved)
-#define PSTATE_USER (PSR_N_BIT | PSR_Z_BIT | PSR_C_BIT | PSR_V_BIT | PSR_BTYPE_MASK | PSR_SSBS_BIT | PSR_DIT_BIT)
+#define PSTATE_USER \
+	(PSR_N_BIT | PSR_Z_BIT | PSR_C_BIT | PSR_V_BIT | PSR_BTYPE_MASK | PSR_SSBS_BIT | \
+	 PSR_DIT_BIT)
 
 static int copy_out(u64 dst, const void *src, size_t n)
 {
@@ -90,7 +93,8 @@ static size_t put_records(struct sigcontext *sc, const struct sigframe_info *inf
 }
 
 /* Everything in @uc that is not zero; returns the bytes in use. */
-static size_t fill_context(struct ucontext *uc, const struct trapframe *tf, const struct sigframe_info *info)
+static size_t fill_context(struct ucontext *uc, const struct trapframe *tf,
+			   const struct sigframe_info *info)
 {
 	struct sigcontext *sc = &uc->uc_mcontext;
 

@@ -1,14 +1,15 @@
 /*
  * Other CPUs: firmware calls, start, and interrupts between CPUs.
  *
- * The device tree lists the CPUs; logical numbers are dense, the boot CPU is 0. For each of the others smp_init() prepares
- * per-CPU data, an idle thread and a struct secondary_boot, and asks the firmware to start it at secondary_entry
- * (head.S); they come up at the same time, each reporting in cpu_online_mask. PSCI is called by HVC or SMC as the
- * device tree says.
+ * The device tree lists the CPUs; logical numbers are dense, the boot CPU is 0. For each of the
+ * others smp_init() prepares per-CPU data, an idle thread and a struct secondary_boot, and asks the
+ * firmware to start it at secondary_entry (head.S); they come up at the same time, each reporting
+ * in cpu_online_mask. PSCI is called by HVC or SMC as the device tree says.
  *
- * An inter-processor interrupt is an SGI whose number is its enum ipi. IPI_RESCHED needs no handler: the way back from
- * any interrupt looks at WORK_RESCHED. Function calls are pushed onto a lock-free list of the target, each entry on
- * the caller's stack; the caller waits until all targets have counted down.
+ * An inter-processor interrupt is an SGI whose number is its enum ipi. IPI_RESCHED needs no
+ * handler: the way back from any interrupt looks at WORK_RESCHED. Function calls are pushed onto a
+ * lock-free list of the target, each entry on the caller's stack; the caller waits until all
+ * targets have counted down.
  *
  * Reference: Arm DEN0022 (PSCI), DEN0028 (SMC calling convention).
  */
@@ -74,8 +75,8 @@ static s64 psci_call(u64 fn, u64 a, u64 b, u64 c)
 	register u64 x2 __asm__("x2") = b;
 	register u64 x3 __asm__("x3") = c;
 
-#define PSCI_CLOBBER                                                                          \
-	"x4", "x5", "x6", "x7", "x8", "x9", "x10", "x11", "x12", "x13", "x14", "x15", "x16",  \
+#define PSCI_CLOBBER \
+	"x4", "x5", "x6", "x7", "x8", "x9", "x10", "x11", "x12", "x13", "x14", "x15", "x16", \
 		"x17", "memory"
 	if (psci_method == PSCI_HVC)
 		__asm__ volatile("hvc #0" : "+r"(x0), "+r"(x1), "+r"(x2), "+r"(x3)::PSCI_CLOBBER);
@@ -153,7 +154,8 @@ static void call_push(u32 cpu, struct call *c)
 	struct call **head = &per_cpu(call_list, cpu);
 
 	c->next = READ_ONCE(*head);
-	while (!__atomic_compare_exchange_n(head, &c->next, c, false, __ATOMIC_RELEASE, __ATOMIC_RELAXED))
+	while (!__atomic_compare_exchange_n(head, &c->next, c, false, __ATOMIC_RELEASE,
+					    __ATOMIC_RELAXED))
 		;
 	if (!c->next)
 		ipi_send(cpu, IPI_CALL);
@@ -239,7 +241,8 @@ static bool secondary_power_on(u32 cpu, u64 mpidr)
 		log_err("CPU %u: no memory", cpu);
 		return false;
 	}
-	err = psci_call(PSCI_CPU_ON, mpidr, kimage_to_pa(secondary_entry), kimage_to_pa(&secondary_boot[cpu]));
+	err = psci_call(PSCI_CPU_ON, mpidr, kimage_to_pa(secondary_entry),
+			kimage_to_pa(&secondary_boot[cpu]));
 	if (err)
 		log_err("CPU %u (%#lx): PSCI CPU_ON failed, %ld", cpu, mpidr, err);
 	return err == 0;
@@ -273,7 +276,8 @@ static void cpus_find(u64 mpidr[MAX_CPUS])
 
 	if (limit && str_to_u64(limit, NULL, 0, &max))
 		max = MAX_CPUS;
-	fdt_for_each_subnode(node, fdt, parent) {
+	fdt_for_each_subnode(node, fdt, parent)
+	{
 		if (cpu_count >= MAX_CPUS || cpu_count >= max)
 			break;
 		if (cpu_node_mpidr(fdt, parent, node, &id) && id != boot)
@@ -286,7 +290,9 @@ static void start_timed_out(struct timeout *t)
 	store_release(&start_over, 1);
 }
 
-/* cpu_online_mask; its next change wakes this CPU from WFE, as the exclusive load arms the monitor. */
+/*
+ * cpu_online_mask; its next change wakes this CPU from WFE, as the exclusive load arms the monitor.
+ */
 static cpumask_t online_armed(void)
 {
 	cpumask_t v;

@@ -1,9 +1,10 @@
 /*
  * Backtraces by frame records.
  *
- * Every function keeps x29 pointing at a pair (caller's x29, return address), and so does every trapframe (link), which
- * carries the chain across exceptions. A chain may be damaged when it is walked, so each record must be aligned and
- * mapped before it is read, and the walk is bounded. It takes no lock: panics use it.
+ * Every function keeps x29 pointing at a pair (caller's x29, return address), and so does every
+ * trapframe (link), which carries the chain across exceptions. A chain may be damaged when it is
+ * walked, so each record must be aligned and mapped before it is read, and the walk is bounded. It
+ * takes no lock: panics use it.
  */
 #include <arch/frame.h>
 #include <arch/pmap.h>
@@ -23,8 +24,8 @@ static bool record_readable(vaddr_t fp)
 }
 
 /*
- * Return addresses of @t (NULL: the running thread), which does not run if it is another one, or of the context in
- * @tf, whose pc comes first. Returns how many were written to @out.
+ * Return addresses of @t (NULL: the running thread), which does not run if it is another one, or of
+ * the context in @tf, whose pc comes first. Returns how many were written to @out.
  * ctx: any.
  */
 u32 stacktrace(const struct arch_thread *t, const struct trapframe *tf, vaddr_t *out, u32 max)

@@ -1,6 +1,7 @@
 /*
- * memcpy, memmove, memset with general registers only (FP registers hold user state). Up to 64 bytes everything is
- * loaded before anything is stored, so the short path serves overlapping copies too.
+ * memcpy, memmove, memset with general registers only (FP registers hold user state). Up to 64
+ * bytes everything is loaded before anything is stored, so the short path serves overlapping copies
+ * too.
  *
  *   x0 destination, returned; x1 source; x2 bytes left; x3 cursor in the destination
  */

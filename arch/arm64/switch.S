@@ -5,8 +5,8 @@
 
 	.text
 /*
- * struct arch_thread *switch_stacks(struct arch_thread *prev, struct arch_thread *next): x0 is still @prev when
- * this returns on the other stack.
+ * struct arch_thread *switch_stacks(struct arch_thread *prev, struct arch_thread *next): x0 is
+ * still @prev when this returns on the other stack.
  */
 	.globl	switch_stacks
 	.hidden	switch_stacks

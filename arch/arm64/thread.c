@@ -1,11 +1,12 @@
 /*
  * Threads as the CPU sees them: kernel stack, user frame, TLS, single step.
  *
- * A kernel stack ends with a word that leads entries from EL0 back to the thread (vectors.S); below it lies the user
- * frame, and below that, in a new thread, what switch_stacks() pops: the first switch returns into thread_begin.
+ * A kernel stack ends with a word that leads entries from EL0 back to the thread (vectors.S); below
+ * it lies the user frame, and below that, in a new thread, what switch_stacks() pops: the first
+ * switch returns into thread_begin.
  *
- * FP registers are fpu.c's; of them only the bookkeeping of fork and exec is here. All fields belong to the
- * thread itself, or to whoever prepares it before it runs.
+ * FP registers are fpu.c's; of them only the bookkeeping of fork and exec is here. All fields
+ * belong to the thread itself, or to whoever prepares it before it runs.
  */
 #include <arch/frame.h>
 #include <arch/irqflags.h>
@@ -55,7 +56,8 @@ void arch_thread_exec(void)
  * Contract in arch/thread.h. The word at kstack_top leads entries from EL0 back to the thread.
  * ctx: thread; the stack is @t's alone.
  */
-void arch_thread_init(struct arch_thread *t, void *stack, size_t size, void (*fn)(void *), void *arg)
+void arch_thread_init(struct arch_thread *t, void *stack, size_t size, void (*fn)(void *),
+		      void *arg)
 {
 	u64 top = (u64)stack + size - 16;
 	u64 *saved; /* as switch_stacks pops it: x29, x30, x19 ... x28 */

@@ -1,9 +1,10 @@
 /*
  * The generic timer as the kernel's one source of timed interrupts.
  *
- * Each CPU's virtual timer compares the counter with CNTV_CVAL_EL0 and raises a per-CPU interrupt, whose number the device
- * tree gives. timeout.c tells the next deadline; between deadlines the timer is off, so an idle CPU is not woken. The
- * virtual timer is used because its offset is zero or the hypervisor's business, whatever level the kernel entered at.
+ * Each CPU's virtual timer compares the counter with CNTV_CVAL_EL0 and raises a per-CPU interrupt,
+ * whose number the device tree gives. timeout.c tells the next deadline; between deadlines the
+ * timer is off, so an idle CPU is not woken. The virtual timer is used because its offset is zero
+ * or the hypervisor's business, whatever level the kernel entered at.
  *
  * Reference: Arm ARM D11; device tree binding arm,armv8-timer.
  */

@@ -1,20 +1,22 @@
 /*
  * Address-space identifiers and TLB maintenance.
  *
- * A pmap has an ASID while its generation, in the bits above, is the current one. When the ASIDs of a
- * generation are used up the next begins: all are free again but for those loaded on a CPU (reserved), and each CPU
- * flushes its TLB before it next switches. 0 belongs to the empty table.
+ * A pmap has an ASID while its generation, in the bits above, is the current one. When the ASIDs of
+ * a generation are used up the next begins: all are free again but for those loaded on a CPU
+ * (reserved), and each CPU flushes its TLB before it next switches. 0 belongs to the empty table.
  *
  *   asid_active[cpu]    generation | ASID last switched to; 0: a new generation began, take the slow path
  *   asid_reserved[cpu]  what was active when the generation changed: stays valid, moves to the new generation
  *   pmap_loaded[cpu]    pmap in TTBR0, NULL: the empty table
  *
- * The fast path is a compare of generations and an exchange on a word of this CPU; everything else is under asid_lock.
- * The exchange fails against a concurrent change of generation, which zeroes the word.
+ * The fast path is a compare of generations and an exchange on a word of this CPU; everything else
+ * is under asid_lock. The exchange fails against a concurrent change of generation, which zeroes
+ * the word.
  *
- * Idle and kernel threads keep the last user tables loaded, so pmap->active, the CPUs that may hold translations, only
- * grows; a flush of everything by all CPUs takes out those that have the pmap no longer loaded. A CPU
- * sets pmap_loaded before its bit, and that flush clears the bit before it looks at pmap_loaded, so none is lost.
+ * Idle and kernel threads keep the last user tables loaded, so pmap->active, the CPUs that may hold
+ * translations, only grows; a flush of everything by all CPUs takes out those that have the pmap no
+ * longer loaded. A CPU sets pmap_loaded before its bit, and that flush clears the bit before it
+ * looks at pmap_loaded, so none is lost.
  */
 #include <arch/atomic.h>
 #include <arch/barrier.h>
@@ -182,8 +184,9 @@ void pmap_deactivate(struct pmap *pm)
 }
 
 /*
- * True when translations of @pm are in this CPU's TLB only. The barrier puts the change of the entry before the look
- * at the mask; a CPU that loads @pm has its own between setting its bit and the first walk. ctx: preemption off.
+ * True when translations of @pm are in this CPU's TLB only. The barrier puts the change of the
+ * entry before the look at the mask; a CPU that loads @pm has its own between setting its bit and
+ * the first walk. ctx: preemption off.
  */
 static inline bool only_here(const struct pmap *pm)
 {
@@ -231,8 +234,9 @@ void tlb_flush_range(struct pmap *pm, vaddr_t start, vaddr_t end)
 }
 
 /*
- * CPUs that do not have @pm loaded lose their bit; the flush that follows empties their TLBs of it. From here until the
- * flush is complete ACTIVE_TRIM keeps everybody from flushing only locally. False: another CPU is at it.
+ * CPUs that do not have @pm loaded lose their bit; the flush that follows empties their TLBs of it.
+ * From here until the flush is complete ACTIVE_TRIM keeps everybody from flushing only locally.
+ * False: another CPU is at it.
  */
 static bool active_trim_begin(struct pmap *pm)
 {

@@ -1,15 +1,18 @@
 /*
- * Exceptions decoded: the syndrome register becomes a struct fault or a panic, and nothing else happens here.
+ * Exceptions decoded: the syndrome register becomes a struct fault or a panic, and nothing else
+ * happens here.
  *
- * From EL0 every cause is turned into a fault for kernel/sys/trap.c; what has no name becomes FAULT_UNDEF, so no user
- * program can make the kernel panic. Exceptions handled without going up: the first use of FP (fpu.c), WFI,
- * and MRS of the identification registers, which Linux emulates (HWCAP_CPUID).
+ * From EL0 every cause is turned into a fault for kernel/sys/trap.c; what has no name becomes
+ * FAULT_UNDEF, so no user program can make the kernel panic. Exceptions handled without going up:
+ * the first use of FP (fpu.c), WFI, and MRS of the identification registers, which Linux emulates
+ * (HWCAP_CPUID).
  *
- * From EL1 only a data abort on a user address is expected, at an instruction that the exception table (user.S) lists:
- * its faults are resolved upstairs or end at the fixup. All others are bugs of ours.
+ * From EL1 only a data abort on a user address is expected, at an instruction that the exception
+ * table (user.S) lists: its faults are resolved upstairs or end at the fixup. All others are bugs
+ * of ours.
  *
- * Locking: none. Interrupts are off on entry; they are enabled before going up when the interrupted context had
- * them enabled, which EL0 always has. Reference: Arm ARM, D17.2.37 ESR_EL1.
+ * Locking: none. Interrupts are off on entry; they are enabled before going up when the interrupted
+ * context had them enabled, which EL0 always has. Reference: Arm ARM, D17.2.37 ESR_EL1.
  */
 #include <asm-generic/siginfo.h>
 #include <arch/barrier.h>
@@ -26,10 +29,16 @@
 #define EMERGENCY_SIZE 4096
 
 static u8 boot_emergency_stack[EMERGENCY_SIZE] __aligned(16);
-/* o: end of the stack on which a kernel stack overflow is reported; smp.c sets those of the secondaries. */
+/*
+ * o: end of the stack on which a kernel stack overflow is reported; smp.c sets those of the
+ * secondaries.
+ */
 PERCPU(u8 *, emergency_stack_top) = boot_emergency_stack + EMERGENCY_SIZE;
 
-/* Instructions [start, end) that touch user memory, and where a fault in them goes on; offsets from each field. */
+/*
+ * Instructions [start, end) that touch user memory, and where a fault in them goes on; offsets from
+ * each field.
+ */
 struct ex_entry {
 	s32 start, end, fixup;
 };
@@ -60,14 +69,10 @@ static enum fault_kind abort_kind(u32 fsc)
 {
 	switch (fsc & 0x3c) {
 	case 0x04: /* translation, levels 0-3 */
-	case 0x08: /* access flag */
-		return FAULT_TRANSLATION;
-	case 0x0c:
-		return FAULT_PERMISSION;
-	case 0x20:
-		return fsc == 0x21 ? FAULT_ALIGNMENT : FAULT_BUS;
-	default:
-		return FAULT_BUS;
+	case 0x08: /* access flag */ return FAULT_TRANSLATION;
+	case 0x0c: return FAULT_PERMISSION;
+	case 0x20: return fsc == 0x21 ? FAULT_ALIGNMENT : FAULT_BUS;
+	default: return FAULT_BUS;
 	}
 }
 
@@ -86,8 +91,11 @@ static s32 fpe_code(u64 esr)
 	static const struct {
 		u32 bit;
 		s32 code;
-	} codes[] = { { 0x01, FPE_FLTINV }, { 0x02, FPE_FLTDIV }, { 0x04, FPE_FLTOVF },
-		      { 0x08, FPE_FLTUND }, { 0x10, FPE_FLTRES } };
+	} codes[] = { { 0x01, FPE_FLTINV },
+		      { 0x02, FPE_FLTDIV },
+		      { 0x04, FPE_FLTOVF },
+		      { 0x08, FPE_FLTUND },
+		      { 0x10, FPE_FLTRES } };
 
 	for (u32 i = 0; (esr & BIT(23)) && i < ARRAY_SIZE(codes); i++) {
 		if (esr & codes[i].bit)
@@ -147,19 +155,11 @@ static bool decode_el0(struct trapframe *tf, u64 esr, u64 far, struct fault *f)
 		return false;
 	switch (ESR_EC(esr)) {
 	case EC_IABT_EL0:
-	case EC_DABT_EL0:
-		fault_from_abort(f, esr, far);
-		return false;
-	case EC_UNKNOWN:
-		return emulate_unknown(tf);
-	case EC_SYSREG:
-		return emulate_sysreg(tf, esr);
-	case EC_WFX:
-		skip_instruction(tf);
-		return true;
-	case EC_PC_ALIGN:
-		f->kind = FAULT_PC_ALIGN;
-		return false;
+	case EC_DABT_EL0: fault_from_abort(f, esr, far); return false;
+	case EC_UNKNOWN: return emulate_unknown(tf);
+	case EC_SYSREG: return emulate_sysreg(tf, esr);
+	case EC_WFX: skip_instruction(tf); return true;
+	case EC_PC_ALIGN: f->kind = FAULT_PC_ALIGN; return false;
 	case EC_SP_ALIGN:
 		f->kind = FAULT_SP_ALIGN;
 		f->addr = tf->sp;
@@ -168,21 +168,14 @@ static bool decode_el0(struct trapframe *tf, u64 esr, u64 far, struct fault *f)
 		f->kind = FAULT_FPE;
 		f->code = fpe_code(esr);
 		return false;
-	case EC_BRK64:
-		f->kind = FAULT_BREAKPOINT;
-		return false;
-	case EC_STEP_EL0:
-		f->kind = FAULT_STEP;
-		return false;
-	case EC_BREAKPT_EL0:
-		f->kind = FAULT_HW_BREAKPOINT;
-		return false;
+	case EC_BRK64: f->kind = FAULT_BREAKPOINT; return false;
+	case EC_STEP_EL0: f->kind = FAULT_STEP; return false;
+	case EC_BREAKPT_EL0: f->kind = FAULT_HW_BREAKPOINT; return false;
 	case EC_WATCHPT_EL0:
 		f->kind = FAULT_WATCHPOINT;
 		f->addr = untag(far);
 		return false;
-	default:
-		return false;
+	default: return false;
 	}
 }
 
@@ -200,7 +193,10 @@ void trap_el0_sync(struct trapframe *tf, u64 esr, u64 far)
 		trap_user_fault(tf, &f);
 }
 
-/* Asynchronous external abort while in EL0: the program's own doing as far as can be told. ctx: IRQs off. */
+/*
+ * Asynchronous external abort while in EL0: the program's own doing as far as can be told. ctx:
+ * IRQs off.
+ */
 void trap_el0_serror(struct trapframe *tf, u64 esr)
 {
 	struct fault f = { .kind = FAULT_BUS, .flags = FAULT_USER, .addr = tf->pc, .esr = esr };
@@ -212,19 +208,13 @@ void trap_el0_serror(struct trapframe *tf, u64 esr)
 static const char *el1_cause(u64 esr)
 {
 	switch (ESR_EC(esr)) {
-	case EC_DABT_EL1:
-		return esr & ESR_WNR ? "write" : "read";
-	case EC_IABT_EL1:
-		return "instruction fetch";
-	case EC_BRK64:
-		return "trap instruction (a checked condition failed)";
-	case EC_UNKNOWN:
-		return "undefined instruction";
+	case EC_DABT_EL1: return esr & ESR_WNR ? "write" : "read";
+	case EC_IABT_EL1: return "instruction fetch";
+	case EC_BRK64: return "trap instruction (a checked condition failed)";
+	case EC_UNKNOWN: return "undefined instruction";
 	case EC_PC_ALIGN:
-	case EC_SP_ALIGN:
-		return "misaligned pc or sp";
-	default:
-		return "unexpected exception";
+	case EC_SP_ALIGN: return "misaligned pc or sp";
+	default: return "unexpected exception";
 	}
 }
 
@@ -254,8 +244,8 @@ void trap_bad(struct trapframe *tf, u64 vector, u64 esr, u64 far)
 {
 	static const char *const name[4] = { "synchronous exception", "IRQ", "FIQ", "SError" };
 
-	panic_frame(tf, "unexpected %s (vector %lu), address %#lx, esr %#lx", name[vector & 3], vector,
-		    far, esr);
+	panic_frame(tf, "unexpected %s (vector %lu), address %#lx, esr %#lx", name[vector & 3],
+		    vector, far, esr);
 }
 
 /* The running thread has used up its kernel stack; on the emergency stack. */

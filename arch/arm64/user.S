@@ -1,9 +1,11 @@
 /*
- * Access to user memory by unprivileged loads and stores (LDTR, STTR), which have EL0's rights whatever PAN says.
+ * Access to user memory by unprivileged loads and stores (LDTR, STTR), which have EL0's rights
+ * whatever PAN says.
  *
- * A fault in one of these instructions is offered to trap_kernel_user_access(); if it cannot be resolved, the trap
- * goes on at the fixup of the range of instructions (.ex_table, see trap.c). The fixup of the wide loops is the byte
- * loop, which starts at the last address known to be done and finds the exact byte that faults.
+ * A fault in one of these instructions is offered to trap_kernel_user_access(); if it cannot be
+ * resolved, the trap goes on at the fixup of the range of instructions (.ex_table, see trap.c). The
+ * fixup of the wide loops is the byte loop, which starts at the last address known to be done and
+ * finds the exact byte that faults.
  */
 #include <asm-generic/errno-base.h>
 
@@ -135,8 +137,9 @@ func arch_user_clear
 	ret
 
 /*
- * s64 arch_user_strncpy(char *dst, u64 src, size_t size): eight bytes at a time while they fit and cannot cross
- * into the next page, else one. The test for a zero byte is (x - 0x01..01) & ~x & 0x80..80.
+ * s64 arch_user_strncpy(char *dst, u64 src, size_t size): eight bytes at a time while they fit and
+ * cannot cross into the next page, else one. The test for a zero byte is (x - 0x01..01) & ~x &
+ * 0x80..80.
  */
 func arch_user_strncpy
 	mov	x3, x0
@@ -213,8 +216,9 @@ user_efault:
 	ret
 
 /*
- * There is no unprivileged exclusive access: these two use ordinary ones and lift PAN meanwhile. EL1 has EL0's rights
- * on user pages, but for those of PROT_NONE mappings, which therefore are not readable at EL1 either (pmap.c).
+ * There is no unprivileged exclusive access: these two use ordinary ones and lift PAN meanwhile.
+ * EL1 has EL0's rights on user pages, but for those of PROT_NONE mappings, which therefore are not
+ * readable at EL1 either (pmap.c).
  */
 	.arch	armv8.1-a
 /* int arch_user_cmpxchg32(u64 addr, u32 old, u32 new, u32 *found) */

@@ -1,4 +1,7 @@
-/* The vDSO image, whole pages, as exec maps it; its ELF entry point is __kernel_rt_sigreturn (vdso.ld). */
+/*
+ * The vDSO image, whole pages, as exec maps it; its ELF entry point is __kernel_rt_sigreturn
+ * (vdso.ld).
+ */
 #include <arch/memlayout.h>
 
 	.section .rodata

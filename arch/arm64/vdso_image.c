@@ -1,6 +1,7 @@
 /*
- * What the kernel knows about the vDSO image: it is an ELF shared object in whole pages between vdso_start and vdso_end,
- * mapped as it is, with the data page (kernel/base/vdso_data.h) directly below it.
+ * What the kernel knows about the vDSO image: it is an ELF shared object in whole pages between
+ * vdso_start and vdso_end, mapped as it is, with the data page (kernel/base/vdso_data.h) directly
+ * below it.
  */
 #include <linux/elf.h>
 #include <arch/signal.h>

@@ -1,16 +1,17 @@
 /*
  * Exceptions: from the vector to C and back.
  *
- * In the kernel SP_EL0 holds the running thread and SP_EL1 its stack. While a thread is in user mode
- * SP_EL1 stands at kstack_top, and the word there points back to the thread: that is how an entry from EL0
- * finds it. Each entry pushes one struct trapframe (arch/frame.h).
+ * In the kernel SP_EL0 holds the running thread and SP_EL1 its stack. While a thread is in user
+ * mode SP_EL1 stands at kstack_top, and the word there points back to the thread: that is how an
+ * entry from EL0 finds it. Each entry pushes one struct trapframe (arch/frame.h).
  *
  *   EL0 sync   SVC: trap_syscall(); all else: trap_el0_sync()        then ret_to_user
  *   EL0 irq    irq_entry()                                           then ret_to_user
  *   EL1 sync   stack check, trap_el1_sync()                          then restore
  *   EL1 irq    irq_entry(); preemption when it is allowed and asked  then restore
  *
- * The way back to user mode tests the thread's work word with interrupts masked, so no request is lost.
+ * The way back to user mode tests the thread's work word with interrupts masked, so no request is
+ * lost.
  */
 #include <arch/frame.h>
 #include <arch/memlayout.h>
@@ -253,8 +254,8 @@ bad_exception:
 	b	.
 
 /*
- * The stack has no room for a frame: go on with this CPU's emergency stack, to panic only. x0 is in TPIDRRO_EL0;
- * the user's TPIDR_EL0 is lost.
+ * The stack has no room for a frame: go on with this CPU's emergency stack, to panic only. x0 is in
+ * TPIDRRO_EL0; the user's TPIDR_EL0 is lost.
  */
 stack_overflow:
 	msr	tpidr_el0, x1
@@ -278,8 +279,8 @@ stack_overflow:
 	b	.
 
 /*
- * Where a new thread begins: the switch has loaded x19 = function, x20 = argument and returned the previous
- * thread in x0. A function that returns leads to user mode through the frame above it.
+ * Where a new thread begins: the switch has loaded x19 = function, x20 = argument and returned the
+ * previous thread in x0. A function that returns leads to user mode through the frame above it.
  */
 	.globl	thread_begin
 	.hidden	thread_begin

@@ -1,6 +1,7 @@
 /*
- * What belongs to the CPU: registers over signals, switches and fork; signal frames and what sigreturn refuses; faults as
- * signals; identification registers and AT_HWCAP; the vDSO; cache maintenance.
+ * What belongs to the CPU: registers over signals, switches and fork; signal frames and what
+ * sigreturn refuses; faults as signals; identification registers and AT_HWCAP; the vDSO; cache
+ * maintenance.
  */
 #define _GNU_SOURCE
 #include <elf.h>
@@ -92,7 +93,9 @@ static void test_faults(void)
 	munmap(page, 4096);
 }
 
-/* --- signal frames ------------------------------------------------------------------------------ */
+/*
+ * --- signal frames ------------------------------------------------------------------------------
+ */
 
 static volatile int frame_ok, esr_seen;
 
@@ -245,7 +248,9 @@ static void test_altstack(void)
 	CHECK(!sigaltstack(&st, NULL));
 }
 
-/* --- FP over switches, threads, fork ------------------------------------------------------------ */
+/*
+ * --- FP over switches, threads, fork ------------------------------------------------------------
+ */
 
 static int fp_kept(uint64_t seed, int rounds, int yield)
 {
@@ -299,7 +304,9 @@ static void test_fp(void)
 	CHECK(waitpid(pid, &status, 0) == pid && WEXITSTATUS(status) == 7);
 }
 
-/* --- identification, counter, caches ------------------------------------------------------------ */
+/*
+ * --- identification, counter, caches ------------------------------------------------------------
+ */
 
 #define MRS(reg)                                           \
 	({                                                 \

@@ -1,7 +1,7 @@
 /*
  * Telling the time without a system call, from the counter and the data page below the image. The
- * arithmetic is that of kernel/base/time.c, to the bit, so that vDSO and system call never disagree.
- * What is not served here goes to the kernel.
+ * arithmetic is that of kernel/base/time.c, to the bit, so that vDSO and system call never
+ * disagree. What is not served here goes to the kernel.
  */
 #include <asm/unistd.h>
 #include <linux/time.h>
@@ -57,11 +57,8 @@ int __kernel_clock_gettime(int clock, struct __kernel_timespec *ts)
 	case CLOCK_MONOTONIC:
 	case CLOCK_MONOTONIC_RAW:
 	case CLOCK_MONOTONIC_COARSE:
-	case CLOCK_BOOTTIME:
-		ns = read_clock(&wall);
-		break;
-	default:
-		return (int)syscall2(__NR_clock_gettime, clock, (long)ts);
+	case CLOCK_BOOTTIME: ns = read_clock(&wall); break;
+	default: return (int)syscall2(__NR_clock_gettime, clock, (long)ts);
 	}
 	ts->tv_sec = (long long)(ns / NSEC_PER_SEC);
 	ts->tv_nsec = (long long)(ns % NSEC_PER_SEC);
@@ -98,7 +95,6 @@ int __kernel_clock_getres(int clock, struct __kernel_timespec *res)
 			res->tv_nsec = 1;
 		}
 		return 0;
-	default:
-		return (int)syscall2(__NR_clock_getres, clock, (long)res);
+	default: return (int)syscall2(__NR_clock_getres, clock, (long)res);
 	}
 }

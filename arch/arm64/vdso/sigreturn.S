@@ -1,6 +1,7 @@
 /*
- * Where a signal handler returns to when its program gave no restorer. Unwinders find the interrupted context by the frame
- * record that x29 points at. The instruction before belongs to the described range: unwinders look up pc - 1.
+ * Where a signal handler returns to when its program gave no restorer. Unwinders find the
+ * interrupted context by the frame record that x29 points at. The instruction before belongs to the
+ * described range: unwinders look up pc - 1.
  */
 #include <asm/unistd.h>
 
@@ -20,7 +21,10 @@ __kernel_rt_sigreturn:
 	.cfi_endproc
 	.size	__kernel_rt_sigreturn, . - __kernel_rt_sigreturn
 
-	/* No machine note is needed, but an empty vendor note gives the segment that Linux has: its version. */
+	/*
+	 * No machine note is needed, but an empty vendor note gives the segment that Linux has: its
+	 * version.
+	 */
 	.section .note.Linux, "a", %note
 	.balign	4
 	.word	6, 4, 0
