@@ -115,9 +115,19 @@ static inline struct bucket *bucket_of(u32 hash)
 
 static inline bool name_equal(const struct dentry *d, const char *name, u32 len)
 {
+	const char *a = d->name;
+
 	if (d->name_len != len)
 		return false;
-	for (const char *a = d->name; len; len--)
+	for (; len >= sizeof(u64); len -= sizeof(u64), a += sizeof(u64), name += sizeof(u64)) {
+		u64 x, y;
+
+		__builtin_memcpy(&x, a, sizeof(x));
+		__builtin_memcpy(&y, name, sizeof(y));
+		if (x != y)
+			return false;
+	}
+	for (; len; len--)
 		if (*a++ != *name++)
 			return false;
 	return true;

@@ -472,6 +472,21 @@ int path_lookup(const struct path *at, const char *name, u32 flags, struct path 
 	return err;
 }
 
+/*
+ * Attributes of what @name leads to: path_lookup and vfs_getattr without the references in between.
+ * ctx: thread; sleeps. Returns 0 or their errors.
+ */
+int vfs_getattr_at(const struct path *at, const char *name, u32 flags, struct kstat *st)
+{
+	struct walk w;
+	int err = walk_begin(&w, at, name, flags & ~LOOKUP_PARENT);
+
+	if (likely(!err))
+		err = vfs_getattr(&w.cur, st);
+	walk_end(&w);
+	return err;
+}
+
 /* See vfs.h. ctx: any */
 bool path_is_deleted(const struct path *p)
 {

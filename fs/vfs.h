@@ -324,6 +324,7 @@ int vfs_unlink(const struct path *at, const char *name);
 int vfs_rmdir(const struct path *at, const char *name);
 int vfs_rename(const struct path *oat, const char *oname, const struct path *nat, const char *nname, u32 flags);
 int vfs_getattr(const struct path *p, struct kstat *st);
+int vfs_getattr_at(const struct path *at, const char *name, u32 lookup, struct kstat *st);
 int vfs_setattr(const struct path *p, struct iattr *a); /* chmod, chown, utimens, truncate checks by Linux's rules */
 int vfs_truncate(const struct path *p, u64 size);
 ssize_t vfs_readlink(const struct path *p, char *buf, size_t size);

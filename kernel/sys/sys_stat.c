@@ -71,19 +71,21 @@ static int fd_getattr(int fd, struct kstat *k)
 
 static int name_getattr(int dfd, u64 uname, u32 flags, struct kstat *k)
 {
-	struct path p;
+	struct sys_path p;
 	u8 first;
 	int err;
 
 	/* fstat of libraries that have only the -at form. */
 	if ((flags & AT_EMPTY_PATH) && dfd != AT_FDCWD && !get_user(&first, uname) && !first)
 		return fd_getattr(dfd, k);
-	err = sys_path_lookup(dfd, uname, flags & AT_SYMLINK_NOFOLLOW ? 0 : LOOKUP_FOLLOW, flags,
-			      &p);
+	err = flags & AT_EMPTY_PATH ? sys_path_begin_empty(&p, dfd, uname) : sys_path_begin(&p, dfd, uname);
 	if (unlikely(err))
 		return err;
-	err = vfs_getattr(&p, k);
-	path_put(&p);
+	err = vfs_getattr_at(p.at, p.name,
+			     (flags & AT_SYMLINK_NOFOLLOW ? 0 : LOOKUP_FOLLOW) |
+				     (flags & AT_EMPTY_PATH ? LOOKUP_EMPTY : 0),
+			     k);
+	sys_path_end(&p);
 	return err;
 }
 
