@@ -1,8 +1,9 @@
 /*
  * /proc files about CPUs, time and interrupts: cpuinfo, stat, uptime, interrupts, softirqs.
  *
- * Times are in ticks of 1/100 s (USER_HZ), whatever the kernel's own timers do. There are no software interrupts in
- * Linnet: their table is there for its readers, with zeroes. man: proc(5); for cpuinfo Linux's arm64 format.
+ * Times are in ticks of 1/100 s (USER_HZ), whatever the kernel's own timers do. There are no
+ * software interrupts in Linnet: their table is there for its readers, with zeroes. man: proc(5);
+ * for cpuinfo Linux's arm64 format.
  */
 #include <asm/hwcap.h>
 #include <arch/cpu.h>
@@ -16,15 +17,18 @@ typedef unsigned long long ull;
 #define NSEC_PER_TICK 10000000ull
 
 static const char *const hwcap_names[] = {
-	"fp", "asimd", "evtstrm", "aes", "pmull", "sha1", "sha2", "crc32", "atomics", "fphp", "asimdhp", "cpuid",
-	"asimdrdm", "jscvt", "fcma", "lrcpc", "dcpop", "sha3", "sm3", "sm4", "asimddp", "sha512", "sve", "asimdfhm",
-	"dit", "uscat", "ilrcpc", "flagm", "ssbs", "sb", "paca", "pacg",
+	"fp",	   "asimd", "evtstrm", "aes",	"pmull",    "sha1",   "sha2", "crc32",
+	"atomics", "fphp",  "asimdhp", "cpuid", "asimdrdm", "jscvt",  "fcma", "lrcpc",
+	"dcpop",   "sha3",  "sm3",     "sm4",	"asimddp",  "sha512", "sve",  "asimdfhm",
+	"dit",	   "uscat", "ilrcpc",  "flagm", "ssbs",	    "sb",     "paca", "pacg",
 };
 
 static const char *const hwcap2_names[] = {
-	"dcpodp", "sve2", "sveaes", "svepmull", "svebitperm", "svesha3", "svesm4", "flagm2", "frint", "svei8mm",
-	"svef32mm", "svef64mm", "svebf16", "i8mm", "bf16", "dgh", "rng", "bti", "mte", "ecv", "afp", "rpres", "mte3",
-	"sme", "smei16i64", "smef64f64", "smei8i32", "smef16f32", "smeb16f32", "smef32f32", "smefa64", "wfxt", "ebf16",
+	"dcpodp",    "sve2",	  "sveaes",  "svepmull",  "svebitperm", "svesha3",  "svesm4",
+	"flagm2",    "frint",	  "svei8mm", "svef32mm",  "svef64mm",	"svebf16",  "i8mm",
+	"bf16",	     "dgh",	  "rng",     "bti",	  "mte",	"ecv",	    "afp",
+	"rpres",     "mte3",	  "sme",     "smei16i64", "smef64f64",	"smei8i32", "smef16f32",
+	"smeb16f32", "smef32f32", "smefa64", "wfxt",	  "ebf16",
 };
 
 static void show_features(struct sbuf *out, u64 caps, const char *const *names, u32 n)
@@ -125,7 +129,8 @@ static int stat_show(struct sbuf *out, void *arg)
 	sbuf_printf(out, "intr %llu\nctxt %llu\n", (ull)irqs, (ull)sum.switches);
 	sbuf_printf(out, "btime %lld\n", (long long)((time_wall() - time_now()) / NSEC_PER_SEC));
 	sbuf_printf(out, "processes %llu\n", (ull)sched_total_forks());
-	sbuf_printf(out, "procs_running %u\nprocs_blocked %llu\n", sum.running ? sum.running : 1, (ull)blocked);
+	sbuf_printf(out, "procs_running %u\nprocs_blocked %llu\n", sum.running ? sum.running : 1,
+		    (ull)blocked);
 	sbuf_puts(out, "softirq 0 0 0 0 0 0 0 0 0 0 0\n");
 	return 0;
 }
@@ -138,7 +143,8 @@ static int uptime_show(struct sbuf *out, void *arg)
 
 	sum_stats(&sum);
 	idle = sum.idle_ns / NSEC_PER_TICK;
-	sbuf_printf(out, "%llu.%02llu %llu.%02llu\n", (ull)now / 100, (ull)now % 100, (ull)idle / 100, (ull)idle % 100);
+	sbuf_printf(out, "%llu.%02llu %llu.%02llu\n", (ull)now / 100, (ull)now % 100,
+		    (ull)idle / 100, (ull)idle % 100);
 	return 0;
 }
 PROC_FILE(uptime, "uptime", 0444, .show = uptime_show);
@@ -170,8 +176,8 @@ PROC_FILE(interrupts, "interrupts", 0444, .show = interrupts_show);
 
 static int softirqs_show(struct sbuf *out, void *arg)
 {
-	static const char *const names[] = { "HI", "TIMER", "NET_TX", "NET_RX", "BLOCK", "IRQ_POLL", "TASKLET",
-					     "SCHED", "HRTIMER", "RCU" };
+	static const char *const names[] = { "HI",	 "TIMER",   "NET_TX", "NET_RX",	 "BLOCK",
+					     "IRQ_POLL", "TASKLET", "SCHED",  "HRTIMER", "RCU" };
 
 	cpu_header(out, 20);
 	for (u32 n = 0; n < ARRAY_SIZE(names); n++) {

@@ -1,8 +1,10 @@
 /*
- * /proc files about memory: meminfo, vmstat, slabinfo, buddyinfo, swaps, and the settings under sys/vm.
+ * /proc files about memory: meminfo, vmstat, slabinfo, buddyinfo, swaps, and the settings under
+ * sys/vm.
  *
- * Lines that Linnet has no counterpart for show 0, as Linux does on a machine without that feature (swap, huge pages).
- * Mapped and anonymous memory are sums over address spaces: a frame that several share counts in each.
+ * Lines that Linnet has no counterpart for show 0, as Linux does on a machine without that feature
+ * (swap, huge pages). Mapped and anonymous memory are sums over address spaces: a frame that
+ * several share counts in each.
  * man: proc(5).
  */
 #include <linux/errno.h>
@@ -103,13 +105,18 @@ static int slabinfo_show(struct sbuf *out, void *arg)
 {
 	struct slab_info i;
 
-	sbuf_puts(out, "slabinfo - version: 2.1\n"
-		       "# name            <active_objs> <num_objs> <objsize> <objperslab> <pagesperslab> : tunables <limit> "
-		       "<batchcount> <sharedfactor> : slabdata <active_slabs> <num_slabs> <sharedavail>\n");
+	sbuf_puts(
+		out,
+		"slabinfo - version: 2.1\n"
+		"# name            <active_objs> <num_objs> <objsize> <objperslab> <pagesperslab> : tunables <limit> "
+		"<batchcount> <sharedfactor> : slabdata <active_slabs> <num_slabs> <sharedavail>\n");
 	for (u32 n = 0; slab_get_info(n, &i); n++)
-		sbuf_printf(out, "%-17s %6llu %6llu %6llu %4llu %4d : tunables    0    0    0 : slabdata %6llu %6llu %6d\n",
-			    i.name, (ull)i.active, (ull)i.objects, (ull)i.size, (ull)(PAGE_SIZE / MIN(i.size, (u64)PAGE_SIZE)), 1,
-			    (ull)i.frames, (ull)i.frames, 0);
+		sbuf_printf(
+			out,
+			"%-17s %6llu %6llu %6llu %4llu %4d : tunables    0    0    0 : slabdata %6llu %6llu %6d\n",
+			i.name, (ull)i.active, (ull)i.objects, (ull)i.size,
+			(ull)(PAGE_SIZE / MIN(i.size, (u64)PAGE_SIZE)), 1, (ull)i.frames,
+			(ull)i.frames, 0);
 	return 0;
 }
 PROC_FILE(slabinfo, "slabinfo", 0400, .show = slabinfo_show);
@@ -140,7 +147,8 @@ static int drop_caches_show(struct sbuf *out, void *arg)
 	sbuf_printf(out, "%d\n", drop_caches);
 	return 0;
 }
-PROC_FILE(drop_caches, "sys/vm/drop_caches", 0200, .show = drop_caches_show, .write = drop_caches_write);
+PROC_FILE(drop_caches, "sys/vm/drop_caches", 0200, .show = drop_caches_show,
+	  .write = drop_caches_write);
 
 /* Kept for who sets and reads them; nothing here swaps. */
 static int swappiness = 60;
@@ -152,4 +160,5 @@ SYSCTL_INT(max_map_count, "sys/vm/max_map_count", &vm_max_map_count, 0, 0x7fffff
 SYSCTL_INT(mmap_min_addr, "sys/vm/mmap_min_addr", &vm_mmap_min_addr, 0, 0x7fffffff);
 SYSCTL_INT(swappiness, "sys/vm/swappiness", &swappiness, 0, 200);
 SYSCTL_INT(dirty_ratio, "sys/vm/dirty_ratio", &dirty_ratio, 0, 100);
-SYSCTL_INT(dirty_background_ratio, "sys/vm/dirty_background_ratio", &dirty_background_ratio, 0, 100);
+SYSCTL_INT(dirty_background_ratio, "sys/vm/dirty_background_ratio", &dirty_background_ratio, 0,
+	   100);

@@ -1,6 +1,12 @@
 /*
- * The other system-wide /proc files: the command line, file systems, block devices (none without drivers), symbols,
- * and the settings under sys/kernel and sys/fs that no other part owns. man: proc(5), random(4).
+ * The other system-wide /proc files: the command line, file systems, block devices, symbols, and
+ * the settings under sys/kernel and sys/fs that no other part owns.
+ *
+ * Each file is a function that writes its text (fs/procfs.h); what never changes is one function
+ * over a string. The tables of block devices and modules have no lines: there are no such drivers,
+ * and nothing is loaded at run time.
+ *
+ * man: proc(5), random(4); RFC 4122 for uuid.
  */
 #include <linux/capability.h>
 #include <linux/errno.h>
@@ -45,12 +51,17 @@ static int empty_show(struct sbuf *out, void *arg)
 PROC_FILE(diskstats, "diskstats", 0444, .show = empty_show);
 PROC_FILE(modules, "modules", 0444, .show = empty_show);
 PROC_FILE(fb, "fb", 0444, .show = empty_show);
-PROC_FILE(partitions, "partitions", 0444, .show = text_show, .arg = (void *)"major minor  #blocks  name\n");
-PROC_FILE(execdomains, "execdomains", 0444, .show = text_show, .arg = (void *)"0-0\tLinux           \t[kernel]");
+PROC_FILE(partitions, "partitions", 0444, .show = text_show,
+	  .arg = (void *)"major minor  #blocks  name\n");
+PROC_FILE(execdomains, "execdomains", 0444, .show = text_show,
+	  .arg = (void *)"0-0\tLinux           \t[kernel]");
 
 static int kptr_restrict; /* a: 2 hides addresses from everybody */
 
-/* Addresses are shown to who may administer the log only: they would give away where the kernel lies. */
+/*
+ * Addresses are shown to who may administer the log only: they would give away where the kernel
+ * lies.
+ */
 static int kallsyms_show(struct sbuf *out, void *arg)
 {
 	bool show = cred_capable(current->cred, CAP_SYSLOG) && READ_ONCE(kptr_restrict) < 2;
@@ -116,7 +127,8 @@ static int entropy_show(struct sbuf *out, void *arg)
 	return 0;
 }
 PROC_FILE(random_entropy, "sys/kernel/random/entropy_avail", 0444, .show = entropy_show);
-PROC_FILE(random_poolsize, "sys/kernel/random/poolsize", 0444, .show = text_show, .arg = (void *)"256");
+PROC_FILE(random_poolsize, "sys/kernel/random/poolsize", 0444, .show = text_show,
+	  .arg = (void *)"256");
 
 /* --- sys/kernel --- */
 

@@ -1,6 +1,7 @@
 /*
- * procfs: the fixed part, which is a tree of made-up files (fs/pseudo.c) built at boot from the tables PROC_FILE and
- * SYSCTL_INT, and the root directory, which also answers for processes (procfs_pid.c) and the links to oneself.
+ * procfs: the fixed part, which is a tree of made-up files (fs/pseudo.c) built at boot from the
+ * tables PROC_FILE and SYSCTL_INT, and the root directory, which also answers for processes
+ * (procfs_pid.c) and the links to oneself.
  *
  * man: proc(5).
  */
@@ -94,7 +95,8 @@ static int root_lookup(struct inode *dir, const struct qname *q, struct inode **
 
 static bool root_revalidate(struct inode *dir, struct dentry *d)
 {
-	return procfs_pid_is(d->inode) ? procfs_pid_revalidate_root(dir, d) : pseudo_dir_ops.revalidate(dir, d);
+	return procfs_pid_is(d->inode) ? procfs_pid_revalidate_root(dir, d)
+				       : pseudo_dir_ops.revalidate(dir, d);
 }
 
 static int root_readdir(struct file *f, struct dir_ctx *c)
@@ -157,7 +159,8 @@ static const struct super_ops procfs_super_ops = {
 	.statfs = procfs_statfs,
 };
 
-static int procfs_mount(const struct fs_type *t, const char *source, u32 flags, const char *data, struct super **out)
+static int procfs_mount(const struct fs_type *t, const char *source, u32 flags, const char *data,
+			struct super **out)
 {
 	return pseudo_mount(&procfs_tree, t, PROC_SUPER_MAGIC, &procfs_super_ops, out);
 }

@@ -1,7 +1,7 @@
 #pragma once
 /*
- * How others put files into /proc. A file's text is made whole at the first read of an open and kept for that
- * open, so a reader never sees a torn line and can seek.
+ * How others put files into /proc. A file's text is made whole at the first read of an open and
+ * kept for that open, so a reader never sees a torn line and can seek.
  */
 #include "fs/vfs.h"
 #include "kernel/lib/sbuf.h"
@@ -10,12 +10,14 @@ struct proc_file {
 	const char *path; /* "meminfo", "sys/kernel/hostname": directories are made as needed */
 	u32 mode;
 	int (*show)(struct sbuf *out, void *arg); /* 0 or -errno */
-	ssize_t (*write)(const char *text, size_t n, void *arg); /* NUL-terminated; n or -errno; NULL: read-only */
+	ssize_t (*write)(const char *text, size_t n,
+			 void *arg); /* NUL-terminated; n or -errno; NULL: read-only */
 	void *arg;
 	const struct file_ops *ops; /* instead of show/write: kmsg and the like */
 };
 #define PROC_FILE(id, path_, mode_, ...) \
-	TABLE_ENTRY(proc_file, struct proc_file, proc_file_##id) = { .path = (path_), .mode = (mode_), __VA_ARGS__ }
+	TABLE_ENTRY(proc_file, struct proc_file, \
+		    proc_file_##id) = { .path = (path_), .mode = (mode_), __VA_ARGS__ }
 TABLE_DECLARE(proc_file, struct proc_file);
 
 /* Integer under /proc/sys with bounds. */
@@ -31,11 +33,12 @@ TABLE_DECLARE(sysctl, struct sysctl_int);
 
 /*
  * The per-process half: kernel/proc registers how to find processes and what each directory holds.
- * "task" is kernel/proc's handle on a process or thread. Cached names hold references to it for a while after death, so
- * it should be something small that only leads to the task (a struct pid). find must give the same pointer each time while
- * the task lives: names are checked by it. Callbacks for a task that is gone return -ESRCH.
- * find, next and mode are called with a directory's inode lock held (spinlocks only), show, write and link without locks but
- * FILE_POS and TEXTFILE.
+ * "task" is kernel/proc's handle on a process or thread. Cached names hold references to it for a
+ * while after death, so it should be something small that only leads to the task (a struct pid).
+ * find must give the same pointer each time while the task lives: names are checked by it.
+ * Callbacks for a task that is gone return -ESRCH. find, next and mode are called with a
+ * directory's inode lock held (spinlocks only), show, write and link without locks but FILE_POS and
+ * TEXTFILE.
  */
 struct procfs_pid_entry {
 	const char *name; /* NULL ends the table */
@@ -44,7 +47,8 @@ struct procfs_pid_entry {
 	ssize_t (*write)(void *task, const char *text, size_t n);
 	int (*link)(void *task, struct path *out); /* S_IFLNK: magic link target, with references */
 	const struct procfs_dir_ops *dir; /* S_IFDIR */
-	const struct file_ops *ops; /* S_IFREG with own ops (mem, pagemap): f->inode->priv leads to the task */
+	const struct file_ops
+		*ops; /* S_IFREG with own ops (mem, pagemap): f->inode->priv leads to the task */
 };
 struct procfs_dir_ops {
 	const struct procfs_pid_entry *entries; /* static entries, may be NULL */
@@ -55,7 +59,8 @@ struct procfs_dir_ops {
 	u32 (*mode)(void *task, u64 key);
 	int (*show)(struct sbuf *out, void *task, u64 key);
 	int (*link)(void *task, u64 key, struct path *out);
-	const struct procfs_dir_ops *(*dir)(void *task, u64 key, void **subtask); /* subtask with reference */
+	const struct procfs_dir_ops *(*dir)(void *task, u64 key,
+					    void **subtask); /* subtask with reference */
 };
 struct procfs_pid_ops {
 	int (*find)(u32 pid, void **task); /* with reference; -ENOENT: no such process visible */

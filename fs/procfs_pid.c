@@ -1,15 +1,15 @@
 /*
  * procfs: directories of processes, by the tables that kernel/proc registered.
  *
- * An inode here stands for one entry of one task: a directory (with its table of fixed entries and its dynamic
- * ones), a text, a link, or a file with operations of its own. It holds a reference to the task handle. What a
- * name means can change at any time, so every cached name is asked again at each use (revalidate): a process
- * directory must still be found under its number with the same handle, a dynamic entry must still exist with
- * the same mode.
+ * An inode here stands for one entry of one task: a directory (with its table of fixed entries and
+ * its dynamic ones), a text, a link, or a file with operations of its own. It holds a reference to
+ * the task handle. What a name means can change at any time, so every cached name is asked again at
+ * each use (revalidate): a process directory must still be found under its number with the same
+ * handle, a dynamic entry must still exist with the same mode.
  *
- * Inode numbers follow from the parent's number and the name, so that readdir and stat agree without a table.
- * Links are magic: following one goes straight to the object (an open file, a root, an executable), reading it
- * gives the path as the reader sees it.
+ * Inode numbers follow from the parent's number and the name, so that readdir and stat agree
+ * without a table. Links are magic: following one goes straight to the object (an open file, a
+ * root, an executable), reading it gives the path as the reader sees it.
  */
 #include <linux/errno.h>
 #include "fs/procfs_internal.h"
@@ -25,8 +25,10 @@
 struct pid_inode {
 	struct inode vfs; /* first */
 	void *task; /* I: reference; NULL in the links of the root */
-	const struct procfs_pid_entry *entry; /* I: fixed entry, NULL: dynamic, or a process directory */
-	const struct procfs_dir_ops *dir; /* I: of a directory its own table, of a dynamic entry the parent's */
+	const struct procfs_pid_entry
+		*entry; /* I: fixed entry, NULL: dynamic, or a process directory */
+	const struct procfs_dir_ops
+		*dir; /* I: of a directory its own table, of a dynamic entry the parent's */
 	u64 key; /* I: of a dynamic entry */
 	bool thread; /* I: /proc/thread-self, not /proc/self */
 };
@@ -50,7 +52,8 @@ static struct pid_inode *pid_of(const struct inode *i)
 /* ctx: any */
 bool procfs_pid_is(const struct inode *i)
 {
-	return i->ops == &dir_ops || i->ops == &file_ops_none || i->ops == &magic_ops || i->ops == &self_ops;
+	return i->ops == &dir_ops || i->ops == &file_ops_none || i->ops == &magic_ops ||
+	       i->ops == &self_ops;
 }
 
 /* ctx: thread */
@@ -74,7 +77,8 @@ static u64 ino_of(u64 parent, const char *name, u32 len)
 }
 
 /* A bare inode of @mode for @name in @dir; takes over the task reference on success. */
-static int make(struct inode *dir, const char *name, u32 len, u32 mode, void *task, struct pid_inode **out)
+static int make(struct inode *dir, const char *name, u32 len, u32 mode, void *task,
+		struct pid_inode **out)
 {
 	struct pid_inode *pi = kzalloc(sizeof(*pi), 0);
 	struct inode *i;
@@ -189,7 +193,10 @@ static bool emit_text(struct dir_ctx *c, u64 parent, const char *name, u32 mode,
 	return true;
 }
 
-/* Positions from PSEUDO_POS_END: self, thread-self, then processes by number. ctx: thread; sleeps. 0 */
+/*
+ * Positions from PSEUDO_POS_END: self, thread-self, then processes by number. ctx: thread; sleeps.
+ * 0
+ */
 int procfs_pid_readdir_root(struct file *f, struct dir_ctx *c)
 {
 	u64 root = f->inode->ino, base = PSEUDO_POS_END;
@@ -229,7 +236,8 @@ static const struct inode_ops self_ops = { .readlink = self_readlink };
 
 /* --- directories --- */
 
-static const struct procfs_pid_entry *entry_find(const struct procfs_dir_ops *dir, const struct qname *q)
+static const struct procfs_pid_entry *entry_find(const struct procfs_dir_ops *dir,
+						 const struct qname *q)
 {
 	const struct procfs_pid_entry *e = dir->entries;
 

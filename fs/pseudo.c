@@ -1,10 +1,12 @@
 /*
- * Trees of made-up files; see the header. The tree of nodes is the truth and stays in memory; inodes are made from it by
- * lookups and hold a reference on their node, so a node that was removed lives on under whoever has it open.
+ * Trees of made-up files; see the header. The tree of nodes is the truth and stays in memory;
+ * inodes are made from it by lookups and hold a reference on their node, so a node that was removed
+ * lives on under whoever has it open.
  *
- * Locks: one leaf mutex per tree guards the links between nodes. Lookups come with the directory's inode lock held,
- * additions do not: names that were looked up in vain before are not believed (revalidate), so a node that is added
- * appears at once, and one that was removed is looked up anew.
+ * Locks: one leaf mutex per tree guards the links between nodes. Lookups come with the directory's
+ * inode lock held, additions do not: names that were looked up in vain before are not believed
+ * (revalidate), so a node that is added appears at once, and one that was removed is looked up
+ * anew.
  */
 #include <linux/errno.h>
 #include <linux/fs.h>
@@ -47,7 +49,8 @@ static void node_put(struct pseudo_node *n)
 	kfree(n);
 }
 
-static struct pseudo_node *node_alloc(struct pseudo_tree *t, const char *name, size_t len, const struct pseudo_attr *a)
+static struct pseudo_node *node_alloc(struct pseudo_tree *t, const char *name, size_t len,
+				      const struct pseudo_attr *a)
 {
 	struct pseudo_node *n = kzalloc(sizeof(*n) + len + 1, 0);
 
@@ -126,7 +129,8 @@ static int dir_step(struct pseudo_node *dir, const char *name, size_t len, struc
 }
 
 /* Parent directory of @path, made on the way; *last is the final component. holds: t->lock */
-static int dir_walk(struct pseudo_tree *t, const char *path, struct pseudo_node **out, const char **last)
+static int dir_walk(struct pseudo_tree *t, const char *path, struct pseudo_node **out,
+		    const char **last)
 {
 	struct pseudo_node *dir = t->root;
 	const char *slash;
@@ -183,7 +187,10 @@ int pseudo_add_dir(struct pseudo_tree *t, const char *path)
 	return err;
 }
 
-/* holds: t->lock. The subtree is unlinked from the top; depth is what the kernel's own callers made. */
+/*
+ * holds: t->lock. The subtree is unlinked from the top; depth is what the kernel's own callers
+ * made.
+ */
 static void node_remove(struct pseudo_node *n)
 {
 	while (!list_empty(&n->children))
@@ -269,7 +276,8 @@ static int pseudo_setattr(struct inode *i, const struct iattr *a)
 }
 
 static const struct inode_ops pseudo_file_ops = { .setattr = pseudo_setattr };
-static const struct inode_ops pseudo_link_ops = { .readlink = pseudo_readlink, .setattr = pseudo_setattr };
+static const struct inode_ops pseudo_link_ops = { .readlink = pseudo_readlink,
+						  .setattr = pseudo_setattr };
 
 /* The inode of @n, whose reference it takes over (also on failure). */
 static int inode_make(struct super *sb, struct pseudo_node *n, struct inode **out)
@@ -346,7 +354,10 @@ static struct pseudo_node *child_at(struct pseudo_node *d, u64 pos)
 	return found;
 }
 
-/* "." and "..", then the children by position. ctx: thread; holds: the directory's inode lock; sleeps. */
+/*
+ * "." and "..", then the children by position. ctx: thread; holds: the directory's inode lock;
+ * sleeps.
+ */
 int pseudo_readdir(struct file *f, struct dir_ctx *c)
 {
 	struct pseudo_node *d = node_of(f->inode), *n;
@@ -363,7 +374,8 @@ int pseudo_readdir(struct file *f, struct dir_ctx *c)
 	}
 	/* The callback may touch user memory: no lock of ours is held then. */
 	while ((n = child_at(d, c->pos))) {
-		bool more = c->emit(c, n->name, (u32)strlen(n->name), n->ino, (u8)(n->attr.mode >> 12), n->pos + 1);
+		bool more = c->emit(c, n->name, (u32)strlen(n->name), n->ino,
+				    (u8)(n->attr.mode >> 12), n->pos + 1);
 
 		if (more)
 			c->pos = n->pos + 1;
@@ -392,8 +404,8 @@ const struct inode_ops pseudo_dir_ops = {
 const struct file_ops pseudo_dir_fops = { .readdir = pseudo_readdir };
 
 /* A superblock with the tree's root. ctx: thread; sleeps. 0 or -ENOMEM. */
-int pseudo_mount(struct pseudo_tree *t, const struct fs_type *type, u64 magic, const struct super_ops *ops,
-		 struct super **out)
+int pseudo_mount(struct pseudo_tree *t, const struct fs_type *type, u64 magic,
+		 const struct super_ops *ops, struct super **out)
 {
 	struct super *sb = super_alloc(type, magic, ops);
 	struct inode *i;

@@ -1,7 +1,7 @@
 #pragma once
 /*
- * Trees of made-up files (the fixed part of procfs, sysfs): directories, texts with callbacks, links, files with
- * operations of their own. Nodes may come and go while the tree is mounted.
+ * Trees of made-up files (the fixed part of procfs, sysfs): directories, texts with callbacks,
+ * links, files with operations of their own. Nodes may come and go while the tree is mounted.
  *
  * I immutable after creation, t guarded by the tree's lock.
  */
@@ -24,7 +24,8 @@ struct pseudo_tree {
 	struct mutex lock; /* rank LEAF_MUTEX */
 	struct pseudo_node *root; /* I after init */
 	u64 next_ino; /* t */
-	const struct inode_ops *root_ops; /* I: instead of pseudo_dir_ops for the root; NULL: the same */
+	const struct inode_ops
+		*root_ops; /* I: instead of pseudo_dir_ops for the root; NULL: the same */
 	const struct file_ops *root_fops; /* I */
 };
 

@@ -1,10 +1,11 @@
 /*
- * sysfs: a tree of made-up files (fs/pseudo.c) that parts of the kernel add to. Here are the directories that
- * always exist, the CPUs, the device tree blob, and character devices.
+ * sysfs: a tree of made-up files (fs/pseudo.c) that parts of the kernel add to. Here are the
+ * directories that always exist, the CPUs, the device tree blob, and character devices.
  *
- * Character devices all stand under devices/virtual, also those with hardware behind them. The class follows
- * from the major number, as in Linux. Device names with a slash (input/mice) appear with '!' instead, as there.
- * Documentation of the layout: Linux's sysfs-rules and ABI documents; man: sysfs(5).
+ * Character devices all stand under devices/virtual, also those with hardware behind them. The
+ * class follows from the major number, as in Linux. Device names with a slash (input/mice) appear
+ * with '!' instead, as there. Documentation of the layout: Linux's sysfs-rules and ABI documents;
+ * man: sysfs(5).
  */
 #include <linux/errno.h>
 #include <linux/magic.h>
@@ -81,15 +82,9 @@ enum cpu_list { CPUS_ONLINE, CPUS_PRESENT, CPUS_NONE };
 static int cpu_list_show(struct sbuf *out, void *arg)
 {
 	switch ((enum cpu_list)(u64)arg) {
-	case CPUS_ONLINE:
-		show_cpu_list(out, READ_ONCE(cpu_online_mask));
-		break;
-	case CPUS_PRESENT:
-		show_cpu_list(out, present_mask());
-		break;
-	case CPUS_NONE:
-		show_cpu_list(out, 0);
-		break;
+	case CPUS_ONLINE: show_cpu_list(out, READ_ONCE(cpu_online_mask)); break;
+	case CPUS_PRESENT: show_cpu_list(out, present_mask()); break;
+	case CPUS_NONE: show_cpu_list(out, 0); break;
 	}
 	return 0;
 }
@@ -114,15 +109,21 @@ static int number_show(struct sbuf *out, void *arg)
 
 static void add_text(const char *path, int (*show)(struct sbuf *out, void *arg), u64 arg)
 {
-	const struct pseudo_attr a = { .mode = 0444, .show = show, .arg = (void *)arg, .size = PAGE_SIZE };
+	const struct pseudo_attr a = {
+		.mode = 0444, .show = show, .arg = (void *)arg, .size = PAGE_SIZE
+	};
 
 	(void)sysfs_add(path, &a);
 }
 
 static void add_cpu(u32 cpu)
 {
-	const struct pseudo_attr midr = { .mode = 0444, .show = midr_show, .arg = (void *)(u64)cpu, .size = PAGE_SIZE };
-	const struct pseudo_attr id = { .mode = 0444, .show = number_show, .arg = (void *)(u64)cpu, .size = PAGE_SIZE };
+	const struct pseudo_attr midr = {
+		.mode = 0444, .show = midr_show, .arg = (void *)(u64)cpu, .size = PAGE_SIZE
+	};
+	const struct pseudo_attr id = {
+		.mode = 0444, .show = number_show, .arg = (void *)(u64)cpu, .size = PAGE_SIZE
+	};
 	const struct pseudo_attr zero = { .mode = 0444, .show = number_show, .size = PAGE_SIZE };
 
 	(void)add_at(&midr, "devices/system/cpu/cpu%u/regs/identification/midr_el1", cpu);
@@ -174,7 +175,9 @@ static void add_firmware(void)
 {
 	const struct pseudo_attr fdt = { .mode = 0400, .ops = &fdt_fops, .size = fdt_blob_size() };
 	/* No sleep state to offer: the list is empty, and every request is refused. */
-	const struct pseudo_attr state = { .mode = 0644, .show = empty_show, .write = refuse_write, .size = PAGE_SIZE };
+	const struct pseudo_attr state = {
+		.mode = 0644, .show = empty_show, .write = refuse_write, .size = PAGE_SIZE
+	};
 
 	(void)sysfs_add("firmware/fdt", &fdt);
 	(void)sysfs_add("power/state", &state);
@@ -185,10 +188,8 @@ static void add_firmware(void)
 static const char *class_of(u64 dev)
 {
 	switch (dev_major(dev)) {
-	case MEM_MAJOR:
-		return "mem";
-	case MISC_MAJOR:
-		return "misc";
+	case MEM_MAJOR: return "mem";
+	case MISC_MAJOR: return "misc";
 	}
 	return "tty";
 }
@@ -205,7 +206,8 @@ static int uevent_show(struct sbuf *out, void *arg)
 {
 	const struct chrdev *c = arg;
 
-	sbuf_printf(out, "MAJOR=%u\nMINOR=%u\nDEVNAME=%s\n", dev_major(c->dev), dev_minor(c->dev), c->name);
+	sbuf_printf(out, "MAJOR=%u\nMINOR=%u\nDEVNAME=%s\n", dev_major(c->dev), dev_minor(c->dev),
+		    c->name);
 	if (c->mode != 0600)
 		sbuf_printf(out, "DEVMODE=0%o\n", c->mode & 0777);
 	return 0;
@@ -228,9 +230,15 @@ static void device_name(const struct chrdev *c, char name[64])
 /* See the header. ctx: thread; sleeps. Memory shortage leaves entries out. */
 void sysfs_add_chrdev(const struct chrdev *c)
 {
-	const struct pseudo_attr dev = { .mode = 0444, .show = dev_show, .arg = (void *)c, .size = PAGE_SIZE };
+	const struct pseudo_attr dev = {
+		.mode = 0444, .show = dev_show, .arg = (void *)c, .size = PAGE_SIZE
+	};
 	const struct pseudo_attr uevent = {
-		.mode = 0644, .show = uevent_show, .write = uevent_write, .arg = (void *)c, .size = PAGE_SIZE,
+		.mode = 0644,
+		.show = uevent_show,
+		.write = uevent_write,
+		.arg = (void *)c,
+		.size = PAGE_SIZE,
 	};
 	const char *class = class_of(c->dev);
 	char name[64], target[SYSFS_PATH_MAX];
@@ -265,8 +273,10 @@ void sysfs_remove_chrdev(const struct chrdev *c)
 void sysfs_init(void)
 {
 	static const char *const dirs[] = {
-		"block", "bus", "class/tty", "dev/block", "dev/char", "devices/platform", "devices/virtual",
-		"firmware", "fs", "kernel/debug", "module", "power",
+		"block",	   "bus",      "class/tty",
+		"dev/block",	   "dev/char", "devices/platform",
+		"devices/virtual", "firmware", "fs",
+		"kernel/debug",	   "module",   "power",
 	};
 
 	pseudo_init(&sysfs_tree);
@@ -288,7 +298,8 @@ static const struct super_ops sysfs_super_ops = {
 	.statfs = sysfs_statfs,
 };
 
-static int sysfs_mount(const struct fs_type *t, const char *source, u32 flags, const char *data, struct super **out)
+static int sysfs_mount(const struct fs_type *t, const char *source, u32 flags, const char *data,
+		       struct super **out)
 {
 	return pseudo_mount(&sysfs_tree, t, SYSFS_MAGIC, &sysfs_super_ops, out);
 }

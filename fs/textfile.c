@@ -1,7 +1,7 @@
 /*
- * Text made on demand; see the header. The buffer grows until the text fits: the builder counts what it could not
- * store, so one retry usually does. The lock keeps two readers of one open file apart while the text is remade; it
- * ranks before everything that a text's maker may take.
+ * Text made on demand; see the header. The buffer grows until the text fits: the builder counts
+ * what it could not store, so one retry usually does. The lock keeps two readers of one open file
+ * apart while the text is remade; it ranks before everything that a text's maker may take.
  */
 #include <linux/errno.h>
 #include "fs/textfile.h"

@@ -1,6 +1,10 @@
 /*
- * /proc/loadavg: the averages of the scheduler, how many threads run of how many there are, and the newest process number.
- * man: proc(5).
+ * /proc/loadavg: the averages of the scheduler, how many threads run of how many there are, and the
+ * newest process number.
+ *
+ * It stands here and not with the other system-wide files in fs, because fs knows nothing of
+ * processes. The averages are fixed-point numbers with 11 bits of fraction, shown rounded to
+ * hundredths. man: proc(5).
  */
 #include <arch/cpu.h>
 #include "fs/procfs.h"

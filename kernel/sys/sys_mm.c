@@ -1,12 +1,13 @@
 /*
  * Memory system calls: checking the arguments by the man pages, one call into mm/vm.
  *
- * Protections have the same bits in mm/vm (PROT_R/W/X) as in the ABI. The order of the checks is Linux's, so that
- * a call with several faults reports the same one. Addresses with a tag in the top byte are accepted where the
- * arm64 tagged-address ABI accepts them (not as mmap hints): the tag is removed here.
+ * Protections have the same bits in mm/vm (PROT_R/W/X) as in the ABI. The order of the checks is
+ * Linux's, so that a call with several faults reports the same one. Addresses with a tag in the top
+ * byte are accepted where the arm64 tagged-address ABI accepts them (not as mmap hints): the tag is
+ * removed here.
  *
- * Man pages: mmap(2), munmap(2), mprotect(2), mremap(2), madvise(2), brk(2), msync(2), mlock(2), mincore(2),
- * process_vm_readv(2).
+ * Man pages: mmap(2), munmap(2), mprotect(2), mremap(2), madvise(2), brk(2), msync(2), mlock(2),
+ * mincore(2), process_vm_readv(2).
  */
 #include <linux/mman.h>
 #include <linux/personality.h>
@@ -18,7 +19,8 @@
 #define PROT_ALL (PROT_R | PROT_W | PROT_X)
 #define TAG_SHIFT 56
 
-_Static_assert(PROT_R == PROT_READ && PROT_W == PROT_WRITE && PROT_X == PROT_EXEC, "passed on as they are");
+_Static_assert(PROT_R == PROT_READ && PROT_W == PROT_WRITE && PROT_X == PROT_EXEC,
+	       "passed on as they are");
 _Static_assert(sizeof(struct uio_seg) == sizeof(struct iovec), "imported in one copy");
 
 static inline u64 untag(u64 addr)
@@ -61,9 +63,10 @@ static int mmap_anonymous(u64 flags, u64 len, struct vm_map_args *a)
 }
 
 /* Flags that MAP_SHARED_VALIDATE lets pass. */
-#define MAP_VALIDATED (MAP_SHARED | MAP_PRIVATE | MAP_FIXED | MAP_ANONYMOUS | MAP_DENYWRITE | MAP_EXECUTABLE | \
-		       MAP_GROWSDOWN | MAP_LOCKED | MAP_NORESERVE | MAP_POPULATE | MAP_NONBLOCK | MAP_STACK | \
-		       MAP_HUGETLB | MAP_FIXED_NOREPLACE)
+#define MAP_VALIDATED \
+	(MAP_SHARED | MAP_PRIVATE | MAP_FIXED | MAP_ANONYMOUS | MAP_DENYWRITE | MAP_EXECUTABLE | \
+	 MAP_GROWSDOWN | MAP_LOCKED | MAP_NORESERVE | MAP_POPULATE | MAP_NONBLOCK | MAP_STACK | \
+	 MAP_HUGETLB | MAP_FIXED_NOREPLACE)
 
 static int mmap_file(struct file *f, u64 flags, struct vm_map_args *a)
 {
@@ -103,7 +106,10 @@ static long mmap_object(struct file *f, u64 len, u64 flags, struct vm_map_args *
 	if (err)
 		return err;
 	err = vm_map(current->vm, a, &addr);
-	/* An object made for this mapping (not the open file's own) came with a reference; the region has its own now. */
+	/*
+	 * An object made for this mapping (not the open file's own) came with a reference; the
+	 * region has its own now.
+	 */
 	if (a->file && (!f || a->file != &f->vmf))
 		a->file->ops->put(a->file);
 	return err ? err : (long)addr;
@@ -203,7 +209,8 @@ long sys_mremap(u64 addr, u64 old_len, u64 new_len, u64 flags, u64 new_addr)
 	if (flags > 0xffffffffu)
 		return -EINVAL;
 	proc_vm_limits(&lim);
-	err = vm_remap(current->vm, untag(addr), old_len, new_len, (u32)flags, new_addr, &lim, &out);
+	err = vm_remap(current->vm, untag(addr), old_len, new_len, (u32)flags, new_addr, &lim,
+		       &out);
 	return err ? err : (long)out;
 }
 
@@ -303,7 +310,10 @@ long sys_mincore(u64 uaddr, u64 len, u64 uvec)
 	return r;
 }
 
-/* An array of iovecs from user memory. *out is NULL for none; kfree it. 0, -EINVAL, -EFAULT, -ENOMEM. */
+/*
+ * An array of iovecs from user memory. *out is NULL for none; kfree it. 0, -EINVAL, -EFAULT,
+ * -ENOMEM.
+ */
 static int import_segs(u64 uiov, u64 count, struct uio_seg **out, size_t *total)
 {
 	struct uio_seg *segs;
@@ -335,7 +345,8 @@ static int import_segs(u64 uiov, u64 count, struct uio_seg **out, size_t *total)
 }
 
 /* Move between the caller's @u and one remote segment. Bytes, or -errno when there were none. */
-static ssize_t remote_segment(struct vmspace *vm, struct uio *u, const struct uio_seg *s, bool write, void *buf)
+static ssize_t remote_segment(struct vmspace *vm, struct uio *u, const struct uio_seg *s,
+			      bool write, void *buf)
 {
 	size_t done = 0;
 	ssize_t got = 0;
@@ -362,7 +373,8 @@ static ssize_t remote_segment(struct vmspace *vm, struct uio *u, const struct ui
 	return done ? (ssize_t)done : got;
 }
 
-static long remote_segments(struct vmspace *vm, struct uio *u, const struct uio_seg *segs, u64 count, bool write)
+static long remote_segments(struct vmspace *vm, struct uio *u, const struct uio_seg *segs,
+			    u64 count, bool write)
 {
 	void *buf = kmalloc(PAGE_SIZE, 0);
 	ssize_t total = 0, got = 0;

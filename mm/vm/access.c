@@ -1,9 +1,11 @@
 /*
- * Reaching user memory by other roads than the CPU's own loads and stores: from another process (ptrace, /proc/PID/mem,
- * process_vm_readv, core dumps), by frame (futex keys, splice), and for statistics (smaps).
+ * Reaching user memory by other roads than the CPU's own loads and stores: from another process
+ * (ptrace, /proc/PID/mem, process_vm_readv, core dumps), by frame (futex keys, splice), and for
+ * statistics (smaps).
  *
- * The page is made present by the fault path as if the owner had touched it, taken with a reference under the
- * pmap lock, and then copied through the linear map; nothing holds the address space during the copy.
+ * The page is made present by the fault path as if the owner had touched it, taken with a reference
+ * under the pmap lock, and then copied through the linear map; nothing holds the address space
+ * during the copy.
  */
 #include "kernel/sched/thread.h"
 #include "mm/vm/vm_internal.h"
@@ -13,7 +15,8 @@ static bool entry_serves(const struct region *r, pte_t pte, const struct page *p
 {
 	if (!(flags & VMF_WRITE) || pte_writable(pte))
 		return true;
-	return (flags & VMF_FORCE) && !(r->flags & VM_SHARED) && p->type == PAGE_ANON && page_refs(p) == 1;
+	return (flags & VMF_FORCE) && !(r->flags & VM_SHARED) && p->type == PAGE_ANON &&
+	       page_refs(p) == 1;
 }
 
 static struct page *page_grab(struct region *r, vaddr_t addr, u32 flags)
@@ -67,7 +70,8 @@ static bool access_permitted(const struct region *r, bool write, bool force)
 }
 
 /* One page's part. Bytes done or -errno. holds: sem for reading. */
-static ssize_t access_page(struct vmspace *vm, vaddr_t addr, void *buf, size_t len, bool write, bool force)
+static ssize_t access_page(struct vmspace *vm, vaddr_t addr, void *buf, size_t len, bool write,
+			   bool force)
 {
 	size_t off = addr & PAGE_MASK, n = MIN(len, PAGE_SIZE - off);
 	u32 flags = (write ? VMF_WRITE : 0) | (force ? VMF_FORCE : 0);
@@ -92,8 +96,8 @@ static ssize_t access_page(struct vmspace *vm, vaddr_t addr, void *buf, size_t l
 }
 
 /*
- * Copy between @buf (kernel memory) and @vm; see the header. ctx: thread; sleeps.
- * Bytes moved (fewer than @len when something unreachable follows), or -EFAULT when that is none, -EINTR.
+ * Copy between @buf (kernel memory) and @vm; see the header. ctx: thread; sleeps. Bytes moved
+ * (fewer than @len when something unreachable follows), or -EFAULT when that is none, -EINTR.
  */
 ssize_t vm_access(struct vmspace *vm, vaddr_t addr, void *buf, size_t len, bool write, bool force)
 {
@@ -114,7 +118,8 @@ ssize_t vm_access(struct vmspace *vm, vaddr_t addr, void *buf, size_t len, bool 
 }
 
 /*
- * Frame behind a user address with a reference, present and (with @write) private to the mapping or shared for writing.
+ * Frame behind a user address with a reference, present and (with @write) private to the mapping or
+ * shared for writing.
  * ctx: thread; sleeps. 0, -EFAULT, -ENOMEM, -EINTR.
  */
 int vm_get_page(struct vmspace *vm, vaddr_t addr, bool write, struct page **out)
@@ -131,7 +136,8 @@ int vm_get_page(struct vmspace *vm, vaddr_t addr, bool write, struct page **out)
 }
 
 /*
- * What identifies a futex word: for shared mappings the cache and byte offset, for private ones *object NULL.
+ * What identifies a futex word: for shared mappings the cache and byte offset, for private ones
+ * *object NULL.
  * ctx: thread; sleeps. 0 or -EFAULT.
  */
 int vm_shared_key(struct vmspace *vm, vaddr_t addr, const void **object, u64 *offset)

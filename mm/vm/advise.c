@@ -1,10 +1,10 @@
 /*
  * madvise, msync and mincore: what user space says and asks about ranges.
  *
- * Advice either marks regions (for fork, core dumps, the fault path), which splits them at the edges of the range and
- * needs the sem for writing; or acts on pages (drop, bring in), for which reading is enough. A hole in the range is
- * skipped and reported as -ENOMEM at the end, as madvise(2) says. Hints with nothing to do here are checked and
- * accepted.
+ * Advice either marks regions (for fork, core dumps, the fault path), which splits them at the
+ * edges of the range and needs the sem for writing; or acts on pages (drop, bring in), for which
+ * reading is enough. A hole in the range is skipped and reported as -ENOMEM at the end, as
+ * madvise(2) says. Hints with nothing to do here are checked and accepted.
  */
 #include <linux/mman.h>
 #include "mm/vm/vm_internal.h"
@@ -41,7 +41,8 @@ static const struct advice_flags *advice_find(int advice)
 	return NULL;
 }
 
-static int advise_flags(struct vmspace *vm, vaddr_t start, vaddr_t end, const struct advice_flags *a)
+static int advise_flags(struct vmspace *vm, vaddr_t start, vaddr_t end,
+			const struct advice_flags *a)
 {
 	vaddr_t at = start;
 	bool hole = false;
@@ -86,16 +87,14 @@ static int advise_range(struct region *r, vaddr_t start, vaddr_t end, int advice
 
 	switch (advice) {
 	case MADV_DONTNEED:
-	case MADV_FREE:
-		return advise_drop(r, start, end, advice);
+	case MADV_FREE: return advise_drop(r, start, end, advice);
 	case MADV_DONTNEED_LOCKED:
 		if (r->flags & VM_DEVICE)
 			return -EINVAL;
 		unmap_entries(r, start, end, 0);
 		return 0;
 	case MADV_COLD:
-	case MADV_PAGEOUT:
-		return r->flags & (VM_LOCKED | VM_DEVICE) ? -EINVAL : 0;
+	case MADV_PAGEOUT: return r->flags & (VM_LOCKED | VM_DEVICE) ? -EINVAL : 0;
 	case MADV_POPULATE_READ:
 	case MADV_POPULATE_WRITE:
 		if (r->flags & VM_DEVICE)
@@ -112,7 +111,8 @@ static int advise_range(struct region *r, vaddr_t start, vaddr_t end, int advice
 
 static int advise_pages(struct vmspace *vm, vaddr_t start, vaddr_t end, int advice)
 {
-	bool hole = false, stop_at_hole = advice == MADV_POPULATE_READ || advice == MADV_POPULATE_WRITE;
+	bool hole = false,
+	     stop_at_hole = advice == MADV_POPULATE_READ || advice == MADV_POPULATE_WRITE;
 	vaddr_t at = start;
 	int err = 0;
 
@@ -137,8 +137,12 @@ static int advise_pages(struct vmspace *vm, vaddr_t start, vaddr_t end, int advi
 	return err ? err : hole ? -ENOMEM : 0;
 }
 
-/* The file behind @addr with a reference, for work that must not hold the sem. *stop: end of its part. */
-static int file_at(struct vmspace *vm, vaddr_t addr, vaddr_t end, struct region *copy, vaddr_t *stop)
+/*
+ * The file behind @addr with a reference, for work that must not hold the sem. *stop: end of its
+ * part.
+ */
+static int file_at(struct vmspace *vm, vaddr_t addr, vaddr_t end, struct region *copy,
+		   vaddr_t *stop)
 {
 	struct region *r;
 	int err = 0;
@@ -168,7 +172,8 @@ static int remove_part(const struct region *r, vaddr_t start, vaddr_t end)
 		return -EINVAL;
 	if (!(r->flags & VM_SHARED) || !(r->prot & PROT_W))
 		return -EACCES;
-	return r->file->ops->punch ? r->file->ops->punch(r->file, from, from + (end - start)) : -EOPNOTSUPP;
+	return r->file->ops->punch ? r->file->ops->punch(r->file, from, from + (end - start))
+				   : -EOPNOTSUPP;
 }
 
 static int advise_remove(struct vmspace *vm, vaddr_t start, vaddr_t end)
@@ -204,14 +209,14 @@ static bool advice_known(int advice)
 	case MADV_POPULATE_READ:
 	case MADV_POPULATE_WRITE:
 	case MADV_WILLNEED:
-	case MADV_REMOVE:
-		return true;
+	case MADV_REMOVE: return true;
 	}
 	return advice_find(advice) != NULL;
 }
 
 /*
- * madvise(2). ctx: thread; sleeps. 0, -EINVAL, -ENOMEM (hole, or no memory), -EACCES, -EFAULT, -EOPNOTSUPP.
+ * madvise(2). ctx: thread; sleeps. 0, -EINVAL, -ENOMEM (hole, or no memory), -EACCES, -EFAULT,
+ * -EOPNOTSUPP.
  */
 int vm_advise(struct vmspace *vm, vaddr_t addr, u64 len, int advice)
 {
@@ -243,7 +248,8 @@ static int sync_part(const struct region *r, vaddr_t start, vaddr_t end, int fla
 }
 
 /*
- * msync(2) with Linux's MS_* flags. Stores through mappings are in the page cache at once, so MS_ASYNC has nothing to start.
+ * msync(2) with Linux's MS_* flags. Stores through mappings are in the page cache at once, so
+ * MS_ASYNC has nothing to start.
  * ctx: thread; sleeps. 0, -EINVAL, -EBUSY, -ENOMEM (hole), or the error of writing.
  */
 int vm_sync(struct vmspace *vm, vaddr_t addr, u64 len, int flags)
@@ -252,7 +258,8 @@ int vm_sync(struct vmspace *vm, vaddr_t addr, u64 len, int flags)
 	bool hole = false;
 	vaddr_t stop;
 
-	if ((flags & ~(MS_ASYNC | MS_INVALIDATE | MS_SYNC)) || (flags & (MS_ASYNC | MS_SYNC)) == (MS_ASYNC | MS_SYNC))
+	if ((flags & ~(MS_ASYNC | MS_INVALIDATE | MS_SYNC)) ||
+	    (flags & (MS_ASYNC | MS_SYNC)) == (MS_ASYNC | MS_SYNC))
 		return -EINVAL;
 	if (addr & PAGE_MASK)
 		return -EINVAL;

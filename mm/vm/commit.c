@@ -1,12 +1,12 @@
 /*
- * Overcommit: how much memory user space was promised beyond what it has touched (vm.overcommit_memory of
- * proc(5)). Pages of private writable mappings and of shared anonymous objects count as committed from the mapping
- * on. Mode 0 refuses only a single request that memory could never hold, mode 1 refuses nothing, mode 2 keeps the
- * sum below a share of memory.
+ * Overcommit: how much memory user space was promised beyond what it has touched
+ * (vm.overcommit_memory of proc(5)). Pages of private writable mappings and of shared anonymous
+ * objects count as committed from the mapping on. Mode 0 refuses only a single request that memory
+ * could never hold, mode 1 refuses nothing, mode 2 keeps the sum below a share of memory.
  *
- * The sum is one counter per CPU (mmap writes its own only); modes 0 and 1 never read it. In mode 2 the check
- * and the charge are not one step, so that racing requests may pass the limit by what they ask for together: the
- * limit is a share of memory, with the rest as slack.
+ * The sum is one counter per CPU (mmap writes its own only); modes 0 and 1 never read it. In mode 2
+ * the check and the charge are not one step, so that racing requests may pass the limit by what
+ * they ask for together: the limit is a share of memory, with the rest as slack.
  */
 #include <arch/cpu.h>
 #include "mm/vm/vm_internal.h"

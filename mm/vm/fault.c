@@ -1,21 +1,24 @@
 /*
  * Page faults: making one address of a region present, readable or writable.
  *
- * fault_once() works under the pmap lock, where it looks at the entry as it is now and either finishes or says
- * what it lacks: a frame, a page of the cache, leave to write. vm_fault_region() drops the lock, gets that (this may
- * sleep), and starts over; what was got is kept in struct fault_state. So each pass decides on a fresh entry,
- * and two threads on the same page are in order: the second finds the entry present and leaves.
+ * fault_once() works under the pmap lock, where it looks at the entry as it is now and either
+ * finishes or says what it lacks: a frame, a page of the cache, leave to write. vm_fault_region()
+ * drops the lock, gets that (this may sleep), and starts over; what was got is kept in struct
+ * fault_state. So each pass decides on a fresh entry, and two threads on the same page are in
+ * order: the second finds the entry present and leaves.
  *
- * The common cases take the lock once: a new anonymous page and the copy of a shared one take their frame by an
- * allocation that does not sleep; cached file pages are mapped in one go with up to 15 cached neighbours
- * (fault-around). Somebody who touches anonymous memory in order gets a growing run of pages per fault (2, 4, ... 16).
+ * The common cases take the lock once: a new anonymous page and the copy of a shared one take their
+ * frame by an allocation that does not sleep; cached file pages are mapped in one go with up to 15
+ * cached neighbours (fault-around). Somebody who touches anonymous memory in order gets a growing
+ * run of pages per fault (2, 4, ... 16).
  *
- * Copy on write goes by the frame's reference count. An anonymous frame with one reference belongs to this entry
- * alone and becomes writable in place. Otherwise it is copied, under the lock: every entry that maps a shared frame is
- * read-only, and to become writable again its space would need to see a count of one, which our entry's
- * reference excludes; so the source cannot change.
+ * Copy on write goes by the frame's reference count. An anonymous frame with one reference belongs
+ * to this entry alone and becomes writable in place. Otherwise it is copied, under the lock: every
+ * entry that maps a shared frame is read-only, and to become writable again its space would need to
+ * see a count of one, which our entry's reference excludes; so the source cannot change.
  *
- * Locks: sem held for reading (the region stays), pmap lock, then the cache's lock. See unmap.c for truncation.
+ * Locks: sem held for reading (the region stays), pmap lock, then the cache's lock. See unmap.c for
+ * truncation.
  */
 #include <arch/cpu.h>
 #include "kernel/sched/thread.h"
@@ -75,7 +78,10 @@ static void sync_for_exec(struct page *p)
 	page_flag_set(p, PG_EXEC);
 }
 
-/* Write @p into an absent entry with the attributes of @model; the entry takes over the caller's reference. */
+/*
+ * Write @p into an absent entry with the attributes of @model; the entry takes over the caller's
+ * reference.
+ */
 static inline void entry_fill(struct region *r, pte_t *slot, struct page *p, pte_t model)
 {
 	if (unlikely(r->prot & PROT_X))
@@ -142,8 +148,8 @@ static enum fault_need fault_anon(struct fault_state *f, pte_t *slot)
 }
 
 /*
- * Give the entry at @slot a private copy of @src (NULL: of zeroes). An entry that was present is replaced, and its
- * reference on its frame dropped.
+ * Give the entry at @slot a private copy of @src (NULL: of zeroes). An entry that was present is
+ * replaced, and its reference on its frame dropped.
  */
 static enum fault_need fault_copy(struct fault_state *f, pte_t *slot, struct page *src)
 {
@@ -181,7 +187,9 @@ static bool shared_write_ok(const struct fault_state *f)
 	return f->leave || !f->r->cache || !pagecache_tracks_writes(f->r->cache);
 }
 
-/* The entry is there already: a copy on write, a first shared write, or somebody else was faster. */
+/*
+ * The entry is there already: a copy on write, a first shared write, or somebody else was faster.
+ */
 static enum fault_need fault_present(struct fault_state *f, pte_t *slot)
 {
 	struct region *r = f->r;
@@ -199,13 +207,15 @@ static enum fault_need fault_present(struct fault_state *f, pte_t *slot)
 			f->leave = false;
 			return NEED_LEAVE;
 		}
-		entry_change(r, f->addr, slot, pte_mkdirty(pte_set_prot(pte, vm_pte_prot(r->prot))));
+		entry_change(r, f->addr, slot,
+			     pte_mkdirty(pte_set_prot(pte, vm_pte_prot(r->prot))));
 		return FAULT_DONE;
 	}
 	if (p == vm_zero_page)
 		return fault_copy(f, slot, NULL);
 	if (p->type == PAGE_ANON && page_refs(p) == 1) {
-		entry_change(r, f->addr, slot, pte_mkdirty(pte_set_prot(pte, vm_pte_prot(r->prot))));
+		entry_change(r, f->addr, slot,
+			     pte_mkdirty(pte_set_prot(pte, vm_pte_prot(r->prot))));
 		return FAULT_DONE;
 	}
 	return fault_copy(f, slot, p);
@@ -218,8 +228,8 @@ static inline u64 cache_limit(const struct pagecache *pc)
 }
 
 /*
- * Map the cached page at f->addr and cached neighbours within an aligned window of it. True when the page itself
- * was there. holds: pmap lock.
+ * Map the cached page at f->addr and cached neighbours within an aligned window of it. True when
+ * the page itself was there. holds: pmap lock.
  */
 static bool fault_around(struct fault_state *f, pte_t *slot)
 {
@@ -240,7 +250,8 @@ static bool fault_around(struct fault_state *f, pte_t *slot)
 	}
 	spin_lock(&pc->lock);
 	limit = cache_limit(pc);
-	n = radix_gang(&pc->pages, region_index(r, lo), region_index(r, hi) - 1, items, keys, AROUND_PAGES);
+	n = radix_gang(&pc->pages, region_index(r, lo), region_index(r, hi) - 1, items, keys,
+		       AROUND_PAGES);
 	for (u32 i = 0; i < n; i++) {
 		struct page *p = items[i];
 		pte_t *s = slot + (s64)(keys[i] - here);
@@ -368,7 +379,9 @@ static int get_cached(struct fault_state *f)
 	return pagecache_get_mapped(f->r->cache, region_index(f->r, f->addr), &f->have, &f->major);
 }
 
-/* The first store through a shared mapping since the page was clean: the file system has its say. */
+/*
+ * The first store through a shared mapping since the page was clean: the file system has its say.
+ */
 static int get_leave(struct fault_state *f)
 {
 	struct pagecache *pc = f->r->cache;
@@ -404,25 +417,19 @@ static int fault_provide(struct fault_state *f, enum fault_need need)
 	if (unlikely(READ_ONCE(current->killed)))
 		return -EINTR;
 	switch (need) {
-	case NEED_TABLE:
-		return get_table_room();
-	case NEED_FRAME:
-		return get_frame(f);
-	case NEED_CACHED:
-		return get_cached(f);
-	case NEED_LEAVE:
-		return get_leave(f);
-	case NEED_SPECIAL:
-		return get_special(f);
-	case FAULT_DONE:
-		break;
+	case NEED_TABLE: return get_table_room();
+	case NEED_FRAME: return get_frame(f);
+	case NEED_CACHED: return get_cached(f);
+	case NEED_LEAVE: return get_leave(f);
+	case NEED_SPECIAL: return get_special(f);
+	case FAULT_DONE: break;
 	}
 	return 0;
 }
 
 /*
- * Make page @addr of @r present, and writable with VMF_WRITE. The access was checked against the region's protection,
- * or VMF_FORCE is given. *@flags gets VMF_MAJOR when a device was read.
+ * Make page @addr of @r present, and writable with VMF_WRITE. The access was checked against the
+ * region's protection, or VMF_FORCE is given. *@flags gets VMF_MAJOR when a device was read.
  * ctx: thread; holds: sem; sleeps. 0, -EIO (no such page of the file), -ENOMEM, -EINTR.
  */
 int vm_fault_region(struct region *r, vaddr_t addr, u32 *flags)
@@ -445,7 +452,10 @@ int vm_fault_region(struct region *r, vaddr_t addr, u32 *flags)
 	return err;
 }
 
-/* Does @r allow the access? Execution and writing imply reading, as on Linux without execute-only mappings. */
+/*
+ * Does @r allow the access? Execution and writing imply reading, as on Linux without execute-only
+ * mappings.
+ */
 static inline bool access_allowed(const struct region *r, bool write, bool exec)
 {
 	if (exec)
@@ -467,14 +477,16 @@ static inline struct region *fault_find(struct vmspace *vm, vaddr_t addr)
 }
 
 /* May the stack @r grow down to @addr? holds: sem for writing. */
-static int stack_may_grow(struct vmspace *vm, struct region *r, vaddr_t addr, const struct vm_limits *lim)
+static int stack_may_grow(struct vmspace *vm, struct region *r, vaddr_t addr,
+			  const struct vm_limits *lim)
 {
 	struct region *prev = region_prev(r);
 	u64 grow = PAGES(r->start - addr);
 
 	if (addr < (vaddr_t)vm_mmap_min_addr)
 		return -EFAULT;
-	if (prev && !(prev->flags & VM_GROWSDOWN) && prev->prot && addr - prev->end < STACK_GUARD_GAP)
+	if (prev && !(prev->flags & VM_GROWSDOWN) && prev->prot &&
+	    addr - prev->end < STACK_GUARD_GAP)
 		return -EFAULT;
 	if (prev && prev->end > addr)
 		return -EFAULT;
@@ -482,7 +494,8 @@ static int stack_may_grow(struct vmspace *vm, struct region *r, vaddr_t addr, co
 		return 0;
 	if (r->end - addr > lim->stack || (vm->total_pages + grow) > PAGES(lim->as))
 		return -EFAULT;
-	if ((r->flags & VM_LOCKED) && !lim->ipc_lock && vm->locked_pages + grow > PAGES(lim->memlock))
+	if ((r->flags & VM_LOCKED) && !lim->ipc_lock &&
+	    vm->locked_pages + grow > PAGES(lim->memlock))
 		return -EFAULT;
 	return 0;
 }
@@ -548,8 +561,10 @@ int vm_fault(struct vmspace *vm, vaddr_t addr, bool write, bool exec, const stru
 }
 
 /*
- * Bring in the pages of [@start, @end) as a read or write access would. *@done gets the first address not done.
- * holds: sem for reading. 0, -ENOMEM (hole, or no memory), -EFAULT (access not allowed), -EIO, -EINTR.
+ * Bring in the pages of [@start, @end) as a read or write access would. *@done gets the first
+ * address not done.
+ * holds: sem for reading. 0, -ENOMEM (hole, or no memory), -EFAULT (access not allowed), -EIO,
+ * -EINTR.
  */
 int vm_populate_locked(struct vmspace *vm, vaddr_t start, vaddr_t end, bool write, vaddr_t *done)
 {
@@ -573,8 +588,10 @@ int vm_populate_locked(struct vmspace *vm, vaddr_t start, vaddr_t end, bool writ
 }
 
 /*
- * Bring in [@start, @end) for mlock and MAP_POPULATE: private writable memory for writing, so that nothing faults later.
- * ctx: thread; sleeps. 0, -ENOMEM (hole, or no memory), -EIO, -EINTR; regions without access are passed over.
+ * Bring in [@start, @end) for mlock and MAP_POPULATE: private writable memory for writing, so that
+ * nothing faults later.
+ * ctx: thread; sleeps. 0, -ENOMEM (hole, or no memory), -EIO, -EINTR; regions without access are
+ * passed over.
  */
 int vm_populate(struct vmspace *vm, vaddr_t start, vaddr_t end)
 {
@@ -592,7 +609,8 @@ int vm_populate(struct vmspace *vm, vaddr_t start, vaddr_t end)
 		}
 		stop = MIN(end, r->end);
 		if (r->prot && !(r->flags & (VM_DEVICE | VM_LOCKONFAULT)))
-			err = vm_populate_locked(vm, va, stop, region_private_writable(r->prot, r->flags), &done);
+			err = vm_populate_locked(vm, va, stop,
+						 region_private_writable(r->prot, r->flags), &done);
 		va = stop;
 	}
 	rwsem_read_unlock(&vm->sem);

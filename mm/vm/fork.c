@@ -1,16 +1,17 @@
 /*
  * Copying an address space for fork.
  *
- * The child gets a region for each of the parent's (but MADV_DONTFORK) and page-table entries only where refaulting
- * could not bring the contents back: for anonymous memory and for private file regions that hold copies. Entries of
- * files are copied only for small regions, where copying is cheaper than the child's first fault. A
- * private frame becomes read-only in both and is copied by whoever writes first (fault.c); its reference count says when
- * it is private again.
+ * The child gets a region for each of the parent's (but MADV_DONTFORK) and page-table entries only
+ * where refaulting could not bring the contents back: for anonymous memory and for private file
+ * regions that hold copies. Entries of files are copied only for small regions, where copying is
+ * cheaper than the child's first fault. A private frame becomes read-only in both and is copied by
+ * whoever writes first (fault.c); its reference count says when it is private again.
  *
- * Locks: the parent's sem for writing (no fault changes entries meanwhile), the child's as nested (nobody knows it yet);
- * the parent's pmap lock, then the child's. Truncation may run at the same time. It walks a cache's mappings in
- * list order, and the child's region is linked right behind the parent's before entries are copied: an entry is
- * either cleared in the parent before it is copied, or copied and then cleared in the child.
+ * Locks: the parent's sem for writing (no fault changes entries meanwhile), the child's as nested
+ * (nobody knows it yet); the parent's pmap lock, then the child's. Truncation may run at the same
+ * time. It walks a cache's mappings in list order, and the child's region is linked right behind
+ * the parent's before entries are copied: an entry is either cleared in the parent before it is
+ * copied, or copied and then cleared in the child.
  */
 #include "mm/vm/vm_internal.h"
 
@@ -126,7 +127,8 @@ static int fork_region(struct fork_state *f, struct region *r)
 	err = copy_entries(f);
 	atomic_add(&f->child->rss_anon, f->anon);
 	if (f->file)
-		atomic_add(r->cache && pagecache_in_memory(r->cache) ? &f->child->rss_shmem : &f->child->rss_file,
+		atomic_add(r->cache && pagecache_in_memory(r->cache) ? &f->child->rss_shmem
+								     : &f->child->rss_file,
 			   f->file);
 	return err;
 }
@@ -162,7 +164,8 @@ static void fork_skip(struct fork_state *f)
 }
 
 /*
- * Copy @parent for fork: private memory copy-on-write, shared mappings shared; memory locks are not inherited.
+ * Copy @parent for fork: private memory copy-on-write, shared mappings shared; memory locks are not
+ * inherited.
  * ctx: thread; sleeps. 0 or -ENOMEM, with nothing left behind.
  */
 int vmspace_fork(struct vmspace *parent, struct vmspace **out)

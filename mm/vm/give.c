@@ -1,10 +1,12 @@
 /*
- * Frames that somebody filled before an address space had them: exec builds a program's arguments in fresh frames and
- * then hands them over, so that nothing is copied twice.
+ * Frames that somebody filled before an address space had them: exec builds a program's arguments
+ * in fresh frames and then hands them over, so that nothing is copied twice.
  */
 #include "mm/vm/vm_internal.h"
 
-/* The entry of @addr in @r becomes @p. -EEXIST: there is something already. holds: sem for reading */
+/*
+ * The entry of @addr in @r becomes @p. -EEXIST: there is something already. holds: sem for reading
+ */
 static int give_entry(struct region *r, vaddr_t addr, struct page *p)
 {
 	struct pmap *pm = &r->vm->pmap;
@@ -24,8 +26,9 @@ static int give_entry(struct region *r, vaddr_t addr, struct page *p)
 }
 
 /*
- * Make the fresh frame @p the memory at @addr, which lies in a private anonymous region without PROT_X or with nothing
- * executable in @p yet. ctx: thread; sleeps; consumes @p on success. 0, -EFAULT (no such region), -EEXIST, -ENOMEM.
+ * Make the fresh frame @p the memory at @addr, which lies in a private anonymous region without
+ * PROT_X or with nothing executable in @p yet. ctx: thread; sleeps; consumes @p on success. 0,
+ * -EFAULT (no such region), -EEXIST, -ENOMEM.
  */
 int vm_give_page(struct vmspace *vm, vaddr_t addr, struct page *p)
 {

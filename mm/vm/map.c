@@ -1,10 +1,10 @@
 /*
  * Making mappings: mmap and brk.
  *
- * vm_map checks everything and gets everything that may fail (a place, the limits, the promise of memory, a
- * region object) before it takes away what a fixed mapping replaces; from there on only the splitting of the replaced
- * regions may fail, which changes nothing visible. Then the new range is either absorbed by a neighbour that means
- * the same, or linked as a region of its own.
+ * vm_map checks everything and gets everything that may fail (a place, the limits, the promise of
+ * memory, a region object) before it takes away what a fixed mapping replaces; from there on only
+ * the splitting of the replaced regions may fail, which changes nothing visible. Then the new range
+ * is either absorbed by a neighbour that means the same, or linked as a region of its own.
  */
 #include <linux/capability.h>
 #include "kernel/base/cred.h"
@@ -23,7 +23,8 @@ static u64 pages_within(struct vmspace *vm, vaddr_t start, vaddr_t end)
 }
 
 /* RLIMIT_AS, RLIMIT_DATA, RLIMIT_MEMLOCK and the number of regions. holds: sem for writing. */
-static int map_check_limits(struct vmspace *vm, const struct region *n, u64 replaced, const struct vm_limits *lim)
+static int map_check_limits(struct vmspace *vm, const struct region *n, u64 replaced,
+			    const struct vm_limits *lim)
 {
 	u64 pages = region_pages(n);
 
@@ -36,7 +37,8 @@ static int map_check_limits(struct vmspace *vm, const struct region *n, u64 repl
 	if (region_private_writable(n->prot, n->flags) && !(n->flags & (VM_GROWSDOWN | VM_STACK)) &&
 	    vm->data_pages + pages > PAGES(lim->data))
 		return -ENOMEM;
-	if ((n->flags & VM_LOCKED) && !lim->ipc_lock && vm->locked_pages + pages > PAGES(lim->memlock))
+	if ((n->flags & VM_LOCKED) && !lim->ipc_lock &&
+	    vm->locked_pages + pages > PAGES(lim->memlock))
 		return -EAGAIN;
 	return 0;
 }
@@ -88,13 +90,16 @@ static void map_describe(struct vmspace *vm, const struct vm_map_args *a, u64 le
 	n->cache = a->file && a->file->ops->cache ? a->file->ops->cache(a->file) : NULL;
 	n->pgoff = a->file ? a->pgoff : 0;
 	n->name = a->name;
-	if (region_private_writable(n->prot, n->flags) && (!(n->flags & VM_NORESERVE) || vm_overcommit_mode == 2))
+	if (region_private_writable(n->prot, n->flags) &&
+	    (!(n->flags & VM_NORESERVE) || vm_overcommit_mode == 2))
 		n->flags |= VM_ACCOUNT;
 	if (n->flags & VM_DEVICE)
 		n->flags &= ~(VM_LOCKED | VM_LOCKONFAULT);
 }
 
-/* Commit the described region at its place. holds: sem for writing. 0 or -ENOMEM, nothing changed. */
+/*
+ * Commit the described region at its place. holds: sem for writing. 0 or -ENOMEM, nothing changed.
+ */
 static int map_insert(struct vmspace *vm, const struct region *n)
 {
 	struct region *r = NULL;
@@ -149,7 +154,8 @@ static int map_locked(struct vmspace *vm, const struct vm_map_args *a, u64 len, 
 }
 
 /*
- * mmap(2); see the header. ctx: thread; sleeps. The file's reference stays the caller's, the region takes its own.
+ * mmap(2); see the header. ctx: thread; sleeps. The file's reference stays the caller's, the region
+ * takes its own.
  */
 int vm_map(struct vmspace *vm, const struct vm_map_args *a, vaddr_t *out)
 {
@@ -170,14 +176,18 @@ int vm_map(struct vmspace *vm, const struct vm_map_args *a, vaddr_t *out)
 		return err;
 	populate = (a->how & (VM_MAP_POPULATE | VM_MAP_NONBLOCK)) == VM_MAP_POPULATE ||
 		   ((n.flags & VM_LOCKED) && !(n.flags & VM_LOCKONFAULT));
-	/* The mapping stands whether or not its pages could be brought in: mmap(2), NOTES on MAP_LOCKED. */
+	/*
+	 * The mapping stands whether or not its pages could be brought in: mmap(2), NOTES on
+	 * MAP_LOCKED.
+	 */
 	if (populate)
 		(void)vm_populate(vm, n.start, n.end);
 	*out = n.start;
 	return 0;
 }
 
-static int brk_grow(struct vmspace *vm, vaddr_t from, vaddr_t to, const struct vm_limits *lim, u32 *flags)
+static int brk_grow(struct vmspace *vm, vaddr_t from, vaddr_t to, const struct vm_limits *lim,
+		    u32 *flags)
 {
 	struct vm_map_args a = {
 		.addr = from,
@@ -199,8 +209,8 @@ static int brk_grow(struct vmspace *vm, vaddr_t from, vaddr_t to, const struct v
 }
 
 /* holds: sem for writing. True: the break is now @addr. */
-static bool brk_move(struct vmspace *vm, vaddr_t addr, const struct vm_limits *lim, vaddr_t *from, vaddr_t *to,
-		     u32 *flags)
+static bool brk_move(struct vmspace *vm, vaddr_t addr, const struct vm_limits *lim, vaddr_t *from,
+		     vaddr_t *to, u32 *flags)
 {
 	*from = ALIGN_UP(vm->brk, (vaddr_t)PAGE_SIZE);
 	*to = ALIGN_UP(addr, (vaddr_t)PAGE_SIZE);

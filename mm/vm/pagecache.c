@@ -1,19 +1,22 @@
 /*
  * The page cache: which page holds which part of a file, who fills it, and how it goes.
  *
- * A page is in at most one cache, at one index; cache and index in struct page say so as long as it is in. The
- * cache holds one reference; finding a page takes another, so a page that truncation takes out lives on until its
- * last reader, mapping or device lets go, with cache = NULL as the sign that it is nobody's any more.
+ * A page is in at most one cache, at one index; cache and index in struct page say so as long as it
+ * is in. The cache holds one reference; finding a page takes another, so a page that truncation
+ * takes out lives on until its last reader, mapping or device lets go, with cache = NULL as the
+ * sign that it is nobody's any more.
  *
- * First fill. Whoever finds an index empty inserts a new page locked and not up to date, fills it, and unlocks it;
- * others find that page and wait for its lock, then look again. A fill that fails takes the page out and marks it
- * PG_ERROR: the waiters return -EIO, the next reader tries anew. Memory-only caches need no fill: their pages are
- * zeroed before they are inserted and up to date from the start.
+ * First fill. Whoever finds an index empty inserts a new page locked and not up to date, fills it,
+ * and unlocks it; others find that page and wait for its lock, then look again. A fill that fails
+ * takes the page out and marks it PG_ERROR: the waiters return -EIO, the next reader tries anew.
+ * Memory-only caches need no fill: their pages are zeroed before they are inserted and up to date
+ * from the start.
  *
- * Locks: .lock guards tree and counters; page locks (PG_LOCKED, waited for on a hashed table of queues) are taken
- * outside it. Truncation lowers .size, removes the pages, then unmaps them (see unmap.c for why in this order);
- * pagecache_get_mapped checks .size under .lock, so that a fault does not bring back a page beyond the end.
- * Tree nodes are allocated before the lock is taken and freed after it is released.
+ * Locks: .lock guards tree and counters; page locks (PG_LOCKED, waited for on a hashed table of
+ * queues) are taken outside it. Truncation lowers .size, removes the pages, then unmaps them (see
+ * unmap.c for why in this order); pagecache_get_mapped checks .size under .lock, so that a fault
+ * does not bring back a page beyond the end. Tree nodes are allocated before the lock is taken and
+ * freed after it is released.
  */
 #include <linux/errno.h>
 #include <arch/cpu.h>
@@ -135,7 +138,8 @@ static int insert_locked(struct pagecache *pc, u64 index, struct page *p, struct
 }
 
 /*
- * Put @p at @index; with @bounded only when that lies within .size. Consumes a reference on success.
+ * Put @p at @index; with @bounded only when that lies within .size. Consumes a reference on
+ * success.
  * ctx: thread; sleeps. 0, -EEXIST, -ENOMEM, -EIO (out of bounds).
  */
 int pagecache_add(struct pagecache *pc, u64 index, struct page *p, bool bounded)
@@ -203,7 +207,10 @@ static struct page *find_any(struct pagecache *pc, u64 index)
 	return p;
 }
 
-/* Up-to-date page with a reference, or NULL. ctx: thread or any that holds no PAGECACHE lock; sleeps: no. */
+/*
+ * Up-to-date page with a reference, or NULL. ctx: thread or any that holds no PAGECACHE lock;
+ * sleeps: no.
+ */
 struct page *pagecache_find(struct pagecache *pc, u64 index)
 {
 	struct page *p = find_any(pc, index);
@@ -217,7 +224,10 @@ struct page *pagecache_find(struct pagecache *pc, u64 index)
 	return NULL;
 }
 
-/* Wait for the fill of @p. 0: up to date; -EAGAIN: look it up again; -EIO. The reference stays the caller's. */
+/*
+ * Wait for the fill of @p. 0: up to date; -EAGAIN: look it up again; -EIO. The reference stays the
+ * caller's.
+ */
 static int wait_filled(struct pagecache *pc, struct page *p)
 {
 	if (page_flag(p, PG_UPTODATE))
@@ -229,7 +239,10 @@ static int wait_filled(struct pagecache *pc, struct page *p)
 	return page_flag(p, PG_ERROR) ? -EIO : -EAGAIN;
 }
 
-/* A page of one's own for @index: ready when the cache is memory-only, else locked and to be filled. */
+/*
+ * A page of one's own for @index: ready when the cache is memory-only, else locked and to be
+ * filled.
+ */
 static struct page *page_make(struct pagecache *pc)
 {
 	struct page *p = pmm_alloc(0, PMM_USER | (pc->ops->fill ? 0 : PMM_ZERO));
@@ -254,7 +267,9 @@ static int page_fill(struct pagecache *pc, struct page *p)
 	return err;
 }
 
-/* Make the absent page. 0 and *out with a reference, -EEXIST: somebody else did, or another error. */
+/*
+ * Make the absent page. 0 and *out with a reference, -EEXIST: somebody else did, or another error.
+ */
 static int get_absent(struct pagecache *pc, u64 index, bool bounded, struct page **out)
 {
 	struct page *p = page_make(pc);
@@ -375,7 +390,8 @@ int pagecache_get_for_overwrite(struct pagecache *pc, u64 index, struct page **o
 }
 
 /*
- * End of an overwrite that began with *fresh = true: @ok makes the page valid, else it is taken out.
+ * End of an overwrite that began with *fresh = true: @ok makes the page valid, else it is taken
+ * out.
  * ctx: thread; the page's reference stays the caller's.
  */
 void pagecache_fresh_done(struct pagecache *pc, struct page *p, bool ok)
@@ -387,14 +403,20 @@ void pagecache_fresh_done(struct pagecache *pc, struct page *p, bool ok)
 	page_unlock(p);
 }
 
-/* Insert a frame that has its contents; consumes the reference on success. ctx: thread; sleeps. 0, -ENOMEM, -EEXIST. */
+/*
+ * Insert a frame that has its contents; consumes the reference on success. ctx: thread; sleeps. 0,
+ * -ENOMEM, -EEXIST.
+ */
 int pagecache_insert(struct pagecache *pc, u64 index, struct page *p)
 {
 	page_flag_set(p, PG_UPTODATE);
 	return pagecache_add(pc, index, p, false);
 }
 
-/* @p holds something newer than the backing store. No-op for memory-only caches. ctx: any, no PAGECACHE lock held */
+/*
+ * @p holds something newer than the backing store. No-op for memory-only caches. ctx: any, no
+ * PAGECACHE lock held
+ */
 void pagecache_mark_dirty(struct pagecache *pc, struct page *p)
 {
 	if (!pc->ops->write || page_flag(p, PG_DIRTY))
@@ -411,8 +433,8 @@ void pagecache_mark_dirty(struct pagecache *pc, struct page *p)
 #define GANG 32
 
 /*
- * Take the pages [first, last] out of the tree, a gang at a time. Pages that may be under I/O are locked first, so
- * that neither a fill nor a write is going on when they leave.
+ * Take the pages [first, last] out of the tree, a gang at a time. Pages that may be under I/O are
+ * locked first, so that neither a fill nor a write is going on when they leave.
  */
 static void remove_range(struct pagecache *pc, u64 first, u64 last)
 {
@@ -476,7 +498,8 @@ void pagecache_truncate(struct pagecache *pc, u64 size)
 }
 
 /*
- * Make bytes [@start, @end) a hole: whole pages leave memory and mappings (private copies stay), partial ones are zeroed.
+ * Make bytes [@start, @end) a hole: whole pages leave memory and mappings (private copies stay),
+ * partial ones are zeroed.
  * ctx: thread; holds: the inode's lock exclusively; sleeps.
  */
 void pagecache_punch(struct pagecache *pc, u64 start, u64 end)

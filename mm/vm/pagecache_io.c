@@ -1,13 +1,15 @@
 /*
  * read(2) and write(2) through a page cache.
  *
- * Reading copies straight from the page to the caller under a reference; nothing is locked, so the caller's memory may
- * be a mapping of the very same file and fault. Holes of memory-only files read as zeroes without making pages.
+ * Reading copies straight from the page to the caller under a reference; nothing is locked, so the
+ * caller's memory may be a mapping of the very same file and fault. Holes of memory-only files read
+ * as zeroes without making pages.
  *
- * Writing to a page that is in the cache copies into it the same way. For an absent page that the write covers whole
- * (or any page of a memory-only file) the data goes into a new frame first, which nobody else can see, and the frame
- * is inserted when it is complete: a reader never meets a half-written new page and the copy may fault freely. If
- * somebody inserted a page meanwhile, the data is copied over into that one.
+ * Writing to a page that is in the cache copies into it the same way. For an absent page that the
+ * write covers whole (or any page of a memory-only file) the data goes into a new frame first,
+ * which nobody else can see, and the frame is inserted when it is complete: a reader never meets a
+ * half-written new page and the copy may fault freely. If somebody inserted a page meanwhile, the
+ * data is copied over into that one.
  */
 #include <linux/errno.h>
 #include "kernel/base/uio.h"
@@ -71,7 +73,8 @@ static void note_written(struct pagecache *pc, struct page *p)
 }
 
 /* Write into a page of the cache. Bytes or -errno. */
-static ssize_t write_existing(struct pagecache *pc, struct page *p, struct uio *u, u64 pos, size_t n)
+static ssize_t write_existing(struct pagecache *pc, struct page *p, struct uio *u, u64 pos,
+			      size_t n)
 {
 	ssize_t done = uio_copy_from(u, (char *)page_to_va(p) + (pos & PAGE_MASK), n);
 
@@ -80,7 +83,10 @@ static ssize_t write_existing(struct pagecache *pc, struct page *p, struct uio *
 	return done;
 }
 
-/* Write to an absent page by way of a frame of our own. Bytes or -errno; 0: nothing done, the page has to be filled first. */
+/*
+ * Write to an absent page by way of a frame of our own. Bytes or -errno; 0: nothing done, the page
+ * has to be filled first.
+ */
 static ssize_t write_fresh(struct pagecache *pc, struct uio *u, u64 pos, size_t n)
 {
 	size_t off = pos & PAGE_MASK;

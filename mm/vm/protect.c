@@ -1,16 +1,18 @@
 /*
  * Changing what is allowed on mapped memory (mprotect) and locking it (mlock and friends).
  *
- * Both split at the edges of the range and go region by region; as Linux documents, a hole stops the call with
- * -ENOMEM where it lies and what came before it stays changed. Locking is a promise not to page out: anonymous memory
- * never is, and mapped cache pages are not reclaimed, so it comes down to accounting and bringing the pages in.
+ * Both split at the edges of the range and go region by region; as Linux documents, a hole stops
+ * the call with -ENOMEM where it lies and what came before it stays changed. Locking is a promise
+ * not to page out: anonymous memory never is, and mapped cache pages are not reclaimed, so it comes
+ * down to accounting and bringing the pages in.
  */
 #include <linux/mman.h>
 #include "mm/vm/vm_internal.h"
 
 /*
- * The entry @pte of @r under the region's new protection. Write access returns at once only where no fault is needed
- * to sort things out: a private frame that nobody shares, or a shared page whose owner knows that it is written.
+ * The entry @pte of @r under the region's new protection. Write access returns at once only where
+ * no fault is needed to sort things out: a private frame that nobody shares, or a shared page whose
+ * owner knows that it is written.
  */
 static pte_t protect_entry(struct region *r, pte_t pte)
 {
@@ -81,7 +83,8 @@ static int protect_region(struct region *r, u32 prot)
 }
 
 /* Call @fn for each region of the isolated, gapless part of [start, end); merges behind itself. */
-static int for_regions(struct vmspace *vm, vaddr_t start, vaddr_t end, int (*fn)(struct region *r, u32 arg), u32 arg)
+static int for_regions(struct vmspace *vm, vaddr_t start, vaddr_t end,
+		       int (*fn)(struct region *r, u32 arg), u32 arg)
 {
 	vaddr_t at = start;
 	int err = region_isolate(vm, start, end);
@@ -139,7 +142,9 @@ static u64 pages_unlocked(struct vmspace *vm, vaddr_t start, vaddr_t end)
 	return n;
 }
 
-/* mlock answers a page that could not be had with ENOMEM or EAGAIN, whatever the cause: mlock(2). */
+/*
+ * mlock answers a page that could not be had with ENOMEM or EAGAIN, whatever the cause: mlock(2).
+ */
 static int lock_errno(int err)
 {
 	if (err == -EIO || err == -EFAULT)
@@ -149,9 +154,11 @@ static int lock_errno(int err)
 
 /*
  * mlock(2), mlock2(2) (@onfault), munlock(2).
- * ctx: thread; sleeps. 0, -EINVAL, -ENOMEM (hole, or over the limit), -EPERM (no right to lock anything), -EINTR.
+ * ctx: thread; sleeps. 0, -EINVAL, -ENOMEM (hole, or over the limit), -EPERM (no right to lock
+ * anything), -EINTR.
  */
-int vm_lock(struct vmspace *vm, vaddr_t addr, u64 len, bool lock, bool onfault, const struct vm_limits *lim)
+int vm_lock(struct vmspace *vm, vaddr_t addr, u64 len, bool lock, bool onfault,
+	    const struct vm_limits *lim)
 {
 	vaddr_t start = addr & ~(vaddr_t)PAGE_MASK;
 	u64 size = ALIGN_UP(len + (addr & PAGE_MASK), (u64)PAGE_SIZE);
@@ -222,7 +229,8 @@ int vm_lock_all(struct vmspace *vm, int flags, const struct vm_limits *lim)
 	if (flags && lim && !lim->ipc_lock && !lim->memlock)
 		return -EPERM;
 	rwsem_write_lock(&vm->sem);
-	if ((flags & MCL_CURRENT) && lim && !lim->ipc_lock && vm->total_pages > PAGES(lim->memlock)) {
+	if ((flags & MCL_CURRENT) && lim && !lim->ipc_lock &&
+	    vm->total_pages > PAGES(lim->memlock)) {
 		rwsem_write_unlock(&vm->sem);
 		return -ENOMEM;
 	}

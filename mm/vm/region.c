@@ -1,19 +1,22 @@
 /*
  * Regions: the tree that says what each stretch of a user address space is.
  *
- * A region is a half-open range of page-aligned addresses with one protection and one origin (anonymous, or a
- * file from a page offset on). Regions never overlap; neighbours that mean the same are merged, and an operation
- * on part of a region splits it first (region_isolate), so that every operation works on whole regions.
+ * A region is a half-open range of page-aligned addresses with one protection and one origin
+ * (anonymous, or a file from a page offset on). Regions never overlap; neighbours that mean the
+ * same are merged, and an operation on part of a region splits it first (region_isolate), so that
+ * every operation works on whole regions.
  *
- * Locking. The tree changes under vm->sem held for writing. A region of a page cache is also on the cache's list
- * of mappings, which truncation walks without the sem of the spaces it visits; therefore start, end and pgoff of
- * such a region change only with both the sem and the cache's maps_lock held, and either suffices for reading.
- * Two regions made from one by a split become visible to truncation in one step for the same reason.
+ * Locking. The tree changes under vm->sem held for writing. A region of a page cache is also on the
+ * cache's list of mappings, which truncation walks without the sem of the spaces it visits;
+ * therefore start, end and pgoff of such a region change only with both the sem and the cache's
+ * maps_lock held, and either suffices for reading. While a region is split or merged, truncation
+ * may see a range through two regions for a moment, never through none.
  *
- * Finding room. New mappings go into the highest gap below mmap_base that fits. gap_top and gap_len cut the search
- * short: every gap between gap_top and mmap_base is smaller than gap_len, so a request of at least gap_len starts
- * at gap_top. The claim holds after a successful search for L bytes at A with (A, L), stays true when gaps
- * shrink, and is repaired by region_gap_opened() raising gap_top to the top of a gap that grew.
+ * Finding room. New mappings go into the highest gap below mmap_base that fits. gap_top and gap_len
+ * cut the search short: every gap between gap_top and mmap_base is smaller than gap_len, so a
+ * request of at least gap_len starts at gap_top. The claim holds after a successful search for L bytes at A with (A,
+ * L), stays true when gaps shrink, and is repaired by region_gap_opened() raising gap_top to the
+ * top of a gap that grew.
  */
 #include <arch/cpu.h>
 #include "mm/vm/vm_internal.h"
@@ -136,8 +139,9 @@ static bool region_less(const struct rb_node *a, const struct rb_node *b)
 }
 
 /*
- * Put @r into its address space, the totals, and its cache's list of mappings: right behind @fork_parent's entry when
- * given, because truncation walks the list in order and must meet the parent first (see fork.c).
+ * Put @r into its address space, the totals, and its cache's list of mappings: right behind
+ * @fork_parent's entry when given, because truncation walks the list in order and must meet the
+ * parent first (see fork.c).
  * holds: sem for writing; sleeps: no.
  */
 void region_link(struct region *r, struct region *fork_parent)
@@ -215,8 +219,8 @@ static bool region_joins(const struct region *a, const struct region *b)
 }
 
 /*
- * Grow a neighbour of the range that @proto describes over it, when one means the same. True: done, no region of its own
- * is needed. holds: sem for writing; the range is free; sleeps: no.
+ * Grow a neighbour of the range that @proto describes over it, when one means the same. True: done,
+ * no region of its own is needed. holds: sem for writing; the range is free; sleeps: no.
  */
 bool region_absorb(struct vmspace *vm, const struct region *proto)
 {
@@ -239,7 +243,10 @@ static void region_merge_pair(struct region *a, struct region *b)
 {
 	vaddr_t end = b->end;
 
-	/* Grow @a first: truncation may see the range through both for a moment, but never through neither. */
+	/*
+	 * Grow @a first: truncation may see the range through both for a moment, but never through
+	 * neither.
+	 */
 	a->flags |= b->flags & VM_MERGE_IGNORE;
 	region_set_bounds(a, a->start, end);
 	region_unlink(b);
@@ -278,8 +285,8 @@ static int __must_check region_split(struct region *r, vaddr_t at)
 	if (hi->file)
 		hi->pgoff = region_index(r, at);
 	/*
-	 * The list order of one cache does not matter between halves. Upper half first: for a moment truncation finds
-	 * the upper range through both, which clears what is there once.
+	 * The list order of one cache does not matter between halves. Upper half first: for a
+	 * moment truncation finds the upper range through both, which clears what is there once.
 	 */
 	region_link(hi, NULL);
 	region_set_bounds(r, r->start, at);
@@ -288,7 +295,8 @@ static int __must_check region_split(struct region *r, vaddr_t at)
 
 /*
  * Split what crosses @start or @end, so that the regions in [@start, @end) lie wholly inside.
- * holds: sem for writing; sleeps. 0, or -ENOMEM (no memory, or too many regions); what was split stays split.
+ * holds: sem for writing; sleeps. 0, or -ENOMEM (no memory, or too many regions); what was split
+ * stays split.
  */
 int region_isolate(struct vmspace *vm, vaddr_t start, vaddr_t end)
 {

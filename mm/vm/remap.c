@@ -1,10 +1,10 @@
 /*
  * mremap(2): shrink, grow in place, or move.
  *
- * A move takes the page-table entries along; no page is copied or faulted. All that may fail comes first: the new
- * region object, the tables of the target, the promise of memory. The new region stands right behind the old one in its
- * cache's list of mappings, so that truncation, which walks in order, finds each entry before its move in the old
- * region or after it in the new one.
+ * A move takes the page-table entries along; no page is copied or faulted. All that may fail comes
+ * first: the new region object, the tables of the target, the promise of memory. The new region
+ * stands right behind the old one in its cache's list of mappings, so that truncation, which walks
+ * in order, finds each entry before its move in the old region or after it in the new one.
  */
 #include <linux/mman.h>
 #include "mm/vm/vm_internal.h"
@@ -28,16 +28,21 @@ static int remap_check_limits(const struct remap *m, u64 extra)
 
 	if (!lim)
 		return 0;
-	if ((m->r->flags & VM_LOCKED) && !lim->ipc_lock && vm->locked_pages + pages > PAGES(lim->memlock))
+	if ((m->r->flags & VM_LOCKED) && !lim->ipc_lock &&
+	    vm->locked_pages + pages > PAGES(lim->memlock))
 		return -EAGAIN;
 	if (vm->total_pages + pages > PAGES(lim->as))
 		return -ENOMEM;
-	if (region_private_writable(m->r->prot, m->r->flags) && vm->data_pages + pages > PAGES(lim->data))
+	if (region_private_writable(m->r->prot, m->r->flags) &&
+	    vm->data_pages + pages > PAGES(lim->data))
 		return -ENOMEM;
 	return 0;
 }
 
-/* Find and check the region at the old address. holds: sem for writing. 0, -EFAULT, -EINVAL, -ENOMEM, -EAGAIN. */
+/*
+ * Find and check the region at the old address. holds: sem for writing. 0, -EFAULT, -EINVAL,
+ * -ENOMEM, -EAGAIN.
+ */
 static int remap_find(struct remap *m)
 {
 	struct region *r = region_find(m->vm, m->old);
@@ -187,7 +192,8 @@ static bool remap_grow(struct remap *m, int *err)
 	vaddr_t end = m->old + m->new_len;
 
 	*err = 0;
-	if (r->end != m->old + m->old_len || end > USER_TOP || end < m->old || (next && end > region_low(next)))
+	if (r->end != m->old + m->old_len || end > USER_TOP || end < m->old ||
+	    (next && end > region_low(next)))
 		return false;
 	if (r->flags & VM_ACCOUNT) {
 		*err = vm_commit(PAGES(m->new_len - m->old_len));
@@ -205,7 +211,7 @@ static int remap_fixed(struct remap *m)
 {
 	int err;
 
-	if ((m->new & PAGE_MASK) || m->new_len > USER_TOP || m->new > USER_TOP - m->new_len ||
+	if ((m->new &PAGE_MASK) || m->new_len > USER_TOP || m->new > USER_TOP - m->new_len ||
 	    m->new < (vaddr_t)vm_mmap_min_addr)
 		return -EINVAL;
 	if (m->new + m->new_len > m->old && m->old + m->old_len > m->new)
@@ -262,13 +268,15 @@ int vm_remap(struct vmspace *vm, vaddr_t old, u64 old_len, u64 new_len, u32 flag
 
 	m.old_len = ALIGN_UP(old_len, (u64)PAGE_SIZE);
 	m.new_len = ALIGN_UP(new_len, (u64)PAGE_SIZE);
-	if ((flags & ~(MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP)) || (old & PAGE_MASK) || !m.new_len)
+	if ((flags & ~(MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP)) || (old & PAGE_MASK) ||
+	    !m.new_len)
 		return -EINVAL;
 	if ((flags & (MREMAP_FIXED | MREMAP_DONTUNMAP)) && !(flags & MREMAP_MAYMOVE))
 		return -EINVAL;
 	if ((flags & MREMAP_DONTUNMAP) && m.old_len != m.new_len)
 		return -EINVAL;
-	if (m.old_len < old_len || m.new_len < new_len || old > USER_TOP || m.old_len > USER_TOP - old)
+	if (m.old_len < old_len || m.new_len < new_len || old > USER_TOP ||
+	    m.old_len > USER_TOP - old)
 		return m.new_len < new_len ? -ENOMEM : -EINVAL;
 	if (m.new_len > USER_TOP)
 		return flags & MREMAP_FIXED ? -EINVAL : -ENOMEM;

@@ -1,6 +1,7 @@
 /*
- * Shared anonymous memory: an object with a page cache that lives in memory only, kept by the regions (and whoever
- * else) that hold its vm_file. Its whole size counts as committed from the beginning.
+ * Shared anonymous memory: an object with a page cache that lives in memory only, kept by the
+ * regions (and whoever else) that hold its vm_file. Its whole size counts as committed from the
+ * beginning.
  */
 #include "mm/vm/vm_internal.h"
 

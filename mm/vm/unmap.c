@@ -1,16 +1,18 @@
 /*
  * Taking mappings away: munmap, truncation, exit.
  *
- * Frames go back only after no CPU can reach them any more. Entries are cleared under the pmap lock, the frames
- * collected in a batch on the stack; when the batch is full or the range is done, one TLB flush covers the cleared
- * addresses, and then the references are dropped. An address space that is being torn down skips the flush and the
- * clearing: no thread runs in it, its ASID is never used again, and pmap_fini frees the tables next.
+ * Frames go back only after no CPU can reach them any more. Entries are cleared under the pmap
+ * lock, the frames collected in a batch on the stack; when the batch is full or the range is done,
+ * one TLB flush covers the cleared addresses, and then the references are dropped. An address space
+ * that is being torn down skips the flush and the
+ * clearing: no thread runs in it, its ASID is never used again, and pmap_fini frees the tables
+ * next.
  *
- * Against faults: a fault installs an entry under the pmap lock after it has found the region (sem held for
- * reading, so munmap is out) and, for cache pages, re-checked under that lock that the page still is in the
- * cache and within the file's size. Truncation lowers the size and takes the pages out of the cache first, then
- * visits each mapping here under the same pmap lock: an entry made before is found and cleared, a fault that
- * comes after sees that the page is gone.
+ * Against faults: a fault installs an entry under the pmap lock after it has found the region (sem
+ * held for reading, so munmap is out) and, for cache pages, re-checked under that lock that the
+ * page still is in the cache and within the file's size. Truncation lowers the size and takes the
+ * pages out of the cache first, then visits each mapping here under the same pmap lock: an entry
+ * made before is found and cleared, a fault that comes after sees that the page is gone.
  */
 #include "mm/vm/vm_internal.h"
 
@@ -64,7 +66,8 @@ static void unmap_leaf_device(struct unmap_batch *b, pte_t *slot, vaddr_t va, va
 }
 
 /* One leaf table's part: @slot is the entry of @va. */
-static void unmap_leaf(struct unmap_batch *b, struct region *r, pte_t *slot, vaddr_t va, vaddr_t stop)
+static void unmap_leaf(struct unmap_batch *b, struct region *r, pte_t *slot, vaddr_t va,
+		       vaddr_t stop)
 {
 	bool keep = b->how & UNMAP_KEEP_COPIES, dying = b->how & UNMAP_DYING;
 	bool written = (r->flags & VM_SHARED) && r->cache && r->cache->ops->write;
@@ -98,7 +101,9 @@ static void unmap_uncount(struct region *r, const struct unmap_batch *b)
 	if (b->anon)
 		atomic_sub(&vm->rss_anon, b->anon);
 	if (b->other)
-		atomic_sub(r->cache && pagecache_in_memory(r->cache) ? &vm->rss_shmem : &vm->rss_file, b->other);
+		atomic_sub(r->cache && pagecache_in_memory(r->cache) ? &vm->rss_shmem
+								     : &vm->rss_file,
+			   b->other);
 }
 
 /*
@@ -147,7 +152,10 @@ static void unmap_regions(struct vmspace *vm, vaddr_t start, vaddr_t end, u32 ho
 	}
 }
 
-/* Leaf tables that no region needs any more; small ranges keep theirs, the next mapping likely wants it. */
+/*
+ * Leaf tables that no region needs any more; small ranges keep theirs, the next mapping likely
+ * wants it.
+ */
 static void unmap_tables(struct vmspace *vm, vaddr_t start, vaddr_t end)
 {
 	struct region *prev, *next;
@@ -163,7 +171,8 @@ static void unmap_tables(struct vmspace *vm, vaddr_t start, vaddr_t end)
 
 /*
  * munmap of the page-aligned range [@start, @end).
- * holds: sem for writing; sleeps. 0, or -ENOMEM when a region had to be split and could not: nothing is unmapped then.
+ * holds: sem for writing; sleeps. 0, or -ENOMEM when a region had to be split and could not:
+ * nothing is unmapped then.
  */
 int unmap_locked(struct vmspace *vm, vaddr_t start, vaddr_t end)
 {
@@ -214,8 +223,9 @@ void vm_unmap_all(struct vmspace *vm)
 }
 
 /*
- * Take the pages [@first, @last] (indices, inclusive) of @pc out of every address space; private copies too with
- * @even_cow (truncation), else they stay (a punched hole). The caller has made sure that faults no longer find the pages.
+ * Take the pages [@first, @last] (indices, inclusive) of @pc out of every address space; private
+ * copies too with @even_cow (truncation), else they stay (a punched hole). The caller has made sure
+ * that faults no longer find the pages.
  * ctx: thread; sleeps: no.
  */
 void vm_unmap_object(struct pagecache *pc, u64 first, u64 last, bool even_cow)

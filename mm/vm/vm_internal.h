@@ -1,7 +1,7 @@
 #pragma once
 /*
- * What the files of mm/vm share among themselves: operations on the region tree, the walk over leaf entries, and
- * the accounting helpers. Nobody outside mm/vm includes this.
+ * What the files of mm/vm share among themselves: operations on the region tree, the walk over leaf
+ * entries, and the accounting helpers. Nobody outside mm/vm includes this.
  */
 #include <linux/errno.h>
 #include "kernel/base/panic.h"
@@ -14,7 +14,9 @@
 #define LEAF_SPAN MIB(2) /* what one leaf table maps */
 #define LEAF_END(va) (((va) | (LEAF_SPAN - 1)) + 1)
 #define PAGES(bytes) ((bytes) >> PAGE_SHIFT)
-/* Flags that say how a region came to be, not what it is: they do not keep neighbours from merging. */
+/*
+ * Flags that say how a region came to be, not what it is: they do not keep neighbours from merging.
+ */
 #define VM_MERGE_IGNORE VM_HAS_ANON
 
 /* ---- region.c: the tree. All hold vm->sem for writing, region_find for reading. ---- */
@@ -58,16 +60,21 @@ int __must_check vm_commit(u64 pages);
 void vm_uncommit(u64 pages);
 
 /* ---- unmap.c ---- */
-/* Take the entries of [start, end) of @r out and drop their pages. holds: sem (any mode) or maps_lock. */
+/*
+ * Take the entries of [start, end) of @r out and drop their pages. holds: sem (any mode) or
+ * maps_lock.
+ */
 #define UNMAP_KEEP_COPIES 1u /* leave private copies of file pages */
-#define UNMAP_DYING 2u /* nobody runs in the address space any more: no TLB flush, entries stay as they are */
+#define UNMAP_DYING \
+	2u /* nobody runs in the address space any more: no TLB flush, entries stay as they are */
 void unmap_entries(struct region *r, vaddr_t start, vaddr_t end, u32 how);
 /* munmap with sem held for writing. */
 int __must_check unmap_locked(struct vmspace *vm, vaddr_t start, vaddr_t end);
 
 /* ---- fault.c ---- */
 #define VMF_WRITE 1u
-#define VMF_FORCE 2u /* ptrace: a private page is copied and written whatever the region's protection */
+#define VMF_FORCE \
+	2u /* ptrace: a private page is copied and written whatever the region's protection */
 #define VMF_MAJOR 4u /* out: something was read from a device */
 int __must_check vm_fault_region(struct region *r, vaddr_t addr, u32 *flags);
 int vm_populate(struct vmspace *vm, vaddr_t start, vaddr_t end);
@@ -77,7 +84,10 @@ int __must_check vm_page_of(struct region *r, vaddr_t addr, u32 flags, struct pa
 extern struct page *vm_zero_page; /* I: one frame of zeroes, read-only in every address space */
 void fault_setup(void);
 
-/* Entry protection for a region's; without any access the entry stays present but out of user reach. */
+/*
+ * Entry protection for a region's; without any access the entry stays present but out of user
+ * reach.
+ */
 static inline u32 vm_pte_prot(u32 prot)
 {
 	return prot ? prot | PROT_R | PROT_U : PROT_U;
@@ -89,7 +99,9 @@ static inline u32 vm_pte_prot_ro(u32 prot)
 	return vm_pte_prot(prot) & ~PROT_W;
 }
 
-/* Frames that mappings hold a reference on: not the zero page, nor the kernel's own frames (vDSO). */
+/*
+ * Frames that mappings hold a reference on: not the zero page, nor the kernel's own frames (vDSO).
+ */
 static inline bool page_counted(const struct page *p)
 {
 	return p->type != PAGE_RESERVED;
@@ -105,7 +117,8 @@ static inline atomic64_t *vm_rss_of(const struct region *r, const struct page *p
 
 static inline u64 vm_rss(struct vmspace *vm)
 {
-	return atomic_read(&vm->rss_anon) + atomic_read(&vm->rss_file) + atomic_read(&vm->rss_shmem);
+	return atomic_read(&vm->rss_anon) + atomic_read(&vm->rss_file) +
+	       atomic_read(&vm->rss_shmem);
 }
 
 /* High-water marks: taken before something shrinks, and by readers. */
@@ -120,16 +133,16 @@ static inline void vm_note_peak(struct vmspace *vm)
 }
 
 /* Counters that hot paths write: one word per CPU, added up by readers. */
-#define PERCPU_ADD(var, n)                 \
-	do {                               \
-		preempt_disable();         \
-		this_cpu(var) += (n);      \
-		preempt_enable();          \
+#define PERCPU_ADD(var, n) \
+	do { \
+		preempt_disable(); \
+		this_cpu(var) += (n); \
+		preempt_enable(); \
 	} while (0)
-#define PERCPU_SUM(var)                                                  \
-	({                                                               \
-		s64 pcs_sum = 0;                                         \
-		for (u32 pcs_c = 0; pcs_c < cpu_count; pcs_c++)          \
-			pcs_sum += READ_ONCE(per_cpu(var, pcs_c));       \
-		pcs_sum < 0 ? 0 : (u64)pcs_sum;                          \
+#define PERCPU_SUM(var) \
+	({ \
+		s64 pcs_sum = 0; \
+		for (u32 pcs_c = 0; pcs_c < cpu_count; pcs_c++) \
+			pcs_sum += READ_ONCE(per_cpu(var, pcs_c)); \
+		pcs_sum < 0 ? 0 : (u64)pcs_sum; \
 	})

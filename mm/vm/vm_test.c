@@ -1,6 +1,7 @@
 /*
- * ktest=vm: address spaces without processes. Each test builds a space, works on it with the calls that system
- * calls and faults use, looks at it through vm_access, and at the end compares free frames with the beginning.
+ * ktest=vm: address spaces without processes. Each test builds a space, works on it with the calls
+ * that system calls and faults use, looks at it through vm_access, and at the end compares free
+ * frames with the beginning.
  *
  * ktest=pagecache: a memory-only cache, and one with a fill operation that can be told to fail.
  */
@@ -20,7 +21,11 @@
 static int map_at(struct vmspace *vm, vaddr_t addr, u64 pages, u32 prot, u32 flags)
 {
 	struct vm_map_args a = {
-		.addr = addr, .len = pages * PAGE, .prot = prot, .max_prot = RWX, .flags = flags,
+		.addr = addr,
+		.len = pages * PAGE,
+		.prot = prot,
+		.max_prot = RWX,
+		.flags = flags,
 		.how = addr ? VM_MAP_FIXED : 0,
 	};
 	vaddr_t out;
@@ -28,11 +33,17 @@ static int map_at(struct vmspace *vm, vaddr_t addr, u64 pages, u32 prot, u32 fla
 	return vm_map(vm, &a, &out);
 }
 
-static int map_object(struct vmspace *vm, vaddr_t addr, u64 pages, u32 prot, u32 flags, struct vm_file *f)
+static int map_object(struct vmspace *vm, vaddr_t addr, u64 pages, u32 prot, u32 flags,
+		      struct vm_file *f)
 {
 	struct vm_map_args a = {
-		.addr = addr, .len = pages * PAGE, .prot = prot, .max_prot = RWX, .flags = flags,
-		.how = VM_MAP_FIXED, .file = f,
+		.addr = addr,
+		.len = pages * PAGE,
+		.prot = prot,
+		.max_prot = RWX,
+		.flags = flags,
+		.how = VM_MAP_FIXED,
+		.file = f,
 	};
 	vaddr_t out;
 
@@ -145,9 +156,11 @@ KTEST(vm, fork_copies_on_write)
 	KT_ASSERT(map_at(vm, BASE, 8, RW, 0) == 0);
 	KT_ASSERT(map_at(vm, BASE + 64 * PAGE, 1, RW, VM_DONTFORK) == 0);
 	KT_ASSERT(map_at(vm, BASE + 80 * PAGE, 1, RW, VM_WIPEONFORK) == 0);
-	KT_ASSERT(poke(vm, BASE, 1) == 0 && poke(vm, BASE + PAGE, 2) == 0 && poke(vm, BASE + 80 * PAGE, 3) == 0);
+	KT_ASSERT(poke(vm, BASE, 1) == 0 && poke(vm, BASE + PAGE, 2) == 0 &&
+		  poke(vm, BASE + 80 * PAGE, 3) == 0);
 	KT_ASSERT(vmspace_fork(vm, &child) == 0);
-	KT_ASSERT(child->nregions == 2 && peek(child, BASE) == 1 && peek(child, BASE + 80 * PAGE) == 0);
+	KT_ASSERT(child->nregions == 2 && peek(child, BASE) == 1 &&
+		  peek(child, BASE + 80 * PAGE) == 0);
 	KT_ASSERT(peek(child, BASE + 64 * PAGE) == -EFAULT);
 	KT_ASSERT(poke(vm, BASE, 11) == 0 && peek(child, BASE) == 1 && peek(vm, BASE) == 11);
 	KT_ASSERT(poke(child, BASE + PAGE, 22) == 0 && peek(vm, BASE + PAGE) == 2);
@@ -182,7 +195,8 @@ KTEST(vm, shared_object)
 	KT_ASSERT(vm_shared_key(child, BASE + 5, &key2, &off) == 0 && key2 == key);
 	KT_ASSERT(vm_shared_key(vm, BASE + 64 * PAGE, &key, &off) == 0 && !key);
 	KT_ASSERT(vm_advise(vm, BASE + 2 * PAGE, 2 * PAGE, MADV_REMOVE) == 0);
-	KT_ASSERT(peek(vm, BASE + 3 * PAGE) == 0 && peek(child, BASE + 3 * PAGE) == 0 && peek(vm, BASE + 67 * PAGE) == 6);
+	KT_ASSERT(peek(vm, BASE + 3 * PAGE) == 0 && peek(child, BASE + 3 * PAGE) == 0 &&
+		  peek(vm, BASE + 67 * PAGE) == 6);
 	vmspace_put_user(child);
 	vmspace_put_user(vm);
 }
@@ -198,15 +212,19 @@ KTEST(vm, remap)
 	KT_ASSERT(vm->total_pages == 8 && regions(vm) == 1);
 	KT_ASSERT(map_at(vm, BASE + 8 * PAGE, 1, PROT_R, 0) == 0);
 	KT_ASSERT(vm_remap(vm, BASE, 8 * PAGE, 9 * PAGE, 0, 0, NULL, &out) == -ENOMEM);
-	KT_ASSERT(vm_remap(vm, BASE, 8 * PAGE, 600 * PAGE, MREMAP_MAYMOVE, 0, NULL, &out) == 0 && out != BASE);
+	KT_ASSERT(vm_remap(vm, BASE, 8 * PAGE, 600 * PAGE, MREMAP_MAYMOVE, 0, NULL, &out) == 0 &&
+		  out != BASE);
 	KT_ASSERT(peek(vm, out + 3 * PAGE) == 3 && peek(vm, BASE) == -EFAULT);
-	KT_ASSERT(vm_remap(vm, out, 600 * PAGE, 4 * PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, BASE, NULL, &out) == 0);
+	KT_ASSERT(vm_remap(vm, out, 600 * PAGE, 4 * PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, BASE, NULL,
+			   &out) == 0);
 	KT_ASSERT(out == BASE && peek(vm, BASE + 3 * PAGE) == 3 && vm->total_pages == 5);
 	KT_ASSERT(vm_remap(vm, BASE, PAGE, PAGE, MREMAP_FIXED, 0, NULL, &out) == -EINVAL);
 	KT_ASSERT(vm_remap(vm, BASE, PAGE, 0, 0, 0, NULL, &out) == -EINVAL);
 	KT_ASSERT(vm_remap(vm, BASE, 0, PAGE, MREMAP_MAYMOVE, 0, NULL, &out) == -EINVAL);
-	KT_ASSERT(vm_remap(vm, BASE + 64 * PAGE, PAGE, 2 * PAGE, MREMAP_MAYMOVE, 0, NULL, &out) == -EFAULT);
-	KT_ASSERT(vm_remap(vm, BASE, 4 * PAGE, 4 * PAGE, MREMAP_MAYMOVE | MREMAP_DONTUNMAP, 0, NULL, &out) == 0);
+	KT_ASSERT(vm_remap(vm, BASE + 64 * PAGE, PAGE, 2 * PAGE, MREMAP_MAYMOVE, 0, NULL, &out) ==
+		  -EFAULT);
+	KT_ASSERT(vm_remap(vm, BASE, 4 * PAGE, 4 * PAGE, MREMAP_MAYMOVE | MREMAP_DONTUNMAP, 0, NULL,
+			   &out) == 0);
 	KT_ASSERT(peek(vm, out + 3 * PAGE) == 3 && peek(vm, BASE + 3 * PAGE) == 0);
 	vmspace_put_user(vm);
 }
@@ -220,7 +238,8 @@ KTEST(vm, advise)
 	KT_ASSERT(map_at(vm, BASE, 4, RW, 0) == 0 && poke(vm, BASE + PAGE, 3) == 0);
 	KT_ASSERT(vm_advise(vm, BASE, 4 * PAGE, MADV_DONTNEED) == 0 && peek(vm, BASE + PAGE) == 0);
 	KT_ASSERT(vm_advise(vm, BASE, 5 * PAGE, MADV_DONTNEED) == -ENOMEM);
-	KT_ASSERT(vm_advise(vm, BASE, PAGE, 9999) == -EINVAL && vm_advise(vm, BASE + 1, PAGE, MADV_NORMAL) == -EINVAL);
+	KT_ASSERT(vm_advise(vm, BASE, PAGE, 9999) == -EINVAL &&
+		  vm_advise(vm, BASE + 1, PAGE, MADV_NORMAL) == -EINVAL);
 	KT_ASSERT(vm_advise(vm, BASE + PAGE, PAGE, MADV_DONTFORK) == 0 && regions(vm) == 3);
 	KT_ASSERT(vm_advise(vm, BASE + PAGE, PAGE, MADV_DOFORK) == 0 && regions(vm) == 1);
 	KT_ASSERT(vm_advise(vm, BASE, 2 * PAGE, MADV_POPULATE_WRITE) == 0);
@@ -258,7 +277,8 @@ KTEST(vm, brk)
 	KT_ASSERT(vmspace_create(&vm) == 0);
 	vm->brk = vm->brk_start = BASE + 100;
 	KT_ASSERT(vm_brk(vm, 0, &lim) == BASE + 100);
-	KT_ASSERT(vm_brk(vm, BASE + 3 * PAGE, &lim) == BASE + 3 * PAGE && poke(vm, BASE + PAGE + 5, 1) == 0);
+	KT_ASSERT(vm_brk(vm, BASE + 3 * PAGE, &lim) == BASE + 3 * PAGE &&
+		  poke(vm, BASE + PAGE + 5, 1) == 0);
 	KT_ASSERT(vm_brk(vm, BASE + 4 * PAGE, &lim) == BASE + 4 * PAGE && regions(vm) == 1);
 	KT_ASSERT(vm_brk(vm, BASE + 64 * PAGE, &lim) == BASE + 4 * PAGE);
 	KT_ASSERT(vm_brk(vm, BASE + PAGE, &lim) == BASE + PAGE && regions(vm) == 0);
@@ -273,7 +293,8 @@ KTEST(vm, out_of_memory)
 	u32 failed = 0;
 
 	KT_ASSERT(vmspace_create(&vm) == 0);
-	KT_ASSERT(map_at(vm, BASE, 8, RW, 0) == 0 && map_at(vm, BASE + 600 * PAGE, 8, PROT_R, 0) == 0);
+	KT_ASSERT(map_at(vm, BASE, 8, RW, 0) == 0 &&
+		  map_at(vm, BASE + 600 * PAGE, 8, PROT_R, 0) == 0);
 	for (u64 i = 0; i < 8; i++)
 		KT_ASSERT(poke(vm, BASE + i * PAGE, 1) == 0);
 	KT_ASSERT(vmspace_fork(vm, &child) == 0);

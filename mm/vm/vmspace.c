@@ -1,10 +1,11 @@
 /*
- * Address spaces: their life. vmspace_create makes an empty one for exec, vmspace_fork (fork.c) a copy. Threads hold
- * "users"; when the last is gone the mappings and page tables go at once, so that memory is back before anybody
- * waits for the process. Readers of /proc hold "refs", which keep only the struct: they find an empty tree then.
+ * Address spaces: their life. vmspace_create makes an empty one for exec, vmspace_fork (fork.c) a
+ * copy. Threads hold "users"; when the last is gone the mappings and page tables go at once, so
+ * that memory is back before anybody waits for the process. Readers of /proc hold "refs", which
+ * keep only the struct: they find an empty tree then.
  *
- * The page tables are freed after pmap_deactivate() has taken them off every CPU that still had them loaded for lack
- * of anything else to run.
+ * The page tables are freed after pmap_deactivate() has taken them off every CPU that still had
+ * them loaded for lack of anything else to run.
  */
 #include "mm/vm/vm_internal.h"
 
@@ -28,7 +29,8 @@ void vm_init(void)
 }
 
 /*
- * A new empty address space, users = refs = 1, searching for room below USER_TOP until exec sets mmap_base.
+ * A new empty address space, users = refs = 1, searching for room below USER_TOP until exec sets
+ * mmap_base.
  * ctx: thread; sleeps. 0 or -ENOMEM.
  */
 int vmspace_create(struct vmspace **out)
@@ -63,8 +65,8 @@ void vmspace_get_user(struct vmspace *vm)
 }
 
 /*
- * A thread leaves; the last frees mappings and tables. The caller no longer runs in @vm's address space as far as user
- * accesses go. ctx: thread; sleeps.
+ * A thread leaves; the last frees mappings and tables. The caller no longer runs in @vm's address
+ * space as far as user accesses go. ctx: thread; sleeps.
  */
 void vmspace_put_user(struct vmspace *vm)
 {

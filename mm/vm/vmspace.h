@@ -1,10 +1,10 @@
 #pragma once
 /*
- * User address spaces: regions in a red-black tree by address, page tables that hold anonymous memory directly,
- * copy-on-write by the frame's reference count.
+ * User address spaces: regions in a red-black tree by address, page tables that hold anonymous
+ * memory directly, copy-on-write by the frame's reference count.
  *
- * I immutable, a atomic, v guarded by .sem (rank VMSPACE; readers: faults, writers: changes of the region tree),
- * o owned by the creator until published.
+ * I immutable, a atomic, v guarded by .sem (rank VMSPACE; readers: faults, writers: changes of the
+ * region tree), o owned by the creator until published.
  */
 #include <arch/pmap.h>
 #include "kernel/lib/rbtree.h"
@@ -39,8 +39,8 @@ struct fault;
 #define VM_RAND 0x40000u /* MADV_RANDOM: no fault-around */
 
 /*
- * What is mapped, given by fs at mmap; mm/vm never includes fs. One struct vm_file per region reference:
- * get/put keep the open file alive (the last put is deferred to a worker by fs).
+ * What is mapped, given by fs at mmap; mm/vm never includes fs. One struct vm_file per region
+ * reference: get/put keep the open file alive (the last put is deferred to a worker by fs).
  */
 struct vm_file {
 	const struct vm_file_ops *ops; /* I */
@@ -117,8 +117,9 @@ void vmspace_put(struct vmspace *vm);
 int __must_check vmspace_fork(struct vmspace *parent, struct vmspace **out);
 
 /*
- * mmap. @addr is a hint, or exact with VM_MAP_FIXED. *file's reference is taken on success. Returns 0 and *out, or -ENOMEM, -EINVAL,
- * -EEXIST (FIXED_NOREPLACE), -EPERM, -EAGAIN (locked limit). @flags: VM_*, @how: VM_MAP_*. ctx: thread; sleeps.
+ * mmap. @addr is a hint, or exact with VM_MAP_FIXED. *file's reference is taken on success. Returns
+ * 0 and *out, or -ENOMEM, -EINVAL, -EEXIST (FIXED_NOREPLACE), -EPERM, -EAGAIN (locked limit).
+ * @flags: VM_*, @how: VM_MAP_*. ctx: thread; sleeps.
  */
 #define VM_MAP_FIXED 1u
 #define VM_MAP_NOREPLACE 2u
@@ -141,41 +142,61 @@ int vm_remap(struct vmspace *vm, vaddr_t old, u64 old_len, u64 new_len, u32 flag
 	     const struct vm_limits *lim, vaddr_t *out);
 int vm_advise(struct vmspace *vm, vaddr_t addr, u64 len, int advice); /* Linux MADV_* */
 int vm_sync(struct vmspace *vm, vaddr_t addr, u64 len, int flags); /* msync */
-int vm_lock(struct vmspace *vm, vaddr_t addr, u64 len, bool lock, bool onfault, const struct vm_limits *lim);
+int vm_lock(struct vmspace *vm, vaddr_t addr, u64 len, bool lock, bool onfault,
+	    const struct vm_limits *lim);
 int vm_lock_all(struct vmspace *vm, int flags, const struct vm_limits *lim);
-int vm_mincore(struct vmspace *vm, vaddr_t addr, u64 pages, u8 *vec); /* vec in kernel memory, for <= 4096 pages a call */
+int vm_mincore(struct vmspace *vm, vaddr_t addr, u64 pages,
+	       u8 *vec); /* vec in kernel memory, for <= 4096 pages a call */
 /* brk: returns the new (or unchanged) break. */
 vaddr_t vm_brk(struct vmspace *vm, vaddr_t addr, const struct vm_limits *lim);
 
 /*
- * Resolve a fault at @addr of the current or another address space. 0, -EFAULT (no region: SEGV_MAPERR), -EACCES (SEGV_ACCERR),
- * -EIO (beyond the file, or its read failed: SIGBUS BUS_ADRERR), -ENOMEM, -EINTR (killed while waiting). ctx: thread; sleeps. @write/@exec from the access.
+ * Resolve a fault at @addr of the current or another address space. 0, -EFAULT (no region:
+ * SEGV_MAPERR), -EACCES (SEGV_ACCERR), -EIO (beyond the file, or its read failed: SIGBUS
+ * BUS_ADRERR), -ENOMEM, -EINTR (killed while waiting). ctx: thread; sleeps. @write/@exec from the
+ * access.
  */
 int vm_fault(struct vmspace *vm, vaddr_t addr, bool write, bool exec, const struct vm_limits *lim);
 
-/* Access another address space (ptrace, /proc/PID/mem, process_vm_*, core dumps): bytes moved or -EIO/-EFAULT. @force: ptrace override of protection. */
+/*
+ * Access another address space (ptrace, /proc/PID/mem, process_vm_*, core dumps): bytes moved or
+ * -EIO/-EFAULT. @force: ptrace override of protection.
+ */
 ssize_t vm_access(struct vmspace *vm, vaddr_t addr, void *buf, size_t len, bool write, bool force);
-/* A fresh frame becomes the anonymous memory at @addr; consumed on success. 0, -EFAULT, -EEXIST, -ENOMEM. */
+/*
+ * A fresh frame becomes the anonymous memory at @addr; consumed on success. 0, -EFAULT, -EEXIST,
+ * -ENOMEM.
+ */
 int __must_check vm_give_page(struct vmspace *vm, vaddr_t addr, struct page *p);
 /* Frame behind a user address with a reference (futex keys of shared memory, splice). */
 int __must_check vm_get_page(struct vmspace *vm, vaddr_t addr, bool write, struct page **out);
-/* Futex key of a shared mapping: object and byte offset; -EFAULT; *object NULL when the address is private. */
+/*
+ * Futex key of a shared mapping: object and byte offset; -EFAULT; *object NULL when the address is
+ * private.
+ */
 int vm_shared_key(struct vmspace *vm, vaddr_t addr, const void **object, u64 *offset);
 
-struct region *vm_find(struct vmspace *vm, vaddr_t addr); /* first region ending above @addr; holds: sem */
+struct region *vm_find(struct vmspace *vm,
+		       vaddr_t addr); /* first region ending above @addr; holds: sem */
 struct region *vm_next(struct region *r); /* holds: sem */
-/* Take [start, end) of @pc out of every address space (truncate). @even_cow: also private copies. */
+/*
+ * Take [start, end) of @pc out of every address space (truncate). @even_cow: also private copies.
+ */
 void vm_unmap_object(struct pagecache *pc, u64 first, u64 last, bool even_cow);
 /* Unmap everything (exec's old space, exit). */
 void vm_unmap_all(struct vmspace *vm);
 
 struct vm_counts {
 	u64 rss, shared, anon, pss;
-	u64 private_clean, private_dirty, shared_clean, shared_dirty, referenced, anonymous, locked, swap;
+	u64 private_clean, private_dirty, shared_clean, shared_dirty, referenced, anonymous, locked,
+		swap;
 };
 void vm_region_counts(struct region *r, struct vm_counts *out); /* smaps; holds: sem */
 void vm_init(void);
-/* Shared anonymous memory as an object (MAP_SHARED|MAP_ANONYMOUS, SysV shm, memfd use tmpfs inodes instead). */
+/*
+ * Shared anonymous memory as an object (MAP_SHARED|MAP_ANONYMOUS, SysV shm, memfd use tmpfs inodes
+ * instead).
+ */
 int __must_check vm_shared_anon(u64 size, struct vm_file **out);
 /* Overcommit accounting (vm.overcommit_memory). */
 extern int vm_overcommit_mode;
@@ -184,7 +205,10 @@ extern int vm_max_map_count;
 extern int vm_mmap_min_addr;
 u64 vm_commit_limit_pages(void);
 u64 vm_committed_pages(void);
-/* Sums over all address spaces, for /proc. A frame that several share (after fork, of a file) counts in each. */
+/*
+ * Sums over all address spaces, for /proc. A frame that several share (after fork, of a file)
+ * counts in each.
+ */
 struct vm_totals {
 	u64 anon, mapped, tables; /* frames */
 	u64 minflt, majflt; /* since boot */

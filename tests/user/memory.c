@@ -91,7 +91,8 @@ static void test_mmap(void)
 	CHECK_ERR(syscall(SYS_mmap, NULL, PAGE, RW, MAP_PRIVATE, fd, 5), EINVAL);
 	p = mmap(NULL, PAGE, PROT_READ, MAP_PRIVATE, rd, 0);
 	CHECK(p != MAP_FAILED && !memcmp(p, "\177ELF", 4));
-	CHECK(munmap(p, PAGE) == 0 && touch(p, 0) == SIGSEGV && fault_code == SEGV_MAPERR && fault_addr == p);
+	CHECK(munmap(p, PAGE) == 0 && touch(p, 0) == SIGSEGV && fault_code == SEGV_MAPERR &&
+	      fault_addr == p);
 	p = mmap(NULL, 3 * PAGE, RW, MAP_SHARED, fd, 0);
 	CHECK(p != MAP_FAILED && !memcmp(p, "hello", 5));
 	memcpy(p + 2 * PAGE, "there", 5);
@@ -117,10 +118,12 @@ static void test_fixed(void)
 
 	p[0] = 1;
 	p[3 * PAGE] = 3;
-	CHECK(mmap(p + 3 * PAGE, PAGE, PROT_READ, ANON | MAP_FIXED, -1, 0) == p + 3 * PAGE && p[3 * PAGE] == 0);
+	CHECK(mmap(p + 3 * PAGE, PAGE, PROT_READ, ANON | MAP_FIXED, -1, 0) == p + 3 * PAGE &&
+	      p[3 * PAGE] == 0);
 	CHECK(touch(p + 3 * PAGE, 1) == SIGSEGV && fault_code == SEGV_ACCERR);
 	CHECK_ERR(mmap(p, PAGE, RW, ANON | MAP_FIXED_NOREPLACE, -1, 0), EEXIST);
-	CHECK(munmap(p + PAGE, PAGE) == 0 && mmap(p + PAGE, PAGE, RW, ANON | MAP_FIXED_NOREPLACE, -1, 0) == p + PAGE);
+	CHECK(munmap(p + PAGE, PAGE) == 0 &&
+	      mmap(p + PAGE, PAGE, RW, ANON | MAP_FIXED_NOREPLACE, -1, 0) == p + PAGE);
 	CHECK(munmap(p, PAGE) == 0 && mmap(p, PAGE, RW, ANON, -1, 0) == p);
 	CHECK_ERR(munmap(p + 1, PAGE), EINVAL);
 	CHECK_ERR(munmap(p, 0), EINVAL);
@@ -134,8 +137,10 @@ static void test_mprotect(void)
 	char *f = mmap(NULL, PAGE, PROT_READ, MAP_SHARED, fd, 0);
 
 	memset(p, 5, 4 * PAGE);
-	CHECK(mprotect(p + PAGE, PAGE, PROT_READ) == 0 && touch(p + PAGE, 1) == SIGSEGV && p[PAGE] == 5);
-	CHECK(mprotect(p + PAGE, PAGE, PROT_NONE) == 0 && touch(p + PAGE, 0) == SIGSEGV && fault_code == SEGV_ACCERR);
+	CHECK(mprotect(p + PAGE, PAGE, PROT_READ) == 0 && touch(p + PAGE, 1) == SIGSEGV &&
+	      p[PAGE] == 5);
+	CHECK(mprotect(p + PAGE, PAGE, PROT_NONE) == 0 && touch(p + PAGE, 0) == SIGSEGV &&
+	      fault_code == SEGV_ACCERR);
 	CHECK(mprotect(p + PAGE, PAGE, RW) == 0 && touch(p + PAGE, 1) == 0 && p[PAGE + 1] == 5);
 	CHECK_ERR(syscall(SYS_mprotect, p + 1, PAGE, RW), EINVAL); /* musl rounds the address */
 	CHECK_ERR(mprotect(p, PAGE, 0x100), EINVAL);
@@ -194,8 +199,10 @@ static void test_madvise(void)
 
 	memset(p, 1, 4 * PAGE);
 	CHECK(madvise(p, 2 * PAGE, MADV_DONTNEED) == 0 && p[0] == 0 && p[2 * PAGE] == 1);
-	CHECK(madvise(p, 4 * PAGE, MADV_DONTNEED) == 0 && mincore(p, 4 * PAGE, vec) == 0 && !vec[1]);
-	CHECK(madvise(p, PAGE, MADV_POPULATE_WRITE) == 0 && mincore(p, 4 * PAGE, vec) == 0 && (vec[0] & 1));
+	CHECK(madvise(p, 4 * PAGE, MADV_DONTNEED) == 0 && mincore(p, 4 * PAGE, vec) == 0 &&
+	      !vec[1]);
+	CHECK(madvise(p, PAGE, MADV_POPULATE_WRITE) == 0 && mincore(p, 4 * PAGE, vec) == 0 &&
+	      (vec[0] & 1));
 	CHECK_ERR(madvise(p + 1, PAGE, MADV_DONTNEED), EINVAL);
 	CHECK_ERR(madvise(p, PAGE, 12345), EINVAL);
 	CHECK(madvise(p, 0, MADV_DONTNEED) == 0);
@@ -203,7 +210,8 @@ static void test_madvise(void)
 	CHECK(madvise(p, PAGE, MADV_WILLNEED) == 0 && madvise(p, PAGE, MADV_SEQUENTIAL) == 0);
 	p[0] = 5;
 	p[PAGE] = 6;
-	CHECK(madvise(p, PAGE, MADV_WIPEONFORK) == 0 && madvise(p + 2 * PAGE, PAGE, MADV_DONTFORK) == 0);
+	CHECK(madvise(p, PAGE, MADV_WIPEONFORK) == 0 &&
+	      madvise(p + 2 * PAGE, PAGE, MADV_DONTFORK) == 0);
 	if (fork() == 0)
 		_exit(p[0] == 0 && p[PAGE] == 6 && touch(p + 2 * PAGE, 0) == SIGSEGV ? 0 : 1);
 	CHECK(wait(&status) > 0 && status == 0);
@@ -229,7 +237,8 @@ static void test_brk(void)
 	struct rlimit old, lim;
 
 	CHECK(raw != NULL);
-	CHECK((char *)syscall(SYS_brk, raw + 5 * PAGE) == raw + 5 * PAGE && touch(raw + 4 * PAGE, 1) == 0);
+	CHECK((char *)syscall(SYS_brk, raw + 5 * PAGE) == raw + 5 * PAGE &&
+	      touch(raw + 4 * PAGE, 1) == 0);
 	CHECK((char *)syscall(SYS_brk, raw) == raw && touch(raw + 4 * PAGE, 1) == SIGSEGV);
 	CHECK((char *)syscall(SYS_brk, 1) == raw);
 	getrlimit(RLIMIT_DATA, &old);
@@ -308,7 +317,8 @@ static void test_process_vm(void)
 		_exit(read(pipes[0], &c, 1) == 0 && p[PAGE - 5] == '#' ? 0 : 1);
 	}
 	usleep(50000);
-	CHECK(process_vm_readv(pid, &local, 1, &remote, 1, 0) == 10 && !memcmp(buf, "01234x6789", 10));
+	CHECK(process_vm_readv(pid, &local, 1, &remote, 1, 0) == 10 &&
+	      !memcmp(buf, "01234x6789", 10));
 	buf[0] = '#';
 	CHECK(process_vm_writev(pid, &local, 1, &remote, 1, 0) == 10);
 	remote.iov_base = p + 2 * PAGE - 4;
