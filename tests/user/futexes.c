@@ -1,0 +1,224 @@
+/* futex(2), get_robust_list(2), membarrier(2). */
+#define _GNU_SOURCE
+#include <limits.h>
+#include <linux/futex.h>
+#include <linux/membarrier.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdint.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <sys/time.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+#include "tap.h"
+
+static uint32_t word, word2;
+static volatile int woken;
+
+static long fut(uint32_t *u, int op, uint32_t val, void *t, uint32_t *u2, uint32_t v3)
+{
+	return syscall(SYS_futex, u, op, val, t, u2, v3);
+}
+
+static void *waiter(void *arg)
+{
+	if (!fut(&word, FUTEX_WAIT_PRIVATE, 0, NULL, NULL, 0))
+		__atomic_add_fetch(&woken, 1, __ATOMIC_SEQ_CST);
+	return NULL;
+}
+
+static void start(pthread_t *t, int n, void *(*fn)(void *))
+{
+	woken = 0;
+	for (int i = 0; i < n; i++)
+		pthread_create(&t[i], NULL, fn, NULL);
+	usleep(200000); /* until all sleep, also on a busy host */
+}
+
+static void join(pthread_t *t, int n)
+{
+	for (int i = 0; i < n; i++)
+		pthread_join(t[i], NULL);
+}
+
+static void test_wait_wake(void)
+{
+	pthread_t t[4];
+	struct timespec ts = { 0, 5000000 }, abs;
+
+	CHECK_ERR(fut(&word, FUTEX_WAIT, 1, NULL, NULL, 0), EAGAIN);
+	CHECK_ERR(fut(&word, FUTEX_WAIT, 0, &ts, NULL, 0), ETIMEDOUT);
+	clock_gettime(CLOCK_MONOTONIC, &abs);
+	abs.tv_sec = 0;
+	CHECK_ERR(fut(&word, FUTEX_WAIT_BITSET, 0, &abs, NULL, ~0u), ETIMEDOUT);
+	clock_gettime(CLOCK_REALTIME, &abs);
+	abs.tv_nsec += 5000000;
+	if (abs.tv_nsec >= 1000000000) {
+		abs.tv_nsec -= 1000000000;
+		abs.tv_sec++;
+	}
+	CHECK_ERR(fut(&word, FUTEX_WAIT_BITSET | FUTEX_CLOCK_REALTIME, 0, &abs, NULL, ~0u), ETIMEDOUT);
+	CHECK_ERR(fut(&word, FUTEX_WAIT_BITSET, 0, NULL, NULL, 0), EINVAL);
+	CHECK_ERR(fut((uint32_t *)((char *)&word + 1), FUTEX_WAIT, 0, NULL, NULL, 0), EINVAL);
+	CHECK_ERR(fut((uint32_t *)8, FUTEX_WAIT, 0, NULL, NULL, 0), EFAULT);
+	CHECK_ERR(fut(&word, 77, 0, NULL, NULL, 0), ENOSYS);
+	ts.tv_nsec = 1000000000;
+	CHECK_ERR(fut(&word, FUTEX_WAIT, 0, &ts, NULL, 0), EINVAL);
+	CHECK(fut(&word, FUTEX_WAKE, 1, NULL, NULL, 0) == 0);
+	start(t, 4, waiter);
+	CHECK(fut(&word, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0) == 1);
+	CHECK(fut(&word, FUTEX_WAKE_PRIVATE, INT_MAX, NULL, NULL, 0) == 3);
+	join(t, 4);
+	CHECK(woken == 4);
+}
+
+static void test_requeue(void)
+{
+	pthread_t t[4];
+
+	start(t, 4, waiter);
+	CHECK_ERR(fut(&word, FUTEX_CMP_REQUEUE_PRIVATE, 1, (void *)2, &word2, 5), EAGAIN);
+	CHECK(fut(&word, FUTEX_CMP_REQUEUE_PRIVATE, 1, (void *)2, &word2, 0) == 3);
+	CHECK(fut(&word2, FUTEX_WAKE_PRIVATE, INT_MAX, NULL, NULL, 0) == 2);
+	CHECK(fut(&word, FUTEX_WAKE_PRIVATE, INT_MAX, NULL, NULL, 0) == 1);
+	join(t, 4);
+	start(t, 2, waiter);
+	word2 = 10;
+	CHECK(fut(&word, FUTEX_WAKE_OP_PRIVATE, 1, (void *)1, &word2,
+		  FUTEX_OP(FUTEX_OP_ADD, 5, FUTEX_OP_CMP_EQ, 10)) == 1);
+	CHECK(word2 == 15);
+	CHECK(fut(&word, FUTEX_WAKE_PRIVATE, INT_MAX, NULL, NULL, 0) == 1);
+	join(t, 2);
+	word2 = 0;
+}
+
+static void test_shared(void)
+{
+	uint32_t *m = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	pid_t p;
+	int st;
+
+	p = fork();
+	if (p == 0)
+		_exit(fut(m, FUTEX_WAIT, 0, NULL, NULL, 0) == 0 || errno == EAGAIN ? 0 : 1);
+	usleep(20000);
+	*m = 1;
+	CHECK(fut(m, FUTEX_WAKE, 1, NULL, NULL, 0) == 1);
+	CHECK(waitpid(p, &st, 0) == p && st == 0);
+	munmap(m, 4096);
+}
+
+static void test_robust(void)
+{
+	pthread_mutexattr_t a;
+	pthread_mutex_t *mx = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	pid_t p;
+
+	pthread_mutexattr_init(&a);
+	pthread_mutexattr_setrobust(&a, PTHREAD_MUTEX_ROBUST);
+	pthread_mutexattr_setpshared(&a, PTHREAD_PROCESS_SHARED);
+	pthread_mutex_init(mx, &a);
+	p = fork();
+	if (p == 0) {
+		pthread_mutex_lock(mx);
+		usleep(30000);
+		_exit(0);
+	}
+	usleep(10000);
+	CHECK(pthread_mutex_lock(mx) == EOWNERDEAD);
+	CHECK(!pthread_mutex_consistent(mx) && !pthread_mutex_unlock(mx) && !pthread_mutex_lock(mx));
+	pthread_mutex_unlock(mx);
+	waitpid(p, NULL, 0);
+	CHECK_ERR(syscall(SYS_set_robust_list, NULL, 5), EINVAL);
+}
+
+static uint32_t pi;
+static volatile int pi_order;
+
+static void *pi_locker(void *arg)
+{
+	if (!fut(&pi, FUTEX_LOCK_PI_PRIVATE, 0, NULL, NULL, 0)) {
+		pi_order++;
+		CHECK((pi & FUTEX_TID_MASK) == (uint32_t)gettid());
+		fut(&pi, FUTEX_UNLOCK_PI_PRIVATE, 0, NULL, NULL, 0);
+	}
+	return NULL;
+}
+
+static void test_pi(void)
+{
+	pthread_t t[2];
+	struct timespec abs;
+
+	CHECK(!fut(&pi, FUTEX_LOCK_PI_PRIVATE, 0, NULL, NULL, 0) && pi == (uint32_t)gettid());
+	CHECK_ERR(fut(&pi, FUTEX_LOCK_PI_PRIVATE, 0, NULL, NULL, 0), EDEADLK);
+	CHECK_ERR(fut(&pi, FUTEX_TRYLOCK_PI_PRIVATE, 0, NULL, NULL, 0), EDEADLK);
+	start(t, 2, pi_locker);
+	CHECK(pi & FUTEX_WAITERS);
+	CHECK(!fut(&pi, FUTEX_UNLOCK_PI_PRIVATE, 0, NULL, NULL, 0));
+	join(t, 2);
+	CHECK(pi_order == 2 && pi == 0);
+	CHECK_ERR(fut(&pi, FUTEX_UNLOCK_PI_PRIVATE, 0, NULL, NULL, 0), EPERM);
+	pi = 1 << 20;
+	CHECK_ERR(fut(&pi, FUTEX_LOCK_PI_PRIVATE, 0, NULL, NULL, 0), ESRCH);
+	pi = (uint32_t)getppid();
+	clock_gettime(CLOCK_REALTIME, &abs);
+	CHECK_ERR(fut(&pi, FUTEX_LOCK_PI_PRIVATE, 0, &abs, NULL, 0), ETIMEDOUT);
+}
+
+static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t cond = PTHREAD_COND_INITIALIZER;
+static int turn;
+
+static void *pinger(void *arg)
+{
+	for (int i = 0; i < 2000; i++) {
+		pthread_mutex_lock(&mutex);
+		while (turn != (int)(long)arg)
+			pthread_cond_wait(&cond, &mutex);
+		turn = !turn;
+		pthread_cond_broadcast(&cond);
+		pthread_mutex_unlock(&mutex);
+	}
+	return NULL;
+}
+
+static void on_alarm(int sig)
+{
+}
+
+static void test_more(void)
+{
+	struct sigaction sa = { .sa_handler = on_alarm };
+	struct itimerval it = { .it_value.tv_usec = 10000 };
+	struct timespec ts = { 5, 0 };
+	pthread_t t[2];
+	long mb;
+
+	pthread_create(&t[0], NULL, pinger, (void *)0);
+	pthread_create(&t[1], NULL, pinger, (void *)1);
+	join(t, 2);
+	CHECK(turn == 0);
+	sigaction(SIGALRM, &sa, NULL);
+	setitimer(ITIMER_REAL, &it, NULL);
+	CHECK_ERR(fut(&word, FUTEX_WAIT, 0, &ts, NULL, 0), EINTR);
+	mb = syscall(SYS_membarrier, MEMBARRIER_CMD_QUERY, 0, 0);
+	CHECK(mb > 0 && (mb & MEMBARRIER_CMD_PRIVATE_EXPEDITED));
+	CHECK_ERR(syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0), EPERM);
+	CHECK(!syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0, 0));
+	CHECK(!syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0));
+	CHECK_ERR(syscall(SYS_membarrier, 1 << 29, 0, 0), EINVAL);
+}
+
+int main(void)
+{
+	test_wait_wake();
+	test_requeue();
+	test_shared();
+	test_robust();
+	test_pi();
+	test_more();
+	return tap_done();
+}

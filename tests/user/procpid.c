@@ -1,0 +1,171 @@
+/* /proc/PID: the files that ps, top, gdb and shells read. */
+#define _GNU_SOURCE
+#include <dirent.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include "tap.h"
+
+static char text[65536];
+
+static ssize_t slurp(const char *path)
+{
+	int fd = open(path, O_RDONLY);
+	ssize_t n = 0, k;
+
+	if (fd < 0)
+		return -1;
+	while ((k = read(fd, text + n, sizeof(text) - 1 - (size_t)n)) > 0)
+		n += k;
+	close(fd);
+	text[n] = 0;
+	return k < 0 ? -1 : n;
+}
+
+static int has_line(const char *line)
+{
+	return strstr(text, line) != NULL;
+}
+
+static void test_stat(void)
+{
+	char comm[32], state;
+	int pid, ppid, pgrp, sid, fields = 0;
+
+	CHECK(slurp("/proc/self/stat") > 0);
+	CHECK(sscanf(text, "%d (%31[^)]) %c %d %d %d", &pid, comm, &state, &ppid, &pgrp, &sid) == 6);
+	CHECK(pid == getpid() && ppid == getppid() && pgrp == getpgrp() && sid == getsid(0) && state == 'R');
+	for (char *p = strrchr(text, ')'); p && *p; p++)
+		fields += *p == ' ';
+	CHECK(fields == 50);
+	CHECK(slurp("/proc/self/statm") > 0 && strtoul(text, NULL, 10) > 0);
+	CHECK(slurp("/proc/self/status") > 0 && has_line("\nUid:\t") && has_line("\nVmRSS:\t") &&
+	      has_line("\nThreads:\t1\n") && has_line("\nSigCgt:\t") && has_line("\nCapEff:\t"));
+	CHECK(slurp("/proc/self/limits") > 0 && has_line("Max open files "));
+}
+
+static void test_memory(void)
+{
+	unsigned long start, end;
+	char prot[8], *m = mmap(NULL, 8192, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	char want[64];
+	int fd;
+
+	mprotect(m + 4096, 4096, PROT_READ | PROT_WRITE);
+	m[5000] = 'q';
+	CHECK(slurp("/proc/self/maps") > 0 && has_line("[stack]\n") && has_line("[vdso]\n"));
+	CHECK(sscanf(text, "%lx-%lx %7s", &start, &end, prot) == 3 && start < end && strlen(prot) == 4);
+	snprintf(want, sizeof(want), "%lx-%lx rw-p 00000000 00:00 0", (long)m + 4096, (long)m + 8192);
+	CHECK(has_line(want));
+	CHECK(slurp("/proc/self/smaps") > 0 && has_line("\nPrivate_Dirty: ") && has_line("\nVmFlags: "));
+	CHECK(slurp("/proc/self/smaps_rollup") > 0 && has_line("[rollup]\n") && has_line("\nPss: "));
+	fd = open("/proc/self/mem", O_RDWR);
+	CHECK(fd >= 0 && pread(fd, want, 1, (long)(m + 5000)) == 1 && want[0] == 'q');
+	CHECK(pwrite(fd, "z", 1, (long)(m + 5000)) == 1 && m[5000] == 'z');
+	CHECK_ERR(pread(fd, want, 1, 8), EIO);
+	close(fd);
+	munmap(m, 8192);
+}
+
+static void test_strings(char **argv)
+{
+	char link[256], path[64];
+	ssize_t n;
+	int fd;
+
+	CHECK(slurp("/proc/self/cmdline") > 0 && !strcmp(text, argv[0]));
+	CHECK(slurp("/proc/self/auxv") >= 32 && slurp("/proc/self/auxv") % 16 == 0);
+	fd = open("/proc/self/comm", O_RDWR);
+	CHECK(write(fd, "renamed", 7) == 7);
+	close(fd);
+	CHECK(slurp("/proc/self/comm") == 8 && !strcmp(text, "renamed\n"));
+	n = readlink("/proc/self/exe", link, sizeof(link) - 1);
+	CHECK(n > 0);
+	CHECK(chdir("/proc") == 0 && (n = readlink("/proc/self/cwd", link, sizeof(link))) == 5);
+	n = readlink("/proc/self", link, sizeof(link) - 1);
+	link[n > 0 ? n : 0] = 0;
+	CHECK(atoi(link) == getpid());
+	fd = open("/proc/self/maps", O_RDONLY);
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	n = readlink(path, link, sizeof(link) - 1);
+	link[n > 0 ? n : 0] = 0;
+	CHECK(strstr(link, "/maps") != NULL);
+	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
+	CHECK(slurp(path) > 0 && has_line("pos:\t0\n") && has_line("flags:\t0"));
+	close(fd);
+	CHECK_ERR(open(path, O_RDONLY), ENOENT);
+	CHECK_ERR(open("/proc/999999/stat", O_RDONLY), ENOENT);
+}
+
+static void *idle(void *arg)
+{
+	pause();
+	return NULL;
+}
+
+static void test_tasks(void)
+{
+	pthread_t t[3];
+	struct dirent *e;
+	int n = 0, seen = 0, st;
+	char path[64];
+	DIR *d;
+	pid_t p = fork();
+
+	if (p == 0) {
+		for (int i = 0; i < 3; i++)
+			pthread_create(&t[i], NULL, idle, NULL);
+		pause();
+	}
+	usleep(50000);
+	snprintf(path, sizeof(path), "/proc/%d/task", p);
+	d = opendir(path);
+	while (d && (e = readdir(d)))
+		n += e->d_name[0] != '.';
+	if (d)
+		closedir(d);
+	CHECK(n == 4);
+	snprintf(path, sizeof(path), "/proc/%d/stat", p);
+	CHECK(slurp(path) > 0 && strstr(text, ") S ") != NULL);
+	kill(p, SIGSTOP);
+	waitpid(p, &st, WUNTRACED);
+	CHECK(slurp(path) > 0 && strstr(text, ") T ") != NULL);
+	kill(p, SIGKILL);
+	usleep(20000);
+	CHECK(slurp(path) > 0 && strstr(text, ") Z ") != NULL);
+	snprintf(path, sizeof(path), "/proc/%d/cmdline", p);
+	CHECK(slurp(path) == 0);
+	d = opendir("/proc");
+	while (d && (e = readdir(d)))
+		seen += atoi(e->d_name) == p;
+	if (d)
+		closedir(d);
+	CHECK(seen == 1);
+	waitpid(p, &st, 0);
+	CHECK(slurp(path) == -1);
+}
+
+static void test_oom(void)
+{
+	int fd = open("/proc/self/oom_score_adj", O_RDWR);
+
+	CHECK(write(fd, "500\n", 4) == 4 && slurp("/proc/self/oom_score_adj") > 0 && !strcmp(text, "500\n"));
+	CHECK_ERR(write(fd, "2000", 4), EINVAL);
+	CHECK_ERR(write(fd, "x", 1), EINVAL);
+	CHECK(slurp("/proc/self/oom_adj") > 0 && atoi(text) == 8);
+	close(fd);
+}
+
+int main(int argc, char **argv)
+{
+	test_stat();
+	test_memory();
+	test_strings(argv);
+	test_tasks();
+	test_oom();
+	return tap_done();
+}

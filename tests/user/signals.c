@@ -1,0 +1,402 @@
+/* signal(7): delivery, masks, queues, siginfo, stacks, restarts, stops, waiting. */
+#define _GNU_SOURCE
+#include <pthread.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <sys/time.h>
+#include <sys/wait.h>
+#include <setjmp.h>
+#include <time.h>
+#include <ucontext.h>
+#include <unistd.h>
+#include "tap.h"
+
+static volatile int count, order[16], nested, last_sig;
+static siginfo_t last;
+static volatile char *stack_seen;
+static sigjmp_buf jump;
+
+static void set(int sig, void (*fn)(int, siginfo_t *, void *), int flags)
+{
+	struct sigaction sa = { .sa_sigaction = fn, .sa_flags = SA_SIGINFO | flags };
+
+	sigaction(sig, &sa, NULL);
+}
+
+static void on_sig(int sig, siginfo_t *si, void *uc)
+{
+	char here;
+
+	stack_seen = &here;
+	last = *si;
+	last_sig = sig;
+	if (count < 16)
+		order[count] = sig * 1000 + si->si_value.sival_int;
+	count++;
+}
+
+static void block(int how, int sig)
+{
+	sigset_t s;
+
+	sigemptyset(&s);
+	sigaddset(&s, sig);
+	sigprocmask(how, &s, NULL);
+}
+
+static void test_basics(void)
+{
+	union sigval v = { .sival_int = 7 };
+	sigset_t pend;
+
+	set(SIGUSR1, on_sig, 0);
+	CHECK(!kill(getpid(), SIGUSR1) && count == 1 && last.si_code == SI_USER && last.si_pid == getpid() &&
+	      last.si_uid == getuid());
+	CHECK(!syscall(SYS_tgkill, getpid(), gettid(), SIGUSR1) && count == 2 && last.si_code == SI_TKILL);
+	CHECK(!sigqueue(getpid(), SIGUSR1, v) && count == 3 && last.si_code == SI_QUEUE && last.si_int == 7);
+	block(SIG_BLOCK, SIGUSR1);
+	raise(SIGUSR1);
+	raise(SIGUSR1);
+	CHECK(count == 3 && !sigpending(&pend) && sigismember(&pend, SIGUSR1));
+	block(SIG_UNBLOCK, SIGUSR1);
+	CHECK(count == 4);
+	CHECK_ERR(kill(getpid(), 65), EINVAL);
+	CHECK_ERR(kill(999999, 0), ESRCH);
+	CHECK(!kill(getpid(), 0));
+	CHECK_ERR(syscall(SYS_tgkill, 0, gettid(), 0), EINVAL);
+	CHECK_ERR(syscall(SYS_tgkill, getpid(), 999999, 0), ESRCH);
+	struct sigaction sa = { .sa_handler = SIG_IGN };
+	CHECK_ERR(sigaction(SIGKILL, &sa, NULL), EINVAL);
+	CHECK_ERR(sigaction(SIGSTOP, &sa, NULL), EINVAL);
+	CHECK_ERR(syscall(SYS_rt_sigprocmask, SIG_BLOCK, NULL, NULL, 4), EINVAL);
+	block(SIG_BLOCK, SIGUSR2);
+	raise(SIGUSR2);
+	signal(SIGUSR2, SIG_IGN);
+	CHECK(!sigpending(&pend) && !sigismember(&pend, SIGUSR2));
+	block(SIG_UNBLOCK, SIGUSR2);
+}
+
+static void test_realtime(void)
+{
+	union sigval v;
+	int r = SIGRTMIN;
+
+	set(r, on_sig, 0);
+	set(r + 1, on_sig, 0);
+	block(SIG_BLOCK, r);
+	block(SIG_BLOCK, r + 1);
+	v.sival_int = 1;
+	sigqueue(getpid(), r + 1, v);
+	for (int i = 2; i < 5; i++) {
+		v.sival_int = i;
+		sigqueue(getpid(), r, v);
+	}
+	count = 0;
+	sigset_t none, old;
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, &old);
+	CHECK(count == 4);
+	/* The lower number is delivered first, so its frames lie below and run last; each queue is in order. */
+	int first_r = -1, last_r = -1;
+	for (int i = 0; i < 4; i++) {
+		if (order[i] / 1000 == r) {
+			if (first_r < 0)
+				first_r = order[i] % 1000;
+			last_r = order[i] % 1000;
+		}
+	}
+	CHECK((first_r == 2 && last_r == 4) || (first_r == 4 && last_r == 2));
+}
+
+static void nest(int sig, siginfo_t *si, void *uc)
+{
+	nested++;
+	if (nested == 1)
+		raise(sig);
+}
+
+static void test_flags(void)
+{
+	struct sigaction sa;
+	stack_t ss = { .ss_sp = malloc(SIGSTKSZ * 4), .ss_size = SIGSTKSZ * 4 }, old;
+
+	nested = 0;
+	set(SIGUSR1, nest, 0);
+	raise(SIGUSR1);
+	CHECK(nested == 2);
+	nested = 0;
+	set(SIGUSR1, nest, SA_NODEFER);
+	raise(SIGUSR1);
+	CHECK(nested == 2);
+	set(SIGUSR1, on_sig, SA_RESETHAND);
+	raise(SIGUSR1);
+	CHECK(!sigaction(SIGUSR1, NULL, &sa) && sa.sa_handler == SIG_DFL);
+	CHECK(!sigaltstack(&ss, &old) && (old.ss_flags & SS_DISABLE));
+	set(SIGUSR1, on_sig, SA_ONSTACK);
+	raise(SIGUSR1);
+	CHECK(stack_seen > (char *)ss.ss_sp && stack_seen < (char *)ss.ss_sp + ss.ss_size);
+	CHECK(!sigaltstack(NULL, &old) && old.ss_sp == ss.ss_sp && !old.ss_flags);
+	ss.ss_size = 100;
+	CHECK_ERR(sigaltstack(&ss, NULL), ENOMEM);
+	ss.ss_size = SIGSTKSZ * 4;
+	ss.ss_flags = 5;
+	CHECK_ERR(sigaltstack(&ss, NULL), EINVAL);
+	ss.ss_flags = SS_DISABLE;
+	CHECK(!sigaltstack(&ss, NULL));
+}
+
+static void on_fault(int sig, siginfo_t *si, void *uc)
+{
+	last = *si;
+	siglongjmp(jump, sig);
+}
+
+static volatile int sink;
+static volatile int *volatile low = (int *)16; /* unmapped */
+
+static void test_faults(void)
+{
+	char *ro = mmap(NULL, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	int sig;
+
+	set(SIGSEGV, on_fault, 0);
+	set(SIGILL, on_fault, 0);
+	set(SIGBUS, on_fault, 0);
+	set(SIGTRAP, on_fault, 0);
+	sig = sigsetjmp(jump, 1);
+	if (!sig)
+		*low = 1;
+	CHECK(sig == SIGSEGV && last.si_code == SEGV_MAPERR && last.si_addr == (void *)16);
+	sig = sigsetjmp(jump, 1);
+	if (!sig)
+		*(volatile char *)(ro + 8) = 1;
+	CHECK(sig == SIGSEGV && last.si_code == SEGV_ACCERR && last.si_addr == ro + 8);
+	sig = sigsetjmp(jump, 1);
+	if (!sig)
+		__asm__ volatile(".inst 0x00000000");
+	CHECK(sig == SIGILL && last.si_code == ILL_ILLOPC);
+	sig = sigsetjmp(jump, 1);
+	if (!sig)
+		__asm__ volatile("brk #0");
+	CHECK(sig == SIGTRAP && last.si_code == TRAP_BRKPT);
+	sig = sigsetjmp(jump, 1);
+	if (!sig)
+		((void (*)(void))ro)();
+	CHECK(sig == SIGSEGV && last.si_code == SEGV_ACCERR && last.si_addr == ro);
+	FILE *f = tmpfile();
+	char *m = mmap(NULL, 4096, PROT_READ, MAP_SHARED, fileno(f), 0);
+	sig = sigsetjmp(jump, 1);
+	if (!sig)
+		sink = *(volatile char *)m;
+	CHECK(sig == SIGBUS && last.si_code == BUS_ADRERR && last.si_addr == m);
+	pid_t p = fork();
+	int st;
+	if (p == 0) {
+		block(SIG_BLOCK, SIGSEGV);
+		*low = 1;
+		_exit(0);
+	}
+	CHECK(waitpid(p, &st, 0) == p && WIFSIGNALED(st) && WTERMSIG(st) == SIGSEGV);
+	signal(SIGSEGV, SIG_DFL);
+	signal(SIGILL, SIG_DFL);
+	signal(SIGBUS, SIG_DFL);
+	signal(SIGTRAP, SIG_DFL);
+	munmap(ro, 4096);
+}
+
+/* Alarms from now on, again and again: one may come before the call that it is to interrupt. 0: no more. */
+static void alarm_in(int us)
+{
+	struct itimerval it = { .it_value.tv_usec = us, .it_interval.tv_usec = us };
+
+	setitimer(ITIMER_REAL, &it, NULL);
+}
+
+static void test_restart(void)
+{
+	int p[2];
+	char c;
+	struct timespec ts = { 5, 0 }, left;
+
+	REQUIRE(!pipe(p));
+	set(SIGALRM, on_sig, 0);
+	alarm_in(10000);
+	CHECK_ERR(read(p[0], &c, 1), EINTR);
+	alarm_in(0);
+	set(SIGALRM, on_sig, SA_RESTART);
+	if (fork() == 0) {
+		usleep(40000);
+		write(p[1], "x", 1);
+		_exit(0);
+	}
+	count = 0;
+	alarm_in(10000);
+	CHECK(read(p[0], &c, 1) == 1 && c == 'x' && count >= 1);
+	alarm_in(0);
+	wait(NULL);
+	alarm_in(10000);
+	CHECK_ERR(nanosleep(&ts, &left), EINTR);
+	CHECK(left.tv_sec == 4 && left.tv_nsec > 0);
+	CHECK_ERR(pause(), EINTR);
+	alarm_in(0);
+	/* A stop and a continuation are not seen by a sleeping call. */
+	pid_t k = fork();
+	int st;
+	if (k == 0)
+		_exit(read(p[0], &c, 1) == 1 && c == 'y' ? 0 : 1);
+	usleep(20000);
+	kill(k, SIGSTOP);
+	CHECK(waitpid(k, &st, WUNTRACED) == k && WIFSTOPPED(st));
+	kill(k, SIGCONT);
+	usleep(20000);
+	write(p[1], "y", 1);
+	CHECK(waitpid(k, &st, 0) == k && st == 0);
+	close(p[0]);
+	close(p[1]);
+}
+
+static void test_wait(void)
+{
+	sigset_t s, none;
+	siginfo_t si;
+	struct timespec ts = { 0, 10000000 };
+	union sigval v = { .sival_int = 99 };
+
+	sigemptyset(&none);
+	sigemptyset(&s);
+	sigaddset(&s, SIGUSR1);
+	sigaddset(&s, SIGRTMIN + 2);
+	sigprocmask(SIG_BLOCK, &s, NULL);
+	CHECK_ERR(sigtimedwait(&s, &si, &ts), EAGAIN);
+	sigqueue(getpid(), SIGRTMIN + 2, v);
+	CHECK(sigwaitinfo(&s, &si) == SIGRTMIN + 2 && si.si_int == 99 && si.si_code == SI_QUEUE);
+	pid_t me = getpid();
+	if (fork() == 0) {
+		usleep(10000);
+		kill(me, SIGUSR1);
+		_exit(0);
+	}
+	CHECK(sigwaitinfo(&s, &si) == SIGUSR1 && si.si_code == SI_USER);
+	wait(NULL);
+	set(SIGUSR1, on_sig, 0);
+	count = 0;
+	raise(SIGUSR1);
+	CHECK_ERR(sigsuspend(&none), EINTR);
+	CHECK(count == 1);
+	sigset_t now;
+	CHECK(!sigprocmask(SIG_BLOCK, NULL, &now) && sigismember(&now, SIGUSR1));
+	set(SIGALRM, on_sig, 0);
+	alarm_in(10000);
+	/* A C library may hide this EINTR. */
+	CHECK_ERR(syscall(SYS_rt_sigtimedwait, &s, &si, NULL, 8), EINTR);
+	alarm_in(0);
+	sigprocmask(SIG_UNBLOCK, &s, NULL);
+}
+
+static volatile int chld_code, chld_status, chlds;
+
+static void on_chld(int sig, siginfo_t *si, void *uc)
+{
+	chld_code = si->si_code;
+	chld_status = si->si_status;
+	chlds++;
+}
+
+static void wait_chld(int n)
+{
+	for (int i = 0; i < 2000 && chlds < n; i++)
+		usleep(1000);
+}
+
+static void test_job_control(void)
+{
+	int st;
+	pid_t p;
+
+	set(SIGCHLD, on_chld, SA_RESTART);
+	p = fork();
+	if (p == 0)
+		for (;;)
+			pause();
+	kill(p, SIGSTOP);
+	wait_chld(1);
+	CHECK(chld_code == CLD_STOPPED && chld_status == SIGSTOP);
+	CHECK(waitpid(p, &st, WUNTRACED) == p && WIFSTOPPED(st) && WSTOPSIG(st) == SIGSTOP);
+	kill(p, SIGTERM);
+	usleep(10000);
+	CHECK(waitpid(p, &st, WNOHANG) == 0 || WIFSIGNALED(st));
+	kill(p, SIGCONT);
+	CHECK(waitpid(p, &st, WCONTINUED) == p);
+	if (WIFCONTINUED(st))
+		CHECK(waitpid(p, &st, 0) == p);
+	CHECK(WIFSIGNALED(st) && WTERMSIG(st) == SIGTERM);
+	p = fork();
+	if (p == 0)
+		for (;;)
+			pause();
+	kill(p, SIGSTOP);
+	waitpid(p, &st, WUNTRACED);
+	kill(p, SIGKILL);
+	CHECK(waitpid(p, &st, 0) == p && WTERMSIG(st) == SIGKILL);
+	set(SIGCHLD, on_chld, SA_NOCLDSTOP | SA_RESTART);
+	p = fork();
+	if (p == 0)
+		for (;;)
+			pause();
+	chlds = 0;
+	kill(p, SIGSTOP);
+	waitpid(p, &st, WUNTRACED);
+	CHECK(chlds == 0);
+	kill(p, SIGKILL);
+	waitpid(p, &st, 0);
+	CHECK(chlds == 1 && chld_code == CLD_KILLED && chld_status == SIGKILL);
+	signal(SIGCHLD, SIG_DFL);
+}
+
+static pthread_t main_thread;
+static volatile pthread_t got_in;
+
+static void on_thread(int sig)
+{
+	got_in = pthread_self();
+}
+
+static void *thread_unblocked(void *arg)
+{
+	while (!got_in)
+		usleep(1000);
+	return NULL;
+}
+
+static void test_threads(void)
+{
+	pthread_t t;
+
+	signal(SIGUSR2, on_thread);
+	pthread_create(&t, NULL, thread_unblocked, NULL);
+	block(SIG_BLOCK, SIGUSR2);
+	kill(getpid(), SIGUSR2);
+	pthread_join(t, NULL);
+	CHECK(got_in == t);
+	got_in = 0;
+	block(SIG_UNBLOCK, SIGUSR2);
+	pthread_create(&t, NULL, thread_unblocked, NULL);
+	pthread_kill(t, SIGUSR2);
+	pthread_join(t, NULL);
+	CHECK(got_in == t);
+	main_thread = pthread_self();
+}
+
+int main(void)
+{
+	test_basics();
+	test_realtime();
+	test_flags();
+	test_faults();
+	test_restart();
+	test_wait();
+	test_job_control();
+	test_threads();
+	return tap_done();
+}

@@ -1,0 +1,136 @@
+/* setitimer(2), timer_create(2), RLIMIT_CPU. */
+#define _GNU_SOURCE
+#include <signal.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <sys/time.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+#include "tap.h"
+
+static volatile int hits;
+static siginfo_t last;
+
+static void on_sig(int sig, siginfo_t *si, void *uc)
+{
+	last = *si;
+	hits++;
+}
+
+static void set(int sig)
+{
+	struct sigaction sa = { .sa_sigaction = on_sig, .sa_flags = SA_SIGINFO };
+
+	sigaction(sig, &sa, NULL);
+	hits = 0;
+}
+
+static void burn(int until)
+{
+	for (volatile long i = 0; i < 2000000000 && hits < until; i++)
+		;
+}
+
+static void test_itimers(void)
+{
+	struct itimerval it = { { 0, 5000 }, { 0, 5000 } }, old;
+
+	set(SIGALRM);
+	CHECK(!setitimer(ITIMER_REAL, &it, &old) && !old.it_value.tv_sec && !old.it_value.tv_usec);
+	while (hits < 3)
+		pause();
+	CHECK(last.si_signo == SIGALRM && last.si_code == SI_KERNEL);
+	CHECK(!getitimer(ITIMER_REAL, &old) && old.it_interval.tv_usec == 5000 && old.it_value.tv_usec <= 5000 &&
+	      old.it_value.tv_usec > 0);
+	memset(&it, 0, sizeof(it));
+	CHECK(!setitimer(ITIMER_REAL, &it, &old));
+	hits = 0;
+	usleep(20000);
+	CHECK(hits == 0);
+	it.it_value.tv_usec = 1000000;
+	CHECK_ERR(setitimer(ITIMER_REAL, &it, NULL), EINVAL);
+	CHECK_ERR(setitimer(9, &it, NULL), EINVAL);
+	it = (struct itimerval){ { 0, 0 }, { 0, 20000 } };
+	set(SIGVTALRM);
+	CHECK(!setitimer(ITIMER_VIRTUAL, &it, NULL));
+	burn(1);
+	CHECK(hits == 1);
+	set(SIGPROF);
+	CHECK(!setitimer(ITIMER_PROF, &it, NULL));
+	burn(1);
+	CHECK(hits == 1);
+}
+
+static void test_posix(void)
+{
+	struct sigevent ev = { .sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGRTMIN, .sigev_value.sival_int = 77 };
+	struct itimerspec it = { { 0, 3000000 }, { 0, 3000000 } }, old;
+	sigset_t s;
+	timer_t id;
+	struct timespec ts = { 0, 20000000 };
+
+	set(SIGRTMIN);
+	REQUIRE(!timer_create(CLOCK_MONOTONIC, &ev, &id));
+	CHECK(!timer_settime(id, 0, &it, NULL));
+	while (hits < 3)
+		pause();
+	CHECK(last.si_code == SI_TIMER && last.si_int == 77);
+	CHECK(!timer_gettime(id, &old) && old.it_interval.tv_nsec == 3000000 && old.it_value.tv_nsec <= 3000000);
+	sigemptyset(&s);
+	sigaddset(&s, SIGRTMIN);
+	sigprocmask(SIG_BLOCK, &s, NULL);
+	nanosleep(&ts, NULL);
+	siginfo_t si;
+	CHECK(sigwaitinfo(&s, &si) == SIGRTMIN && si.si_overrun >= 3);
+	CHECK(timer_getoverrun(id) == si.si_overrun);
+	CHECK(!timer_delete(id));
+	CHECK_ERR(syscall(SYS_timer_delete, 12345), EINVAL);
+	sigprocmask(SIG_UNBLOCK, &s, NULL);
+	ev.sigev_signo = 99;
+	CHECK_ERR(timer_create(CLOCK_MONOTONIC, &ev, &id), EINVAL);
+	ev.sigev_signo = SIGRTMIN;
+	CHECK_ERR(timer_create(77, &ev, &id), EINVAL);
+	set(SIGRTMIN);
+	REQUIRE(!timer_create(CLOCK_REALTIME, &ev, &id));
+	it.it_interval.tv_nsec = 0;
+	clock_gettime(CLOCK_REALTIME, &it.it_value);
+	it.it_value.tv_nsec += 5000000;
+	if (it.it_value.tv_nsec >= 1000000000) {
+		it.it_value.tv_nsec -= 1000000000;
+		it.it_value.tv_sec++;
+	}
+	CHECK(!timer_settime(id, TIMER_ABSTIME, &it, NULL));
+	while (hits < 1)
+		pause();
+	CHECK(!timer_gettime(id, &old) && !old.it_value.tv_sec && !old.it_value.tv_nsec);
+	timer_delete(id);
+	REQUIRE(!timer_create(CLOCK_PROCESS_CPUTIME_ID, &ev, &id));
+	it.it_value = (struct timespec){ 0, 10000000 };
+	hits = 0;
+	CHECK(!timer_settime(id, 0, &it, NULL));
+	burn(1);
+	CHECK(hits == 1);
+}
+
+static void test_cpu_limit(void)
+{
+	struct rlimit rl = { 1, 2 };
+	int st;
+	pid_t p = fork();
+
+	if (p == 0) {
+		setrlimit(RLIMIT_CPU, &rl);
+		for (;;)
+			;
+	}
+	CHECK(waitpid(p, &st, 0) == p && WIFSIGNALED(st) && WTERMSIG(st) == SIGXCPU);
+}
+
+int main(void)
+{
+	test_itimers();
+	test_posix();
+	test_cpu_limit();
+	return tap_done();
+}
