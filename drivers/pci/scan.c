@@ -169,7 +169,7 @@ static void scan_bridge(struct pci_dev *d)
 	if (bus > h->bus_last || !pci_bus_space(h, bus))
 		return;
 	h->bus_next++;
-	/* Primary, secondary, and for now everything above as subordinate. */
+	/* Primary, secondary, and every bus above as subordinate until the scan has counted them. */
 	pci_write32(d, PCI_PRIMARY_BUS, d->bus | bus << 8 | h->bus_last << 16);
 	io_begin = window_align(io, BRIDGE_IO_ALIGN);
 	mem_begin = window_align(mem, BRIDGE_MEM_ALIGN);
