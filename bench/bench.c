@@ -55,7 +55,9 @@ static char *map_pages(long n, int prot, int flags, int fd)
 	char *p = mmap(NULL, n * PAGE, prot, flags, fd, 0);
 
 	must(p != MAP_FAILED, "mmap");
-	/* Huge pages would answer another question; kernels without them refuse, which is as good. */
+	/*
+	 * Huge pages would answer another question; kernels without them refuse, which is as good.
+	 */
 	madvise(p, n * PAGE, MADV_NOHUGEPAGE);
 	return p;
 }
@@ -111,7 +113,8 @@ static int64_t bench_exec(long n)
 		}
 		int status = 0;
 
-		must(pid > 0 && waitpid(pid, &status, 0) == pid && status == 0, "exec of /bench/nothing");
+		must(pid > 0 && waitpid(pid, &status, 0) == pid && status == 0,
+		     "exec of /bench/nothing");
 	}
 	return now() - start;
 }
@@ -258,7 +261,8 @@ static int64_t bench_file(long n)
 static int64_t touch_cow(long n)
 {
 	char *p = map_pages(n, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1);
-	int64_t *result = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	int64_t *result =
+		mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	int64_t took;
 	pid_t pid;
 
@@ -343,18 +347,12 @@ static const struct row {
 	bench_fn fn;
 	long bytes; /* an operation moves; 0: the figure is nanoseconds per operation */
 } rows[] = {
-	{ "getppid", bench_getppid, 0 },
-	{ "stat", bench_stat, 0 },
-	{ "fork-exit-wait", bench_fork, 0 },
-	{ "fork-exec-wait", bench_exec, 0 },
-	{ "thread-create-join", bench_thread, 0 },
-	{ "pipe-round-trip", bench_pipe, 0 },
-	{ "futex-ping-pong", bench_futex, 0 },
-	{ "touch-anonymous", bench_anonymous, 0 },
-	{ "touch-file", bench_file, 0 },
-	{ "copy-on-write", bench_cow, 0 },
-	{ "mmap-16-munmap", bench_mmap16, 0 },
-	{ "pipe-bandwidth", bench_bandwidth, BLOCK },
+	{ "getppid", bench_getppid, 0 },	   { "stat", bench_stat, 0 },
+	{ "fork-exit-wait", bench_fork, 0 },	   { "fork-exec-wait", bench_exec, 0 },
+	{ "thread-create-join", bench_thread, 0 }, { "pipe-round-trip", bench_pipe, 0 },
+	{ "futex-ping-pong", bench_futex, 0 },	   { "touch-anonymous", bench_anonymous, 0 },
+	{ "touch-file", bench_file, 0 },	   { "copy-on-write", bench_cow, 0 },
+	{ "mmap-16-munmap", bench_mmap16, 0 },	   { "pipe-bandwidth", bench_bandwidth, BLOCK },
 };
 
 static void run_row(const struct row *r, int64_t enough)

@@ -1,18 +1,20 @@
 /*
  * epoll (epoll(7)): a set of watched files and the list of those that may be ready.
  *
- * A struct epitem is one (file, descriptor number) of a set. It hangs an entry on every wait queue that the file's
- * poll operation names; a wake-up there puts the item on the set's ready list and wakes who waits on the set.
- * Collecting takes the list apart, asks each file again, and puts level-triggered items that are still ready back.
+ * A struct epitem is one (file, descriptor number) of a set. It hangs an entry on every wait queue
+ * that the file's poll operation names; a wake-up there puts the item on the set's ready list and
+ * wakes who waits on the set. Collecting takes the list apart, asks each file again, and puts
+ * level-triggered items that are still ready back.
  *
- * An item does not keep its file alive. The file knows its items (file->eps), and the last file_put calls
- * epoll_forget() before the object goes: that waits for set->lock, so a file is never polled after its end.
+ * An item does not keep its file alive. The file knows its items (file->eps), and the last file_put
+ * calls epoll_forget() before the object goes: that waits for set->lock, so a file is never polled
+ * after its end.
  *
- * Locking: set->lock (mutex, rank EPOLL) guards the tree and the items, and is held while files are polled; an inner set
- * is locked inside an outer one, and epoll_control keeps the nesting free of loops and at most EPOLL_DEPTH deep under
- * nest_lock. eps_lock (spinlock) guards all files' eps lists. set->ready_lock (rank EPOLL_READY, irqsave) guards the ready
- * list; callbacks take it inside the wait queue's lock.
- * s: set->lock, e: eps_lock, r: ready_lock, I: immutable.
+ * Locking: set->lock (mutex, rank EPOLL) guards the tree and the items, and is held while files are
+ * polled; an inner set is locked inside an outer one, and epoll_control keeps the nesting free of
+ * loops and at most EPOLL_DEPTH deep under nest_lock. eps_lock (spinlock) guards all files' eps
+ * lists. set->ready_lock (rank EPOLL_READY, irqsave) guards the ready list; callbacks take it
+ * inside the wait queue's lock. s: set->lock, e: eps_lock, r: ready_lock, I: immutable.
  */
 #include <linux/errno.h>
 #include <linux/eventpoll.h>
@@ -245,7 +247,10 @@ bool file_is_epoll(const struct file *f)
 	return f->ops == &epoll_ops;
 }
 
-/* Depth of sets below @s, or EPOLL_DEPTH + 1 when that is too deep or @avoid is among them. holds: nest_lock. */
+/*
+ * Depth of sets below @s, or EPOLL_DEPTH + 1 when that is too deep or @avoid is among them. holds:
+ * nest_lock.
+ */
 static u32 nest_depth(struct epoll_set *s, struct epoll_set *avoid, u32 level)
 {
 	u32 deepest = 0;
@@ -291,22 +296,20 @@ static int nest_check(struct epoll_set *outer, struct file *target)
 
 /* --- operations --- */
 
-static int control_locked(struct epoll_set *s, int op, int fd, struct file *target, const struct epoll_event *ev)
+static int control_locked(struct epoll_set *s, int op, int fd, struct file *target,
+			  const struct epoll_event *ev)
 {
 	struct epitem *it = item_find(s, target, fd);
 
 	switch (op) {
-	case EPOLL_CTL_ADD:
-		return it ? -EEXIST : item_add(s, fd, target, ev);
-	case EPOLL_CTL_MOD:
-		return it ? item_modify(it, ev) : -ENOENT;
+	case EPOLL_CTL_ADD: return it ? -EEXIST : item_add(s, fd, target, ev);
+	case EPOLL_CTL_MOD: return it ? item_modify(it, ev) : -ENOENT;
 	case EPOLL_CTL_DEL:
 		if (!it)
 			return -ENOENT;
 		item_destroy(it);
 		return 0;
-	default:
-		return -EINVAL;
+	default: return -EINVAL;
 	}
 }
 
@@ -323,7 +326,8 @@ static int exclusive_check(int op, struct file *target, const struct epoll_event
  * epoll_ctl(2); see epoll.h.
  * ctx: thread; sleeps: yes.
  */
-int epoll_control(struct file *set, int op, int fd, struct file *target, const struct epoll_event *ev)
+int epoll_control(struct file *set, int op, int fd, struct file *target,
+		  const struct epoll_event *ev)
 {
 	struct epoll_set *s = set->priv;
 	bool nesting = op == EPOLL_CTL_ADD && file_is_epoll(target);
@@ -492,9 +496,10 @@ static void epoll_show_fdinfo(struct file *f, struct sbuf *sb)
 		struct epitem *it = rb_entry(n, struct epitem, node);
 		struct inode *i = it->file->inode;
 
-		sbuf_printf(sb, "tfd: %8d events: %8x data: %16llx  pos:%lli ino:%llx sdev:%llx\n", it->fd, it->events,
-			    (unsigned long long)it->data, (long long)it->file->pos,
-			    (unsigned long long)(i ? i->ino : 0), (unsigned long long)(i ? i->sb->dev : 0));
+		sbuf_printf(sb, "tfd: %8d events: %8x data: %16llx  pos:%lli ino:%llx sdev:%llx\n",
+			    it->fd, it->events, (unsigned long long)it->data,
+			    (long long)it->file->pos, (unsigned long long)(i ? i->ino : 0),
+			    (unsigned long long)(i ? i->sb->dev : 0));
 	}
 	mutex_unlock(&s->lock);
 }
@@ -558,7 +563,8 @@ int epoll_create(struct file **out)
 	list_init(&s->ready);
 	waitq_init(&s->wait);
 	waitq_init(&s->pollers);
-	err = file_alloc_anon("[eventpoll]", &epoll_ops, s, FILE_READ | FILE_WRITE | FILE_STREAM, 0, &s->file);
+	err = file_alloc_anon("[eventpoll]", &epoll_ops, s, FILE_READ | FILE_WRITE | FILE_STREAM, 0,
+			      &s->file);
 	if (err) {
 		kfree(s);
 		return err;

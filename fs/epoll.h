@@ -7,13 +7,21 @@ struct epoll_event;
 void epoll_init(void); /* boot */
 /* New set as a file. 0 or -ENOMEM. ctx: thread */
 int __must_check epoll_create(struct file **out);
-/* EPOLL_CTL_*: @ev in kernel memory (unused for DEL). 0, -EINVAL, -EEXIST, -ENOENT, -EPERM, -ELOOP, -ENOMEM. ctx: thread; sleeps */
-int epoll_control(struct file *set, int op, int fd, struct file *target, const struct epoll_event *ev);
 /*
- * Up to @max events into @out (kernel memory); waits until @deadline (0: do not wait). Returns the count, -EINTR.
+ * EPOLL_CTL_*: @ev in kernel memory (unused for DEL). 0, -EINVAL, -EEXIST, -ENOENT, -EPERM, -ELOOP,
+ * -ENOMEM. ctx: thread; sleeps
+ */
+int epoll_control(struct file *set, int op, int fd, struct file *target,
+		  const struct epoll_event *ev);
+/*
+ * Up to @max events into @out (kernel memory); waits until @deadline (0: do not wait). Returns the
+ * count, -EINTR.
  * ctx: thread; sleeps.
  */
 int epoll_collect(struct file *set, struct epoll_event *out, u32 max, s64 deadline);
 bool file_is_epoll(const struct file *f);
-/* The last reference of a watched file is gone: take it out of every set, before its own release. ctx: thread; sleeps */
+/*
+ * The last reference of a watched file is gone: take it out of every set, before its own release.
+ * ctx: thread; sleeps
+ */
 void epoll_forget(struct file *f);

@@ -17,5 +17,6 @@ struct timerfd_spec {
 	s64 value, interval; /* ns; value 0: off */
 };
 /* Arm @f's timer: TFD_TIMER_* flags. *old (may be NULL): what was left before. 0, -EINVAL. */
-int timerfd_settime(struct file *f, u32 flags, const struct timerfd_spec *new, struct timerfd_spec *old);
+int timerfd_settime(struct file *f, u32 flags, const struct timerfd_spec *new,
+		    struct timerfd_spec *old);
 int timerfd_gettime(struct file *f, struct timerfd_spec *out);

@@ -26,7 +26,7 @@
 #include "kernel/lib/string.h"
 #include "mm/slab.h"
 
-#define MNT_FLAGS \
+#define MNT_FLAGS                                                                                  \
 	(MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_NOATIME | MS_NODIRATIME | MS_RELATIME | \
 	 MS_NOSYMFOLLOW)
 #define ATIME_FLAGS (MS_NOATIME | MS_NODIRATIME | MS_RELATIME)

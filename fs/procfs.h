@@ -15,7 +15,7 @@ struct proc_file {
 	void *arg;
 	const struct file_ops *ops; /* instead of show/write: kmsg and the like */
 };
-#define PROC_FILE(id, path_, mode_, ...) \
+#define PROC_FILE(id, path_, mode_, ...)         \
 	TABLE_ENTRY(proc_file, struct proc_file, \
 		    proc_file_##id) = { .path = (path_), .mode = (mode_), __VA_ARGS__ }
 TABLE_DECLARE(proc_file, struct proc_file);
@@ -47,8 +47,8 @@ struct procfs_pid_entry {
 	ssize_t (*write)(void *task, const char *text, size_t n);
 	int (*link)(void *task, struct path *out); /* S_IFLNK: magic link target, with references */
 	const struct procfs_dir_ops *dir; /* S_IFDIR */
-	const struct file_ops
-		*ops; /* S_IFREG with own ops (mem, pagemap): f->inode->priv leads to the task */
+	/* S_IFREG with own ops (mem, pagemap): f->inode->priv leads to the task */
+	const struct file_ops *ops;
 };
 struct procfs_dir_ops {
 	const struct procfs_pid_entry *entries; /* static entries, may be NULL */

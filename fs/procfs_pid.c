@@ -25,10 +25,10 @@
 struct pid_inode {
 	struct inode vfs; /* first */
 	void *task; /* I: reference; NULL in the links of the root */
-	const struct procfs_pid_entry
-		*entry; /* I: fixed entry, NULL: dynamic, or a process directory */
-	const struct procfs_dir_ops
-		*dir; /* I: of a directory its own table, of a dynamic entry the parent's */
+	/* I: fixed entry, NULL: dynamic, or a process directory */
+	const struct procfs_pid_entry *entry;
+	/* I: of a directory its own table, of a dynamic entry the parent's */
+	const struct procfs_dir_ops *dir;
 	u64 key; /* I: of a dynamic entry */
 	bool thread; /* I: /proc/thread-self, not /proc/self */
 };

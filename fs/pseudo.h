@@ -24,8 +24,8 @@ struct pseudo_tree {
 	struct mutex lock; /* rank LEAF_MUTEX */
 	struct pseudo_node *root; /* I after init */
 	u64 next_ino; /* t */
-	const struct inode_ops
-		*root_ops; /* I: instead of pseudo_dir_ops for the root; NULL: the same */
+	/* I: instead of pseudo_dir_ops for the root; NULL: the same */
+	const struct inode_ops *root_ops;
 	const struct file_ops *root_fops; /* I */
 };
 

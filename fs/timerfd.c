@@ -1,11 +1,13 @@
 /*
  * timerfd_create(2): a timer whose expirations a read counts.
  *
- * A timer is armed for a deadline on its clock; wall-clock deadlines are turned into monotonic ones then. A
- * cancel-on-set timer notices by the wall clock's generation that it was set since, and reports ECANCELED. Periodic
- * timers are armed again when they fire, and missed periods are counted at once.
+ * A timer is armed for a deadline on its clock; wall-clock deadlines are turned into monotonic ones
+ * then. A cancel-on-set timer notices by the wall clock's generation that it was set since, and
+ * reports ECANCELED. Periodic timers are armed again when they fire, and missed periods are counted
+ * at once.
  *
- * Everything is guarded by t->lock (rank EVENT, irqsave: the timeout runs in interrupts), let go before waking.
+ * Everything is guarded by t->lock (rank EVENT, irqsave: the timeout runs in interrupts), let go
+ * before waking.
  */
 #include <linux/errno.h>
 #include <linux/fcntl.h>
@@ -67,7 +69,8 @@ static void fired(struct timeout *to)
 
 static bool cancelled(const struct timerfd *t)
 {
-	return (t->flags & TFD_TIMER_CANCEL_ON_SET) && is_wall(t) && t->generation != time_wall_generation();
+	return (t->flags & TFD_TIMER_CANCEL_ON_SET) && is_wall(t) &&
+	       t->generation != time_wall_generation();
 }
 
 /* Bytes to hand out: ticks in *ticks, or -ECANCELED, or -EAGAIN. */
@@ -103,7 +106,8 @@ static ssize_t timerfd_read(struct file *f, struct uio *u, u64 *pos)
 	}
 	if (err)
 		return err;
-	return uio_copy_to(u, &ticks, sizeof(ticks)) == sizeof(ticks) ? (ssize_t)sizeof(ticks) : -EFAULT;
+	return uio_copy_to(u, &ticks, sizeof(ticks)) == sizeof(ticks) ? (ssize_t)sizeof(ticks)
+								      : -EFAULT;
 }
 
 static u32 timerfd_poll(struct file *f, struct poll_table *pt)
@@ -130,10 +134,14 @@ static void timerfd_show(struct file *f, struct sbuf *sb)
 
 	if (timerfd_gettime(f, &s))
 		return;
-	sbuf_printf(sb, "clockid: %d\nticks: %llu\nsettime flags: 0%o\nit_value: (%llu, %llu)\nit_interval: (%llu, %llu)\n",
-		    t->clock, (unsigned long long)ticks, t->flags, (unsigned long long)(s.value / NSEC_PER_SEC),
-		    (unsigned long long)(s.value % NSEC_PER_SEC), (unsigned long long)(s.interval / NSEC_PER_SEC),
-		    (unsigned long long)(s.interval % NSEC_PER_SEC));
+	sbuf_printf(
+		sb,
+		"clockid: %d\nticks: %llu\nsettime flags: 0%o\nit_value: (%llu, %llu)\nit_interval: (%llu, %llu)\n",
+		t->clock, (unsigned long long)ticks, t->flags,
+		(unsigned long long)(s.value / NSEC_PER_SEC),
+		(unsigned long long)(s.value % NSEC_PER_SEC),
+		(unsigned long long)(s.interval / NSEC_PER_SEC),
+		(unsigned long long)(s.interval % NSEC_PER_SEC));
 }
 
 static const struct file_ops timerfd_ops = {
@@ -158,10 +166,8 @@ int timerfd_create(int clock, u32 flags, struct file **out)
 	case CLOCK_MONOTONIC:
 	case CLOCK_BOOTTIME:
 	case CLOCK_REALTIME_ALARM:
-	case CLOCK_BOOTTIME_ALARM:
-		break;
-	default:
-		return -EINVAL;
+	case CLOCK_BOOTTIME_ALARM: break;
+	default: return -EINVAL;
 	}
 	t = kzalloc(sizeof(*t), 0);
 	if (!t)
@@ -171,7 +177,8 @@ int timerfd_create(int clock, u32 flags, struct file **out)
 	waitq_init(&t->wait);
 	t->clock = clock;
 	t->deadline = TIME_NEVER;
-	err = file_alloc_anon("[timerfd]", &timerfd_ops, t, FILE_READ | FILE_STREAM, flags & O_NONBLOCK, out);
+	err = file_alloc_anon("[timerfd]", &timerfd_ops, t, FILE_READ | FILE_STREAM,
+			      flags & O_NONBLOCK, out);
 	if (err)
 		kfree(t);
 	return err;
@@ -203,7 +210,8 @@ static s64 deadline_of(const struct timerfd *t, u32 flags, s64 value)
  * Arm or disarm; see eventfd.h.
  * ctx: thread. 0 or -EINVAL.
  */
-int timerfd_settime(struct file *f, u32 flags, const struct timerfd_spec *new, struct timerfd_spec *old)
+int timerfd_settime(struct file *f, u32 flags, const struct timerfd_spec *new,
+		    struct timerfd_spec *old)
 {
 	struct timerfd *t = f->priv;
 	u64 irq;

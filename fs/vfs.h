@@ -1,16 +1,19 @@
 #pragma once
 /*
- * The contract of the virtual file system: file-system types, superblocks, inodes, names, mounts and open
- * files, each with a table of operations. A NULL operation has the default its comment names.
+ * The contract of the virtual file system: file-system types, superblocks, inodes, names, mounts
+ * and open files, each with a table of operations. A NULL operation has the default its comment
+ * names.
  *
- * Life of an inode: made by the file system (inode_alloc), kept by dentries and open files through references; the last
- * inode_put with nlink 0 calls ->evict. Life of a name: lookup finds or makes a dentry (also negative) under the
- * parent; unlink makes it negative; memory pressure drops unused ones. Life of an open file: file_alloc, installed in
- * descriptor tables; the last file_put calls ->release (deferred to a worker when a spinlock or VMSPACE is held).
+ * Life of an inode: made by the file system (inode_alloc), kept by dentries and open files through
+ * references; the last inode_put with nlink 0 calls ->evict. Life of a name: lookup finds or makes
+ * a dentry (also negative) under the parent; unlink makes it negative; memory pressure drops unused
+ * ones. Life of an open file: file_alloc, installed in descriptor tables; the last file_put calls
+ * ->release (deferred to a worker when a spinlock or VMSPACE is held).
  *
- * Locking: inode->lock (rwsem, rank INODE) guards contents, size and, for directories, entries. Rename takes the file
- * system's rename mutex, then both directories in address order with ancestors first.
- * I immutable, a atomic, i guarded by inode->lock, d guarded by the dentry's hash bucket (DCACHE).
+ * Locking: inode->lock (rwsem, rank INODE) guards contents, size and, for directories, entries.
+ * Rename takes the file system's rename mutex, then both directories in address order with
+ * ancestors first. I immutable, a atomic, i guarded by inode->lock, d guarded by the dentry's hash
+ * bucket (DCACHE).
  */
 #include <linux/stat.h>
 #include "kernel/base/cred.h"
@@ -41,9 +44,18 @@ struct kstatfs;
 struct pipe;
 struct chrdev;
 
-static inline u32 dev_major(u64 d) { return (u32)(d >> 20); }
-static inline u32 dev_minor(u64 d) { return (u32)(d & 0xfffff); }
-static inline u64 dev_make(u32 maj, u32 min) { return ((u64)maj << 20) | min; }
+static inline u32 dev_major(u64 d)
+{
+	return (u32)(d >> 20);
+}
+static inline u32 dev_minor(u64 d)
+{
+	return (u32)(d & 0xfffff);
+}
+static inline u64 dev_make(u32 maj, u32 min)
+{
+	return ((u64)maj << 20) | min;
+}
 
 struct qname {
 	const char *name; /* not NUL-terminated */
@@ -74,8 +86,10 @@ struct kstat {
 #define ATTR_ATIME 16u
 #define ATTR_MTIME 32u
 #define ATTR_CTIME 64u
-#define ATTR_KILL_SUID 128u /* mode change derived by the VFS: drop suid/sgid; file systems do not see it */
-#define ATTR_TIMES_NOW 256u /* the times are the current one: write permission is enough; file systems do not see it */
+#define ATTR_KILL_SUID \
+	128u /* mode change derived by the VFS: drop suid/sgid; file systems do not see it */
+#define ATTR_TIMES_NOW \
+	256u /* the times are the current one: write permission is enough; file systems do not see it */
 struct iattr {
 	u32 valid;
 	u32 mode, uid, gid;
@@ -89,29 +103,40 @@ struct dir_ctx {
 	u64 pos; /* in/out */
 };
 
-/* Directory operations hold dir->lock for writing (lookup: reading). All return 0 or -errno. NULL: see right. */
+/*
+ * Directory operations hold dir->lock for writing (lookup: reading). All return 0 or -errno. NULL:
+ * see right.
+ */
 struct inode_ops {
 	/* *out with a reference, or -ENOENT. NULL: -ENOTDIR. */
 	int (*lookup)(struct inode *dir, const struct qname *n, struct inode **out);
-	int (*create)(struct inode *dir, struct dentry *d, u32 mode, u64 rdev, struct inode **out); /* any type but dir and symlink; NULL: -EPERM */
-	int (*mkdir)(struct inode *dir, struct dentry *d, u32 mode, struct inode **out); /* NULL: -EPERM */
-	int (*symlink)(struct inode *dir, struct dentry *d, const char *target, struct inode **out); /* NULL: -EPERM */
+	/* any type but dir and symlink; NULL: -EPERM */
+	int (*create)(struct inode *dir, struct dentry *d, u32 mode, u64 rdev, struct inode **out);
+	/* NULL: -EPERM */
+	int (*mkdir)(struct inode *dir, struct dentry *d, u32 mode, struct inode **out);
+	/* NULL: -EPERM */
+	int (*symlink)(struct inode *dir, struct dentry *d, const char *target, struct inode **out);
 	int (*link)(struct inode *dir, struct dentry *d, struct inode *target); /* NULL: -EPERM */
 	int (*unlink)(struct inode *dir, struct dentry *d); /* NULL: -EPERM */
 	int (*rmdir)(struct inode *dir, struct dentry *d); /* NULL: -EPERM */
-	int (*rename)(struct inode *odir, struct dentry *od, struct inode *ndir, struct dentry *nd, u32 flags); /* NULL: -EPERM; RENAME_EXCHANGE etc. */
+	/* NULL: -EPERM; RENAME_EXCHANGE etc. */
+	int (*rename)(struct inode *odir, struct dentry *od, struct inode *ndir, struct dentry *nd,
+		      u32 flags);
 	int (*tmpfile)(struct inode *dir, u32 mode, struct inode **out); /* NULL: -EOPNOTSUPP */
 	/* Symlink text into buf (not NUL-terminated); length. NULL: -EINVAL. */
 	ssize_t (*readlink)(struct inode *i, char *buf, size_t size);
 	/* Magic links (/proc/PID/fd/N): go straight to *out. NULL: text. */
 	int (*follow)(struct inode *i, struct path *out);
-	int (*setattr)(struct inode *i, const struct iattr *a); /* checks done; NULL: fields are stored, size -> pagecache_truncate */
+	/* checks done; NULL: fields are stored, size -> pagecache_truncate */
+	int (*setattr)(struct inode *i, const struct iattr *a);
 	int (*getattr)(struct inode *i, struct kstat *st); /* NULL: from the inode's fields */
 	int (*permission)(struct inode *i, u32 mask); /* extra to the mode check; NULL: none */
 	/* Revalidate a cached name (procfs): false = drop it. NULL: always valid. */
 	bool (*revalidate)(struct inode *dir, struct dentry *d);
-	ssize_t (*getxattr)(struct inode *i, const char *name, void *buf, size_t size); /* NULL: -EOPNOTSUPP */
-	int (*setxattr)(struct inode *i, const char *name, const void *buf, size_t size, int flags); /* NULL: -EOPNOTSUPP */
+	/* NULL: -EOPNOTSUPP */
+	ssize_t (*getxattr)(struct inode *i, const char *name, void *buf, size_t size);
+	/* NULL: -EOPNOTSUPP */
+	int (*setxattr)(struct inode *i, const char *name, const void *buf, size_t size, int flags);
 	ssize_t (*listxattr)(struct inode *i, char *buf, size_t size); /* NULL: 0 */
 	int (*removexattr)(struct inode *i, const char *name); /* NULL: -EOPNOTSUPP */
 	/* statx-like flags (FS_IOC_GETFLAGS); NULL: -ENOTTY */
@@ -120,18 +145,30 @@ struct inode_ops {
 
 /* Open-file operations. */
 struct file_ops {
-	int (*open)(struct inode *i, struct file *f); /* NULL: 0. May replace f->ops (device files) */
+	/* NULL: 0. May replace f->ops (device files) */
+	int (*open)(struct inode *i, struct file *f);
 	void (*release)(struct file *f); /* last reference gone. NULL: nothing */
 	int (*flush)(struct file *f); /* each close. NULL: 0 */
-	/* Bytes, 0 at end, -errno; *pos advances. NULL: -EINVAL. Interruptible waits return -EINTR or -ERESTARTSYS (512). */
+	/*
+	 * Bytes, 0 at end, -errno; *pos advances. NULL: -EINVAL. Interruptible waits return -EINTR
+	 * or -ERESTARTSYS (512).
+	 */
 	ssize_t (*read)(struct file *f, struct uio *u, u64 *pos);
 	ssize_t (*write)(struct file *f, struct uio *u, u64 *pos);
-	s64 (*seek)(struct file *f, s64 off, int whence); /* NULL: generic with inode size, or -ESPIPE for FILE_STREAM files */
-	int (*readdir)(struct file *f, struct dir_ctx *c); /* NULL: -ENOTDIR; holds inode lock for reading */
-	/* Events now (POLL*); registers with @pt unless NULL. NULL op: always readable and writable. */
+	/* NULL: generic with inode size, or -ESPIPE for FILE_STREAM files */
+	s64 (*seek)(struct file *f, s64 off, int whence);
+	/* NULL: -ENOTDIR; holds inode lock for reading */
+	int (*readdir)(struct file *f, struct dir_ctx *c);
+	/*
+	 * Events now (POLL*); registers with @pt unless NULL. NULL op: always readable and
+	 * writable.
+	 */
 	u32 (*poll)(struct file *f, struct poll_table *pt);
 	long (*ioctl)(struct file *f, u32 cmd, u64 arg); /* NULL: -ENOTTY */
-	/* Fill a->file/pgoff/... for vm_map; NULL: page cache mapping if the inode has one, else -ENODEV. */
+	/*
+	 * Fill a->file/pgoff/... for vm_map; NULL: page cache mapping if the inode has one, else
+	 * -ENODEV.
+	 */
 	int (*mmap)(struct file *f, struct vm_map_args *a);
 	int (*fsync)(struct file *f, u64 start, u64 end, bool datasync); /* NULL: -EINVAL */
 	int (*fallocate)(struct file *f, int mode, u64 off, u64 len); /* NULL: -EOPNOTSUPP */
@@ -172,16 +209,19 @@ struct inode {
 	struct waitq waitq; /* own lock: fs-specific (FIFO open and so on) */
 	struct list watches; /* inotify's own lock */
 	struct list hash; /* lock of the super's inode table, if the fs uses it */
-	struct { struct pipe *pipe; struct chrdev *cdev; }; /* i: attached by type */
+	struct pipe *pipe; /* i: FIFO, made by the first open */
+	struct chrdev *cdev; /* i: character device */
 };
 
 /*
- * A name. References: one for being hashed, one per child, one per user. The inode pointer goes from NULL to an inode at any
- * time, and back only while nobody else holds a reference: so who holds one may use what it read without a lock.
+ * A name. References: one for being hashed, one per child, one per user. The inode pointer goes
+ * from NULL to an inode at any time, and back only while nobody else holds a reference: so who
+ * holds one may use what it read without a lock.
  */
 #define DENTRY_HASHED 1u /* d: found by lookups; clear: deleted, or never had a name */
 #define DENTRY_USED 2u /* a: looked up since the shrinker passed */
-#define DENTRY_UNCACHED 4u /* I: never found by lookups, yet not deleted (INODE_UNCACHED, and what may appear) */
+#define DENTRY_UNCACHED \
+	4u /* I: never found by lookups, yet not deleted (INODE_UNCACHED, and what may appear) */
 #define DENTRY_NAME_INLINE 38 /* makes a dentry 128 bytes */
 struct dentry_name; /* counted storage of a long name */
 struct dentry {
@@ -189,7 +229,8 @@ struct dentry {
 	u32 hash; /* d: of parent and name */
 	struct dentry *chain; /* d: next in the bucket */
 	struct dentry *parent; /* d, tree lock: root: itself; a reference is held on it */
-	struct dentry *child; /* k: first of the children, hashed or not; k: one of dentry.c's family locks */
+	/* k: first of the children, hashed or not; k: one of dentry.c's family locks */
+	struct dentry *child;
 	struct dentry *sibling, **sibling_of; /* parent's k: next, and who points here */
 	struct inode *inode; /* a: NULL = negative; a reference is held */
 	struct super *sb; /* I */
@@ -202,12 +243,14 @@ struct dentry {
 };
 
 struct super_ops {
-	void (*evict)(struct inode *i); /* last reference: free the inode (and blocks if nlink is 0). NULL: kfree */
+	/* last reference: free the inode (and blocks if nlink is 0). NULL: kfree */
+	void (*evict)(struct inode *i);
 	int (*statfs)(struct super *sb, struct kstatfs *st);
 	int (*sync)(struct super *sb, bool wait); /* NULL: 0 */
 	int (*remount)(struct super *sb, u32 flags, const char *data); /* NULL: 0 */
 	void (*put_super)(struct super *sb); /* after the last inode */
-	void (*show_options)(struct super *sb, struct sbuf *out); /* after "rw": ",size=..." NULL: nothing */
+	/* after "rw": ",size=..." NULL: nothing */
+	void (*show_options)(struct super *sb, struct sbuf *out);
 };
 
 struct kstatfs {
@@ -219,11 +262,13 @@ struct fs_type {
 	const char *name;
 	u32 flags; /* FS_* */
 	/* Make a superblock with its root dentry. 0 or -errno. @source is the device name given. */
-	int (*mount)(const struct fs_type *t, const char *source, u32 flags, const char *data, struct super **out);
+	int (*mount)(const struct fs_type *t, const char *source, u32 flags, const char *data,
+		     struct super **out);
 };
 #define FS_NODEV 1u /* needs no block device: "nodev" in /proc/filesystems */
 #define FS_SINGLE 2u /* one superblock shared by all mounts (devtmpfs, sysfs) */
-#define FS_TYPE(id, ...) TABLE_ENTRY(fs_type, struct fs_type, fs_type_##id) = { .name = #id, __VA_ARGS__ }
+#define FS_TYPE(id, ...) \
+	TABLE_ENTRY(fs_type, struct fs_type, fs_type_##id) = { .name = #id, __VA_ARGS__ }
 TABLE_DECLARE(fs_type, struct fs_type);
 
 struct super {
@@ -267,7 +312,8 @@ struct file {
 };
 
 /* ---- Inodes and names (inode.c, dentry.c, namei.c) ---- */
-void inode_init(struct inode *i, struct super *sb, u64 ino, u32 mode); /* refs = 1, times = now, uid/gid from current */
+/* refs = 1, times = now, uid/gid from current */
+void inode_init(struct inode *i, struct super *sb, u64 ino, u32 mode);
 void inode_get(struct inode *i);
 void inode_put(struct inode *i); /* ctx: thread; sleeps */
 /* Sets fops (and what open does) by the type in i->mode: devices, FIFOs, sockets. */
@@ -280,22 +326,34 @@ void inode_allow_write(struct inode *i);
 void inode_touch(struct inode *i, u32 attr_times); /* ATTR_ATIME|MTIME|CTIME := now (coarse) */
 int inode_setattr_generic(struct inode *i, const struct iattr *a);
 void inode_getattr_generic(struct inode *i, struct kstat *st);
-/* May current do MAY_READ|WRITE|EXEC (4,2,1)? The one place of permission checks. 0, -EACCES, -EROFS, -EPERM. */
+/*
+ * May current do MAY_READ|WRITE|EXEC (4,2,1)? The one place of permission checks. 0, -EACCES,
+ * -EROFS, -EPERM.
+ */
 #define MAY_EXEC 1u
 #define MAY_WRITE 2u
 #define MAY_READ 4u
 int __must_check inode_permission(struct inode *i, u32 mask);
 bool inode_owner_or_capable(struct inode *i);
-/* Owner, group and mode of a new inode in @dir: fsuid, fsgid or the set-group-id directory's. The umask is applied already. */
+/*
+ * Owner, group and mode of a new inode in @dir: fsuid, fsgid or the set-group-id directory's. The
+ * umask is applied already.
+ */
 void inode_init_owner(struct inode *i, const struct inode *dir, u32 mode);
 
 struct dentry *dentry_get(struct dentry *d);
 void dentry_put(struct dentry *d);
-/* Name cache entry for pseudo and anonymous files; refs = 1, takes over the inode reference. NULL: -ENOMEM. */
+/*
+ * Name cache entry for pseudo and anonymous files; refs = 1, takes over the inode reference. NULL:
+ * -ENOMEM.
+ */
 struct dentry *dentry_make_root(struct inode *i, struct super *sb);
 int dentry_path(struct dentry *d, char *buf, size_t size, char **out); /* within its file system */
 
-/* Lookup. dirfd semantics: @at is the start for relative paths (a directory, or AT_FDCWD resolved by the caller via fsctx). */
+/*
+ * Lookup. dirfd semantics: @at is the start for relative paths (a directory, or AT_FDCWD resolved
+ * by the caller via fsctx).
+ */
 #define LOOKUP_FOLLOW 1u /* follow a final symlink */
 #define LOOKUP_PARENT 2u /* stop at the parent: last component in nd->last */
 #define LOOKUP_DIRECTORY 4u
@@ -309,27 +367,38 @@ int dentry_path(struct dentry *d, char *buf, size_t size, char **out); /* within
 int __must_check path_lookup(const struct path *at, const char *name, u32 flags, struct path *out);
 void path_get(const struct path *p);
 void path_put(const struct path *p);
-/* Path as the current root sees it, "(unreachable)" prefixed if outside, " (deleted)" appended if unlinked. *out points into buf. -ENAMETOOLONG */
-int path_to_string(const struct path *p, const struct path *root, char *buf, size_t size, char **out);
+/*
+ * Path as the current root sees it, "(unreachable)" prefixed if outside, " (deleted)" appended if
+ * unlinked. *out points into buf. -ENAMETOOLONG
+ */
+int path_to_string(const struct path *p, const struct path *root, char *buf, size_t size,
+		   char **out);
 
 bool path_is_deleted(const struct path *p); /* its name was removed */
 
-/* Whole operations, as the system calls need them (open.c, namei_ops.c). @at as above. All check permission. */
-int __must_check vfs_open(const struct path *at, const char *name, u32 oflags, u32 mode, u32 lookup, struct file **out);
+/*
+ * Whole operations, as the system calls need them (open.c, namei_ops.c). @at as above. All check
+ * permission.
+ */
+int __must_check vfs_open(const struct path *at, const char *name, u32 oflags, u32 mode, u32 lookup,
+			  struct file **out);
 int vfs_mknod(const struct path *at, const char *name, u32 mode, u64 rdev);
 int vfs_mkdir(const struct path *at, const char *name, u32 mode);
 int vfs_symlink(const char *target, const struct path *at, const char *name);
 int vfs_link(const struct path *old, const struct path *at, const char *name);
 int vfs_unlink(const struct path *at, const char *name);
 int vfs_rmdir(const struct path *at, const char *name);
-int vfs_rename(const struct path *oat, const char *oname, const struct path *nat, const char *nname, u32 flags);
+int vfs_rename(const struct path *oat, const char *oname, const struct path *nat, const char *nname,
+	       u32 flags);
 int vfs_getattr(const struct path *p, struct kstat *st);
 int vfs_getattr_at(const struct path *at, const char *name, u32 lookup, struct kstat *st);
-int vfs_setattr(const struct path *p, struct iattr *a); /* chmod, chown, utimens, truncate checks by Linux's rules */
+/* chmod, chown, utimens, truncate checks by Linux's rules */
+int vfs_setattr(const struct path *p, struct iattr *a);
 int vfs_truncate(const struct path *p, u64 size);
 ssize_t vfs_readlink(const struct path *p, char *buf, size_t size);
 int vfs_statfs(const struct path *p, struct kstatfs *st);
-int vfs_access(const struct path *p, u32 mask); /* by the current fsuid: access(2) sets that for the time of the call */
+/* by the current fsuid: access(2) sets that for the time of the call */
+int vfs_access(const struct path *p, u32 mask);
 int vfs_set_size(struct inode *i, u64 size); /* ftruncate: no permission check */
 int vfs_setattr_nocheck(struct inode *i, struct iattr *a);
 /* Does RLIMIT_FSIZE allow a file of @size? 0 or -EFBIG (with its signal). */
@@ -340,18 +409,24 @@ int inode_strip_suid_locked(struct inode *i);
 /* ---- Open files (file.c) ---- */
 /* Anonymous file (pipe, eventfd, socket...): "anon_inode:[name]". @mode FILE_*. */
 /* A "pipe" or "socket" gets an inode of its own of that type, all others share one. */
-int __must_check file_alloc_anon(const char *name, const struct file_ops *ops, void *priv, u32 mode, u32 flags, struct file **out);
+int __must_check file_alloc_anon(const char *name, const struct file_ops *ops, void *priv, u32 mode,
+				 u32 flags, struct file **out);
 /* Another open file on the inode of @peer (the second end of a pipe). */
-int __must_check file_alloc_peer(struct file *peer, const struct file_ops *ops, void *priv, u32 mode, u32 flags, struct file **out);
-int __must_check file_open_path(const struct path *p, u32 oflags, struct file **out); /* path known and checked */
+int __must_check file_alloc_peer(struct file *peer, const struct file_ops *ops, void *priv,
+				 u32 mode, u32 flags, struct file **out);
+/* path known and checked */
+int __must_check file_open_path(const struct path *p, u32 oflags, struct file **out);
 struct file *file_get(struct file *f);
 void file_put(struct file *f); /* ctx: thread; the last one releases, which sleeps */
-void file_put_deferred(struct file *f); /* as file_put, but a worker releases: spinlocks or VMSPACE may be held */
+/* as file_put, but a worker releases: spinlocks or VMSPACE may be held */
+void file_put_deferred(struct file *f);
 void file_flush_deferred(void); /* wait for releases under way (before an EBUSY or ETXTBSY) */
-ssize_t file_read(struct file *f, struct uio *u, u64 *pos); /* checks mode, limits, locks offset when pos == &f->pos */
+/* checks mode, limits, locks offset when pos == &f->pos */
+ssize_t file_read(struct file *f, struct uio *u, u64 *pos);
 ssize_t file_write(struct file *f, struct uio *u, u64 *pos);
 s64 file_seek(struct file *f, s64 off, int whence);
-s64 file_seek_nothing(struct file *f, s64 off, int whence); /* for file_ops.seek: stays where it is */
+/* for file_ops.seek: stays where it is */
+s64 file_seek_nothing(struct file *f, s64 off, int whence);
 u32 file_poll(struct file *f, struct poll_table *pt);
 long file_ioctl(struct file *f, u32 cmd, u64 arg);
 int file_readdir(struct file *f, struct dir_ctx *c);
@@ -361,14 +436,17 @@ ssize_t file_read_kernel(struct file *f, void *buf, size_t len, u64 pos);
 ssize_t file_write_kernel(struct file *f, const void *buf, size_t len, u64 pos);
 /* For mmap: fills a->file, max_prot by open mode. 0, -EACCES, -ENODEV. */
 int __must_check file_mmap(struct file *f, struct vm_map_args *a);
-static inline struct file *file_of_vm(struct vm_file *v) { return container_of(v, struct file, vmf); }
+static inline struct file *file_of_vm(struct vm_file *v)
+{
+	return container_of(v, struct file, vmf);
+}
 
 /* File operations over i->cache that any disk or memory file system may use. */
 ssize_t generic_file_read(struct file *f, struct uio *u, u64 *pos);
 ssize_t generic_file_write(struct file *f, struct uio *u, u64 *pos);
 s64 generic_file_seek(struct file *f, s64 off, int whence);
-/* What a write does before touching data, with i->lock held for writing: append position, limits, set-id bits, times.
- * Shortens @u; 0 or -EFBIG, -EPERM. */
+/* What a write does before touching data, with i->lock held for writing: append position, limits,
+ * set-id bits, times. Shortens @u; 0 or -EFBIG, -EPERM. */
 int __must_check generic_write_begin(struct file *f, struct uio *u, u64 *pos);
 void file_accessed(struct file *f); /* atime by the mount's rules */
 /* RLIMIT_FSIZE and its signal belong to layers above: they say how to ask and to tell. */
@@ -376,8 +454,8 @@ void vfs_set_fsize_hooks(u64 (*limit)(void), void (*exceeded)(void));
 
 /* ---- Polling (poll.c) ---- */
 /*
- * A poll op calls poll_wait(pt, &queue) for each queue that will be woken, then returns the events true now. The
- * table's owner (poll, select, epoll) decides what an entry does.
+ * A poll op calls poll_wait(pt, &queue) for each queue that will be woken, then returns the events
+ * true now. The table's owner (poll, select, epoll) decides what an entry does.
  */
 struct poll_table {
 	void (*queue)(struct poll_table *pt, struct waitq *q);
@@ -413,7 +491,8 @@ struct mount {
 	const char *source; /* I: device name as given */
 	u32 propagation; /* m: shared/private/slave/unbindable mark, kept for show */
 };
-int vfs_mount(const char *source, const struct path *where, const char *type, u64 ms_flags, const char *data);
+int vfs_mount(const char *source, const struct path *where, const char *type, u64 ms_flags,
+	      const char *data);
 int vfs_umount(const struct path *where, u32 flags);
 int vfs_pivot_root(const struct path *new_root, const struct path *put_old);
 /* Mount root file system of the kernel (tmpfs) and devtmpfs; boot. */
@@ -428,9 +507,11 @@ void mount_foreach(void (*fn)(struct mount *m, void *arg), void *arg);
 u32 mount_generation(void);
 extern struct waitq mount_waitq;
 int vfs_register_super(struct super *sb); /* gives an anonymous st_dev when dev is 0 */
-struct super *super_alloc(const struct fs_type *t, u64 magic, const struct super_ops *ops); /* NULL: no memory */
+/* NULL: no memory */
+struct super *super_alloc(const struct fs_type *t, u64 magic, const struct super_ops *ops);
 void super_get(struct super *sb);
-void super_put(struct super *sb); /* last: drops the names, then ->put_super and frees. ctx: thread; sleeps */
+/* last: drops the names, then ->put_super and frees. ctx: thread; sleeps */
+void super_put(struct super *sb);
 /* A mount that is in no tree (pipes, memfd); consumes the reference to @sb. */
 int __must_check mount_create_internal(struct super *sb, struct mount **out);
 struct mount *mount_get(struct mount *m);
@@ -438,7 +519,9 @@ void mount_put(struct mount *m); /* ctx: thread; sleeps */
 /* May @m be written to? 0 or -EROFS. */
 int __must_check mount_may_write(const struct mount *m);
 
-/* ---- Extended attributes (xattr.c): names and sizes as xattr(7), buffers in kernel memory. ---- */
+/*
+ * ---- Extended attributes (xattr.c): names and sizes as xattr(7), buffers in kernel memory. ----
+ */
 ssize_t vfs_getxattr(const struct path *p, const char *name, void *buf, size_t size);
 int vfs_setxattr(const struct path *p, const char *name, const void *buf, size_t size, int flags);
 ssize_t vfs_listxattr(const struct path *p, char *buf, size_t size);
@@ -465,20 +548,29 @@ int __must_check fdtable_create(struct fdtable **out);
 int __must_check fdtable_copy(struct fdtable *t, u32 max_fds, struct fdtable **out);
 struct fdtable *fdtable_get(struct fdtable *t);
 void fdtable_put(struct fdtable *t); /* last: closes all */
-/* File of @fd with a reference, or -EBADF. O_PATH files only with @path_ok. A single-threaded table needs no atomic. */
+/*
+ * File of @fd with a reference, or -EBADF. O_PATH files only with @path_ok. A single-threaded table
+ * needs no atomic.
+ */
 int __must_check fd_get(int fd, struct file **out);
 int __must_check fd_get_any(int fd, struct file **out); /* also O_PATH */
 /* Light form: no reference taken when the table is not shared; pair with fd_release. */
-struct fdref { struct file *file; bool counted; };
+struct fdref {
+	struct file *file;
+	bool counted;
+};
 int __must_check fd_borrow(int fd, struct fdref *out);
 int __must_check fd_borrow_any(int fd, struct fdref *out); /* also O_PATH */
 void fd_release(struct fdref *r);
-/* Reserve then commit: reserve may fail (-EMFILE, -ENOMEM), install cannot. @limit: RLIMIT_NOFILE. */
+/*
+ * Reserve then commit: reserve may fail (-EMFILE, -ENOMEM), install cannot. @limit: RLIMIT_NOFILE.
+ */
 int __must_check fd_reserve(int min, u64 limit, bool cloexec, int *out);
 void fd_install(int fd, struct file *f); /* takes over the reference */
 void fd_unreserve(int fd);
 int fd_close(int fd); /* 0, -EBADF, or flush's error */
-int fd_dup2(struct file *f, int newfd, bool cloexec, u64 limit); /* replaces; newfd or -errno; takes its own reference */
+/* replaces; newfd or -errno; takes its own reference */
+int fd_dup2(struct file *f, int newfd, bool cloexec, u64 limit);
 int fd_get_cloexec(int fd);
 int fd_set_cloexec(int fd, bool on);
 int fd_close_range(u32 first, u32 last, bool cloexec_only);
@@ -512,6 +604,9 @@ int devfs_add_node(const char *name, u32 mode, u64 rdev);
 int devfs_add_link(const char *name, const char *target);
 int devfs_remove(const char *name);
 
-/* ---- initramfs.c: unpack a (possibly compressed, concatenated) cpio into the root. ctx: boot ---- */
+/*
+ * ---- initramfs.c: unpack a (possibly compressed, concatenated) cpio into the root. ctx: boot ----
+ */
 int initramfs_unpack(const void *data, size_t size);
-const char *initramfs_error(void); /* why the last one failed, as a clause: "the compressed data ends early" */
+/* why the last one failed, as a clause: "the compressed data ends early" */
+const char *initramfs_error(void);

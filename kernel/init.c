@@ -1,11 +1,13 @@
 /*
  * From a booted kernel to process 1.
  *
- * The boot thread unpacks the initramfs into the root and makes process 1. Its thread opens the console as descriptors 0
- * to 2 and runs, as Linux does: rdinit= or /init; else init=; else /sbin/init, /etc/init, /bin/init, /bin/sh. What the kernel
- * did not understand of the command line is the program's arguments and environment.
+ * The boot thread unpacks the initramfs into the root and makes process 1. Its thread opens the
+ * console as descriptors 0 to 2 and runs, as Linux does: rdinit= or /init; else init=; else
+ * /sbin/init, /etc/init, /bin/init, /bin/sh. What the kernel did not understand of the command line
+ * is the program's arguments and environment.
  *
- * When nothing can be run, the machine stops with one sentence that says what was looked for and what was wrong with it.
+ * When nothing can be run, the machine stops with one sentence that says what was looked for and
+ * what was wrong with it.
  */
 #include <linux/errno.h>
 #include <linux/fcntl.h>
@@ -49,7 +51,8 @@ static void make_console_node(void)
 	struct path root;
 
 	fsctx_get_root(&root);
-	if (vfs_mkdir(&root, "/dev", 0755) || vfs_mknod(&root, "/dev/console", S_IFCHR | 0600, dev_make(5, 1)))
+	if (vfs_mkdir(&root, "/dev", 0755) ||
+	    vfs_mknod(&root, "/dev/console", S_IFCHR | 0600, dev_make(5, 1)))
 		log_err("init: cannot make /dev/console");
 	path_put(&root);
 }
@@ -64,7 +67,8 @@ static void open_console(void)
 	err = vfs_open(&root, "/dev/console", O_RDWR, 0, LOOKUP_FOLLOW, &f);
 	path_put(&root);
 	if (err) {
-		log_err("init: cannot open /dev/console (error %d); starting without standard input and output", -err);
+		log_err("init: cannot open /dev/console (error %d); starting without standard input and output",
+			-err);
 		return;
 	}
 	for (int i = 0; i < 3; i++) {
@@ -78,22 +82,14 @@ static void open_console(void)
 static const char *error_text(int err)
 {
 	switch (err) {
-	case -ENOENT:
-		return "there is no such file, or its interpreter is missing";
-	case -ENOEXEC:
-		return "it is not an executable for this machine";
-	case -EACCES:
-		return "it is not marked executable, or is no regular file";
-	case -ENOTDIR:
-		return "a part of its path is no directory";
-	case -ELOOP:
-		return "its path has too many symbolic links";
-	case -ENOMEM:
-		return "there is not enough memory";
-	case -EIO:
-		return "reading it failed";
-	default:
-		return NULL;
+	case -ENOENT: return "there is no such file, or its interpreter is missing";
+	case -ENOEXEC: return "it is not an executable for this machine";
+	case -EACCES: return "it is not marked executable, or is no regular file";
+	case -ENOTDIR: return "a part of its path is no directory";
+	case -ELOOP: return "its path has too many symbolic links";
+	case -ENOMEM: return "there is not enough memory";
+	case -EIO: return "reading it failed";
+	default: return NULL;
 	}
 }
 
@@ -101,7 +97,10 @@ static void try_run(const char *path)
 {
 	const char *argv[ARGS_MAX + 2] = { path };
 	const char *const *more = bootargs_init_argv();
-	struct exec_args a = { .filename = path, .lookup = LOOKUP_FOLLOW, .argv = argv, .envp = bootargs_init_envp() };
+	struct exec_args a = { .filename = path,
+			       .lookup = LOOKUP_FOLLOW,
+			       .argv = argv,
+			       .envp = bootargs_init_envp() };
 	int err;
 
 	/* more[0] is the place of the program's own name. */
@@ -153,23 +152,27 @@ static void __noreturn nothing_to_run(void)
 {
 	switch (initramfs) {
 	case INITRAMFS_NONE:
-		panic_plain("cannot start init: no initramfs was given, and there is no other root file system");
+		panic_plain(
+			"cannot start init: no initramfs was given, and there is no other root file system");
 	case INITRAMFS_CORRUPT:
 		panic_plain("cannot start init: the initramfs is corrupt: %s", initramfs_error());
 	default:
-		panic_plain("cannot start init: the initramfs has none of /init, /sbin/init, /etc/init, /bin/init, /bin/sh");
+		panic_plain(
+			"cannot start init: the initramfs has none of /init, /sbin/init, /etc/init, /bin/init, /bin/sh");
 	}
 }
 
 static bool run_fallbacks(void)
 {
-	static const char *const fallbacks[] = { "/sbin/init", "/etc/init", "/bin/init", "/bin/sh" };
+	static const char *const fallbacks[] = { "/sbin/init", "/etc/init", "/bin/init",
+						 "/bin/sh" };
 
 	for (u32 i = 0; i < ARRAY_SIZE(fallbacks); i++) {
 		if (run(fallbacks[i]))
 			return true;
 		if (first_error != -ENOENT)
-			log_err("init: %s exists but does not run (error %d)", first_failure, -first_error);
+			log_err("init: %s exists but does not run (error %d)", first_failure,
+				-first_error);
 	}
 	return false;
 }
@@ -186,7 +189,8 @@ static void init_main(void *arg)
 	if (run(rdinit ? rdinit : "/init"))
 		return;
 	/* A broken /init is the user's mistake to hear of, not to be papered over by a shell. */
-	if (rdinit || first_error != -ENOENT || initramfs == INITRAMFS_CORRUPT || exists(first_failure)) {
+	if (rdinit || first_error != -ENOENT || initramfs == INITRAMFS_CORRUPT ||
+	    exists(first_failure)) {
 		if (initramfs == INITRAMFS_CORRUPT)
 			nothing_to_run();
 		refuse(first_failure, first_error);

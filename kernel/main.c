@@ -1,12 +1,13 @@
 /*
  * The boot order.
  *
- * head.S enters kmain() on the boot CPU in the boot thread, with the image and all memory mapped and interrupts off.
- * Each line below brings up one part; a part may use what is above it. The other CPUs start in parallel at
- * smp_init() and enter secondary_main(). The last step makes process 1; the boot thread then ends.
+ * head.S enters kmain() on the boot CPU in the boot thread, with the image and all memory mapped
+ * and interrupts off. Each line below brings up one part; a part may use what is above it. The
+ * other CPUs start in parallel at smp_init() and enter secondary_main(). The last step makes
+ * process 1; the boot thread then ends.
  *
- * Drivers find themselves in the device tree (FDT_DRIVER, VIRTIO_DRIVER, PCI_DRIVER tables), file systems and /proc
- * files are in tables of their own: none of them is named here.
+ * Drivers find themselves in the device tree (FDT_DRIVER, VIRTIO_DRIVER, PCI_DRIVER tables), file
+ * systems and /proc files are in tables of their own: none of them is named here.
  */
 #include <arch/cpu.h>
 #include <arch/irqflags.h>

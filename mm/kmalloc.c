@@ -1,9 +1,9 @@
 /*
  * Memory of any size: a row of caches up to 8 KiB, whole frames above.
  *
- * The class of a size comes from a table for small sizes and a short search for the others. kfree finds out from
- * struct page which kind of memory it has: PAGE_SLAB, or the head of a block whose order is in the page.
- * No state of its own and so no locks.
+ * The class of a size comes from a table for small sizes and a short search for the others. kfree
+ * finds out from struct page which kind of memory it has: PAGE_SLAB, or the head of a block whose
+ * order is in the page. No state of its own and so no locks.
  */
 #include "kernel/lib/string.h"
 #include "mm/mm_debug.h"
@@ -79,7 +79,8 @@ static __always_inline void *alloc(size_t size, u32 flags, const void *who)
 
 /*
  * @size bytes, aligned to 16. Size 0 gives a distinct object.
- * ctx: any with PMM_NOWAIT, else thread; sleeps: as pmm_alloc. Returns it or NULL; the caller owns it.
+ * ctx: any with PMM_NOWAIT, else thread; sleeps: as pmm_alloc. Returns it or NULL; the caller owns
+ * it.
  */
 void *kmalloc(size_t size, u32 flags)
 {
@@ -119,7 +120,8 @@ static size_t room_of(const void *p)
 }
 
 /*
- * Memory of @size bytes with the first min(@old_size, @size) bytes of @p (which may be NULL). On failure @p stays.
+ * Memory of @size bytes with the first min(@old_size, @size) bytes of @p (which may be NULL). On
+ * failure @p stays.
  * ctx: as kmalloc; consumes: p on success
  */
 void *krealloc(void *p, size_t old_size, size_t size, u32 flags)

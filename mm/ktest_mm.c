@@ -1,6 +1,6 @@
 /*
- * Tests of the memory allocators, in the running kernel. Each returns all it took; those that exhaust memory do so
- * without waiting, so that shrinkers and the OOM handler stay out of it.
+ * Tests of the memory allocators, in the running kernel. Each returns all it took; those that
+ * exhaust memory do so without waiting, so that shrinkers and the OOM handler stay out of it.
  */
 #include <arch/cpu.h>
 #include <arch/pmap.h>

@@ -1,18 +1,20 @@
 /*
  * The vmalloc area: kernel mappings that need not be physically contiguous, or that are not memory.
  *
- * The area is cut into spans, used or free, that cover it without gaps in one list in address order; neighbours that
- * are free are merged. Used spans are also in a tree by address. A used span is the mapped pages and one unmapped
- * guard page behind them; the first page of the area is never used, so every mapping has a guard on each side.
- * Unmapping flushes the TLBs (pmap_kernel_unmap), so that a span can be used again at once.
+ * The area is cut into spans, used or free, that cover it without gaps in one list in address
+ * order; neighbours that are free are merged. Used spans are also in a tree by address. A used span
+ * is the mapped pages and one unmapped guard page behind them; the first page of the area is never
+ * used, so every mapping has a guard on each side. Unmapping flushes the TLBs (pmap_kernel_unmap),
+ * so that a span can be used again at once.
  *
- * Kernel stacks are the frequent users. Each CPU keeps a few, mapped, for the next fork: taking one is a pop, and
- * neither tables nor TLBs are touched. Threads often end on another CPU than the one that made them, so the caches
- * exchange stacks in batches through a depot; memory pressure empties that.
+ * Kernel stacks are the frequent users. Each CPU keeps a few, mapped, for the next fork: taking one
+ * is a pop, and neither tables nor TLBs are touched. Threads often end on another CPU than the one
+ * that made them, so the caches exchange stacks in batches through a depot; memory pressure empties
+ * that.
  *
- * Spans come from a small static pool first: device registers are mapped before the slab allocator runs.
- * Locking: kvm_lock (rank KVM) guards spans, tree and page tables; it is held while tables are written, whose
- * frames are taken without waiting. The stack caches belong to their CPU.
+ * Spans come from a small static pool first: device registers are mapped before the slab allocator
+ * runs. Locking: kvm_lock (rank KVM) guards spans, tree and page tables; it is held while tables
+ * are written, whose frames are taken without waiting. The stack caches belong to their CPU.
  */
 #include <arch/pmap.h>
 #include "kernel/base/percpu.h"
@@ -74,7 +76,10 @@ static struct span *span_spare_take(void)
 	return s;
 }
 
-/* Have two structs to spare: one for a split, one never missing. Without kvm_lock; the lists may be short on failure. */
+/*
+ * Have two structs to spare: one for a split, one never missing. Without kvm_lock; the lists may be
+ * short on failure.
+ */
 static void spans_stock(u32 flags)
 {
 	struct span *s;
@@ -181,7 +186,10 @@ static void frames_free(struct page *chain)
 	}
 }
 
-/* Give the frames mapped in [va, va + size) back. The TLBs are flushed before any of them is reused. */
+/*
+ * Give the frames mapped in [va, va + size) back. The TLBs are flushed before any of them is
+ * reused.
+ */
 static void unmap_memory(vaddr_t va, u64 size)
 {
 	struct page *chain = NULL, *p;

@@ -1,15 +1,17 @@
 /*
  * What the allocators check about their users.
  *
- * Fault injection counts allocations down and then fails some, so that tests reach every unwinding path.
+ * Fault injection counts allocations down and then fails some, so that tests reach every unwinding
+ * path.
  *
- * Debug builds fill a freed frame with a pattern and note it in page->owner; the next allocation of the frame
- * verifies it, so a write after free is found, with the frame, at the latest then. Frames that were never
- * allocated carry no note and are not checked.
+ * Debug builds fill a freed frame with a pattern and note it in page->owner; the next allocation of
+ * the frame verifies it, so a write after free is found, with the frame, at the latest then. Frames
+ * that were never allocated carry no note and are not checked.
  *
- * A debug slab cell is a head (struct slab_debug_head), the object, and a red zone from the byte behind the
- * size asked for to the end of the cell. Free objects are poisoned. State word, poison and red zone are
- * verified at both ends of an object's life. All of it needs no lock: a cell is owned by one party at a time.
+ * A debug slab cell is a head (struct slab_debug_head), the object, and a red zone from the byte
+ * behind the size asked for to the end of the cell. Free objects are poisoned. State word, poison
+ * and red zone are verified at both ends of an object's life. All of it needs no lock: a cell is
+ * owned by one party at a time.
  */
 #include "mm/mm_debug.h"
 #include "kernel/base/log.h"

@@ -1,7 +1,8 @@
 #pragma once
 /*
- * Checks of the memory allocators: fault injection (all builds), and what only debug builds do: poison, red
- * zones, double-free detection. In release builds the hooks below are empty and mm_debug.o's checks are dropped by the linker.
+ * Checks of the memory allocators: fault injection (all builds), and what only debug builds do:
+ * poison, red zones, double-free detection. In release builds the hooks below are empty and
+ * mm_debug.o's checks are dropped by the linker.
  */
 #include <arch/thread.h>
 #include "kernel/base/irq.h"
@@ -46,6 +47,7 @@ void slab_debug_free(const char *cache, void *cell, u32 head, u32 cell_size, con
 /* An allocation that may wait must not be made where waiting is impossible. */
 static inline void mm_assert_may_wait(u32 flags)
 {
-	if (MM_DEBUG && !(flags & PMM_NOWAIT) && (arch_current()->preempt_count || irq_in_handler()))
+	if (MM_DEBUG && !(flags & PMM_NOWAIT) &&
+	    (arch_current()->preempt_count || irq_in_handler()))
 		panic("sleeping allocation with preemption off");
 }

@@ -1,10 +1,10 @@
 /*
  * Per-CPU data: the copies.
  *
- * The linker gathers PERCPU variables into one section, the template. Each CPU's copy is a block of whole frames
- * of its own, so no cache line is shared; the distance from template to copy is kept in percpu_offset[] and, on the
- * CPU itself, in TPIDR_EL1. Copies are made at boot before their CPU runs and live for ever; access rules are
- * in kernel/base/percpu.h. In mm because it takes frames.
+ * The linker gathers PERCPU variables into one section, the template. Each CPU's copy is a block of
+ * whole frames of its own, so no cache line is shared; the distance from template to copy is kept
+ * in percpu_offset[] and, on the CPU itself, in TPIDR_EL1. Copies are made at boot before their CPU
+ * runs and live for ever; access rules are in kernel/base/percpu.h. In mm because it takes frames.
  */
 #include <linux/errno.h>
 #include "kernel/base/percpu.h"

@@ -1,23 +1,26 @@
 /*
  * Page frames: allocation and freeing.
  *
- * A binary buddy allocator over one flat array of struct page. The head of a free block of 2^n frames has
- * type PAGE_FREE and order n and hangs on free[n]; every other frame of the block is PAGE_NONE. A block is
- * merged with its buddy, the block whose index differs in bit n only, when that is free and of the same order.
- * The array begins at a multiple of the largest block, so indexes serve as well as frame numbers.
+ * A binary buddy allocator over one flat array of struct page. The head of a free block of 2^n
+ * frames has type PAGE_FREE and order n and hangs on free[n]; every other frame of the block is
+ * PAGE_NONE. A block is merged with its buddy, the block whose index differs in bit n only, when
+ * that is free and of the same order. The array begins at a multiple of the largest block, so
+ * indexes serve as well as frame numbers.
  *
- * In front of the lists each CPU keeps a stack of single frames: allocation and freeing of order 0 normally are
- * a pop and a push with interrupts off, no lock and nothing shared. A stack is filled and emptied in batches.
- * Its frames are PAGE_NONE with refs 0, so buddies do not merge with them.
+ * In front of the lists each CPU keeps a stack of single frames: allocation and freeing of order 0
+ * normally are a pop and a push with interrupts off, no lock and nothing shared. A stack is filled
+ * and emptied in batches. Its frames are PAGE_NONE with refs 0, so buddies do not merge with them.
  *
- * Life of a frame: free block -> CPU stack -> allocated (refs 1 or more) -> CPU stack -> free block.
+ * Life of a frame: free block -> CPU stack -> allocated (refs 1 or more) -> CPU stack -> free
+ * block.
  *
- * When the lists run dry: a part of memory is kept back (the reserve), for user memory all of it, for the kernel a
- * half, for callers that cannot wait a quarter; PMM_RESERVE callers, which are about to free memory, may use the
- * last frame. Who may wait then asks the shrinkers, then the out-of-memory handler, and only then gets NULL.
+ * When the lists run dry: a part of memory is kept back (the reserve), for user memory all of it,
+ * for the kernel a half, for callers that cannot wait a quarter; PMM_RESERVE callers, which are
+ * about to free memory, may use the last frame. Who may wait then asks the shrinkers, then the
+ * out-of-memory handler, and only then gets NULL.
  *
- * Locking: pmm_state.lock (rank PMM, interrupts off) guards the lists; the stacks belong to their CPU.
- * See Knuth, The Art of Computer Programming 1, 2.5, for the buddy system.
+ * Locking: pmm_state.lock (rank PMM, interrupts off) guards the lists; the stacks belong to their
+ * CPU. See Knuth, The Art of Computer Programming 1, 2.5, for the buddy system.
  */
 #include <arch/cpu.h>
 #include "kernel/base/percpu.h"
@@ -237,8 +240,8 @@ static void stack_drain_this_cpu(void)
 }
 
 /*
- * The lists had nothing: make room if the caller may wait. Single frames and user memory are worth a process;
- * large blocks are not, killing seldom makes one.
+ * The lists had nothing: make room if the caller may wait. Single frames and user memory are worth
+ * a process; large blocks are not, killing seldom makes one.
  */
 static struct page *alloc_reclaim(u32 order, u32 flags)
 {

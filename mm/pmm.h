@@ -1,8 +1,8 @@
 #pragma once
 /*
- * Page frames: a buddy allocator over all memory with per-CPU lists of single frames, and one 32-byte
- * struct page per frame. A zero-filled struct page is a frame inside a free or allocated block (not its head), so
- * boot touches only block heads.
+ * Page frames: a buddy allocator over all memory with per-CPU lists of single frames, and one
+ * 32-byte struct page per frame. A zero-filled struct page is a frame inside a free or allocated
+ * block (not its head), so boot touches only block heads.
  */
 #include <arch/memlayout.h>
 #include <arch/atomic.h>
@@ -31,7 +31,10 @@ enum page_type {
 #define PG_ERROR 0x40u
 #define PG_HEAD 0x80u /* head of an allocated block of order > 0 */
 
-/* a atomic, b guarded by PMM, c guarded by the cache's PAGECACHE lock, w owned by whoever allocated it */
+/*
+ * a atomic, b guarded by PMM, c guarded by the cache's PAGECACHE lock, w owned by whoever allocated
+ * it
+ */
 struct page {
 	u32 refs; /* a: 0 = free; mappings, caches and users hold one each */
 	u16 flags; /* a: PG_* */
@@ -60,7 +63,10 @@ _Static_assert(sizeof(struct page) == 32, "one per frame");
 
 #define PMM_MAX_ORDER 10 /* 4 MiB */
 
-/* Block of 2^order frames with refs = 1 on its head, or NULL. ctx: any with PMM_NOWAIT, else thread; sleeps. */
+/*
+ * Block of 2^order frames with refs = 1 on its head, or NULL. ctx: any with PMM_NOWAIT, else
+ * thread; sleeps.
+ */
 struct page *__must_check pmm_alloc(u32 order, u32 flags);
 /* Free a block at once, whatever refs says (must be 1). ctx: any */
 void pmm_free(struct page *p, u32 order);
@@ -72,26 +78,53 @@ extern struct page *pmm_pages; /* I: the array; index = pfn - pmm_base_pfn */
 extern u64 pmm_base_pfn; /* I */
 extern u64 pmm_end_pfn; /* I */
 
-static inline struct page *pa_to_page(paddr_t pa) { return &pmm_pages[(pa >> PAGE_SHIFT) - pmm_base_pfn]; }
-static inline paddr_t page_to_pa(const struct page *p) { return ((u64)(p - pmm_pages) + pmm_base_pfn) << PAGE_SHIFT; }
-static inline void *page_to_va(const struct page *p) { return pa_to_va(page_to_pa(p)); }
-static inline struct page *va_to_page(const void *va) { return pa_to_page(va_to_pa(va)); }
+static inline struct page *pa_to_page(paddr_t pa)
+{
+	return &pmm_pages[(pa >> PAGE_SHIFT) - pmm_base_pfn];
+}
+static inline paddr_t page_to_pa(const struct page *p)
+{
+	return ((u64)(p - pmm_pages) + pmm_base_pfn) << PAGE_SHIFT;
+}
+static inline void *page_to_va(const struct page *p)
+{
+	return pa_to_va(page_to_pa(p));
+}
+static inline struct page *va_to_page(const void *va)
+{
+	return pa_to_page(va_to_pa(va));
+}
 bool pa_is_ram(paddr_t pa); /* has a struct page */
 
-static inline void page_get(struct page *p) { __atomic_fetch_add(&p->refs, 1, __ATOMIC_RELAXED); }
+static inline void page_get(struct page *p)
+{
+	__atomic_fetch_add(&p->refs, 1, __ATOMIC_RELAXED);
+}
 /* Drop one; the last frees the frame (order 0). ctx: any */
 void page_put(struct page *p);
-static inline u32 page_refs(const struct page *p) { return __atomic_load_n(&p->refs, __ATOMIC_ACQUIRE); }
-static inline void page_flag_set(struct page *p, u16 f) { __atomic_fetch_or(&p->flags, f, __ATOMIC_RELAXED); }
-static inline u16 page_flag_clear(struct page *p, u16 f) { return __atomic_fetch_and(&p->flags, (u16)~f, __ATOMIC_ACQ_REL); }
-static inline bool page_flag(const struct page *p, u16 f) { return __atomic_load_n(&p->flags, __ATOMIC_ACQUIRE) & f; }
+static inline u32 page_refs(const struct page *p)
+{
+	return __atomic_load_n(&p->refs, __ATOMIC_ACQUIRE);
+}
+static inline void page_flag_set(struct page *p, u16 f)
+{
+	__atomic_fetch_or(&p->flags, f, __ATOMIC_RELAXED);
+}
+static inline u16 page_flag_clear(struct page *p, u16 f)
+{
+	return __atomic_fetch_and(&p->flags, (u16)~f, __ATOMIC_ACQ_REL);
+}
+static inline bool page_flag(const struct page *p, u16 f)
+{
+	return __atomic_load_n(&p->flags, __ATOMIC_ACQUIRE) & f;
+}
 
 /* Zero or copy whole frames (DC ZVA, paired loads and stores). */
 void page_zero(void *va);
 void page_copy(void *dst, const void *src);
 
-/* Boot: banks and reservations are read from the device tree (mem= caps them). Early allocations come from
- * pmm_early_alloc until pmm_init; they are zeroed, page aligned and never freed. */
+/* Boot: banks and reservations are read from the device tree (mem= caps them). Early allocations
+ * come from pmm_early_alloc until pmm_init; they are zeroed, page aligned and never freed. */
 void pmm_early_init(void);
 void *pmm_early_alloc(size_t size);
 void pmm_init(void); /* after the linear map exists */
@@ -106,8 +139,8 @@ struct pmm_stats {
 void pmm_get_stats(struct pmm_stats *s);
 u64 pmm_free_frames(void);
 
-/* Memory pressure: shrinkers free what they can of @want frames and return how many. Registered at boot.
- * Called in thread context without locks by an allocation that may sleep. */
+/* Memory pressure: shrinkers free what they can of @want frames and return how many. Registered at
+ * boot. Called in thread context without locks by an allocation that may sleep. */
 struct shrinker {
 	const char *name;
 	u64 (*shrink)(u64 want);
@@ -118,5 +151,8 @@ u64 pmm_shrink(u64 want); /* ask them now; frames or objects freed. ctx: thread;
 /* kernel/proc/oom.c: pick and kill; true: something was killed or is dying, try again. */
 void pmm_set_oom_handler(bool (*fn)(u32 order));
 
-/* Fault injection: let the next @after allocations pass, then fail @count (0 = off). Debug builds and tests. */
+/*
+ * Fault injection: let the next @after allocations pass, then fail @count (0 = off). Debug builds
+ * and tests.
+ */
 void pmm_fail_after(u64 after, u64 count);

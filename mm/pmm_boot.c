@@ -1,15 +1,16 @@
 /*
- * Where memory is: banks of the device tree (capped by mem=), minus what is taken already: the kernel image, the
- * device tree, the initrd, firmware's reservations. What is left is a sorted array of free ranges.
+ * Where memory is: banks of the device tree (capped by mem=), minus what is taken already: the
+ * kernel image, the device tree, the initrd, firmware's reservations. What is left is a sorted
+ * array of free ranges.
  *
- * Until the frame allocator runs, pmm_early_alloc cuts pieces off the lowest range that fits. pmm_init then
- * cuts off the page array and gives each range to the allocator as maximal blocks: only the heads of blocks are
- * written, so the cost goes with the number of blocks of 4 MiB, not of frames. All other struct pages stay zero.
- * The frames of the kernel image are marked PAGE_RESERVED with a reference that nobody drops, because some of
- * them (vDSO) get mapped into programs.
+ * Until the frame allocator runs, pmm_early_alloc cuts pieces off the lowest range that fits.
+ * pmm_init then cuts off the page array and gives each range to the allocator as maximal blocks:
+ * only the heads of blocks are written, so the cost goes with the number of blocks of 4 MiB, not of
+ * frames. All other struct pages stay zero. The frames of the kernel image are marked PAGE_RESERVED
+ * with a reference that nobody drops, because some of them (vDSO) get mapped into programs.
  *
- * The array spans the first to the last bank; frames in holes between have a struct page that nobody looks at.
- * A bank so far away that the array would waste an eighth of memory is left out.
+ * The array spans the first to the last bank; frames in holes between have a struct page that
+ * nobody looks at. A bank so far away that the array would waste an eighth of memory is left out.
  * Locking: none, this runs on the boot CPU alone; pmm_free_range goes through the allocator's lock.
  */
 #include <arch/pmap.h>
@@ -165,7 +166,8 @@ static bool early_carve(u64 size, paddr_t *out)
 }
 
 /*
- * @size bytes of zeroed, page-aligned memory that is never freed. No memory is a panic: there is no machine to run on.
+ * @size bytes of zeroed, page-aligned memory that is never freed. No memory is a panic: there is no
+ * machine to run on.
  * ctx: boot; the linear map must reach low memory
  */
 void *pmm_early_alloc(size_t size)

@@ -1,20 +1,22 @@
 /*
  * Caches of objects of one size.
  *
- * A slab is a block of frames cut into cells; its descriptor (struct kmem_slab) lies at its end, or, for cells of
- * 512 bytes and more, in a cell of the descriptor cache. struct page leads from an object to slab and cache.
- * A slab with a free cell is on its cache's list, those in use in front of the empty ones.
+ * A slab is a block of frames cut into cells; its descriptor (struct kmem_slab) lies at its end,
+ * or, for cells of 512 bytes and more, in a cell of the descriptor cache. struct page leads from an
+ * object to slab and cache. A slab with a free cell is on its cache's list, those in use in front
+ * of the empty ones.
  *
  * In front of that each CPU has a magazine per cache: a list of free cells linked through the cells
- * themselves. Allocation and freeing are a pop and a push with interrupts off. An empty magazine is filled, a
- * full one half emptied under the cache's lock.
+ * themselves. Allocation and freeing are a pop and a push with interrupts off. An empty magazine is
+ * filled, a full one half emptied under the cache's lock.
  *
- * Life of a cell: never used ("fresh") -> magazine -> object -> magazine -> slab's free list -> magazine ...; a slab all
- * of whose cells are back goes to the frame allocator, but for one that the cache keeps.
+ * Life of a cell: never used ("fresh") -> magazine -> object -> magazine -> slab's free list ->
+ * magazine ...; a slab all of whose cells are back goes to the frame allocator, but for one that
+ * the cache keeps.
  *
- * Locking: kmem_cache.lock (rank SLAB, interrupts off) guards slabs and lists; frames are allocated and freed
- * outside it. Magazines belong to their CPU. Debug builds check cells at both ends (mm_debug.c).
- * The magazine layer follows Bonwick and Adams, "Magazines and Vmem", USENIX 2001.
+ * Locking: kmem_cache.lock (rank SLAB, interrupts off) guards slabs and lists; frames are allocated
+ * and freed outside it. Magazines belong to their CPU. Debug builds check cells at both ends
+ * (mm_debug.c). The magazine layer follows Bonwick and Adams, "Magazines and Vmem", USENIX 2001.
  */
 #include <arch/cpu.h>
 #include "kernel/base/percpu.h"
@@ -73,7 +75,8 @@ static u32 magazine_size(u32 cell)
 }
 
 /*
- * New cache of objects of @size bytes, aligned to @align (a power of two; 0: 16). @name must live for ever.
+ * New cache of objects of @size bytes, aligned to @align (a power of two; 0: 16). @name must live
+ * for ever.
  * ctx: boot (never fails: the table is sized for the kernel, running out is a bug)
  */
 struct kmem_cache *kmem_cache_create(const char *name, size_t size, size_t align)
@@ -141,7 +144,9 @@ static bool cache_grow(struct kmem_cache *c, u32 flags)
 		pmm_free(p, order);
 		return false;
 	}
-	*s = (struct kmem_slab){ .cache = c, .base = base, .order = order, .total = cells_fit(c, order) };
+	*s = (struct kmem_slab){
+		.cache = c, .base = base, .order = order, .total = cells_fit(c, order)
+	};
 	frames_mark(p, order, s, c);
 
 	irq = spin_lock_irqsave(&c->lock);
@@ -256,7 +261,10 @@ void *slab_alloc_slow(struct kmem_cache *c, void *cell, size_t size, u32 flags, 
 	return cell;
 }
 
-/* Give @n cells of @m back to their slabs; empty slabs above what is kept go to @dead. holds: c->lock */
+/*
+ * Give @n cells of @m back to their slabs; empty slabs above what is kept go to @dead. holds:
+ * c->lock
+ */
 static void mag_flush(struct kmem_cache *c, struct slab_mag *m, u32 n, struct list *dead)
 {
 	while (n--) {
@@ -322,7 +330,8 @@ void *slab_free_check(struct kmem_cache *c, void *obj, const void *who)
 
 /*
  * Object of @c, zeroed with PMM_ZERO.
- * ctx: any with PMM_NOWAIT, else thread; sleeps: as pmm_alloc. Returns it or NULL; the caller owns it.
+ * ctx: any with PMM_NOWAIT, else thread; sleeps: as pmm_alloc. Returns it or NULL; the caller owns
+ * it.
  */
 void *kmem_cache_alloc(struct kmem_cache *c, u32 flags)
 {
@@ -340,8 +349,8 @@ void kmem_cache_free(struct kmem_cache *c, void *obj)
 }
 
 /*
- * Memory pressure: give back this CPU's magazines and every empty slab; returns the frames. Also for shrinkers that
- * free objects and want to know what came of it.
+ * Memory pressure: give back this CPU's magazines and every empty slab; returns the frames. Also
+ * for shrinkers that free objects and want to know what came of it.
  * ctx: thread
  */
 u64 slab_reap(void)
@@ -406,8 +415,11 @@ bool slab_get_info(u32 index, struct slab_info *out)
 	for (u32 cpu = 0; cpu < MAX_CPUS; cpu++)
 		if (cpu == 0 || cpu_online_mask >> cpu & 1)
 			cached += READ_ONCE(per_cpu(*c->mag, cpu).count);
-	*out = (struct slab_info){ .name = c->name, .size = c->size, .objects = c->capacity,
-				   .active = c->out - MIN(cached, c->out), .frames = c->frames };
+	*out = (struct slab_info){ .name = c->name,
+				   .size = c->size,
+				   .objects = c->capacity,
+				   .active = c->out - MIN(cached, c->out),
+				   .frames = c->frames };
 	spin_unlock_irqrestore(&c->lock, irq);
 	return true;
 }

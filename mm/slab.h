@@ -1,7 +1,8 @@
 #pragma once
 /*
- * Small objects: caches of one size with per-CPU magazines over slabs of frames; kmalloc is a row of such caches
- * with whole frames above 8 KiB. Debug builds poison freed objects and check red zones.
+ * Small objects: caches of one size with per-CPU magazines over slabs of frames; kmalloc is a row
+ * of such caches with whole frames above 8 KiB. Debug builds poison freed objects and check red
+ * zones.
  * ctx: any with PMM_NOWAIT, else thread. Alignment: 16 bytes (kmalloc), or the cache's.
  */
 #include "mm/pmm.h"

@@ -69,7 +69,8 @@ static inline void *slab_mag_pop(struct slab_mag *m)
 }
 
 /* Object of @c, of which @size bytes are used. ctx: as kmem_cache_alloc */
-static __always_inline void *slab_alloc(struct kmem_cache *c, size_t size, u32 flags, const void *who)
+static __always_inline void *slab_alloc(struct kmem_cache *c, size_t size, u32 flags,
+					const void *who)
 {
 	u64 irq = irq_save();
 	void *cell = slab_mag_pop(slab_mag_this(c));

@@ -1,5 +1,6 @@
 /*
- * QEMU plugin that counts how often each translated block runs; scripts/profile builds and reads it.
+ * QEMU plugin that counts how often each translated block runs; scripts/profile builds and reads
+ * it.
  *
  * A counter is added in line to every block when it is translated, so the guest runs at nearly full
  * speed. At the end of QEMU one line per block is written to the file given as out=FILE: address of
@@ -76,7 +77,8 @@ static void finish(plugin_id id, void *data)
 		return;
 	for (int i = 0; i < BUCKETS; i++) {
 		for (struct block *b = table[i]; b; b = b->next)
-			fprintf(f, "%" PRIx64 " %" PRIu64 " %" PRIu64 "\n", b->addr, b->insns, b->count);
+			fprintf(f, "%" PRIx64 " %" PRIu64 " %" PRIu64 "\n", b->addr, b->insns,
+				b->count);
 	}
 	fclose(f);
 }

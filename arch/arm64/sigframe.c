@@ -37,7 +37,7 @@ struct frame_record {
 };
 
 #define RESERVED_SIZE sizeof(((struct sigcontext *)0)->__reserved)
-#define PSTATE_USER \
+#define PSTATE_USER                                                                      \
 	(PSR_N_BIT | PSR_Z_BIT | PSR_C_BIT | PSR_V_BIT | PSR_BTYPE_MASK | PSR_SSBS_BIT | \
 	 PSR_DIT_BIT)
 

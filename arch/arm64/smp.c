@@ -75,7 +75,7 @@ static s64 psci_call(u64 fn, u64 a, u64 b, u64 c)
 	register u64 x2 __asm__("x2") = b;
 	register u64 x3 __asm__("x3") = c;
 
-#define PSCI_CLOBBER \
+#define PSCI_CLOBBER                                                                         \
 	"x4", "x5", "x6", "x7", "x8", "x9", "x10", "x11", "x12", "x13", "x14", "x15", "x16", \
 		"x17", "memory"
 	if (psci_method == PSCI_HVC)

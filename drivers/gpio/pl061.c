@@ -1,8 +1,8 @@
 /*
  * PL061 GPIO: only what the power button needs, an input line that interrupts on its rising edge.
  *
- * The device tree names the line in a gpio-keys node whose key code is KEY_POWER. Other lines stay masked. Nothing
- * changes after the probe, so there is no lock.
+ * The device tree names the line in a gpio-keys node whose key code is KEY_POWER. Other lines stay
+ * masked. Nothing changes after the probe, so there is no lock.
  *
  * Reference: Arm PrimeCell GPIO (PL061), DDI 0190; device tree bindings arm,pl061 and gpio-keys.
  */
@@ -25,8 +25,6 @@ enum {
 	IC = 0x41c / 4,
 };
 
-
-
 static volatile u32 *regs; /* I */
 static u32 power_bit; /* I */
 
@@ -47,7 +45,8 @@ static u32 find_power_line(u32 phandle)
 
 	if (keys < 0)
 		return 0;
-	fdt_for_each_subnode(key, fdt_blob(), keys) {
+	fdt_for_each_subnode(key, fdt_blob(), keys)
+	{
 		const fdt32_t *gpios = fdt_prop(key, "gpios", &len);
 
 		if (!gpios || len < 12 || fdt_prop_u32(key, "linux,code", 0) != KEY_POWER)

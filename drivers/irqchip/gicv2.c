@@ -1,13 +1,14 @@
 /*
- * Generic Interrupt Controller, version 2: one distributor for all, and a CPU interface that each CPU sees at the
- * same address.
+ * Generic Interrupt Controller, version 2: one distributor for all, and a CPU interface that each
+ * CPU sees at the same address.
  *
- * Interrupts are taken one per exception: read the acknowledge register, run the handlers, write the end register.
- * What is pending beyond comes as the next exception, so no access is spent on finding out that nothing is. A shared
- * interrupt's priority, trigger and target are written when it is unmasked for the first time.
+ * Interrupts are taken one per exception: read the acknowledge register, run the handlers, write
+ * the end register. What is pending beyond comes as the next exception, so no access is spent on
+ * finding out that nothing is. A shared interrupt's priority, trigger and target are written when
+ * it is unmasked for the first time.
  *
- * The distributor's bit registers are set and cleared by writing ones, so only the trigger register, whose fields
- * share a word, needs the lock (rank IRQ).
+ * The distributor's bit registers are set and cleared by writing ones, so only the trigger
+ * register, whose fields share a word, needs the lock (rank IRQ).
  *
  * Reference: Arm IHI 0048B.b; device tree binding arm,gic.
  */

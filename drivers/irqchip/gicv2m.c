@@ -1,11 +1,13 @@
 /*
- * GICv2m: message-signalled interrupts for a GICv2. A device that writes an interrupt number to the frame's one
- * register raises that shared interrupt, edge triggered. The frame says which numbers are its own.
+ * GICv2m: message-signalled interrupts for a GICv2. A device that writes an interrupt number to the
+ * frame's one register raises that shared interrupt, edge triggered. The frame says which numbers
+ * are its own.
  *
- * A bitmap of numbers in use is all the state (lock rank IRQ). Consecutive numbers are not needed: MSI-X has an
- * address and a value per vector.
+ * A bitmap of numbers in use is all the state (lock rank IRQ). Consecutive numbers are not needed:
+ * MSI-X has an address and a value per vector.
  *
- * Reference: Arm Server Base System Architecture, appendix "GICv2m"; device tree binding arm,gic-v2m-frame.
+ * Reference: Arm Server Base System Architecture, appendix "GICv2m"; device tree binding
+ * arm,gic-v2m-frame.
  */
 #include <linux/errno.h>
 #include "kernel/base/fdt.h"

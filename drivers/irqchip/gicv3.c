@@ -1,10 +1,11 @@
 /*
- * Generic Interrupt Controller, version 3: a distributor for shared interrupts, a redistributor per CPU for its own,
- * and a CPU interface in system registers.
+ * Generic Interrupt Controller, version 3: a distributor for shared interrupts, a redistributor per
+ * CPU for its own, and a CPU interface in system registers.
  *
- * The redistributors lie one behind the other in one or more regions, in any order of CPUs; probing maps the few
- * registers used of each and notes its affinity, and a CPU that comes up looks for its own. Everything is put in group
- * 1. Interrupts are taken one per exception, as in gicv2.c. Message interrupts (LPIs) are its.c's.
+ * The redistributors lie one behind the other in one or more regions, in any order of CPUs; probing
+ * maps the few registers used of each and notes its affinity, and a CPU that comes up looks for its
+ * own. Everything is put in group 1. Interrupts are taken one per exception, as in gicv2.c. Message
+ * interrupts (LPIs) are its.c's.
  *
  * Locking as in gicv2.c: config_lock (rank IRQ) for the trigger registers.
  *
@@ -30,7 +31,7 @@
 #define GICD_ICPENDR(n) (0x0280 + (n) / 32 * 4)
 #define GICD_IPRIORITYR(n) (0x0400 + (n))
 #define GICD_ICFGR(n) (0x0c00 + (n) / 16 * 4)
-#define GICD_IROUTER(n) (0x6000 + (n) * 8)
+#define GICD_IROUTER(n) (0x6000 + (n)*8)
 #define GICD_SIZE 0x10000
 #define CTLR_GRP1 0x02u
 #define CTLR_ARE 0x10u
@@ -245,7 +246,10 @@ u32 gicv3_lpi_id_bits(void)
 	return id_bits;
 }
 
-/* Note the redistributor at @pa; *last says whether its region ends with it. Returns its size, 0: no memory. */
+/*
+ * Note the redistributor at @pa; *last says whether its region ends with it. Returns its size, 0:
+ * no memory.
+ */
 static u64 note_redist(paddr_t pa, bool *last)
 {
 	struct redist *r = &redists[nredists];

@@ -13,7 +13,10 @@ struct gicv3_lpi_ops {
 };
 void gicv3_set_lpi_ops(const struct gicv3_lpi_ops *ops);
 
-/* Redistributor of @cpu: registers (RD_base), its physical address and its processor number; NULL if it has none yet. */
+/*
+ * Redistributor of @cpu: registers (RD_base), its physical address and its processor number; NULL
+ * if it has none yet.
+ */
 volatile u8 *gicv3_redist(u32 cpu, paddr_t *pa, u32 *number);
 /* Bits of interrupt numbers (GICD_TYPER.IDbits + 1), 0 without LPIs. */
 u32 gicv3_lpi_id_bits(void);

@@ -1,16 +1,19 @@
 /*
  * The GICv3 Interrupt Translation Service: message-signalled interrupts as LPIs.
  *
- * A device's write of an event number is looked up by device and event in a table (ITT) that gives an LPI number and a
- * collection, which is a CPU here. Tables are the ITS's: we allocate them, and change entries by commands in a queue that
- * it reads. An LPI's priority and enable bit are a byte in one table for all CPUs; each CPU that is to take LPIs
- * needs a pending table. All of it costs memory, so nothing but the registers is touched until the first device wants
- * messages, and a CPU gets its pending table when the first LPI is sent to it.
+ * A device's write of an event number is looked up by device and event in a table (ITT) that gives
+ * an LPI number and a collection, which is a CPU here. Tables are the ITS's: we allocate them, and
+ * change entries by commands in a queue that it reads. An LPI's priority and enable bit are a byte
+ * in one table for all CPUs; each CPU that is to take LPIs needs a pending table. All of it costs
+ * memory, so nothing but the registers is touched until the first device wants messages, and a CPU
+ * gets its pending table when the first LPI is sent to it.
  *
- * Numbers are handed out from a bitmap; struct its_device holds a device's table and its numbers, and is freed with
- * its last vector. Everything is guarded by its_lock (rank IRQ), except that memory is allocated before it is taken.
+ * Numbers are handed out from a bitmap; struct its_device holds a device's table and its numbers,
+ * and is freed with its last vector. Everything is guarded by its_lock (rank IRQ), except that
+ * memory is allocated before it is taken.
  *
- * Reference: Arm IHI 0069, chapters 5 (LPIs) and 12 (registers); device tree binding arm,gic-v3-its.
+ * Reference: Arm IHI 0069, chapters 5 (LPIs) and 12 (registers); device tree binding
+ * arm,gic-v3-its.
  */
 #include <linux/errno.h>
 #include <arch/barrier.h>
@@ -30,7 +33,7 @@
 #define GITS_CBASER 0x0080
 #define GITS_CWRITER 0x0088
 #define GITS_CREADR 0x0090
-#define GITS_BASER(n) (0x0100 + (n) * 8)
+#define GITS_BASER(n) (0x0100 + (n)*8)
 #define GITS_TRANSLATER 0x10040
 #define GITS_SIZE 0x10000
 
@@ -159,7 +162,10 @@ static void invalidate(const struct its_vector *v)
 	sync(v->cpu);
 }
 
-/* Have @cpu take LPIs; @pending is a zeroed table for it, used up when true is returned. holds: its.lock. */
+/*
+ * Have @cpu take LPIs; @pending is a zeroed table for it, used up when true is returned. holds:
+ * its.lock.
+ */
 static bool enable_cpu(u32 cpu, void *pending)
 {
 	paddr_t pa;
@@ -168,7 +174,8 @@ static bool enable_cpu(u32 cpu, void *pending)
 
 	if (!rd || !pending)
 		return false;
-	*(volatile u64 *)(rd + GICR_PROPBASER) = va_to_pa(its.property) | REDIST_ATTRS | (LPI_BITS - 1);
+	*(volatile u64 *)(rd + GICR_PROPBASER) =
+		va_to_pa(its.property) | REDIST_ATTRS | (LPI_BITS - 1);
 	*(volatile u64 *)(rd + GICR_PENDBASER) = va_to_pa(pending) | REDIST_ATTRS | PENDING_ZERO;
 	dsb(sy);
 	*(volatile u32 *)(rd + GICR_CTLR) |= GICR_CTLR_LPIS;
@@ -285,7 +292,8 @@ static int its_start(void)
 		return 0;
 	for (u32 n = 0; n < 8; n++) {
 		u64 type = BASER_TYPE(reg_read(GITS_BASER(n)));
-		int err = type == TABLE_DEVICES || type == TABLE_COLLECTIONS ? table_setup(n, type) : 0;
+		int err = type == TABLE_DEVICES || type == TABLE_COLLECTIONS ? table_setup(n, type)
+									     : 0;
 
 		if (err)
 			return err;

@@ -1,9 +1,10 @@
 /*
- * The generic PCI host bridge of the virt machine: configuration space as plain memory (PCI Express base
- * specification, section 7.2.2; device tree binding "pci-host-ecam-generic").
+ * The generic PCI host bridge of the virt machine: configuration space as plain memory (PCI Express
+ * base specification, section 7.2.2; device tree binding "pci-host-ecam-generic").
  *
- * Function F of device D on bus B has its 4 KiB of configuration space at ecam + (B << 20 | D << 15 | F << 12).
- * A bus's megabyte is mapped when the scan first reaches it; afterwards nothing here changes, so there is no lock.
+ * Function F of device D on bus B has its 4 KiB of configuration space at ecam + (B << 20 | D << 15
+ * | F << 12). A bus's megabyte is mapped when the scan first reaches it; afterwards nothing here
+ * changes, so there is no lock.
  */
 #include <linux/errno.h>
 #include "drivers/pci/pci.h"
@@ -22,14 +23,16 @@
 
 /*
  * Configuration space of bus @bus of @h.
- * ctx: boot thread; sleeps: yes. NULL when the host has no such bus, or no memory is left to map it.
+ * ctx: boot thread; sleeps: yes. NULL when the host has no such bus, or no memory is left to map
+ * it.
  */
 volatile u8 *pci_bus_space(struct pci_host *h, u32 bus)
 {
 	if (bus < h->bus_first || bus > h->bus_last)
 		return NULL;
 	if (!h->bus_map[bus])
-		h->bus_map[bus] = kvm_map_io(h->ecam + (paddr_t)(bus - h->bus_first) * BUS_BYTES, BUS_BYTES);
+		h->bus_map[bus] =
+			kvm_map_io(h->ecam + (paddr_t)(bus - h->bus_first) * BUS_BYTES, BUS_BYTES);
 	return h->bus_map[bus];
 }
 
@@ -83,17 +86,10 @@ static void window_add(struct pci_host *h, const u8 *range)
 	struct pci_window *w;
 
 	switch (be32(range) >> 24 & 3) {
-	case SPACE_IO:
-		w = &h->win[PCI_WIN_IO];
-		break;
-	case SPACE_MEM32:
-		w = &h->win[PCI_WIN_MEM32];
-		break;
-	case SPACE_MEM64:
-		w = &h->win[PCI_WIN_MEM64];
-		break;
-	default:
-		return;
+	case SPACE_IO: w = &h->win[PCI_WIN_IO]; break;
+	case SPACE_MEM32: w = &h->win[PCI_WIN_MEM32]; break;
+	case SPACE_MEM64: w = &h->win[PCI_WIN_MEM64]; break;
+	default: return;
 	}
 	w->pci = cells2(range + 4);
 	w->cpu = cells2(range + 12);

@@ -1,9 +1,10 @@
 /*
- * Interrupts of PCI functions: INTx pins through the device tree's interrupt-map (IEEE 1275 PCI binding), and
- * MSI-X (PCI local bus specification 3.0, section 6.8.2).
+ * Interrupts of PCI functions: INTx pins through the device tree's interrupt-map (IEEE 1275 PCI
+ * binding), and MSI-X (PCI local bus specification 3.0, section 6.8.2).
  *
- * Behind a bridge, a device's pin appears on the bridge's upstream side rotated by its device number. MSI-X
- * vectors are allocated from the interrupt controller; the requester id (bus, device, function) names the device to it.
+ * Behind a bridge, a device's pin appears on the bridge's upstream side rotated by its device
+ * number. MSI-X vectors are allocated from the interrupt controller; the requester id (bus, device,
+ * function) names the device to it.
  */
 #include <linux/errno.h>
 #include <linux/pci_regs.h>
@@ -22,7 +23,10 @@ static u32 cell(const u8 *p, u32 n)
 	return (u32)p[0] << 24 | (u32)p[1] << 16 | (u32)p[2] << 8 | p[3];
 }
 
-/* Cells after the child specifier of one map entry: phandle, parent address, parent interrupt. -1: bad entry. */
+/*
+ * Cells after the child specifier of one map entry: phandle, parent address, parent interrupt. -1:
+ * bad entry.
+ */
 static int parent_cells(u32 phandle, u32 *addr_cells, u32 *int_cells)
 {
 	int node = fdt_node_offset_by_phandle(fdt_blob(), phandle);
@@ -98,8 +102,9 @@ static int msix_map(struct pci_dev *d)
 	u32 where = pci_read32(d, d->msix_cap + PCI_MSIX_TABLE);
 
 	if (!d->msix_table)
-		d->msix_table = pci_map_bar(d, where & PCI_MSIX_TABLE_BIR, where & PCI_MSIX_TABLE_OFFSET,
-					    (u64)d->msix_count * PCI_MSIX_ENTRY_SIZE);
+		d->msix_table =
+			pci_map_bar(d, where & PCI_MSIX_TABLE_BIR, where & PCI_MSIX_TABLE_OFFSET,
+				    (u64)d->msix_count * PCI_MSIX_ENTRY_SIZE);
 	return d->msix_table ? 0 : -ENODEV;
 }
 
@@ -126,7 +131,8 @@ int pci_msix_enable(struct pci_dev *d, u32 count, u32 *irqs)
 	if (err)
 		goto free_msg;
 	control = pci_read16(d, d->msix_cap + PCI_MSIX_FLAGS);
-	pci_write16(d, d->msix_cap + PCI_MSIX_FLAGS, control | PCI_MSIX_FLAGS_ENABLE | PCI_MSIX_FLAGS_MASKALL);
+	pci_write16(d, d->msix_cap + PCI_MSIX_FLAGS,
+		    control | PCI_MSIX_FLAGS_ENABLE | PCI_MSIX_FLAGS_MASKALL);
 	for (u32 i = 0; i < count; i++)
 		msix_write(d, i, &msg[i]);
 	/* INTx off, so that a stray level does not interrupt beside the messages. */

@@ -1,7 +1,8 @@
 #pragma once
 /*
- * Contract of PCI functions: found by scan.c at boot, never freed. Base address registers are assigned here (there
- * is no firmware): 32-bit memory window first, the 64-bit window for what is large, I/O space for I/O.
+ * Contract of PCI functions: found by scan.c at boot, never freed. Base address registers are
+ * assigned here (there is no firmware): 32-bit memory window first, the 64-bit window for what is
+ * large, I/O space for I/O.
  *
  * I immutable after the scan.
  */
@@ -37,10 +38,13 @@ struct pci_driver {
 	u16 vendor, device_first, device_last;
 	int (*probe)(struct pci_dev *d); /* 0 or -errno */
 };
-#define PCI_DRIVER(id, ...) TABLE_ENTRY(pci_driver, struct pci_driver, pci_driver_##id) = { .name = #id, __VA_ARGS__ }
+#define PCI_DRIVER(id, ...) \
+	TABLE_ENTRY(pci_driver, struct pci_driver, pci_driver_##id) = { .name = #id, __VA_ARGS__ }
 TABLE_DECLARE(pci_driver, struct pci_driver);
 
-/* Configuration space; @off below 4096, aligned to the access. ctx: any; one access needs no lock. */
+/*
+ * Configuration space; @off below 4096, aligned to the access. ctx: any; one access needs no lock.
+ */
 u32 pci_read32(struct pci_dev *d, u32 off);
 u16 pci_read16(struct pci_dev *d, u32 off);
 u8 pci_read8(struct pci_dev *d, u32 off);
@@ -55,8 +59,8 @@ volatile void *pci_map_bar(struct pci_dev *d, u32 bar, u64 off, u64 len);
 void pci_enable(struct pci_dev *d);
 
 /*
- * MSI-X: allocate @count vectors and switch the capability on; irqs[i] can then be registered. 0, -ENODEV (no
- * capability or no MSI controller), -ENOSPC, -ENOMEM. ctx: thread
+ * MSI-X: allocate @count vectors and switch the capability on; irqs[i] can then be registered. 0,
+ * -ENODEV (no capability or no MSI controller), -ENOSPC, -ENOMEM. ctx: thread
  */
 int __must_check pci_msix_enable(struct pci_dev *d, u32 count, u32 *irqs);
 
@@ -82,4 +86,5 @@ enum { PCI_WIN_IO, PCI_WIN_MEM32, PCI_WIN_MEM64 };
 void pci_scan_host(struct pci_host *h);
 /* INTx of pin @pin (1-4) of @d by the host's interrupt-map. 0 or -ENOENT. Boot only. */
 int __must_check pci_intx_route(struct pci_dev *d, u8 pin, u32 *irq, u32 *flags);
-volatile u8 *pci_bus_space(struct pci_host *h, u32 bus); /* NULL: outside the host's range, or no memory */
+/* NULL: outside the host's range, or no memory */
+volatile u8 *pci_bus_space(struct pci_host *h, u32 bus);

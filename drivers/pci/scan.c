@@ -1,12 +1,15 @@
 /*
- * Enumeration: find every function, give its base address registers addresses, number the buses behind bridges,
- * then let drivers probe (PCI local bus specification 3.0, sections 6.2.5 and 6.7; bridge specification 1.2, 3.2).
+ * Enumeration: find every function, give its base address registers addresses, number the buses
+ * behind bridges, then let drivers probe (PCI local bus specification 3.0, sections 6.2.5 and 6.7;
+ * bridge specification 1.2, 3.2).
  *
- * Addresses are handed out upwards from each window of the host. A bridge's windows are opened around what was
- * handed out while the buses behind it were scanned, so no sizes need to be known beforehand; prefetchable registers
- * behind bridges go into the ordinary memory window, which the specification allows.
+ * Addresses are handed out upwards from each window of the host. A bridge's windows are opened
+ * around what was handed out while the buses behind it were scanned, so no sizes need to be known
+ * beforehand; prefetchable registers behind bridges go into the ordinary memory window, which the
+ * specification allows.
  *
- * All of this runs once, in the boot thread, before drivers see a function; afterwards it is read-only.
+ * All of this runs once, in the boot thread, before drivers see a function; afterwards it is
+ * read-only.
  */
 #include <linux/errno.h>
 #include <linux/pci_regs.h>
@@ -46,7 +49,8 @@ u16 pci_find_cap(struct pci_dev *d, u8 id, u16 from)
 
 /*
  * Map part of memory BAR @bar.
- * ctx: thread; sleeps: yes. NULL when the BAR is absent, an I/O BAR or too short, or there is no room.
+ * ctx: thread; sleeps: yes. NULL when the BAR is absent, an I/O BAR or too short, or there is no
+ * room.
  */
 volatile void *pci_map_bar(struct pci_dev *d, u32 bar, u64 off, u64 len)
 {
@@ -63,7 +67,8 @@ volatile void *pci_map_bar(struct pci_dev *d, u32 bar, u64 off, u64 len)
  */
 void pci_enable(struct pci_dev *d)
 {
-	pci_write16(d, PCI_COMMAND, pci_read16(d, PCI_COMMAND) | PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);
+	pci_write16(d, PCI_COMMAND,
+		    pci_read16(d, PCI_COMMAND) | PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);
 }
 
 /* Take @size bytes, naturally aligned, out of a window. 0 when it is used up. */
@@ -99,7 +104,9 @@ static u64 bar_size(struct pci_dev *d, u32 off, u32 old, bool wide)
 	return mask ? ~mask + 1 : 0;
 }
 
-/* Size register @n, give it an address. Returns the registers it takes: 1, or 2 for a 64-bit one. */
+/*
+ * Size register @n, give it an address. Returns the registers it takes: 1, or 2 for a 64-bit one.
+ */
 static u32 bar_assign(struct pci_dev *d, u32 n)
 {
 	struct pci_bar *b = &d->bar[n];
@@ -119,7 +126,8 @@ static u32 bar_assign(struct pci_dev *d, u32 n)
 		w = &d->host->win[PCI_WIN_MEM64];
 	b->base = window_take(w, MAX(b->size, b->io ? 4ull : (u64)PAGE_SIZE));
 	if (!b->base) {
-		log_warn("pci %s: no room for BAR %u (%llu bytes)", d->name, n, (unsigned long long)b->size);
+		log_warn("pci %s: no room for BAR %u (%llu bytes)", d->name, n,
+			 (unsigned long long)b->size);
 		return b->wide ? 2 : 1;
 	}
 	b->cpu = w->cpu + (b->base - w->pci);
@@ -150,12 +158,14 @@ static u64 window_align(struct pci_window *w, u64 align)
 static void bridge_windows(struct pci_dev *d, u64 io, u64 io_end, u64 mem, u64 mem_end)
 {
 	/* base > limit closes a window. */
-	pci_write32(d, PCI_MEMORY_BASE, mem < mem_end ? (u32)(mem >> 16) | ((u32)(mem_end - 1) & 0xfff00000) : 0xfff0);
+	pci_write32(d, PCI_MEMORY_BASE,
+		    mem < mem_end ? (u32)(mem >> 16) | ((u32)(mem_end - 1) & 0xfff00000) : 0xfff0);
 	pci_write32(d, PCI_PREF_MEMORY_BASE, 0xfff0);
 	pci_write16(d, PCI_IO_BASE,
 		    io < io_end ? (u16)((io >> 8 & 0xf0) | ((io_end - 1) & 0xf000)) : 0x00f0);
 	pci_write16(d, PCI_COMMAND,
-		    pci_read16(d, PCI_COMMAND) | PCI_COMMAND_MEMORY | PCI_COMMAND_IO | PCI_COMMAND_MASTER);
+		    pci_read16(d, PCI_COMMAND) | PCI_COMMAND_MEMORY | PCI_COMMAND_IO |
+			    PCI_COMMAND_MASTER);
 }
 
 static void scan_bridge(struct pci_dev *d)
@@ -169,7 +179,9 @@ static void scan_bridge(struct pci_dev *d)
 	if (bus > h->bus_last || !pci_bus_space(h, bus))
 		return;
 	h->bus_next++;
-	/* Primary, secondary, and every bus above as subordinate until the scan has counted them. */
+	/*
+	 * Primary, secondary, and every bus above as subordinate until the scan has counted them.
+	 */
 	pci_write32(d, PCI_PRIMARY_BUS, d->bus | bus << 8 | h->bus_last << 16);
 	io_begin = window_align(io, BRIDGE_IO_ALIGN);
 	mem_begin = window_align(mem, BRIDGE_MEM_ALIGN);
@@ -197,11 +209,16 @@ static void read_interrupts(struct pci_dev *d)
 		d->irq = 0;
 	d->msix_cap = pci_find_cap(d, PCI_CAP_ID_MSIX, 0);
 	if (d->msix_cap)
-		d->msix_count = (pci_read16(d, d->msix_cap + PCI_MSIX_FLAGS) & PCI_MSIX_FLAGS_QSIZE) + 1;
+		d->msix_count =
+			(pci_read16(d, d->msix_cap + PCI_MSIX_FLAGS) & PCI_MSIX_FLAGS_QSIZE) + 1;
 }
 
-/* Look at one function. @multi says whether functions 1-7 may exist. False: nothing is there, or no memory. */
-static bool scan_function(struct pci_host *h, struct pci_dev *bridge, u32 bus, u32 dev, u32 fn, bool *multi)
+/*
+ * Look at one function. @multi says whether functions 1-7 may exist. False: nothing is there, or no
+ * memory.
+ */
+static bool scan_function(struct pci_host *h, struct pci_dev *bridge, u32 bus, u32 dev, u32 fn,
+			  bool *multi)
 {
 	struct pci_dev *d = kzalloc(sizeof(*d), 0);
 	u8 type;
@@ -248,7 +265,8 @@ static void probe_drivers(struct pci_dev *d)
 	int err;
 
 	TABLE_FOREACH(pci_driver, drv) {
-		if (d->vendor != drv->vendor || d->device < drv->device_first || d->device > drv->device_last)
+		if (d->vendor != drv->vendor || d->device < drv->device_first ||
+		    d->device > drv->device_last)
 			continue;
 		err = drv->probe(d);
 		if (err)

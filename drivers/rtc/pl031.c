@@ -1,7 +1,8 @@
 /*
  * PL031 real-time clock: a counter of seconds, one match register that interrupts.
  *
- * Each access is one register, so there is no lock. Under QEMU the counter starts at the host's time (-rtc).
+ * Each access is one register, so there is no lock. Under QEMU the counter starts at the host's
+ * time (-rtc).
  *
  * Reference: Arm PrimeCell Real Time Clock (PL031), DDI 0224; device tree binding arm,pl031.
  */

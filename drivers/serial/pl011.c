@@ -1,15 +1,17 @@
 /*
  * PL011 serial ports: ttyAMA0, ttyAMA1...
  *
- * Output goes from port->tx into the 16-byte FIFO; the transmit interrupt (FIFO half empty) refills it and is
- * unmasked only while the ring has bytes. Input interrupts on FIFO level and on the receive timeout, so a single key
- * arrives without a timer of ours. The kernel log writes with its own lock of rank LOG around each character, which
- * the transmit path takes too: whoever logs may hold the port's lock.
+ * Output goes from port->tx into the 16-byte FIFO; the transmit interrupt (FIFO half empty) refills
+ * it and is unmasked only while the ring has bytes. Input interrupts on FIFO level and on the
+ * receive timeout, so a single key arrives without a timer of ours. The kernel log writes with its
+ * own lock of rank LOG around each character, which the transmit path takes too: whoever logs may
+ * hold the port's lock.
  *
- * A port is made for each node of the device tree and is never freed. Fields follow kernel/tty/uart.h; u in field
- * letters: guarded by port.lock.
+ * A port is made for each node of the device tree and is never freed. Fields follow
+ * kernel/tty/uart.h; u in field letters: guarded by port.lock.
  *
- * Reference: Arm PrimeCell UART (PL011) Technical Reference Manual, DDI 0183; device tree binding arm,pl011.
+ * Reference: Arm PrimeCell UART (PL011) Technical Reference Manual, DDI 0183; device tree binding
+ * arm,pl011.
  */
 #include <linux/errno.h>
 #include <linux/major.h>
@@ -55,7 +57,7 @@ enum {
 #define LCRH_EVEN 0x04u
 #define LCRH_STOP2 0x08u
 #define LCRH_FIFO 0x10u
-#define LCRH_BITS(n) (((n) - 5u) << 5)
+#define LCRH_BITS(n) (((n)-5u) << 5)
 #define CR_ENABLE 0x001u
 #define CR_TX 0x100u
 #define CR_RX 0x200u
@@ -274,7 +276,8 @@ static void pl011_set_line(struct uart_port *p, struct uart_line *line)
 	if (line->rtscts)
 		cr |= CR_RTS_FLOW | CR_CTS_FLOW;
 	if (u->clock_hz && line->baud && line->baud <= u->clock_hz / 16) {
-		u64 divisor = ((u64)u->clock_hz * 4 + line->baud / 2) / line->baud; /* 6 fraction bits */
+		/* 6 fraction bits */
+		u64 divisor = ((u64)u->clock_hz * 4 + line->baud / 2) / line->baud;
 
 		u->regs[IBRD] = (u32)(divisor >> 6);
 		u->regs[FBRD] = (u32)(divisor & 63);
@@ -289,8 +292,9 @@ static u32 pl011_get_modem(struct uart_port *p)
 	struct pl011 *u = pl011_of(p);
 	u32 fr = u->regs[FR], cr = u->regs[CR];
 
-	return (fr & FR_CTS ? TIOCM_CTS : 0) | (fr & FR_DSR ? TIOCM_DSR : 0) | (fr & FR_DCD ? TIOCM_CAR : 0) |
-	       (fr & FR_RI ? TIOCM_RNG : 0) | (cr & CR_DTR ? TIOCM_DTR : 0) | (cr & CR_RTS ? TIOCM_RTS : 0);
+	return (fr & FR_CTS ? TIOCM_CTS : 0) | (fr & FR_DSR ? TIOCM_DSR : 0) |
+	       (fr & FR_DCD ? TIOCM_CAR : 0) | (fr & FR_RI ? TIOCM_RNG : 0) |
+	       (cr & CR_DTR ? TIOCM_DTR : 0) | (cr & CR_RTS ? TIOCM_RTS : 0);
 }
 
 static void pl011_set_modem(struct uart_port *p, u32 bits)
@@ -351,8 +355,9 @@ static void port_setup(struct pl011 *u, int node)
 	u->port.settings = (struct uart_line){ .baud = 115200, .bits = 8, .stop = 1 };
 	u->regs[IMSC] = 0;
 	/*
-	 * Switching the FIFO on empties it, or leaves one stale character to be read: it is done once,
-	 * before anything was taken, so that what is typed during the boot waits for the first open.
+	 * Switching the FIFO on empties it, or leaves one stale character to be read: it is done
+	 * once, before anything was taken, so that what is typed during the boot waits for the
+	 * first open.
 	 */
 	u->regs[LCRH] |= LCRH_FIFO | LCRH_BITS(8);
 	u->regs[CR] = CR_ENABLE | CR_TX | CR_RX;
@@ -368,7 +373,8 @@ static int pl011_probe(int node)
 
 	if (nports == PORTS_MAX)
 		return -ENOSPC;
-	if (fdt_node_reg(node, 0, &base, &size) || size < REGS_SIZE || fdt_node_irq(node, 0, &irq, &flags))
+	if (fdt_node_reg(node, 0, &base, &size) || size < REGS_SIZE ||
+	    fdt_node_irq(node, 0, &irq, &flags))
 		return -EINVAL;
 	u->regs = kvm_map_io(base, REGS_SIZE);
 	if (!u->regs)

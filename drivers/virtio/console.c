@@ -1,13 +1,14 @@
 /*
- * virtio-console (virtio 1.2, section 5.3): hvc0, hvc1... as uart ports. Each device is one port; the multiport
- * feature is not negotiated, and then queue 0 receives and queue 1 transmits.
+ * virtio-console (virtio 1.2, section 5.3): hvc0, hvc1... as uart ports. Each device is one port;
+ * the multiport feature is not negotiated, and then queue 0 receives and queue 1 transmits.
  *
- * Receive: RX_BUFS one-page buffers are always with the device; the interrupt passes their bytes up and gives them
- * back. Transmit: bytes go from port->tx into one buffer, and into the next when that one comes back, so at most one
- * request is out and the rest gathers in the ring meanwhile: many characters, one kick.
+ * Receive: RX_BUFS one-page buffers are always with the device; the interrupt passes their bytes up
+ * and gives them back. Transmit: bytes go from port->tx into one buffer, and into the next when
+ * that one comes back, so at most one request is out and the rest gathers in the ring meanwhile:
+ * many characters, one kick.
  *
- * Locking: port.lock (rank UART) is taken outside vq->lock (rank DEVQ). tx_busy and tx_buf belong to port.lock.
- * u in the field letters: guarded by port.lock.
+ * Locking: port.lock (rank UART) is taken outside vq->lock (rank DEVQ). tx_busy and tx_buf belong
+ * to port.lock. u in the field letters: guarded by port.lock.
  */
 #include <linux/errno.h>
 #include <linux/major.h>
@@ -39,7 +40,8 @@ struct vcon {
 	bool tx_busy; /* u */
 	bool tx_stopped; /* u */
 	bool open; /* u: the tty layer wants input */
-	struct ring late; /* put by the log's console owner, taken under u: log text that found the port busy */
+	/* put by the log's console owner, taken under u: log text that found the port busy */
+	struct ring late;
 };
 
 static u32 vcon_count; /* boot only: next hvc number */
@@ -50,8 +52,8 @@ static struct vcon *vcon_of(struct uart_port *p)
 }
 
 /*
- * The transmit queue's own lock is taken only with port.lock held, so it is always free, and taking it by trylock
- * keeps the log's writes out of the lock order.
+ * The transmit queue's own lock is taken only with port.lock held, so it is always free, and taking
+ * it by trylock keeps the log's writes out of the lock order.
  */
 static bool tx_lock(struct virtqueue *vq, u64 *flags)
 {
@@ -124,7 +126,10 @@ static void rx_give(struct virtqueue *vq, u8 *buf)
 {
 	struct virtio_buf b = { buf, RX_SIZE };
 
-	/* Cannot be full: it has room for all RX_BUFS. On a broken device there is nothing to receive. */
+	/*
+	 * Cannot be full: it has room for all RX_BUFS. On a broken device there is nothing to
+	 * receive.
+	 */
 	if (virtqueue_add(vq, &b, 0, 1, buf))
 		debug_assert(READ_ONCE(vq->vd->broken));
 }
@@ -200,7 +205,9 @@ static bool vcon_tx_empty(struct uart_port *p)
 	return !vcon_of(p)->tx_busy && !ring_used(&p->tx);
 }
 
-/* Wait for the device to take the buffer: bounded, then the text is lost rather than the machine. */
+/*
+ * Wait for the device to take the buffer: bounded, then the text is lost rather than the machine.
+ */
 static bool tx_wait(struct vcon *vc)
 {
 	for (u32 i = 0; vc->tx_busy && i < POLL_LIMIT; i++)
@@ -234,8 +241,9 @@ static void write_locked(struct vcon *vc, const char *s, size_t n)
 }
 
 /*
- * Whoever logs may hold any lock, this port's too, so nothing is waited for here: when the port is busy, the text
- * goes to .late, and the next one that sends takes it along. One CPU at a time calls this.
+ * Whoever logs may hold any lock, this port's too, so nothing is waited for here: when the port is
+ * busy, the text goes to .late, and the next one that sends takes it along. One CPU at a time calls
+ * this.
  */
 static void vcon_write_polled(struct uart_port *p, const char *s, size_t n)
 {
@@ -359,5 +367,5 @@ static int vcon_probe(struct virtio_device *vd)
 		vcon_count++;
 	return err;
 }
-VIRTIO_DRIVER(console, .id = VIRTIO_ID_CONSOLE, .features = BIT(VIRTIO_CONSOLE_F_SIZE), .probe = vcon_probe,
-	      .config_changed = vcon_config_changed);
+VIRTIO_DRIVER(console, .id = VIRTIO_ID_CONSOLE, .features = BIT(VIRTIO_CONSOLE_F_SIZE),
+	      .probe = vcon_probe, .config_changed = vcon_config_changed);

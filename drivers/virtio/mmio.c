@@ -1,9 +1,11 @@
 /*
- * virtio over memory-mapped registers (virtio 1.2, section 4.2): version 2, and the legacy version 1 that QEMU's
- * virt machine gives by default. One node of the device tree is one slot; a slot without a device has id 0.
+ * virtio over memory-mapped registers (virtio 1.2, section 4.2): version 2, and the legacy version
+ * 1 that QEMU's virt machine gives by default. One node of the device tree is one slot; a slot
+ * without a device has id 0.
  *
- * One level interrupt serves queues and configuration changes; InterruptStatus tells which. All fields are immutable after
- * the probe; register writes that come in pairs (QueueSel first) happen at boot only.
+ * One level interrupt serves queues and configuration changes; InterruptStatus tells which. All
+ * fields are immutable after the probe; register writes that come in pairs (QueueSel first) happen
+ * at boot only.
  */
 #include <linux/errno.h>
 #include <linux/virtio_mmio.h>
@@ -102,7 +104,8 @@ static u32 mmio_queue_max(struct virtio_device *vd, u32 index)
 
 static int mmio_queue_enable(struct virtio_device *vd, struct virtqueue *vq)
 {
-	u64 desc = virtqueue_pa(vq->desc), avail = virtqueue_pa(vq->avail), used = virtqueue_pa(vq->used);
+	u64 desc = virtqueue_pa(vq->desc), avail = virtqueue_pa(vq->avail),
+	    used = virtqueue_pa(vq->used);
 
 	reg_write(vd, VIRTIO_MMIO_QUEUE_SEL, vq->index);
 	reg_write(vd, VIRTIO_MMIO_QUEUE_NUM, vq->size);
@@ -209,7 +212,10 @@ static int mmio_probe(int node)
 	err = mmio_identify(md);
 	if (!err)
 		err = virtio_probe(&md->vd);
-	/* A driver that failed half-way may have left interrupt handlers: its device is reset, but stays. */
+	/*
+	 * A driver that failed half-way may have left interrupt handlers: its device is reset, but
+	 * stays.
+	 */
 	if (err != -ENODEV)
 		return err;
 	/* An empty slot, or one without a driver here, is nothing to report. */

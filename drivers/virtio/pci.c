@@ -1,12 +1,14 @@
 /*
- * virtio over PCI (virtio 1.2, section 4.1): the modern interface, which transitional devices have as well.
+ * virtio over PCI (virtio 1.2, section 4.1): the modern interface, which transitional devices have
+ * as well.
  *
- * Vendor capabilities say where in the BARs the four structures lie: common configuration, notification, interrupt
- * status, device configuration. Each is mapped with the length the device states, after checking that it is
- * long enough for what is used of it.
+ * Vendor capabilities say where in the BARs the four structures lie: common configuration,
+ * notification, interrupt status, device configuration. Each is mapped with the length the device
+ * states, after checking that it is long enough for what is used of it.
  *
- * Interrupts: MSI-X with vector 0 for configuration and one per queue; with fewer vectors one for all queues; without
- * MSI-X the INTx line, shared, and the status register tells what it was. Probing happens at boot in one thread.
+ * Interrupts: MSI-X with vector 0 for configuration and one per queue; with fewer vectors one for
+ * all queues; without MSI-X the INTx line, shared, and the status register tells what it was.
+ * Probing happens at boot in one thread.
  */
 #include <linux/errno.h>
 #include <linux/pci_regs.h>
@@ -96,7 +98,10 @@ static u8 vpci_get_status(struct virtio_device *vd)
 static void vpci_set_status(struct virtio_device *vd, u8 status)
 {
 	vpci_of(vd)->common[COMMON(device_status)] = status;
-	/* A reset is over when the status reads 0 (4.1.4.3.2); bounded, a device that never gets there is unusable. */
+	/*
+	 * A reset is over when the status reads 0 (4.1.4.3.2); bounded, a device that never gets
+	 * there is unusable.
+	 */
 	for (u32 i = 0; !status && vpci_get_status(vd) && i < 100000; i++)
 		barrier();
 }
@@ -256,10 +261,14 @@ static const struct virtio_transport vpci_transport = {
 
 #define CAP(field) offsetof(struct virtio_pci_cap, field)
 
-/* Map the first usable structure of @type, at least @min bytes. Its length in *len, its capability in *cap. */
+/*
+ * Map the first usable structure of @type, at least @min bytes. Its length in *len, its capability
+ * in *cap.
+ */
 static volatile u8 *map_structure(struct pci_dev *d, u8 type, u32 min, u32 *len, u16 *cap)
 {
-	for (u16 at = pci_find_cap(d, PCI_CAP_ID_VNDR, 0); at; at = pci_find_cap(d, PCI_CAP_ID_VNDR, at)) {
+	for (u16 at = pci_find_cap(d, PCI_CAP_ID_VNDR, 0); at;
+	     at = pci_find_cap(d, PCI_CAP_ID_VNDR, at)) {
 		u8 bar = pci_read8(d, at + CAP(bar));
 		u32 off = pci_read32(d, at + CAP(offset));
 		volatile void *va;
@@ -312,18 +321,25 @@ static int vpci_probe(struct pci_dev *d)
 	p->pci = d;
 	p->vd.ops = &vpci_transport;
 	p->vd.modern = true;
-	/* Transitional devices carry the virtio id as subsystem id, modern ones in the device id (4.1.2.1). */
+	/*
+	 * Transitional devices carry the virtio id as subsystem id, modern ones in the device id
+	 * (4.1.2.1).
+	 */
 	p->vd.id = d->device >= MODERN_ID_BASE ? (u32)d->device - MODERN_ID_BASE : d->subdevice;
 	snprintf(p->vd.name, sizeof(p->vd.name), "virtio-pci.%s", d->name);
 	pci_enable(d);
 	err = map_structures(p);
 	if (!err)
 		err = virtio_probe(&p->vd);
-	/* A driver that failed half-way may have left interrupt handlers: its device is reset, but stays. */
+	/*
+	 * A driver that failed half-way may have left interrupt handlers: its device is reset, but
+	 * stays.
+	 */
 	if (err != -ENODEV)
 		return err;
 	unmap_structures(p);
 	kfree(p);
 	return 0;
 }
-PCI_DRIVER(virtio, .vendor = PCI_VENDOR_VIRTIO, .device_first = 0x1000, .device_last = 0x107f, .probe = vpci_probe);
+PCI_DRIVER(virtio, .vendor = PCI_VENDOR_VIRTIO, .device_first = 0x1000, .device_last = 0x107f,
+	   .probe = vpci_probe);

@@ -1,8 +1,9 @@
 /*
  * virtio-rng (virtio 1.2, section 5.4): entropy from the host for the kernel's generator.
  *
- * One buffer, one request: at boot, and again each time its bytes have been mixed in, until the generator calls itself
- * ready. Everything after the probe happens in the queue's interrupt, under vq->lock.
+ * One buffer, one request: at boot, and again each time its bytes have been mixed in, until the
+ * generator calls itself ready. Everything after the probe happens in the queue's interrupt, under
+ * vq->lock.
  */
 #include <linux/errno.h>
 #include <linux/virtio_ids.h>

@@ -1,9 +1,10 @@
 /*
  * The virtio core: from a device that a transport found to a driver that runs it.
  *
- * Initialisation follows the sequence of the specification (3.1.1; 3.1.2 for legacy devices): reset, ACKNOWLEDGE, DRIVER,
- * features, FEATURES_OK (modern only) and its confirmation, the driver's queues, DRIVER_OK. Whatever fails sets FAILED,
- * is logged in one line, and leaves the device reset. Probing happens at boot in one thread; nothing here is locked.
+ * Initialisation follows the sequence of the specification (3.1.1; 3.1.2 for legacy devices):
+ * reset, ACKNOWLEDGE, DRIVER, features, FEATURES_OK (modern only) and its confirmation, the
+ * driver's queues, DRIVER_OK. Whatever fails sets FAILED, is logged in one line, and leaves the
+ * device reset. Probing happens at boot in one thread; nothing here is locked.
  */
 #include <linux/errno.h>
 #include <linux/virtio_config.h>
@@ -12,8 +13,9 @@
 #include "kernel/base/log.h"
 #include "kernel/lib/string.h"
 
-#define CORE_FEATURES (BIT(VIRTIO_RING_F_INDIRECT_DESC) | BIT(VIRTIO_RING_F_EVENT_IDX) | \
-		       BIT(VIRTIO_F_VERSION_1) | BIT(VIRTIO_F_ACCESS_PLATFORM))
+#define CORE_FEATURES                                                      \
+	(BIT(VIRTIO_RING_F_INDIRECT_DESC) | BIT(VIRTIO_RING_F_EVENT_IDX) | \
+	 BIT(VIRTIO_F_VERSION_1) | BIT(VIRTIO_F_ACCESS_PLATFORM))
 
 static const struct virtio_driver *driver_find(u32 id)
 {
@@ -49,7 +51,8 @@ static int negotiate(struct virtio_device *vd)
 
 /*
  * Match @vd with a driver and bring it up. @vd lives for ever on success.
- * ctx: thread; sleeps: yes. Returns 0, -ENODEV (no driver, or no common features), or the driver's error.
+ * ctx: thread; sleeps: yes. Returns 0, -ENODEV (no driver, or no common features), or the driver's
+ * error.
  */
 int virtio_probe(struct virtio_device *vd)
 {
@@ -93,7 +96,8 @@ void virtio_break(struct virtio_device *vd, const char *why)
 }
 
 /*
- * Read configuration so that it is of one moment: retried while the device changes it, a bounded number of times.
+ * Read configuration so that it is of one moment: retried while the device changes it, a bounded
+ * number of times.
  * ctx: thread.
  */
 void virtio_config_read(struct virtio_device *vd, u32 off, void *buf, u32 len)

@@ -1,13 +1,16 @@
 #pragma once
 /*
- * Contract of the virtio family (Virtual I/O Device specification 1.2): devices, transports, queues, drivers.
+ * Contract of the virtio family (Virtual I/O Device specification 1.2): devices, transports,
+ * queues, drivers.
  *
- * Life of a device: a transport (mmio.c, pci.c) finds it, makes a struct virtio_device and calls virtio_probe(); that
- * resets it, negotiates features with the matching driver's wishes and calls the driver's probe, which sets up its
- * queues (virtio_setup_queues) and then calls virtio_ready(). Devices stay until power-off.
+ * Life of a device: a transport (mmio.c, pci.c) finds it, makes a struct virtio_device and calls
+ * virtio_probe(); that resets it, negotiates features with the matching driver's wishes and calls
+ * the driver's probe, which sets up its queues (virtio_setup_queues) and then calls virtio_ready().
+ * Devices stay until power-off.
  *
- * What the device writes (used rings, configuration) is untrusted: virtqueue.c keeps its own record of every
- * outstanding chain and refuses completions that do not match it; a device caught lying is marked broken.
+ * What the device writes (used rings, configuration) is untrusted: virtqueue.c keeps its own record
+ * of every outstanding chain and refuses completions that do not match it; a device caught lying is
+ * marked broken.
  *
  * I immutable after probe, a atomic, q guarded by vq->lock (rank DEVQ, taken with irqsave).
  */
@@ -57,11 +60,14 @@ struct virtio_driver {
 	int (*probe)(struct virtio_device *vd); /* 0 or -errno (device is reset again) */
 	void (*config_changed)(struct virtio_device *vd); /* IRQ context; may be NULL */
 };
-#define VIRTIO_DRIVER(id_, ...) \
-	TABLE_ENTRY(virtio_driver, struct virtio_driver, virtio_driver_##id_) = { .name = #id_, __VA_ARGS__ }
+#define VIRTIO_DRIVER(id_, ...)                                                                 \
+	TABLE_ENTRY(virtio_driver, struct virtio_driver, virtio_driver_##id_) = { .name = #id_, \
+										  __VA_ARGS__ }
 TABLE_DECLARE(virtio_driver, struct virtio_driver);
 
-/* Find the driver of @vd, negotiate, probe. ctx: thread; sleeps. 0 or -errno; -ENODEV: no driver. */
+/*
+ * Find the driver of @vd, negotiate, probe. ctx: thread; sleeps. 0 or -errno; -ENODEV: no driver.
+ */
 int __must_check virtio_probe(struct virtio_device *vd);
 /* Tell the device that the driver is ready (DRIVER_OK). */
 void virtio_ready(struct virtio_device *vd);
@@ -78,11 +84,13 @@ void virtio_config_read(struct virtio_device *vd, u32 off, void *buf, u32 len);
 
 struct virtqueue_spec {
 	const char *name;
-	void (*callback)(struct virtqueue *vq); /* IRQ context: completions are there. NULL: never interrupts */
+	/* IRQ context: completions are there. NULL: never interrupts */
+	void (*callback)(struct virtqueue *vq);
 	u32 size; /* wanted; rounded down to what the device offers */
 };
 /* Make @n queues and their interrupts. 0, -ENOMEM, -ENOENT (device has fewer). ctx: thread */
-int __must_check virtio_setup_queues(struct virtio_device *vd, const struct virtqueue_spec *spec, u32 n);
+int __must_check virtio_setup_queues(struct virtio_device *vd, const struct virtqueue_spec *spec,
+				     u32 n);
 
 /* A piece of memory of the linear map that the device reads or writes. */
 struct virtio_buf {
@@ -111,15 +119,20 @@ struct virtqueue {
 };
 
 /*
- * Queue a request: @nout pieces the device reads, then @nin it writes. The memory stays the caller's and must stay
- * put until virtqueue_get returns @token. 0, -ENOSPC (queue full), -ENOMEM, -EIO (device broken). holds: vq->lock. ctx: any
+ * Queue a request: @nout pieces the device reads, then @nin it writes. The memory stays the
+ * caller's and must stay put until virtqueue_get returns @token. 0, -ENOSPC (queue full), -ENOMEM,
+ * -EIO (device broken). holds: vq->lock. ctx: any
  */
-int __must_check virtqueue_add(struct virtqueue *vq, const struct virtio_buf *buf, u32 nout, u32 nin, void *token);
+int __must_check virtqueue_add(struct virtqueue *vq, const struct virtio_buf *buf, u32 nout,
+			       u32 nin, void *token);
 /* Tell the device, if it wants to be told. holds: vq->lock. */
 void virtqueue_kick(struct virtqueue *vq);
 /* Next completed request's token and the bytes written, or NULL. holds: vq->lock. */
 void *virtqueue_get(struct virtqueue *vq, u32 *len);
-/* Interrupts off and on; enable returns false when completions came in meanwhile (go on polling). holds: vq->lock. */
+/*
+ * Interrupts off and on; enable returns false when completions came in meanwhile (go on polling).
+ * holds: vq->lock.
+ */
 void virtqueue_disable_cb(struct virtqueue *vq);
 bool __must_check virtqueue_enable_cb(struct virtqueue *vq);
 /* From a transport's interrupt. */

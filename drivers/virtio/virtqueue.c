@@ -1,13 +1,16 @@
 /*
- * Split virtqueues (virtio 1.2, section 2.7), legacy and modern, with indirect descriptors and event index.
+ * Split virtqueues (virtio 1.2, section 2.7), legacy and modern, with indirect descriptors and
+ * event index.
  *
- * A request becomes a chain of descriptors, or one descriptor that points to a table allocated for it when it has more
- * than one piece. The device sees desc, avail and used; what it may have scribbled there is never believed: slots[]
- * is our own record of each chain (token, descriptors, bytes the device may write), and virtqueue_get() accepts a
- * used element only when its id is the head of an outstanding chain and its length fits.
+ * A request becomes a chain of descriptors, or one descriptor that points to a table allocated for
+ * it when it has more than one piece. The device sees desc, avail and used; what it may have
+ * scribbled there is never believed: slots[] is our own record of each chain (token, descriptors,
+ * bytes the device may write), and virtqueue_get() accepts a used element only when its id is the
+ * head of an outstanding chain and its length fits.
  *
- * Free descriptors are chained through slots[].next. All state is guarded by vq->lock, which the driver holds.
- * The rings lie in one block in the legacy layout (used ring on a page of its own), which serves modern devices too.
+ * Free descriptors are chained through slots[].next. All state is guarded by vq->lock, which the
+ * driver holds. The rings lie in one block in the legacy layout (used ring on a page of its own),
+ * which serves modern devices too.
  */
 #include <linux/errno.h>
 #include <linux/virtio_config.h>
@@ -74,7 +77,9 @@ static int queue_alloc(struct virtio_device *vd, const struct virtqueue_spec *sp
 
 	if (!size)
 		return -ENOENT;
-	/* A legacy PCI-era size cannot be chosen by the driver, but every transport here lets us. */
+	/*
+	 * A legacy PCI-era size cannot be chosen by the driver, but every transport here lets us.
+	 */
 	size = MIN(size, spec->size);
 	while (size & (size - 1))
 		size &= size - 1;
@@ -113,7 +118,8 @@ free_vq:
 
 /*
  * Make @n queues as @spec says, with interrupts.
- * ctx: thread; sleeps: yes. Returns 0, -ENOMEM, -ENOENT (the device has fewer queues), -EINVAL. On error nothing is left.
+ * ctx: thread; sleeps: yes. Returns 0, -ENOMEM, -ENOENT (the device has fewer queues), -EINVAL. On
+ * error nothing is left.
  */
 int virtio_setup_queues(struct virtio_device *vd, const struct virtqueue_spec *spec, u32 n)
 {
@@ -141,7 +147,8 @@ int virtio_setup_queues(struct virtio_device *vd, const struct virtqueue_spec *s
 	return err;
 }
 
-static void desc_fill(struct vring_desc *d, const struct virtio_buf *b, bool write, bool more, u16 next)
+static void desc_fill(struct vring_desc *d, const struct virtio_buf *b, bool write, bool more,
+		      u16 next)
 {
 	d->addr = va_to_pa(b->va);
 	d->len = b->len;
@@ -149,7 +156,10 @@ static void desc_fill(struct vring_desc *d, const struct virtio_buf *b, bool wri
 	d->next = more ? next : 0;
 }
 
-/* All pieces in a table of their own: one ring descriptor. Returns the table, or NULL (use the ring). */
+/*
+ * All pieces in a table of their own: one ring descriptor. Returns the table, or NULL (use the
+ * ring).
+ */
 static struct vring_desc *indirect_fill(const struct virtio_buf *buf, u32 nout, u32 n)
 {
 	struct vring_desc *table = kmalloc(n * sizeof(*table), PMM_NOWAIT);
@@ -178,7 +188,8 @@ static void ring_fill(struct virtqueue *vq, u16 head, const struct virtio_buf *b
  * Queue a request of @nout pieces to read and @nin to write; see virtio.h.
  * ctx: any; holds: vq->lock; sleeps: no. Returns 0, -ENOSPC, -EINVAL, -EIO.
  */
-int virtqueue_add(struct virtqueue *vq, const struct virtio_buf *buf, u32 nout, u32 nin, void *token)
+int virtqueue_add(struct virtqueue *vq, const struct virtio_buf *buf, u32 nout, u32 nin,
+		  void *token)
 {
 	u32 n = nout + nin, need;
 	u16 head = vq->free_head;
@@ -256,7 +267,8 @@ static void chain_release(struct virtqueue *vq, u16 head)
 }
 
 /*
- * Take the next completion: its token, and in *len the bytes the device wrote. NULL when there is none.
+ * Take the next completion: its token, and in *len the bytes the device wrote. NULL when there is
+ * none.
  * ctx: any; holds: vq->lock. A completion that matches no request breaks the device.
  */
 void *virtqueue_get(struct virtqueue *vq, u32 *len)
@@ -289,7 +301,10 @@ void *virtqueue_get(struct virtqueue *vq, u32 *len)
 	chain_release(vq, id);
 	vq->used_idx++;
 	if (vq->event_idx && vq->cb_on) {
-		/* The next completion interrupts; one that came in before this store is seen by the next get. */
+		/*
+		 * The next completion interrupts; one that came in before this store is seen by the
+		 * next get.
+		 */
 		WRITE_ONCE(*vq->used_event, vq->used_idx);
 		dma_mb();
 	}
@@ -303,7 +318,10 @@ void *virtqueue_get(struct virtqueue *vq, u32 *len)
  */
 void virtqueue_disable_cb(struct virtqueue *vq)
 {
-	/* With event index, a used_event that lies behind is not crossed again before the index wraps. */
+	/*
+	 * With event index, a used_event that lies behind is not crossed again before the index
+	 * wraps.
+	 */
 	vq->cb_on = false;
 	if (!vq->event_idx)
 		vq->avail->flags |= VRING_AVAIL_F_NO_INTERRUPT;

@@ -1,11 +1,12 @@
 /*
  * The kernel command line.
  *
- * It is split once, in place, into words; double quotes keep spaces together and are dropped. Each word is looked up in
- * the table of known words ('-' and '_' are the same); known ones run their function in command-line order, the rest
- * is init's: name=value to its environment, bare words to its arguments, everything after "--" to its arguments. Words
- * with a dot before any '=' belong to modules on Linux and are dropped. init= and rdinit= forget the arguments given
- * before them, also as on Linux.
+ * It is split once, in place, into words; double quotes keep spaces together and are dropped. Each
+ * word is looked up in the table of known words ('-' and '_' are the same); known ones run their
+ * function in command-line order, the rest is init's: name=value to its environment, bare words to
+ * its arguments, everything after "--" to its arguments. Words with a dot before any '=' belong to
+ * modules on Linux and are dropped. init= and rdinit= forget the arguments given before them, also
+ * as on Linux.
  *
  * All of it is written by bootargs_init() and read-only afterwards, so nothing is locked.
  *
@@ -150,7 +151,8 @@ void bootargs_init(const char *cmdline)
 	char *p = split, *word;
 
 	if (strlcpy(line, cmdline, sizeof(line)) >= sizeof(line))
-		log_warn("command line longer than %d characters: the rest is ignored", LINE_MAX - 1);
+		log_warn("command line longer than %d characters: the rest is ignored",
+			 LINE_MAX - 1);
 	strlcpy(split, line, sizeof(split));
 	while ((word = next_word(&p))) {
 		if (only_args)

@@ -1,7 +1,8 @@
 #pragma once
 /*
- * Credentials: who a thread is. Immutable once published and shared by reference; a change makes a copy and
- * replaces the pointer of the thread (kernel/proc/cred.c). Here because fs checks them and proc is above fs.
+ * Credentials: who a thread is. Immutable once published and shared by reference; a change makes a
+ * copy and replaces the pointer of the thread (kernel/proc/cred.c). Here because fs checks them and
+ * proc is above fs.
  */
 #include "kernel/lib/refcount.h"
 #include "kernel/lib/types.h"

@@ -1,6 +1,7 @@
 /*
- * Finding the early console: by the device tree's stdout-path or by name and address. The table of devices is
- * the drivers'; see earlycon.h. Runs once on the boot CPU; the console goes when the first real one comes (log.c).
+ * Finding the early console: by the device tree's stdout-path or by name and address. The table of
+ * devices is the drivers'; see earlycon.h. Runs once on the boot CPU; the console goes when the
+ * first real one comes (log.c).
  */
 #include <linux/errno.h>
 #include "kernel/base/bootargs.h"
@@ -19,7 +20,8 @@ static const struct earlycon *find_by_node(int node)
 	const char *list = fdt_prop(node, "compatible", &len);
 
 	TABLE_FOREACH(earlycon, e)
-		for (int at = 0; list && at < len; at += (int)strnlen(list + at, (size_t)(len - at)) + 1)
+		for (int at = 0; list && at < len;
+		     at += (int)strnlen(list + at, (size_t)(len - at)) + 1)
 			if (strncmp(list + at, e->compatible, (size_t)(len - at)) == 0)
 				return e;
 	return NULL;

@@ -1,7 +1,8 @@
 #pragma once
 /*
- * Early consoles: output before drivers and interrupts, for "earlycon" on the command line. A serial driver adds
- * EARLYCON(id, "name", "compatible", setup); setup maps the registers at @base, fills @c (.write) and returns 0 or -errno.
+ * Early consoles: output before drivers and interrupts, for "earlycon" on the command line. A
+ * serial driver adds EARLYCON(id, "name", "compatible", setup); setup maps the registers at @base,
+ * fills @c (.write) and returns 0 or -errno.
  *
  *   earlycon                       the device of /chosen/stdout-path
  *   earlycon=pl011,0x9000000       this device at this address (",mmio32," in between is allowed)
@@ -18,5 +19,8 @@ struct earlycon {
 	TABLE_ENTRY(earlycon, struct earlycon, earlycon_##id) = { (word), (compat), (func) }
 TABLE_DECLARE(earlycon, struct earlycon);
 
-/* After device registers can be mapped: start the early console that the command line asks for. ctx: boot. */
+/*
+ * After device registers can be mapped: start the early console that the command line asks for.
+ * ctx: boot.
+ */
 void earlycon_init(void);

@@ -1,7 +1,7 @@
 #pragma once
 /*
- * Error numbers: Linux's, and the four results that a system call gives to the signal code only. Below kernel/sys
- * an interrupted wait that may simply be begun again returns -ERESTARTSYS.
+ * Error numbers: Linux's, and the four results that a system call gives to the signal code only.
+ * Below kernel/sys an interrupted wait that may simply be begun again returns -ERESTARTSYS.
  */
 #include <linux/errno.h>
 

@@ -1,12 +1,12 @@
 /*
  * The device tree, read with libfdt.
  *
- * libfdt finds a parent by walking the whole tree, which every "reg" and "interrupts" needs; so one pass at
- * boot notes each node's offset and parent, in ascending offsets, and memory banks on the way. Addresses are
- * translated up through the parents' "ranges".
+ * libfdt finds a parent by walking the whole tree, which every "reg" and "interrupts" needs; so one
+ * pass at boot notes each node's offset and parent, in ascending offsets, and memory banks on the
+ * way. Addresses are translated up through the parents' "ranges".
  *
- * The blob stays where the boot loader put it, in the linear map, and is only read. It comes from outside: every
- * length is checked. Boot only (see fdt.h), so nothing is locked.
+ * The blob stays where the boot loader put it, in the linear map, and is only read. It comes from
+ * outside: every length is checked. Boot only (see fdt.h), so nothing is locked.
  *
  * Reference: Devicetree Specification v0.3.
  */
@@ -52,7 +52,8 @@ static void scan_nodes(void)
 		if (depth < 0 || depth >= DEPTH_MAX)
 			continue;
 		if (nnodes == NODES_MAX) {
-			log_warn("device tree: more than %d nodes, the rest is not looked at", NODES_MAX);
+			log_warn("device tree: more than %d nodes, the rest is not looked at",
+				 NODES_MAX);
 			break;
 		}
 		nodes[nnodes].off = n;
@@ -216,7 +217,8 @@ bool fdt_node_enabled(int node)
 	int len;
 	const char *s = fdt_getprop(blob, node, "status", &len);
 
-	return !s || (len > 0 && (strncmp(s, "okay", (size_t)len) == 0 || strncmp(s, "ok", (size_t)len) == 0));
+	return !s || (len > 0 &&
+		      (strncmp(s, "okay", (size_t)len) == 0 || strncmp(s, "ok", (size_t)len) == 0));
 }
 
 /* The /chosen node, or < 0. ctx: boot. */
@@ -253,10 +255,8 @@ static int reserved_memory_node(u32 index, paddr_t *base, u64 *size)
 
 	if (top < 0)
 		return -ENOENT;
-	fdt_for_each_subnode(n, blob, top)
-		for (u32 k = 0; fdt_node_reg(n, k, base, size) == 0; k++)
-			if (index-- == 0)
-				return 0;
+	fdt_for_each_subnode(n, blob, top) for (u32 k = 0; fdt_node_reg(n, k, base, size) == 0;
+						k++) if (index-- == 0) return 0;
 	return -ENOENT;
 }
 
@@ -348,7 +348,8 @@ static void probe_table(const struct fdt_driver *begin, const struct fdt_driver 
 			continue;
 		err = d->probe(nodes[i].off);
 		if (err)
-			log_err("%s: %s: error %d", d->name, fdt_get_name(blob, nodes[i].off, NULL), err);
+			log_err("%s: %s: error %d", d->name, fdt_get_name(blob, nodes[i].off, NULL),
+				err);
 	}
 }
 

@@ -5,7 +5,8 @@
  */
 #include "kernel/base/table.h"
 
-void fdt_init(paddr_t pa); /* checks the blob; without a valid one there is no machine: panic_plain */
+/* checks the blob; without a valid one there is no machine: panic_plain */
+void fdt_init(paddr_t pa);
 const void *fdt_blob(void);
 size_t fdt_blob_size(void);
 
@@ -13,7 +14,8 @@ size_t fdt_blob_size(void);
 int __must_check fdt_node_reg(int node, u32 index, paddr_t *base, u64 *size);
 /* Interrupt @index as number and IRQ_* flags. 0 or -ENOENT. */
 int __must_check fdt_node_irq(int node, u32 index, u32 *irq, u32 *flags);
-int fdt_find_compatible(int after, const char *compatible); /* node offset or < 0; after = -1 to start */
+/* node offset or < 0; after = -1 to start */
+int fdt_find_compatible(int after, const char *compatible);
 const void *fdt_prop(int node, const char *name, int *len); /* NULL when absent */
 u32 fdt_prop_u32(int node, const char *name, u32 missing);
 bool fdt_node_enabled(int node); /* status absent or "okay" */
@@ -25,7 +27,10 @@ int __must_check fdt_reserved(u32 index, paddr_t *base, u64 *size);
 /* Initrd as given in /chosen. 0 or -ENOENT. */
 int __must_check fdt_initrd(paddr_t *base, u64 *size);
 
-/* A driver for a node: FDT_DRIVER(pl011, "arm,pl011", probe). probe returns 0 or -errno (logged, boot goes on). */
+/*
+ * A driver for a node: FDT_DRIVER(pl011, "arm,pl011", probe). probe returns 0 or -errno (logged,
+ * boot goes on).
+ */
 struct fdt_driver {
 	const char *name;
 	const char *compatible;

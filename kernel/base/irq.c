@@ -1,13 +1,14 @@
 /*
  * Interrupt numbers and their handlers.
  *
- * A number is mapped to a line, a small dense index, when its first handler is attached; counts are per CPU and per
- * line. A line has a chain of actions (more than one only for shared numbers). irq_dispatch() reads map and chain
- * without a lock: entries are published with release stores, and irq_unregister() waits until no CPU is still in
- * the chain before an action is used again.
+ * A number is mapped to a line, a small dense index, when its first handler is attached; counts are
+ * per CPU and per line. A line has a chain of actions (more than one only for shared numbers).
+ * irq_dispatch() reads map and chain without a lock: entries are published with release stores, and
+ * irq_unregister() waits until no CPU is still in the chain before an action is used again.
  *
- * The controller is one struct irq_chip, message-signalled interrupts one struct irq_msi_ops, both set at boot by
- * the drivers. IRQ context is counted per CPU and as one preemption level of the interrupted thread.
+ * The controller is one struct irq_chip, message-signalled interrupts one struct irq_msi_ops, both
+ * set at boot by the drivers. IRQ context is counted per CPU and as one preemption level of the
+ * interrupted thread.
  *
  * Reference: Arm GIC architecture specification (INTID ranges); device tree binding arm,gic.
  */
@@ -148,7 +149,10 @@ static void line_wait_idle(u32 line)
 	}
 }
 
-/* Detach the handler that was registered with @arg; it does not run any more on return. ctx: thread. */
+/*
+ * Detach the handler that was registered with @arg; it does not run any more on return. ctx:
+ * thread.
+ */
 void irq_unregister(u32 irq, void *arg)
 {
 	struct action **p, *a = NULL;

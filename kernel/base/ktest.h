@@ -1,7 +1,7 @@
 #pragma once
 /*
- * In-kernel tests. KTEST(area, name) { ... KT_ASSERT(x); } registers itself; "ktest" or "ktest=area" on the command line runs
- * them after boot, prints TAP on the console and powers off.
+ * In-kernel tests. KTEST(area, name) { ... KT_ASSERT(x); } registers itself; "ktest" or
+ * "ktest=area" on the command line runs them after boot, prints TAP on the console and powers off.
  */
 #include "kernel/base/table.h"
 
@@ -12,19 +12,19 @@ struct ktest_case {
 };
 TABLE_DECLARE(ktest, struct ktest_case);
 
-#define KTEST(area, name)                                                                       \
-	static void ktest_##area##_##name(void);                                                \
-	TABLE_ENTRY(ktest, struct ktest_case, ktest_case_##area##_##name) = { #area, #name,     \
-									       ktest_##area##_##name }; \
+#define KTEST(area, name)                                                                  \
+	static void ktest_##area##_##name(void);                                           \
+	TABLE_ENTRY(ktest, struct ktest_case,                                              \
+		    ktest_case_##area##_##name) = { #area, #name, ktest_##area##_##name }; \
 	static void ktest_##area##_##name(void)
 
 /* Fails the running test and returns from the function. */
-#define KT_ASSERT(x)                                                   \
-	do {                                                           \
-		if (!(x)) {                                            \
-			ktest_fail(#x, __FILE__, __LINE__);            \
-			return;                                        \
-		}                                                      \
+#define KT_ASSERT(x)                                        \
+	do {                                                \
+		if (!(x)) {                                 \
+			ktest_fail(#x, __FILE__, __LINE__); \
+			return;                             \
+		}                                           \
 	} while (0)
 void ktest_fail(const char *what, const char *file, int line);
 bool ktest_requested(void);

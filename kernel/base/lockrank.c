@@ -1,10 +1,11 @@
 /*
  * Lock-order checking; only debug builds have this file.
  *
- * Each thread keeps the stack of locks it holds (arch_thread.held). A lock may be taken when its rank comes after
- * that of every lock held, or equals the last one's for the _nested forms; so no two threads can wait for each
- * other in a circle. An interrupt handler starts an order of its own (held_base): what the interrupted code
- * holds was taken with interrupts on, and the usage bits prove that handlers never take those locks.
+ * Each thread keeps the stack of locks it holds (arch_thread.held). A lock may be taken when its
+ * rank comes after that of every lock held, or equals the last one's for the _nested forms; so no
+ * two threads can wait for each other in a circle. An interrupt handler starts an order of its own
+ * (held_base): what the interrupted code holds was taken with interrupts on, and the usage bits
+ * prove that handlers never take those locks.
  *
  * Everything here runs in any context and takes no lock: the stack belongs to the running thread.
  */
@@ -37,13 +38,13 @@ static void check_order(struct arch_thread *t, struct lock_debug *d, const void 
 		struct lock_debug *h = t->held[i].lock;
 
 		if (h == d)
-			panic("lock %s taken twice: at %p and at %p", rank_name[d->rank], t->held[i].where,
-			      where);
+			panic("lock %s taken twice: at %p and at %p", rank_name[d->rank],
+			      t->held[i].where, where);
 		if (i < t->held_base)
 			continue;
 		if (h->rank > d->rank || (h->rank == d->rank && !nested))
-			panic("lock order: %s (at %p) wanted while holding %s (at %p)", rank_name[d->rank],
-			      where, rank_name[h->rank], t->held[i].where);
+			panic("lock order: %s (at %p) wanted while holding %s (at %p)",
+			      rank_name[d->rank], where, rank_name[h->rank], t->held[i].where);
 	}
 }
 
@@ -144,7 +145,10 @@ void lockdebug_assert_none(void)
 		panic("a thread that holds locks ends");
 }
 
-/* Print what @t (NULL: the running thread) holds. ctx: any; best effort for a thread that runs elsewhere. */
+/*
+ * Print what @t (NULL: the running thread) holds. ctx: any; best effort for a thread that runs
+ * elsewhere.
+ */
 void lockdebug_print_held(struct arch_thread *t)
 {
 	if (!t)
@@ -154,8 +158,7 @@ void lockdebug_print_held(struct arch_thread *t)
 		u64 off = 0;
 		const char *sym = symbol_lookup((vaddr_t)t->held[i].where, &off);
 
-		log_crit("  holds %s, taken at %s+%#lx", rank_name[h->rank], sym ? sym : "?",
-			 off);
+		log_crit("  holds %s, taken at %s+%#lx", rank_name[h->rank], sym ? sym : "?", off);
 	}
 }
 

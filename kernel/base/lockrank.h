@@ -18,18 +18,23 @@ struct lock_debug {
 	void *owner; /* o: arch_thread that holds it */
 	const void *where; /* o: return address of the acquisition */
 };
-#define LOCK_DEBUG_INIT(r) { (r), 0, 0, 0 }
+#define LOCK_DEBUG_INIT(r)   \
+	{                    \
+		(r), 0, 0, 0 \
+	}
 
 /*
- * The hooks every lock type calls. check: before waiting for the lock; panics when the order is wrong (@nested:
- * equal rank is allowed), when this thread holds it already, or when a lock that interrupt handlers take is taken
- * with interrupts on. acquired: it is ours. acquire: both in one.
+ * The hooks every lock type calls. check: before waiting for the lock; panics when the order is
+ * wrong (@nested: equal rank is allowed), when this thread holds it already, or when a lock that
+ * interrupt handlers take is taken with interrupts on. acquired: it is ours. acquire: both in one.
  */
 void lockdebug_check(struct lock_debug *d, const void *where, bool nested);
 void lockdebug_acquired(struct lock_debug *d, const void *where);
 void lockdebug_acquire(struct lock_debug *d, const void *where, bool nested);
 void lockdebug_release(struct lock_debug *d);
-/* An interrupt handler begins and ends: what the interrupted code holds does not order its locks. */
+/*
+ * An interrupt handler begins and ends: what the interrupted code holds does not order its locks.
+ */
 u32 lockdebug_irq_enter(void);
 void lockdebug_irq_exit(u32 saved);
 /* The running thread leaves (exit): it must hold nothing. */
@@ -47,8 +52,19 @@ void lockdebug_print_held(struct arch_thread *t);
 #define LOCKDEBUG_ACQUIRED(l) ((void)(l))
 #define LOCKDEBUG_RELEASE(l) ((void)(l))
 struct arch_thread;
-static inline void lockdebug_assert_none(void) {}
-static inline void lockdebug_print_held(struct arch_thread *t) { (void)t; }
-static inline u32 lockdebug_irq_enter(void) { return 0; }
-static inline void lockdebug_irq_exit(u32 saved) { (void)saved; }
+static inline void lockdebug_assert_none(void)
+{
+}
+static inline void lockdebug_print_held(struct arch_thread *t)
+{
+	(void)t;
+}
+static inline u32 lockdebug_irq_enter(void)
+{
+	return 0;
+}
+static inline void lockdebug_irq_exit(u32 saved)
+{
+	(void)saved;
+}
 #endif

@@ -1,19 +1,22 @@
 /*
  * The kernel log.
  *
- * Records lie in a byte ring, each with its header in front, aligned to 8 and never split: where one would cross the
- * end, a filler takes the rest. When room is needed the oldest records go. A cursor (sequence number and offset) walks
- * the records; one that fell behind is moved to the oldest.
+ * Records lie in a byte ring, each with its header in front, aligned to 8 and never split: where
+ * one would cross the end, a filler takes the rest. When room is needed the oldest records go. A
+ * cursor (sequence number and offset) walks the records; one that fell behind is moved to the
+ * oldest.
  *
- * Printing on the consoles is separate from storing. A CPU stores its record under the LOG lock, then tries to become
- * the console owner; the owner prints what is unprinted, with the LOG lock free, so others store without waiting for
- * a slow device. One CPU that comes while somebody prints may wait and is handed the console after the record in
- * hand, so nobody prints for others without end; further comers leave at once: their record is printed by whoever
- * owns the console then. The owner keeps preemption off but not interrupts; a handler that logs on the owner's CPU
- * only stores.
+ * Printing on the consoles is separate from storing. A CPU stores its record under the LOG lock,
+ * then tries to become the console owner; the owner prints what is unprinted, with the LOG lock
+ * free, so others store without waiting for a slow device. One CPU that comes while somebody prints
+ * may wait and is handed the console after the record in hand, so nobody prints for others without
+ * end; further comers leave at once: their record is printed by whoever owns the console then. The
+ * owner keeps preemption off but not interrupts; a handler that logs on the owner's CPU only
+ * stores.
  *
- * Readers are told through log_notify, which may take locks that come before LOG and so is called only where no lock
- * can be held; else it is left to the end of the next interrupt (log_notify_irq), which the CPU sends itself.
+ * Readers are told through log_notify, which may take locks that come before LOG and so is called
+ * only where no lock can be held; else it is left to the end of the next interrupt
+ * (log_notify_irq), which the CPU sends itself.
  *
  * Reference: syslog(2), Linux' Documentation/ABI/testing/dev-kmsg for what readers see.
  */
@@ -170,7 +173,8 @@ static u32 format_line(char *buf, size_t size, const struct record *r)
 {
 	u64 us = (u64)r->stamp / 1000;
 
-	return (u32)scnprintf(buf, size, "[%5lu.%06lu] %.*s\n", us / 1000000, us % 1000000, r->len, r->text);
+	return (u32)scnprintf(buf, size, "[%5lu.%06lu] %.*s\n", us / 1000000, us % 1000000, r->len,
+			      r->text);
 }
 
 /* Prepare the next line to print. False: nothing left. *n is 0 for one below the console level. */
@@ -197,7 +201,10 @@ static void print_line(u32 n)
 			c->write(c, con.line, n);
 }
 
-/* Become the owner. @wait: even when others wait already. False: somebody else prints what is stored. */
+/*
+ * Become the owner. @wait: even when others wait already. False: somebody else prints what is
+ * stored.
+ */
 static bool console_acquire(bool wait)
 {
 	u32 me = cpu_id() + 1;
@@ -207,7 +214,8 @@ static bool console_acquire(bool wait)
 		store_release(&con.owner, me);
 		return true;
 	}
-	if (__atomic_compare_exchange_n(&con.owner, &free, me, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
+	if (__atomic_compare_exchange_n(&con.owner, &free, me, false, __ATOMIC_ACQUIRE,
+					__ATOMIC_RELAXED))
 		return true;
 	if (free == me)
 		return false;
@@ -258,7 +266,8 @@ static void console_flush(void)
 				goto out;
 		}
 		store_release(&con.owner, 0);
-		smp_mb(); /* a record stored meanwhile, whose CPU found us owning, is ours to print */
+		/* a record stored meanwhile, whose CPU found us owning, is ours to print */
+		smp_mb();
 	}
 out:
 	preempt_enable();

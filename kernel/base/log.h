@@ -5,7 +5,16 @@
  */
 #include "kernel/lib/types.h"
 
-enum log_level { LOG_EMERG, LOG_ALERT, LOG_CRIT, LOG_ERR, LOG_WARN, LOG_NOTICE, LOG_INFO, LOG_DEBUG };
+enum log_level {
+	LOG_EMERG,
+	LOG_ALERT,
+	LOG_CRIT,
+	LOG_ERR,
+	LOG_WARN,
+	LOG_NOTICE,
+	LOG_INFO,
+	LOG_DEBUG
+};
 
 void log_print(enum log_level level, const char *fmt, ...) __printf(2, 3);
 #define log_crit(...) log_print(LOG_CRIT, __VA_ARGS__)
@@ -22,11 +31,11 @@ struct log_rate {
 	u32 missed; /* a */
 };
 bool log_rate_ok(struct log_rate *r, u32 burst, s64 interval_ns);
-#define log_limited(level, ...)                                                   \
-	do {                                                                      \
-		static struct log_rate log_rl;                                    \
-		if (log_rate_ok(&log_rl, 10, 5000000000LL))                       \
-			log_print(level, __VA_ARGS__);                            \
+#define log_limited(level, ...)                             \
+	do {                                                \
+		static struct log_rate log_rl;              \
+		if (log_rate_ok(&log_rl, 10, 5000000000LL)) \
+			log_print(level, __VA_ARGS__);      \
 	} while (0)
 
 /* Consoles: earlycon and the uart layer register; write must work in any context, polled. */
@@ -35,7 +44,8 @@ struct log_console {
 	void (*write)(struct log_console *c, const char *s, size_t n);
 	struct log_console *next;
 	bool enabled;
-	bool boot; /* earlycon: removed when the first other console comes, which then replays nothing */
+	/* earlycon: removed when the first other console comes, which then replays nothing */
+	bool boot;
 };
 
 void log_console_add(struct log_console *c, bool replay); /* replay: print the ring so far */
@@ -44,9 +54,10 @@ int log_console_level(void);
 void log_set_console_level(int level);
 
 /*
- * Reading, for syslog(2) and /dev/kmsg. Records have sequence numbers from 0; a reader behind the ring is moved up.
- * log_read copies record *seq (or the first later one still there) as "text without newline" into @buf, sets *seq to the
- * record's number and fills @rec. Returns the length, or -EAGAIN when none is there yet.
+ * Reading, for syslog(2) and /dev/kmsg. Records have sequence numbers from 0; a reader behind the
+ * ring is moved up. log_read copies record *seq (or the first later one still there) as "text
+ * without newline" into @buf, sets *seq to the record's number and fills @rec. Returns the length,
+ * or -EAGAIN when none is there yet.
  */
 struct log_record {
 	u64 seq;

@@ -1,6 +1,6 @@
 /*
- * What the machine has one of and drivers hand over: the real-time clock and the power button. Each is a pointer that
- * is written once at boot, before anybody reads it; nothing is locked.
+ * What the machine has one of and drivers hand over: the real-time clock and the power button. Each
+ * is a pointer that is written once at boot, before anybody reads it; nothing is locked.
  */
 #include "kernel/base/power.h"
 #include "kernel/base/rtc.h"

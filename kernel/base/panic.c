@@ -1,12 +1,14 @@
 /*
  * The end of the line for bugs of ours.
  *
- * The first CPU to panic owns the panic; others that panic meanwhile stop and wait. The owner prints cause, registers,
- * backtrace and held locks, then asks the others, one after the other, to print theirs (IPI_STOP) and gives each a tenth
- * of a second. Then it halts, or resets after panic=N seconds (at once when negative). From the first line on the log
- * takes no lock for granted (panic_in_progress).
+ * The first CPU to panic owns the panic; others that panic meanwhile stop and wait. The owner
+ * prints cause, registers, backtrace and held locks, then asks the others, one after the other, to
+ * print theirs (IPI_STOP) and gives each a tenth of a second. Then it halts, or resets after
+ * panic=N seconds (at once when negative). From the first line on the log takes no lock for granted
+ * (panic_in_progress).
  *
- * panic_plain() is for a boot that cannot go on for a reason outside the kernel: its sentence is all there is to say.
+ * panic_plain() is for a boot that cannot go on for a reason outside the kernel: its sentence is
+ * all there is to say.
  */
 #include <arch/atomic.h>
 #include <arch/cpu.h>
@@ -41,7 +43,10 @@ static void wait_until(s64 deadline, const u32 *word, u32 end_value)
 		cpu_relax();
 }
 
-/* One panic at a time: a second one on the same CPU stops short, one on another CPU waits to be stopped. */
+/*
+ * One panic at a time: a second one on the same CPU stops short, one on another CPU waits to be
+ * stopped.
+ */
 static void panic_begin(void)
 {
 	u32 me = cpu_id() + 1;
@@ -63,10 +68,11 @@ static void panic_begin(void)
 
 static void print_frame(const struct trapframe *tf)
 {
-	log_crit("pc %016lx  lr %016lx  sp %016lx  pstate %08lx", tf->pc, tf->x[30], tf->sp, tf->pstate);
+	log_crit("pc %016lx  lr %016lx  sp %016lx  pstate %08lx", tf->pc, tf->x[30], tf->sp,
+		 tf->pstate);
 	for (u32 i = 0; i < 28; i += 4)
-		log_crit("x%-2u %016lx %016lx %016lx %016lx", i, tf->x[i], tf->x[i + 1], tf->x[i + 2],
-			 tf->x[i + 3]);
+		log_crit("x%-2u %016lx %016lx %016lx %016lx", i, tf->x[i], tf->x[i + 1],
+			 tf->x[i + 2], tf->x[i + 3]);
 	log_crit("x28 %016lx %016lx", tf->x[28], tf->x[29]);
 }
 

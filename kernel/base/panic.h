@@ -7,15 +7,20 @@ struct trapframe;
 void panic(const char *fmt, ...) __printf(1, 2) __noreturn __cold;
 /* From an exception in the kernel: as panic, with these registers. */
 void panic_frame(const struct trapframe *tf, const char *fmt, ...) __printf(2, 3) __noreturn __cold;
-/* Boot cannot go on, for a reason outside the kernel (no init): one clear sentence, no backtrace. */
+/*
+ * Boot cannot go on, for a reason outside the kernel (no init): one clear sentence, no backtrace.
+ */
 void panic_plain(const char *fmt, ...) __printf(1, 2) __noreturn __cold;
 bool panic_in_progress(void);
-/* IPI_STOP arrived: another CPU panics. Prints this CPU's backtrace when its turn comes, and stops. ctx: IRQ. */
+/*
+ * IPI_STOP arrived: another CPU panics. Prints this CPU's backtrace when its turn comes, and stops.
+ * ctx: IRQ.
+ */
 void panic_stop_this_cpu(const struct trapframe *tf) __noreturn;
 
-#define assert(x)                                                                  \
-	do {                                                                       \
-		if (unlikely(!(x)))                                                \
+#define assert(x)                                                                      \
+	do {                                                                           \
+		if (unlikely(!(x)))                                                    \
 			panic("assertion %s failed at %s:%d", #x, __FILE__, __LINE__); \
 	} while (0)
 #ifdef CONFIG_DEBUG
@@ -24,15 +29,15 @@ void panic_stop_this_cpu(const struct trapframe *tf) __noreturn;
 #define debug_assert(x) ((void)sizeof(x))
 #endif
 /* Not fatal: logs with a backtrace, once per place. */
-#define warn_on(x)                                                                      \
-	({                                                                              \
-		bool warn_c = (x);                                                      \
-		static bool warn_done;                                                  \
-		if (unlikely(warn_c) && !warn_done) {                                   \
-			warn_done = true;                                               \
-			panic_warn(#x, __FILE__, __LINE__);                             \
-		}                                                                       \
-		warn_c;                                                                 \
+#define warn_on(x)                                          \
+	({                                                  \
+		bool warn_c = (x);                          \
+		static bool warn_done;                      \
+		if (unlikely(warn_c) && !warn_done) {       \
+			warn_done = true;                   \
+			panic_warn(#x, __FILE__, __LINE__); \
+		}                                           \
+		warn_c;                                     \
 	})
 void panic_warn(const char *what, const char *file, int line) __cold;
 

@@ -1,7 +1,7 @@
 #pragma once
 /*
- * Per-CPU variables. PERCPU(type, name) defines one in section .percpu, which is only a template: each CPU
- * has a copy (percpu_init), and TPIDR_EL1 holds the distance from template to copy.
+ * Per-CPU variables. PERCPU(type, name) defines one in section .percpu, which is only a template:
+ * each CPU has a copy (percpu_init), and TPIDR_EL1 holds the distance from template to copy.
  *
  * this_cpu(var) is an lvalue of this CPU's copy: keep preemption or IRQs off while it is used.
  */
@@ -40,8 +40,8 @@ static inline u32 cpu_id(void)
 }
 
 /*
- * Allocate and fill @cpu's copy and set percpu_offset (mm/percpu.c: it needs frames). CPU 0 uses the template
- * itself until main.c does this for it, as soon as frames can be had; the offset in TPIDR_EL1 is loaded by
- * whoever starts the CPU. ctx: boot. 0 or -ENOMEM.
+ * Allocate and fill @cpu's copy and set percpu_offset (mm/percpu.c: it needs frames). CPU 0 uses
+ * the template itself until main.c does this for it, as soon as frames can be had; the offset in
+ * TPIDR_EL1 is loaded by whoever starts the CPU. ctx: boot. 0 or -ENOMEM.
  */
 int __must_check percpu_init_cpu(u32 cpu);

@@ -1,17 +1,19 @@
 /*
  * Random numbers.
  *
- * A ChaCha20 generator with fast key erasure: each request runs the block function on the key once; half of the block
- * becomes the next key, the other half is the answer, or the key of the blocks that make up a longer answer. So a
- * key that leaks says nothing about earlier answers, and the lock is held for one block only.
+ * A ChaCha20 generator with fast key erasure: each request runs the block function on the key once;
+ * half of the block becomes the next key, the other half is the answer, or the key of the blocks
+ * that make up a longer answer. So a key that leaks says nothing about earlier answers, and the
+ * lock is held for one block only.
  *
- * Seeds go in by xor with the key and another run of the block function. At boot: rng-seed and kaslr-seed of the
- * device tree, RNDR where the CPU has it, the counter. Later: virtio-rng, and the timing of interrupts, which each CPU
- * gathers for itself and requests mix in after every 64.
+ * Seeds go in by xor with the key and another run of the block function. At boot: rng-seed and
+ * kaslr-seed of the device tree, RNDR where the CPU has it, the counter. Later: virtio-rng, and the
+ * timing of interrupts, which each CPU gathers for itself and requests mix in after every 64.
  *
  * The key is guarded by rand_lock (RAND); any context, no sleep.
  *
- * Reference: RFC 8439 (ChaCha20); D. J. Bernstein, "Fast-key-erasure random-number generators", 2017.
+ * Reference: RFC 8439 (ChaCha20); D. J. Bernstein, "Fast-key-erasure random-number generators",
+ * 2017.
  */
 #include <arch/barrier.h>
 #include <arch/counter.h>

@@ -1,7 +1,7 @@
 #pragma once
 /*
- * Random numbers: a ChaCha20 generator with fast key erasure, seeded from the device tree's rng-seed and
- * kaslr-seed, RNDR where the CPU has it, virtio-rng and interrupt timing. ctx: any.
+ * Random numbers: a ChaCha20 generator with fast key erasure, seeded from the device tree's
+ * rng-seed and kaslr-seed, RNDR where the CPU has it, virtio-rng and interrupt timing. ctx: any.
  */
 #include "kernel/lib/types.h"
 

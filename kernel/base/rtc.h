@@ -1,7 +1,7 @@
 #pragma once
 /*
- * Contract of a real-time clock: whole seconds since 1970 that go on while the machine is off. The first one
- * registered sets wall time; /dev/rtc0 is made of it by kernel/sys.
+ * Contract of a real-time clock: whole seconds since 1970 that go on while the machine is off. The
+ * first one registered sets wall time; /dev/rtc0 is made of it by kernel/sys.
  */
 #include "kernel/lib/types.h"
 
@@ -12,7 +12,8 @@ struct rtc {
 	void (*set)(struct rtc *r, s64 seconds);
 	/* Interrupt at @seconds, or none. NULL: no alarm. */
 	void (*set_alarm)(struct rtc *r, s64 seconds, bool on);
-	void (*alarm)(struct rtc *r); /* set by the user of the clock: the alarm went off. IRQ context */
+	/* set by the user of the clock: the alarm went off. IRQ context */
+	void (*alarm)(struct rtc *r);
 };
 
 void rtc_register(struct rtc *r); /* ctx: boot */

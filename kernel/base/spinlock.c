@@ -1,14 +1,15 @@
 /*
  * Spinlocks: one word, 1 while held.
  *
- * Whoever finds the lock free takes it; there is no queue. That is a choice for virtual machines: with more CPUs than the
- * host has cores, the CPU whose turn it would be is often not running, and a fair lock hands each release to it
- * and makes the running ones wait for the host's scheduler (measured: 10,000 rounds on each of 4 CPUs over 2 cores take more
- * than half a minute with tickets, 20 ms this way). Sections are short, so nobody starves for long. Waiting is
- * by WFE on the word, which costs no memory traffic.
+ * Whoever finds the lock free takes it; there is no queue. That is a choice for virtual machines:
+ * with more CPUs than the host has cores, the CPU whose turn it would be is often not running, and
+ * a fair lock hands each release to it and makes the running ones wait for the host's scheduler
+ * (measured: 10,000 rounds on each of 4 CPUs over 2 cores take more than half a minute with
+ * tickets, 20 ms this way). Sections are short, so nobody starves for long. Waiting is by WFE on
+ * the word, which costs no memory traffic.
  *
- * Holding a lock keeps preemption off; the count lives in the running thread. Debug builds check the order before
- * waiting (lockrank.c), so that a deadlock is reported instead of entered.
+ * Holding a lock keeps preemption off; the count lives in the running thread. Debug builds check
+ * the order before waiting (lockrank.c), so that a deadlock is reported instead of entered.
  *
  * Everything here may be called in any context; nothing sleeps.
  */
@@ -19,7 +20,8 @@ static __always_inline bool word_try(struct spinlock *l)
 {
 	u32 free = 0;
 
-	return __atomic_compare_exchange_n(&l->locked, &free, 1, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED);
+	return __atomic_compare_exchange_n(&l->locked, &free, 1, false, __ATOMIC_ACQUIRE,
+					   __ATOMIC_RELAXED);
 }
 
 static __always_inline void word_lock(struct spinlock *l)
@@ -39,7 +41,10 @@ void spin_init(struct spinlock *l, enum lock_rank rank)
 	*l = (struct spinlock)SPINLOCK_INIT(rank);
 }
 
-/* Take @l; preemption stays off until the unlock. ctx: any, but never for a lock that handlers take. */
+/*
+ * Take @l; preemption stays off until the unlock. ctx: any, but never for a lock that handlers
+ * take.
+ */
 void spin_lock(struct spinlock *l)
 {
 	preempt_disable();

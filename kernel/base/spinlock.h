@@ -18,9 +18,15 @@ struct spinlock {
 };
 
 #ifdef CONFIG_DEBUG
-#define SPINLOCK_INIT(rank) { 0, LOCK_DEBUG_INIT(rank) }
+#define SPINLOCK_INIT(rank)              \
+	{                                \
+		0, LOCK_DEBUG_INIT(rank) \
+	}
 #else
-#define SPINLOCK_INIT(rank) { 0 }
+#define SPINLOCK_INIT(rank) \
+	{                   \
+		0           \
+	}
 #endif
 
 void spin_init(struct spinlock *l, enum lock_rank rank);

@@ -1,7 +1,8 @@
 /*
- * The stack guard of code compiled with -fstack-protector (debug builds, and the packaged libfdt): functions put
- * __stack_chk_guard below their return address and call __stack_chk_fail when it has changed. One value serves
- * all threads; it is replaced once at boot by a function that never returns.
+ * The stack guard of code compiled with -fstack-protector (debug builds, and the packaged libfdt):
+ * functions put __stack_chk_guard below their return address and call __stack_chk_fail when it has
+ * changed. One value serves all threads; it is replaced once at boot by a function that never
+ * returns.
  */
 #include "kernel/base/panic.h"
 #include "kernel/base/stackguard.h"

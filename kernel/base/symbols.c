@@ -1,9 +1,10 @@
 /*
  * Symbols of the kernel image, for backtraces and /proc/kallsyms.
  *
- * The table is made from the linked image by the build (scripts/ksyms) and linked into it in a second pass: function
- * addresses as offsets from _start in ascending order, so it needs no relocation, and the names. It is read in
- * place; nothing is set up at boot and nothing is ever written. Any context.
+ * The table is made from the linked image by the build (scripts/ksyms) and linked into it in a
+ * second pass: function addresses as offsets from _start in ascending order, so it needs no
+ * relocation, and the names. It is read in place; nothing is set up at boot and nothing is ever
+ * written. Any context.
  */
 #include "kernel/base/panic.h"
 #include "kernel/lib/types.h"
@@ -12,7 +13,9 @@ extern const char _start[], _end[];
 extern const u32 ksyms_count, ksyms_offsets[], ksyms_nameoff[];
 extern const char ksyms_names[];
 
-/* Name of the function that @addr lies in and the distance from its start; NULL outside the image. */
+/*
+ * Name of the function that @addr lies in and the distance from its start; NULL outside the image.
+ */
 const char *symbol_lookup(vaddr_t addr, u64 *offset)
 {
 	u32 low = 0, high = ksyms_count;

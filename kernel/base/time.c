@@ -1,12 +1,13 @@
 /*
  * Clocks.
  *
- * "now" is the virtual counter since boot, scaled by a 32.32 fixed-point factor: exact for QEMU's 62.5 MHz, and within
- * a few parts in 10^10 for any other frequency. Every CPU sees the same counter, so there is nothing to keep in
- * step. Wall time is now plus an offset; the RTC and settimeofday set it.
+ * "now" is the virtual counter since boot, scaled by a 32.32 fixed-point factor: exact for QEMU's
+ * 62.5 MHz, and within a few parts in 10^10 for any other frequency. Every CPU sees the same
+ * counter, so there is nothing to keep in step. Wall time is now plus an offset; the RTC and
+ * settimeofday set it.
  *
- * The three numbers live in the page that the vDSO reads (vdso_data.h); the kernel reads them there too. Only
- * time_set_wall() writes after boot, under the page's odd/even sequence.
+ * The three numbers live in the page that the vDSO reads (vdso_data.h); the kernel reads them there
+ * too. Only time_set_wall() writes after boot, under the page's odd/even sequence.
  */
 #include <arch/counter.h>
 #include <arch/memlayout.h>
@@ -24,7 +25,10 @@ static struct spinlock wall_lock = SPINLOCK_INIT(RANK_TIMEOUT);
 static u32 wall_generation; /* a */
 static u64 ticks_per_ns; /* I: 0.64 fixed point */
 
-/* @a / @b as a 64-bit binary fraction, by two steps of long division; one and more becomes the largest. */
+/*
+ * @a / @b as a 64-bit binary fraction, by two steps of long division; one and more becomes the
+ * largest.
+ */
 static u64 fraction_64(u64 a, u64 b)
 {
 	u64 high = (a << 32) / b;

@@ -1,7 +1,8 @@
 #pragma once
 /*
  * Time. All times are nanoseconds in s64/u64. "now" is the monotonic clock since boot of the
- * virtual counter, the same on every CPU. Wall time is now + an offset that RTC and settimeofday set.
+ * virtual counter, the same on every CPU. Wall time is now + an offset that RTC and settimeofday
+ * set.
  */
 #include "kernel/lib/types.h"
 
@@ -13,12 +14,16 @@
 void time_init(void); /* boot, first of all: now is 0 */
 s64 time_now(void); /* monotonic; ctx: any */
 s64 time_wall(void); /* CLOCK_REALTIME */
-void time_set_wall(s64 wall_ns); /* settimeofday, RTC at boot; updates the vDSO page and absolute timers */
+/* settimeofday, RTC at boot; updates the vDSO page and absolute timers */
+void time_set_wall(s64 wall_ns);
 u64 time_counter(void); /* raw counter ticks */
 u32 time_counter_hz(void);
 s64 time_from_counter(u64 ticks); /* length of a difference */
-u64 time_to_counter(s64 ns); /* counter value at which time_now() is @ns: for the timer's compare register */
-/* Generation of the wall clock: changes at each time_set_wall (for absolute CLOCK_REALTIME waits). */
+/* counter value at which time_now() is @ns: for the timer's compare register */
+u64 time_to_counter(s64 ns);
+/*
+ * Generation of the wall clock: changes at each time_set_wall (for absolute CLOCK_REALTIME waits).
+ */
 u32 time_wall_generation(void);
 
 /* arch/arm64/timer.c */

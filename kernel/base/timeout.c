@@ -1,14 +1,15 @@
 /*
  * Timers.
  *
- * Each CPU has a red-black tree of armed timeouts by deadline and programs its hardware timer for the first, only
- * when a new first is earlier than what is programmed; taking the first out leaves the hardware alone, and the early
- * interrupt finds nothing to do. So an idle CPU without timeouts gets no interrupt.
+ * Each CPU has a red-black tree of armed timeouts by deadline and programs its hardware timer for
+ * the first, only when a new first is earlier than what is programmed; taking the first out leaves
+ * the hardware alone, and the early interrupt finds nothing to do. So an idle CPU without timeouts
+ * gets no interrupt.
  *
- * A timeout is in the tree of the CPU that armed it last (.cpu). To change one, take the lock of the tree it names
- * and look again whether it still names it. Functions run in IRQ context without the lock, so they may arm their own
- * or any other timeout; the timeout may be gone when its function returns. .running tells timeout_cancel_sync()
- * that it must wait.
+ * A timeout is in the tree of the CPU that armed it last (.cpu). To change one, take the lock of
+ * the tree it names and look again whether it still names it. Functions run in IRQ context without
+ * the lock, so they may arm their own or any other timeout; the timeout may be gone when its
+ * function returns. .running tells timeout_cancel_sync() that it must wait.
  */
 #include <arch/cpu.h>
 #include "kernel/base/panic.h"
@@ -28,7 +29,8 @@ PERCPU(struct timeout_cpu, timeout_cpus);
 
 static bool earlier(const struct rb_node *a, const struct rb_node *b)
 {
-	return rb_entry(a, struct timeout, node)->deadline < rb_entry(b, struct timeout, node)->deadline;
+	return rb_entry(a, struct timeout, node)->deadline <
+	       rb_entry(b, struct timeout, node)->deadline;
 }
 
 /* ctx: boot, before @cpu uses timeouts. */
@@ -74,7 +76,9 @@ static bool disarm_locked(struct timeout_cpu *c, struct timeout *t)
 	return true;
 }
 
-/* The first deadline of this CPU may be earlier than what the hardware waits for. holds: c->lock. */
+/*
+ * The first deadline of this CPU may be earlier than what the hardware waits for. holds: c->lock.
+ */
 static void program_first(struct timeout_cpu *c)
 {
 	struct rb_node *n = rb_first(&c->tree);
@@ -87,8 +91,9 @@ static void program_first(struct timeout_cpu *c)
 }
 
 /*
- * See timeout.h. A timeout that is armed or was last armed elsewhere moves here. Between the two locks it belongs to
- * this CPU's tree and is not armed; a second CPU that arms it then does the same, and the later one wins.
+ * See timeout.h. A timeout that is armed or was last armed elsewhere moves here. Between the two
+ * locks it belongs to this CPU's tree and is not armed; a second CPU that arms it then does the
+ * same, and the later one wins.
  */
 void timeout_set(struct timeout *t, s64 deadline)
 {
@@ -148,7 +153,7 @@ s64 timeout_next(void)
 /* Run one that is due, without the lock meanwhile. */
 static void run_one(struct timeout_cpu *c, struct timeout *t, u64 *flags)
 {
-	void (*fn)(struct timeout *t) = t->fn;
+	void (*fn)(struct timeout * t) = t->fn;
 
 	disarm_locked(c, t);
 	store_release(&c->running, t);

@@ -1,7 +1,8 @@
 #pragma once
 /*
- * One-shot kernel timers with nanosecond deadlines, per CPU, in a red-black tree; the hardware timer
- * is programmed for the earliest only. The function runs in IRQ context: it wakes, or queues work.
+ * One-shot kernel timers with nanosecond deadlines, per CPU, in a red-black tree; the hardware
+ * timer is programmed for the earliest only. The function runs in IRQ context: it wakes, or queues
+ * work.
  */
 #include "kernel/lib/rbtree.h"
 #include "kernel/lib/types.h"
@@ -18,7 +19,9 @@ void timeout_init_cpu(u32 cpu); /* boot: that CPU's tree */
 void timeout_init(struct timeout *t, void (*fn)(struct timeout *t));
 /* (Re)arm for absolute monotonic @deadline on this CPU. ctx: any. */
 void timeout_set(struct timeout *t, s64 deadline);
-/* Disarm; true if it had not fired. May return while fn is still running on another CPU. ctx: any. */
+/*
+ * Disarm; true if it had not fired. May return while fn is still running on another CPU. ctx: any.
+ */
 bool timeout_cancel(struct timeout *t);
 /* Disarm and make sure fn is not running any more. ctx: thread, no lock that fn takes. */
 bool timeout_cancel_sync(struct timeout *t);

@@ -50,17 +50,23 @@ void trap_user_fault(struct trapframe *tf, const struct fault *f);
  */
 bool trap_kernel_user_access(struct trapframe *tf, const struct fault *f);
 
-/* kernel/sys/trap.c: the return to EL0 found work bits set. Called with IRQs on; loops until none is
- * left; arch masks IRQs and tests again afterwards. */
+/* kernel/sys/trap.c: the return to EL0 found work bits set. Called with IRQs on; loops until none
+ * is left; arch masks IRQs and tests again afterwards. */
 void trap_user_work(struct trapframe *tf, u32 work);
 
-/* kernel/sched: an IRQ is over, the interrupted context was preemptible and WORK_RESCHED is set. IRQs off. */
+/*
+ * kernel/sched: an IRQ is over, the interrupted context was preemptible and WORK_RESCHED is set.
+ * IRQs off.
+ */
 void trap_preempt_irq(void);
 
 /* kernel/sched: first thing a new thread runs after a switch, before IRQs are enabled. */
 void trap_thread_start(struct arch_thread *prev);
 
-/* kernel/main.c: the boot CPU, MMU on, IRQs off, in the boot thread; @fdt is where the loader put the device tree. */
+/*
+ * kernel/main.c: the boot CPU, MMU on, IRQs off, in the boot thread; @fdt is where the loader put
+ * the device tree.
+ */
 void kmain(paddr_t fdt) __noreturn;
 
 /* kernel/main.c: a secondary CPU, MMU and per-CPU data on, IRQs off, on its idle thread's stack. */

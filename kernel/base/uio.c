@@ -1,13 +1,13 @@
 /*
  * User memory: copies with checked addresses, and the cursor that I/O calls move along.
  *
- * The raw copies (arch/user.h) run with unprivileged loads and stores and say how many bytes they left; a fault on
- * the way is resolved by the trap handler or ends the copy. Every address is checked against the top of user space
- * here, once per segment. The _nofault forms keep preemption off, which makes the trap handler end the copy
- * instead of sleeping for a page.
+ * The raw copies (arch/user.h) run with unprivileged loads and stores and say how many bytes they
+ * left; a fault on the way is resolved by the trap handler or ends the copy. Every address is
+ * checked against the top of user space here, once per segment. The _nofault forms keep preemption
+ * off, which makes the trap handler end the copy instead of sleeping for a page.
  *
- * A uio belongs to one call of one thread; nothing is locked. Segments are the caller's and are not changed: the
- * place reached is in (seg, off).
+ * A uio belongs to one call of one thread; nothing is locked. Segments are the caller's and are not
+ * changed: the place reached is in (seg, off).
  */
 #include <arch/user.h>
 #include <linux/errno.h>

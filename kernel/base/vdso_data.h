@@ -1,7 +1,7 @@
 #pragma once
 /*
- * The page that the vDSO reads to tell the time without a system call. Written by kernel/base/time.c under an
- * even/odd sequence; read by arch/arm64/vdso.
+ * The page that the vDSO reads to tell the time without a system call. Written by
+ * kernel/base/time.c under an even/odd sequence; read by arch/arm64/vdso.
  *
  *   monotonic = (counter - base) * mult >> 32        realtime = monotonic + wall_offset
  */

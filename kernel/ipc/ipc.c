@@ -1,6 +1,7 @@
 /*
- * Tables of System V objects: see ipc.h. One radix tree by index and a hash by key per facility; both hang on
- * ids->lock, which is held for short times only and never across user copies or sleeps.
+ * Tables of System V objects: see ipc.h. One radix tree by index and a hash by key per facility;
+ * both hang on ids->lock, which is held for short times only and never across user copies or
+ * sleeps.
  */
 #include <linux/capability.h>
 #include <linux/errno.h>

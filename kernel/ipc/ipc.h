@@ -1,10 +1,12 @@
 #pragma once
 /*
- * What the three System V facilities share: objects with a key, an owner and a mode, found by key or id.
+ * What the three System V facilities share: objects with a key, an owner and a mode, found by key
+ * or id.
  *
- * An id is (sequence << 15) | index; the sequence number makes ids of removed objects stay invalid for long. Each
- * facility has one struct ipc_ids, whose lock guards its table and every object in it; an object that somebody sleeps
- * on is kept by a reference, and ->removed tells the sleeper that it is gone (EIDRM).
+ * An id is (sequence << 15) | index; the sequence number makes ids of removed objects stay invalid
+ * for long. Each facility has one struct ipc_ids, whose lock guards its table and every object in
+ * it; an object that somebody sleeps on is kept by a reference, and ->removed tells the sleeper
+ * that it is gone (EIDRM).
  *
  * I immutable, a atomic, i guarded by ids->lock (rank LEAF_MUTEX).
  */
@@ -49,11 +51,15 @@ void ipc_ids_init(struct ipc_ids *ids);
 /* Fill the fields of a new object from the current thread; refs = 1. ctx: thread */
 void ipc_perm_init(struct ipc_object *p, u32 key, u32 mode);
 
-/* Nodes for one ipc_add, to be allocated before the lock is taken. 0 or -ENOMEM. ctx: thread; sleeps */
+/*
+ * Nodes for one ipc_add, to be allocated before the lock is taken. 0 or -ENOMEM. ctx: thread;
+ * sleeps
+ */
 int __must_check ipc_reserve(struct radix_pool *pool);
 void ipc_unreserve(struct radix_pool *pool);
 /* Enter @p, at most @max objects. Its id, or -ENOSPC. holds: ids->lock. */
-int __must_check ipc_add(struct ipc_ids *ids, struct ipc_object *p, u32 max, struct radix_pool *pool);
+int __must_check ipc_add(struct ipc_ids *ids, struct ipc_object *p, u32 max,
+			 struct radix_pool *pool);
 /* Take @p out and mark it removed; the caller drops the table's reference. holds: ids->lock. */
 void ipc_remove(struct ipc_ids *ids, struct ipc_object *p);
 
@@ -65,7 +71,10 @@ struct ipc_object *ipc_find_index(struct ipc_ids *ids, u32 index);
 struct ipc_object *ipc_next(struct ipc_ids *ids, u64 *index);
 u32 ipc_max_index(struct ipc_ids *ids);
 
-/* May current access @p with the permission bits @want (0444, 0222)? 0 or -EACCES. holds: ids->lock. */
+/*
+ * May current access @p with the permission bits @want (0444, 0222)? 0 or -EACCES. holds:
+ * ids->lock.
+ */
 int __must_check ipc_permission(const struct ipc_object *p, u32 want);
 /* May current change or remove @p? 0 or -EPERM. */
 int __must_check ipc_owner(const struct ipc_object *p);
@@ -96,7 +105,8 @@ void msg_init(void);
 int shm_get(u32 key, u64 size, u32 flags);
 int shm_attach(int id, u64 addr, u32 flags, u64 *out);
 int shm_detach(u64 addr);
-int shm_stat(int id, int cmd, struct shmid64_ds *out); /* IPC_STAT, SHM_STAT, SHM_STAT_ANY; id (STAT by index) or 0 */
+/* IPC_STAT, SHM_STAT, SHM_STAT_ANY; id (STAT by index) or 0 */
+int shm_stat(int id, int cmd, struct shmid64_ds *out);
 int shm_set(int id, const struct shmid64_ds *in);
 int shm_remove(int id);
 int shm_lock(int id, bool lock);

@@ -1,9 +1,10 @@
 /*
  * System V message queues (msgget(2), msgop(2), msgctl(2)).
  *
- * A queue is a list of messages in order of arrival. Senders wait for room, receivers for a message of their type; both
- * sleep on the queue's wait queue and look again when anything changed. All state is guarded by msg_ids.lock; message
- * texts are allocated before and freed after it is held. A sleeper holds a reference on its queue.
+ * A queue is a list of messages in order of arrival. Senders wait for room, receivers for a message
+ * of their type; both sleep on the queue's wait queue and look again when anything changed. All
+ * state is guarded by msg_ids.lock; message texts are allocated before and freed after it is held.
+ * A sleeper holds a reference on its queue.
  */
 #include <linux/capability.h>
 #include <linux/errno.h>
@@ -133,13 +134,17 @@ static int queue_lookup_locked(int id, u32 want, struct msg_queue **out)
 	return err;
 }
 
-/* Sleep until the queue changed since @seen. Called with msg_ids.lock held; comes back with it held. 0 or -EINTR, -EIDRM. */
+/*
+ * Sleep until the queue changed since @seen. Called with msg_ids.lock held; comes back with it
+ * held. 0 or -EINTR, -EIDRM.
+ */
 static int queue_wait_locked(struct msg_queue *q, u32 seen)
 {
 	int err;
 
 	mutex_unlock(&msg_ids.lock);
-	err = wait_event_interruptible(&q->wait, __atomic_load_n(&q->changes, __ATOMIC_ACQUIRE) != seen);
+	err = wait_event_interruptible(&q->wait,
+				       __atomic_load_n(&q->changes, __ATOMIC_ACQUIRE) != seen);
 	mutex_lock(&msg_ids.lock);
 	return q->perm.removed ? -EIDRM : err;
 }
@@ -228,7 +233,8 @@ static void queue_take(struct msg_queue *q, struct msg *m)
 
 /*
  * msgrcv(2): take the first message that fits @type.
- * ctx: thread; sleeps: yes. Bytes in *text (the caller's to kfree), or -E2BIG, -EACCES, -EINVAL, -EIDRM, -EINTR, -ENOMSG, -ENOMEM,
+ * ctx: thread; sleeps: yes. Bytes in *text (the caller's to kfree), or -E2BIG, -EACCES, -EINVAL,
+ * -EIDRM, -EINTR, -ENOMSG, -ENOMEM,
  * -ENOSYS for MSG_COPY, as a Linux without checkpoint support has it.
  */
 ssize_t msg_receive(int id, size_t size, s64 type, u32 flags, s64 *got_type, void **text)
@@ -374,16 +380,20 @@ static int msg_show(struct sbuf *out, void *arg)
 {
 	u64 at = 0;
 
-	sbuf_puts(out, "       key      msqid perms      cbytes       qnum lspid lrpid   uid   gid  cuid  cgid      stime"
-		       "      rtime      ctime\n");
+	sbuf_puts(
+		out,
+		"       key      msqid perms      cbytes       qnum lspid lrpid   uid   gid  cuid  cgid      stime"
+		"      rtime      ctime\n");
 	mutex_lock(&msg_ids.lock);
 	for (struct ipc_object *p; (p = ipc_next(&msg_ids, &at));) {
 		struct msg_queue *q = queue_of(p);
 
-		sbuf_printf(out, "%10d %10d  %4o  %10llu %10llu %5u %5u %5u %5u %5u %5u %10lld %10lld %10lld\n",
-			    (int)p->key, (int)p->id, p->mode, (unsigned long long)q->bytes,
-			    (unsigned long long)q->count, q->lspid, q->lrpid, p->uid, p->gid, p->cuid, p->cgid,
-			    (long long)q->stime, (long long)q->rtime, (long long)q->ctime);
+		sbuf_printf(
+			out,
+			"%10d %10d  %4o  %10llu %10llu %5u %5u %5u %5u %5u %5u %10lld %10lld %10lld\n",
+			(int)p->key, (int)p->id, p->mode, (unsigned long long)q->bytes,
+			(unsigned long long)q->count, q->lspid, q->lrpid, p->uid, p->gid, p->cuid,
+			p->cgid, (long long)q->stime, (long long)q->rtime, (long long)q->ctime);
 	}
 	mutex_unlock(&msg_ids.lock);
 	return 0;

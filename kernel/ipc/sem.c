@@ -1,14 +1,16 @@
 /*
  * System V semaphores (semget(2), semop(2), semctl(2)).
  *
- * A set is an array of counters. semop applies all its operations or none: apply() tries, and undoes what it did when
- * one would block. A caller that must wait leaves its operations on the set's list; whoever changes a counter goes
- * through the list in FIFO order and performs what has become possible on the sleeper's behalf, then wakes it with
- * the result. So a woken thread never has to compete again.
+ * A set is an array of counters. semop applies all its operations or none: apply() tries, and
+ * undoes what it did when one would block. A caller that must wait leaves its operations on the
+ * set's list; whoever changes a counter goes through the list in FIFO order and performs what has
+ * become possible on the sleeper's behalf, then wakes it with the result. So a woken thread never
+ * has to compete again.
  *
- * SEM_UNDO: each process has a list of adjustments per set (struct sem_undo), made before its first such operation and
- * applied when the process ends. Both lists, and everything else here, are guarded by sem_ids.lock; user copies and
- * sleeps happen without it. A sleeper and an undo entry each hold a reference on the set.
+ * SEM_UNDO: each process has a list of adjustments per set (struct sem_undo), made before its first
+ * such operation and applied when the process ends. Both lists, and everything else here, are
+ * guarded by sem_ids.lock; user copies and sleeps happen without it. A sleeper and an undo entry
+ * each hold a reference on the set.
  */
 #include <linux/capability.h>
 #include <linux/errno.h>
@@ -127,12 +129,18 @@ static int apply(struct sem_set *s, struct sem_waiter *w)
 static void waiter_finish(struct sem_waiter *w, int result)
 {
 	list_del(&w->link);
-	/* The sleeper may be gone as soon as it sees the result, so the wake comes from a queue it leaves under lock. */
+	/*
+	 * The sleeper may be gone as soon as it sees the result, so the wake comes from a queue it
+	 * leaves under lock.
+	 */
 	__atomic_store_n(&w->result, result, __ATOMIC_RELEASE);
 	waitq_wake_all(&w->wait);
 }
 
-/* Counters changed: perform what can go on now, again from the start after each success, since it changes them too. */
+/*
+ * Counters changed: perform what can go on now, again from the start after each success, since it
+ * changes them too.
+ */
 static void set_changed(struct sem_set *s)
 {
 	struct sem_waiter *w, *tmp;
@@ -183,14 +191,19 @@ static struct sem_undo_list *undo_list_current(void)
 		return NULL;
 	ref_init(&l->refs, 1);
 	list_init(&l->undos);
-	if (__atomic_compare_exchange_n(&p->sem_undo, &expected, l, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
+	if (__atomic_compare_exchange_n(&p->sem_undo, &expected, l, false, __ATOMIC_ACQ_REL,
+					__ATOMIC_ACQUIRE))
 		return l;
 	kfree(l);
 	return expected;
 }
 
-/* The current process's entry for @s: found, or made from *spare, which is then NULL. holds: sem_ids.lock. */
-static struct sem_undo *undo_attach(struct sem_undo_list *l, struct sem_set *s, struct sem_undo **spare)
+/*
+ * The current process's entry for @s: found, or made from *spare, which is then NULL. holds:
+ * sem_ids.lock.
+ */
+static struct sem_undo *undo_attach(struct sem_undo_list *l, struct sem_set *s,
+				    struct sem_undo **spare)
 {
 	struct sem_undo *u = undo_find(l, s);
 
@@ -363,7 +376,10 @@ static void ops_scan(const struct sembuf *ops, u32 n, bool *undo, u32 *want)
 	}
 }
 
-/* Sleep until somebody performed @w, removed the set, a signal, or @deadline. Takes and leaves without the lock. */
+/*
+ * Sleep until somebody performed @w, removed the set, a signal, or @deadline. Takes and leaves
+ * without the lock.
+ */
 static int waiter_sleep(struct sem_waiter *w, s64 deadline)
 {
 	int err = wait_event_interruptible_timeout(
@@ -378,7 +394,8 @@ static int waiter_sleep(struct sem_waiter *w, s64 deadline)
 	return w->result;
 }
 
-static int sem_op_locked(struct sem_set *s, struct sem_waiter *w, struct sem_undo_list *l, struct sem_undo **spare)
+static int sem_op_locked(struct sem_set *s, struct sem_waiter *w, struct sem_undo_list *l,
+			 struct sem_undo **spare)
 {
 	int r = ops_check(s, w->ops, w->n);
 
@@ -415,7 +432,8 @@ static int undo_prepare(int id, struct sem_undo_list **list, struct sem_undo **s
 
 /*
  * semop(2), semtimedop(2): @ops in kernel memory.
- * ctx: thread; sleeps: yes. 0, -E2BIG, -EACCES, -EAGAIN, -EFBIG, -EIDRM, -EINTR, -EINVAL, -ENOMEM, -ERANGE.
+ * ctx: thread; sleeps: yes. 0, -E2BIG, -EACCES, -EAGAIN, -EFBIG, -EIDRM, -EINTR, -EINVAL, -ENOMEM,
+ * -ERANGE.
  */
 int sem_op(int id, struct sembuf *ops, u32 n, s64 deadline)
 {
@@ -599,7 +617,10 @@ int sem_set_value(int id, u32 num, int value)
 	return err;
 }
 
-/* GETALL: up to @room values. @values NULL: only *count, without asking for permission. ctx: thread. 0, -EINVAL, -EACCES. */
+/*
+ * GETALL: up to @room values. @values NULL: only *count, without asking for permission. ctx:
+ * thread. 0, -EINVAL, -EACCES.
+ */
 int sem_get_all(int id, u16 *values, u32 room, u32 *count)
 {
 	struct sem_set *s;
@@ -670,7 +691,9 @@ static int sem_show(struct sbuf *out, void *arg)
 {
 	u64 at = 0;
 
-	sbuf_puts(out, "       key      semid perms      nsems   uid   gid  cuid  cgid      otime      ctime\n");
+	sbuf_puts(
+		out,
+		"       key      semid perms      nsems   uid   gid  cuid  cgid      otime      ctime\n");
 	mutex_lock(&sem_ids.lock);
 	for (struct ipc_object *p; (p = ipc_next(&sem_ids, &at));) {
 		struct sem_set *s = set_of(p);

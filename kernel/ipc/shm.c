@@ -1,12 +1,12 @@
 /*
  * System V shared memory (shmget(2), shmop(2), shmctl(2)).
  *
- * A segment is a page cache of its own that regions map like a file; pages appear when first touched. nattch counts
- * the regions: the address space calls get and put as it splits, copies and removes them. A segment marked for
- * destruction (IPC_RMID) goes when the last region does.
+ * A segment is a page cache of its own that regions map like a file; pages appear when first
+ * touched. nattch counts the regions: the address space calls get and put as it splits, copies and
+ * removes them. A segment marked for destruction (IPC_RMID) goes when the last region does.
  *
- * Locking: shm_ids.lock guards the table and all fields of segments. Address spaces call get and put with their
- * semaphore held, so that one is never taken under shm_ids.lock.
+ * Locking: shm_ids.lock guards the table and all fields of segments. Address spaces call get and
+ * put with their semaphore held, so that one is never taken under shm_ids.lock.
  */
 #include <linux/capability.h>
 #include <linux/errno.h>
@@ -60,7 +60,10 @@ static void shm_free(struct shm *s)
 	kfree(s);
 }
 
-/* Out of the table if its time has come; the caller then frees it without the lock. holds: shm_ids.lock. */
+/*
+ * Out of the table if its time has come; the caller then frees it without the lock. holds:
+ * shm_ids.lock.
+ */
 static bool shm_end_locked(struct shm *s)
 {
 	if (s->nattch || !(s->perm.mode & SHM_DEST) || s->perm.removed)
@@ -135,7 +138,10 @@ static int shm_create(u32 key, u64 size, u32 flags, struct shm **out)
 	return 0;
 }
 
-/* The get call's answer if the key exists: id or -errno; 0 and *make: create one. holds: shm_ids.lock. */
+/*
+ * The get call's answer if the key exists: id or -errno; 0 and *make: create one. holds:
+ * shm_ids.lock.
+ */
 static int shm_get_existing(u32 key, u64 size, u32 flags, bool *make)
 {
 	struct ipc_object *p = key == IPC_PRIVATE ? NULL : ipc_find_key(&shm_ids, key);
@@ -143,7 +149,8 @@ static int shm_get_existing(u32 key, u64 size, u32 flags, bool *make)
 	*make = !p;
 	if (!p)
 		return key == IPC_PRIVATE || (flags & IPC_CREAT) ? 0 : -ENOENT;
-	if (!((flags & IPC_CREAT) && (flags & IPC_EXCL)) && container_of(p, struct shm, perm)->size < size)
+	if (!((flags & IPC_CREAT) && (flags & IPC_EXCL)) &&
+	    container_of(p, struct shm, perm)->size < size)
 		return -EINVAL;
 	return ipc_existing(p, flags);
 }
@@ -253,7 +260,10 @@ int shm_attach(int id, u64 addr, u32 flags, u64 *out)
 	return err == -EEXIST ? -EINVAL : err;
 }
 
-/* First region at or after *@at that belongs to the attach at @addr. True: [*start, *end) and the segment's end. */
+/*
+ * First region at or after *@at that belongs to the attach at @addr. True: [*start, *end) and the
+ * segment's end.
+ */
 static bool shm_next_region(u64 addr, u64 *at, u64 *start, u64 *end)
 {
 	struct region *r;
@@ -261,7 +271,8 @@ static bool shm_next_region(u64 addr, u64 *at, u64 *start, u64 *end)
 
 	rwsem_read_lock(&current->vm->sem);
 	for (r = vm_find(current->vm, *at); r && !found; r = vm_next(r)) {
-		if (!r->file || r->file->ops != &shm_vm_ops || r->start - r->pgoff * PAGE_SIZE != addr)
+		if (!r->file || r->file->ops != &shm_vm_ops ||
+		    r->start - r->pgoff * PAGE_SIZE != addr)
 			continue;
 		*start = r->start;
 		*end = r->end;
@@ -345,7 +356,10 @@ int shm_set(int id, const struct shmid64_ds *in)
 	return err;
 }
 
-/* IPC_RMID: goes now, or with its last mapping; its key is free at once. ctx: thread; sleeps. 0, -EINVAL, -EPERM. */
+/*
+ * IPC_RMID: goes now, or with its last mapping; its key is free at once. ctx: thread; sleeps. 0,
+ * -EINVAL, -EPERM.
+ */
 int shm_remove(int id)
 {
 	struct shm *s;
@@ -367,7 +381,10 @@ int shm_remove(int id)
 	return err;
 }
 
-/* SHM_LOCK and SHM_UNLOCK: segments are never swapped here; the mark is kept. ctx: thread. 0, -EINVAL, -EPERM. */
+/*
+ * SHM_LOCK and SHM_UNLOCK: segments are never swapped here; the mark is kept. ctx: thread. 0,
+ * -EINVAL, -EPERM.
+ */
 int shm_lock(int id, bool lock)
 {
 	struct shm *s;
@@ -413,17 +430,21 @@ static int shm_show(struct sbuf *out, void *arg)
 {
 	u64 at = 0;
 
-	sbuf_puts(out, "       key      shmid perms                  size  cpid  lpid nattch   uid   gid  cuid  cgid      "
-		       "atime      dtime      ctime                   rss                  swap\n");
+	sbuf_puts(
+		out,
+		"       key      shmid perms                  size  cpid  lpid nattch   uid   gid  cuid  cgid      "
+		"atime      dtime      ctime                   rss                  swap\n");
 	mutex_lock(&shm_ids.lock);
 	for (struct ipc_object *p; (p = ipc_next(&shm_ids, &at));) {
 		struct shm *s = container_of(p, struct shm, perm);
 
-		sbuf_printf(out, "%10d %10d  %4o %21llu %5u %5u  %5u %5u %5u %5u %5u %10lld %10lld %10lld %21llu %21u\n",
-			    (int)p->key, (int)p->id, p->mode, (unsigned long long)s->size, s->cpid, s->lpid,
-			    s->nattch, p->uid, p->gid, p->cuid, p->cgid, (long long)s->atime,
-			    (long long)s->dtime, (long long)s->ctime,
-			    (unsigned long long)s->cache.npages * PAGE_SIZE, 0u);
+		sbuf_printf(
+			out,
+			"%10d %10d  %4o %21llu %5u %5u  %5u %5u %5u %5u %5u %10lld %10lld %10lld %21llu %21u\n",
+			(int)p->key, (int)p->id, p->mode, (unsigned long long)s->size, s->cpid,
+			s->lpid, s->nattch, p->uid, p->gid, p->cuid, p->cgid, (long long)s->atime,
+			(long long)s->dtime, (long long)s->ctime,
+			(unsigned long long)s->cache.npages * PAGE_SIZE, 0u);
 	}
 	mutex_unlock(&shm_ids.lock);
 	return 0;

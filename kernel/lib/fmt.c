@@ -1,11 +1,13 @@
 /*
  * Formatted text.
  *
- * One pass over the format: each conversion is parsed into a struct spec, an integer is written backwards
- * into a small buffer, and the result is put out between its padding. Output goes through a struct out that counts
- * everything and stores what fits, so the return value is right for text that was cut.
+ * One pass over the format: each conversion is parsed into a struct spec, an integer is written
+ * backwards into a small buffer, and the result is put out between its padding. Output goes through
+ * a struct out that counts everything and stores what fits, so the return value is right for text
+ * that was cut.
  *
- * Everything here runs in any context, takes no lock and does not sleep. Reference: ISO C11 7.21.6.1.
+ * Everything here runs in any context, takes no lock and does not sleep. Reference: ISO C11
+ * 7.21.6.1.
  */
 #include "kernel/lib/fmt.h"
 #include "kernel/lib/string.h"
@@ -137,7 +139,10 @@ static void out_signed(struct out *o, const struct spec *sp, u64 raw)
 	s64 v = take_signed(sp, raw);
 
 	out_number(o, sp, v < 0 ? 0 - (u64)v : (u64)v, 10,
-		   v < 0 ? "-" : sp->plus ? "+" : sp->space ? " " : "");
+		   v < 0       ? "-"
+		   : sp->plus  ? "+"
+		   : sp->space ? " "
+			       : "");
 }
 
 static void out_hex(struct out *o, struct spec *sp, u64 raw)
@@ -203,34 +208,20 @@ static void out_conversion(struct out *o, struct spec *sp, va_list *ap)
 
 	switch (sp->conv) {
 	case 'd':
-	case 'i':
-		out_signed(o, sp, take_integer(sp, ap));
-		break;
-	case 'u':
-		out_number(o, sp, take_unsigned(sp, take_integer(sp, ap)), 10, "");
-		break;
-	case 'o':
-		out_number(o, sp, take_unsigned(sp, take_integer(sp, ap)), 8, "");
-		break;
+	case 'i': out_signed(o, sp, take_integer(sp, ap)); break;
+	case 'u': out_number(o, sp, take_unsigned(sp, take_integer(sp, ap)), 10, ""); break;
+	case 'o': out_number(o, sp, take_unsigned(sp, take_integer(sp, ap)), 8, ""); break;
 	case 'x':
-	case 'X':
-		out_hex(o, sp, take_integer(sp, ap));
-		break;
-	case 'p':
-		out_number(o, sp, (u64)va_arg(*ap, void *), 16, "0x");
-		break;
+	case 'X': out_hex(o, sp, take_integer(sp, ap)); break;
+	case 'p': out_number(o, sp, (u64)va_arg(*ap, void *), 16, "0x"); break;
 	case 'c':
 		c = (char)va_arg(*ap, int);
 		out_fill(o, ' ', sp->left ? 0 : sp->width - 1);
 		out_char(o, c);
 		out_fill(o, ' ', sp->left ? sp->width - 1 : 0);
 		break;
-	case 's':
-		out_string(o, sp, va_arg(*ap, const char *));
-		break;
-	case '%':
-		out_char(o, '%');
-		break;
+	case 's': out_string(o, sp, va_arg(*ap, const char *)); break;
+	case '%': out_char(o, '%'); break;
 	default: /* unknown: show it, so that the mistake is seen */
 		out_char(o, '%');
 		if (sp->conv)

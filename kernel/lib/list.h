@@ -10,7 +10,10 @@ struct list {
 	struct list *prev;
 };
 
-#define LIST_INIT(name) { &(name), &(name) }
+#define LIST_INIT(name)          \
+	{                        \
+		&(name), &(name) \
+	}
 
 static inline void list_init(struct list *l)
 {
@@ -67,13 +70,13 @@ static inline void list_splice_tail(struct list *to, struct list *from)
 #define list_first(head, type, member) list_entry((head)->next, type, member)
 #define list_last(head, type, member) list_entry((head)->prev, type, member)
 
-#define list_for_each(pos, head, member)                                            \
+#define list_for_each(pos, head, member)                                               \
 	for (pos = list_first(head, __typeof__(*pos), member); &pos->member != (head); \
 	     pos = list_first(&pos->member, __typeof__(*pos), member))
 
 /* As list_for_each; @pos may be taken out and freed in the body. */
-#define list_for_each_safe(pos, tmp, head, member)                  \
-	for (pos = list_first(head, __typeof__(*pos), member),      \
+#define list_for_each_safe(pos, tmp, head, member)                    \
+	for (pos = list_first(head, __typeof__(*pos), member),        \
 	    tmp = list_first(&pos->member, __typeof__(*pos), member); \
-	     &pos->member != (head);                                \
+	     &pos->member != (head);                                  \
 	     pos = tmp, tmp = list_first(&pos->member, __typeof__(*pos), member))

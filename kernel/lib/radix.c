@@ -1,13 +1,14 @@
 /*
  * Radix tree: six bits of the key per level, leading levels left out.
  *
- * A tree of depth d holds keys below 64^d; depth 0 is the one item of key 0, held in the root itself (most
- * small files need no node). Inserting a larger key puts nodes above the root; taking out the last item with
- * a large key removes them again. Each node has a bit per slot for "used" and per tag for "tagged somewhere
- * below", so that a search skips whole subtrees with one bit scan.
+ * A tree of depth d holds keys below 64^d; depth 0 is the one item of key 0, held in the root
+ * itself (most small files need no node). Inserting a larger key puts nodes above the root; taking
+ * out the last item with a large key removes them again. Each node has a bit per slot for "used"
+ * and per tag for "tagged somewhere below", so that a search skips whole subtrees with one bit
+ * scan.
  *
- * Nodes move between the caller's pool and the tree and are never allocated or freed here. The caller's lock
- * guards both; any context, no sleep.
+ * Nodes move between the caller's pool and the tree and are never allocated or freed here. The
+ * caller's lock guards both; any context, no sleep.
  */
 #include <linux/errno.h>
 #include "kernel/lib/bitmap.h"
@@ -297,8 +298,9 @@ static u64 slots(const struct radix_node *n, u32 tag)
 }
 
 /*
- * Leaf with the first item at or after *key below the root; *key gets the item's. Goes down along the key as long as its slots are used; at the
- * first that is not, takes the next used slot to the right (and from there the lowest), or goes up.
+ * Leaf with the first item at or after *key below the root; *key gets the item's. Goes down along
+ * the key as long as its slots are used; at the first that is not, takes the next used slot to the
+ * right (and from there the lowest), or goes up.
  */
 static struct radix_node *search(const struct radix_tree *t, u64 *key, u32 tag)
 {
@@ -313,7 +315,10 @@ static struct radix_node *search(const struct radix_tree *t, u64 *key, u32 tag)
 		u32 s;
 
 		if (!right) {
-			/* Nothing more here: on to the next slot of the lowest node above that is not at its end. */
+			/*
+			 * Nothing more here: on to the next slot of the lowest node above that is
+			 * not at its end.
+			 */
 			do {
 				if (++level == t->depth)
 					return NULL;
@@ -360,11 +365,15 @@ void *radix_next_tagged(const struct radix_tree *t, u64 *key, u32 tag)
 	return next_item(t, key, tag);
 }
 
-/* Items of @leaf from *@first on; *@first moves on to the next leaf. False: @last or @max was reached. */
-static bool gang_leaf(const struct radix_node *leaf, u64 *first, u64 last, u32 tag, void **items, u64 *keys, u32 max,
-		      u32 *count)
+/*
+ * Items of @leaf from *@first on; *@first moves on to the next leaf. False: @last or @max was
+ * reached.
+ */
+static bool gang_leaf(const struct radix_node *leaf, u64 *first, u64 last, u32 tag, void **items,
+		      u64 *keys, u32 max, u32 *count)
 {
-	u64 base = *first & ~(u64)SLOT_MASK, bits = slots(leaf, tag) & (~0ULL << (*first & SLOT_MASK));
+	u64 base = *first & ~(u64)SLOT_MASK,
+	    bits = slots(leaf, tag) & (~0ULL << (*first & SLOT_MASK));
 	u32 n = *count;
 
 	for (; bits; bits &= bits - 1) {
@@ -383,7 +392,8 @@ static bool gang_leaf(const struct radix_node *leaf, u64 *first, u64 last, u32 t
 	return *first > base && n < max && *first <= last;
 }
 
-static u32 gang(const struct radix_tree *t, u64 first, u64 last, u32 tag, void **items, u64 *keys, u32 max)
+static u32 gang(const struct radix_tree *t, u64 first, u64 last, u32 tag, void **items, u64 *keys,
+		u32 max)
 {
 	const struct radix_node *leaf;
 	u32 n = 0;
@@ -413,8 +423,8 @@ u32 radix_gang(const struct radix_tree *t, u64 first, u64 last, void **items, u6
 }
 
 /* See radix.h. */
-u32 radix_gang_tagged(const struct radix_tree *t, u64 first, u64 last, u32 tag, void **items, u64 *keys,
-		      u32 max)
+u32 radix_gang_tagged(const struct radix_tree *t, u64 first, u64 last, u32 tag, void **items,
+		      u64 *keys, u32 max)
 {
 	return gang(t, first, last, tag, items, keys, max);
 }

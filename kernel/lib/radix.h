@@ -3,8 +3,9 @@
  * Radix tree from u64 keys to pointers, 64-way, with tags that can be searched for (the page cache
  * marks dirty pages and pages under writeback). One item at key 0 needs no node at all.
  *
- * The tree allocates nothing: radix_insert() takes nodes from a pool that the caller filled before it took
- * its lock, and radix_erase() puts nodes back there. The caller's lock guards tree and pool.
+ * The tree allocates nothing: radix_insert() takes nodes from a pool that the caller filled before
+ * it took its lock, and radix_erase() puts nodes back there. The caller's lock guards tree and
+ * pool.
  */
 #include "kernel/lib/types.h"
 
@@ -16,7 +17,8 @@
 struct radix_node {
 	u64 present; /* bit n: slot n is used */
 	u64 tag[RADIX_TAGS]; /* bit n: something below slot n has the tag */
-	void *slot[RADIX_FANOUT]; /* item at the bottom, else node; of a pooled node: [0] is the next */
+	/* item at the bottom, else node; of a pooled node: [0] is the next */
+	void *slot[RADIX_FANOUT];
 };
 
 struct radix_tree {
@@ -30,7 +32,10 @@ struct radix_pool {
 	u32 count;
 };
 
-#define RADIX_TREE_INIT { NULL, 0, 0 }
+#define RADIX_TREE_INIT    \
+	{                  \
+		NULL, 0, 0 \
+	}
 
 static inline void radix_init(struct radix_tree *t)
 {
@@ -47,7 +52,10 @@ static inline bool radix_empty(const struct radix_tree *t)
 /* Pools: any node-sized memory, zeroed or not. take returns NULL when empty. */
 void radix_pool_put(struct radix_pool *p, struct radix_node *n);
 struct radix_node *radix_pool_take(struct radix_pool *p);
-/* Nodes that inserting @key could need right now: fill the pool to this, lock, insert (retry on -ENOMEM). */
+/*
+ * Nodes that inserting @key could need right now: fill the pool to this, lock, insert (retry on
+ * -ENOMEM).
+ */
 u32 radix_nodes_needed(const struct radix_tree *t, u64 key);
 
 /* 0, -EEXIST, -ENOMEM (pool too small; tree unchanged). @item is not NULL. */
@@ -55,17 +63,23 @@ int __must_check radix_insert(struct radix_tree *t, u64 key, void *item, struct 
 void *radix_lookup(const struct radix_tree *t, u64 key);
 /* Takes the item out and returns it, NULL if there was none. Nodes no longer needed go to @pool. */
 void *radix_erase(struct radix_tree *t, u64 key, struct radix_pool *pool);
-/* Exchange the item at @key, keeping tags; returns the old one, NULL (and nothing done) if there was none. */
+/*
+ * Exchange the item at @key, keeping tags; returns the old one, NULL (and nothing done) if there
+ * was none.
+ */
 void *radix_replace(struct radix_tree *t, u64 key, void *item);
 
 /* First item at or after *@key; *@key gets its key. NULL: none. */
 void *radix_next(const struct radix_tree *t, u64 *key);
 /* First one with @tag. */
 void *radix_next_tagged(const struct radix_tree *t, u64 *key, u32 tag);
-/* Up to @max items from key @first to @last inclusive, in order; keys may be NULL. Returns how many. */
+/*
+ * Up to @max items from key @first to @last inclusive, in order; keys may be NULL. Returns how
+ * many.
+ */
 u32 radix_gang(const struct radix_tree *t, u64 first, u64 last, void **items, u64 *keys, u32 max);
-u32 radix_gang_tagged(const struct radix_tree *t, u64 first, u64 last, u32 tag, void **items, u64 *keys,
-		      u32 max);
+u32 radix_gang_tagged(const struct radix_tree *t, u64 first, u64 last, u32 tag, void **items,
+		      u64 *keys, u32 max);
 
 /* Tags of a present item; no effect on an absent one. */
 void radix_tag_set(struct radix_tree *t, u64 key, u32 tag);

@@ -1,12 +1,13 @@
 /*
- * Red-black trees: a node is red or black, a red node has no red child, and every way from the root to an
- * empty place passes the same number of black nodes; so the longest way is at most twice the shortest.
+ * Red-black trees: a node is red or black, a red node has no red child, and every way from the root
+ * to an empty place passes the same number of black nodes; so the longest way is at most twice the
+ * shortest.
  *
- * Linking a red leaf can break the second rule, taking a black node out the third; both are mended on the
- * way up by recolouring and at most three rotations. An empty place counts as black.
+ * Linking a red leaf can break the second rule, taking a black node out the third; both are mended
+ * on the way up by recolouring and at most three rotations. An empty place counts as black.
  *
- * A node belongs to the caller and is in at most one tree through one rb_node; the tree only links it.
- * The caller's lock guards tree and nodes; any context, no sleep.
+ * A node belongs to the caller and is in at most one tree through one rb_node; the tree only links
+ * it. The caller's lock guards tree and nodes; any context, no sleep.
  *
  * Reference: Cormen, Leiserson, Rivest, Stein, Introduction to Algorithms, chapter 13.
  */
@@ -40,7 +41,8 @@ static void set_parent(struct rb_node *n, struct rb_node *parent)
 }
 
 /* Make the place that holds @old, below @parent, hold @n. */
-static void set_child(struct rb_root *r, struct rb_node *parent, struct rb_node *old, struct rb_node *n)
+static void set_child(struct rb_root *r, struct rb_node *parent, struct rb_node *old,
+		      struct rb_node *n)
 {
 	if (!parent)
 		r->node = n;
@@ -193,7 +195,8 @@ static bool mend_erase_right(struct rb_root *r, struct rb_node *parent)
 static void mend_erase(struct rb_root *r, struct rb_node *n, struct rb_node *parent)
 {
 	while (parent && is_black(n)) {
-		bool done = n == parent->left ? mend_erase_left(r, parent) : mend_erase_right(r, parent);
+		bool done = n == parent->left ? mend_erase_left(r, parent)
+					      : mend_erase_right(r, parent);
 
 		if (done)
 			return;
@@ -204,7 +207,9 @@ static void mend_erase(struct rb_root *r, struct rb_node *n, struct rb_node *par
 		set_black(n);
 }
 
-/* @n has two children: its successor takes its place and colour. Gives where a node is missing now. */
+/*
+ * @n has two children: its successor takes its place and colour. Gives where a node is missing now.
+ */
 static bool take_out_inner(struct rb_root *r, struct rb_node *n, struct rb_node **hole,
 			   struct rb_node **hole_parent)
 {

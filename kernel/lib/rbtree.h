@@ -1,8 +1,8 @@
 #pragma once
 /*
- * Red-black trees with the node inside the object. The tree orders nothing itself: rb_insert() is given
- * the comparison, or the caller walks down by hand and uses rb_link(). The leftmost node is remembered,
- * so rb_first() costs nothing. The caller's lock guards the tree.
+ * Red-black trees with the node inside the object. The tree orders nothing itself: rb_insert() is
+ * given the comparison, or the caller walks down by hand and uses rb_link(). The leftmost node is
+ * remembered, so rb_first() costs nothing. The caller's lock guards the tree.
  */
 #include "kernel/lib/types.h"
 
@@ -17,7 +17,10 @@ struct rb_root {
 	struct rb_node *first; /* leftmost, NULL when empty */
 };
 
-#define RB_ROOT_INIT { NULL, NULL }
+#define RB_ROOT_INIT       \
+	{                  \
+		NULL, NULL \
+	}
 #define rb_entry(p, type, member) container_of(p, type, member)
 
 static inline void rb_root_init(struct rb_root *r)
@@ -58,8 +61,8 @@ struct rb_node *rb_next(const struct rb_node *n);
 struct rb_node *rb_prev(const struct rb_node *n);
 
 /*
- * Put @n where a walk down ended: @link is the empty child pointer of @parent (or &root->node of an empty
- * tree, @parent NULL). @leftmost: the walk only ever went left.
+ * Put @n where a walk down ended: @link is the empty child pointer of @parent (or &root->node of an
+ * empty tree, @parent NULL). @leftmost: the walk only ever went left.
  */
 void rb_link(struct rb_root *r, struct rb_node *n, struct rb_node *parent, struct rb_node **link,
 	     bool leftmost);
@@ -70,7 +73,8 @@ void rb_replace(struct rb_root *r, struct rb_node *old, struct rb_node *n);
 
 /* Insert behind all that do not compare greater. @less(a, b): a sorts before b. */
 static __always_inline void rb_insert(struct rb_root *r, struct rb_node *n,
-				      bool (*less)(const struct rb_node *a, const struct rb_node *b))
+				      bool (*less)(const struct rb_node *a,
+						   const struct rb_node *b))
 {
 	struct rb_node **link = &r->node;
 	struct rb_node *parent = NULL;
@@ -90,7 +94,8 @@ static __always_inline void rb_insert(struct rb_root *r, struct rb_node *n,
 
 /* The leftmost node that @below(node, key) is false for, NULL if there is none. */
 static __always_inline struct rb_node *rb_lower_bound(const struct rb_root *r, u64 key,
-						      bool (*below)(const struct rb_node *n, u64 key))
+						      bool (*below)(const struct rb_node *n,
+								    u64 key))
 {
 	struct rb_node *n = r->node, *best = NULL;
 
@@ -106,7 +111,7 @@ static __always_inline struct rb_node *rb_lower_bound(const struct rb_root *r, u
 }
 
 /* Objects in order. The body may not erase @pos. */
-#define rb_for_each(pos, root, member)                                                           \
-	for (struct rb_node *rb_it = rb_first(root);                                             \
-	     rb_it && ((pos) = rb_entry(rb_it, __typeof__(*(pos)), member), true);               \
+#define rb_for_each(pos, root, member)                                             \
+	for (struct rb_node *rb_it = rb_first(root);                               \
+	     rb_it && ((pos) = rb_entry(rb_it, __typeof__(*(pos)), member), true); \
 	     rb_it = rb_next(rb_it))

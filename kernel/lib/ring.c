@@ -1,8 +1,8 @@
 /*
  * Moving runs of bytes through a ring (see ring.h for the structure and who may call what when).
  *
- * The counters run freely over 32 bits; their difference is the fill, and the low bits the place. Any
- * context, no sleep.
+ * The counters run freely over 32 bits; their difference is the fill, and the low bits the place.
+ * Any context, no sleep.
  */
 #include "kernel/lib/ring.h"
 #include "kernel/lib/string.h"

@@ -1,7 +1,7 @@
 #pragma once
 /*
- * Byte ring of a power-of-two size. One producer and one consumer may work at the same time without a
- * lock (the counters only grow and are published with release); more of either need a lock.
+ * Byte ring of a power-of-two size. One producer and one consumer may work at the same time without
+ * a lock (the counters only grow and are published with release); more of either need a lock.
  */
 #include "kernel/lib/types.h"
 
@@ -22,7 +22,8 @@ static inline void ring_init(struct ring *r, void *buf, u32 size)
 
 static inline u32 ring_used(const struct ring *r)
 {
-	return __atomic_load_n(&r->head, __ATOMIC_ACQUIRE) - __atomic_load_n(&r->tail, __ATOMIC_ACQUIRE);
+	return __atomic_load_n(&r->head, __ATOMIC_ACQUIRE) -
+	       __atomic_load_n(&r->tail, __ATOMIC_ACQUIRE);
 }
 
 static inline u32 ring_space(const struct ring *r)

@@ -1,8 +1,8 @@
 #pragma once
 /*
- * Text builder over a buffer of the caller's. Writing past the end stores nothing but still counts, so after
- * a run that did not fit, .len says how large a buffer the same text needs: procfs allocates that and
- * builds again. Not ended by NUL unless sbuf_cstr() is called.
+ * Text builder over a buffer of the caller's. Writing past the end stores nothing but still counts,
+ * so after a run that did not fit, .len says how large a buffer the same text needs: procfs
+ * allocates that and builds again. Not ended by NUL unless sbuf_cstr() is called.
  */
 #include <stdarg.h>
 #include "kernel/lib/types.h"
@@ -46,5 +46,7 @@ void sbuf_vprintf(struct sbuf *sb, const char *fmt, va_list ap) __printf(2, 0);
 void sbuf_puts_escaped(struct sbuf *sb, const char *s, const char *chars);
 /* Pad with spaces up to column @col counted from offset @from. */
 void sbuf_pad(struct sbuf *sb, size_t from, size_t col);
-/* The text as a C string; the last byte is given up for the NUL when it is full. size must be > 0. */
+/*
+ * The text as a C string; the last byte is given up for the NUL when it is full. size must be > 0.
+ */
 const char *sbuf_cstr(struct sbuf *sb);

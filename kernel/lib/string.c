@@ -1,12 +1,13 @@
 /*
- * String functions, and those on memory that gain nothing from being written for the CPU; memcpy, memmove and
- * memset are in arch/arm64/string.S.
+ * String functions, and those on memory that gain nothing from being written for the CPU; memcpy,
+ * memmove and memset are in arch/arm64/string.S.
  *
- * Plain loops: names, options and numbers are short. memcmp goes by 8 bytes, because directory entries and page
- * contents are compared with it. All of it is normal memory, where unaligned loads are allowed.
+ * Plain loops: names, options and numbers are short. memcmp goes by 8 bytes, because directory
+ * entries and page contents are compared with it. All of it is normal memory, where unaligned loads
+ * are allowed.
  *
- * The compiler must not recognise the loops here as the functions they implement: the Makefile turns
- * that off for this file. Everything runs in any context, takes no lock and does not sleep.
+ * The compiler must not recognise the loops here as the functions they implement: the Makefile
+ * turns that off for this file. Everything runs in any context, takes no lock and does not sleep.
  *
  * Reference: ISO C11 7.24; strlcpy and strlcat as in OpenBSD's manual page.
  */
@@ -186,7 +187,8 @@ int str_to_u64(const char *s, const char **end, u32 base, u64 *out)
 	bool over = false;
 	u64 v = 0;
 
-	if ((base == 0 || base == 16) && p[0] == '0' && (p[1] | 32) == 'x' && digit_value(p[2]) < 16) {
+	if ((base == 0 || base == 16) && p[0] == '0' && (p[1] | 32) == 'x' &&
+	    digit_value(p[2]) < 16) {
 		base = 16;
 		p += 2;
 	} else if (base == 0) {

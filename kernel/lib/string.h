@@ -22,7 +22,10 @@ char *strstr(const char *s, const char *what);
 size_t strspn(const char *s, const char *accept);
 size_t strcspn(const char *s, const char *reject);
 
-/* Copy with truncation, always ended by NUL when @size > 0. Returns strlen(@src): >= @size means truncated. */
+/*
+ * Copy with truncation, always ended by NUL when @size > 0. Returns strlen(@src): >= @size means
+ * truncated.
+ */
 size_t strlcpy(char *dst, const char *src, size_t size);
 /* Append likewise. Returns the length that was wanted. */
 size_t strlcat(char *dst, const char *src, size_t size);
@@ -30,8 +33,8 @@ size_t strlcat(char *dst, const char *src, size_t size);
 bool str_begins(const char *s, const char *prefix);
 
 /*
- * Number at @s in @base (0: by prefix 0x or 0), optional sign for the s64 form. *end (may be NULL) gets the first
- * character that is not part of it. 0, -EINVAL (no digit), -ERANGE.
+ * Number at @s in @base (0: by prefix 0x or 0), optional sign for the s64 form. *end (may be NULL)
+ * gets the first character that is not part of it. 0, -EINVAL (no digit), -ERANGE.
  */
 int __must_check str_to_u64(const char *s, const char **end, u32 base, u64 *out);
 int __must_check str_to_s64(const char *s, const char **end, u32 base, s64 *out);

@@ -41,16 +41,16 @@ typedef u64 cpumask_t; /* bit n: CPU n */
 #define IS_ALIGNED(x, a) (((x) & ((__typeof__(x))(a)-1)) == 0)
 #define DIV_ROUND_UP(x, d) (((x) + (d)-1) / (d))
 #define BIT(n) (1ULL << (n))
-#define MIN(a, b)                          \
-	({                                 \
-		__typeof__(a) min_a = (a); \
-		__typeof__(b) min_b = (b); \
+#define MIN(a, b)                              \
+	({                                     \
+		__typeof__(a) min_a = (a);     \
+		__typeof__(b) min_b = (b);     \
 		min_a < min_b ? min_a : min_b; \
 	})
-#define MAX(a, b)                          \
-	({                                 \
-		__typeof__(a) max_a = (a); \
-		__typeof__(b) max_b = (b); \
+#define MAX(a, b)                              \
+	({                                     \
+		__typeof__(a) max_a = (a);     \
+		__typeof__(b) max_b = (b);     \
 		max_a > max_b ? max_a : max_b; \
 	})
 

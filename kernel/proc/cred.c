@@ -1,8 +1,9 @@
 /*
  * Changing credentials, and who may do what to whom.
  *
- * A struct cred never changes once a thread uses it: sys_cred.c copies, edits and hands the copy to cred_commit, which
- * is the only place that replaces a thread's pointer, under the siglock, so that others can take references.
+ * A struct cred never changes once a thread uses it: sys_cred.c copies, edits and hands the copy to
+ * cred_commit, which is the only place that replaces a thread's pointer, under the siglock, so that
+ * others can take references.
  */
 #include <linux/capability.h>
 #include <linux/errno.h>
@@ -18,8 +19,8 @@ void cred_commit(struct cred *c)
 	u64 f;
 
 	/* Who gave up or gained power is not for others of the old identity to look into. */
-	if (old->euid != c->euid || old->egid != c->egid || old->fsuid != c->fsuid || old->fsgid != c->fsgid ||
-	    (c->permitted & ~old->permitted)) {
+	if (old->euid != c->euid || old->egid != c->egid || old->fsuid != c->fsuid ||
+	    old->fsgid != c->fsgid || (c->permitted & ~old->permitted)) {
 		p->dumpable = 0;
 		if (current->vm)
 			current->vm->dumpable = false;
@@ -27,7 +28,8 @@ void cred_commit(struct cred *c)
 	}
 	if (old->uid != c->uid) {
 		user_switch(p, c->uid);
-		p->nproc_exceeded = c->uid != 0 && atomic_read(&p->user->tasks) > proc_rlimit(RLIMIT_NPROC);
+		p->nproc_exceeded =
+			c->uid != 0 && atomic_read(&p->user->tasks) > proc_rlimit(RLIMIT_NPROC);
 	}
 	f = spin_lock_irqsave(&p->siglock);
 	current->cred = c;
@@ -58,7 +60,8 @@ int proc_may_signal(struct proc *p, int sig)
 }
 
 /*
- * May current look into (ACCESS_READ) or control (ACCESS_ATTACH) the thread @t, by the rules of ptrace(2)?
+ * May current look into (ACCESS_READ) or control (ACCESS_ATTACH) the thread @t, by the rules of
+ * ptrace(2)?
  * ctx: thread. 0 or -EPERM.
  */
 int proc_may_access(struct task *t, u32 mode)
@@ -72,8 +75,8 @@ int proc_may_access(struct task *t, u32 mode)
 	if (t->proc == current_proc() || cred_capable(me, CAP_SYS_PTRACE))
 		return 0;
 	c = task_get_cred(t);
-	same = uid == c->uid && uid == c->euid && uid == c->suid && gid == c->gid && gid == c->egid &&
-	       gid == c->sgid;
+	same = uid == c->uid && uid == c->euid && uid == c->suid && gid == c->gid &&
+	       gid == c->egid && gid == c->sgid;
 	covered = !(c->permitted & ~me->permitted);
 	cred_put(c);
 	return same && covered && READ_ONCE(t->proc->dumpable) == 1 ? 0 : -EPERM;

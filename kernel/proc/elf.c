@@ -1,14 +1,17 @@
 /*
- * Loading ELF64 programs: static, static position-independent, and with an interpreter at its own address.
+ * Loading ELF64 programs: static, static position-independent, and with an interpreter at its own
+ * address.
  *
- * Follows the System V ABI's program loading and the arm64 conventions of Linux. Nothing in the file is trusted:
- * every address and size is checked against the user address space before use, sums cannot wrap, and since the
- * image is built in an address space that nobody runs in yet, any error just drops it.
+ * Follows the System V ABI's program loading and the arm64 conventions of Linux. Nothing in the
+ * file is trusted: every address and size is checked against the user address space before use,
+ * sums cannot wrap, and since the image is built in an address space that nobody runs in yet, any
+ * error just drops it.
  *
- * One PT_LOAD segment becomes one file mapping (private, from the page cache, nothing copied), the rest of its last
- * page is zeroed when the segment is writable, and pages beyond the file part are anonymous. All segments of an
- * object share one bias: 0 for fixed programs; for position-independent ones it puts the whole span at
- * layout_pie_base when there is an interpreter, else at the top of the empty mmap area.
+ * One PT_LOAD segment becomes one file mapping (private, from the page cache, nothing copied), the
+ * rest of its last page is zeroed when the segment is writable, and pages beyond the file part are
+ * anonymous. All segments of an object share one bias: 0 for fixed programs; for
+ * position-independent ones it puts the whole span at layout_pie_base when there is an interpreter,
+ * else at the top of the empty mmap area.
  */
 #include <linux/elf.h>
 #include <linux/errno.h>
@@ -73,7 +76,8 @@ static int elf_read_phdrs(struct elf_object *o, const u8 *head, u32 head_len)
 /* Sizes and addresses of one PT_LOAD make sense. */
 static bool segment_ok(const struct elf64_phdr *ph)
 {
-	return ph->p_filesz <= ph->p_memsz && ph->p_memsz <= USER_TOP && ph->p_vaddr <= USER_TOP - ph->p_memsz &&
+	return ph->p_filesz <= ph->p_memsz && ph->p_memsz <= USER_TOP &&
+	       ph->p_vaddr <= USER_TOP - ph->p_memsz &&
 	       ph->p_offset <= (u64)TIME_NEVER - ph->p_filesz &&
 	       (ph->p_vaddr & PAGE_MASK) == (ph->p_offset & PAGE_MASK);
 }
@@ -96,7 +100,8 @@ static int elf_measure(struct elf_object *o)
 		any = true;
 		o->low = MIN(o->low, page_down(ph->p_vaddr));
 		o->high = MAX(o->high, page_up(ph->p_vaddr + ph->p_memsz));
-		if (ph->p_align > o->align && !(ph->p_align & (ph->p_align - 1)) && ph->p_align <= GIB(1))
+		if (ph->p_align > o->align && !(ph->p_align & (ph->p_align - 1)) &&
+		    ph->p_align <= GIB(1))
 			o->align = ph->p_align;
 	}
 	return any && o->high > o->low ? 0 : -ENOEXEC;
@@ -157,7 +162,8 @@ static int map_zero_part(struct exec_image *img, vaddr_t start, vaddr_t end, u32
 	return end > start ? vm_map(img->vm, &a, &at) : 0;
 }
 
-static int elf_map_segment(struct exec_image *img, struct elf_object *o, const struct elf64_phdr *ph)
+static int elf_map_segment(struct exec_image *img, struct elf_object *o,
+			   const struct elf64_phdr *ph)
 {
 	vaddr_t file_end = o->bias + ph->p_vaddr + ph->p_filesz;
 	vaddr_t end = o->bias + ph->p_vaddr + ph->p_memsz;
@@ -229,7 +235,8 @@ static int interp_path(const struct elf_object *o, const struct elf64_phdr *ph, 
 	char *path;
 	ssize_t n;
 
-	if (ph->p_filesz > PATH_MAX_LEN || ph->p_filesz < 2 || ph->p_offset > (u64)TIME_NEVER - PATH_MAX_LEN)
+	if (ph->p_filesz > PATH_MAX_LEN || ph->p_filesz < 2 ||
+	    ph->p_offset > (u64)TIME_NEVER - PATH_MAX_LEN)
 		return -ENOEXEC;
 	path = kmalloc(ph->p_filesz, 0);
 	if (!path)
@@ -273,7 +280,8 @@ static int interp_load_file(struct exec_image *img, struct file *file, u8 *head)
 	return err;
 }
 
-static int interp_load(struct exec_image *img, const struct elf_object *prog, const struct elf64_phdr *ph)
+static int interp_load(struct exec_image *img, const struct elf_object *prog,
+		       const struct elf64_phdr *ph)
 {
 	const struct path none = { NULL, NULL };
 	struct file *file;
@@ -304,7 +312,8 @@ static vaddr_t phdr_address(const struct elf_object *o)
 	for (u32 i = 0; i < o->eh->e_phnum; i++) {
 		const struct elf64_phdr *ph = &o->ph[i];
 
-		if (ph->p_type == PT_LOAD && ph->p_offset <= off && off - ph->p_offset < ph->p_filesz)
+		if (ph->p_type == PT_LOAD && ph->p_offset <= off &&
+		    off - ph->p_offset < ph->p_filesz)
 			return o->bias + ph->p_vaddr + (off - ph->p_offset);
 	}
 	return 0;
@@ -362,12 +371,16 @@ static int elf_load_program(struct exec_image *img, struct elf_object *o)
 	record_extent(img, o);
 	if (!interp)
 		return 0;
-	/* Below what the mmap area already holds: a static position-independent program never gets here. */
+	/*
+	 * Below what the mmap area already holds: a static position-independent program never gets
+	 * here.
+	 */
 	return interp_load(img, o, interp);
 }
 
 /*
- * Map the program in img->file, whose first bytes are in img->head, and its interpreter into img->vm.
+ * Map the program in img->file, whose first bytes are in img->head, and its interpreter into
+ * img->vm.
  * ctx: thread; sleeps. See exec_internal.h for errors.
  */
 int elf_load(struct exec_image *img)

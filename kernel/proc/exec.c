@@ -1,15 +1,17 @@
 /*
  * execve(2): opening the program, following #! lines, building the new image, and becoming it.
  *
- * Check, then commit. The new address space is built completely (elf.c, exec_args.c) while the old one is still in
- * use; until then every error just returns to the caller. exec_commit starts with the only step that
- * cannot be taken back, killing the other threads (exec_kill_others), and contains nothing that fails.
+ * Check, then commit. The new address space is built completely (elf.c, exec_args.c) while the old
+ * one is still in use; until then every error just returns to the caller. exec_commit starts with
+ * the only step that cannot be taken back, killing the other threads (exec_kill_others), and
+ * contains nothing that fails.
  *
- * The thread that execs becomes the leader: if it is not, it takes over the number of the leader, whose thread has
- * exited like the others.
+ * The thread that execs becomes the leader: if it is not, it takes over the number of the leader,
+ * whose thread has exited like the others.
  *
- * Credentials follow capabilities(7): set-id bits unless the mount or no_new_privs forbid them, root's
- * capabilities by securebits, ambient ones otherwise. File capabilities are not kept by any file system here.
+ * Credentials follow capabilities(7): set-id bits unless the mount or no_new_privs forbid them,
+ * root's capabilities by securebits, ambient ones otherwise. File capabilities are not kept by any
+ * file system here.
  */
 #include <linux/capability.h>
 #include <linux/errno.h>
@@ -23,7 +25,10 @@
 #include "kernel/lib/string.h"
 #include "kernel/proc/exec_internal.h"
 
-/* The running program's file, as /proc/PID/exe shows it; keeps writers out while any address space refers to it. */
+/*
+ * The running program's file, as /proc/PID/exe shows it; keeps writers out while any address space
+ * refers to it.
+ */
 struct exe_ref {
 	struct vm_file vmf; /* first */
 	refcount_t refs; /* a */
@@ -120,8 +125,8 @@ static bool is_blank(char c)
 }
 
 /*
- * Take the first line apart: interpreter and at most one argument, which is all the rest. A line cut off by the
- * end of the buffer is good only if the interpreter's name is whole. -ENOEXEC.
+ * Take the first line apart: interpreter and at most one argument, which is all the rest. A line
+ * cut off by the end of the buffer is good only if the interpreter's name is whole. -ENOEXEC.
  */
 static int script_parse(char *line, u32 len, char **interp, char **arg)
 {
@@ -165,7 +170,10 @@ static int prefix_push_front(struct exec_image *img, const char *word)
 	return 0;
 }
 
-/* img->file is a script that was called as @name: words for the new argv, and the interpreter becomes img->file. */
+/*
+ * img->file is a script that was called as @name: words for the new argv, and the interpreter
+ * becomes img->file.
+ */
 static int script_follow(struct exec_image *img, const char *name)
 {
 	const struct path none = { NULL, NULL };
@@ -526,7 +534,8 @@ static int exec_image(struct exec_image *img)
 	const struct exec_args *a = img->args;
 	struct exec_spares spares = { 0 };
 	vaddr_t sp;
-	int err = exec_open(&a->at, a->lookup_name ? a->lookup_name : a->filename, a->lookup, &img->file);
+	int err = exec_open(&a->at, a->lookup_name ? a->lookup_name : a->filename, a->lookup,
+			    &img->file);
 
 	if (err)
 		return err;
@@ -552,9 +561,9 @@ static int exec_image(struct exec_image *img)
 }
 
 /*
- * Replace the program of current's process: see proc.h. ctx: thread, a user task with no lock held; sleeps.
- * 0: the user frame is the new program's. Else nothing has changed: -ENOENT, -EACCES, -ENOEXEC, -ELIBBAD, -E2BIG, -EFAULT,
- * -ENOMEM, -ETXTBSY, -ELOOP, -EAGAIN and others of the lookup.
+ * Replace the program of current's process: see proc.h. ctx: thread, a user task with no lock held;
+ * sleeps. 0: the user frame is the new program's. Else nothing has changed: -ENOENT, -EACCES,
+ * -ENOEXEC, -ELIBBAD, -E2BIG, -EFAULT, -ENOMEM, -ETXTBSY, -ELOOP, -EAGAIN and others of the lookup.
  */
 int proc_exec(const struct exec_args *a)
 {
@@ -562,7 +571,10 @@ int proc_exec(const struct exec_args *a)
 	const struct cred *c = current->cred;
 	int err;
 
-	/* A process over its limit may not begin a program under another user: see RLIMIT_NPROC of getrlimit(2). */
+	/*
+	 * A process over its limit may not begin a program under another user: see RLIMIT_NPROC of
+	 * getrlimit(2).
+	 */
 	if (atomic_read(&current_proc()->user->tasks) > proc_rlimit(RLIMIT_NPROC) && c->uid != 0 &&
 	    !cred_capable(c, CAP_SYS_RESOURCE) && !cred_capable(c, CAP_SYS_ADMIN) &&
 	    current_proc()->nproc_exceeded)

@@ -1,18 +1,20 @@
 /*
  * The first page or two of a new program's stack: argument strings, environment, auxv.
  *
- * The frames are filled before the new address space shows them. Strings are copied once, from the old user
- * memory straight into these frames, in the order of their addresses:
+ * The frames are filled before the new address space shows them. Strings are copied once, from the
+ * old user memory straight into these frames, in the order of their addresses:
  *
- *   sp -> argc | argv[] NULL | envp[] NULL | auxv ... AT_NULL | argv strings | envp strings | platform,
+ *   sp -> argc | argv[] NULL | envp[] NULL | auxv ... AT_NULL | argv strings | envp strings |
+ *   platform,
  *         random bytes, file name | 8 zero bytes
  *
- * The vectors first hold offsets; when the last byte is known, so is the address of the first page, and arg_stack_install
- * turns offsets into addresses, gives the frames to the address space and writes auxv. The start is moved by a
- * random multiple of 16 within the first page, the rest by the choice of the stack's top.
+ * The vectors first hold offsets; when the last byte is known, so is the address of the first page,
+ * and arg_stack_install turns offsets into addresses, gives the frames to the address space and
+ * writes auxv. The start is moved by a random multiple of 16 within the first page, the rest by the
+ * choice of the stack's top.
  *
- * Limits are those of execve(2): a quarter of RLIMIT_STACK (at least 128 KiB, at most 6 MiB) for strings and
- * pointers together, 128 KiB for one string.
+ * Limits are those of execve(2): a quarter of RLIMIT_STACK (at least 128 KiB, at most 6 MiB) for
+ * strings and pointers together, 128 KiB for one string.
  */
 #include <linux/auxvec.h>
 #include <linux/errno.h>
@@ -141,7 +143,10 @@ static int stack_append_user_string(struct arg_stack *s, u64 addr)
 	}
 }
 
-/* A window on a user array of pointers, so that it is read a few at a time and never beyond a page it may end in. */
+/*
+ * A window on a user array of pointers, so that it is read a few at a time and never beyond a page
+ * it may end in.
+ */
 struct ptr_reader {
 	u64 addr; /* of the next to read from user memory */
 	u32 at, have;
@@ -256,7 +261,10 @@ static int reserve_vectors(struct exec_image *img)
 	return 0;
 }
 
-/* argv after scripts have had their say: prefix words, then what the caller gave without its argv[0]. */
+/*
+ * argv after scripts have had their say: prefix words, then what the caller gave without its
+ * argv[0].
+ */
 static int copy_args(struct exec_image *img, u32 given)
 {
 	const struct exec_args *a = img->args;
@@ -376,7 +384,8 @@ static void fill_auxv(struct exec_image *img, vaddr_t base)
 		{ AT_NULL, 0 },
 	};
 
-	_Static_assert(ARRAY_SIZE(pairs) <= AUXV_PAIRS && AUXV_PAIRS * 2 <= ARRAY_SIZE(vm->auxv), "fits");
+	_Static_assert(ARRAY_SIZE(pairs) <= AUXV_PAIRS && AUXV_PAIRS * 2 <= ARRAY_SIZE(vm->auxv),
+		       "fits");
 	memcpy(vm->auxv, pairs, sizeof(pairs));
 }
 
@@ -393,7 +402,8 @@ static void relocate_vectors(struct arg_stack *s, vaddr_t base)
 }
 
 /*
- * Put the frames at the top of the stack region that ends at @top. ctx: thread; sleeps. 0 or -ENOMEM.
+ * Put the frames at the top of the stack region that ends at @top. ctx: thread; sleeps. 0 or
+ * -ENOMEM.
  */
 int arg_stack_install(struct exec_image *img, vaddr_t top, vaddr_t *sp)
 {

@@ -2,7 +2,8 @@
 /* A program image in the making: exec.c owns it, exec_args.c and elf.c fill it. */
 #include "kernel/proc/internal.h"
 
-#define EXEC_HEAD_SIZE 1024 /* ELF header and, as linkers lay them out, the program headers behind it */
+#define EXEC_HEAD_SIZE \
+	1024 /* ELF header and, as linkers lay them out, the program headers behind it */
 #define EXEC_SCRIPT_DEPTH 5
 #define EXEC_LINE_SIZE 256 /* of a script's first line */
 
@@ -44,13 +45,19 @@ struct exec_image {
 	bool secure;
 };
 
-/* exec.c: open @name for execution, keep writers out. 0, -EACCES, -ETXTBSY, lookup errors. The caller undoes both. */
+/*
+ * exec.c: open @name for execution, keep writers out. 0, -EACCES, -ETXTBSY, lookup errors. The
+ * caller undoes both.
+ */
 int __must_check exec_open(const struct path *at, const char *name, u32 lookup, struct file **out);
 void exec_close(struct file *f);
 
 /* exec_args.c. Each 0 or -E2BIG, -EFAULT, -ENOMEM. */
 int __must_check arg_stack_build(struct exec_image *img);
-/* Fill vectors and auxv for a stack whose last byte is below @top; map the frames. *sp is the initial stack pointer. */
+/*
+ * Fill vectors and auxv for a stack whose last byte is below @top; map the frames. *sp is the
+ * initial stack pointer.
+ */
 int __must_check arg_stack_install(struct exec_image *img, vaddr_t top, vaddr_t *sp);
 void arg_stack_free(struct arg_stack *s);
 

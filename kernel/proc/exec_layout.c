@@ -1,12 +1,12 @@
 /*
  * Where a new program's parts lie: stack, mmap area, break, position-independent programs, vDSO.
  *
- *   0 .. program (fixed address) .. break .. position-independent programs (2/3 up) .. mmap area growing down ..
- *   gap of the stack limit .. stack .. USER_TOP
+ *   0 .. program (fixed address) .. break .. position-independent programs (2/3 up) .. mmap area
+ *   growing down .. gap of the stack limit .. stack .. USER_TOP
  *
- * Each of stack, mmap base, program base and break is moved by its own random number of pages, unless personality(2) has
- * ADDR_NO_RANDOMIZE or /proc/sys/kernel/randomize_va_space is 0 (1: all but the break). The widths are those of Linux
- * with 39-bit addresses: 18 bits of pages.
+ * Each of stack, mmap base, program base and break is moved by its own random number of pages,
+ * unless personality(2) has ADDR_NO_RANDOMIZE or /proc/sys/kernel/randomize_va_space is 0 (1: all
+ * but the break). The widths are those of Linux with 39-bit addresses: 18 bits of pages.
  */
 #include <linux/errno.h>
 #include <linux/personality.h>
@@ -59,7 +59,8 @@ vaddr_t layout_pie_base(const struct exec_image *img)
 }
 
 /*
- * The break begins behind the program; not behind one that lies in the mmap area, where it would soon collide. ctx: thread.
+ * The break begins behind the program; not behind one that lies in the mmap area, where it would
+ * soon collide. ctx: thread.
  */
 void layout_set_brk(struct exec_image *img)
 {
@@ -74,8 +75,8 @@ void layout_set_brk(struct exec_image *img)
 }
 
 /*
- * Map the stack below @top: the arguments' pages and some more; it grows by faults. ctx: thread; sleeps.
- * 0 or -ENOMEM (the program lies there).
+ * Map the stack below @top: the arguments' pages and some more; it grows by faults. ctx: thread;
+ * sleeps. 0 or -ENOMEM (the program lies there).
  */
 int layout_map_stack(struct exec_image *img, vaddr_t top)
 {

@@ -1,16 +1,17 @@
 /*
  * The end of threads and processes.
  *
- * A thread gives back what it used (proc_exit_thread), leaves the tree, and its last switch frees it. The last
- * thread of a group turns the process into a zombie: children go to the nearest subreaper or init, groups that lose
- * their last guardian get SIGHUP and SIGCONT when they are stopped, the parent gets its signal. A parent that
- * ignores SIGCHLD makes the kernel reap at once.
+ * A thread gives back what it used (proc_exit_thread), leaves the tree, and its last switch frees
+ * it. The last thread of a group turns the process into a zombie: children go to the nearest
+ * subreaper or init, groups that lose their last guardian get SIGHUP and SIGCONT when they are
+ * stopped, the parent gets its signal. A parent that ignores SIGCHLD makes the kernel reap at once.
  *
- * The zombie is the struct proc alone, with the leader's name and credentials copied into it: a leader that
- * exits before its threads needs no stack to wait on, and its exit status waits in proc->exit_code.
+ * The zombie is the struct proc alone, with the leader's name and credentials copied into it: a
+ * leader that exits before its threads needs no stack to wait on, and its exit status waits in
+ * proc->exit_code.
  *
- * exit_group and fatal signals set proc->group_exit with the status and kill every thread; each of them then comes
- * here through signal_deliver.
+ * exit_group and fatal signals set proc->group_exit with the status and kill every thread; each of
+ * them then comes here through signal_deliver.
  */
 #include <linux/errno.h>
 #include "kernel/base/panic.h"
@@ -137,8 +138,8 @@ static struct proc *exit_find_reaper_locked(struct proc *p)
 }
 
 /*
- * A group lost a member that guarded it, or the guardian of its members: if it is orphaned now and has stopped
- * members, they are told. @ignore: the process that ends. holds: tree
+ * A group lost a member that guarded it, or the guardian of its members: if it is orphaned now and
+ * has stopped members, they are told. @ignore: the process that ends. holds: tree
  */
 static void exit_check_orphans_locked(struct pid *pgrp, struct proc *ignore)
 {
@@ -170,7 +171,10 @@ static void exit_tell_child_locked(struct proc *child)
 	}
 }
 
-/* Give @p's children away. Zombies that nobody waits for are put on @dead by their sibling link. holds: tree */
+/*
+ * Give @p's children away. Zombies that nobody waits for are put on @dead by their sibling link.
+ * holds: tree
+ */
 static void exit_reparent_locked(struct proc *p, struct list *dead)
 {
 	struct proc *reaper, *child, *tmp;
@@ -179,7 +183,8 @@ static void exit_reparent_locked(struct proc *p, struct list *dead)
 		return;
 	reaper = exit_find_reaper_locked(p);
 	list_for_each_safe(child, tmp, &p->children, sibling) {
-		bool guarded = child->pgrp && child->pgrp != p->pgrp && child->session == p->session;
+		bool guarded =
+			child->pgrp && child->pgrp != p->pgrp && child->session == p->session;
 
 		list_del(&child->sibling);
 		list_add_tail(&reaper->children, &child->sibling);
@@ -197,7 +202,8 @@ static void exit_reparent_locked(struct proc *p, struct list *dead)
 }
 
 /*
- * @p, a zombie, has a (new) parent: tell it. ctx: thread; holds: tree. True: nobody will wait for it.
+ * @p, a zombie, has a (new) parent: tell it. ctx: thread; holds: tree. True: nobody will wait for
+ * it.
  */
 bool proc_notify_parent_locked(struct proc *p)
 {
@@ -216,15 +222,16 @@ bool proc_notify_parent_locked(struct proc *p)
 		tell = !ignored;
 	}
 	if (tell)
-		signal_notify_parent_locked(p, code, code == CLD_EXITED ? status >> 8 & 0xff : status & 0x7f,
-					    false);
+		signal_notify_parent_locked(
+			p, code, code == CLD_EXITED ? status >> 8 & 0xff : status & 0x7f, false);
 	else
 		waitq_wake_all(&parent->child_wait);
 	return reap;
 }
 
 /*
- * Take a zombie out of the tree; the tree's reference passes to the caller. ctx: thread; holds: tree.
+ * Take a zombie out of the tree; the tree's reference passes to the caller. ctx: thread; holds:
+ * tree.
  */
 void proc_reap_locked(struct proc *p)
 {
@@ -306,12 +313,14 @@ static void exit_leave_tree(struct task *t)
 static void __noreturn __cold exit_of_init(int status)
 {
 	if (status & 0x7f)
-		panic_plain("init was killed by signal %d; there is nothing left to run", status & 0x7f);
+		panic_plain("init was killed by signal %d; there is nothing left to run",
+			    status & 0x7f);
 	panic_plain("init exited with status %d; there is nothing left to run", status >> 8 & 0xff);
 }
 
 /*
- * End the current thread. @code is its wait status; it counts for the process unless the group exits with its own.
+ * End the current thread. @code is its wait status; it counts for the process unless the group
+ * exits with its own.
  * ctx: thread, a user task with no lock held.
  */
 void proc_exit_thread(int code)

@@ -1,15 +1,16 @@
 /*
  * clone(2), clone3(2), fork(2), vfork(2), unshare(2).
  *
- * Check, then commit. proc_clone builds the child in a struct birth: everything that may fail (number,
- * kernel stack, address space, tables, the pidfd's slot) is made before anybody can see the child. clone_publish
- * then links it into the tree under the tree lock, where only one thing can still refuse: a signal that came
- * meanwhile, so that no process escapes a signal to its group. Afterwards nothing fails.
+ * Check, then commit. proc_clone builds the child in a struct birth: everything that may fail
+ * (number, kernel stack, address space, tables, the pidfd's slot) is made before anybody can see
+ * the child. clone_publish then links it into the tree under the tree lock, where only one thing
+ * can still refuse: a signal that came meanwhile, so that no process escapes a signal to its group.
+ * Afterwards nothing fails.
  *
- * The child's kernel stack has a copy of the parent's user registers with x0 = 0; its first switch runs
- * task_begin() and goes to user mode. A vfork parent sleeps until the child lets go of the address space
- * (task_wake_vfork_parent, from exec or exit): the child holds a reference to the parent's task and clears the
- * pointer that the parent watches.
+ * The child's kernel stack has a copy of the parent's user registers with x0 = 0; its first switch
+ * runs task_begin() and goes to user mode. A vfork parent sleeps until the child lets go of the
+ * address space (task_wake_vfork_parent, from exec or exit): the child holds a reference to the
+ * parent's task and clears the pointer that the parent watches.
  */
 #include <linux/capability.h>
 #include <linux/errno.h>
@@ -20,7 +21,7 @@
 #include "kernel/proc/internal.h"
 #include "kernel/sched/sched.h"
 
-#define CLONE_NAMESPACES                                                                          \
+#define CLONE_NAMESPACES                                                                           \
 	(CLONE_NEWNS | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET | \
 	 CLONE_NEWCGROUP)
 
@@ -62,9 +63,10 @@ static int clone_check_flags(const struct clone_args_k *a)
 	if ((f & CLONE_PIDFD) && (f & (CLONE_THREAD | CLONE_DETACHED)))
 		return -EINVAL;
 	if (f & CLONE_NAMESPACES)
-		return cred_capable(current->cred, CAP_SYS_ADMIN) || (f & CLONE_NAMESPACES) == CLONE_NEWUSER ?
-			       -EINVAL :
-			       -EPERM;
+		return cred_capable(current->cred, CAP_SYS_ADMIN) ||
+				       (f & CLONE_NAMESPACES) == CLONE_NEWUSER
+			       ? -EINVAL
+			       : -EPERM;
 	return 0;
 }
 
@@ -299,7 +301,9 @@ static void publish_proc_locked(struct birth *b, struct proc *self)
 	proc_get(p); /* the tree's */
 }
 
-/* Make the child visible, unless current has to look at a signal first. 0, -ERESTARTNOINTR, -EAGAIN */
+/*
+ * Make the child visible, unless current has to look at a signal first. 0, -ERESTARTNOINTR, -EAGAIN
+ */
 static int clone_publish(struct birth *b)
 {
 	struct proc *self = current_proc(), *p = b->p;
@@ -376,8 +380,8 @@ static long clone_finish(struct birth *b)
 }
 
 /*
- * Make a child as clone3(2) describes. ctx: thread, a user task; sleeps.
- * The child's id, or -EINVAL, -EPERM, -EAGAIN (limits), -EEXIST, -ENOMEM, -EFAULT, -EMFILE, -ERESTARTNOINTR.
+ * Make a child as clone3(2) describes. ctx: thread, a user task; sleeps. The child's id, or
+ * -EINVAL, -EPERM, -EAGAIN (limits), -EEXIST, -ENOMEM, -EFAULT, -EMFILE, -ERESTARTNOINTR.
  */
 long proc_clone(const struct clone_args_k *a)
 {
@@ -441,23 +445,25 @@ static int unshare_fs(void)
 }
 
 /*
- * unshare(2): descriptors and directories; the rest only where there is nothing shared. ctx: thread; sleeps.
- * 0, -EINVAL, -EPERM, -ENOMEM.
+ * unshare(2): descriptors and directories; the rest only where there is nothing shared. ctx:
+ * thread; sleeps. 0, -EINVAL, -EPERM, -ENOMEM.
  */
 int proc_unshare(u64 flags)
 {
-	const u64 known = CLONE_THREAD | CLONE_FS | CLONE_SIGHAND | CLONE_VM | CLONE_FILES | CLONE_SYSVSEM |
-			  CLONE_NAMESPACES | CLONE_NEWTIME;
+	const u64 known = CLONE_THREAD | CLONE_FS | CLONE_SIGHAND | CLONE_VM | CLONE_FILES |
+			  CLONE_SYSVSEM | CLONE_NAMESPACES | CLONE_NEWTIME;
 	const u64 spaces = flags & (CLONE_NAMESPACES | CLONE_NEWTIME);
 	int err = 0;
 
 	if (flags & ~known)
 		return -EINVAL;
-	if ((flags & (CLONE_THREAD | CLONE_SIGHAND | CLONE_VM)) && READ_ONCE(current_proc()->ntasks) > 1)
+	if ((flags & (CLONE_THREAD | CLONE_SIGHAND | CLONE_VM)) &&
+	    READ_ONCE(current_proc()->ntasks) > 1)
 		return -EINVAL;
 	if (spaces)
-		return cred_capable(current->cred, CAP_SYS_ADMIN) || spaces == CLONE_NEWUSER ? -EINVAL :
-											       -EPERM;
+		return cred_capable(current->cred, CAP_SYS_ADMIN) || spaces == CLONE_NEWUSER
+			       ? -EINVAL
+			       : -EPERM;
 	if (flags & CLONE_FS)
 		err = unshare_fs();
 	if (!err && (flags & CLONE_FILES))

@@ -1,23 +1,25 @@
 /*
  * Futexes: sleeping until a word of user memory has changed, futex(2).
  *
- * A waiter is a struct futex_waiter on the sleeping thread's stack, in one of a few hundred hash buckets (as many
- * as CPUs call for). The key says which word: address space and address for private memory, object and offset for
- * shared mappings, so that processes meet whatever addresses they use.
+ * A waiter is a struct futex_waiter on the sleeping thread's stack, in one of a few hundred hash
+ * buckets (as many as CPUs call for). The key says which word: address space and address for
+ * private memory, object and offset for shared mappings, so that processes meet whatever addresses
+ * they use.
  *
- * Nothing is lost between test and sleep: a waiter reads the word while it holds the bucket's lock, and
- * a waker changes the word before it takes that lock. The word is read without taking page faults there; if the
- * page is away, the lock is dropped, the page touched, and all begins again.
+ * Nothing is lost between test and sleep: a waiter reads the word while it holds the bucket's lock,
+ * and a waker changes the word before it takes that lock. The word is read without taking page
+ * faults there; if the page is away, the lock is dropped, the page touched, and all begins again.
  *
- * Hand-over: the waker takes the waiter off its bucket, sets .woken, then wakes the thread, all under the bucket's
- * lock. (The other order loses the wake of a thread that announces its sleep again in between.) The thread takes
- * the lock of its bucket, which a requeue may have changed, before it leaves, whatever it woke for, and so waits for a
- * waker that is in the middle of this.
+ * Hand-over: the waker takes the waiter off its bucket, sets .woken, then wakes the thread, all
+ * under the bucket's lock. (The other order loses the wake of a thread that announces its sleep
+ * again in between.) The thread takes the lock of its bucket, which a requeue may have changed,
+ * before it leaves, whatever it woke for, and so waits for a waker that is in the middle of this.
  *
- * Robust lists (get_robust_list(2)): at exit the words that a thread owns get FUTEX_OWNER_DIED, and a waiter is woken.
+ * Robust lists (get_robust_list(2)): at exit the words that a thread owns get FUTEX_OWNER_DIED, and
+ * a waiter is woken.
  *
- * The priority-inheritance operations hand the word over by the kernel, highest priority first, but lend no
- * priority: futex_pi.c.
+ * The priority-inheritance operations hand the word over by the kernel, highest priority first, but
+ * lend no priority: futex_pi.c.
  */
 #include <linux/errno.h>
 #include <linux/futex.h>
@@ -62,7 +64,8 @@ void futex_init(void)
  */
 struct futex_bucket *futex_bucket_of(const struct futex_key *k)
 {
-	u64 h = ((u64)k->object >> 4) * 0x9e3779b97f4a7c15ull + (k->offset >> 2) * 0xc2b2ae3d27d4eb4full;
+	u64 h = ((u64)k->object >> 4) * 0x9e3779b97f4a7c15ull +
+		(k->offset >> 2) * 0xc2b2ae3d27d4eb4full;
 
 	return &buckets[h * 0x9e3779b97f4a7c15ull >> bucket_shift];
 }
@@ -91,7 +94,8 @@ int futex_key_get(u64 uaddr, bool private, struct futex_key *out)
 }
 
 /*
- * Read the word under a bucket's lock. ctx: thread; holds: bucket. -EFAULT: drop the locks and call futex_fault_in.
+ * Read the word under a bucket's lock. ctx: thread; holds: bucket. -EFAULT: drop the locks and call
+ * futex_fault_in.
  */
 int futex_load_locked(u64 uaddr, u32 *out)
 {
@@ -127,8 +131,8 @@ void futex_wake_waiter_locked(struct futex_waiter *w)
 }
 
 /*
- * Sleep until woken, @deadline or a signal. The waiter is queued and sched_prepare was called before its bucket was
- * unlocked. ctx: thread. 0: woken; -ETIMEDOUT, -EINTR: it is off its bucket.
+ * Sleep until woken, @deadline or a signal. The waiter is queued and sched_prepare was called
+ * before its bucket was unlocked. ctx: thread. 0: woken; -ETIMEDOUT, -EINTR: it is off its bucket.
  */
 int futex_sleep(struct futex_waiter *w, s64 deadline)
 {
@@ -284,7 +288,8 @@ static int futex_wake(u64 uaddr, bool private, u32 nr, u32 bitset)
 }
 
 /*
- * Wake up to @nr waiters on a word of this address space that may lie in shared memory. ctx: thread; sleeps.
+ * Wake up to @nr waiters on a word of this address space that may lie in shared memory. ctx:
+ * thread; sleeps.
  */
 void futex_wake_address(u64 uaddr, u32 nr)
 {
@@ -363,18 +368,12 @@ static int futex_requeue(const struct futex_args *a, bool private, bool compare)
 static bool wake_op_compare(u32 cmp, s32 old, s32 arg)
 {
 	switch (cmp) {
-	case FUTEX_OP_CMP_EQ:
-		return old == arg;
-	case FUTEX_OP_CMP_NE:
-		return old != arg;
-	case FUTEX_OP_CMP_LT:
-		return old < arg;
-	case FUTEX_OP_CMP_GE:
-		return old >= arg;
-	case FUTEX_OP_CMP_LE:
-		return old <= arg;
-	default:
-		return old > arg;
+	case FUTEX_OP_CMP_EQ: return old == arg;
+	case FUTEX_OP_CMP_NE: return old != arg;
+	case FUTEX_OP_CMP_LT: return old < arg;
+	case FUTEX_OP_CMP_GE: return old >= arg;
+	case FUTEX_OP_CMP_LE: return old <= arg;
+	default: return old > arg;
 	}
 }
 
@@ -431,30 +430,18 @@ long futex_call(const struct futex_args *a)
 	};
 
 	switch (a->op & FUTEX_CMD_MASK) {
-	case FUTEX_WAIT_BITSET:
-		w.bitset = a->val3;
-		return futex_wait_op(&w);
-	case FUTEX_WAIT:
-		return futex_wait_op(&w);
-	case FUTEX_WAKE:
-		return futex_wake(a->uaddr, private, a->val, FUTEX_BITSET_MATCH_ANY);
-	case FUTEX_WAKE_BITSET:
-		return futex_wake(a->uaddr, private, a->val, a->val3);
-	case FUTEX_REQUEUE:
-		return futex_requeue(a, private, false);
-	case FUTEX_CMP_REQUEUE:
-		return futex_requeue(a, private, true);
-	case FUTEX_WAKE_OP:
-		return futex_wake_op(a, private);
+	case FUTEX_WAIT_BITSET: w.bitset = a->val3; return futex_wait_op(&w);
+	case FUTEX_WAIT: return futex_wait_op(&w);
+	case FUTEX_WAKE: return futex_wake(a->uaddr, private, a->val, FUTEX_BITSET_MATCH_ANY);
+	case FUTEX_WAKE_BITSET: return futex_wake(a->uaddr, private, a->val, a->val3);
+	case FUTEX_REQUEUE: return futex_requeue(a, private, false);
+	case FUTEX_CMP_REQUEUE: return futex_requeue(a, private, true);
+	case FUTEX_WAKE_OP: return futex_wake_op(a, private);
 	case FUTEX_LOCK_PI:
-	case FUTEX_LOCK_PI2:
-		return futex_lock_pi(a->uaddr, private, a->deadline, false);
-	case FUTEX_TRYLOCK_PI:
-		return futex_lock_pi(a->uaddr, private, a->deadline, true);
-	case FUTEX_UNLOCK_PI:
-		return futex_unlock_pi(a->uaddr, private);
-	default:
-		return -ENOSYS;
+	case FUTEX_LOCK_PI2: return futex_lock_pi(a->uaddr, private, a->deadline, false);
+	case FUTEX_TRYLOCK_PI: return futex_lock_pi(a->uaddr, private, a->deadline, true);
+	case FUTEX_UNLOCK_PI: return futex_unlock_pi(a->uaddr, private);
+	default: return -ENOSYS;
 	}
 }
 
@@ -485,7 +472,8 @@ static bool robust_release(u64 uaddr, u32 tid, bool pi)
 }
 
 /*
- * @t, current, exits or execs: mark the robust locks it holds. The list is user memory and may hold anything.
+ * @t, current, exits or execs: mark the robust locks it holds. The list is user memory and may hold
+ * anything.
  * ctx: thread; sleeps.
  */
 void futex_exit_robust(struct task *t)
@@ -503,7 +491,8 @@ void futex_exit_robust(struct task *t)
 		bool failed = copy_from_user(&next, at, sizeof(next)) != 0;
 
 		/* An entry that is also pending is done last, once. */
-		if (at != (pending & ~1ull) && !robust_release(at + (u64)head.futex_offset, tid, entry & 1))
+		if (at != (pending & ~1ull) &&
+		    !robust_release(at + (u64)head.futex_offset, tid, entry & 1))
 			return;
 		if (failed)
 			return;

@@ -5,8 +5,8 @@
 struct task;
 
 /*
- * futex(2). @timeout: absolute monotonic nanoseconds, TIME_NEVER for none; the caller has converted relative and
- * wall-clock ones. The value of the operation or -errno. ctx: thread; sleeps.
+ * futex(2). @timeout: absolute monotonic nanoseconds, TIME_NEVER for none; the caller has converted
+ * relative and wall-clock ones. The value of the operation or -errno. ctx: thread; sleeps.
  */
 struct futex_args {
 	u64 uaddr, uaddr2;

@@ -1,13 +1,14 @@
 /*
  * FUTEX_LOCK_PI, TRYLOCK_PI, UNLOCK_PI: locks whose word names the owner.
  *
- * The word holds the owner's thread id; FUTEX_WAITERS says that the kernel has waiters; FUTEX_OWNER_DIED that the last
- * owner ended without unlocking. Under contention the word is changed only by the kernel, under the bucket's lock:
- * unlocking writes the next owner's id into it and wakes that thread, which then owns the lock. The waiter with
- * the highest real-time priority comes first, else the longest waiting.
+ * The word holds the owner's thread id; FUTEX_WAITERS says that the kernel has waiters;
+ * FUTEX_OWNER_DIED that the last owner ended without unlocking. Under contention the word is
+ * changed only by the kernel, under the bucket's lock: unlocking writes the next owner's id into it
+ * and wakes that thread, which then owns the lock. The waiter with the highest real-time priority
+ * comes first, else the longest waiting.
  *
- * What this does not do is lend the waiter's priority to the owner: programs are correct, but a low-priority owner may
- * be kept from the CPU. See futex(2), "Priority-inheritance futexes".
+ * What this does not do is lend the waiter's priority to the owner: programs are correct, but a
+ * low-priority owner may be kept from the CPU. See futex(2), "Priority-inheritance futexes".
  */
 #include <linux/errno.h>
 #include <linux/futex.h>
@@ -35,12 +36,13 @@ static struct futex_waiter *best_waiter(struct futex_bucket *b, const struct fut
 	return best;
 }
 
-static bool others_wait(struct futex_bucket *b, const struct futex_key *k, const struct futex_waiter *not)
+static bool others_wait(struct futex_bucket *b, const struct futex_key *k,
+			const struct futex_waiter * not )
 {
 	struct futex_waiter *w;
 
 	list_for_each(w, &b->waiters, link) {
-		if (w != not && w->pi && key_equal(&w->key, k))
+		if (w != not &&w->pi && key_equal(&w->key, k))
 			return true;
 	}
 	return false;
@@ -56,10 +58,11 @@ static bool owner_exists(u32 tid)
 }
 
 /*
- * One try under the bucket's lock: 0 own it, 1 has to wait (FUTEX_WAITERS is set), -EFAULT, -EDEADLK, -EAGAIN: try again.
+ * One try under the bucket's lock: 0 own it, 1 has to wait (FUTEX_WAITERS is set), -EFAULT,
+ * -EDEADLK, -EAGAIN: try again.
  */
-static int lock_try_locked(u64 uaddr, u32 tid, struct futex_bucket *b, const struct futex_key *k, bool try,
-			   u32 *owner)
+static int lock_try_locked(u64 uaddr, u32 tid, struct futex_bucket *b, const struct futex_key *k,
+			   bool try, u32 *owner)
 {
 	u32 v, found, want;
 	int err = futex_load_locked(uaddr, &v);
@@ -85,7 +88,9 @@ static int lock_try_locked(u64 uaddr, u32 tid, struct futex_bucket *b, const str
 	return *owner ? 1 : 0;
 }
 
-/* Sleep as a waiter for ownership; the caller holds the bucket, which is released. 0: it is ours. */
+/*
+ * Sleep as a waiter for ownership; the caller holds the bucket, which is released. 0: it is ours.
+ */
 static int lock_wait(struct futex_bucket *b, struct futex_waiter *w, s64 deadline)
 {
 	w->bucket = b;
@@ -96,8 +101,8 @@ static int lock_wait(struct futex_bucket *b, struct futex_waiter *w, s64 deadlin
 }
 
 /*
- * Own the word, waiting until @deadline. ctx: thread; sleeps.
- * 0, -EDEADLK, -ESRCH (no such owner), -EWOULDBLOCK (@try), -ETIMEDOUT, -EFAULT, -EINVAL, -ERESTARTNOINTR.
+ * Own the word, waiting until @deadline. ctx: thread; sleeps. 0, -EDEADLK, -ESRCH (no such owner),
+ * -EWOULDBLOCK (@try), -ETIMEDOUT, -EFAULT, -EINVAL, -ERESTARTNOINTR.
  */
 int futex_lock_pi(u64 uaddr, bool private, s64 deadline, bool try)
 {
@@ -113,7 +118,10 @@ int futex_lock_pi(u64 uaddr, bool private, s64 deadline, bool try)
 		spin_lock(&b->lock);
 		err = lock_try_locked(uaddr, tid, b, &w.key, try, &owner);
 		if (err == 1) {
-			/* The tree lock ranks below the bucket's, so an owner cannot end unseen before we sleep. */
+			/*
+			 * The tree lock ranks below the bucket's, so an owner cannot end unseen
+			 * before we sleep.
+			 */
 			if (owner_exists(owner)) {
 				err = lock_wait(b, &w, deadline);
 				return err == -EINTR ? -ERESTARTNOINTR : err;
@@ -131,7 +139,8 @@ int futex_lock_pi(u64 uaddr, bool private, s64 deadline, bool try)
 }
 
 /* Give the word to the best waiter; 0 waiters: 0, done: 1. holds: bucket */
-static int hand_over_locked(u64 uaddr, u32 v, struct futex_bucket *b, const struct futex_key *k, u32 keep)
+static int hand_over_locked(u64 uaddr, u32 v, struct futex_bucket *b, const struct futex_key *k,
+			    u32 keep)
 {
 	struct futex_waiter *w = best_waiter(b, k);
 	u32 want = keep, found;
@@ -169,7 +178,8 @@ int futex_unlock_pi(u64 uaddr, bool private)
 		spin_lock(&b->lock);
 		err = futex_load_locked(uaddr, &v);
 		if (!err)
-			err = (v & FUTEX_TID_MASK) == tid ? hand_over_locked(uaddr, v, b, &k, 0) : -EPERM;
+			err = (v & FUTEX_TID_MASK) == tid ? hand_over_locked(uaddr, v, b, &k, 0)
+							  : -EPERM;
 		spin_unlock(&b->lock);
 		if (err == -EFAULT)
 			err = futex_fault_in(uaddr, true);
@@ -181,7 +191,8 @@ int futex_unlock_pi(u64 uaddr, bool private)
 }
 
 /*
- * The owner of a robust word ended and the word says so: the best waiter becomes its owner. ctx: thread; sleeps.
+ * The owner of a robust word ended and the word says so: the best waiter becomes its owner. ctx:
+ * thread; sleeps.
  */
 void futex_pi_owner_died(u64 uaddr)
 {

@@ -23,7 +23,10 @@ void user_switch(struct proc *p, u32 uid);
 /* pid.c */
 void pid_init(void);
 extern int pid_max;
-/* A number of its own (or @want, which must be free) in the table, with the caller's reference. 0, -EAGAIN, -EEXIST, -ENOMEM */
+/*
+ * A number of its own (or @want, which must be free) in the table, with the caller's reference. 0,
+ * -EAGAIN, -EEXIST, -ENOMEM
+ */
 int __must_check pid_alloc(u32 want, struct pid **out);
 /* Take the number out of the table unless something still bears it. holds: tree */
 void pid_release_locked(struct pid *p);
@@ -52,14 +55,19 @@ int __must_check thread_count_inc(void);
 void thread_count_dec(void);
 void proc_usage_add_task(struct proc_usage *u, struct task *t);
 void proc_usage_add(struct proc_usage *u, const struct proc_usage *more);
-void proc_usage_get(struct proc *p, struct proc_usage *out); /* dead threads and live ones; holds: siglock or tree */
+/* dead threads and live ones; holds: siglock or tree */
+void proc_usage_get(struct proc *p, struct proc_usage *out);
 
 /* fork.c, exit.c */
-void task_release_vm(struct task *t); /* robust futexes, clear_child_tid, vfork parent: user memory is still there */
+/* robust futexes, clear_child_tid, vfork parent: user memory is still there */
+void task_release_vm(struct task *t);
 void task_wake_vfork_parent(struct task *t);
 /* Zombie @p's parent learns of it. True: nobody will wait, reap it. holds: tree */
 bool proc_notify_parent_locked(struct proc *p);
-/* Takes a zombie out of the tree; the caller drops the tree's reference after unlocking. holds: tree */
+/*
+ * Takes a zombie out of the tree; the caller drops the tree's reference after unlocking. holds:
+ * tree
+ */
 void proc_reap_locked(struct proc *p);
 
 /* signal_send.c: holds: siglock of the process */
@@ -67,7 +75,8 @@ void sigpending_init(struct sigpending *s);
 void sigpending_flush(struct sigpending *s);
 void signal_wake_task(struct task *t, bool fatal);
 void signal_group_exit_locked(struct proc *p, int code);
-int signal_send_locked(struct proc *p, struct task *t, int sig, const struct ksiginfo *info, bool forced);
+int signal_send_locked(struct proc *p, struct task *t, int sig, const struct ksiginfo *info,
+		       bool forced);
 int signal_dequeue_locked(struct task *t, ksigset_t mask, struct ksiginfo *info);
 void signal_remove_locked(struct proc *p, ksigset_t set);
 /* A preallocated entry (POSIX timers): queues it unless it is queued already. */
@@ -77,9 +86,12 @@ void signal_notify_parent_locked(struct proc *child, int code, int status, bool 
 void signal_flush_handlers(struct sighand *h);
 
 /* signal_stop.c */
-void signal_stop_leave_locked(struct task *t, bool *notify); /* exiting thread: the group's stop no longer waits for it */
-bool signal_stop_begin_locked(struct task *t, int sig); /* a stop signal's default action in current */
-void signal_stop_wait(struct task *t, u64 flags); /* stops; releases the siglock that was taken with @flags */
+/* exiting thread: the group's stop no longer waits for it */
+void signal_stop_leave_locked(struct task *t, bool *notify);
+/* a stop signal's default action in current */
+bool signal_stop_begin_locked(struct task *t, int sig);
+/* stops; releases the siglock that was taken with @flags */
+void signal_stop_wait(struct task *t, u64 flags);
 void signal_notify_stop(struct proc *p, int code);
 
 /* timers: itimer.c, ptimer.c */

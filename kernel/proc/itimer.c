@@ -1,12 +1,14 @@
 /*
- * Interval timers (setitimer), and what goes by CPU time: ITIMER_VIRTUAL and PROF, RLIMIT_CPU, POSIX timers on CPU
- * clocks.
+ * Interval timers (setitimer), and what goes by CPU time: ITIMER_VIRTUAL and PROF, RLIMIT_CPU,
+ * POSIX timers on CPU clocks.
  *
- * ITIMER_REAL is one kernel timer per process. CPU time has no tick here: one kernel timer (cpu_timeout) is set for the
- * earliest moment at which a limit could be reached, that is the time left divided by the number of threads; when it
- * fires, the sum is compared and the timer set anew. A process without such limits has no timer at all.
+ * ITIMER_REAL is one kernel timer per process. CPU time has no tick here: one kernel timer
+ * (cpu_timeout) is set for the earliest moment at which a limit could be reached, that is the time
+ * left divided by the number of threads; when it fires, the sum is compared and the timer set anew.
+ * A process without such limits has no timer at all.
  *
- * Both functions run in interrupts and take the siglock; itimers_exit makes sure that none runs any more.
+ * Both functions run in interrupts and take the siglock; itimers_exit makes sure that none runs any
+ * more.
  */
 #include <linux/errno.h>
 #include <linux/time.h>
@@ -26,7 +28,8 @@ static void itimer_real_fire(struct timeout *t)
 		signal_send_locked(p, NULL, SIGALRM, NULL, false);
 		late = now - p->itimer_real_expires;
 		if (p->itimer_real_interval) {
-			p->itimer_real_expires += p->itimer_real_interval * (1 + late / p->itimer_real_interval);
+			p->itimer_real_expires +=
+				p->itimer_real_interval * (1 + late / p->itimer_real_interval);
 			timeout_set(t, p->itimer_real_expires);
 		} else {
 			p->itimer_real_expires = 0;
@@ -138,7 +141,8 @@ static void itimer_real_exchange(struct proc *p, const struct itimer_ns *set, st
 	p->itimer_real_expires = 0;
 	timeout_cancel(&p->itimer_real);
 	if (set->value) {
-		p->itimer_real_expires = set->value > TIME_NEVER - now ? TIME_NEVER - 1 : now + set->value;
+		p->itimer_real_expires =
+			set->value > TIME_NEVER - now ? TIME_NEVER - 1 : now + set->value;
 		p->had_timers = true;
 		timeout_set(&p->itimer_real, p->itimer_real_expires);
 	}

@@ -61,7 +61,8 @@ static int kill_all_locked(int sig, const struct ksiginfo *info)
 }
 
 /*
- * kill(2): @pid > 0 a process, 0 the caller's group, -1 everybody, else a group. @sig 0 only checks. @info: what to say.
+ * kill(2): @pid > 0 a process, 0 the caller's group, -1 everybody, else a group. @sig 0 only
+ * checks. @info: what to say.
  * ctx: thread. 0, -EINVAL, -ESRCH, -EPERM, -EAGAIN.
  */
 int proc_kill(int pid, int sig, const struct ksiginfo *info)
@@ -81,14 +82,16 @@ int proc_kill(int pid, int sig, const struct ksiginfo *info)
 	} else if (pid == -1) {
 		err = kill_all_locked(sig, info);
 	} else {
-		err = kill_pgrp_locked(pid ? pid_find_locked((u32)-pid) : current_proc()->pgrp, sig, info);
+		err = kill_pgrp_locked(pid ? pid_find_locked((u32)-pid) : current_proc()->pgrp, sig,
+				       info);
 	}
 	proc_tree_unlock();
 	return err;
 }
 
 /*
- * tgkill(2): thread @tid of process @tgid (0: of any). ctx: thread. 0, -EINVAL, -ESRCH, -EPERM, -EAGAIN.
+ * tgkill(2): thread @tid of process @tgid (0: of any). ctx: thread. 0, -EINVAL, -ESRCH, -EPERM,
+ * -EAGAIN.
  */
 int proc_tgkill(u32 tgid, u32 tid, int sig, const struct ksiginfo *info)
 {

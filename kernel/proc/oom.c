@@ -1,9 +1,9 @@
 /*
  * When memory is gone: kill the process that gives most of it back.
  *
- * mm calls oom_kill when reclaim found nothing. The score is the resident memory in thousandths of all memory plus
- * oom_score_adj (-1000: never; init is never chosen). While a victim is still on its way out, no other is
- * chosen: the caller tries again. One line in the log says who and why.
+ * mm calls oom_kill when reclaim found nothing. The score is the resident memory in thousandths of
+ * all memory plus oom_score_adj (-1000: never; init is never chosen). While a victim is still on
+ * its way out, no other is chosen: the caller tries again. One line in the log says who and why.
  */
 #include "kernel/base/log.h"
 #include "kernel/proc/internal.h"
@@ -28,7 +28,8 @@ static u64 proc_rss(struct proc *p)
 		return 0;
 	vm = task_get_vm(t);
 	if (vm) {
-		rss = atomic_read(&vm->rss_anon) + atomic_read(&vm->rss_file) + atomic_read(&vm->rss_shmem);
+		rss = atomic_read(&vm->rss_anon) + atomic_read(&vm->rss_file) +
+		      atomic_read(&vm->rss_shmem);
 		vmspace_put(vm);
 	}
 	task_put(t);
@@ -36,7 +37,8 @@ static u64 proc_rss(struct proc *p)
 }
 
 /*
- * How much @p deserves to be killed: thousandths of memory plus its adjustment; 0: not at all. ctx: thread.
+ * How much @p deserves to be killed: thousandths of memory plus its adjustment; 0: not at all. ctx:
+ * thread.
  */
 s64 oom_score(struct proc *p)
 {
@@ -58,7 +60,7 @@ static struct proc *oom_choose(u64 *rss)
 	struct proc *p, *best = NULL;
 	s64 best_score = 0;
 
-	for (p = proc_next(1); p; ) {
+	for (p = proc_next(1); p;) {
 		u32 next = p->pid->nr + 1;
 		s64 score = oom_score(p);
 		u64 size = proc_rss(p);
@@ -118,8 +120,9 @@ static bool oom_kill(u32 order)
 	if (!p)
 		return false;
 	proc_get_name(p, name);
-	log_crit("out of memory (order %u): killed %s[%u], %llu KiB resident, oom_score_adj %d", order, name,
-		 p->pid->nr, (unsigned long long)rss * (PAGE_SIZE / 1024), READ_ONCE(p->oom_score_adj));
+	log_crit("out of memory (order %u): killed %s[%u], %llu KiB resident, oom_score_adj %d",
+		 order, name, p->pid->nr, (unsigned long long)rss * (PAGE_SIZE / 1024),
+		 READ_ONCE(p->oom_score_adj));
 	proc_tree_lock();
 	if (!oom_victim) {
 		oom_victim = pid_get(p->pid);

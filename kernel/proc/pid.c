@@ -1,15 +1,17 @@
 /*
  * Process numbers and the process tree's lock.
  *
- * Every number in use is a struct pid in one radix tree: as the id of a thread, of a process (also a zombie), of a
- * process group or of a session. It leaves the tree when it bears none of these any more, so a number is never
- * given to a new process while a group still has it. References (pidfd, groups, /proc) keep the structure
- * alive after that, with nothing attached.
+ * Every number in use is a struct pid in one radix tree: as the id of a thread, of a process (also
+ * a zombie), of a process group or of a session. It leaves the tree when it bears none of these any
+ * more, so a number is never given to a new process while a group still has it. References (pidfd,
+ * groups, /proc) keep the structure alive after that, with nothing attached.
  *
- * Numbers are given in ascending order and wrap at pid_max to RESERVED_PIDS, as user space expects of Linux.
+ * Numbers are given in ascending order and wrap at pid_max to RESERVED_PIDS, as user space expects
+ * of Linux.
  *
- * The tree lock is one spinlock (rank PROC_TREE): it guards the table, the links between processes, groups and
- * sessions. Sections under it are short but for signals to whole groups. It is not taken in interrupts.
+ * The tree lock is one spinlock (rank PROC_TREE): it guards the table, the links between processes,
+ * groups and sessions. Sections under it are short but for signals to whole groups. It is not taken
+ * in interrupts.
  */
 #include <linux/errno.h>
 #include "fs/procfs.h"
@@ -83,7 +85,10 @@ static u32 pid_choose_locked(void)
 	return 0;
 }
 
-/* Nodes that inserting @nr needs are in the pool; drops and retakes the lock to allocate. 0, -EAGAIN: look again, -ENOMEM */
+/*
+ * Nodes that inserting @nr needs are in the pool; drops and retakes the lock to allocate. 0,
+ * -EAGAIN: look again, -ENOMEM
+ */
 static int pid_pool_fill_locked(u32 nr)
 {
 	struct radix_node *n;
@@ -160,7 +165,8 @@ void pid_release_locked(struct pid *p)
 }
 
 /*
- * As pid_release_locked, for a number that was never used. ctx: thread. Consumes the caller's reference.
+ * As pid_release_locked, for a number that was never used. ctx: thread. Consumes the caller's
+ * reference.
  */
 void pid_release(struct pid *p)
 {
@@ -180,7 +186,8 @@ struct pid *pid_find_locked(u32 nr)
 }
 
 /*
- * The bearer of the lowest number >= @from, without a reference; NULL at the end. ctx: thread; holds: tree.
+ * The bearer of the lowest number >= @from, without a reference; NULL at the end. ctx: thread;
+ * holds: tree.
  */
 struct pid *pid_next_locked(u32 from)
 {
@@ -256,7 +263,8 @@ struct proc *proc_next(u32 from)
 }
 
 /*
- * The live thread of @p with the lowest id >= @from, with a reference; NULL at the end. ctx: thread.
+ * The live thread of @p with the lowest id >= @from, with a reference; NULL at the end. ctx:
+ * thread.
  */
 struct task *task_next(struct proc *p, u32 from)
 {

@@ -1,8 +1,8 @@
 /*
  * Process descriptors: pidfd_open(2), CLONE_PIDFD, pidfd_send_signal(2), waitid(P_PIDFD).
  *
- * The file holds a reference to the struct pid, so it names the same process for ever, also when the number is used
- * again. It becomes readable when the process has become a zombie or is gone.
+ * The file holds a reference to the struct pid, so it names the same process for ever, also when
+ * the number is used again. It becomes readable when the process has become a zombie or is gone.
  */
 #include <linux/errno.h>
 #include <linux/fcntl.h>
@@ -51,7 +51,8 @@ static const struct file_ops pidfd_ops = {
 };
 
 /*
- * An open file that names @pid. @flags: O_RDWR and O_NONBLOCK. ctx: thread; sleeps. 0, -ENOMEM, -ENFILE.
+ * An open file that names @pid. @flags: O_RDWR and O_NONBLOCK. ctx: thread; sleeps. 0, -ENOMEM,
+ * -ENFILE.
  */
 int pidfd_create(struct pid *pid, u32 flags, struct file **out)
 {

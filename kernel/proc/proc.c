@@ -1,10 +1,11 @@
 /*
  * The objects: tasks, processes, tables of signal actions; their usage figures; the first process.
  *
- * A task embeds the scheduler's thread and dies with its last thread reference (task_destroy). A process is
- * referenced by the tree (from fork to reaping), by each of its tasks, and by whoever looked it up. What a task
- * uses of other layers (address space, descriptors, directories, credentials) is in struct thread; the task
- * replaces those pointers under its process's siglock, so others take references under the same lock.
+ * A task embeds the scheduler's thread and dies with its last thread reference (task_destroy). A
+ * process is referenced by the tree (from fork to reaping), by each of its tasks, and by whoever
+ * looked it up. What a task uses of other layers (address space, descriptors, directories,
+ * credentials) is in struct thread; the task replaces those pointers under its process's siglock,
+ * so others take references under the same lock.
  */
 #include <linux/errno.h>
 #include <linux/time.h>
@@ -166,7 +167,8 @@ struct sighand *sighand_alloc(void)
 }
 
 /*
- * A copy for fork; @clear: handlers become defaults (CLONE_CLEAR_SIGHAND). ctx: thread; sleeps. 0 or -ENOMEM.
+ * A copy for fork; @clear: handlers become defaults (CLONE_CLEAR_SIGHAND). ctx: thread; sleeps. 0
+ * or -ENOMEM.
  */
 int sighand_copy(const struct sighand *from, bool clear, struct sighand **out)
 {
@@ -246,7 +248,8 @@ int threads_max(void)
 }
 
 /*
- * The address space of @t with a vmspace_put() reference, NULL when it has none (any more). ctx: any.
+ * The address space of @t with a vmspace_put() reference, NULL when it has none (any more). ctx:
+ * any.
  */
 struct vmspace *task_get_vm(struct task *t)
 {
@@ -333,7 +336,8 @@ void proc_get_name(struct proc *p, char out[16])
 }
 
 /*
- * The leader of @p, or another live thread when it has exited, with a reference; NULL: a zombie. ctx: any.
+ * The leader of @p, or another live thread when it has exited, with a reference; NULL: a zombie.
+ * ctx: any.
  */
 struct task *proc_get_leader(struct proc *p)
 {
@@ -417,7 +421,8 @@ static u64 proc_live_maxrss(struct proc *p)
 		return 0;
 	vm = task_get_vm(t);
 	if (vm) {
-		rss = atomic_read(&vm->rss_anon) + atomic_read(&vm->rss_file) + atomic_read(&vm->rss_shmem);
+		rss = atomic_read(&vm->rss_anon) + atomic_read(&vm->rss_file) +
+		      atomic_read(&vm->rss_shmem);
 		rss = MAX(rss, READ_ONCE(vm->peak_rss));
 		vmspace_put(vm);
 	}
@@ -442,7 +447,8 @@ static void usage_to_rusage(const struct proc_usage *u, struct rusage *out)
 }
 
 /*
- * getrusage(2): RUSAGE_SELF, RUSAGE_CHILDREN, RUSAGE_THREAD (of current), or RUSAGE_BOTH for wait. ctx: thread.
+ * getrusage(2): RUSAGE_SELF, RUSAGE_CHILDREN, RUSAGE_THREAD (of current), or RUSAGE_BOTH for wait.
+ * ctx: thread.
  */
 void proc_rusage(struct proc *p, int who, struct rusage *out)
 {
@@ -543,8 +549,8 @@ free_task:
 }
 
 /*
- * Make process 1, whose thread runs @fn(@arg) in the kernel; when that returns the thread goes to user mode, so
- * @fn has called proc_exec. ctx: boot thread; sleeps. 0 or -errno.
+ * Make process 1, whose thread runs @fn(@arg) in the kernel; when that returns the thread goes to
+ * user mode, so @fn has called proc_exec. ctx: boot thread; sleeps. 0 or -errno.
  */
 int proc_start_init(void (*fn)(void *arg), void *arg)
 {

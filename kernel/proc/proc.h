@@ -2,18 +2,21 @@
 /*
  * Processes and their threads as user space sees them.
  *
- * A struct task is a user thread: a struct thread with an id, signal state and the Linux extras. A struct proc
- * is a thread group: what CLONE_THREAD shares. A struct pid is a number with the task, process, group and
- * session that bear it; references to it stay valid (and pollable: pidfd) after death.
+ * A struct task is a user thread: a struct thread with an id, signal state and the Linux extras. A
+ * struct proc is a thread group: what CLONE_THREAD shares. A struct pid is a number with the task,
+ * process, group and session that bear it; references to it stay valid (and pollable: pidfd) after
+ * death.
  *
- * Life: fork makes task + proc; each task leaves at its exit; the last one turns the process into a zombie (which
- * has no task any more); the parent's wait reaps it (proc leaves the tree); the last proc_put frees it.
+ * Life: fork makes task + proc; each task leaves at its exit; the last one turns the process into a
+ * zombie (which has no task any more); the parent's wait reaps it (proc leaves the tree); the last
+ * proc_put frees it.
  *
- * Locks: the process tree's spinlock (proc_tree_lock, rank PROC_TREE, never from IRQs), then a process's
- * siglock (rank SIGNAL, IRQs off), then its table of actions (SIGHAND). proc->lock is a mutex for what may sleep.
+ * Locks: the process tree's spinlock (proc_tree_lock, rank PROC_TREE, never from IRQs), then a
+ * process's siglock (rank SIGNAL, IRQs off), then its table of actions (SIGHAND). proc->lock is a
+ * mutex for what may sleep.
  *
- * I immutable, a atomic, o owned by the task itself, T guarded by the tree lock, P guarded by proc->lock,
- * S guarded by proc->siglock.
+ * I immutable, a atomic, o owned by the task itself, T guarded by the tree lock, P guarded by
+ * proc->lock, S guarded by proc->siglock.
  */
 #include <linux/resource.h>
 #include <arch/frame.h>
@@ -58,7 +61,8 @@ struct task {
 	u32 jobctl; /* S: TJ_*; a for reading */
 	u64 altstack_sp, altstack_size; /* o */
 	u32 altstack_flags; /* o */
-	u64 fault_addr, fault_esr; /* o: of the last synchronous fault, for the signal frame; trap.c stores the syndrome */
+	/* o: of the last synchronous fault, for the signal frame; trap.c stores the syndrome */
+	u64 fault_addr, fault_esr;
 	/* threads */
 	u64 clear_child_tid; /* o */
 	u64 set_child_tid; /* o */
@@ -132,11 +136,14 @@ struct proc {
 	s64 itimer_real_expires, itimer_real_interval; /* S: 0 = off */
 	bool had_timers; /* S: a timer of this process was armed once */
 	u64 cpu_warned; /* S: seconds of CPU time at which SIGXCPU comes next */
-	struct cpu_itimer { s64 expires, interval; } itimer_cpu[2]; /* S: ITIMER_VIRTUAL and PROF; 0 = off */
+	struct cpu_itimer {
+		s64 expires, interval; /* S: 0 = off */
+	} itimer_cpu[2]; /* S: ITIMER_VIRTUAL and ITIMER_PROF */
 	struct timeout cpu_timeout; /* S: next look at CPU-time limits and timers */
 	struct list posix_timers; /* S */
 	u32 posix_timer_next; /* S */
-	struct sem_undo_list *sem_undo; /* a: made by this process only (proc_sem_ops); NULL: none */
+	/* a: made by this process only (proc_sem_ops); NULL: none */
+	struct sem_undo_list *sem_undo;
 	int oom_score_adj; /* a */
 	u32 membarrier; /* a: MEMBARRIER_CMD_PRIVATE_* registered for */
 	/* What remains when the leader has gone. */
@@ -144,7 +151,10 @@ struct proc {
 	char dead_name[16]; /* S */
 };
 
-static inline struct task *task_of(struct thread *t) { return container_of(t, struct task, thread); }
+static inline struct task *task_of(struct thread *t)
+{
+	return container_of(t, struct task, thread);
+}
 #define current_task() task_of(current) /* only in user threads */
 #define current_proc() (current->proc)
 
@@ -169,36 +179,47 @@ u32 proc_count(void);
 u32 thread_count(void);
 u32 pid_last(void); /* newest number, for loadavg */
 int proc_pid_max(void); /* numbers are below this */
-/* Process groups and sessions of current; 0, -EPERM, -ESRCH, -EACCES, -EINVAL as setpgid(2), setsid(2). */
+/*
+ * Process groups and sessions of current; 0, -EPERM, -ESRCH, -EACCES, -EINVAL as setpgid(2),
+ * setsid(2).
+ */
 int proc_setpgid(u32 pid, u32 pgid);
 int proc_setsid(u32 *sid);
-bool proc_pgrp_orphaned(struct pid *pgrp); /* no member can be continued by a parent in the session */
+/* no member can be continued by a parent in the session */
+bool proc_pgrp_orphaned(struct pid *pgrp);
 bool proc_pgrp_orphaned_locked(const struct pid *pgrp, const struct proc *ignore);
 bool proc_is_session_leader(const struct proc *p); /* holds: tree */
 
 /*
- * Sessions and their terminal (session.c). kernel/tty is a layer above and registers what processes need of it:
- * fork takes a reference for the child (get), the last thread's exit drops it (put) and, when the process leads its
- * session, calls leader_exit first; setsid drops it too; /proc/PID/stat shows dev and foreground.
+ * Sessions and their terminal (session.c). kernel/tty is a layer above and registers what processes
+ * need of it: fork takes a reference for the child (get), the last thread's exit drops it (put)
+ * and, when the process leads its session, calls leader_exit first; setsid drops it too;
+ * /proc/PID/stat shows dev and foreground.
  */
 struct proc_tty_ops {
 	void (*get)(struct tty *t); /* ctx: any */
 	void (*put)(struct tty *t); /* ctx: thread; holds: nothing; sleeps */
-	void (*leader_exit)(struct proc *leader); /* hangs the session's terminal up. ctx: thread; holds: nothing; sleeps */
+	/* hangs the session's terminal up. ctx: thread; holds: nothing; sleeps */
+	void (*leader_exit)(struct proc *leader);
 	u32 (*dev)(struct tty *t); /* in stat's old encoding. ctx: any */
-	u32 (*foreground)(struct tty *t); /* id of the foreground group, 0: none. ctx: thread; holds: nothing; sleeps */
+	/* id of the foreground group, 0: none. ctx: thread; holds: nothing; sleeps */
+	u32 (*foreground)(struct tty *t);
 };
 extern const struct proc_tty_ops *proc_tty_ops; /* I after boot */
 struct tty *proc_get_tty(struct proc *p); /* with a reference; NULL: none */
-void proc_set_tty(struct proc *p, struct tty *t); /* takes over the reference; drops the old one; NULL: none */
-void proc_session_clear_tty(struct pid *session, struct tty *t); /* every member that has @t loses it */
+/* takes over the reference; drops the old one; NULL: none */
+void proc_set_tty(struct proc *p, struct tty *t);
+/* every member that has @t loses it */
+void proc_session_clear_tty(struct pid *session, struct tty *t);
 struct pid *proc_get_pgrp(struct proc *p); /* with a reference */
 struct pid *proc_get_session(struct proc *p);
-bool proc_pgrp_in_session(struct pid *pgrp, struct pid *session); /* does a member of @pgrp belong to @session? */
+/* does a member of @pgrp belong to @session? */
+bool proc_pgrp_in_session(struct pid *pgrp, struct pid *session);
 
 /*
- * System V semaphore adjustments (kernel/ipc, a layer above): clone with CLONE_SYSVSEM and without CLONE_THREAD shares
- * the parent's list with the child before it runs; the last thread's exit applies and drops it.
+ * System V semaphore adjustments (kernel/ipc, a layer above): clone with CLONE_SYSVSEM and without
+ * CLONE_THREAD shares the parent's list with the child before it runs; the last thread's exit
+ * applies and drops it.
  */
 struct proc_sem_ops {
 	void (*share)(struct proc *child, struct proc *parent); /* ctx: thread */
@@ -207,7 +228,8 @@ struct proc_sem_ops {
 extern const struct proc_sem_ops *proc_sem_ops; /* I after boot */
 
 /* --- rlimit.c --- */
-u64 proc_rlimit(int which); /* soft limit of the current process; RLIM64_INFINITY for kernel threads */
+/* soft limit of the current process; RLIM64_INFINITY for kernel threads */
+u64 proc_rlimit(int which);
 void proc_vm_limits(struct vm_limits *out); /* of current */
 
 /* --- fork.c --- */
@@ -221,9 +243,13 @@ struct clone_args_k {
 long proc_clone(const struct clone_args_k *a);
 int proc_unshare(u64 flags);
 
-/* --- exec.c: 0 (returns to the new image through the frame) or -errno. argv/envp as user pointers, or kernel strings for init. --- */
+/*
+ * --- exec.c: 0 (returns to the new image through the frame) or -errno. argv/envp as user pointers,
+ * or kernel strings for init. ---
+ */
 struct exec_args {
-	const char *filename; /* kernel string: comm, AT_EXECFN, name given to a script's interpreter */
+	/* kernel string: comm, AT_EXECFN, name given to a script's interpreter */
+	const char *filename;
 	const char *lookup_name; /* what to look up at .at; NULL: filename */
 	struct path at; /* start of a relative lookup */
 	u32 lookup; /* LOOKUP_* */
@@ -238,16 +264,19 @@ void proc_exit_thread(int code) __noreturn; /* exit(2); @code as wait status */
 void proc_exit_group(int status) __noreturn;
 struct proc_wait_result {
 	u32 pid, uid;
-	int status, code; /* wait status (code, signal or 0xffff as wait4 gives it); si_code CLD_* */
+	/* wait status (code, signal or 0xffff as wait4 gives it); si_code CLD_* */
+	int status, code;
 	struct rusage ru;
 };
-/* wait4/waitid: @which P_ALL, P_PID, P_PGID, P_PIDFD; options WNOHANG... pid found, 0 (WNOHANG), -ECHILD, -ERESTARTSYS. P_PGID with
+/* wait4/waitid: @which P_ALL, P_PID, P_PGID, P_PIDFD; options WNOHANG... pid found, 0 (WNOHANG),
+ * -ECHILD, -ERESTARTSYS. P_PGID with
  * @id 0: the caller's group. @pidfd: with P_PIDFD. */
 long proc_wait(int which, u32 id, struct pid *pidfd, int options, struct proc_wait_result *out);
 
 /* --- proc.c --- */
 void proc_init(void);
-int proc_start_init(void (*fn)(void *arg), void *arg); /* makes pid 1's task running @fn, which execs */
+/* makes pid 1's task running @fn, which execs */
+int proc_start_init(void (*fn)(void *arg), void *arg);
 /* References to what a (possibly other) task uses; NULL if it has none any more. */
 struct vmspace *task_get_vm(struct task *t); /* vmspace_put; the regions may go at any time */
 struct fdtable *task_get_files(struct task *t);

@@ -1,6 +1,6 @@
 /*
- * /proc/PID/fd and fdinfo: the open files of a process. Names are descriptor numbers; a link of fd leads to the
- * open file itself, whatever its path says by now.
+ * /proc/PID/fd and fdinfo: the open files of a process. Names are descriptor numbers; a link of fd
+ * leads to the open file itself, whatever its path says by now.
  */
 #include <linux/errno.h>
 #include <linux/fcntl.h>
@@ -128,8 +128,9 @@ static int fdinfo_show(struct sbuf *out, void *h, u64 key)
 			flags |= O_CLOEXEC;
 		fdtable_put(files);
 	}
-	sbuf_printf(out, "pos:\t%lld\nflags:\t0%o\nmnt_id:\t%u\nino:\t%llu\n", (long long)f->pos, flags,
-		    f->path.mnt ? f->path.mnt->id : 0, f->inode ? (unsigned long long)f->inode->ino : 0);
+	sbuf_printf(out, "pos:\t%lld\nflags:\t0%o\nmnt_id:\t%u\nino:\t%llu\n", (long long)f->pos,
+		    flags, f->path.mnt ? f->path.mnt->id : 0,
+		    f->inode ? (unsigned long long)f->inode->ino : 0);
 	if (f->ops && f->ops->show_fdinfo)
 		f->ops->show_fdinfo(f, out);
 	file_put(f);

@@ -1,7 +1,8 @@
 /*
  * /proc/PID/maps, smaps, smaps_rollup: the regions of an address space. Formats: proc(5).
  *
- * The text is made with the address space's semaphore held for reading, so it is one consistent picture.
+ * The text is made with the address space's semaphore held for reading, so it is one consistent
+ * picture.
  */
 #include <linux/errno.h>
 #include "kernel/lib/string.h"
@@ -32,10 +33,11 @@ static void put_head(struct sbuf *out, const struct vmspace *vm, const struct re
 	path[0] = '\0';
 	if (r->file && r->file->ops->describe && !r->name)
 		r->file->ops->describe(r->file, path, PATH_MAX_LEN, &dev, &ino);
-	sbuf_printf(out, "%08llx-%08llx %c%c%c%c %08llx %02x:%02x %llu ", (ull)r->start, (ull)r->end,
-		    r->prot & PROT_R ? 'r' : '-', r->prot & PROT_W ? 'w' : '-', r->prot & PROT_X ? 'x' : '-',
-		    r->flags & VM_SHARED ? 's' : 'p', r->file && !r->name ? (ull)r->pgoff << PAGE_SHIFT : 0,
-		    dev_major(dev), dev_minor(dev), (ull)ino);
+	sbuf_printf(out, "%08llx-%08llx %c%c%c%c %08llx %02x:%02x %llu ", (ull)r->start,
+		    (ull)r->end, r->prot & PROT_R ? 'r' : '-', r->prot & PROT_W ? 'w' : '-',
+		    r->prot & PROT_X ? 'x' : '-', r->flags & VM_SHARED ? 's' : 'p',
+		    r->file && !r->name ? (ull)r->pgoff << PAGE_SHIFT : 0, dev_major(dev),
+		    dev_minor(dev), (ull)ino);
 	if (path[0] || label) {
 		sbuf_pad(out, from, NAME_COLUMN);
 		sbuf_putc(out, ' ');
@@ -49,7 +51,8 @@ static void put_head(struct sbuf *out, const struct vmspace *vm, const struct re
 
 /* Call @fn for each region of @h's address space. 0, -ESRCH, -EACCES, -ENOMEM. */
 static int for_each_region(struct sbuf *out, void *h,
-			   void (*fn)(struct sbuf *out, struct vmspace *vm, struct region *r, char *path, void *arg),
+			   void (*fn)(struct sbuf *out, struct vmspace *vm, struct region *r,
+				      char *path, void *arg),
 			   void *arg)
 {
 	struct vmspace *vm;
@@ -97,10 +100,14 @@ static void kb_line(struct sbuf *out, const char *name, u64 bytes)
 
 static void put_flags(struct sbuf *out, const struct region *r)
 {
-	static const struct { u32 flag; const char *name; } names[] = {
-		{ VM_GROWSDOWN, "gd" }, { VM_LOCKED, "lo" }, { VM_RAND, "rr" }, { VM_DONTFORK, "dc" },
-		{ VM_DONTEXPAND, "de" }, { VM_LOCKONFAULT, "lf" }, { VM_ACCOUNT, "ac" }, { VM_NORESERVE, "nr" },
-		{ VM_WIPEONFORK, "wf" }, { VM_DONTDUMP, "dd" }, { VM_HUGE, "hg" }, { VM_NOHUGE, "nh" },
+	static const struct {
+		u32 flag;
+		const char *name;
+	} names[] = {
+		{ VM_GROWSDOWN, "gd" }, { VM_LOCKED, "lo" },	 { VM_RAND, "rr" },
+		{ VM_DONTFORK, "dc" },	{ VM_DONTEXPAND, "de" }, { VM_LOCKONFAULT, "lf" },
+		{ VM_ACCOUNT, "ac" },	{ VM_NORESERVE, "nr" },	 { VM_WIPEONFORK, "wf" },
+		{ VM_DONTDUMP, "dd" },	{ VM_HUGE, "hg" },	 { VM_NOHUGE, "nh" },
 		{ VM_MERGEABLE, "mg" },
 	};
 
@@ -148,7 +155,8 @@ static void put_counts(struct sbuf *out, const struct vm_counts *c, bool rollup)
 	kb_line(out, "Locked:", c->locked);
 }
 
-static void smaps_entry(struct sbuf *out, struct vmspace *vm, struct region *r, char *path, void *arg)
+static void smaps_entry(struct sbuf *out, struct vmspace *vm, struct region *r, char *path,
+			void *arg)
 {
 	struct vm_counts c = { 0 };
 
@@ -176,7 +184,8 @@ struct rollup {
 	bool any;
 };
 
-static void rollup_add(struct sbuf *out, struct vmspace *vm, struct region *r, char *path, void *arg)
+static void rollup_add(struct sbuf *out, struct vmspace *vm, struct region *r, char *path,
+		       void *arg)
 {
 	struct rollup *u = arg;
 	struct vm_counts c = { 0 };

@@ -22,7 +22,10 @@ static void append_range(struct sbuf *out, struct vmspace *vm, vaddr_t start, va
 	}
 }
 
-/* A program that overwrote its arguments with a longer title: up to the first NUL, as far as the environment's end. */
+/*
+ * A program that overwrote its arguments with a longer title: up to the first NUL, as far as the
+ * environment's end.
+ */
 static void append_title(struct sbuf *out, struct vmspace *vm, vaddr_t start, vaddr_t end)
 {
 	char buf[CHUNK];
@@ -43,7 +46,8 @@ static void append_title(struct sbuf *out, struct vmspace *vm, vaddr_t start, va
 }
 
 /*
- * cmdline: the argument strings, each ended by NUL; empty for a zombie. ctx: thread; sleeps. 0 or -ESRCH.
+ * cmdline: the argument strings, each ended by NUL; empty for a zombie. ctx: thread; sleeps. 0 or
+ * -ESRCH.
  */
 int pid_cmdline_show(struct sbuf *out, void *h)
 {

@@ -1,9 +1,10 @@
 /*
  * /proc/PID and /proc/PID/task/TID: what they hold, who may look.
  *
- * procfs keeps the inodes and asks here: pid_ops finds processes, the two tables at the end name the files. A handle
- * (procfs_pid.h) is a struct pid, so that an open file of a process that has gone finds nothing (ESRCH)
- * rather than the next process with its number. Rules of access are those of ptrace(2), "access mode checking".
+ * procfs keeps the inodes and asks here: pid_ops finds processes, the two tables at the end name
+ * the files. A handle (procfs_pid.h) is a struct pid, so that an open file of a process that has
+ * gone finds nothing (ESRCH) rather than the next process with its number. Rules of access are
+ * those of ptrace(2), "access mode checking".
  */
 #include <linux/capability.h>
 #include <linux/errno.h>
@@ -41,7 +42,8 @@ struct proc *handle_proc(void *h)
 }
 
 /*
- * The thread of @h, or its process's leader, with a reference; NULL: gone, or a zombie. ctx: thread.
+ * The thread of @h, or its process's leader, with a reference; NULL: gone, or a zombie. ctx:
+ * thread.
  */
 struct task *handle_task(void *h)
 {
@@ -268,7 +270,10 @@ static ssize_t slack_write(void *h, const char *text, size_t n)
 	return err ? err : (ssize_t)n;
 }
 
-/* Texts that are the same for every process here: no audit, no namespaces, no control groups, no security module. */
+/*
+ * Texts that are the same for every process here: no audit, no namespaces, no control groups, no
+ * security module.
+ */
 static int unset_id_show(struct sbuf *out, void *h)
 {
 	sbuf_puts(out, "4294967295");
@@ -485,42 +490,52 @@ static const struct procfs_pid_entry attr_entries[] = {
 static const struct procfs_dir_ops attr_dir = { .entries = attr_entries };
 
 /* What a process and a thread both have. */
-#define COMMON_ENTRIES                                                                                  \
-	{ .name = "fd", .mode = S_IFDIR | 0500, .dir = &pid_fd_dir },                                   \
-	{ .name = "fdinfo", .mode = S_IFDIR | 0555, .dir = &pid_fdinfo_dir },                           \
-	{ .name = "environ", .mode = S_IFREG | 0400, .show = pid_environ_show },                        \
-	{ .name = "auxv", .mode = S_IFREG | 0400, .show = pid_auxv_show },                              \
-	{ .name = "status", .mode = S_IFREG | 0444, .show = pid_status_show },                          \
-	{ .name = "personality", .mode = S_IFREG | 0400, .show = personality_show },                    \
-	{ .name = "limits", .mode = S_IFREG | 0644, .show = pid_limits_show },                          \
-	{ .name = "sched", .mode = S_IFREG | 0644, .show = pid_sched_show },                            \
-	{ .name = "comm", .mode = S_IFREG | 0644, .show = comm_show, .write = comm_write },             \
-	{ .name = "syscall", .mode = S_IFREG | 0400, .show = pid_syscall_show },                        \
-	{ .name = "cmdline", .mode = S_IFREG | 0444, .show = pid_cmdline_show },                        \
-	{ .name = "stat", .mode = S_IFREG | 0444, .show = pid_stat_show },                              \
-	{ .name = "statm", .mode = S_IFREG | 0444, .show = pid_statm_show },                            \
-	{ .name = "maps", .mode = S_IFREG | 0444, .show = pid_maps_show },                              \
-	{ .name = "mem", .mode = S_IFREG | 0600, .ops = &pid_mem_ops },                                 \
-	{ .name = "cwd", .mode = S_IFLNK | 0777, .link = cwd_link },                                    \
-	{ .name = "root", .mode = S_IFLNK | 0777, .link = root_link },                                  \
-	{ .name = "exe", .mode = S_IFLNK | 0777, .link = exe_link },                                    \
-	{ .name = "mounts", .mode = S_IFREG | 0444, .show = mounts_show },                              \
-	{ .name = "mountinfo", .mode = S_IFREG | 0444, .show = mountinfo_show },                        \
-	{ .name = "smaps", .mode = S_IFREG | 0444, .show = pid_smaps_show },                            \
-	{ .name = "smaps_rollup", .mode = S_IFREG | 0444, .show = pid_smaps_rollup_show },              \
-	{ .name = "attr", .mode = S_IFDIR | 0555, .dir = &attr_dir },                                   \
-	{ .name = "wchan", .mode = S_IFREG | 0444, .show = pid_wchan_show },                            \
-	{ .name = "schedstat", .mode = S_IFREG | 0444, .show = pid_schedstat_show },                    \
-	{ .name = "cgroup", .mode = S_IFREG | 0444, .show = cgroup_show },                              \
-	{ .name = "oom_score", .mode = S_IFREG | 0444, .show = oom_score_show },                        \
-	{ .name = "oom_adj", .mode = S_IFREG | 0644, .show = oom_adj_show, .write = oom_adj_write },    \
-	{ .name = "oom_score_adj", .mode = S_IFREG | 0644, .show = oom_score_adj_show,                  \
-	  .write = oom_score_adj_write },                                                               \
-	{ .name = "loginuid", .mode = S_IFREG | 0644, .show = unset_id_show },                          \
-	{ .name = "sessionid", .mode = S_IFREG | 0444, .show = unset_id_show },                         \
-	{ .name = "uid_map", .mode = S_IFREG | 0644, .show = id_map_show },                             \
-	{ .name = "gid_map", .mode = S_IFREG | 0644, .show = id_map_show },                             \
-	{ .name = "setgroups", .mode = S_IFREG | 0644, .show = setgroups_show }
+#define COMMON_ENTRIES                                                                             \
+	{ .name = "fd", .mode = S_IFDIR | 0500, .dir = &pid_fd_dir },                              \
+		{ .name = "fdinfo", .mode = S_IFDIR | 0555, .dir = &pid_fdinfo_dir },              \
+		{ .name = "environ", .mode = S_IFREG | 0400, .show = pid_environ_show },           \
+		{ .name = "auxv", .mode = S_IFREG | 0400, .show = pid_auxv_show },                 \
+		{ .name = "status", .mode = S_IFREG | 0444, .show = pid_status_show },             \
+		{ .name = "personality", .mode = S_IFREG | 0400, .show = personality_show },       \
+		{ .name = "limits", .mode = S_IFREG | 0644, .show = pid_limits_show },             \
+		{ .name = "sched", .mode = S_IFREG | 0644, .show = pid_sched_show },               \
+		{ .name = "comm",                                                                  \
+		  .mode = S_IFREG | 0644,                                                          \
+		  .show = comm_show,                                                               \
+		  .write = comm_write },                                                           \
+		{ .name = "syscall", .mode = S_IFREG | 0400, .show = pid_syscall_show },           \
+		{ .name = "cmdline", .mode = S_IFREG | 0444, .show = pid_cmdline_show },           \
+		{ .name = "stat", .mode = S_IFREG | 0444, .show = pid_stat_show },                 \
+		{ .name = "statm", .mode = S_IFREG | 0444, .show = pid_statm_show },               \
+		{ .name = "maps", .mode = S_IFREG | 0444, .show = pid_maps_show },                 \
+		{ .name = "mem", .mode = S_IFREG | 0600, .ops = &pid_mem_ops },                    \
+		{ .name = "cwd", .mode = S_IFLNK | 0777, .link = cwd_link },                       \
+		{ .name = "root", .mode = S_IFLNK | 0777, .link = root_link },                     \
+		{ .name = "exe", .mode = S_IFLNK | 0777, .link = exe_link },                       \
+		{ .name = "mounts", .mode = S_IFREG | 0444, .show = mounts_show },                 \
+		{ .name = "mountinfo", .mode = S_IFREG | 0444, .show = mountinfo_show },           \
+		{ .name = "smaps", .mode = S_IFREG | 0444, .show = pid_smaps_show },               \
+		{ .name = "smaps_rollup", .mode = S_IFREG | 0444, .show = pid_smaps_rollup_show }, \
+		{ .name = "attr", .mode = S_IFDIR | 0555, .dir = &attr_dir },                      \
+		{ .name = "wchan", .mode = S_IFREG | 0444, .show = pid_wchan_show },               \
+		{ .name = "schedstat", .mode = S_IFREG | 0444, .show = pid_schedstat_show },       \
+		{ .name = "cgroup", .mode = S_IFREG | 0444, .show = cgroup_show },                 \
+		{ .name = "oom_score", .mode = S_IFREG | 0444, .show = oom_score_show },           \
+		{ .name = "oom_adj",                                                               \
+		  .mode = S_IFREG | 0644,                                                          \
+		  .show = oom_adj_show,                                                            \
+		  .write = oom_adj_write },                                                        \
+		{ .name = "oom_score_adj",                                                         \
+		  .mode = S_IFREG | 0644,                                                          \
+		  .show = oom_score_adj_show,                                                      \
+		  .write = oom_score_adj_write },                                                  \
+		{ .name = "loginuid", .mode = S_IFREG | 0644, .show = unset_id_show },             \
+		{ .name = "sessionid", .mode = S_IFREG | 0444, .show = unset_id_show },            \
+		{ .name = "uid_map", .mode = S_IFREG | 0644, .show = id_map_show },                \
+		{ .name = "gid_map", .mode = S_IFREG | 0644, .show = id_map_show },                \
+	{                                                                                          \
+		.name = "setgroups", .mode = S_IFREG | 0644, .show = setgroups_show                \
+	}
 
 static const struct procfs_pid_entry thread_entries[] = {
 	COMMON_ENTRIES,
@@ -533,7 +548,10 @@ static const struct procfs_pid_entry proc_entries[] = {
 	COMMON_ENTRIES,
 	{ .name = "mountstats", .mode = S_IFREG | 0400, .show = mountstats_show },
 	{ .name = "coredump_filter", .mode = S_IFREG | 0644, .show = coredump_filter_show },
-	{ .name = "timerslack_ns", .mode = S_IFREG | 0666, .show = slack_show, .write = slack_write },
+	{ .name = "timerslack_ns",
+	  .mode = S_IFREG | 0666,
+	  .show = slack_show,
+	  .write = slack_write },
 	{ .name = NULL },
 };
 static const struct procfs_dir_ops proc_dir = { .entries = proc_entries };

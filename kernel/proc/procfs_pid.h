@@ -1,7 +1,8 @@
 #pragma once
 /*
- * The handle behind /proc/PID and /proc/PID/task/TID: a struct pid with a reference, its lowest bit set when the
- * thread is meant and not the process. It stays the same as long as the number is borne by the same process or thread.
+ * The handle behind /proc/PID and /proc/PID/task/TID: a struct pid with a reference, its lowest bit
+ * set when the thread is meant and not the process. It stays the same as long as the number is
+ * borne by the same process or thread.
  */
 #include "fs/procfs.h"
 #include "kernel/lib/sbuf.h"
@@ -9,7 +10,8 @@
 
 /* What a handle stands for at the moment; NULL: it has gone. With references. */
 struct proc *handle_proc(void *h);
-struct task *handle_task(void *h); /* the thread, or the process's leader (any thread when that has exited) */
+/* the thread, or the process's leader (any thread when that has exited) */
+struct task *handle_task(void *h);
 static inline bool handle_is_thread(const void *h)
 {
 	return (u64)h & 1;

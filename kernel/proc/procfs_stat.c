@@ -1,7 +1,9 @@
 /*
- * /proc/PID/stat, statm, status, limits, sched, schedstat, wchan, syscall. Formats: proc(5), checked against Linux 6.1.
+ * /proc/PID/stat, statm, status, limits, sched, schedstat, wchan, syscall. Formats: proc(5),
+ * checked against Linux 6.1.
  *
- * A zombie has no task: what it was is in the struct proc, and fields about memory and signals of a thread are 0.
+ * A zombie has no task: what it was is in the struct proc, and fields about memory and signals of a
+ * thread are 0.
  */
 #include <linux/capability.h>
 #include <linux/errno.h>
@@ -29,34 +31,23 @@ static char state_char(const struct task *t)
 	if (READ_ONCE(t->jobctl) & TJ_STOPPED)
 		return 'T';
 	switch (READ_ONCE(t->thread.state)) {
-	case TS_SLEEPING:
-		return 'S';
-	case TS_BLOCKED:
-		return 'D';
-	case TS_STOPPED:
-		return 'T';
-	case TS_DEAD:
-		return 'X';
-	default:
-		return 'R';
+	case TS_SLEEPING: return 'S';
+	case TS_BLOCKED: return 'D';
+	case TS_STOPPED: return 'T';
+	case TS_DEAD: return 'X';
+	default: return 'R';
 	}
 }
 
 static const char *state_name(char c)
 {
 	switch (c) {
-	case 'S':
-		return "S (sleeping)";
-	case 'D':
-		return "D (disk sleep)";
-	case 'T':
-		return "T (stopped)";
-	case 'X':
-		return "X (dead)";
-	case 'Z':
-		return "Z (zombie)";
-	default:
-		return "R (running)";
+	case 'S': return "S (sleeping)";
+	case 'D': return "D (disk sleep)";
+	case 'T': return "T (stopped)";
+	case 'X': return "X (dead)";
+	case 'Z': return "Z (zombie)";
+	default: return "R (running)";
 	}
 }
 
@@ -117,7 +108,8 @@ static int snapshot_take(struct snapshot *s, void *h)
 		return -ESRCH;
 	s->t = handle_task(h);
 	s->nr = ((struct pid *)((u64)h & ~1ull))->nr;
-	s->state = state_char(s->t && (handle_is_thread(h) || READ_ONCE(s->p->leader)) ? s->t : NULL);
+	s->state =
+		state_char(s->t && (handle_is_thread(h) || READ_ONCE(s->p->leader)) ? s->t : NULL);
 	s->cred = s->t ? task_get_cred(s->t) : proc_get_cred(s->p);
 	if (s->t) {
 		thread_get_name(&s->t->thread, s->name);
@@ -144,7 +136,8 @@ static void snapshot_drop(struct snapshot *s)
 
 static u64 vm_rss(const struct vmspace *vm)
 {
-	return atomic_read(&vm->rss_anon) + atomic_read(&vm->rss_file) + atomic_read(&vm->rss_shmem);
+	return atomic_read(&vm->rss_anon) + atomic_read(&vm->rss_file) +
+	       atomic_read(&vm->rss_shmem);
 }
 
 /* Names may hold what would break the columns. */
@@ -159,7 +152,8 @@ static void stat_sched(struct sbuf *out, const struct snapshot *s)
 
 	if (s->t)
 		sched_get_policy(&s->t->thread, &policy, &rt, &nice);
-	sbuf_printf(out, " %d %d %u 0 %llu", rt ? -1 - rt : 20 + nice, nice, READ_ONCE(s->p->ntasks),
+	sbuf_printf(out, " %d %d %u 0 %llu", rt ? -1 - rt : 20 + nice, nice,
+		    READ_ONCE(s->p->ntasks),
 		    (ull)((s->t ? s->t->thread.start_time : s->p->start_time) / TICK_NS));
 }
 
@@ -181,14 +175,15 @@ static void stat_tail(struct sbuf *out, const struct snapshot *s)
 
 	if (s->t)
 		sched_get_policy(&s->t->thread, &policy, &rt, &nice);
-	sbuf_printf(out, " %llu %llu %llu %llu", (ull)(s->pending & 0x7fffffff), (ull)(s->blocked & 0x7fffffff),
-		    (ull)(s->ignored & 0x7fffffff), (ull)(s->caught & 0x7fffffff));
-	sbuf_printf(out, " %d 0 0 %d %u %d %d 0 0 0", s->visible && s->state != 'R', s->p->exit_signal,
-		    s->t ? READ_ONCE(s->t->thread.cpu) : 0, rt, policy);
+	sbuf_printf(out, " %llu %llu %llu %llu", (ull)(s->pending & 0x7fffffff),
+		    (ull)(s->blocked & 0x7fffffff), (ull)(s->ignored & 0x7fffffff),
+		    (ull)(s->caught & 0x7fffffff));
+	sbuf_printf(out, " %d 0 0 %d %u %d %d 0 0 0", s->visible && s->state != 'R',
+		    s->p->exit_signal, s->t ? READ_ONCE(s->t->thread.cpu) : 0, rt, policy);
 	if (vm)
-		sbuf_printf(out, " %llu %llu %llu %llu %llu %llu %llu", (ull)vm->data_start, (ull)vm->data_end,
-			    (ull)vm->brk_start, (ull)vm->arg_start, (ull)vm->arg_end, (ull)vm->env_start,
-			    (ull)vm->env_end);
+		sbuf_printf(out, " %llu %llu %llu %llu %llu %llu %llu", (ull)vm->data_start,
+			    (ull)vm->data_end, (ull)vm->brk_start, (ull)vm->arg_start,
+			    (ull)vm->arg_end, (ull)vm->env_start, (ull)vm->env_end);
 	else
 		sbuf_puts(out, " 0 0 0 0 0 0 0");
 	sbuf_printf(out, " %d\n", s->visible || s->state == 'Z' ? s->p->exit_code : 0);
@@ -211,10 +206,12 @@ int pid_stat_show(struct sbuf *out, void *h)
 		flags |= PF_EXITING;
 	sbuf_printf(out, "%u (", s.nr);
 	put_name(out, s.name);
-	sbuf_printf(out, ") %c %u %u %u %u %d %u %llu %llu %llu %llu", s.state, s.ppid, s.pgrp, s.session, s.tty_nr,
-		    s.tpgid, flags, (ull)s.own.minflt, (ull)s.kids.minflt, (ull)s.own.majflt, (ull)s.kids.majflt);
-	sbuf_printf(out, " %llu %llu %llu %llu", (ull)(s.own.utime / TICK_NS), (ull)(s.own.stime / TICK_NS),
-		    (ull)(s.kids.utime / TICK_NS), (ull)(s.kids.stime / TICK_NS));
+	sbuf_printf(out, ") %c %u %u %u %u %d %u %llu %llu %llu %llu", s.state, s.ppid, s.pgrp,
+		    s.session, s.tty_nr, s.tpgid, flags, (ull)s.own.minflt, (ull)s.kids.minflt,
+		    (ull)s.own.majflt, (ull)s.kids.majflt);
+	sbuf_printf(out, " %llu %llu %llu %llu", (ull)(s.own.utime / TICK_NS),
+		    (ull)(s.own.stime / TICK_NS), (ull)(s.kids.utime / TICK_NS),
+		    (ull)(s.kids.stime / TICK_NS));
 	stat_sched(out, &s);
 	stat_memory(out, &s);
 	stat_tail(out, &s);
@@ -224,7 +221,9 @@ int pid_stat_show(struct sbuf *out, void *h)
 
 static u64 code_pages(const struct vmspace *vm)
 {
-	return (ALIGN_UP(vm->code_end, (u64)PAGE_SIZE) - ALIGN_DOWN(vm->code_start, (u64)PAGE_SIZE)) >> PAGE_SHIFT;
+	return (ALIGN_UP(vm->code_end, (u64)PAGE_SIZE) -
+		ALIGN_DOWN(vm->code_start, (u64)PAGE_SIZE)) >>
+	       PAGE_SHIFT;
 }
 
 /*
@@ -242,8 +241,8 @@ int pid_statm_show(struct sbuf *out, void *h)
 		return 0;
 	}
 	sbuf_printf(out, "%llu %llu %llu %llu 0 %llu 0\n", (ull)vm->total_pages, (ull)vm_rss(vm),
-		    (ull)(atomic_read(&vm->rss_file) + atomic_read(&vm->rss_shmem)), (ull)code_pages(vm),
-		    (ull)(vm->data_pages + vm->stack_pages));
+		    (ull)(atomic_read(&vm->rss_file) + atomic_read(&vm->rss_shmem)),
+		    (ull)code_pages(vm), (ull)(vm->data_pages + vm->stack_pages));
 	vmspace_put(vm);
 	return 0;
 }
@@ -263,8 +262,8 @@ static void status_ids(struct sbuf *out, const struct snapshot *s)
 		sbuf_putc(out, '\n');
 	if (files)
 		fdtable_put(files);
-	sbuf_printf(out, "NStgid:\t%u\nNSpid:\t%u\nNSpgid:\t%u\nNSsid:\t%u\n", s->p->pid->nr, s->nr, s->pgrp,
-		    s->session);
+	sbuf_printf(out, "NStgid:\t%u\nNSpid:\t%u\nNSpgid:\t%u\nNSsid:\t%u\n", s->p->pid->nr, s->nr,
+		    s->pgrp, s->session);
 }
 
 static void kb_line(struct sbuf *out, const char *name, u64 pages)
@@ -300,14 +299,15 @@ static void status_signals(struct sbuf *out, const struct snapshot *s)
 	const struct cred *c = s->cred;
 
 	sbuf_printf(out, "Threads:\t%u\nSigQ:\t%u/%llu\n", READ_ONCE(s->p->ntasks),
-		    atomic_read(&s->p->user->signals), (ull)READ_ONCE(s->p->rlim[RLIMIT_SIGPENDING].rlim_cur));
-	sbuf_printf(out, "SigPnd:\t%016llx\nShdPnd:\t%016llx\nSigBlk:\t%016llx\n", (ull)s->pending, (ull)s->shared,
-		    (ull)s->blocked);
+		    atomic_read(&s->p->user->signals),
+		    (ull)READ_ONCE(s->p->rlim[RLIMIT_SIGPENDING].rlim_cur));
+	sbuf_printf(out, "SigPnd:\t%016llx\nShdPnd:\t%016llx\nSigBlk:\t%016llx\n", (ull)s->pending,
+		    (ull)s->shared, (ull)s->blocked);
 	sbuf_printf(out, "SigIgn:\t%016llx\nSigCgt:\t%016llx\n", (ull)s->ignored, (ull)s->caught);
-	sbuf_printf(out, "CapInh:\t%016llx\nCapPrm:\t%016llx\nCapEff:\t%016llx\n", (ull)c->inheritable,
-		    (ull)c->permitted, (ull)c->effective);
-	sbuf_printf(out, "CapBnd:\t%016llx\nCapAmb:\t%016llx\nNoNewPrivs:\t%d\n", (ull)c->bounding, (ull)c->ambient,
-		    c->no_new_privs);
+	sbuf_printf(out, "CapInh:\t%016llx\nCapPrm:\t%016llx\nCapEff:\t%016llx\n",
+		    (ull)c->inheritable, (ull)c->permitted, (ull)c->effective);
+	sbuf_printf(out, "CapBnd:\t%016llx\nCapAmb:\t%016llx\nNoNewPrivs:\t%d\n", (ull)c->bounding,
+		    (ull)c->ambient, c->no_new_privs);
 	sbuf_puts(out, "Seccomp:\t0\nSeccomp_filters:\t0\n");
 	sbuf_puts(out, "Speculation_Store_Bypass:\tunknown\nSpeculationIndirectBranch:\tunknown\n");
 }
@@ -335,7 +335,8 @@ static void status_cpus(struct sbuf *out, const struct snapshot *s)
 	u64 all = cpu_count >= 64 ? ~0ull : (1ull << cpu_count) - 1;
 	u64 mask = s->t ? s->t->thread.affinity & all : all;
 
-	sbuf_printf(out, "Cpus_allowed:\t%0*llx\nCpus_allowed_list:\t", (int)((cpu_count + 3) / 4), (ull)mask);
+	sbuf_printf(out, "Cpus_allowed:\t%0*llx\nCpus_allowed_list:\t", (int)((cpu_count + 3) / 4),
+		    (ull)mask);
 	put_cpu_list(out, mask);
 	sbuf_puts(out, "\nMems_allowed:\t1\nMems_allowed_list:\t0\n");
 	sbuf_printf(out, "voluntary_ctxt_switches:\t%llu\nnonvoluntary_ctxt_switches:\t%llu\n",
@@ -389,8 +390,10 @@ int pid_sched_show(struct sbuf *out, void *h)
 	run = t->thread.se.sum_exec;
 	sbuf_printf(out, "%s (%u, #threads: %u)\n", name, t->tid->nr, READ_ONCE(t->proc->ntasks));
 	sbuf_puts(out, "-------------------------------------------------------------------\n");
-	sbuf_printf(out, "%-45s:%14llu.%06llu\n", "se.sum_exec_runtime", (ull)run / 1000000, (ull)run % 1000000);
-	sbuf_printf(out, "%-45s:%21llu\n", "nr_switches", (ull)(t->thread.se.nvcsw + t->thread.se.nivcsw));
+	sbuf_printf(out, "%-45s:%14llu.%06llu\n", "se.sum_exec_runtime", (ull)run / 1000000,
+		    (ull)run % 1000000);
+	sbuf_printf(out, "%-45s:%21llu\n", "nr_switches",
+		    (ull)(t->thread.se.nvcsw + t->thread.se.nivcsw));
 	sbuf_printf(out, "%-45s:%21llu\n", "nr_voluntary_switches", (ull)t->thread.se.nvcsw);
 	sbuf_printf(out, "%-45s:%21llu\n", "nr_involuntary_switches", (ull)t->thread.se.nivcsw);
 	sbuf_printf(out, "%-45s:%21u\n", "se.load.weight", t->thread.se.weight);
@@ -428,7 +431,9 @@ static void put_limit(struct sbuf *out, u64 v)
  */
 int pid_limits_show(struct sbuf *out, void *h)
 {
-	static const struct { const char *name, *unit; } rows[RLIM_NLIMITS] = {
+	static const struct {
+		const char *name, *unit;
+	} rows[RLIM_NLIMITS] = {
 		[RLIMIT_CPU] = { "Max cpu time", "seconds" },
 		[RLIMIT_FSIZE] = { "Max file size", "bytes" },
 		[RLIMIT_DATA] = { "Max data size", "bytes" },
@@ -483,7 +488,8 @@ int pid_wchan_show(struct sbuf *out, void *h)
 }
 
 /*
- * syscall: number, arguments, stack pointer and program counter of a call that sleeps. ctx: thread. 0, -ESRCH, -EACCES.
+ * syscall: number, arguments, stack pointer and program counter of a call that sleeps. ctx: thread.
+ * 0, -ESRCH, -EACCES.
  */
 int pid_syscall_show(struct sbuf *out, void *h)
 {
@@ -510,8 +516,8 @@ int pid_syscall_show(struct sbuf *out, void *h)
 		sbuf_printf(out, "-1 0x%llx 0x%llx\n", (ull)tf.sp, (ull)tf.pc);
 		return 0;
 	}
-	sbuf_printf(out, "%lld 0x%llx 0x%llx 0x%llx 0x%llx 0x%llx 0x%llx 0x%llx 0x%llx\n", (long long)tf.syscallno,
-		    (ull)tf.orig_x0, (ull)tf.x[1], (ull)tf.x[2], (ull)tf.x[3], (ull)tf.x[4], (ull)tf.x[5], (ull)tf.sp,
-		    (ull)tf.pc);
+	sbuf_printf(out, "%lld 0x%llx 0x%llx 0x%llx 0x%llx 0x%llx 0x%llx 0x%llx 0x%llx\n",
+		    (long long)tf.syscallno, (ull)tf.orig_x0, (ull)tf.x[1], (ull)tf.x[2],
+		    (ull)tf.x[3], (ull)tf.x[4], (ull)tf.x[5], (ull)tf.sp, (ull)tf.pc);
 	return 0;
 }

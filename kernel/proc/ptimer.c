@@ -1,16 +1,17 @@
 /*
  * POSIX timers: timer_create(2) and friends.
  *
- * A timer belongs to a process and is found by number in its list. It brings its own queue entry for the signal, so that
- * expiring cannot fail. While that entry is queued no further expiry happens: like on Linux, a periodic timer
- * is set anew when its signal is taken (ptimer_dequeued_locked), and the periods missed until then are the overrun.
- * A timer whose signal is ignored is set anew at once, but not faster than IGNORED_PERIOD.
+ * A timer belongs to a process and is found by number in its list. It brings its own queue entry
+ * for the signal, so that expiring cannot fail. While that entry is queued no further expiry
+ * happens: like on Linux, a periodic timer is set anew when its signal is taken
+ * (ptimer_dequeued_locked), and the periods missed until then are the overrun. A timer whose signal
+ * is ignored is set anew at once, but not faster than IGNORED_PERIOD.
  *
- * Wall-clock, monotonic and boot-time clocks use a kernel timer each. CPU clocks have none: itimer.c compares them
- * (ptimers_check_cpu_locked) together with the interval timers.
+ * Wall-clock, monotonic and boot-time clocks use a kernel timer each. CPU clocks have none:
+ * itimer.c compares them (ptimers_check_cpu_locked) together with the interval timers.
  *
- * All fields are guarded by the owner's siglock (S); the kernel timer's function takes it in interrupts. Deleting
- * first takes the timer off the list, then waits for its function to end.
+ * All fields are guarded by the owner's siglock (S); the kernel timer's function takes it in
+ * interrupts. Deleting first takes the timer off the list, then waits for its function to end.
  */
 #include <linux/errno.h>
 #include <linux/time.h>
@@ -106,7 +107,8 @@ static void ptimer_fire(struct timeout *to)
 }
 
 /*
- * Raise what is due of the timers on CPU clocks; time left until the next. ctx: any; holds: siglock.
+ * Raise what is due of the timers on CPU clocks; time left until the next. ctx: any; holds:
+ * siglock.
  */
 s64 ptimers_check_cpu_locked(struct proc *p, s64 cpu_now)
 {
@@ -128,7 +130,8 @@ s64 ptimers_check_cpu_locked(struct proc *p, s64 cpu_now)
 }
 
 /*
- * The signal of a timer is being taken: count the overruns, set a periodic timer anew. ctx: thread; holds: siglock.
+ * The signal of a timer is being taken: count the overruns, set a periodic timer anew. ctx: thread;
+ * holds: siglock.
  */
 void ptimer_dequeued_locked(struct sigqueue_entry *e, struct ksiginfo *info)
 {
@@ -191,15 +194,14 @@ static bool clock_ok(int clock)
 	case CLOCK_PROCESS_CPUTIME_ID:
 	case CLOCK_THREAD_CPUTIME_ID:
 	case CLOCK_BOOTTIME:
-	case CLOCK_TAI:
-		return true;
-	default:
-		return false;
+	case CLOCK_TAI: return true;
+	default: return false;
 	}
 }
 
 /*
- * timer_create(2) for current's process. ctx: thread; sleeps. 0 and the timer's number; -EINVAL, -EAGAIN.
+ * timer_create(2) for current's process. ctx: thread; sleeps. 0 and the timer's number; -EINVAL,
+ * -EAGAIN.
  */
 int ptimer_create(int clock, const struct ptimer_event *ev, int *id)
 {
@@ -209,7 +211,8 @@ int ptimer_create(int clock, const struct ptimer_event *ev, int *id)
 	u64 f;
 
 	if (!clock_ok(clock))
-		return clock == CLOCK_REALTIME_ALARM || clock == CLOCK_BOOTTIME_ALARM ? -EOPNOTSUPP : -EINVAL;
+		return clock == CLOCK_REALTIME_ALARM || clock == CLOCK_BOOTTIME_ALARM ? -EOPNOTSUPP
+										      : -EINVAL;
 	t = kzalloc(sizeof(*t), 0);
 	if (!t)
 		return -EAGAIN;

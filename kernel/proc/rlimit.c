@@ -1,8 +1,8 @@
 /*
  * Resource limits: getrlimit(2), setrlimit(2), prlimit64(2).
  *
- * Limits belong to the process, are copied by fork and kept by exec. Readers take single values without a lock;
- * changes are made under the siglock, so that two threads cannot tear a pair.
+ * Limits belong to the process, are copied by fork and kept by exec. Readers take single values
+ * without a lock; changes are made under the siglock, so that two threads cannot tear a pair.
  */
 #include <linux/capability.h>
 #include <linux/errno.h>
@@ -47,7 +47,8 @@ static int rlimit_check(const struct rlimit64 *cur, int which, const struct rlim
 /*
  * Exchange a limit of @p; @new and @old may be NULL. ctx: thread. 0, -EINVAL, -EPERM.
  */
-int proc_rlimit_exchange(struct proc *p, int which, const struct rlimit64 *new, struct rlimit64 *old)
+int proc_rlimit_exchange(struct proc *p, int which, const struct rlimit64 *new,
+			 struct rlimit64 *old)
 {
 	struct rlimit64 was;
 	int err = 0;
@@ -64,7 +65,7 @@ int proc_rlimit_exchange(struct proc *p, int which, const struct rlimit64 *new, 
 	spin_unlock_irqrestore(&p->siglock, f);
 	if (err)
 		return err;
-	if (new && which == RLIMIT_CPU)
+	if (new &&which == RLIMIT_CPU)
 		cpu_limit_changed(p);
 	if (old)
 		*old = was;

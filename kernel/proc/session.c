@@ -1,12 +1,13 @@
 /*
  * Process groups, sessions and their terminal.
  *
- * A group and a session are a struct pid with a list of the processes in it; a process holds a reference on
- * both. All membership is guarded by the tree lock. The rules are those of setpgid(2), setsid(2) and
- * POSIX.1-2017 section 11.1 on orphaned groups.
+ * A group and a session are a struct pid with a list of the processes in it; a process holds a
+ * reference on both. All membership is guarded by the tree lock. The rules are those of setpgid(2),
+ * setsid(2) and POSIX.1-2017 section 11.1 on orphaned groups.
  *
- * The controlling terminal is a reference per process. kernel/tty, a layer above, registers how to take and
- * drop one (proc_tty_ops); those calls may sleep, so a dropped terminal is put after the lock was released.
+ * The controlling terminal is a reference per process. kernel/tty, a layer above, registers how to
+ * take and drop one (proc_tty_ops); those calls may sleep, so a dropped terminal is put after the
+ * lock was released.
  */
 #include <linux/errno.h>
 #include "kernel/proc/internal.h"
@@ -156,7 +157,8 @@ static bool member_has_guardian(const struct proc *p)
 {
 	const struct proc *parent = p->parent;
 
-	return parent && parent != proc_of_init && parent->pgrp != p->pgrp && parent->session == p->session;
+	return parent && parent != proc_of_init && parent->pgrp != p->pgrp &&
+	       parent->session == p->session;
 }
 
 /*
@@ -204,7 +206,8 @@ struct tty *proc_get_tty(struct proc *p)
 }
 
 /*
- * Give @p the controlling terminal @t (NULL: none). ctx: thread; sleeps. Consumes the reference to @t.
+ * Give @p the controlling terminal @t (NULL: none). ctx: thread; sleeps. Consumes the reference to
+ * @t.
  */
 void proc_set_tty(struct proc *p, struct tty *t)
 {

@@ -24,15 +24,17 @@ typedef u64 ksigset_t; /* bit n-1: signal n */
 #define KSIG_UNBLOCKABLE (SIGBIT(SIGKILL) | SIGBIT(SIGSTOP))
 #define KSIG_STOPS (SIGBIT(SIGSTOP) | SIGBIT(SIGTSTP) | SIGBIT(SIGTTIN) | SIGBIT(SIGTTOU))
 #define KSIG_IGNORED (SIGBIT(SIGCHLD) | SIGBIT(SIGCONT) | SIGBIT(SIGURG) | SIGBIT(SIGWINCH))
-#define KSIG_CORES                                                                                      \
-	(SIGBIT(SIGQUIT) | SIGBIT(SIGILL) | SIGBIT(SIGTRAP) | SIGBIT(SIGABRT) | SIGBIT(SIGFPE) |        \
+#define KSIG_CORES                                                                               \
+	(SIGBIT(SIGQUIT) | SIGBIT(SIGILL) | SIGBIT(SIGTRAP) | SIGBIT(SIGABRT) | SIGBIT(SIGFPE) | \
 	 SIGBIT(SIGSEGV) | SIGBIT(SIGBUS) | SIGBIT(SIGSYS) | SIGBIT(SIGXCPU) | SIGBIT(SIGXFSZ))
 /* Delivered before all others, because the instruction that caused them would cause them again. */
-#define KSIG_SYNCHRONOUS                                                                    \
+#define KSIG_SYNCHRONOUS                                                                        \
 	(SIGBIT(SIGSEGV) | SIGBIT(SIGBUS) | SIGBIT(SIGILL) | SIGBIT(SIGTRAP) | SIGBIT(SIGFPE) | \
 	 SIGBIT(SIGSYS))
 
-/* What is kept of a siginfo_t: all fields that the kernel fills. The rest of its 128 bytes is zero. */
+/*
+ * What is kept of a siginfo_t: all fields that the kernel fills. The rest of its 128 bytes is zero.
+ */
 struct ksiginfo {
 	__SIGINFO;
 };
@@ -47,7 +49,8 @@ struct ksigaction {
 
 struct sigqueue_entry {
 	struct list link; /* S */
-	struct user_counts *user; /* o: whose RLIMIT_SIGPENDING it counts against; NULL: preallocated */
+	/* o: whose RLIMIT_SIGPENDING it counts against; NULL: preallocated */
+	struct user_counts *user;
 	struct ksiginfo info; /* o */
 };
 
@@ -65,15 +68,18 @@ struct sighand {
 };
 
 /*
- * Send @sig (0: only check). @info NULL: sent by the kernel (SI_KERNEL). 0, or -EAGAIN when a queued real-time
- * signal finds its queue full. No permission check. ctx: any; holds: not the siglock.
+ * Send @sig (0: only check). @info NULL: sent by the kernel (SI_KERNEL). 0, or -EAGAIN when a
+ * queued real-time signal finds its queue full. No permission check. ctx: any; holds: not the
+ * siglock.
  */
 int signal_send_task(struct task *t, int sig, const struct ksiginfo *info);
 int signal_send_proc(struct proc *p, int sig, const struct ksiginfo *info);
-int signal_send_pgrp(struct pid *pgrp, int sig, const struct ksiginfo *info); /* -ESRCH if empty; not from IRQs */
+/* -ESRCH if empty; not from IRQs */
+int signal_send_pgrp(struct pid *pgrp, int sig, const struct ksiginfo *info);
 /* Synchronous fault of current: cannot be blocked or ignored. @addr: si_addr. ctx: thread */
 void signal_force(int sig, int code, u64 addr, const struct trapframe *tf);
-void siginfo_fill(struct ksiginfo *si, int sig, int code); /* with the sender's (current's) pid and uid */
+/* with the sender's (current's) pid and uid */
+void siginfo_fill(struct ksiginfo *si, int sig, int code);
 
 bool signal_pending(void); /* of current, not blocked: an interruptible wait ends */
 bool signal_fatal_pending(void); /* of current: it will die on the way to user mode */
@@ -93,5 +99,5 @@ int signal_wait(ksigset_t set, s64 deadline, struct ksiginfo *out);
 int signal_action(int sig, const struct ksigaction *act, struct ksigaction *old); /* 0 or -EINVAL */
 void signal_siginfo_to_user(const struct ksiginfo *si, siginfo_t *out);
 /* No thread of current's process blocks in vain: pending and blocked sets for /proc. */
-void signal_sets(struct proc *p, struct task *t, ksigset_t *pending, ksigset_t *shared, ksigset_t *blocked,
-		 ksigset_t *ignored, ksigset_t *caught);
+void signal_sets(struct proc *p, struct task *t, ksigset_t *pending, ksigset_t *shared,
+		 ksigset_t *blocked, ksigset_t *ignored, ksigset_t *caught);

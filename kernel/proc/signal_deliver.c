@@ -1,9 +1,9 @@
 /*
  * Delivering signals: on the way to user mode, and to sigtimedwait and signalfd.
  *
- * signal_deliver takes pending signals until one has a handler (whose frame is pushed: the next one, if any, is pushed
- * on top of it on the next round), one ends the process, or none is left. Then, if a system call was
- * interrupted, its internal result says whether it starts again:
+ * signal_deliver takes pending signals until one has a handler (whose frame is pushed: the next
+ * one, if any, is pushed on top of it on the next round), one ends the process, or none is left.
+ * Then, if a system call was interrupted, its internal result says whether it starts again:
  *
  *   result                   a handler ran                  none ran
  *   ERESTARTSYS              again if SA_RESTART, EINTR    again
@@ -12,8 +12,8 @@
  *   ERESTARTNOHAND           EINTR                          again
  *   ERESTART_RESTARTBLOCK    EINTR                          restart_syscall(2), which knows the time left
  *
- * "Again" is the SVC instruction with x0 as it was. It is prepared before the signals are looked at, because a
- * stop in between must find the state consistent.
+ * "Again" is the SVC instruction with x0 as it was. It is prepared before the signals are looked
+ * at, because a stop in between must find the state consistent.
  */
 #include <linux/errno.h>
 #include <asm/unistd.h>
@@ -58,7 +58,10 @@ void signal_set_blocked(ksigset_t mask)
 	mask &= ~KSIG_UNBLOCKABLE;
 	if (mask == t->blocked)
 		return;
-	/* Nothing pending anywhere: the word is the thread's own, and a sender that misses the change comes before it. */
+	/*
+	 * Nothing pending anywhere: the word is the thread's own, and a sender that misses the
+	 * change comes before it.
+	 */
 	f = spin_lock_irqsave(&p->siglock);
 	added = mask & ~t->blocked;
 	WRITE_ONCE(t->blocked, mask);
@@ -74,7 +77,8 @@ void signal_set_blocked(ksigset_t mask)
 }
 
 /*
- * Block @mask for the duration of a system call; signal_deliver or signal_restore_mask puts the old one back.
+ * Block @mask for the duration of a system call; signal_deliver or signal_restore_mask puts the old
+ * one back.
  * ctx: thread.
  */
 void signal_set_temporary_mask(ksigset_t mask)
@@ -106,7 +110,8 @@ bool signal_is_ignored_or_blocked(int sig)
 {
 	struct task *t = current_task();
 
-	return (t->blocked & SIGBIT(sig)) || READ_ONCE(t->proc->sighand->action[sig - 1].handler) == (u64)SIG_IGN;
+	return (t->blocked & SIGBIT(sig)) ||
+	       READ_ONCE(t->proc->sighand->action[sig - 1].handler) == (u64)SIG_IGN;
 }
 
 /*
@@ -196,8 +201,9 @@ void signal_siginfo_to_user(const struct ksiginfo *si, siginfo_t *out)
 static void __cold signal_log_fatal(const struct task *t, int sig)
 {
 	if (READ_ONCE(sysctl_print_fatal_signals))
-		log_limited(LOG_INFO, "%s[%u]: signal %d at pc %llx, address %llx", t->thread.name, t->tid->nr,
-			    sig, (unsigned long long)t->frame->pc, (unsigned long long)t->fault_addr);
+		log_limited(LOG_INFO, "%s[%u]: signal %d at pc %llx, address %llx", t->thread.name,
+			    t->tid->nr, sig, (unsigned long long)t->frame->pc,
+			    (unsigned long long)t->fault_addr);
 }
 
 /* A stop signal's default action; drops and retakes the siglock. */
@@ -222,7 +228,10 @@ static void deliver_stop(struct task *t, int sig, u64 *f)
 	signal_stop_begin_locked(t, sig);
 }
 
-/* Work for the group before any signal: stop, or tell the parent about the end of one. True: look again. */
+/*
+ * Work for the group before any signal: stop, or tell the parent about the end of one. True: look
+ * again.
+ */
 static bool deliver_group_work(struct task *t, u64 *f)
 {
 	struct proc *p = t->proc;
@@ -312,7 +321,9 @@ static bool use_altstack(const struct task *t, const struct trapframe *tf, u64 f
 {
 	if (!(flags & SA_ONSTACK) || !t->altstack_size)
 		return false;
-	/* With SS_AUTODISARM the stack may be in use without sp lying in it: it was disarmed then. */
+	/*
+	 * With SS_AUTODISARM the stack may be in use without sp lying in it: it was disarmed then.
+	 */
 	return t->altstack_sp >= tf->sp || tf->sp - t->altstack_sp > t->altstack_size;
 }
 
@@ -328,8 +339,8 @@ static u32 altstack_state(const struct task *t, const struct trapframe *tf)
 }
 
 /* Push the frame of @sig's handler. */
-static void deliver_handler(struct task *t, struct trapframe *tf, int sig, const struct ksiginfo *si,
-			    const struct ksigaction *act)
+static void deliver_handler(struct task *t, struct trapframe *tf, int sig,
+			    const struct ksiginfo *si, const struct ksigaction *act)
 {
 	bool restore = READ_ONCE(t->thread.arch.work) & WORK_RESTORE_MASK;
 	ksigset_t mask;
@@ -337,8 +348,8 @@ static void deliver_handler(struct task *t, struct trapframe *tf, int sig, const
 	struct sigframe_info info = {
 		.sig = sig,
 		.handler = act->handler,
-		.restorer = act->flags & SA_RESTORER ? act->restorer :
-						       t->thread.vm->vdso + vdso_sigreturn_offset(),
+		.restorer = act->flags & SA_RESTORER ? act->restorer
+						     : t->thread.vm->vdso + vdso_sigreturn_offset(),
 		.sa_flags = (u32)act->flags,
 		.siginfo = &user_si,
 		.mask = restore ? t->saved_mask : t->blocked,
@@ -355,7 +366,10 @@ static void deliver_handler(struct task *t, struct trapframe *tf, int sig, const
 	signal_siginfo_to_user(si, &user_si);
 	word_and(&t->thread.arch.work, ~WORK_RESTORE_MASK);
 	if (sigframe_push(tf, &info)) {
-		/* No room for the frame: the signal becomes SIGSEGV, and a SIGSEGV that cannot be handled kills. */
+		/*
+		 * No room for the frame: the signal becomes SIGSEGV, and a SIGSEGV that cannot be
+		 * handled kills.
+		 */
 		if (restore)
 			signal_set_blocked(t->saved_mask);
 		if (sig == SIGSEGV) {
@@ -426,7 +440,8 @@ void signal_deliver(struct trapframe *tf)
 }
 
 /*
- * Take a pending signal of @set, blocked or not, for sigtimedwait and signalfd. ctx: thread. Its number, 0: none.
+ * Take a pending signal of @set, blocked or not, for sigtimedwait and signalfd. ctx: thread. Its
+ * number, 0: none.
  */
 int signal_dequeue(ksigset_t set, struct ksiginfo *out)
 {
@@ -441,7 +456,8 @@ int signal_dequeue(ksigset_t set, struct ksiginfo *out)
 }
 
 /*
- * Wait for a signal of @set until @deadline (0: only look). ctx: thread; sleeps. Its number, -EAGAIN, -EINTR.
+ * Wait for a signal of @set until @deadline (0: only look). ctx: thread; sleeps. Its number,
+ * -EAGAIN, -EINTR.
  */
 int signal_wait(ksigset_t set, s64 deadline, struct ksiginfo *out)
 {
@@ -455,7 +471,10 @@ int signal_wait(ksigset_t set, s64 deadline, struct ksiginfo *out)
 	f = spin_lock_irqsave(&p->siglock);
 	t->wait_set = set & ~KSIG_UNBLOCKABLE;
 	spin_unlock_irqrestore(&p->siglock, f);
-	/* The senders treat these as not blocked, so the sleep ends with one of them pending or with another signal. */
+	/*
+	 * The senders treat these as not blocked, so the sleep ends with one of them pending or
+	 * with another signal.
+	 */
 	for (;;) {
 		sig = signal_dequeue(set, out);
 		if (sig)
@@ -477,8 +496,8 @@ int signal_wait(ksigset_t set, s64 deadline, struct ksiginfo *out)
 /*
  * The sets that /proc/PID/status shows; @t may be NULL (a zombie). ctx: thread.
  */
-void signal_sets(struct proc *p, struct task *t, ksigset_t *pending, ksigset_t *shared, ksigset_t *blocked,
-		 ksigset_t *ignored, ksigset_t *caught)
+void signal_sets(struct proc *p, struct task *t, ksigset_t *pending, ksigset_t *shared,
+		 ksigset_t *blocked, ksigset_t *ignored, ksigset_t *caught)
 {
 	u64 f = spin_lock_irqsave(&p->siglock);
 

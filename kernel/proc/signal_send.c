@@ -1,18 +1,19 @@
 /*
  * Sending signals: what becomes pending, for whom, and who is woken.
  *
- * A signal is pending for a thread (task->pending) or for the process (proc->pending): a bit, and for most
- * an entry with the siginfo. Signals 1-31 are pending once; real-time ones queue, up to RLIMIT_SIGPENDING of the
- * receiver's user. If no entry can be had the bit alone stands, except for queued real-time signals, whose
- * sender gets EAGAIN.
+ * A signal is pending for a thread (task->pending) or for the process (proc->pending): a bit, and
+ * for most an entry with the siginfo. Signals 1-31 are pending once; real-time ones queue, up to
+ * RLIMIT_SIGPENDING of the receiver's user. If no entry can be had the bit alone stands, except for
+ * queued real-time signals, whose sender gets EAGAIN.
  *
- * A signal that nobody would notice (ignored and not blocked) is dropped here. One that will certainly kill ends
- * the whole group here: proc->group_exit is set and every thread gets SIGKILL, so SIGKILL always wins over stops
- * and sleeps. Otherwise one thread that does not block it is woken: the one meant, else the leader, else any.
+ * A signal that nobody would notice (ignored and not blocked) is dropped here. One that will
+ * certainly kill ends the whole group here: proc->group_exit is set and every thread gets SIGKILL,
+ * so SIGKILL always wins over stops and sleeps. Otherwise one thread that does not block it is
+ * woken: the one meant, else the leader, else any.
  *
- * Flags kept in step with this state, all on the receiving thread: thread.interrupted (an interruptible wait ends),
- * thread.killed (killable ones too), WORK_SIGNAL (the way to user mode looks). Others only set them; the thread itself
- * clears them (signal_recalc).
+ * Flags kept in step with this state, all on the receiving thread: thread.interrupted (an
+ * interruptible wait ends), thread.killed (killable ones too), WORK_SIGNAL (the way to user mode
+ * looks). Others only set them; the thread itself clears them (signal_recalc).
  *
  * All under the receiver's siglock with IRQs off: timers send from interrupts.
  */
@@ -112,7 +113,8 @@ void signal_recalc(struct task *t)
 	bool yes;
 
 	yes = ((t->pending.set | p->pending.set) & ~t->blocked) || (t->jobctl & TJ_STOP_PENDING) ||
-	      p->group_exit || t->thread.killed || p->cld_pending; /* killed: also by another thread's exec */
+	      p->group_exit || t->thread.killed ||
+	      p->cld_pending; /* killed: also by another thread's exec */
 	if (yes) {
 		WRITE_ONCE(t->thread.interrupted, true);
 		word_or(&t->thread.arch.work, WORK_SIGNAL);
@@ -171,7 +173,10 @@ static void signal_continue_locked(struct proc *p)
 		signal_wake_task(t, false);
 }
 
-/* Which thread takes a signal to the process: the leader if it can, else any that does not block it. */
+/*
+ * Which thread takes a signal to the process: the leader if it can, else any that does not block
+ * it.
+ */
 static struct task *signal_choose_task(struct proc *p, int sig)
 {
 	ksigset_t bit = SIGBIT(sig);
@@ -251,7 +256,8 @@ static struct sigqueue_entry *entry_alloc(struct proc *p, int sig, const struct 
 	u64 limit = READ_ONCE(p->rlim[RLIMIT_SIGPENDING].rlim_cur);
 
 	/* What the kernel itself has to say about the process is not held to its limit. */
-	if (atomic_add_return(&u->signals, 1) > limit && info && info->si_code <= 0 && sig > SIG_LEGACY_MAX)
+	if (atomic_add_return(&u->signals, 1) > limit && info && info->si_code <= 0 &&
+	    sig > SIG_LEGACY_MAX)
 		goto fail;
 	e = kmem_cache_alloc(sigqueue_cache, PMM_NOWAIT);
 	if (!e)
@@ -284,10 +290,12 @@ static bool signal_prepare_locked(struct proc *p, struct task *t, int sig, bool 
 }
 
 /*
- * Make @sig pending for @t, or for the process when @t is NULL. @forced: as a fault, reaches init too.
+ * Make @sig pending for @t, or for the process when @t is NULL. @forced: as a fault, reaches init
+ * too.
  * ctx: any; holds: siglock. 0 or -EAGAIN.
  */
-int signal_send_locked(struct proc *p, struct task *t, int sig, const struct ksiginfo *info, bool forced)
+int signal_send_locked(struct proc *p, struct task *t, int sig, const struct ksiginfo *info,
+		       bool forced)
 {
 	struct sigpending *s = t ? &t->pending : &p->pending;
 	struct sigqueue_entry *e = NULL;
@@ -309,7 +317,8 @@ int signal_send_locked(struct proc *p, struct task *t, int sig, const struct ksi
 }
 
 /*
- * Queue a POSIX timer's own entry. ctx: any; holds: siglock. 0, or 1 when it is queued already or ignored.
+ * Queue a POSIX timer's own entry. ctx: any; holds: siglock. 0, or 1 when it is queued already or
+ * ignored.
  */
 int signal_send_entry(struct proc *p, struct task *t, struct sigqueue_entry *e)
 {
@@ -402,7 +411,8 @@ void signal_notify_parent_locked(struct proc *child, int code, int status, bool 
 	si.si_stime = u.stime / (NSEC_PER_SEC / 100);
 	cred_put(c);
 	f = spin_lock_irqsave(&parent->siglock);
-	if (!check_nocldstop || !(READ_ONCE(parent->sighand->action[SIGCHLD - 1].flags) & SA_NOCLDSTOP))
+	if (!check_nocldstop ||
+	    !(READ_ONCE(parent->sighand->action[SIGCHLD - 1].flags) & SA_NOCLDSTOP))
 		signal_send_locked(parent, NULL, si.si_signo, &si, false);
 	spin_unlock_irqrestore(&parent->siglock, f);
 	waitq_wake_all(&parent->child_wait);
@@ -462,7 +472,8 @@ static void pending_take(struct sigpending *s, int sig, struct ksiginfo *info)
 }
 
 /*
- * Take the next signal for @t (current) that is not in @mask. ctx: thread; holds: siglock. Its number, 0: none.
+ * Take the next signal for @t (current) that is not in @mask. ctx: thread; holds: siglock. Its
+ * number, 0: none.
  */
 int signal_dequeue_locked(struct task *t, ksigset_t mask, struct ksiginfo *info)
 {

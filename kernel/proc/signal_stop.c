@@ -2,9 +2,10 @@
  * Stopping and continuing whole processes (job control).
  *
  * A stop signal's default action begins in the thread that takes it: every thread of the group gets
- * TJ_STOP_PENDING and stops on its way to user mode. The last one to stop makes the process stopped (STOP_STOPPED)
- * and tells the parent. SIGCONT, at its sending, and SIGKILL undo it: signal_send.c. A thread that sleeps in the
- * kernel is woken for the stop, and its system call begins again afterwards as if nothing had been.
+ * TJ_STOP_PENDING and stops on its way to user mode. The last one to stop makes the process stopped
+ * (STOP_STOPPED) and tells the parent. SIGCONT, at its sending, and SIGKILL undo it: signal_send.c.
+ * A thread that sleeps in the kernel is woken for the stop, and its system call begins again
+ * afterwards as if nothing had been.
  */
 #include "kernel/proc/internal.h"
 #include "kernel/sched/sched.h"
@@ -15,7 +16,8 @@
 void signal_notify_stop(struct proc *p, int code)
 {
 	proc_tree_lock();
-	signal_notify_parent_locked(p, code, code == CLD_STOPPED ? READ_ONCE(p->stop_code) : SIGCONT, true);
+	signal_notify_parent_locked(p, code,
+				    code == CLD_STOPPED ? READ_ONCE(p->stop_code) : SIGCONT, true);
 	proc_tree_unlock();
 }
 
@@ -31,7 +33,8 @@ static bool stop_count_down_locked(struct proc *p)
 }
 
 /*
- * The exiting thread @t will not stop: the group's stop may be complete without it. ctx: thread; holds: siglock.
+ * The exiting thread @t will not stop: the group's stop may be complete without it. ctx: thread;
+ * holds: siglock.
  */
 void signal_stop_leave_locked(struct task *t, bool *notify)
 {

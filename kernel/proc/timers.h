@@ -2,7 +2,10 @@
 /* Interval timers, POSIX timers and CPU-time limits of processes: itimer.c, ptimer.c. */
 #include "kernel/proc/proc.h"
 
-/* getitimer(2), setitimer(2): ITIMER_*, nanoseconds. @set NULL: only look. 0 or -EINVAL. ctx: thread */
+/*
+ * getitimer(2), setitimer(2): ITIMER_*, nanoseconds. @set NULL: only look. 0 or -EINVAL. ctx:
+ * thread
+ */
 struct itimer_ns {
 	s64 value; /* left until the next; 0: off */
 	s64 interval; /* 0: once */

@@ -1,8 +1,10 @@
 /*
- * Users: how many threads and queued signals each real user id has, for RLIMIT_NPROC and RLIMIT_SIGPENDING.
+ * Users: how many threads and queued signals each real user id has, for RLIMIT_NPROC and
+ * RLIMIT_SIGPENDING.
  *
- * A struct user_counts exists while a process of that user does; processes hold references (proc->user). The table is
- * a short hash with one spinlock, taken only when a process changes its user: fork copies the pointer.
+ * A struct user_counts exists while a process of that user does; processes hold references
+ * (proc->user). The table is a short hash with one spinlock, taken only when a process changes its
+ * user: fork copies the pointer.
  */
 #include "kernel/proc/internal.h"
 
@@ -77,7 +79,8 @@ void user_put(struct user_counts *u)
 }
 
 /*
- * Current's process @p now belongs to @uid. Without memory for a new account it stays on the old one.
+ * Current's process @p now belongs to @uid. Without memory for a new account it stays on the old
+ * one.
  * ctx: thread; sleeps.
  */
 void user_switch(struct proc *p, u32 uid)

@@ -1,10 +1,10 @@
 /*
  * wait4(2) and waitid(2).
  *
- * One pass over the children under the tree lock finds one with news (exited, stopped, continued) or says
- * whether there is any that could have some later. Between passes the caller sleeps on its process's child_wait,
- * which every change of a child's state wakes. A zombie is reaped in the pass that finds it, so of several
- * waiters exactly one gets it.
+ * One pass over the children under the tree lock finds one with news (exited, stopped, continued)
+ * or says whether there is any that could have some later. Between passes the caller sleeps on its
+ * process's child_wait, which every change of a child's state wakes. A zombie is reaped in the pass
+ * that finds it, so of several waiters exactly one gets it.
  */
 #include <linux/errno.h>
 #include <linux/wait.h>
@@ -15,7 +15,8 @@
 struct wait_query {
 	int which;
 	u32 id;
-	const struct pid *pid; /* P_PID, P_PGID, P_PIDFD: of the children asked for; NULL: no such number */
+	/* P_PID, P_PGID, P_PIDFD: of the children asked for; NULL: no such number */
+	const struct pid *pid;
 	int options;
 	struct proc_wait_result *out;
 	struct proc *reaped; /* out: its tree reference */

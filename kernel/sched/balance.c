@@ -1,13 +1,15 @@
 /*
  * On which CPU a thread runs.
  *
- * A woken thread stays where it ran, unless its waker is about to sleep (then it takes that CPU), or another CPU that it may
- * use is idle and its own is not. An idle CPU looks once, before it goes idle, for a CPU with a thread waiting. While a CPU is
- * overloaded its timer (tick.c) tells an idle one, and pulls from longer queues now and then, so that a fair share holds
- * over CPUs too. Nothing of this runs when no CPU has more than one runnable thread.
+ * A woken thread stays where it ran, unless its waker is about to sleep (then it takes that CPU),
+ * or another CPU that it may use is idle and its own is not. An idle CPU looks once, before it goes
+ * idle, for a CPU with a thread waiting. While a CPU is overloaded its timer (tick.c) tells an idle
+ * one, and pulls from longer queues now and then, so that a fair share holds over CPUs too. Nothing
+ * of this runs when no CPU has more than one runnable thread.
  *
- * Queue lengths of other CPUs are read without their locks and may be out of date; a thread moves only under both locks. The
- * second lock is only tried, so the order between queues does not matter.
+ * Queue lengths of other CPUs are read without their locks and may be out of date; a thread moves
+ * only under both locks. The second lock is only tried, so the order between queues does not
+ * matter.
  */
 #include "kernel/sched/sched_internal.h"
 #include <linux/errno.h>
@@ -63,7 +65,8 @@ static struct thread *movable(struct runq *from, u32 cpu)
 }
 
 /*
- * Move one thread here from the CPU with the longest queue, if that has at least @min_nr runnable threads.
+ * Move one thread here from the CPU with the longest queue, if that has at least @min_nr runnable
+ * threads.
  * holds: rq->lock, IRQs off. Returns it, queued, or NULL.
  */
 struct thread *balance_pull_locked(struct runq *rq, u32 min_nr)
@@ -116,7 +119,8 @@ void balance_kick(void)
 
 /*
  * Let @t run on the CPUs of @mask only; it is moved at once if it must.
- * ctx: any (a thread changing itself: thread, may move it). 0, or -EINVAL when no CPU of @mask runs threads.
+ * ctx: any (a thread changing itself: thread, may move it). 0, or -EINVAL when no CPU of @mask runs
+ * threads.
  */
 int sched_set_affinity(struct thread *t, cpumask_t mask)
 {

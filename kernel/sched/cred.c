@@ -1,8 +1,9 @@
 /*
- * Credentials: references and copies (contract in kernel/base/cred.h; here because copies take memory).
+ * Credentials: references and copies (contract in kernel/base/cred.h; here because copies take
+ * memory).
  *
- * A published struct cred never changes, so readers need no lock, only a reference. cred_root is static: its own
- * reference is never dropped.
+ * A published struct cred never changes, so readers need no lock, only a reference. cred_root is
+ * static: its own reference is never dropped.
  */
 #include <linux/capability.h>
 #include <linux/errno.h>
@@ -19,7 +20,9 @@ struct cred cred_root = {
 	.bounding = CAPS_ALL,
 };
 
-/* True when @gid is the group that file access is checked with, or a supplementary one. ctx: any. */
+/*
+ * True when @gid is the group that file access is checked with, or a supplementary one. ctx: any.
+ */
 bool cred_in_group(const struct cred *c, u32 gid)
 {
 	u32 low = 0, high = c->ngroups;

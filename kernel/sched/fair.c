@@ -1,19 +1,21 @@
 /*
  * The fair class: earliest eligible virtual deadline first.
  *
- * Every thread has a weight from its nice value, a factor of 1.25 per step. Running for d ns advances its virtual time
- * by d * 1024 / weight. The virtual time V of a queue is the weighted average over all of its threads; who is
- * behind V is owed CPU time (lag > 0) and is eligible. Threads ask for CPU time in requests of fixed length;
- * a request's deadline is the virtual time at which it will have been served. Of the eligible threads the one with
- * the earliest deadline runs. The tree is ordered by deadline; the first eligible node from the left is taken. At
- * least one is eligible, because not all can be ahead of their average.
+ * Every thread has a weight from its nice value, a factor of 1.25 per step. Running for d ns
+ * advances its virtual time by d * 1024 / weight. The virtual time V of a queue is the weighted
+ * average over all of its threads; who is behind V is owed CPU time (lag > 0) and is eligible.
+ * Threads ask for CPU time in requests of fixed length; a request's deadline is the virtual time at
+ * which it will have been served. Of the eligible threads the one with the earliest deadline runs.
+ * The tree is ordered by deadline; the first eligible node from the left is taken. At least one is
+ * eligible, because not all can be ahead of their average.
  *
- * A thread that sleeps takes its lag along and gets it back where it wakes, so neither sleeping nor changing CPUs
- * gains anything; the lag is limited to two requests. The first request after a sleep is a short one, whose
- * early deadline lets the thread in before those that compute.
+ * A thread that sleeps takes its lag along and gets it back where it wakes, so neither sleeping nor
+ * changing CPUs gains anything; the lag is limited to two requests. The first request after a sleep
+ * is a short one, whose early deadline lets the thread in before those that compute.
  *
- * The running thread is not in the tree; load_sum and load cover the tree only. All of it under the RUNQ lock.
- * The algorithm is Stoica and Abdel-Wahab, "Earliest Eligible Virtual Deadline First" (1995), without their tree.
+ * The running thread is not in the tree; load_sum and load cover the tree only. All of it under the
+ * RUNQ lock. The algorithm is Stoica and Abdel-Wahab, "Earliest Eligible Virtual Deadline First"
+ * (1995), without their tree.
  */
 #include "kernel/sched/sched_internal.h"
 
@@ -94,7 +96,8 @@ static bool deadline_less(const struct rb_node *a, const struct rb_node *b)
 }
 
 /*
- * Into the tree. A thread that was only off it to run keeps its times; any other is placed by its lag.
+ * Into the tree. A thread that was only off it to run keeps its times; any other is placed by its
+ * lag.
  * holds: rq->lock
  */
 void fair_enqueue(struct runq *rq, struct thread *t, bool placed)
@@ -116,7 +119,9 @@ void fair_dequeue(struct runq *rq, struct thread *t)
 	rb_erase(&rq->fair, &t->se.node);
 }
 
-/* The running thread @t got @ns. A request that is served is followed by the next. holds: rq->lock */
+/*
+ * The running thread @t got @ns. A request that is served is followed by the next. holds: rq->lock
+ */
 void fair_charge(struct thread *t, u64 ns)
 {
 	struct sched_entity *se = &t->se;
@@ -146,8 +151,8 @@ void fair_leave(struct runq *rq, struct thread *t)
 }
 
 /*
- * The next to run, out of the tree; the one that ran must be back in it. @any: take the earliest deadline even
- * when it is not eligible. NULL: empty. holds: rq->lock
+ * The next to run, out of the tree; the one that ran must be back in it. @any: take the earliest
+ * deadline even when it is not eligible. NULL: empty. holds: rq->lock
  */
 struct thread *fair_pick(struct runq *rq, bool any)
 {
@@ -156,8 +161,9 @@ struct thread *fair_pick(struct runq *rq, bool any)
 	if (!n)
 		return NULL;
 	if (rq->nfair > 1 && !any)
-		while (n && key(rq, rb_entry(n, struct sched_entity, node)->vruntime) * (s64)rq->load >
-				    rq->load_sum)
+		while (n &&
+		       key(rq, rb_entry(n, struct sched_entity, node)->vruntime) * (s64)rq->load >
+			       rq->load_sum)
 			n = rb_next(n);
 	if (!n)
 		n = first;
@@ -167,7 +173,10 @@ struct thread *fair_pick(struct runq *rq, bool any)
 	return rb_entry(first, struct thread, se.node);
 }
 
-/* The running @t, not in the tree, joins the class or changed its weight: place it by its lag. holds: rq->lock */
+/*
+ * The running @t, not in the tree, joins the class or changed its weight: place it by its lag.
+ * holds: rq->lock
+ */
 void fair_place_running(struct runq *rq, struct thread *t)
 {
 	struct sched_entity *se = &t->se;
@@ -178,7 +187,8 @@ void fair_place_running(struct runq *rq, struct thread *t)
 }
 
 /*
- * Should @t, just placed, have the CPU before the fair thread that runs? Its accounting is up to date.
+ * Should @t, just placed, have the CPU before the fair thread that runs? Its accounting is up to
+ * date.
  * holds: rq->lock
  */
 bool fair_preempts(struct runq *rq, struct thread *t, s64 now)

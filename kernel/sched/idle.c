@@ -1,12 +1,13 @@
 /*
  * Idle threads, and how CPUs come under the scheduler.
  *
- * Each CPU has a thread that runs when no other can. It is on no queue, is never woken and never sleeps: it waits for an
- * interrupt with interrupts masked, so that one which arrives after the look at the queue ends the wait. The
- * interrupt's end then switches to whatever was woken (trap_preempt_irq).
+ * Each CPU has a thread that runs when no other can. It is on no queue, is never woken and never
+ * sleeps: it waits for an interrupt with interrupts masked, so that one which arrives after the
+ * look at the queue ends the wait. The interrupt's end then switches to whatever was woken
+ * (trap_preempt_irq).
  *
- * The boot CPU begins in boot_thread, an ordinary thread; its idle thread is made by sched_init. A secondary CPU begins in
- * its idle thread.
+ * The boot CPU begins in boot_thread, an ordinary thread; its idle thread is made by sched_init. A
+ * secondary CPU begins in its idle thread.
  */
 #include "kernel/base/cred.h"
 #include "kernel/base/trap.h"

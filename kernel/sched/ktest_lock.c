@@ -1,6 +1,6 @@
 /*
- * Tests of what threads wait with: wait queues, completions, mutexes, reader-writer semaphores, work queues. They run
- * on as many CPUs as there are.
+ * Tests of what threads wait with: wait queues, completions, mutexes, reader-writer semaphores,
+ * work queues. They run on as many CPUs as there are.
  */
 #include <arch/cpu.h>
 #include <linux/errno.h>

@@ -1,6 +1,7 @@
 /*
- * What basic operations cost, printed. Under "-icount shift=0" one nanosecond is one instruction, so the figures are
- * instructions and repeat. The limits only catch something that went badly wrong, on any machine.
+ * What basic operations cost, printed. Under "-icount shift=0" one nanosecond is one instruction,
+ * so the figures are instructions and repeat. The limits only catch something that went badly
+ * wrong, on any machine.
  */
 #include <arch/cpu.h>
 #include "kernel/base/ktest.h"

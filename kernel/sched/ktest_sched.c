@@ -1,6 +1,7 @@
 /*
- * Tests of threads and the scheduler. A crew is a number of threads that run one function and are joined; the tests let
- * it work for a while and then compare what was done. Times have wide margins: the machine may be an emulator on a busy host.
+ * Tests of threads and the scheduler. A crew is a number of threads that run one function and are
+ * joined; the tests let it work for a while and then compare what was done. Times have wide
+ * margins: the machine may be an emulator on a busy host.
  */
 #include <arch/cpu.h>
 #include <linux/sched.h>
@@ -145,8 +146,9 @@ static void spin_here(struct member *m)
 }
 
 /*
- * The shares of four threads on one CPU over half a second. They wait for the start, and while the test itself, FIFO on
- * their CPU, runs, they stand still. Returns false when one is off by more than a tenth.
+ * The shares of four threads on one CPU over half a second. They wait for the start, and while the
+ * test itself, FIFO on their CPU, runs, they stand still. Returns false when one is off by more
+ * than a tenth.
  */
 static bool shares_are_fair(bool *started)
 {
@@ -183,7 +185,9 @@ static bool shares_are_fair(bool *started)
 	return fair;
 }
 
-/* A host that stalls the machine for long in somebody's turn spoils a measurement, but hardly four. */
+/*
+ * A host that stalls the machine for long in somebody's turn spoils a measurement, but hardly four.
+ */
 KTEST(sched, fair_weights)
 {
 	bool fair = false, started = true;

@@ -1,12 +1,14 @@
 /*
  * Mutexes.
  *
- * The owner word holds the owning thread, or 0, and MUTEX_WAITERS while the queue is not empty. Without waiters, lock and
- * unlock are one compare-and-swap each. With waiters, unlock leaves the mutex free and wakes the first of
- * them; a thread that comes by meanwhile may take it first, which saves a switch. A waiter that lost once in this way is
- * "starving": unlock then makes it the owner itself, so every waiter gets in after at most one such loss.
+ * The owner word holds the owning thread, or 0, and MUTEX_WAITERS while the queue is not empty.
+ * Without waiters, lock and unlock are one compare-and-swap each. With waiters, unlock leaves the
+ * mutex free and wakes the first of them; a thread that comes by meanwhile may take it first, which
+ * saves a switch. A waiter that lost once in this way is "starving": unlock then makes it the owner
+ * itself, so every waiter gets in after at most one such loss.
  *
- * Locking: the waiters' list is in m->q, guarded by m->q.lock; the word changes from and to "with waiters" under it.
+ * Locking: the waiters' list is in m->q, guarded by m->q.lock; the word changes from and to "with
+ * waiters" under it.
  */
 #include <linux/errno.h>
 #include "kernel/base/panic.h"

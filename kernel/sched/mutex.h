@@ -1,7 +1,8 @@
 #pragma once
 /*
- * Sleeping locks: mutex (one owner; a waiter that lost to a passer-by once is handed the mutex, FIFO; no priority inheritance)
- * and rwsem (many readers or one writer, writers not starved). ctx: thread, IRQs on, no spinlock held.
+ * Sleeping locks: mutex (one owner; a waiter that lost to a passer-by once is handed the mutex,
+ * FIFO; no priority inheritance) and rwsem (many readers or one writer, writers not starved). ctx:
+ * thread, IRQs on, no spinlock held.
  */
 #include "kernel/base/panic.h"
 #include "kernel/base/spinlock.h"
@@ -15,9 +16,15 @@ struct mutex {
 #endif
 };
 #ifdef CONFIG_DEBUG
-#define MUTEX_INIT(name, rank) { 0, WAITQ_INIT((name).q), LOCK_DEBUG_INIT(rank) }
+#define MUTEX_INIT(name, rank)                                 \
+	{                                                      \
+		0, WAITQ_INIT((name).q), LOCK_DEBUG_INIT(rank) \
+	}
 #else
-#define MUTEX_INIT(name, rank) { 0, WAITQ_INIT((name).q) }
+#define MUTEX_INIT(name, rank)          \
+	{                               \
+		0, WAITQ_INIT((name).q) \
+	}
 #endif
 void mutex_init(struct mutex *m, enum lock_rank rank);
 void mutex_lock(struct mutex *m);
@@ -38,10 +45,16 @@ struct rwsem {
 #endif
 };
 #ifdef CONFIG_DEBUG
-#define RWSEM_INIT(name, rank) \
-	{ 0, SPINLOCK_INIT(RANK_WAITQ), LIST_INIT((name).waiters), NULL, LOCK_DEBUG_INIT(rank) }
+#define RWSEM_INIT(name, rank)                                                 \
+	{                                                                      \
+		0, SPINLOCK_INIT(RANK_WAITQ), LIST_INIT((name).waiters), NULL, \
+			LOCK_DEBUG_INIT(rank)                                  \
+	}
 #else
-#define RWSEM_INIT(name, rank) { 0, SPINLOCK_INIT(RANK_WAITQ), LIST_INIT((name).waiters), NULL }
+#define RWSEM_INIT(name, rank)                                                \
+	{                                                                     \
+		0, SPINLOCK_INIT(RANK_WAITQ), LIST_INIT((name).waiters), NULL \
+	}
 #endif
 void rwsem_init(struct rwsem *s, enum lock_rank rank);
 void rwsem_read_lock(struct rwsem *s);

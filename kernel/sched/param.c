@@ -1,6 +1,7 @@
 /*
- * Scheduling parameters of a thread: policy, real-time priority, nice value. They are changed under the lock of its run
- * queue; a queued thread is taken off and put back, a running one may lose the CPU. sched(7), sched_setscheduler(2).
+ * Scheduling parameters of a thread: policy, real-time priority, nice value. They are changed under
+ * the lock of its run queue; a queued thread is taken off and put back, a running one may lose the
+ * CPU. sched(7), sched_setscheduler(2).
  */
 #include <linux/errno.h>
 #include <linux/sched.h>
@@ -10,16 +11,11 @@ static int klass_of(int policy)
 {
 	switch (policy) {
 	case SCHED_NORMAL:
-	case SCHED_BATCH:
-		return SC_FAIR;
-	case SCHED_IDLE:
-		return SC_IDLE_POLICY;
-	case SCHED_FIFO:
-		return SC_FIFO;
-	case SCHED_RR:
-		return SC_RR;
-	default:
-		return -EINVAL;
+	case SCHED_BATCH: return SC_FAIR;
+	case SCHED_IDLE: return SC_IDLE_POLICY;
+	case SCHED_FIFO: return SC_FIFO;
+	case SCHED_RR: return SC_RR;
+	default: return -EINVAL;
 	}
 }
 
@@ -38,7 +34,8 @@ static void params_store(struct thread *t, u8 klass, int policy, int rt_prio, in
 }
 
 /* A running thread keeps running with its new parameters until the next pick. */
-static void change_running(struct runq *rq, struct thread *t, u8 klass, int policy, int rt_prio, int nice)
+static void change_running(struct runq *rq, struct thread *t, u8 klass, int policy, int rt_prio,
+			   int nice)
 {
 	bool was_fair = klass_is_fair(t->se.klass);
 
@@ -112,11 +109,8 @@ bool sched_get_reset_on_fork(const struct thread *t)
 s64 sched_rr_interval(struct thread *t)
 {
 	switch (READ_ONCE(t->se.klass)) {
-	case SC_RR:
-		return SLICE_RR;
-	case SC_FIFO:
-		return 0;
-	default:
-		return SLICE_FAIR;
+	case SC_RR: return SLICE_RR;
+	case SC_FIFO: return 0;
+	default: return SLICE_FAIR;
 	}
 }

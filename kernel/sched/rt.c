@@ -1,9 +1,10 @@
 /*
  * The real-time classes: SCHED_FIFO and SCHED_RR, strictly by priority.
  *
- * One list per priority and a bitmap of those that are not empty. A FIFO thread runs until it sleeps, yields or is
- * preempted by a higher priority (it then keeps its place at the front); a RR thread goes to the tail when its slice is
- * over. The running thread is on no list. All of it under the RUNQ lock. POSIX.1-2017, 2.8.4, Process Scheduling.
+ * One list per priority and a bitmap of those that are not empty. A FIFO thread runs until it
+ * sleeps, yields or is preempted by a higher priority (it then keeps its place at the front); a RR
+ * thread goes to the tail when its slice is over. The running thread is on no list. All of it under
+ * the RUNQ lock. POSIX.1-2017, 2.8.4, Process Scheduling.
  */
 #include "kernel/sched/sched_internal.h"
 

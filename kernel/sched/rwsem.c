@@ -1,12 +1,14 @@
 /*
  * Reader-writer semaphores, in order of arrival.
  *
- * The state word counts readers or says RW_WRITER, plus RW_WAITERS while the queue is not empty. Nobody passes waiters: a
- * reader that finds the bit set queues behind the writer in front of it, so writers are not starved. The unlock that
- * makes it free with waiters gives it away itself: to the writer at the front, or to all readers up to the next
- * writer; a woken waiter already holds it.
+ * The state word counts readers or says RW_WRITER, plus RW_WAITERS while the queue is not empty.
+ * Nobody passes waiters: a reader that finds the bit set queues behind the writer in front of it,
+ * so writers are not starved. The unlock that makes it free with waiters gives it away itself: to
+ * the writer at the front, or to all readers up to the next writer; a woken waiter already holds
+ * it.
  *
- * Locking: .lock (rank WAITQ) guards the queue; the word changes under it whenever the bit is set or changes.
+ * Locking: .lock (rank WAITQ) guards the queue; the word changes under it whenever the bit is set
+ * or changes.
  */
 #include <linux/errno.h>
 #include "kernel/base/panic.h"
@@ -42,12 +44,17 @@ static void grant(struct rwsem *s, struct rw_waiter *w)
 	if (w->writer)
 		s->writer = t;
 	list_del(&w->link);
-	/* After this @w, on the waiter's stack, may be gone; the thread cannot be before s->lock is released. */
+	/*
+	 * After this @w, on the waiter's stack, may be gone; the thread cannot be before s->lock is
+	 * released.
+	 */
 	store_release(&w->granted, true);
 	sched_wake(t, WAKE_NORMAL);
 }
 
-/* Give a free or reader-held semaphore to those in front. holds: s->lock; RW_WAITERS set, no writer */
+/*
+ * Give a free or reader-held semaphore to those in front. holds: s->lock; RW_WAITERS set, no writer
+ */
 static void grant_front(struct rwsem *s)
 {
 	u32 state = s->state & RW_READERS;

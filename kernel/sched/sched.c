@@ -1,30 +1,35 @@
 /*
  * The scheduler: run queues, switching, sleeping and waking.
  *
- * Each CPU has a run queue: the thread that runs, the others that could, and an idle thread for when there are
- * none. Real-time threads (rt.c) go before fair ones (fair.c). All of a thread's scheduling state belongs to the lock
- * of the run queue that t->cpu names, whether it runs, waits its turn or sleeps; sched_thread_lock() takes it.
+ * Each CPU has a run queue: the thread that runs, the others that could, and an idle thread for
+ * when there are none. Real-time threads (rt.c) go before fair ones (fair.c). All of a thread's
+ * scheduling state belongs to the lock of the run queue that t->cpu names, whether it runs, waits
+ * its turn or sleeps; sched_thread_lock() takes it.
  *
- * A switch is made with that lock held: __schedule() takes it, arch_thread_switch() changes stacks, and the thread
- * that comes on releases it (switch_tail). So whoever holds the lock of a thread's run queue never sees it half way:
- * either it still runs (on_cpu) or all of it is in memory and any CPU may take it up. No other handshake exists.
+ * A switch is made with that lock held: __schedule() takes it, arch_thread_switch() changes stacks,
+ * and the thread that comes on releases it (switch_tail). So whoever holds the lock of a thread's
+ * run queue never sees it half way: either it still runs (on_cpu) or all of it is in memory and any
+ * CPU may take it up. No other handshake exists.
  *
- * Sleeping and waking. sched_prepare() stores the new state, a full barrier follows, then the sleeper looks at its
- * condition once more and calls schedule(). A waker makes the condition true, a full barrier follows, then it reads the
- * state. So at least one of the two sees the other's store. Transitions, all under the RUNQ lock but the first:
+ * Sleeping and waking. sched_prepare() stores the new state, a full barrier follows, then the
+ * sleeper looks at its condition once more and calls schedule(). A waker makes the condition true,
+ * a full barrier follows, then it reads the state. So at least one of the two sees the other's
+ * store. Transitions, all under the RUNQ lock but the first:
  *   RUNNABLE -> sleeping   by the thread itself (sched_prepare; undone by sched_cancel)
  *   sleeping -> RUNNABLE   by one waker; while the thread still is on_cpu or queued that is all there is to do, and
  *                          schedule() finds it RUNNABLE and goes on
  *   on_cpu, sleeping -> off the queue   in __schedule(), never on preemption: a preempted thread stays queued
  *                          whatever its state says, since it has not looked at its condition yet
  *   off the queue, RUNNABLE -> queued   by the waker that set RUNNABLE. On another CPU's queue this is done after t->cpu was
- *                          changed and the old lock dropped ("in flight"): others see a RUNNABLE thread that is neither
- *                          on_cpu nor queued, change parameters at most, and sched_place() looks at the affinity again.
+ *                          changed and the old lock dropped ("in flight"): others see a RUNNABLE
+ *                          thread that is neither on_cpu nor queued, change parameters at most, and
+ *                          sched_place() looks at the affinity again.
  *   any -> DEAD            in thread_exit(); the tail of the switch away releases the thread.
  * A spurious wake is possible at any time; every wait looks at its condition in a loop.
  *
- * There is no tick. The timer of a CPU (tick.c) is armed when a running thread has a competitor; a wake that finds it
- * not armed cannot do so (locks), it sends the CPU through __schedule(), which then only arms it.
+ * There is no tick. The timer of a CPU (tick.c) is armed when a running thread has a competitor; a
+ * wake that finds it not armed cannot do so (locks), it sends the CPU through __schedule(), which
+ * then only arms it.
  *
  * WORK_RESCHED asks a CPU's running thread to call __schedule(); it is acted on where preemption is
  * enabled, at the end of an interrupt, and on the way to user mode.
@@ -144,8 +149,8 @@ void sched_check_preempt_locked(struct runq *rq, struct thread *t, bool sync, s6
 {
 	struct sched_entity *c = &rq->curr->se;
 
-	if (c->klass == SC_IDLE || (klass_is_rt(t->se.klass) && (!klass_is_rt(c->klass) ||
-								 t->se.rt_prio > c->rt_prio))) {
+	if (c->klass == SC_IDLE ||
+	    (klass_is_rt(t->se.klass) && (!klass_is_rt(c->klass) || t->se.rt_prio > c->rt_prio))) {
 		sched_resched_locked(rq);
 		return;
 	}
@@ -190,8 +195,8 @@ void sched_place(struct thread *t)
 }
 
 /*
- * The first thing after a switch, on the stack of the thread that comes on: release the queue, and finish
- * what the thread before left to do. IRQs off, preemption off.
+ * The first thing after a switch, on the stack of the thread that comes on: release the queue, and
+ * finish what the thread before left to do. IRQs off, preemption off.
  */
 static void switch_tail(void)
 {
@@ -260,7 +265,8 @@ static void put_back(struct runq *rq, struct thread *t, s64 now)
 	if (likely(klass_is_fair(t->se.klass)))
 		fair_enqueue(rq, t, true);
 	else
-		rt_enqueue(rq, t, !rq->skip_curr && (t->se.klass == SC_FIFO || now < t->se.slice_end));
+		rt_enqueue(rq, t,
+			   !rq->skip_curr && (t->se.klass == SC_FIFO || now < t->se.slice_end));
 }
 
 /* The running thread sleeps, or has ended. */
@@ -303,7 +309,8 @@ static struct thread *pick_other(struct runq *rq, struct thread *t, s64 now)
 }
 
 /*
- * Let the thread run that should. @preempt: the running one did not ask to sleep, whatever its state.
+ * Let the thread run that should. @preempt: the running one did not ask to sleep, whatever its
+ * state.
  * ctx: preemption on (count 0), IRQs on or off
  */
 static void __schedule(bool preempt)
@@ -377,7 +384,10 @@ void schedule(void)
 	schedule_all(false);
 }
 
-/* See spinlock.h: preemption was enabled and WORK_RESCHED is set. ctx: any; nothing while IRQs are off. */
+/*
+ * See spinlock.h: preemption was enabled and WORK_RESCHED is set. ctx: any; nothing while IRQs are
+ * off.
+ */
 void preempt_enable_slow(void)
 {
 	if (!irq_disabled())

@@ -1,7 +1,7 @@
 #pragma once
 /*
- * The scheduler: per-CPU run queues; fair by weighted virtual deadline, FIFO/RR above; idle stealing and
- * periodic balance; tickless when idle and when one thread runs.
+ * The scheduler: per-CPU run queues; fair by weighted virtual deadline, FIFO/RR above; idle
+ * stealing and periodic balance; tickless when idle and when one thread runs.
  */
 #include "kernel/sched/thread.h"
 
@@ -9,15 +9,18 @@ void sched_init(void); /* boot CPU: makes the boot context the first thread */
 void sched_start_cpu(void) __noreturn; /* secondary: become this CPU's idle loop */
 
 /*
- * Sleeping: sched_prepare(state) announces it, the caller re-checks its condition, then schedule(). A wake
- * in between makes schedule() return at once. (wait queues do this for you.)
+ * Sleeping: sched_prepare(state) announces it, the caller re-checks its condition, then schedule().
+ * A wake in between makes schedule() return at once. (wait queues do this for you.)
  */
 void sched_prepare(enum thread_state state);
 void sched_cancel(void); /* condition came true: stay runnable */
 void schedule(void); /* ctx: thread, preemption on, no spinlock */
 /* schedule() with a deadline (monotonic, TIME_NEVER: none). Returns 0 or -ETIMEDOUT. */
 int schedule_until(s64 deadline);
-/* Make @t runnable if it sleeps. @state_mask: bits (1 << TS_*) that this wake applies to. True if it did. ctx: any. */
+/*
+ * Make @t runnable if it sleeps. @state_mask: bits (1 << TS_*) that this wake applies to. True if
+ * it did. ctx: any.
+ */
 bool sched_wake(struct thread *t, u32 state_mask);
 #define WAKE_NORMAL ((1u << TS_SLEEPING) | (1u << TS_BLOCKED))
 /* Hint: the waker is about to sleep; run @t here next (pipe and futex hand-over). */
@@ -34,7 +37,8 @@ void sched_get_policy(struct thread *t, int *policy, int *rt_prio, int *nice);
 /* SCHED_RESET_ON_FORK: children start with SCHED_NORMAL and nice >= 0. ctx: any */
 void sched_set_reset_on_fork(struct thread *t, bool on);
 bool sched_get_reset_on_fork(const struct thread *t);
-int sched_set_affinity(struct thread *t, cpumask_t mask); /* migrates; -EINVAL if no online CPU is in it */
+/* migrates; -EINVAL if no online CPU is in it */
+int sched_set_affinity(struct thread *t, cpumask_t mask);
 s64 sched_rr_interval(struct thread *t);
 
 /* Accounting: user and system time of @t up to now (running included). */

@@ -15,14 +15,20 @@
 #define SLICE_FAIR (3 * NSEC_PER_MSEC) /* length of one request for CPU time */
 #define SLICE_WAKE NSEC_PER_MSEC /* of the first after a sleep: a short one has an early deadline */
 #define SLICE_RR (100 * NSEC_PER_MSEC)
-#define WAKE_GRANULARITY (NSEC_PER_MSEC / 4) /* a thread keeps the CPU at least so long against its equals */
-#define SAMPLE_PERIOD (25 * NSEC_PER_MSEC) /* user/system sampling and balancing while a thread runs */
+#define WAKE_GRANULARITY \
+	(NSEC_PER_MSEC / 4) /* a thread keeps the CPU at least so long against its equals */
+#define SAMPLE_PERIOD \
+	(25 * NSEC_PER_MSEC) /* user/system sampling and balancing while a thread runs */
 
-/* R guarded by .lock (RUNQ), o owned by this CPU with interrupts off, a atomic, I immutable once its CPU runs */
+/*
+ * R guarded by .lock (RUNQ), o owned by this CPU with interrupts off, a atomic, I immutable once
+ * its CPU runs
+ */
 struct runq {
 	struct spinlock lock;
 	u32 cpu; /* I */
-	u32 nr; /* R: runnable threads, the running one included, the idle thread not; a for reading */
+	/* R: runnable threads, the running one included, the idle thread not; a for reading */
+	u32 nr;
 	struct thread *curr; /* R */
 	struct thread *idle; /* I */
 	bool preempt; /* R: pick again at the next chance */
@@ -38,7 +44,8 @@ struct runq {
 	struct list rt[RT_PRIOS]; /* R */
 
 	struct thread *handover; /* R: woken by a thread about to sleep: leave it to this CPU */
-	struct thread *push; /* o: may not run here any more; to be placed by the tail of the switch */
+	/* o: may not run here any more; to be placed by the tail of the switch */
+	struct thread *push;
 	struct thread *dead; /* o: ended; to be released by the tail of the switch */
 
 	s64 timer_at; /* o: when .timer fires, TIME_NEVER when it is not armed; a for reading */
@@ -90,17 +97,21 @@ void sched_account_locked(struct runq *rq, s64 now); /* charge the running threa
 void sched_enqueue_locked(struct runq *rq, struct thread *t); /* becomes runnable here */
 void sched_dequeue_locked(struct runq *rq, struct thread *t); /* queued: no longer runnable here */
 void sched_resched_locked(struct runq *rq); /* make its CPU pick again */
-void sched_check_preempt_locked(struct runq *rq, struct thread *t, bool sync, s64 now); /* @t was enqueued */
-void sched_place(struct thread *t); /* runnable but on no queue: enqueue it on .cpu or where it may run */
+/* @t was enqueued */
+void sched_check_preempt_locked(struct runq *rq, struct thread *t, bool sync, s64 now);
+/* runnable but on no queue: enqueue it on .cpu or where it may run */
+void sched_place(struct thread *t);
 void sched_runq_init(u32 cpu, struct thread *curr, struct thread *idle);
 
 /* fair.c; holds rq->lock */
 void fair_weights_init(void);
 u32 fair_weight(int nice);
-void fair_enqueue(struct runq *rq, struct thread *t, bool placed); /* @placed: it only was off for running */
+/* @placed: it only was off for running */
+void fair_enqueue(struct runq *rq, struct thread *t, bool placed);
 void fair_dequeue(struct runq *rq, struct thread *t); /* out of the tree */
 void fair_charge(struct thread *t, u64 ns);
-void fair_leave(struct runq *rq, struct thread *t); /* stops being runnable: note its lag; not in the tree */
+/* stops being runnable: note its lag; not in the tree */
+void fair_leave(struct runq *rq, struct thread *t);
 struct thread *fair_pick(struct runq *rq, bool any); /* out of the tree; @any: eligible or not */
 void fair_place_running(struct runq *rq, struct thread *t); /* parameters changed while it runs */
 bool fair_preempts(struct runq *rq, struct thread *t, s64 now);
@@ -109,11 +120,13 @@ bool fair_preempts(struct runq *rq, struct thread *t, s64 now);
 void rt_enqueue(struct runq *rq, struct thread *t, bool front);
 void rt_dequeue(struct runq *rq, struct thread *t);
 struct thread *rt_pick(struct runq *rq);
-bool rt_has_peer(const struct runq *rq, const struct thread *t); /* queued of the same or higher priority */
+/* queued of the same or higher priority */
+bool rt_has_peer(const struct runq *rq, const struct thread *t);
 
 /* balance.c */
 u32 balance_select(struct runq *rq, struct thread *t, bool sync); /* where a woken thread goes */
-struct thread *balance_pull_locked(struct runq *rq, u32 min_nr); /* take a thread from a CPU with at least @min_nr */
+/* take a thread from a CPU with at least @min_nr */
+struct thread *balance_pull_locked(struct runq *rq, u32 min_nr);
 void balance_kick(void); /* get an idle CPU to pull; no locks */
 
 /* tick.c; IRQs off */

@@ -1,8 +1,8 @@
 /*
  * Sleeping for a time: schedule() with a timeout on the sleeper's stack that wakes it.
  *
- * The timeout's function may still be running on another CPU when the sleeper goes on, so the stack frame is left only
- * after timeout_cancel_sync.
+ * The timeout's function may still be running on another CPU when the sleeper goes on, so the stack
+ * frame is left only after timeout_cancel_sync.
  */
 #include <linux/errno.h>
 #include "kernel/base/time.h"

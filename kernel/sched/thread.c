@@ -1,15 +1,17 @@
 /*
  * The life of a thread.
  *
- * thread_init gives a zeroed struct a stack and scheduling parameters; thread_start makes it runnable; it ends in
- * thread_exit. The thread itself holds one reference from thread_init on. A thread cannot free the stack it stands on,
- * so the one that the CPU runs next does (thread_ended, from the tail of the switch): it takes the dead thread off
- * the list of all, frees the stack, and drops that reference. Others who hold references keep the struct, not the stack.
+ * thread_init gives a zeroed struct a stack and scheduling parameters; thread_start makes it
+ * runnable; it ends in thread_exit. The thread itself holds one reference from thread_init on. A
+ * thread cannot free the stack it stands on, so the one that the CPU runs next does (thread_ended,
+ * from the tail of the switch): it takes the dead thread off the list of all, frees the stack, and
+ * drops that reference. Others who hold references keep the struct, not the stack.
  *
- * A wake that races with the end finds the state DEAD, which no wake applies to; who wakes must hold a reference or a lock
- * under which the sleeper leaves, like that of a wait queue.
+ * A wake that races with the end finds the state DEAD, which no wake applies to; who wakes must
+ * hold a reference or a lock under which the sleeper leaves, like that of a wait queue.
  *
- * Locking: all_lock (rank THREAD_LIST) guards the list; thread.lock the name; the rest is the scheduler's.
+ * Locking: all_lock (rank THREAD_LIST) guards the list; thread.lock the name; the rest is the
+ * scheduler's.
  */
 #include <linux/errno.h>
 #include <linux/sched.h>

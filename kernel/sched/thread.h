@@ -3,8 +3,9 @@
  * Threads: what the scheduler runs. One per user thread (kernel/proc embeds struct thread in its
  * struct task) and for kernel work.
  *
- * I immutable after creation, a atomic, o owned by this thread, t guarded by .lock (THREAD), r guarded by the RUNQ lock
- * of the run queue of .cpu, asleep or not (take it with sched_thread_lock).
+ * I immutable after creation, a atomic, o owned by this thread, t guarded by .lock (THREAD), r
+ * guarded by the RUNQ lock of the run queue of .cpu, asleep or not (take it with
+ * sched_thread_lock).
  */
 #include <arch/thread.h>
 #include "kernel/base/spinlock.h"
@@ -71,15 +72,17 @@ struct thread {
 	const void *wait_addr; /* o: caller of the wait, for wchan */
 	struct list all; /* THREAD_LIST: every thread that was started and has not ended */
 	/*
-	 * I: frees the containing object at the last put; NULL: kernel thread. The last put may be the one of the
-	 * thread's own end, made by whichever thread runs next with preemption off: it must not sleep.
+	 * I: frees the containing object at the last put; NULL: kernel thread. The last put may be
+	 * the one of the thread's own end, made by whichever thread runs next with preemption off:
+	 * it must not sleep.
 	 */
 	void (*destroy)(struct thread *t);
 
-	/* The current user half, seen by lower layers as opaque; kernel/proc owns the references. NULL in kernel threads
-	 * (cred: cred_root). */
+	/* The current user half, seen by lower layers as opaque; kernel/proc owns the references.
+	 * NULL in kernel threads (cred: cred_root). */
 	struct vmspace *vm; /* o */
-	struct pmap *pmap; /* o: what the scheduler loads: vm's; changed together with vm, preemption off */
+	/* o: what the scheduler loads: vm's; changed together with vm, preemption off */
+	struct pmap *pmap;
 	struct proc *proc; /* I */
 	struct cred *cred; /* o: replaced by this thread only; others take a reference under PROC */
 	struct fsctx *fs; /* o */
@@ -89,12 +92,14 @@ _Static_assert(offsetof(struct thread, arch) == 0, "current is one register");
 
 #define current ((struct thread *)arch_current())
 
-/* Kernel thread running @fn(@arg); starts at once. ctx: thread; sleeps. 0 or -ENOMEM. The thread holds its own
- * reference; *out (may be NULL) gets another. It ends by returning from @fn. */
-int __must_check thread_create(const char *name, void (*fn)(void *), void *arg, struct thread **out);
+/* Kernel thread running @fn(@arg); starts at once. ctx: thread; sleeps. 0 or -ENOMEM. The thread
+ * holds its own reference; *out (may be NULL) gets another. It ends by returning from @fn. */
+int __must_check thread_create(const char *name, void (*fn)(void *), void *arg,
+			       struct thread **out);
 /*
- * Prepare @t (zeroed by the caller, inside a larger object if user) to run @fn(@arg): stack, name, scheduling
- * parameters inherited from current (reset_on_fork honoured). refs = 1. Not started. 0 or -ENOMEM.
+ * Prepare @t (zeroed by the caller, inside a larger object if user) to run @fn(@arg): stack, name,
+ * scheduling parameters inherited from current (reset_on_fork honoured). refs = 1. Not started. 0
+ * or -ENOMEM.
  */
 int __must_check thread_init(struct thread *t, const char *name, void (*fn)(void *), void *arg);
 void thread_start(struct thread *t); /* make it runnable for the first time */

@@ -1,17 +1,20 @@
 /*
  * The CPU's scheduling timer, and what is counted when it fires.
  *
- * There is no regular tick. The timer is armed for the end of the running thread's slice when it has a competitor, else
- * for a sample in SAMPLE_PERIOD. It is never disarmed or put off: it may fire early or on an idle CPU once, which costs
- * less than reprogramming it at each switch, and then is armed only as far as needed. An idle CPU arms nothing.
+ * There is no regular tick. The timer is armed for the end of the running thread's slice when it
+ * has a competitor, else for a sample in SAMPLE_PERIOD. It is never disarmed or put off: it may
+ * fire early or on an idle CPU once, which costs less than reprogramming it at each switch, and
+ * then is armed only as far as needed. An idle CPU arms nothing.
  *
- * Run times are exact: they are measured at each switch. Their division into user and system time is sampled: what a
- * thread ran since its last sample goes to where the timer found it.
+ * Run times are exact: they are measured at each switch. Their division into user and system time
+ * is sampled: what a thread ran since its last sample goes to where the timer found it.
  *
- * The load average decays every five seconds. It is brought up to date by any CPU's timer and by who reads it;
- * periods in which nothing ran are made up for then, so an idle machine keeps no timer for it.
+ * The load average decays every five seconds. It is brought up to date by any CPU's timer and by
+ * who reads it; periods in which nothing ran are made up for then, so an idle machine keeps no
+ * timer for it.
  *
- * Locking: RUNQ for figures of a CPU; the load average has load_lock. The timer is touched by its own CPU only.
+ * Locking: RUNQ for figures of a CPU; the load average has load_lock. The timer is touched by its
+ * own CPU only.
  */
 #include "kernel/base/irq.h"
 #include "kernel/lib/string.h"
@@ -110,7 +113,9 @@ static void load_update(s64 now)
 	spin_unlock(&load_lock);
 }
 
-/* Even out the queues; now and then a difference of one changes sides, so that it is shared by all. */
+/*
+ * Even out the queues; now and then a difference of one changes sides, so that it is shared by all.
+ */
 static void rebalance(struct runq *rq, s64 now)
 {
 	u32 min_nr = rq->nr + (rq->ticks % ROTATE_TICKS ? 2 : 1);
@@ -171,7 +176,8 @@ void tick_init(struct runq *rq)
 }
 
 /*
- * User and system time of @t up to now. What no sample has divided yet is divided as the rest, or counts as user time.
+ * User and system time of @t up to now. What no sample has divided yet is divided as the rest, or
+ * counts as user time.
  * ctx: any
  */
 void sched_times(struct thread *t, s64 *user_ns, s64 *sys_ns)
@@ -210,9 +216,12 @@ void sched_get_cpu_stats(u32 cpu, struct sched_cpu_stats *out)
 	rq = runq_of(cpu);
 	irq = spin_lock_irqsave(&rq->lock);
 	sched_account_locked(rq, time_now());
-	*out = (struct sched_cpu_stats){ .user_ns = rq->user_ns, .nice_ns = rq->nice_ns,
-					 .sys_ns = rq->sys_ns, .idle_ns = rq->idle_ns,
-					 .switches = rq->switches, .running = rq->nr };
+	*out = (struct sched_cpu_stats){ .user_ns = rq->user_ns,
+					 .nice_ns = rq->nice_ns,
+					 .sys_ns = rq->sys_ns,
+					 .idle_ns = rq->idle_ns,
+					 .switches = rq->switches,
+					 .running = rq->nr };
 	spin_unlock_irqrestore(&rq->lock, irq);
 }
 

@@ -1,15 +1,17 @@
 /*
  * Wait queues and completions.
  *
- * A waiter stays on the queue from waitq_add to waitq_remove, also while awake between two looks at its condition; waking an
- * awake thread does nothing and, for exclusive waiters, does not count, so no wake is lost to one that is just leaving:
- * it looks at its condition once more (WAIT_EVENT) before it gives up.
+ * A waiter stays on the queue from waitq_add to waitq_remove, also while awake between two looks at
+ * its condition; waking an awake thread does nothing and, for exclusive waiters, does not count, so
+ * no wake is lost to one that is just leaving: it looks at its condition once more (WAIT_EVENT)
+ * before it gives up.
  *
- * The lost-wakeup argument is that of sched.c: the sleeper queues itself, announces the sleep (full barrier) and looks;
- * the waker makes the condition true, then (full barrier) looks whether the queue is empty.
+ * The lost-wakeup argument is that of sched.c: the sleeper queues itself, announces the sleep (full
+ * barrier) and looks; the waker makes the condition true, then (full barrier) looks whether the
+ * queue is empty.
  *
- * Locking: waitq.lock (rank WAITQ, interrupts off) guards the list and is held during callbacks, so a waiter that was
- * removed is in nobody's hands.
+ * Locking: waitq.lock (rank WAITQ, interrupts off) guards the list and is held during callbacks, so
+ * a waiter that was removed is in nobody's hands.
  */
 #include <linux/errno.h>
 #include <arch/barrier.h>
@@ -102,7 +104,10 @@ static void wake(struct waitq *q, u32 nr, u32 key, bool sync)
 	smp_mb();
 	if (list_empty(&q->waiters))
 		return;
-	/* Nested: a callback may wake another queue, epoll's; epoll_control keeps such chains short and free of loops. */
+	/*
+	 * Nested: a callback may wake another queue, epoll's; epoll_control keeps such chains short
+	 * and free of loops.
+	 */
 	irq = irq_save();
 	spin_lock_nested(&q->lock);
 	wake_locked(q, nr, key, sync);
@@ -148,8 +153,8 @@ void completion_init(struct completion *c)
 }
 
 /*
- * Let all waiters pass, now and later. The completion is not touched any more once a waiter may have seen it done, so
- * it may live on the waiter's stack.
+ * Let all waiters pass, now and later. The completion is not touched any more once a waiter may
+ * have seen it done, so it may live on the waiter's stack.
  * ctx: any
  */
 void completion_done(struct completion *c)

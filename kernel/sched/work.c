@@ -1,14 +1,16 @@
 /*
  * Work queues: a list of work and threads that run it.
  *
- * An ordered queue has one thread. The system queue has a pool that grows: a worker that takes work while no other is
- * idle first starts another one, so there is always a thread for work that comes while all the others block (up to
- * WORKERS_MAX). More than two idle workers are too many; the surplus ends.
+ * An ordered queue has one thread. The system queue has a pool that grows: a worker that takes work
+ * while no other is idle first starts another one, so there is always a thread for work that comes
+ * while all the others block (up to WORKERS_MAX). More than two idle workers are too many; the
+ * surplus ends.
  *
- * A work item is off the list before its function runs, which may queue or free it: the worker does not touch it after
- * the call. work_flush() compares against the items being run, by address.
+ * A work item is off the list before its function runs, which may queue or free it: the worker does
+ * not touch it after the call. work_flush() compares against the items being run, by address.
  *
- * Locking: workqueue.lock (rank WORK, interrupts off) guards the list, the items on it and the workers.
+ * Locking: workqueue.lock (rank WORK, interrupts off) guards the list, the items on it and the
+ * workers.
  */
 #include "kernel/base/panic.h"
 #include "kernel/lib/string.h"
@@ -156,7 +158,8 @@ void work_init_all(void)
 }
 
 /*
- * A queue whose items run one after the other, in the order they were queued. It is never destroyed.
+ * A queue whose items run one after the other, in the order they were queued. It is never
+ * destroyed.
  * ctx: thread; sleeps. NULL: out of memory.
  */
 struct workqueue *workqueue_create(const char *name)

@@ -14,7 +14,10 @@ struct work {
 
 void work_init_all(void); /* boot: starts the system queue's threads */
 void work_init(struct work *w, void (*fn)(struct work *w));
-/* Queue on the system queue; false if it is queued already. It may be freed or re-queued by its own function. ctx: any */
+/*
+ * Queue on the system queue; false if it is queued already. It may be freed or re-queued by its own
+ * function. ctx: any
+ */
 bool work_queue(struct work *w);
 /* A queue with its own single thread (ordered), for drivers and the tty. NULL: out of memory. */
 struct workqueue *workqueue_create(const char *name);

@@ -1,14 +1,17 @@
 /*
- * What of the machine itself user space sees: the real-time clock as /dev/rtc0, and the power button.
+ * What of the machine itself user space sees: the real-time clock as /dev/rtc0, and the power
+ * button.
  *
- * The clock counts seconds since 1970; programs set and read it as broken-down UTC. One alarm may be armed: its
- * interrupt wakes readers and pollers of the device, who find flags and a count as rtc(4) says. Two programs at the
- * device see the same alarm. rtc_lock (rank EVENT) guards the alarm's state.
+ * The clock counts seconds since 1970; programs set and read it as broken-down UTC. One alarm may
+ * be armed: its interrupt wakes readers and pollers of the device, who find flags and a count as
+ * rtc(4) says. Two programs at the device see the same alarm. rtc_lock (rank EVENT) guards the
+ * alarm's state.
  *
- * The power button tells init to power off as "poweroff" does, by SIGUSR2 (BusyBox init's convention); an interrupt
- * may not send signals to processes it has to look up, so a worker does.
+ * The power button tells init to power off as "poweroff" does, by SIGUSR2 (BusyBox init's
+ * convention); an interrupt may not send signals to processes it has to look up, so a worker does.
  *
- * Reference: rtc(4); Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms" for the calendar.
+ * Reference: rtc(4); Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms" for the
+ * calendar.
  */
 #include <linux/capability.h>
 #include <linux/errno.h>
@@ -79,11 +82,12 @@ static int seconds_from_time(const struct rtc_time *t, s64 *out)
 	struct rtc_time back;
 	s64 s;
 
-	if (t->tm_year < 70 || t->tm_year > 206 || (u32)t->tm_mon > 11 || (u32)t->tm_mday - 1 > 30 ||
-	    (u32)t->tm_hour > 23 || (u32)t->tm_min > 59 || (u32)t->tm_sec > 59)
+	if (t->tm_year < 70 || t->tm_year > 206 || (u32)t->tm_mon > 11 ||
+	    (u32)t->tm_mday - 1 > 30 || (u32)t->tm_hour > 23 || (u32)t->tm_min > 59 ||
+	    (u32)t->tm_sec > 59)
 		return -EINVAL;
-	s = days_from_date(t->tm_year + 1900, (u32)t->tm_mon + 1, (u32)t->tm_mday) * DAY + t->tm_hour * 3600 +
-	    t->tm_min * 60 + t->tm_sec;
+	s = days_from_date(t->tm_year + 1900, (u32)t->tm_mon + 1, (u32)t->tm_mday) * DAY +
+	    t->tm_hour * 3600 + t->tm_min * 60 + t->tm_sec;
 	time_from_seconds(s, &back);
 	if (back.tm_mday != t->tm_mday || s > 0xffffffffLL) /* 31 April is 1 May */
 		return -EINVAL;
@@ -180,26 +184,18 @@ static int clock_get(u64 arg)
 static long rtc_ioctl(struct file *f, u32 cmd, u64 arg)
 {
 	switch (cmd) {
-	case RTC_RD_TIME:
-		return clock_get(arg);
-	case RTC_SET_TIME:
-		return clock_set(arg);
+	case RTC_RD_TIME: return clock_get(arg);
+	case RTC_SET_TIME: return clock_set(arg);
 	}
 	if (!rtc_get()->set_alarm)
 		return -EINVAL;
 	switch (cmd) {
-	case RTC_ALM_SET:
-		return alarm_set_daily(arg);
-	case RTC_ALM_READ:
-		return alarm_get(arg, false);
-	case RTC_WKALM_SET:
-		return alarm_set_full(arg);
-	case RTC_WKALM_RD:
-		return alarm_get(arg, true);
+	case RTC_ALM_SET: return alarm_set_daily(arg);
+	case RTC_ALM_READ: return alarm_get(arg, false);
+	case RTC_WKALM_SET: return alarm_set_full(arg);
+	case RTC_WKALM_RD: return alarm_get(arg, true);
 	case RTC_AIE_ON:
-	case RTC_AIE_OFF:
-		alarm_set(READ_ONCE(rtc_state.alarm), cmd == RTC_AIE_ON);
-		return 0;
+	case RTC_AIE_OFF: alarm_set(READ_ONCE(rtc_state.alarm), cmd == RTC_AIE_ON); return 0;
 	}
 	return -ENOTTY;
 }

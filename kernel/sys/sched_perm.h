@@ -1,5 +1,8 @@
 #pragma once
-/* Who may change how a thread is scheduled: shared by the system calls on policies and on priorities. */
+/*
+ * Who may change how a thread is scheduled: shared by the system calls on policies and on
+ * priorities.
+ */
 #include "kernel/proc/proc.h"
 
 bool sched_perm_user(struct task *t);

@@ -1,16 +1,17 @@
 /*
  * System calls on credentials: user and group ids, supplementary groups, capabilities.
  *
- * Each call copies the current credentials, edits the copy by its rules and commits it; one that changes nothing
- * visible still succeeds. The rules are those of credentials(7) and capabilities(7).
+ * Each call copies the current credentials, edits the copy by its rules and commits it; one that
+ * changes nothing visible still succeeds. The rules are those of credentials(7) and
+ * capabilities(7).
  */
 #include <linux/securebits.h>
 #include "kernel/sys/abi.h"
 #include "mm/slab.h"
 
 #define KEEP_ID (~0u)
-#define CAPS_FS                                                                                         \
-	(BIT(CAP_CHOWN) | BIT(CAP_MKNOD) | BIT(CAP_DAC_OVERRIDE) | BIT(CAP_DAC_READ_SEARCH) |           \
+#define CAPS_FS                                                                               \
+	(BIT(CAP_CHOWN) | BIT(CAP_MKNOD) | BIT(CAP_DAC_OVERRIDE) | BIT(CAP_DAC_READ_SEARCH) | \
 	 BIT(CAP_FOWNER) | BIT(CAP_FSETID) | BIT(CAP_LINUX_IMMUTABLE) | BIT(CAP_MAC_OVERRIDE))
 
 /* getuid(2) */
@@ -70,7 +71,8 @@ static struct cred *cred_edit(void)
 /* Capabilities follow a change of user ids: "Effect of user ID changes on capabilities". */
 static void fix_caps_for_uids(struct cred *c, const struct cred *old)
 {
-	bool was_root = !old->uid || !old->euid || !old->suid, is_root = !c->uid || !c->euid || !c->suid;
+	bool was_root = !old->uid || !old->euid || !old->suid,
+	     is_root = !c->uid || !c->euid || !c->suid;
 
 	if (c->securebits & SECBIT_NO_SETUID_FIXUP)
 		return;
@@ -151,9 +153,9 @@ long sys_setresuid(u64 r, u64 e, u64 s)
 	u32 ruid = (u32)r, euid = (u32)e, suid = (u32)s;
 	struct cred *c;
 
-	if (!sys_capable(CAP_SETUID) &&
-	    (!one_of(ruid, old->uid, old->euid, old->suid) || !one_of(euid, old->uid, old->euid, old->suid) ||
-	     !one_of(suid, old->uid, old->euid, old->suid)))
+	if (!sys_capable(CAP_SETUID) && (!one_of(ruid, old->uid, old->euid, old->suid) ||
+					 !one_of(euid, old->uid, old->euid, old->suid) ||
+					 !one_of(suid, old->uid, old->euid, old->suid)))
 		return -EPERM;
 	c = cred_edit();
 	if (!c)
@@ -246,9 +248,9 @@ long sys_setresgid(u64 r, u64 e, u64 s)
 	u32 rgid = (u32)r, egid = (u32)e, sgid = (u32)s;
 	struct cred *c;
 
-	if (!sys_capable(CAP_SETGID) &&
-	    (!one_of(rgid, old->gid, old->egid, old->sgid) || !one_of(egid, old->gid, old->egid, old->sgid) ||
-	     !one_of(sgid, old->gid, old->egid, old->sgid)))
+	if (!sys_capable(CAP_SETGID) && (!one_of(rgid, old->gid, old->egid, old->sgid) ||
+					 !one_of(egid, old->gid, old->egid, old->sgid) ||
+					 !one_of(sgid, old->gid, old->egid, old->sgid)))
 		return -EPERM;
 	c = cred_edit();
 	if (!c)
@@ -355,15 +357,12 @@ static int cap_words(u64 uhead, struct __user_cap_header_struct *h, u32 *words)
 	if (copy_from_user(h, uhead, sizeof(*h)))
 		return -EFAULT;
 	switch (h->version) {
-	case _LINUX_CAPABILITY_VERSION_1:
-		*words = 1;
-		return 0;
+	case _LINUX_CAPABILITY_VERSION_1: *words = 1; return 0;
 	case _LINUX_CAPABILITY_VERSION_2:
-	case _LINUX_CAPABILITY_VERSION_3:
-		*words = 2;
-		return 0;
+	case _LINUX_CAPABILITY_VERSION_3: *words = 2; return 0;
 	}
-	if (put_user(uhead + offsetof(struct __user_cap_header_struct, version), (u32)_LINUX_CAPABILITY_VERSION_3))
+	if (put_user(uhead + offsetof(struct __user_cap_header_struct, version),
+		     (u32)_LINUX_CAPABILITY_VERSION_3))
 		return -EFAULT;
 	return -EINVAL;
 }

@@ -1,5 +1,6 @@
 /*
- * System calls of event descriptors: eventfd, epoll, timerfd. Events and times are copied here; the objects live in fs.
+ * System calls of event descriptors: eventfd, epoll, timerfd. Events and times are copied here; the
+ * objects live in fs.
  */
 #include <linux/eventpoll.h>
 #include <linux/timerfd.h>
@@ -84,7 +85,9 @@ static long wait_on(struct file *set, u64 uevents, u32 max, s64 deadline)
 	return n;
 }
 
-/* The common half: @deadline 0 does not wait. The temporary mask, if any, is set around the wait. */
+/*
+ * The common half: @deadline 0 does not wait. The temporary mask, if any, is set around the wait.
+ */
 static long epoll_wait_common(int epfd, u64 uevents, int max, s64 deadline, u64 usigmask, u64 size)
 {
 	struct file *set;
@@ -108,7 +111,10 @@ static long epoll_wait_common(int epfd, u64 uevents, int max, s64 deadline, u64 
 		signal_set_temporary_mask(mask);
 	ret = wait_on(set, uevents, max, deadline);
 	file_put(set);
-	/* epoll_wait is never restarted (signal(7)); the mask stays for the handler when a signal is due. */
+	/*
+	 * epoll_wait is never restarted (signal(7)); the mask stays for the handler when a signal
+	 * is due.
+	 */
 	if (usigmask && ret != -EINTR)
 		signal_restore_mask();
 	return ret;
@@ -140,7 +146,8 @@ long sys_epoll_pwait2(u64 epfd, u64 events, u64 max, u64 timeout, u64 sigmask, u
 
 static bool itimerspec_in(const struct __kernel_itimerspec *its, struct timerfd_spec *out)
 {
-	return sys_timespec_ns(&its->it_value, &out->value) && sys_timespec_ns(&its->it_interval, &out->interval);
+	return sys_timespec_ns(&its->it_value, &out->value) &&
+	       sys_timespec_ns(&its->it_interval, &out->interval);
 }
 
 static struct __kernel_itimerspec itimerspec_out(const struct timerfd_spec *s)
@@ -158,7 +165,8 @@ long sys_timerfd_create(u64 clock, u64 flags)
 
 	if ((u32)flags & ~(u32)(TFD_CLOEXEC | TFD_NONBLOCK))
 		return -EINVAL;
-	if (((int)clock == CLOCK_REALTIME_ALARM || (int)clock == CLOCK_BOOTTIME_ALARM) && !sys_capable(CAP_WAKE_ALARM))
+	if (((int)clock == CLOCK_REALTIME_ALARM || (int)clock == CLOCK_BOOTTIME_ALARM) &&
+	    !sys_capable(CAP_WAKE_ALARM))
 		return -EPERM;
 	err = timerfd_create((int)clock, (u32)flags, &f);
 	return err ? err : install(f, flags & TFD_CLOEXEC);

@@ -1,7 +1,8 @@
 /*
  * System calls on futexes, robust lists, and membarrier.
  *
- * futex(2) reads its fourth argument as a timeout or as a count, by operation; timeouts become absolute times here.
+ * futex(2) reads its fourth argument as a timeout or as a count, by operation; timeouts become
+ * absolute times here.
  */
 #include <linux/futex.h>
 #include <linux/membarrier.h>
@@ -12,11 +13,14 @@
 
 static bool op_has_timeout(int cmd)
 {
-	return cmd == FUTEX_WAIT || cmd == FUTEX_WAIT_BITSET || cmd == FUTEX_LOCK_PI || cmd == FUTEX_LOCK_PI2 ||
-	       cmd == FUTEX_WAIT_REQUEUE_PI;
+	return cmd == FUTEX_WAIT || cmd == FUTEX_WAIT_BITSET || cmd == FUTEX_LOCK_PI ||
+	       cmd == FUTEX_LOCK_PI2 || cmd == FUTEX_WAIT_REQUEUE_PI;
 }
 
-/* The deadline of an operation on the monotonic clock. FUTEX_WAIT's is relative, LOCK_PI's by the wall clock. */
+/*
+ * The deadline of an operation on the monotonic clock. FUTEX_WAIT's is relative, LOCK_PI's by the
+ * wall clock.
+ */
 static int read_deadline(u64 utime, int op, s64 *out)
 {
 	int cmd = op & FUTEX_CMD_MASK;
@@ -51,8 +55,8 @@ long sys_futex(u64 uaddr, u64 op, u64 val, u64 utime, u64 uaddr2, u64 val3)
 	};
 	int cmd = (int)op & FUTEX_CMD_MASK, err;
 
-	if (((int)op & FUTEX_CLOCK_REALTIME) && cmd != FUTEX_WAIT_BITSET && cmd != FUTEX_WAIT_REQUEUE_PI &&
-	    cmd != FUTEX_LOCK_PI2)
+	if (((int)op & FUTEX_CLOCK_REALTIME) && cmd != FUTEX_WAIT_BITSET &&
+	    cmd != FUTEX_WAIT_REQUEUE_PI && cmd != FUTEX_LOCK_PI2)
 		return -ENOSYS;
 	if (utime && op_has_timeout(cmd)) {
 		err = read_deadline(utime, (int)op, &a.deadline);
@@ -106,13 +110,16 @@ static void membarrier_cpus(cpumask_t mask)
 	smp_mb();
 }
 
-#define MEMBARRIER_SUPPORTED                                                                         \
-	(MEMBARRIER_CMD_GLOBAL | MEMBARRIER_CMD_GLOBAL_EXPEDITED |                                   \
-	 MEMBARRIER_CMD_REGISTER_GLOBAL_EXPEDITED | MEMBARRIER_CMD_PRIVATE_EXPEDITED |               \
-	 MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED | MEMBARRIER_CMD_PRIVATE_EXPEDITED_SYNC_CORE |    \
+#define MEMBARRIER_SUPPORTED                                                                      \
+	(MEMBARRIER_CMD_GLOBAL | MEMBARRIER_CMD_GLOBAL_EXPEDITED |                                \
+	 MEMBARRIER_CMD_REGISTER_GLOBAL_EXPEDITED | MEMBARRIER_CMD_PRIVATE_EXPEDITED |            \
+	 MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED | MEMBARRIER_CMD_PRIVATE_EXPEDITED_SYNC_CORE | \
 	 MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_SYNC_CORE)
 
-/* membarrier(2). An interrupt's return synchronises the instruction stream, so SYNC_CORE needs no more than the call. */
+/*
+ * membarrier(2). An interrupt's return synchronises the instruction stream, so SYNC_CORE needs no
+ * more than the call.
+ */
 long sys_membarrier(u64 cmd, u64 flags, u64 cpu)
 {
 	struct proc *p = current_proc();
@@ -120,14 +127,10 @@ long sys_membarrier(u64 cmd, u64 flags, u64 cpu)
 	if (flags)
 		return -EINVAL;
 	switch ((int)cmd) {
-	case MEMBARRIER_CMD_QUERY:
-		return MEMBARRIER_SUPPORTED;
+	case MEMBARRIER_CMD_QUERY: return MEMBARRIER_SUPPORTED;
 	case MEMBARRIER_CMD_GLOBAL:
-	case MEMBARRIER_CMD_GLOBAL_EXPEDITED:
-		membarrier_cpus(READ_ONCE(cpu_online_mask));
-		return 0;
-	case MEMBARRIER_CMD_REGISTER_GLOBAL_EXPEDITED:
-		return 0;
+	case MEMBARRIER_CMD_GLOBAL_EXPEDITED: membarrier_cpus(READ_ONCE(cpu_online_mask)); return 0;
+	case MEMBARRIER_CMD_REGISTER_GLOBAL_EXPEDITED: return 0;
 	case MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED:
 	case MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_SYNC_CORE:
 		word_or(&p->membarrier, (u32)cmd >> 1);
@@ -138,7 +141,6 @@ long sys_membarrier(u64 cmd, u64 flags, u64 cpu)
 			return -EPERM;
 		membarrier_cpus(READ_ONCE(current->vm->pmap.active));
 		return 0;
-	default:
-		return -EINVAL;
+	default: return -EINVAL;
 	}
 }

@@ -1,8 +1,9 @@
 /*
- * System calls of System V IPC: shm*, sem*, msg*. Structures are copied here, the work is kernel/ipc's.
+ * System calls of System V IPC: shm*, sem*, msg*. Structures are copied here, the work is
+ * kernel/ipc's.
  *
- * The generic ABI has no ipc(2) multiplexer; arm64 programs always use the 64-bit structures, with or without IPC_64 in
- * the command.
+ * The generic ABI has no ipc(2) multiplexer; arm64 programs always use the 64-bit structures, with
+ * or without IPC_64 in the command.
  */
 #include <linux/ipc.h>
 #include <linux/msg.h>
@@ -68,23 +69,18 @@ long sys_shmctl(u64 id, u64 cmd, u64 buf)
 		return -EINVAL;
 	switch (command(cmd)) {
 	case IPC_INFO:
-	case SHM_INFO:
-		return shm_ctl_info(command(cmd), buf);
+	case SHM_INFO: return shm_ctl_info(command(cmd), buf);
 	case IPC_STAT:
 	case SHM_STAT:
-	case SHM_STAT_ANY:
-		return shm_ctl_stat((int)id, command(cmd), buf);
+	case SHM_STAT_ANY: return shm_ctl_stat((int)id, command(cmd), buf);
 	case IPC_SET:
 		if (copy_from_user(&ds, buf, sizeof(ds)))
 			return -EFAULT;
 		return shm_set((int)id, &ds);
-	case IPC_RMID:
-		return shm_remove((int)id);
+	case IPC_RMID: return shm_remove((int)id);
 	case SHM_LOCK:
-	case SHM_UNLOCK:
-		return shm_lock((int)id, command(cmd) == SHM_LOCK);
-	default:
-		return -EINVAL;
+	case SHM_UNLOCK: return shm_lock((int)id, command(cmd) == SHM_LOCK);
+	default: return -EINVAL;
 	}
 }
 
@@ -185,30 +181,23 @@ long sys_semctl(u64 id, u64 num, u64 cmd, u64 arg)
 		return -EINVAL;
 	switch (command(cmd)) {
 	case IPC_INFO:
-	case SEM_INFO:
-		return sem_ctl_info(command(cmd), arg);
+	case SEM_INFO: return sem_ctl_info(command(cmd), arg);
 	case IPC_STAT:
 	case SEM_STAT:
-	case SEM_STAT_ANY:
-		return sem_ctl_stat((int)id, command(cmd), arg);
+	case SEM_STAT_ANY: return sem_ctl_stat((int)id, command(cmd), arg);
 	case GETALL:
-	case SETALL:
-		return sem_ctl_all((int)id, command(cmd) == SETALL, arg);
+	case SETALL: return sem_ctl_all((int)id, command(cmd) == SETALL, arg);
 	case GETVAL:
 	case GETPID:
 	case GETNCNT:
-	case GETZCNT:
-		return sem_value((int)id, (u32)num, command(cmd));
-	case SETVAL:
-		return sem_set_value((int)id, (u32)num, (int)arg);
+	case GETZCNT: return sem_value((int)id, (u32)num, command(cmd));
+	case SETVAL: return sem_set_value((int)id, (u32)num, (int)arg);
 	case IPC_SET:
 		if (copy_from_user(&ds, arg, sizeof(ds)))
 			return -EFAULT;
 		return sem_set((int)id, &ds);
-	case IPC_RMID:
-		return sem_remove((int)id);
-	default:
-		return -EINVAL;
+	case IPC_RMID: return sem_remove((int)id);
+	default: return -EINVAL;
 	}
 }
 
@@ -282,19 +271,15 @@ long sys_msgctl(u64 id, u64 cmd, u64 buf)
 		return -EINVAL;
 	switch (command(cmd)) {
 	case IPC_INFO:
-	case MSG_INFO:
-		return msg_ctl_info(command(cmd), buf);
+	case MSG_INFO: return msg_ctl_info(command(cmd), buf);
 	case IPC_STAT:
 	case MSG_STAT:
-	case MSG_STAT_ANY:
-		return msg_ctl_stat((int)id, command(cmd), buf);
+	case MSG_STAT_ANY: return msg_ctl_stat((int)id, command(cmd), buf);
 	case IPC_SET:
 		if (copy_from_user(&ds, buf, sizeof(ds)))
 			return -EFAULT;
 		return msg_set((int)id, &ds);
-	case IPC_RMID:
-		return msg_remove((int)id);
-	default:
-		return -EINVAL;
+	case IPC_RMID: return msg_remove((int)id);
+	default: return -EINVAL;
 	}
 }

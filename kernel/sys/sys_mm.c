@@ -63,9 +63,9 @@ static int mmap_anonymous(u64 flags, u64 len, struct vm_map_args *a)
 }
 
 /* Flags that MAP_SHARED_VALIDATE lets pass. */
-#define MAP_VALIDATED \
+#define MAP_VALIDATED                                                                            \
 	(MAP_SHARED | MAP_PRIVATE | MAP_FIXED | MAP_ANONYMOUS | MAP_DENYWRITE | MAP_EXECUTABLE | \
-	 MAP_GROWSDOWN | MAP_LOCKED | MAP_NORESERVE | MAP_POPULATE | MAP_NONBLOCK | MAP_STACK | \
+	 MAP_GROWSDOWN | MAP_LOCKED | MAP_NORESERVE | MAP_POPULATE | MAP_NONBLOCK | MAP_STACK |  \
 	 MAP_HUGETLB | MAP_FIXED_NOREPLACE)
 
 static int mmap_file(struct file *f, u64 flags, struct vm_map_args *a)

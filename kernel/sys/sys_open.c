@@ -14,9 +14,9 @@
 #include "kernel/sys/abi.h"
 #include "kernel/sys/path.h"
 
-#define OPEN_FLAGS \
+#define OPEN_FLAGS                                                                             \
 	(O_ACCMODE | O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC | O_APPEND | O_NONBLOCK | O_DSYNC | \
-	 O_SYNC | FASYNC | O_DIRECT | O_LARGEFILE | O_DIRECTORY | O_NOFOLLOW | O_NOATIME | \
+	 O_SYNC | FASYNC | O_DIRECT | O_LARGEFILE | O_DIRECTORY | O_NOFOLLOW | O_NOATIME |     \
 	 O_CLOEXEC | O_PATH | O_TMPFILE)
 
 static long do_open(int dfd, u64 uname, u32 flags, u32 mode, u32 lookup)

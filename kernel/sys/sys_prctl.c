@@ -1,7 +1,9 @@
 /*
- * prctl(2): attributes of the calling thread and its process, one small function per group of options.
+ * prctl(2): attributes of the calling thread and its process, one small function per group of
+ * options.
  *
- * Options of hardware and security modules that are not here answer EINVAL, as on a Linux without them.
+ * Options of hardware and security modules that are not here answer EINVAL, as on a Linux without
+ * them.
  */
 #include <linux/prctl.h>
 #include <linux/securebits.h>
@@ -84,7 +86,8 @@ static long prctl_set_keepcaps(u64 on)
 	c = cred_edit();
 	if (!c)
 		return -ENOMEM;
-	c->securebits = on ? c->securebits | SECBIT_KEEP_CAPS : c->securebits & ~(u32)SECBIT_KEEP_CAPS;
+	c->securebits =
+		on ? c->securebits | SECBIT_KEEP_CAPS : c->securebits & ~(u32)SECBIT_KEEP_CAPS;
 	cred_commit(c);
 	return 0;
 }
@@ -150,29 +153,22 @@ static long prctl_set_no_new_privs(u64 a2, u64 a3, u64 a4, u64 a5)
 static long prctl_cred(int option, u64 a2, u64 a3, u64 a4, u64 a5)
 {
 	switch (option) {
-	case PR_GET_KEEPCAPS:
-		return !!(current->cred->securebits & SECBIT_KEEP_CAPS);
-	case PR_SET_KEEPCAPS:
-		return prctl_set_keepcaps(a2);
-	case PR_GET_SECUREBITS:
-		return current->cred->securebits;
-	case PR_SET_SECUREBITS:
-		return prctl_set_securebits(a2);
+	case PR_GET_KEEPCAPS: return !!(current->cred->securebits & SECBIT_KEEP_CAPS);
+	case PR_SET_KEEPCAPS: return prctl_set_keepcaps(a2);
+	case PR_GET_SECUREBITS: return current->cred->securebits;
+	case PR_SET_SECUREBITS: return prctl_set_securebits(a2);
 	case PR_CAPBSET_READ:
 		return a2 > CAP_LAST_CAP ? -EINVAL : (long)(current->cred->bounding >> a2 & 1);
-	case PR_CAPBSET_DROP:
-		return prctl_capbset_drop(a2);
+	case PR_CAPBSET_DROP: return prctl_capbset_drop(a2);
 	case PR_CAP_AMBIENT:
 		if (a2 < PR_CAP_AMBIENT_IS_SET || a2 > PR_CAP_AMBIENT_CLEAR_ALL || a4 || a5 ||
 		    (a2 == PR_CAP_AMBIENT_CLEAR_ALL && a3))
 			return -EINVAL;
 		return prctl_cap_ambient(a2, a3);
-	case PR_SET_NO_NEW_PRIVS:
-		return prctl_set_no_new_privs(a2, a3, a4, a5);
+	case PR_SET_NO_NEW_PRIVS: return prctl_set_no_new_privs(a2, a3, a4, a5);
 	case PR_GET_NO_NEW_PRIVS:
 		return a2 || a3 || a4 || a5 ? -EINVAL : current->cred->no_new_privs;
-	default:
-		return -ENOSYS;
+	default: return -ENOSYS;
 	}
 }
 
@@ -183,47 +179,31 @@ static long prctl_process(int option, u64 a2, u64 a3, u64 a4, u64 a5)
 	struct task *t = current_task();
 
 	switch (option) {
-	case PR_SET_PDEATHSIG:
-		return prctl_set_pdeathsig(a2);
-	case PR_GET_PDEATHSIG:
-		return put_user(a2, t->pdeath_signal);
-	case PR_SET_DUMPABLE:
-		return prctl_set_dumpable(a2);
-	case PR_GET_DUMPABLE:
-		return p->dumpable;
-	case PR_SET_NAME:
-		return prctl_set_name(a2);
-	case PR_GET_NAME:
-		return prctl_get_name(a2);
+	case PR_SET_PDEATHSIG: return prctl_set_pdeathsig(a2);
+	case PR_GET_PDEATHSIG: return put_user(a2, t->pdeath_signal);
+	case PR_SET_DUMPABLE: return prctl_set_dumpable(a2);
+	case PR_GET_DUMPABLE: return p->dumpable;
+	case PR_SET_NAME: return prctl_set_name(a2);
+	case PR_GET_NAME: return prctl_get_name(a2);
 	case PR_SET_CHILD_SUBREAPER:
 		proc_tree_lock();
 		p->subreaper = a2 != 0;
 		proc_tree_unlock();
 		return 0;
-	case PR_GET_CHILD_SUBREAPER:
-		return put_user(a2, (int)p->subreaper);
-	case PR_SET_TIMERSLACK:
-		t->timer_slack = a2 && (s64)a2 > 0 ? a2 : SLACK_DEFAULT;
-		return 0;
-	case PR_GET_TIMERSLACK:
-		return (long)t->timer_slack;
-	case PR_GET_TID_ADDRESS:
-		return put_user(a2, t->clear_child_tid);
+	case PR_GET_CHILD_SUBREAPER: return put_user(a2, (int)p->subreaper);
+	case PR_SET_TIMERSLACK: t->timer_slack = a2 && (s64)a2 > 0 ? a2 : SLACK_DEFAULT; return 0;
+	case PR_GET_TIMERSLACK: return (long)t->timer_slack;
+	case PR_GET_TID_ADDRESS: return put_user(a2, t->clear_child_tid);
 	case PR_SET_THP_DISABLE:
 		if (a3 || a4 || a5)
 			return -EINVAL;
 		p->thp_disable = a2 != 0;
 		return 0;
-	case PR_GET_THP_DISABLE:
-		return a2 || a3 || a4 || a5 ? -EINVAL : p->thp_disable;
-	case PR_GET_TIMING:
-		return PR_TIMING_STATISTICAL;
-	case PR_SET_TIMING:
-		return a2 == PR_TIMING_STATISTICAL ? 0 : -EINVAL;
-	case PR_GET_SECCOMP:
-		return 0;
-	default:
-		return -ENOSYS;
+	case PR_GET_THP_DISABLE: return a2 || a3 || a4 || a5 ? -EINVAL : p->thp_disable;
+	case PR_GET_TIMING: return PR_TIMING_STATISTICAL;
+	case PR_SET_TIMING: return a2 == PR_TIMING_STATISTICAL ? 0 : -EINVAL;
+	case PR_GET_SECCOMP: return 0;
+	default: return -ENOSYS;
 	}
 }
 

@@ -1,9 +1,10 @@
 /*
  * Nice values and I/O priorities of a thread, a process group, or all of a user.
  *
- * The three kinds of target are walked by one function; each call brings what it does with a thread and gets the result so
- * far. The nice value belongs to a thread, as on Linux, not to the process as POSIX has it. The I/O priority is
- * stored, inherited and given back; devices here serve requests in the order they came, whatever it says.
+ * The three kinds of target are walked by one function; each call brings what it does with a thread
+ * and gets the result so far. The nice value belongs to a thread, as on Linux, not to the process
+ * as POSIX has it. The I/O priority is stored, inherited and given back; devices here serve
+ * requests in the order they came, whatever it says.
  *
  * Man pages: setpriority(2), getpriority(2), ioprio_set(2).
  */
@@ -174,14 +175,12 @@ long sys_ioprio_set(u64 which, u64 who, u64 ioprio)
 		if (data >= IOPRIO_NR_LEVELS)
 			return -EINVAL;
 		break;
-	case IOPRIO_CLASS_IDLE:
-		break;
+	case IOPRIO_CLASS_IDLE: break;
 	case IOPRIO_CLASS_NONE:
 		if (data)
 			return -EINVAL;
 		break;
-	default:
-		return -EINVAL;
+	default: return -EINVAL;
 	}
 	if ((s32)which < IOPRIO_WHO_PROCESS || (s32)which > IOPRIO_WHO_USER)
 		return -EINVAL;

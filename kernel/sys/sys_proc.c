@@ -1,5 +1,6 @@
 /*
- * System calls on processes: making, running, ending and waiting for them; their numbers, groups, limits, usage.
+ * System calls on processes: making, running, ending and waiting for them; their numbers, groups,
+ * limits, usage.
  */
 #include <linux/resource.h>
 #include <linux/sched.h>
@@ -70,7 +71,8 @@ static bool clone3_valid(const struct clone_args *u)
 		return false;
 	if (u->exit_signal > KSIG_COUNT)
 		return false;
-	if (u->stack ? !u->stack_size || u->stack > USER_TOP || u->stack_size > USER_TOP - u->stack : u->stack_size)
+	if (u->stack ? !u->stack_size || u->stack > USER_TOP || u->stack_size > USER_TOP - u->stack
+		     : u->stack_size)
 		return false;
 	/* There is one level of pid namespaces. */
 	return u->set_tid_size <= 1 && !u->set_tid == !u->set_tid_size;
@@ -210,7 +212,8 @@ long sys_execveat(u64 fd, u64 upath, u64 argv, u64 envp, u64 flags)
 
 	if (flags & ~(u64)(AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW))
 		return -EINVAL;
-	a.lookup = (flags & AT_SYMLINK_NOFOLLOW ? 0 : LOOKUP_FOLLOW) | (flags & AT_EMPTY_PATH ? LOOKUP_EMPTY : 0);
+	a.lookup = (flags & AT_SYMLINK_NOFOLLOW ? 0 : LOOKUP_FOLLOW) |
+		   (flags & AT_EMPTY_PATH ? LOOKUP_EMPTY : 0);
 	err = exec_path_from_user(upath, &path);
 	if (err)
 		return err;
@@ -273,12 +276,9 @@ static int waitid_status(const struct proc_wait_result *r)
 {
 	switch (r->code) {
 	case CLD_EXITED:
-	case CLD_STOPPED:
-		return r->status >> 8 & 0xff;
-	case CLD_CONTINUED:
-		return SIGCONT;
-	default:
-		return r->status & 0x7f;
+	case CLD_STOPPED: return r->status >> 8 & 0xff;
+	case CLD_CONTINUED: return SIGCONT;
+	default: return r->status & 0x7f;
 	}
 }
 
@@ -313,7 +313,8 @@ long sys_waitid(u64 which, u64 id, u64 uinfo, u64 options, u64 urusage)
 
 	if (((int)options & ~known) || !((int)options & (WEXITED | WSTOPPED | WCONTINUED)))
 		return -EINVAL;
-	if (((int)which == P_PID && (int)id <= 0) || ((int)which == P_PGID && (int)id < 0) || (u32)which > P_PIDFD)
+	if (((int)which == P_PID && (int)id <= 0) || ((int)which == P_PGID && (int)id < 0) ||
+	    (u32)which > P_PIDFD)
 		return -EINVAL;
 	if ((int)which == P_PIDFD) {
 		ret = (int)id < 0 ? -EINVAL : pidfd_get_pid((int)id, &pidfd);
@@ -513,8 +514,8 @@ static int prlimit_allowed(struct proc *p)
 	if (p == current_proc() || sys_capable(CAP_SYS_RESOURCE))
 		return 0;
 	c = proc_get_cred(p);
-	same = me->uid == c->euid && me->uid == c->suid && me->uid == c->uid && me->gid == c->egid &&
-	       me->gid == c->sgid && me->gid == c->gid;
+	same = me->uid == c->euid && me->uid == c->suid && me->uid == c->uid &&
+	       me->gid == c->egid && me->gid == c->sgid && me->gid == c->gid;
 	cred_put(c);
 	return same ? 0 : -EPERM;
 }

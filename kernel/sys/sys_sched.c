@@ -1,11 +1,13 @@
 /*
  * System calls on scheduling policy, real-time priority and CPU affinity of one thread.
  *
- * A pid of 0 is the caller. Reading is free; changing needs the same user or CAP_SYS_NICE, and what a limit
- * (RLIMIT_NICE, RLIMIT_RTPRIO) does not cover needs the capability too. The rules are checked here; the scheduler does as told.
- * SCHED_DEADLINE and utilisation clamps are not there: EINVAL and EOPNOTSUPP, as Linux built without them answers.
+ * A pid of 0 is the caller. Reading is free; changing needs the same user or CAP_SYS_NICE, and what
+ * a limit (RLIMIT_NICE, RLIMIT_RTPRIO) does not cover needs the capability too. The rules are
+ * checked here; the scheduler does as told. SCHED_DEADLINE and utilisation clamps are not there:
+ * EINVAL and EOPNOTSUPP, as Linux built without them answers.
  *
- * Man pages: sched(7), sched_setscheduler(2), sched_setattr(2), sched_setaffinity(2), sched_rr_get_interval(2).
+ * Man pages: sched(7), sched_setscheduler(2), sched_setattr(2), sched_setaffinity(2),
+ * sched_rr_get_interval(2).
  */
 #include <asm/resource.h>
 #include <linux/sched.h>
@@ -87,12 +89,13 @@ static bool change_allowed(struct task *t, const struct params *old, const struc
 	if (policy_is_rt(new->policy)) {
 		if (new->policy != old->policy && !rt_limit)
 			return false;
-		if (new->rt_prio > old->rt_prio && (u64)new->rt_prio > rt_limit)
+		if (new->rt_prio > old->rt_prio && (u64) new->rt_prio > rt_limit)
 			return false;
 	} else if (new->nice < old->nice && !sched_perm_nice(t, new->nice)) {
 		return false;
 	}
-	if (old->policy == SCHED_IDLE && new->policy != SCHED_IDLE && !sched_perm_nice(t, old->nice))
+	if (old->policy == SCHED_IDLE && new->policy != SCHED_IDLE &&
+	    !sched_perm_nice(t, old->nice))
 		return false;
 	return sched_perm_user(t) && (new->reset_on_fork || !old->reset_on_fork);
 }
@@ -101,14 +104,11 @@ static int params_check(const struct params *p)
 {
 	switch (p->policy) {
 	case SCHED_FIFO:
-	case SCHED_RR:
-		return p->rt_prio >= 1 && p->rt_prio <= RT_PRIO_MAX ? 0 : -EINVAL;
+	case SCHED_RR: return p->rt_prio >= 1 && p->rt_prio <= RT_PRIO_MAX ? 0 : -EINVAL;
 	case SCHED_NORMAL:
 	case SCHED_BATCH:
-	case SCHED_IDLE:
-		return p->rt_prio == 0 ? 0 : -EINVAL;
-	default:
-		return -EINVAL;
+	case SCHED_IDLE: return p->rt_prio == 0 ? 0 : -EINVAL;
+	default: return -EINVAL;
 	}
 }
 
@@ -197,7 +197,10 @@ long sys_sched_getparam(u64 pid, u64 uparam)
 	return copy_to_user(uparam, &param, sizeof(param));
 }
 
-/* A struct sched_attr of the size the caller says; what lies behind ours must be zero. 0, -E2BIG, -EFAULT. */
+/*
+ * A struct sched_attr of the size the caller says; what lies behind ours must be zero. 0, -E2BIG,
+ * -EFAULT.
+ */
 static int attr_copy_in(u64 uattr, struct sched_attr *a)
 {
 	u32 size;
@@ -332,15 +335,12 @@ static long priority_limit(u64 policy, long rt)
 {
 	switch ((s32)policy) {
 	case SCHED_FIFO:
-	case SCHED_RR:
-		return rt;
+	case SCHED_RR: return rt;
 	case SCHED_NORMAL:
 	case SCHED_BATCH:
 	case SCHED_IDLE:
-	case SCHED_DEADLINE:
-		return 0;
-	default:
-		return -EINVAL;
+	case SCHED_DEADLINE: return 0;
+	default: return -EINVAL;
 	}
 }
 

@@ -1,8 +1,9 @@
 /*
- * System calls on signals: kill and relatives, masks, actions, alternate stacks, waiting, returning from handlers.
+ * System calls on signals: kill and relatives, masks, actions, alternate stacks, waiting, returning
+ * from handlers.
  *
- * Signal sets are 64 bits and every call that takes one checks the size argument, as Linux does. struct ksigaction
- * has the layout of the kernel's struct sigaction of arm64.
+ * Signal sets are 64 bits and every call that takes one checks the size argument, as Linux does.
+ * struct ksigaction has the layout of the kernel's struct sigaction of arm64.
  */
 #include <arch/frame.h>
 #include <arch/signal.h>
@@ -45,7 +46,9 @@ long sys_tkill(u64 tid, u64 sig)
 	return proc_tgkill(0, (u32)tid, (int)sig, &si);
 }
 
-/* A siginfo that a program made up. What the kernel or tkill would say may be said to oneself only. */
+/*
+ * A siginfo that a program made up. What the kernel or tkill would say may be said to oneself only.
+ */
 static int info_from_user(struct ksiginfo *out, u64 uinfo, int sig, u32 target)
 {
 	siginfo_t si;
@@ -118,16 +121,10 @@ long sys_rt_sigprocmask(u64 how, u64 uset, u64 uold, u64 size)
 		if (get_user(&set, uset))
 			return -EFAULT;
 		switch ((int)how) {
-		case SIG_BLOCK:
-			set |= old;
-			break;
-		case SIG_UNBLOCK:
-			set = old & ~set;
-			break;
-		case SIG_SETMASK:
-			break;
-		default:
-			return -EINVAL;
+		case SIG_BLOCK: set |= old; break;
+		case SIG_UNBLOCK: set = old & ~set; break;
+		case SIG_SETMASK: break;
+		default: return -EINVAL;
 		}
 		signal_set_blocked(set);
 	}
@@ -262,7 +259,10 @@ long sys_rt_sigreturn(void)
 	struct task *t = current_task();
 	struct sigframe_restored r;
 
-	/* The result in the frame is the interrupted code's x0, not a call's that could start again. */
+	/*
+	 * The result in the frame is the interrupted code's x0, not a call's that could start
+	 * again.
+	 */
 	t->frame->syscallno = -1;
 	t->restart_fn = NULL;
 	if (sigframe_pop(t->frame, &r)) {

@@ -78,7 +78,8 @@ static int name_getattr(int dfd, u64 uname, u32 flags, struct kstat *k)
 	/* fstat of libraries that have only the -at form. */
 	if ((flags & AT_EMPTY_PATH) && dfd != AT_FDCWD && !get_user(&first, uname) && !first)
 		return fd_getattr(dfd, k);
-	err = flags & AT_EMPTY_PATH ? sys_path_begin_empty(&p, dfd, uname) : sys_path_begin(&p, dfd, uname);
+	err = flags & AT_EMPTY_PATH ? sys_path_begin_empty(&p, dfd, uname)
+				    : sys_path_begin(&p, dfd, uname);
 	if (unlikely(err))
 		return err;
 	err = vfs_getattr_at(p.at, p.name,

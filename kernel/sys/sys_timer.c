@@ -9,7 +9,8 @@ static bool timeval_ns(const struct __kernel_old_timeval *tv, s64 *ns)
 {
 	if (tv->tv_sec < 0 || tv->tv_usec < 0 || tv->tv_usec >= 1000000)
 		return false;
-	*ns = tv->tv_sec >= SYS_SEC_MAX ? TIME_NEVER - 1 : tv->tv_sec * NSEC_PER_SEC + tv->tv_usec * NSEC_PER_USEC;
+	*ns = tv->tv_sec >= SYS_SEC_MAX ? TIME_NEVER - 1
+					: tv->tv_sec * NSEC_PER_SEC + tv->tv_usec * NSEC_PER_USEC;
 	return true;
 }
 
@@ -74,10 +75,8 @@ long sys_timer_create(u64 clock, u64 uev, u64 uid)
 	case SIGEV_SIGNAL:
 	case SIGEV_NONE:
 	case SIGEV_THREAD:
-	case SIGEV_SIGNAL | SIGEV_THREAD_ID:
-		break;
-	default:
-		return -EINVAL;
+	case SIGEV_SIGNAL | SIGEV_THREAD_ID: break;
+	default: return -EINVAL;
 	}
 	err = ptimer_create((int)clock, &ev, &id);
 	if (err)
@@ -110,7 +109,8 @@ long sys_timer_settime(u64 id, u64 flags, u64 unew, u64 uold)
 		return -EINVAL;
 	if (copy_from_user(&it, unew, sizeof(it)))
 		return -EFAULT;
-	if (!sys_timespec_ns(&it.it_interval, &set.interval) || !sys_timespec_ns(&it.it_value, &set.value))
+	if (!sys_timespec_ns(&it.it_interval, &set.interval) ||
+	    !sys_timespec_ns(&it.it_value, &set.value))
 		return -EINVAL;
 	set.interval = MIN(set.interval, TIME_NEVER / 4);
 	err = ptimer_settime((int)id, flags & TIMER_ABSTIME, &set, &old);

@@ -38,13 +38,13 @@ typedef long (*syscall_fn)(u64, u64, u64, u64, u64, u64);
 /* Wrappers for the calls whose result is in the frame already. */
 #define ROW_WRAP_SCF_NONE(name)
 #define ROW_WRAP_SCF_NORETURN(name)
-#define ROW_WRAP_SCF_NORESULT(name)                                          \
+#define ROW_WRAP_SCF_NORESULT(name)                                           \
 	static long noresult_##name(u64 a, u64 b, u64 c, u64 d, u64 e, u64 f) \
-	{                                                                    \
-		syscall_fn fn = (syscall_fn)(void (*)(void))sys_##name;      \
-                                                                             \
-		fn(a, b, c, d, e, f);                                        \
-		return (long)arch_user_frame(arch_current())->x[0];          \
+	{                                                                     \
+		syscall_fn fn = (syscall_fn)(void (*)(void))sys_##name;       \
+                                                                              \
+		fn(a, b, c, d, e, f);                                         \
+		return (long)arch_user_frame(arch_current())->x[0];           \
 	}
 #define SYSCALL(nr, name, nargs, format, flags) ROW_WRAP_##flags(name)
 #include "kernel/sys/syscalls.def"
@@ -107,23 +107,14 @@ static void trace_string(struct sbuf *sb, u64 addr)
 static void trace_arg(struct sbuf *sb, char kind, u64 v)
 {
 	switch (kind) {
-	case 's':
-		trace_string(sb, v);
-		break;
+	case 's': trace_string(sb, v); break;
 	case 'd':
 	case 'f':
-	case 'S':
-		sbuf_printf(sb, "%d", (int)v);
-		break;
+	case 'S': sbuf_printf(sb, "%d", (int)v); break;
 	case 'u':
-	case 'z':
-		sbuf_printf(sb, "%llu", (unsigned long long)v);
-		break;
-	case 'm':
-		sbuf_printf(sb, "0%o", (u32)v);
-		break;
-	default:
-		sbuf_printf(sb, "0x%llx", (unsigned long long)v);
+	case 'z': sbuf_printf(sb, "%llu", (unsigned long long)v); break;
+	case 'm': sbuf_printf(sb, "0%o", (u32)v); break;
+	default: sbuf_printf(sb, "0x%llx", (unsigned long long)v);
 	}
 }
 

@@ -55,10 +55,11 @@ static __cold void fault_out_of_memory(void)
 }
 
 /*
- * Force @sig with @code for @f; a handler finds the syndrome in its frame. For kernel addresses that says no more than
- * "not mapped", or it would tell where the kernel lies.
+ * Force @sig with @code for @f; a handler finds the syndrome in its frame. For kernel addresses
+ * that says no more than "not mapped", or it would tell where the kernel lies.
  */
-static __cold void fault_signal(const struct fault *f, int sig, int code, u64 addr, const struct trapframe *tf)
+static __cold void fault_signal(const struct fault *f, int sig, int code, u64 addr,
+				const struct trapframe *tf)
 {
 	u64 esr = f->esr;
 

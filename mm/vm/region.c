@@ -14,9 +14,9 @@
  *
  * Finding room. New mappings go into the highest gap below mmap_base that fits. gap_top and gap_len
  * cut the search short: every gap between gap_top and mmap_base is smaller than gap_len, so a
- * request of at least gap_len starts at gap_top. The claim holds after a successful search for L bytes at A with (A,
- * L), stays true when gaps shrink, and is repaired by region_gap_opened() raising gap_top to the
- * top of a gap that grew.
+ * request of at least gap_len starts at gap_top. The claim holds after a successful search for L
+ * bytes at A with (A, L), stays true when gaps shrink, and is repaired by region_gap_opened()
+ * raising gap_top to the top of a gap that grew.
  */
 #include <arch/cpu.h>
 #include "mm/vm/vm_internal.h"

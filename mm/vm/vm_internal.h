@@ -133,16 +133,16 @@ static inline void vm_note_peak(struct vmspace *vm)
 }
 
 /* Counters that hot paths write: one word per CPU, added up by readers. */
-#define PERCPU_ADD(var, n) \
-	do { \
-		preempt_disable(); \
+#define PERCPU_ADD(var, n)            \
+	do {                          \
+		preempt_disable();    \
 		this_cpu(var) += (n); \
-		preempt_enable(); \
+		preempt_enable();     \
 	} while (0)
-#define PERCPU_SUM(var) \
-	({ \
-		s64 pcs_sum = 0; \
-		for (u32 pcs_c = 0; pcs_c < cpu_count; pcs_c++) \
+#define PERCPU_SUM(var)                                            \
+	({                                                         \
+		s64 pcs_sum = 0;                                   \
+		for (u32 pcs_c = 0; pcs_c < cpu_count; pcs_c++)    \
 			pcs_sum += READ_ONCE(per_cpu(var, pcs_c)); \
-		pcs_sum < 0 ? 0 : (u64)pcs_sum; \
+		pcs_sum < 0 ? 0 : (u64)pcs_sum;                    \
 	})

@@ -1,5 +1,8 @@
 #pragma once
-/* The kernel's own versions of functions that the host's C library has too, under names of their own. */
+/*
+ * The kernel's own versions of functions that the host's C library has too, under names of their
+ * own.
+ */
 #define memcmp k_memcmp
 #define memchr k_memchr
 #define strlen k_strlen

@@ -18,14 +18,18 @@ static void on_level(const char *value)
 
 /* The linker table: its end is the address behind the array. */
 const struct bootarg __table_bootarg_begin[] = {
-	{ "quiet", on_quiet }, { "log_level", on_level }, { "console", NULL }, { "init", NULL },
+	{ "quiet", on_quiet },
+	{ "log_level", on_level },
+	{ "console", NULL },
+	{ "init", NULL },
 };
 __asm__(".globl __table_bootarg_end\n.set __table_bootarg_end, __table_bootarg_begin + 64");
 
 UNIT_TEST(everything_in_one_line)
 {
-	const char *line = " early quiet  log-level=3 console=a console=\"b c\" HOME=/root init=/bin/x x.y=1 "
-			   "foo TERM=vt100 NAME=\"two words\" -- last a=b";
+	const char *line =
+		" early quiet  log-level=3 console=a console=\"b c\" HOME=/root init=/bin/x x.y=1 "
+		"foo TERM=vt100 NAME=\"two words\" -- last a=b";
 	const char *const *argv, *const *envp;
 
 	bootargs_init(line);

@@ -8,7 +8,9 @@
 const struct bootarg __table_bootarg_begin[] = { { "known", NULL } };
 __asm__(".globl __table_bootarg_end\n.set __table_bootarg_end, __table_bootarg_begin + 16");
 
-/* More words, variables and bytes than there is room for: cut, said so, and still ended properly. */
+/*
+ * More words, variables and bytes than there is room for: cut, said so, and still ended properly.
+ */
 UNIT_TEST(too_much_of_everything)
 {
 	char *line = calloc(1, 6000);

@@ -5,7 +5,6 @@
 #include "kernel/lib/string.h"
 #include "tests/unit/unit.h"
 
-
 static u8 archive[8192];
 static size_t archive_len;
 
@@ -67,10 +66,12 @@ static void pad(void)
 		archive[archive_len++] = 0;
 }
 
-static void add(const char *magic, const char *name, u32 mode, const void *data, u32 size, u32 check)
+static void add(const char *magic, const char *name, u32 mode, const void *data, u32 size,
+		u32 check)
 {
-	snprintf((char *)archive + archive_len, 111, "%s%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X", magic, 1u,
-		 mode, 0u, 0u, 1u, 1000u, size, 0u, 0u, 0u, 0u, (u32)strlen(name) + 1, check);
+	snprintf((char *)archive + archive_len, 111,
+		 "%s%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X", magic, 1u, mode, 0u, 0u,
+		 1u, 1000u, size, 0u, 0u, 0u, 0u, (u32)strlen(name) + 1, check);
 	archive_len += 110;
 	memcpy(archive + archive_len, name, strlen(name) + 1);
 	archive_len += strlen(name) + 1;
@@ -109,7 +110,9 @@ UNIT_TEST(every_truncation_is_an_error)
 
 	make_archive();
 	for (size_t n = 0; n < archive_len; n++) {
-		/* The padding behind the trailer's name is not looked at twice, but must be there. */
+		/*
+		 * The padding behind the trailer's name is not looked at twice, but must be there.
+		 */
 		CHECK(run(&s, archive, n) != 0);
 		CHECK(s.r.why != NULL);
 	}
@@ -152,7 +155,10 @@ UNIT_TEST(fields_are_checked)
 	CHECK(run(&s, archive, archive_len) != 0);
 }
 
-/* Random damage: any result is right, but it must come, with a reason, and without touching foreign memory. */
+/*
+ * Random damage: any result is right, but it must come, with a reason, and without touching foreign
+ * memory.
+ */
 UNIT_TEST(random_damage)
 {
 	static u8 copy[sizeof(archive)];
@@ -164,7 +170,8 @@ UNIT_TEST(random_damage)
 
 		memcpy(copy, archive, archive_len);
 		while (hits--)
-			copy[unit_random() % archive_len] = (u8)(unit_random() & 1 ? unit_random() : '0' + unit_random() % 10);
+			copy[unit_random() % archive_len] =
+				(u8)(unit_random() & 1 ? unit_random() : '0' + unit_random() % 10);
 		if (run(&s, copy, 1 + unit_random() % archive_len) != 0)
 			CHECK(s.r.why != NULL);
 	}

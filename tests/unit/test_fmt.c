@@ -5,11 +5,11 @@
 #include "kernel/lib/string.h"
 #include "tests/unit/unit.h"
 
-#define CHECK_FMT(want, ...)                                            \
-	do {                                                            \
-		char cf[128];                                           \
+#define CHECK_FMT(want, ...)                                                   \
+	do {                                                                   \
+		char cf[128];                                                  \
 		CHECK_EQ(snprintf(cf, sizeof(cf), __VA_ARGS__), strlen(want)); \
-		CHECK_STR(cf, want);                                    \
+		CHECK_STR(cf, want);                                           \
 	} while (0)
 
 UNIT_TEST(integers)

@@ -106,11 +106,11 @@ static int take(char *buf, size_t max)
 	return (int)done;
 }
 
-#define EXPECT(text) \
-	do { \
-		char ex[8192]; \
+#define EXPECT(text)                                    \
+	do {                                            \
+		char ex[8192];                          \
 		CHECK_EQ(take(ex, 8000), strlen(text)); \
-		CHECK_STR(ex, text); \
+		CHECK_STR(ex, text);                    \
 	} while (0)
 #define WAITS() CHECK_EQ(take((char[8]){ 0 }, 1), -1)
 

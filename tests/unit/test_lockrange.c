@@ -19,10 +19,16 @@ static void start(void)
 		list_add_tail(&spare, &nodes[k].link);
 }
 
-/* Apply with a pool of exactly two nodes, as locks.c gives; what comes back goes to the spare ones. */
+/*
+ * Apply with a pool of exactly two nodes, as locks.c gives; what comes back goes to the spare ones.
+ */
 static void apply(u32 owner, bool write, u64 from, u64 to, bool unlock)
 {
-	struct file_lock want = { .kind = LOCK_KIND_POSIX, .owner = &owners[owner], .write = write, .start = from, .end = to };
+	struct file_lock want = { .kind = LOCK_KIND_POSIX,
+				  .owner = &owners[owner],
+				  .write = write,
+				  .start = from,
+				  .end = to };
 	struct lock_pool pool;
 
 	list_init(&pool.free);
@@ -39,7 +45,11 @@ static void apply(u32 owner, bool write, u64 from, u64 to, bool unlock)
 
 static bool conflicts(u32 owner, bool write, u64 from, u64 to)
 {
-	struct file_lock want = { .kind = LOCK_KIND_POSIX, .owner = &owners[owner], .write = write, .start = from, .end = to };
+	struct file_lock want = { .kind = LOCK_KIND_POSIX,
+				  .owner = &owners[owner],
+				  .write = write,
+				  .start = from,
+				  .end = to };
 
 	return lock_range_conflict(&held, &want) != NULL;
 }
@@ -97,7 +107,8 @@ UNIT_TEST(random_against_model)
 	start();
 	memset(model, 0, sizeof(model));
 	for (u32 round = 0; round < 20000; round++) {
-		u32 o = unit_random() % 3, from = unit_random() % BYTES, to = from + unit_random() % (BYTES - from);
+		u32 o = unit_random() % 3, from = unit_random() % BYTES,
+		    to = from + unit_random() % (BYTES - from);
 		u32 type = unit_random() % 3;
 		bool clash = false;
 

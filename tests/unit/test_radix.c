@@ -37,7 +37,8 @@ static int model_next(u64 key, u32 tag)
 	int best = -1;
 
 	for (int i = 0; i < KEYS; i++)
-		if (model[i].in && model[i].key >= key && (tag >= RADIX_TAGS || model[i].tag[tag]) &&
+		if (model[i].in && model[i].key >= key &&
+		    (tag >= RADIX_TAGS || model[i].tag[tag]) &&
 		    (best < 0 || model[i].key < model[best].key))
 			best = i;
 	return best;
@@ -104,7 +105,8 @@ UNIT_TEST(against_a_model)
 		for (u32 tag = 0; n % 64 == 0 && tag < RADIX_TAGS; tag++) {
 			CHECK_EQ(radix_tagged(&t, tag), model_next(0, tag) >= 0);
 			for (u32 i = 0; i < KEYS; i++)
-				CHECK(!model[i].in || radix_tag_get(&t, model[i].key, tag) == model[i].tag[tag]);
+				CHECK(!model[i].in ||
+				      radix_tag_get(&t, model[i].key, tag) == model[i].tag[tag]);
 		}
 	}
 	for (u32 i = 0; i < KEYS; i++)

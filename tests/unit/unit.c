@@ -1,6 +1,6 @@
 /*
- * The runner of host tests: runs what registered itself, in order of registration, and counts. The first failure ends
- * the program with status 1. The state is the one program's; nothing is locked.
+ * The runner of host tests: runs what registered itself, in order of registration, and counts. The
+ * first failure ends the program with status 1. The state is the one program's; nothing is locked.
  */
 #include <stdarg.h>
 #include <stdio.h>

@@ -1,8 +1,8 @@
 #pragma once
 /*
- * Host tests. UNIT_TEST(name) { ... CHECK(x); } registers itself; a CHECK that fails says what it saw and ends the
- * program. After each test memory that was not freed is a failure too. unit.c has main(), and fakes of the kernel
- * functions that nearly every file calls (log_print, panic).
+ * Host tests. UNIT_TEST(name) { ... CHECK(x); } registers itself; a CHECK that fails says what it
+ * saw and ends the program. After each test memory that was not freed is a failure too. unit.c has
+ * main(), and fakes of the kernel functions that nearly every file calls (log_print, panic).
  */
 #include "kernel/lib/types.h"
 
@@ -23,9 +23,9 @@ void unit_fail(const char *file, int line, const char *fmt, ...) __printf(3, 4) 
 	}                                                                  \
 	static void unit_##id(void)
 
-#define CHECK(x)                                                              \
-	do {                                                                  \
-		if (!(x))                                                     \
+#define CHECK(x)                                                               \
+	do {                                                                   \
+		if (!(x))                                                      \
 			unit_fail(__FILE__, __LINE__, "%s does not hold", #x); \
 	} while (0)
 #define CHECK_EQ(a, b)                                                                         \
@@ -35,10 +35,10 @@ void unit_fail(const char *file, int line, const char *fmt, ...) __printf(3, 4) 
 			unit_fail(__FILE__, __LINE__, "%s is %ld, not %s (%ld)", #a, ce_a, #b, \
 				  ce_b);                                                       \
 	} while (0)
-#define CHECK_STR(a, b)                                                                        \
-	do {                                                                                   \
-		const char *cs_a = (a), *cs_b = (b);                                           \
-		if (strcmp(cs_a, cs_b) != 0)                                                   \
+#define CHECK_STR(a, b)                                                                            \
+	do {                                                                                       \
+		const char *cs_a = (a), *cs_b = (b);                                               \
+		if (strcmp(cs_a, cs_b) != 0)                                                       \
 			unit_fail(__FILE__, __LINE__, "%s is \"%s\", not \"%s\"", #a, cs_a, cs_b); \
 	} while (0)
 

@@ -1,4 +1,7 @@
-/* Clocks and sleeps: clock_gettime(2), clock_nanosleep(2), nanosleep(2), gettimeofday(2), adjtimex(2). */
+/*
+ * Clocks and sleeps: clock_gettime(2), clock_nanosleep(2), nanosleep(2), gettimeofday(2),
+ * adjtimex(2).
+ */
 #define _GNU_SOURCE
 #include <signal.h>
 #include <stdint.h>
@@ -27,8 +30,14 @@ static int64_t lib_ns(int clock)
 
 static void test_clocks(void)
 {
-	static const int ids[] = { CLOCK_REALTIME, CLOCK_MONOTONIC, CLOCK_MONOTONIC_RAW, CLOCK_REALTIME_COARSE,
-				   CLOCK_MONOTONIC_COARSE, CLOCK_BOOTTIME, CLOCK_TAI, CLOCK_PROCESS_CPUTIME_ID,
+	static const int ids[] = { CLOCK_REALTIME,
+				   CLOCK_MONOTONIC,
+				   CLOCK_MONOTONIC_RAW,
+				   CLOCK_REALTIME_COARSE,
+				   CLOCK_MONOTONIC_COARSE,
+				   CLOCK_BOOTTIME,
+				   CLOCK_TAI,
+				   CLOCK_PROCESS_CPUTIME_ID,
 				   CLOCK_THREAD_CPUTIME_ID };
 	struct timespec ts;
 	clockid_t other;
@@ -85,11 +94,13 @@ static void test_sleep(void)
 	CHECK(!nanosleep(&ts, NULL) && lib_ns(CLOCK_MONOTONIC) - t >= 40000000);
 	t = lib_ns(CLOCK_MONOTONIC) + 30000000;
 	ts = (struct timespec){ t / 1000000000, t % 1000000000 };
-	CHECK(!clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &ts, NULL) && lib_ns(CLOCK_MONOTONIC) >= t);
+	CHECK(!clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &ts, NULL) &&
+	      lib_ns(CLOCK_MONOTONIC) >= t);
 	CHECK(!clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &ts, NULL));
 	t = lib_ns(CLOCK_REALTIME) + 30000000;
 	ts = (struct timespec){ t / 1000000000, t % 1000000000 };
-	CHECK(!clock_nanosleep(CLOCK_REALTIME, TIMER_ABSTIME, &ts, NULL) && lib_ns(CLOCK_REALTIME) >= t);
+	CHECK(!clock_nanosleep(CLOCK_REALTIME, TIMER_ABSTIME, &ts, NULL) &&
+	      lib_ns(CLOCK_REALTIME) >= t);
 	ts = (struct timespec){ 0, 1000000000 };
 	CHECK_ERR(nanosleep(&ts, NULL), EINVAL);
 	ts = (struct timespec){ -1, 0 };
@@ -134,7 +145,8 @@ static void test_wall(void)
 	int64_t a = lib_ns(CLOCK_REALTIME);
 
 	CHECK(!syscall(SYS_gettimeofday, &tv, &tz));
-	CHECK(tv.tv_sec * 1000000000LL + tv.tv_usec * 1000LL - a < 1000000000 && a > 1000000000000000000LL);
+	CHECK(tv.tv_sec * 1000000000LL + tv.tv_usec * 1000LL - a < 1000000000 &&
+	      a > 1000000000000000000LL);
 	CHECK(adjtimex(&tx) >= 0 && tx.tick > 0 && tx.time.tv_sec >= tv.tv_sec);
 	ts = (struct timespec){ 0, -1 };
 	CHECK_ERR(clock_settime(CLOCK_REALTIME, &ts), EINVAL);

@@ -47,12 +47,12 @@ static void handle(int sig, void (*fn)(int, siginfo_t *, void *), int flags)
 	sigaction(sig, &sa, NULL);
 }
 
-#define FAULT(code)                              \
-	do {                                     \
-		got_signal = got_code = 0;       \
-		if (!sigsetjmp(jump, 1)) {       \
-			code;                    \
-		}                                \
+#define FAULT(code)                        \
+	do {                               \
+		got_signal = got_code = 0; \
+		if (!sigsetjmp(jump, 1)) { \
+			code;              \
+		}                          \
 	} while (0)
 
 static void test_faults(void)
@@ -157,7 +157,8 @@ static void on_esr(int sig, siginfo_t *si, void *ctx)
 {
 	ucontext_t *uc = ctx;
 
-	esr_seen = find_record(&uc->uc_mcontext, ESR_MAGIC) != NULL && uc->uc_mcontext.fault_address == 8;
+	esr_seen = find_record(&uc->uc_mcontext, ESR_MAGIC) != NULL &&
+		   uc->uc_mcontext.fault_address == 8;
 	uc->uc_mcontext.pc += 4;
 }
 
@@ -210,7 +211,8 @@ static void test_sigreturn(void)
 			raise(SIGUSR1);
 			_exit(0);
 		}
-		CHECK(waitpid(pid, &status, 0) == pid && WIFSIGNALED(status) && WTERMSIG(status) == SIGSEGV);
+		CHECK(waitpid(pid, &status, 0) == pid && WIFSIGNALED(status) &&
+		      WTERMSIG(status) == SIGSEGV);
 	}
 }
 
@@ -293,11 +295,12 @@ static void test_fp(void)
 		all &= good != NULL;
 	}
 	CHECK(all);
-	__asm__ volatile("fmov d10, %1\n\tmov x8, #220\n\tmov x0, #17\n\tmov x1, #0\n\tmov x2, #0\n\tmov x3, #0\n\t"
-			 "mov x4, #0\n\tsvc #0\n\tfmov %0, d10\n\tmov %w2, w0"
-			 : "=&r"(v), "+&r"((uint64_t){ 0xabcdef }), "=&r"(pid)
-			 :
-			 : "x0", "x1", "x2", "x3", "x4", "x8", "v10", "memory");
+	__asm__ volatile(
+		"fmov d10, %1\n\tmov x8, #220\n\tmov x0, #17\n\tmov x1, #0\n\tmov x2, #0\n\tmov x3, #0\n\t"
+		"mov x4, #0\n\tsvc #0\n\tfmov %0, d10\n\tmov %w2, w0"
+		: "=&r"(v), "+&r"((uint64_t){ 0xabcdef }), "=&r"(pid)
+		:
+		: "x0", "x1", "x2", "x3", "x4", "x8", "v10", "memory");
 	if (pid == 0)
 		_exit(v == 0xabcdef ? 7 : 8);
 	CHECK(v == 0xabcdef);
@@ -308,11 +311,11 @@ static void test_fp(void)
  * --- identification, counter, caches ------------------------------------------------------------
  */
 
-#define MRS(reg)                                           \
-	({                                                 \
-		uint64_t mrs_v;                            \
+#define MRS(reg)                                                 \
+	({                                                       \
+		uint64_t mrs_v;                                  \
 		__asm__ volatile("mrs %0, " #reg : "=r"(mrs_v)); \
-		mrs_v;                                     \
+		mrs_v;                                           \
 	})
 
 static void test_identity(void)
@@ -338,7 +341,8 @@ static void test_identity(void)
 
 static void test_code(void)
 {
-	uint32_t *code = mmap(NULL, 4096, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	uint32_t *code = mmap(NULL, 4096, PROT_READ | PROT_WRITE | PROT_EXEC,
+			      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	int (*fn)(void) = (int (*)(void))code;
 	int good = 1;
 
@@ -398,10 +402,13 @@ static void test_vdso(void)
 	CHECK(vdso_symbol("__kernel_rt_sigreturn") && vdso_symbol("__kernel_gettimeofday"));
 	REQUIRE(gettime && getres);
 	for (int i = 0; i < 1000; i++) {
-		ordered &= !syscall(SYS_clock_gettime, CLOCK_MONOTONIC, &a) && !gettime(CLOCK_MONOTONIC, &b) &&
+		ordered &= !syscall(SYS_clock_gettime, CLOCK_MONOTONIC, &a) &&
+			   !gettime(CLOCK_MONOTONIC, &b) &&
 			   !syscall(SYS_clock_gettime, CLOCK_MONOTONIC, &c);
-		ordered &= a.tv_sec * 1000000000LL + a.tv_nsec <= b.tv_sec * 1000000000LL + b.tv_nsec &&
-			   b.tv_sec * 1000000000LL + b.tv_nsec <= c.tv_sec * 1000000000LL + c.tv_nsec;
+		ordered &=
+			a.tv_sec * 1000000000LL + a.tv_nsec <=
+				b.tv_sec * 1000000000LL + b.tv_nsec &&
+			b.tv_sec * 1000000000LL + b.tv_nsec <= c.tv_sec * 1000000000LL + c.tv_nsec;
 	}
 	CHECK(ordered);
 	CHECK(!gettime(CLOCK_REALTIME, &a) && !gettime(CLOCK_THREAD_CPUTIME_ID, &b));

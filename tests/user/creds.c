@@ -1,4 +1,6 @@
-/* credentials(7), capabilities(7), execve(2) of set-id programs, kill(2) permissions. Runs as root. */
+/*
+ * credentials(7), capabilities(7), execve(2) of set-id programs, kill(2) permissions. Runs as root.
+ */
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <grp.h>
@@ -164,9 +166,9 @@ int main(int argc, char **argv)
 	if (n < 0)
 		strcpy(self_path, argv[0]);
 	if (argc > 1) /* 40: root by the file's mode, with AT_SECURE; 41: nothing gained */
-		return geteuid() == 0 && getuid() == 1000 && getauxval(AT_SECURE) ? 40 :
-		       geteuid() == 1000 && !getauxval(AT_SECURE)                 ? 41 :
-										    42;
+		return geteuid() == 0 && getuid() == 1000 && getauxval(AT_SECURE) ? 40
+		       : geteuid() == 1000 && !getauxval(AT_SECURE)		  ? 41
+										  : 42;
 	if (getuid()) {
 		printf("1..0 # SKIP not root\n");
 		return 0;

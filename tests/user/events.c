@@ -19,7 +19,8 @@ static int readable(int fd, int ms)
 
 static void test_eventfd(void)
 {
-	int e = eventfd(5, EFD_NONBLOCK | EFD_CLOEXEC), s = eventfd(2, EFD_SEMAPHORE | EFD_NONBLOCK);
+	int e = eventfd(5, EFD_NONBLOCK | EFD_CLOEXEC),
+	    s = eventfd(2, EFD_SEMAPHORE | EFD_NONBLOCK);
 	uint64_t v = 0;
 
 	REQUIRE(e >= 0 && s >= 0);
@@ -54,7 +55,8 @@ static void test_timerfd(void)
 	CHECK(!timerfd_settime(t, 0, &its, &old) && old.it_value.tv_nsec == 0);
 	CHECK(readable(t, 5000));
 	CHECK(read(t, &v, 8) == 8 && v >= 1);
-	CHECK(!timerfd_gettime(t, &old) && old.it_interval.tv_nsec == 5000000 && old.it_value.tv_nsec <= 5000000);
+	CHECK(!timerfd_gettime(t, &old) && old.it_interval.tv_nsec == 5000000 &&
+	      old.it_value.tv_nsec <= 5000000);
 	its = (struct itimerspec){ { 0, 0 }, { 0, 0 } };
 	CHECK(!timerfd_settime(t, 0, &its, NULL));
 	CHECK(!readable(t, 20));
@@ -77,7 +79,8 @@ static int wait_one(int ep, int ms)
 static void test_epoll(void)
 {
 	struct epoll_event e = { .events = EPOLLIN, .data.u32 = 7 };
-	int ep = epoll_create1(0), outer = epoll_create1(EPOLL_CLOEXEC), ev = eventfd(1, 0), p[2], file;
+	int ep = epoll_create1(0), outer = epoll_create1(EPOLL_CLOEXEC), ev = eventfd(1, 0), p[2],
+	    file;
 	uint64_t v = 1;
 
 	REQUIRE(ep >= 0 && outer >= 0 && ev >= 0 && !pipe(p));

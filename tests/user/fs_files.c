@@ -1,6 +1,7 @@
 /*
- * Contents and descriptors of files: reading, writing, positions, holes, sizes, flags, duplicates, times, attributes,
- * transfers inside the kernel. Works in a new directory under the current one, which must be on tmpfs. Run as root.
+ * Contents and descriptors of files: reading, writing, positions, holes, sizes, flags, duplicates,
+ * times, attributes, transfers inside the kernel. Works in a new directory under the current one,
+ * which must be on tmpfs. Run as root.
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
@@ -21,7 +22,9 @@
 #ifndef O_LARGEFILE
 #define O_LARGEFILE 0
 #endif
-#define FLAGS_SEEN (O_ACCMODE | O_APPEND | O_NONBLOCK | O_DIRECTORY | O_NOFOLLOW | O_CREAT | O_EXCL | O_TRUNC | O_CLOEXEC)
+#define FLAGS_SEEN                                                                         \
+	(O_ACCMODE | O_APPEND | O_NONBLOCK | O_DIRECTORY | O_NOFOLLOW | O_CREAT | O_EXCL | \
+	 O_TRUNC | O_CLOEXEC)
 
 static char buf[65536], big[65536];
 static volatile unsigned long nowhere = 8; /* no memory is there */
@@ -38,18 +41,20 @@ static int make(const char *name, const char *text)
 static void test_rw(void)
 {
 	struct iovec v[3] = { { buf, 2 }, { buf + 100, 0 }, { buf + 200, 10 } };
-	int fd = make("f", "hello world"), ro, wo;
+	int fd = make("f", "hello world"), ro, wo = -1;
 
 	REQUIRE(fd >= 0);
 	CHECK(lseek(fd, 0, SEEK_CUR) == 11);
 	CHECK(read(fd, buf, 10) == 0);
 	CHECK(lseek(fd, 6, SEEK_SET) == 6);
 	CHECK(read(fd, buf, 100) == 5 && !memcmp(buf, "world", 5));
-	CHECK(pread(fd, buf, 5, 0) == 5 && !memcmp(buf, "hello", 5) && lseek(fd, 0, SEEK_CUR) == 11);
+	CHECK(pread(fd, buf, 5, 0) == 5 && !memcmp(buf, "hello", 5) &&
+	      lseek(fd, 0, SEEK_CUR) == 11);
 	CHECK(pwrite(fd, "HE", 2, 0) == 2 && lseek(fd, 0, SEEK_CUR) == 11);
 	CHECK_ERR(pread(fd, buf, 1, -1), EINVAL);
 	CHECK_ERR(pwrite(fd, buf, 1, -1), EINVAL);
-	CHECK(preadv(fd, v, 3, 0) == 11 && !memcmp(buf, "HE", 2) && !memcmp(buf + 200, "llo world", 9));
+	CHECK(preadv(fd, v, 3, 0) == 11 && !memcmp(buf, "HE", 2) &&
+	      !memcmp(buf + 200, "llo world", 9));
 	CHECK_ERR(syscall(SYS_readv, fd, v, -1), EINVAL);
 	CHECK_ERR(syscall(SYS_readv, fd, v, 1025), EINVAL);
 	CHECK(readv(fd, v, 0) == 0);
@@ -89,7 +94,8 @@ static void test_sizes(void)
 
 	memset(big, 'B', sizeof(big));
 	CHECK(!ftruncate(fd, 5) && !fstat(fd, &st) && st.st_size == 5);
-	CHECK(!ftruncate(fd, 10000) && pread(fd, buf, 16, 0) == 16 && !memcmp(buf, "01234\0\0\0\0\0\0\0\0\0\0\0", 16));
+	CHECK(!ftruncate(fd, 10000) && pread(fd, buf, 16, 0) == 16 &&
+	      !memcmp(buf, "01234\0\0\0\0\0\0\0\0\0\0\0", 16));
 	CHECK_ERR(ftruncate(fd, -1), EINVAL);
 	CHECK_ERR(truncate(".", 0), EISDIR);
 	CHECK_ERR(truncate("none", 0), ENOENT);
@@ -103,12 +109,14 @@ static void test_sizes(void)
 	CHECK_ERR(lseek(fd, 2 << 20, SEEK_DATA), ENXIO);
 	CHECK(!fallocate(fd, 0, 0, 8192) && !fstat(fd, &st) && st.st_blocks == 24);
 	CHECK(pwrite(fd, big, 12288, 0) == 12288);
-	CHECK(!fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 100, 8192) && pread(fd, buf, 12288, 0) == 12288);
+	CHECK(!fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 100, 8192) &&
+	      pread(fd, buf, 12288, 0) == 12288);
 	CHECK(buf[99] == 'B' && buf[100] == 0 && buf[8291] == 0 && buf[8292] == 'B');
 	CHECK_ERR(fallocate(fd, FALLOC_FL_PUNCH_HOLE, 0, 1), EOPNOTSUPP);
 	CHECK_ERR(fallocate(fd, 0, 0, 0), EINVAL);
 	CHECK_ERR(fallocate(fd, 0, -1, 1), EINVAL);
-	CHECK(!fallocate(fd, FALLOC_FL_KEEP_SIZE, 0, 4 << 20) && !fstat(fd, &st) && st.st_size == (1 << 20) + 3);
+	CHECK(!fallocate(fd, FALLOC_FL_KEEP_SIZE, 0, 4 << 20) && !fstat(fd, &st) &&
+	      st.st_size == (1 << 20) + 3);
 	CHECK(st.st_blocks == 8192);
 	CHECK(!ftruncate(fd, 1) && !fstat(fd, &st) && st.st_blocks == 8);
 	CHECK(!fallocate(fd, 0, 0, 5000) && !fstat(fd, &st) && st.st_size == 5000);
@@ -147,11 +155,13 @@ static void test_descriptors(void)
 
 	CHECK((k = dup(fd)) > fd);
 	CHECK(lseek(k, 1, SEEK_SET) == 1 && lseek(fd, 0, SEEK_CUR) == 1);
-	CHECK(fcntl(k, F_GETFD) == 0 && !fcntl(k, F_SETFD, FD_CLOEXEC) && fcntl(k, F_GETFD) == FD_CLOEXEC);
+	CHECK(fcntl(k, F_GETFD) == 0 && !fcntl(k, F_SETFD, FD_CLOEXEC) &&
+	      fcntl(k, F_GETFD) == FD_CLOEXEC);
 	CHECK(fcntl(fd, F_GETFD) == 0);
 	close(k);
 	CHECK(fcntl(fd, F_DUPFD, 50) == 50 && close(50) == 0);
-	CHECK(fcntl(fd, F_DUPFD_CLOEXEC, 60) == 60 && fcntl(60, F_GETFD) == FD_CLOEXEC && close(60) == 0);
+	CHECK(fcntl(fd, F_DUPFD_CLOEXEC, 60) == 60 && fcntl(60, F_GETFD) == FD_CLOEXEC &&
+	      close(60) == 0);
 	CHECK_ERR(fcntl(fd, F_DUPFD, -1), EINVAL);
 	CHECK(dup2(fd, 70) == 70 && dup2(fd, fd) == fd);
 	CHECK_ERR(dup3(fd, fd, 0), EINVAL);
@@ -164,7 +174,8 @@ static void test_descriptors(void)
 	CHECK_ERR(fcntl(999, F_GETFD), EBADF);
 	CHECK_ERR(fcntl(fd, 9999), EINVAL);
 	CHECK((fcntl(fd, F_GETFL) & FLAGS_SEEN) == O_RDWR);
-	CHECK(!fcntl(fd, F_SETFL, O_APPEND | O_NONBLOCK) && (fcntl(fd, F_GETFL) & FLAGS_SEEN) == (O_RDWR | O_APPEND | O_NONBLOCK));
+	CHECK(!fcntl(fd, F_SETFL, O_APPEND | O_NONBLOCK) &&
+	      (fcntl(fd, F_GETFL) & FLAGS_SEEN) == (O_RDWR | O_APPEND | O_NONBLOCK));
 	getrlimit(RLIMIT_NOFILE, &old);
 	lim = old;
 	lim.rlim_cur = (rlim_t)fd + 2;
@@ -185,7 +196,8 @@ static void test_descriptors(void)
 	lseek(fd, 1, SEEK_SET);
 	CHECK(!ioctl(fd, FIONREAD, &k) && k == 2);
 	CHECK_ERR(ioctl(fd, 0x5413, &k), ENOTTY);
-	CHECK(dup2(fd, 200) == 200 && dup2(fd, 201) == 201 && !syscall(SYS_close_range, 200, 300, 0));
+	CHECK(dup2(fd, 200) == 200 && dup2(fd, 201) == 201 &&
+	      !syscall(SYS_close_range, 200, 300, 0));
 	CHECK_ERR(close(200), EBADF);
 	CHECK_ERR(syscall(SYS_close_range, 5, 4, 0), EINVAL);
 	close(fd), unlink("d");
@@ -194,32 +206,42 @@ static void test_descriptors(void)
 static void test_attributes(void)
 {
 	struct timespec t[2] = { { 100, 5 }, { 200, 7 } };
-	struct { unsigned mask, blksize; unsigned long attributes; unsigned nlink, uid, gid, mode; unsigned long ino, size; unsigned rest[60]; } x;
+	struct {
+		unsigned mask, blksize;
+		unsigned long attributes;
+		unsigned nlink, uid, gid, mode;
+		unsigned long ino, size;
+		unsigned rest[60];
+	} x;
 	struct statfs fs;
 	struct stat st;
 	int fd = make("a", "x");
 
-	CHECK(!futimens(fd, t) && !fstat(fd, &st) && st.st_atim.tv_sec == 100 && st.st_atim.tv_nsec == 5 &&
-	      st.st_mtim.tv_sec == 200 && st.st_mtim.tv_nsec == 7);
+	CHECK(!futimens(fd, t) && !fstat(fd, &st) && st.st_atim.tv_sec == 100 &&
+	      st.st_atim.tv_nsec == 5 && st.st_mtim.tv_sec == 200 && st.st_mtim.tv_nsec == 7);
 	t[0].tv_nsec = UTIME_OMIT;
 	t[1].tv_sec = -5;
-	CHECK(!utimensat(AT_FDCWD, "a", t, 0) && !stat("a", &st) && st.st_atim.tv_sec == 100 && st.st_mtim.tv_sec == -5 &&
-	      st.st_mtim.tv_nsec == 7);
+	CHECK(!utimensat(AT_FDCWD, "a", t, 0) && !stat("a", &st) && st.st_atim.tv_sec == 100 &&
+	      st.st_mtim.tv_sec == -5 && st.st_mtim.tv_nsec == 7);
 	t[1].tv_nsec = 1000000000;
 	CHECK_ERR(utimensat(AT_FDCWD, "a", t, 0), EINVAL);
 	CHECK_ERR(utimensat(AT_FDCWD, "none", NULL, 0), ENOENT);
 	CHECK(!fchmod(fd, 04711) && !fstat(fd, &st) && (st.st_mode & 07777) == 04711);
-	CHECK(!fchown(fd, 7, 8) && !fstat(fd, &st) && st.st_uid == 7 && st.st_gid == 8 && (st.st_mode & 07777) == 0711);
+	CHECK(!fchown(fd, 7, 8) && !fstat(fd, &st) && st.st_uid == 7 && st.st_gid == 8 &&
+	      (st.st_mode & 07777) == 0711);
 	CHECK(!fchown(fd, -1, 9) && !fstat(fd, &st) && st.st_uid == 7 && st.st_gid == 9);
-	CHECK(!syscall(SYS_statx, AT_FDCWD, "a", 0, 0x7ff, &x) && x.size == 1 && x.uid == 7 && (x.mask & 0x7ff) == 0x7ff);
+	CHECK(!syscall(SYS_statx, AT_FDCWD, "a", 0, 0x7ff, &x) && x.size == 1 && x.uid == 7 &&
+	      (x.mask & 0x7ff) == 0x7ff);
 	CHECK_ERR(syscall(SYS_statx, AT_FDCWD, "a", 0, 0x80000000u, &x), EINVAL);
 	CHECK_ERR(syscall(SYS_newfstatat, AT_FDCWD, "a", &st, 0x8000000), EINVAL);
 	CHECK(!fstatat(fd, "", &st, AT_EMPTY_PATH) && st.st_uid == 7);
-	CHECK(!statfs("a", &fs) && fs.f_type == 0x01021994 && fs.f_bsize == 4096 && fs.f_namelen == 255);
+	CHECK(!statfs("a", &fs) && fs.f_type == 0x01021994 && fs.f_bsize == 4096 &&
+	      fs.f_namelen == 255);
 	CHECK(!fstatfs(fd, &fs));
 	CHECK_ERR(statfs("none", &fs), ENOENT);
 	CHECK_ERR(faccessat(AT_FDCWD, "a", 99, 0), EINVAL);
-	CHECK(!setxattr("a", "trusted.t", "value", 5, 0) && getxattr("a", "trusted.t", buf, 100) == 5 && !memcmp(buf, "value", 5));
+	CHECK(!setxattr("a", "trusted.t", "value", 5, 0) &&
+	      getxattr("a", "trusted.t", buf, 100) == 5 && !memcmp(buf, "value", 5));
 	CHECK(getxattr("a", "trusted.t", NULL, 0) == 5);
 	CHECK_ERR(getxattr("a", "trusted.t", buf, 2), ERANGE);
 	CHECK_ERR(getxattr("a", "trusted.none", buf, 100), ENODATA);
@@ -250,7 +272,8 @@ static void test_transfers(void)
 	CHECK(sendfile(out, in, NULL, 10) == 0);
 	CHECK(!ftruncate(out, 0));
 	CHECK(copy_file_range(in, &a, out, &b, 1000, 0) == 1000 && a == 1000 && b == 1005);
-	CHECK(pread(out, buf, 1005, 0) == 1005 && !memcmp(buf + 5, big, 1000) && !memcmp(buf, "\0\0\0\0\0", 5));
+	CHECK(pread(out, buf, 1005, 0) == 1005 && !memcmp(buf + 5, big, 1000) &&
+	      !memcmp(buf, "\0\0\0\0\0", 5));
 	a = 0, b = 5;
 	CHECK_ERR(copy_file_range(in, &a, in, &b, 10, 0), EINVAL);
 	CHECK(copy_file_range(in, NULL, in, NULL, 10, 0) == 0);
@@ -260,7 +283,8 @@ static void test_transfers(void)
 	CHECK(read(p[0], buf, 8192) == 6000 && !memcmp(buf, big + 4096, 6000));
 	CHECK(write(p[1], "piped", 5) == 5);
 	b = 0;
-	CHECK(splice(p[0], NULL, out, &b, 100, 0) == 5 && b == 5 && pread(out, buf, 5, 0) == 5 && !memcmp(buf, "piped", 5));
+	CHECK(splice(p[0], NULL, out, &b, 100, 0) == 5 && b == 5 && pread(out, buf, 5, 0) == 5 &&
+	      !memcmp(buf, "piped", 5));
 	CHECK_ERR(splice(p[0], NULL, out, NULL, 1, SPLICE_F_NONBLOCK), EAGAIN);
 	CHECK_ERR(splice(in, NULL, out, NULL, 1, 0), EINVAL);
 	CHECK_ERR(sendfile(out, p[0], NULL, 1), EINVAL);
@@ -290,7 +314,8 @@ static void test_memfd(void)
 	CHECK(pwrite(fd, "DATA", 4, 0) == 4);
 	CHECK(!fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_SEAL));
 	CHECK_ERR(pwrite(fd, "x", 1, 0), EPERM);
-	CHECK(mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0) == MAP_FAILED && errno == EPERM);
+	CHECK(mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0) == MAP_FAILED &&
+	      errno == EPERM);
 	CHECK_ERR(fcntl(fd, F_ADD_SEALS, F_SEAL_SEAL), EPERM);
 	close(fd);
 	fd = memfd_create("plain", 0);
@@ -318,7 +343,8 @@ static void test_devices(void)
 	fd = open("/dev/urandom", O_RDONLY);
 	CHECK(read(fd, buf, 64) == 64 && read(fd, buf + 64, 64) == 64 && memcmp(buf, buf + 64, 64));
 	close(fd);
-	CHECK(!mknod("nodev", S_IFCHR | 0600, (60 << 8) | 1) && open("nodev", O_RDONLY) == -1 && errno == ENXIO);
+	CHECK(!mknod("nodev", S_IFCHR | 0600, (60 << 8) | 1) && open("nodev", O_RDONLY) == -1 &&
+	      errno == ENXIO);
 	unlink("nodev");
 }
 

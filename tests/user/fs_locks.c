@@ -1,6 +1,6 @@
 /*
- * flock, POSIX record locks and open-file-description locks: conflicts, ranges, waiting, hand-over, deadlock, and
- * when they go. Works in the current directory.
+ * flock, POSIX record locks and open-file-description locks: conflicts, ranges, waiting, hand-over,
+ * deadlock, and when they go. Works in the current directory.
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
@@ -20,7 +20,9 @@
 
 static int lock(int fd, int cmd, int type, off_t start, off_t len)
 {
-	struct flock l = { .l_type = (short)type, .l_whence = SEEK_SET, .l_start = start, .l_len = len };
+	struct flock l = {
+		.l_type = (short)type, .l_whence = SEEK_SET, .l_start = start, .l_len = len
+	};
 
 	return fcntl(fd, cmd, &l);
 }
@@ -28,7 +30,9 @@ static int lock(int fd, int cmd, int type, off_t start, off_t len)
 /* Type of the lock that would be in the way, -1 on an error; *pid its owner. */
 static int blocker(int fd, int cmd, int type, off_t start, off_t len, struct flock *out)
 {
-	struct flock l = { .l_type = (short)type, .l_whence = SEEK_SET, .l_start = start, .l_len = len };
+	struct flock l = {
+		.l_type = (short)type, .l_whence = SEEK_SET, .l_start = start, .l_len = len
+	};
 
 	if (fcntl(fd, cmd, &l))
 		return -1;
@@ -60,8 +64,8 @@ static int child_sees_blocker(void)
 	struct flock l;
 	int fd = open(NAME, O_RDWR);
 
-	return blocker(fd, F_GETLK, F_RDLCK, 0, 0, &l) == F_WRLCK && l.l_pid == getppid() && l.l_start == 10 &&
-	       l.l_len == 10;
+	return blocker(fd, F_GETLK, F_RDLCK, 0, 0, &l) == F_WRLCK && l.l_pid == getppid() &&
+	       l.l_start == 10 && l.l_len == 10;
 }
 
 static int child_can_lock_beside(void)
@@ -190,7 +194,8 @@ static void test_ofd(void)
 
 	CHECK(!lock(a, F_OFD_SETLK, F_WRLCK, 0, 100));
 	CHECK_ERR(lock(b, F_OFD_SETLK, F_RDLCK, 50, 1), EAGAIN);
-	CHECK(blocker(b, F_OFD_GETLK, F_RDLCK, 0, 0, &l) == F_WRLCK && l.l_pid == -1 && l.l_len == 100);
+	CHECK(blocker(b, F_OFD_GETLK, F_RDLCK, 0, 0, &l) == F_WRLCK && l.l_pid == -1 &&
+	      l.l_len == 100);
 	CHECK_ERR(lock(b, F_SETLK, F_RDLCK, 0, 1), EAGAIN);
 	CHECK((other = open(NAME, O_RDONLY)) >= 0 && !close(other));
 	CHECK_ERR(lock(b, F_OFD_SETLK, F_RDLCK, 50, 1), EAGAIN);

@@ -1,6 +1,6 @@
 /*
- * Mounts: tmpfs with its options and limits, bind, move, remount, stacking, lazy and refused umounts, crossing by path,
- * chroot. Makes a new directory under the current one. Run as root.
+ * Mounts: tmpfs with its options and limits, bind, move, remount, stacking, lazy and refused
+ * umounts, crossing by path, chroot. Makes a new directory under the current one. Run as root.
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
@@ -54,10 +54,13 @@ static void test_tmpfs(void)
 	CHECK_ERR(umount("m"), EINVAL);
 	touch("plain");
 	CHECK_ERR(mount("none", "plain", "tmpfs", 0, NULL), ENOTDIR);
-	CHECK(!mount("none", "m", "tmpfs", MS_NOSUID, "size=1m,nr_inodes=10,mode=0700,uid=3,gid=4"));
+	CHECK(!mount("none", "m", "tmpfs", MS_NOSUID,
+		     "size=1m,nr_inodes=10,mode=0700,uid=3,gid=4"));
 	CHECK(!stat("m", &st) && (st.st_mode & 07777) == 0700 && st.st_uid == 3 && st.st_gid == 4);
-	CHECK(!stat("m/..", &up) && up.st_dev != st.st_dev && !stat(".", &st) && up.st_ino == st.st_ino);
-	CHECK(!statfs("m", &fs) && fs.f_blocks == 256 && fs.f_files == 10 && fs.f_bfree == 256 && (fs.f_flags & 2));
+	CHECK(!stat("m/..", &up) && up.st_dev != st.st_dev && !stat(".", &st) &&
+	      up.st_ino == st.st_ino);
+	CHECK(!statfs("m", &fs) && fs.f_blocks == 256 && fs.f_files == 10 && fs.f_bfree == 256 &&
+	      (fs.f_flags & 2));
 	CHECK(fill("m/big") == 1 << 20);
 	CHECK(!statfs("m", &fs) && fs.f_bfree == 0);
 	CHECK(!unlink("m/big") && !statfs("m", &fs) && fs.f_bfree == 256);
@@ -145,7 +148,8 @@ static void test_bind_and_move(void)
 	CHECK(!mkdir("src", 0755) && !mkdir("dst", 0755) && !mkdir("src/in", 0755));
 	touch("src/f");
 	CHECK(!mount("src", "dst", NULL, MS_BIND, NULL));
-	CHECK(!stat("src/f", &a) && !stat("dst/f", &b) && a.st_ino == b.st_ino && a.st_dev == b.st_dev);
+	CHECK(!stat("src/f", &a) && !stat("dst/f", &b) && a.st_ino == b.st_ino &&
+	      a.st_dev == b.st_dev);
 	touch("dst/new");
 	CHECK(exists("src/new"));
 	CHECK_ERR(rename("src/new", "dst/x"), EXDEV);
@@ -156,17 +160,20 @@ static void test_bind_and_move(void)
 	/* A mount below is only seen through a recursive bind. */
 	CHECK(!mount("sub", "src/in", "tmpfs", 0, NULL));
 	touch("src/in/deep");
-	CHECK(!mount("src", "dst", NULL, MS_BIND, NULL) && !exists("dst/in/deep") && !umount("dst"));
+	CHECK(!mount("src", "dst", NULL, MS_BIND, NULL) && !exists("dst/in/deep") &&
+	      !umount("dst"));
 	CHECK(!mount("src", "dst", NULL, MS_BIND | MS_REC, NULL) && exists("dst/in/deep"));
 	CHECK(!umount2("dst", MNT_DETACH));
-	CHECK(!mount("src/in", "dst", NULL, MS_MOVE, NULL) && exists("dst/deep") && !exists("src/in/deep"));
+	CHECK(!mount("src/in", "dst", NULL, MS_MOVE, NULL) && exists("dst/deep") &&
+	      !exists("src/in/deep"));
 	CHECK_ERR(mount("src", "dst", NULL, MS_MOVE, NULL), EINVAL);
 	CHECK(!mkdir("dst/x", 0755));
 	CHECK_ERR(mount("dst", "dst/x", NULL, MS_MOVE, NULL), ELOOP);
 	CHECK(!umount("dst"));
 	/* Binding one file over another. */
 	touch("src/g");
-	CHECK(!mount("src/f", "src/g", NULL, MS_BIND, NULL) && !stat("src/g", &b) && a.st_ino == b.st_ino);
+	CHECK(!mount("src/f", "src/g", NULL, MS_BIND, NULL) && !stat("src/g", &b) &&
+	      a.st_ino == b.st_ino);
 	CHECK_ERR(unlink("src/g"), EBUSY);
 	CHECK(!umount("src/g") && !unlink("src/g"));
 	unlink("src/f"), unlink("src/new"), rmdir("src/in"), rmdir("src"), rmdir("dst");
@@ -193,7 +200,8 @@ static int in_pivot(void)
 	if (chdir("m") || mkdir("old", 0755))
 		return 1;
 	if (syscall(SYS_pivot_root, ".", "old"))
-		return errno == EINVAL ? 0 : 2; /* a root file system that hangs nowhere cannot be moved */
+		/* a root file system that hangs nowhere cannot be moved */
+		return errno == EINVAL ? 0 : 2;
 	if (chroot(".") || chdir("/"))
 		return 3;
 	return !exists("/f") || umount2("/old", MNT_DETACH) ? 4 : 0;

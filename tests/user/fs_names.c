@@ -1,6 +1,7 @@
 /*
- * Names: making, finding, removing and renaming them, with the error numbers of the manual pages. Works in a new
- * directory under the current one, which must be on a tmpfs or a disk file system that supports all of it. Run as root.
+ * Names: making, finding, removing and renaming them, with the error numbers of the manual pages.
+ * Works in a new directory under the current one, which must be on a tmpfs or a disk file system
+ * that supports all of it. Run as root.
  */
 #define _GNU_SOURCE
 #include <dirent.h>
@@ -144,7 +145,8 @@ static void test_symlinks(void)
 	CHECK(!stat("ldirslash/inside", &st));
 	CHECK(!symlink("../dir/inside", "dir/rel"));
 	CHECK(!stat("ldir/rel", &st) && S_ISREG(st.st_mode));
-	CHECK(!unlink("dir/rel") && !unlink("dir/inside") && !unlink("ldir") && !unlink("ldirslash") && !rmdir("dir"));
+	CHECK(!unlink("dir/rel") && !unlink("dir/inside") && !unlink("ldir") &&
+	      !unlink("ldirslash") && !rmdir("dir"));
 }
 
 static void test_make_remove(void)
@@ -192,7 +194,8 @@ static void test_make_remove(void)
 	CHECK(!stat("chr", &st) && st.st_rdev == ((1 << 8) | 3));
 	CHECK_ERR(open("sock", O_RDONLY), ENXIO);
 	CHECK_ERR(mknod("chr", S_IFCHR | 0666, 0), EEXIST);
-	CHECK(!unlink("chr") && !unlink("sock") && !unlink("fifo") && !unlink("plain") && !unlink("f") && !rmdir("d"));
+	CHECK(!unlink("chr") && !unlink("sock") && !unlink("fifo") && !unlink("plain") &&
+	      !unlink("f") && !rmdir("d"));
 	CHECK_ERR(unlink("f"), ENOENT);
 	CHECK_ERR(rmdir("d"), ENOENT);
 }
@@ -229,7 +232,8 @@ static void test_link(void)
 	CHECK_ERR(link("one", "three/"), ENOENT);
 	CHECK(!symlink("one", "sym"));
 	CHECK(!link("sym", "symlink2") && is_type("symlink2", S_IFLNK));
-	CHECK(!linkat(AT_FDCWD, "sym", AT_FDCWD, "followed", AT_SYMLINK_FOLLOW) && is_type("followed", S_IFREG));
+	CHECK(!linkat(AT_FDCWD, "sym", AT_FDCWD, "followed", AT_SYMLINK_FOLLOW) &&
+	      is_type("followed", S_IFREG));
 	CHECK_ERR(linkat(AT_FDCWD, "one", AT_FDCWD, "x", 0x10000), EINVAL);
 	CHECK(!unlink("one") && !stat("two", &a) && a.st_nlink == 2);
 	unlink("two"), unlink("followed"), unlink("sym"), unlink("symlink2"), rmdir("d");
@@ -279,10 +283,12 @@ static void test_rename(void)
 	CHECK_ERR(rename2("c", "none", RENAME_EXCHANGE), ENOENT);
 	CHECK_ERR(rename2("c", "b", RENAME_EXCHANGE | RENAME_NOREPLACE), EINVAL);
 	CHECK_ERR(rename2("c", "b", 0x100), EINVAL);
-	CHECK(!rename2("c", "e", RENAME_EXCHANGE) && is_type("c", S_IFDIR) && is_type("e", S_IFREG));
+	CHECK(!rename2("c", "e", RENAME_EXCHANGE) && is_type("c", S_IFDIR) &&
+	      is_type("e", S_IFREG));
 	CHECK(!stat("c/sub2", &st));
 	CHECK(!link("e", "same") && !rename("e", "same") && !stat("e", &st) && st.st_nlink == 2);
-	CHECK(!rename2("c/sub2", "b", RENAME_EXCHANGE) && is_type("c/sub2", S_IFREG) && is_type("b", S_IFDIR));
+	CHECK(!rename2("c/sub2", "b", RENAME_EXCHANGE) && is_type("c/sub2", S_IFREG) &&
+	      is_type("b", S_IFDIR));
 	CHECK(nlink_of("c") == 2);
 	CHECK(!rmdir("b") && !unlink("c/sub2") && !rmdir("c") && !unlink("e") && !unlink("same"));
 }
@@ -330,7 +336,8 @@ static void test_openat2(void)
 {
 	int dir, fd, k;
 
-	CHECK(!mkdir("o", 0755) && !mkdir("o/in", 0755) && !symlink("/", "o/abs") && !symlink("..", "o/up"));
+	CHECK(!mkdir("o", 0755) && !mkdir("o/in", 0755) && !symlink("/", "o/abs") &&
+	      !symlink("..", "o/up"));
 	CHECK(!symlink("in", "o/lin"));
 	touch("o/in/f");
 	touch("outside");
@@ -361,7 +368,8 @@ static void test_openat2(void)
 out:
 	for (k = 0; k < 1; k++)
 		close(dir);
-	unlink("o/in/f"), rmdir("o/in"), unlink("o/abs"), unlink("o/up"), unlink("o/lin"), rmdir("o"), unlink("outside");
+	unlink("o/in/f"), rmdir("o/in"), unlink("o/abs"), unlink("o/up"), unlink("o/lin"),
+		rmdir("o"), unlink("outside");
 }
 
 /* In a child, as somebody without privileges. */
@@ -407,7 +415,8 @@ static void nobody_tests(void)
 	CHECK(!chown("sticky/own", 1000, 1000));
 	CHECK_ERR(chown("sticky/own", 1000, 0), EPERM);
 	CHECK(!utimensat(AT_FDCWD, "writable", NULL, 0));
-	CHECK_ERR(utimensat(AT_FDCWD, "writable", (struct timespec[2]){ { 1, 0 }, { 1, 0 } }, 0), EPERM);
+	CHECK_ERR(utimensat(AT_FDCWD, "writable", (struct timespec[2]){ { 1, 0 }, { 1, 0 } }, 0),
+		  EPERM);
 	CHECK_ERR(utimensat(AT_FDCWD, "readable", NULL, 0), EACCES);
 	CHECK(!unlink("sticky/own"));
 }
@@ -425,10 +434,13 @@ static void test_permissions(void)
 	CHECK(!mkdir("setgid", 02775) && !chown("setgid", 0, 500) && !chmod("setgid", 02775));
 	touch("setgid/f");
 	CHECK(!stat("setgid/f", &st) && st.st_gid == 500);
-	CHECK(!mkdir("setgid/d", 0755) && !stat("setgid/d", &st) && st.st_gid == 500 && (st.st_mode & S_ISGID));
+	CHECK(!mkdir("setgid/d", 0755) && !stat("setgid/d", &st) && st.st_gid == 500 &&
+	      (st.st_mode & S_ISGID));
 	touch("suid");
-	CHECK(!chmod("suid", 06755) && !chown("suid", 5, 5) && !stat("suid", &st) && (st.st_mode & 07777) == 0755);
-	rmdir("setgid/d"), unlink("setgid/f"), rmdir("setgid"), unlink("suid"), unlink("sticky/root");
+	CHECK(!chmod("suid", 06755) && !chown("suid", 5, 5) && !stat("suid", &st) &&
+	      (st.st_mode & 07777) == 0755);
+	rmdir("setgid/d"), unlink("setgid/f"), rmdir("setgid"), unlink("suid"),
+		unlink("sticky/root");
 	rmdir("sticky"), rmdir("closed"), unlink("secret"), unlink("readable"), unlink("writable");
 }
 

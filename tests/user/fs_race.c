@@ -1,6 +1,7 @@
 /*
- * Many processes make, find, rename and remove the same few names at once. Whatever order things happen in, each call
- * has one of the results that some order allows, the tree stays a tree, and nothing is left at the end.
+ * Many processes make, find, rename and remove the same few names at once. Whatever order things
+ * happen in, each call has one of the results that some order allows, the tree stays a tree, and
+ * nothing is left at the end.
  *
  *   fs_race [SECONDS [PROCESSES]]
  */
@@ -16,7 +17,8 @@
 #include <unistd.h>
 #include "tap.h"
 
-static const char *const names[] = { "a", "b", "c", "a/x", "b/x", "c/x", "a/y", "a/x/z", "b/x/z", "c/a/x/b", "l/x", "l" };
+static const char *const names[] = { "a",   "b",     "c",     "a/x",	 "b/x", "c/x",
+				     "a/y", "a/x/z", "b/x/z", "c/a/x/b", "l/x", "l" };
 #define NAMES ((int)(sizeof(names) / sizeof(names[0])))
 
 static unsigned long state;
@@ -35,7 +37,8 @@ static const char *any(void)
 /* -1 with an error that no order of events explains. */
 static int explained(int r)
 {
-	static const int errors[] = { ENOENT, EEXIST, ENOTDIR, EISDIR, ENOTEMPTY, EINVAL, ELOOP, EBUSY, EPERM };
+	static const int errors[] = { ENOENT, EEXIST, ENOTDIR, EISDIR, ENOTEMPTY,
+				      EINVAL, ELOOP,  EBUSY,   EPERM };
 
 	if (r >= 0)
 		return 1;
@@ -53,20 +56,13 @@ static int step(void)
 	int fd;
 
 	switch (random_number(12)) {
-	case 0:
-		return explained(mkdir(any(), 0755));
-	case 1:
-		return explained(rmdir(any()));
-	case 2:
-		return explained(unlink(any()));
-	case 3:
-		return explained(rename(any(), any()));
-	case 4:
-		return explained((int)syscall(SYS_renameat2, AT_FDCWD, any(), AT_FDCWD, any(), 2));
-	case 5:
-		return explained(link(any(), any()));
-	case 6:
-		return explained(symlink(random_number(2) ? "a" : "b/x", any()));
+	case 0: return explained(mkdir(any(), 0755));
+	case 1: return explained(rmdir(any()));
+	case 2: return explained(unlink(any()));
+	case 3: return explained(rename(any(), any()));
+	case 4: return explained((int)syscall(SYS_renameat2, AT_FDCWD, any(), AT_FDCWD, any(), 2));
+	case 5: return explained(link(any(), any()));
+	case 6: return explained(symlink(random_number(2) ? "a" : "b/x", any()));
 	case 7:
 		fd = open(any(), O_CREAT | O_RDWR, 0644);
 		if (fd >= 0 && (write(fd, "text", 4) != 4 || close(fd)))
@@ -86,8 +82,7 @@ static int step(void)
 			close(fd);
 		}
 		return 1;
-	default:
-		return explained(stat(any(), &st));
+	default: return explained(stat(any(), &st));
 	}
 }
 
@@ -107,7 +102,10 @@ static int worker(unsigned seed, int seconds, int home)
 	return 0;
 }
 
-/* Move what is in the directory @name up to here, under new names: trees may have become too deep to descend. */
+/*
+ * Move what is in the directory @name up to here, under new names: trees may have become too deep
+ * to descend.
+ */
 static int flatten(const char *name)
 {
 	static int number;
@@ -142,7 +140,8 @@ static int remove_all(void)
 			if (!strcmp(e->d_name, ".") || !strcmp(e->d_name, ".."))
 				continue;
 			left++;
-			if (e->d_type == DT_DIR ? flatten(e->d_name) || rmdir(e->d_name) : unlink(e->d_name))
+			if (e->d_type == DT_DIR ? flatten(e->d_name) || rmdir(e->d_name)
+						: unlink(e->d_name))
 				return 0;
 		}
 		closedir(d);
@@ -152,7 +151,8 @@ static int remove_all(void)
 
 int main(int argc, char **argv)
 {
-	int seconds = argc > 1 ? atoi(argv[1]) : 3, processes = argc > 2 ? atoi(argv[2]) : 6, home, status, bad = 0;
+	int seconds = argc > 1 ? atoi(argv[1]) : 3, processes = argc > 2 ? atoi(argv[2]) : 6, home,
+	    status, bad = 0;
 	struct statfs before, after;
 
 	CHECK(!mkdir("race", 0755));
@@ -167,7 +167,8 @@ int main(int argc, char **argv)
 	CHECK(bad == 0);
 	CHECK(remove_all());
 	close(home);
-	CHECK(!statfs(".", &after) && after.f_ffree == before.f_ffree && after.f_bfree == before.f_bfree);
+	CHECK(!statfs(".", &after) && after.f_ffree == before.f_ffree &&
+	      after.f_bfree == before.f_bfree);
 	CHECK(!chdir("..") && !umount("race") && !rmdir("race"));
 	return tap_done();
 }

@@ -59,7 +59,8 @@ static void test_wait_wake(void)
 		abs.tv_nsec -= 1000000000;
 		abs.tv_sec++;
 	}
-	CHECK_ERR(fut(&word, FUTEX_WAIT_BITSET | FUTEX_CLOCK_REALTIME, 0, &abs, NULL, ~0u), ETIMEDOUT);
+	CHECK_ERR(fut(&word, FUTEX_WAIT_BITSET | FUTEX_CLOCK_REALTIME, 0, &abs, NULL, ~0u),
+		  ETIMEDOUT);
 	CHECK_ERR(fut(&word, FUTEX_WAIT_BITSET, 0, NULL, NULL, 0), EINVAL);
 	CHECK_ERR(fut((uint32_t *)((char *)&word + 1), FUTEX_WAIT, 0, NULL, NULL, 0), EINVAL);
 	CHECK_ERR(fut((uint32_t *)8, FUTEX_WAIT, 0, NULL, NULL, 0), EFAULT);
@@ -113,7 +114,8 @@ static void test_shared(void)
 static void test_robust(void)
 {
 	pthread_mutexattr_t a;
-	pthread_mutex_t *mx = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	pthread_mutex_t *mx =
+		mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	pid_t p;
 
 	pthread_mutexattr_init(&a);
@@ -128,7 +130,8 @@ static void test_robust(void)
 	}
 	usleep(10000);
 	CHECK(pthread_mutex_lock(mx) == EOWNERDEAD);
-	CHECK(!pthread_mutex_consistent(mx) && !pthread_mutex_unlock(mx) && !pthread_mutex_lock(mx));
+	CHECK(!pthread_mutex_consistent(mx) && !pthread_mutex_unlock(mx) &&
+	      !pthread_mutex_lock(mx));
 	pthread_mutex_unlock(mx);
 	waitpid(p, NULL, 0);
 	CHECK_ERR(syscall(SYS_set_robust_list, NULL, 5), EINVAL);

@@ -1,6 +1,7 @@
 /*
- * Memory calls: mmap, munmap, mprotect, mremap, madvise, brk, msync, mlock, mincore, process_vm_readv, stack growth,
- * faults past the end of a file, and memory shared across fork. Every expectation holds on Linux 6.1 as well.
+ * Memory calls: mmap, munmap, mprotect, mremap, madvise, brk, msync, mlock, mincore,
+ * process_vm_readv, stack growth, faults past the end of a file, and memory shared across fork.
+ * Every expectation holds on Linux 6.1 as well.
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
@@ -355,7 +356,10 @@ static void test_stack(void)
 	CHECK(touch((char *)0, 0) == SIGSEGV && fault_code == SEGV_MAPERR);
 }
 
-/* Threads fault the same fresh pages while another drops them: each page reads as zero or as what was written. */
+/*
+ * Threads fault the same fresh pages while another drops them: each page reads as zero or as what
+ * was written.
+ */
 static char *race_area;
 static volatile int race_stop, race_bad;
 

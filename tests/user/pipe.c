@@ -34,13 +34,15 @@ static void test_basics(void)
 
 	REQUIRE(!pipe2(p, O_CLOEXEC));
 	CHECK(fcntl(p[0], F_GETFD) == FD_CLOEXEC && fcntl(p[1], F_GETFD) == FD_CLOEXEC);
-	CHECK((fcntl(p[0], F_GETFL) & O_ACCMODE) == O_RDONLY && (fcntl(p[1], F_GETFL) & O_ACCMODE) == O_WRONLY);
+	CHECK((fcntl(p[0], F_GETFL) & O_ACCMODE) == O_RDONLY &&
+	      (fcntl(p[1], F_GETFL) & O_ACCMODE) == O_WRONLY);
 	CHECK(!fstat(p[0], &st) && S_ISFIFO(st.st_mode));
 	CHECK_ERR(lseek(p[0], 0, SEEK_CUR), ESPIPE);
 	CHECK_ERR(pread(p[0], big, 1, 0), ESPIPE);
 	CHECK_ERR(write(p[0], "x", 1), EBADF);
 	CHECK_ERR(read(p[1], big, 1), EBADF);
-	CHECK(write(p[1], "", 0) == 0 && write(p[1], "hello", 5) == 5 && write(p[1], " world", 6) == 6);
+	CHECK(write(p[1], "", 0) == 0 && write(p[1], "hello", 5) == 5 &&
+	      write(p[1], " world", 6) == 6);
 	CHECK(!ioctl(p[0], FIONREAD, &n) && n == 11);
 	CHECK(read(p[0], back, 3) == 3 && !memcmp(back, "hel", 3));
 	CHECK(read(p[0], back, 100) == 8 && !memcmp(back, "lo world", 8));
@@ -113,14 +115,16 @@ static void test_packets(void)
 	CHECK(read(p[0], back, 100) == 3);
 	CHECK(read(p[0], back, 2) == 2);
 	CHECK(write(p[1], "h", 1) == 1 && read(p[0], back, 100) == 1 && back[0] == 'h');
-	CHECK(write(p[1], big, 5000) == 5000 && read(p[0], back, 9000) == 4096 && read(p[0], back, 9000) == 904);
+	CHECK(write(p[1], big, 5000) == 5000 && read(p[0], back, 9000) == 4096 &&
+	      read(p[0], back, 9000) == 904);
 	close(p[0]);
 	close(p[1]);
 }
 
 static void test_vectors_and_faults(void)
 {
-	struct iovec v[3] = { { "ab", 2 }, { "", 0 }, { "cde", 3 } }, bad[2] = { { "xy", 2 }, { NULL, 5 } };
+	struct iovec v[3] = { { "ab", 2 }, { "", 0 }, { "cde", 3 } },
+		     bad[2] = { { "xy", 2 }, { NULL, 5 } };
 	int p[2];
 
 	REQUIRE(!pipe2(p, O_NONBLOCK));
@@ -236,7 +240,8 @@ static void test_fifo(void)
 	CHECK_ERR(read(r, back, 1), EAGAIN);
 	CHECK(write(w, "q", 1) == 1);
 	close(w);
-	CHECK(events(r, POLLIN) == (POLLIN | POLLHUP) && read(r, back, 5) == 1 && read(r, back, 5) == 0);
+	CHECK(events(r, POLLIN) == (POLLIN | POLLHUP) && read(r, back, 5) == 1 &&
+	      read(r, back, 5) == 0);
 	close(r);
 	REQUIRE(!pthread_create(&t, NULL, open_writer, path));
 	r = open(path, O_RDONLY);

@@ -41,7 +41,8 @@ static void test_poll(void)
 	CHECK(poll(f, 3, 0) == 0 && f[2].revents == 0);
 	t = now_ms();
 	CHECK(poll(f, 3, 50) == 0 && now_ms() - t >= 49);
-	CHECK(write(q[1], "x", 1) == 1 && poll(f, 3, -1) == 1 && f[0].revents == 0 && f[1].revents == POLLIN);
+	CHECK(write(q[1], "x", 1) == 1 && poll(f, 3, -1) == 1 && f[0].revents == 0 &&
+	      f[1].revents == POLLIN);
 	f[0].fd = 900;
 	CHECK(poll(f, 2, -1) == 2 && f[0].revents == POLLNVAL);
 	f[0] = (struct pollfd){ file, POLLIN | POLLOUT, 0 };
@@ -83,7 +84,10 @@ static void test_wake(void)
 	}
 }
 
-/* The system call itself, which leaves the time that remains in @tv; C libraries differ in passing that on. */
+/*
+ * The system call itself, which leaves the time that remains in @tv; C libraries differ in passing
+ * that on.
+ */
 static int raw_select(int n, fd_set *in, fd_set *out, struct timeval *tv)
 {
 	struct timespec ts = { tv->tv_sec, tv->tv_usec * 1000 };

@@ -1,4 +1,6 @@
-/* fork(2), clone(2), execve(2), wait(2), setpgid(2), pidfd_open(2): life of processes and threads. */
+/*
+ * fork(2), clone(2), execve(2), wait(2), setpgid(2), pidfd_open(2): life of processes and threads.
+ */
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <poll.h>
@@ -47,7 +49,8 @@ static void test_fork_wait(void)
 	CHECK(waitpid(p, &st, WNOHANG) == 0);
 	CHECK_ERR(waitpid(-p, &st, WNOHANG), ECHILD);
 	kill(p, SIGKILL);
-	CHECK(wait4(p, &st, 0, &ru) == p && WIFSIGNALED(st) && WTERMSIG(st) == SIGKILL && !WCOREDUMP(st));
+	CHECK(wait4(p, &st, 0, &ru) == p && WIFSIGNALED(st) && WTERMSIG(st) == SIGKILL &&
+	      !WCOREDUMP(st));
 	CHECK(ru.ru_maxrss > 0);
 }
 
@@ -60,8 +63,8 @@ static void test_waitid(void)
 		_exit(7);
 	memset(&si, 0xff, sizeof(si));
 	CHECK(!waitid(P_PID, p, &si, WEXITED | WNOWAIT));
-	CHECK(si.si_signo == SIGCHLD && si.si_code == CLD_EXITED && si.si_status == 7 && si.si_pid == p &&
-	      si.si_uid == getuid());
+	CHECK(si.si_signo == SIGCHLD && si.si_code == CLD_EXITED && si.si_status == 7 &&
+	      si.si_pid == p && si.si_uid == getuid());
 	CHECK(!waitid(P_ALL, 0, &si, WEXITED) && si.si_pid == p);
 	CHECK_ERR(waitid(P_ALL, 0, &si, WEXITED), ECHILD);
 	CHECK_ERR(waitid(P_ALL, 0, &si, WNOHANG), EINVAL);
@@ -72,12 +75,15 @@ static void test_waitid(void)
 			pause();
 	CHECK(!waitid(P_PID, p, &si, WEXITED | WNOHANG) && si.si_pid == 0 && si.si_signo == 0);
 	kill(p, SIGSTOP);
-	CHECK(!waitid(P_PID, p, &si, WSTOPPED) && si.si_code == CLD_STOPPED && si.si_status == SIGSTOP);
+	CHECK(!waitid(P_PID, p, &si, WSTOPPED) && si.si_code == CLD_STOPPED &&
+	      si.si_status == SIGSTOP);
 	CHECK(!waitid(P_PID, p, &si, WSTOPPED | WNOHANG) && si.si_pid == 0);
 	kill(p, SIGCONT);
-	CHECK(!waitid(P_PID, p, &si, WCONTINUED) && si.si_code == CLD_CONTINUED && si.si_status == SIGCONT);
+	CHECK(!waitid(P_PID, p, &si, WCONTINUED) && si.si_code == CLD_CONTINUED &&
+	      si.si_status == SIGCONT);
 	kill(p, SIGTERM);
-	CHECK(!waitid(P_PID, p, &si, WEXITED) && si.si_code == CLD_KILLED && si.si_status == SIGTERM);
+	CHECK(!waitid(P_PID, p, &si, WEXITED) && si.si_code == CLD_KILLED &&
+	      si.si_status == SIGTERM);
 }
 
 static void test_orphans(void)
@@ -154,9 +160,9 @@ static void test_groups(void)
 	child = fork();
 	if (child == 0)
 		_exit(setsid() == getpid() && getpgrp() == getpid() && getsid(0) == getpid() &&
-			      setpgid(0, 0) == -1 && errno == EPERM ?
-			      0 :
-			      1);
+				      setpgid(0, 0) == -1 && errno == EPERM
+			      ? 0
+			      : 1);
 	CHECK(status_of(child) == 0);
 	child = fork();
 	if (child == 0) {
@@ -198,7 +204,11 @@ static int run(const char *path, char *const argv[])
 
 	if (p == 0) {
 		execve(path, argv, environ);
-		_exit(errno == ENOEXEC ? 126 : errno == EACCES ? 125 : errno == ELOOP ? 124 : errno == ENOENT ? 123 : 122);
+		_exit(errno == ENOEXEC	? 126
+		      : errno == EACCES ? 125
+		      : errno == ELOOP	? 124
+		      : errno == ENOENT ? 123
+					: 122);
 	}
 	return WEXITSTATUS(status_of(p));
 }
@@ -322,7 +332,8 @@ static void test_threads(void)
 	pid_t p;
 
 	for (long i = 0; i < 8; i++)
-		CHECK(!pthread_create(&t[i], NULL, (void *(*)(void *))(void *)labs, (void *)(i + 1)));
+		CHECK(!pthread_create(&t[i], NULL, (void *(*)(void *))(void *)labs,
+				      (void *)(i + 1)));
 	for (long i = 0; i < 8; i++)
 		CHECK(!pthread_join(t[i], &ret) && ret == (void *)(i + 1));
 	p = fork();
@@ -361,7 +372,8 @@ static void test_clone(void)
 	struct pollfd pf = { pidfd, POLLIN, 0 };
 	CHECK(poll(&pf, 1, 2000) == 1 && (pf.revents & POLLIN));
 	siginfo_t si;
-	CHECK(!waitid(P_PIDFD, pidfd, &si, WEXITED) && si.si_pid == p && si.si_status == 11 && shared_word == 0);
+	CHECK(!waitid(P_PIDFD, pidfd, &si, WEXITED) && si.si_pid == p && si.si_status == 11 &&
+	      shared_word == 0);
 	CHECK_ERR(syscall(SYS_pidfd_send_signal, pidfd, 0, NULL, 0), ESRCH);
 	close(pidfd);
 	p = clone(clone_fn, stack + 65536, 0, NULL);
@@ -376,7 +388,8 @@ static void test_clone(void)
 			pause();
 	pidfd = (int)syscall(SYS_pidfd_open, p, 0);
 	CHECK(pidfd >= 0 && (fcntl(pidfd, F_GETFD) & FD_CLOEXEC));
-	CHECK(!syscall(SYS_pidfd_send_signal, pidfd, SIGTERM, NULL, 0) && WTERMSIG(status_of(p)) == SIGTERM);
+	CHECK(!syscall(SYS_pidfd_send_signal, pidfd, SIGTERM, NULL, 0) &&
+	      WTERMSIG(status_of(p)) == SIGTERM);
 	close(pidfd);
 	CHECK_ERR(syscall(SYS_pidfd_open, 0, 0), EINVAL);
 	CHECK_ERR(syscall(SYS_pidfd_open, 999999, 0), ESRCH);
@@ -392,7 +405,8 @@ static void test_limits(void)
 	CHECK_ERR(setrlimit(RLIMIT_NOFILE, &rl), EINVAL);
 	CHECK_ERR(getrlimit(99, &rl), EINVAL);
 	rl = (struct rlimit){ 20, keep.rlim_max };
-	CHECK(!setrlimit(RLIMIT_NOFILE, &rl) && !getrlimit(RLIMIT_NOFILE, &rl) && rl.rlim_cur == 20);
+	CHECK(!setrlimit(RLIMIT_NOFILE, &rl) && !getrlimit(RLIMIT_NOFILE, &rl) &&
+	      rl.rlim_cur == 20);
 	CHECK(!setrlimit(RLIMIT_NOFILE, &keep));
 	CHECK(getauxval(AT_PAGESZ) == 4096 && getauxval(AT_RANDOM) && getauxval(AT_SYSINFO_EHDR) &&
 	      !getauxval(AT_SECURE) && !strcmp((char *)getauxval(AT_PLATFORM), "aarch64"));
@@ -402,11 +416,12 @@ static void test_limits(void)
 static int role(int argc, char **argv)
 {
 	if (!strcmp(argv[1], "args"))
-		return argc == 5 && !strcmp(argv[0], "x") && !strcmp(argv[2], "a b") && !argv[3][0] &&
-				       !strcmp(argv[4], "z") && !argv[5] && !strcmp(environ[0], "A=1") &&
-				       !strcmp(environ[1], "B=2") && !environ[2] ?
-			       33 :
-			       34;
+		return argc == 5 && !strcmp(argv[0], "x") && !strcmp(argv[2], "a b") &&
+				       !argv[3][0] && !strcmp(argv[4], "z") && !argv[5] &&
+				       !strcmp(environ[0], "A=1") && !strcmp(environ[1], "B=2") &&
+				       !environ[2]
+			       ? 33
+			       : 34;
 	if (!strcmp(argv[1], "count"))
 		return argc == 3 && strlen(argv[2]) == 100000 ? 3 : 4;
 	if (!strcmp(argv[1], "pid"))
@@ -414,8 +429,8 @@ static int role(int argc, char **argv)
 	if (!strcmp(argv[1], "script \t one two") && argc >= 4 && !strcmp(argv[0], self_path)) {
 		if (argc == 4 && !strcmp(argv[2], "/tmp/script") && !strcmp(argv[3], "more"))
 			return 44;
-		if (argc == 5 && !strcmp(argv[2], "/tmp/script") && !strcmp(argv[3], "/tmp/script2") &&
-		    !strcmp(argv[4], "more"))
+		if (argc == 5 && !strcmp(argv[2], "/tmp/script") &&
+		    !strcmp(argv[3], "/tmp/script2") && !strcmp(argv[4], "more"))
 			return 45;
 	}
 	return 99;

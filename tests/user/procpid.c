@@ -37,8 +37,10 @@ static void test_stat(void)
 	int pid, ppid, pgrp, sid, fields = 0;
 
 	CHECK(slurp("/proc/self/stat") > 0);
-	CHECK(sscanf(text, "%d (%31[^)]) %c %d %d %d", &pid, comm, &state, &ppid, &pgrp, &sid) == 6);
-	CHECK(pid == getpid() && ppid == getppid() && pgrp == getpgrp() && sid == getsid(0) && state == 'R');
+	CHECK(sscanf(text, "%d (%31[^)]) %c %d %d %d", &pid, comm, &state, &ppid, &pgrp, &sid) ==
+	      6);
+	CHECK(pid == getpid() && ppid == getppid() && pgrp == getpgrp() && sid == getsid(0) &&
+	      state == 'R');
 	for (char *p = strrchr(text, ')'); p && *p; p++)
 		fields += *p == ' ';
 	CHECK(fields == 50);
@@ -58,11 +60,15 @@ static void test_memory(void)
 	mprotect(m + 4096, 4096, PROT_READ | PROT_WRITE);
 	m[5000] = 'q';
 	CHECK(slurp("/proc/self/maps") > 0 && has_line("[stack]\n") && has_line("[vdso]\n"));
-	CHECK(sscanf(text, "%lx-%lx %7s", &start, &end, prot) == 3 && start < end && strlen(prot) == 4);
-	snprintf(want, sizeof(want), "%lx-%lx rw-p 00000000 00:00 0", (long)m + 4096, (long)m + 8192);
+	CHECK(sscanf(text, "%lx-%lx %7s", &start, &end, prot) == 3 && start < end &&
+	      strlen(prot) == 4);
+	snprintf(want, sizeof(want), "%lx-%lx rw-p 00000000 00:00 0", (long)m + 4096,
+		 (long)m + 8192);
 	CHECK(has_line(want));
-	CHECK(slurp("/proc/self/smaps") > 0 && has_line("\nPrivate_Dirty: ") && has_line("\nVmFlags: "));
-	CHECK(slurp("/proc/self/smaps_rollup") > 0 && has_line("[rollup]\n") && has_line("\nPss: "));
+	CHECK(slurp("/proc/self/smaps") > 0 && has_line("\nPrivate_Dirty: ") &&
+	      has_line("\nVmFlags: "));
+	CHECK(slurp("/proc/self/smaps_rollup") > 0 && has_line("[rollup]\n") &&
+	      has_line("\nPss: "));
 	fd = open("/proc/self/mem", O_RDWR);
 	CHECK(fd >= 0 && pread(fd, want, 1, (long)(m + 5000)) == 1 && want[0] == 'q');
 	CHECK(pwrite(fd, "z", 1, (long)(m + 5000)) == 1 && m[5000] == 'z');
@@ -153,7 +159,8 @@ static void test_oom(void)
 {
 	int fd = open("/proc/self/oom_score_adj", O_RDWR);
 
-	CHECK(write(fd, "500\n", 4) == 4 && slurp("/proc/self/oom_score_adj") > 0 && !strcmp(text, "500\n"));
+	CHECK(write(fd, "500\n", 4) == 4 && slurp("/proc/self/oom_score_adj") > 0 &&
+	      !strcmp(text, "500\n"));
 	CHECK_ERR(write(fd, "2000", 4), EINVAL);
 	CHECK_ERR(write(fd, "x", 1), EINVAL);
 	CHECK(slurp("/proc/self/oom_adj") > 0 && atoi(text) == 8);

@@ -1,4 +1,6 @@
-/* pty(7), termios(3): modes, editing, signals, windows, packet mode, ends of either side, sessions. */
+/*
+ * pty(7), termios(3): modes, editing, signals, windows, packet mode, ends of either side, sessions.
+ */
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <poll.h>
@@ -68,7 +70,8 @@ static void test_editing(void)
 
 	pair(&m, &s);
 	CHECK(isatty(s) && isatty(m));
-	CHECK(!tcgetattr(s, &t) && (t.c_lflag & ICANON) && (t.c_iflag & ICRNL) && t.c_cc[VINTR] == 3);
+	CHECK(!tcgetattr(s, &t) && (t.c_lflag & ICANON) && (t.c_iflag & ICRNL) &&
+	      t.c_cc[VINTR] == 3);
 	CHECK(cfgetospeed(&t) == B38400);
 	CHECK(types(m, "hellp\177o\r") && reads(m, "hellp\b \bo\r\n"));
 	CHECK(!ioctl(s, FIONREAD, &n) && n == 6);
@@ -138,7 +141,8 @@ static void test_ioctls(void)
 	int m, s, n, p[2], peer;
 
 	pair(&m, &s);
-	CHECK(!ioctl(m, TIOCSWINSZ, &ws) && !ioctl(s, TIOCGWINSZ, &got) && got.ws_row == 24 && got.ws_col == 80);
+	CHECK(!ioctl(m, TIOCSWINSZ, &ws) && !ioctl(s, TIOCGWINSZ, &got) && got.ws_row == 24 &&
+	      got.ws_col == 80);
 	CHECK(!ioctl(s, TIOCGETD, &n) && n == 0);
 	CHECK_ERR(ioctl(s, TIOCGPTN, &n), ENOTTY);
 	CHECK_ERR(ioctl(s, 0x5499, &n), ENOTTY);
@@ -164,7 +168,8 @@ static void test_ioctls(void)
 	while (has(m) && read(m, buf, sizeof(buf)) > 0)
 		;
 	CHECK(write(s, "pk", 2) == 2 && has(m) && read(m, buf, 9) == 3 && !memcmp(buf, "\0pk", 3));
-	CHECK(!tcflush(s, TCIFLUSH) && has(m) && read(m, buf, 9) == 1 && (buf[0] & TIOCPKT_FLUSHREAD));
+	CHECK(!tcflush(s, TCIFLUSH) && has(m) && read(m, buf, 9) == 1 &&
+	      (buf[0] & TIOCPKT_FLUSHREAD));
 	close(peer);
 	close(s);
 	close(m);
@@ -229,7 +234,10 @@ static void await(volatile int *what)
 		usleep(5000);
 }
 
-/* The session's side; exit status 0 when all went as it should, else the number of the step that did not. */
+/*
+ * The session's side; exit status 0 when all went as it should, else the number of the step that
+ * did not.
+ */
 static int session(const char *name, int m)
 {
 	static const int sigs[] = { SIGINT, SIGWINCH, SIGHUP, SIGTTOU };

@@ -51,10 +51,12 @@ static void test_basics(void)
 	sigset_t pend;
 
 	set(SIGUSR1, on_sig, 0);
-	CHECK(!kill(getpid(), SIGUSR1) && count == 1 && last.si_code == SI_USER && last.si_pid == getpid() &&
-	      last.si_uid == getuid());
-	CHECK(!syscall(SYS_tgkill, getpid(), gettid(), SIGUSR1) && count == 2 && last.si_code == SI_TKILL);
-	CHECK(!sigqueue(getpid(), SIGUSR1, v) && count == 3 && last.si_code == SI_QUEUE && last.si_int == 7);
+	CHECK(!kill(getpid(), SIGUSR1) && count == 1 && last.si_code == SI_USER &&
+	      last.si_pid == getpid() && last.si_uid == getuid());
+	CHECK(!syscall(SYS_tgkill, getpid(), gettid(), SIGUSR1) && count == 2 &&
+	      last.si_code == SI_TKILL);
+	CHECK(!sigqueue(getpid(), SIGUSR1, v) && count == 3 && last.si_code == SI_QUEUE &&
+	      last.si_int == 7);
 	block(SIG_BLOCK, SIGUSR1);
 	raise(SIGUSR1);
 	raise(SIGUSR1);
@@ -97,7 +99,10 @@ static void test_realtime(void)
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, &old);
 	CHECK(count == 4);
-	/* The lower number is delivered first, so its frames lie below and run last; each queue is in order. */
+	/*
+	 * The lower number is delivered first, so its frames lie below and run last; each queue is
+	 * in order.
+	 */
 	int first_r = -1, last_r = -1;
 	for (int i = 0; i < 4; i++) {
 		if (order[i] / 1000 == r) {
@@ -205,7 +210,10 @@ static void test_faults(void)
 	munmap(ro, 4096);
 }
 
-/* Alarms from now on, again and again: one may come before the call that it is to interrupt. 0: no more. */
+/*
+ * Alarms from now on, again and again: one may come before the call that it is to interrupt. 0: no
+ * more.
+ */
 static void alarm_in(int us)
 {
 	struct itimerval it = { .it_value.tv_usec = us, .it_interval.tv_usec = us };

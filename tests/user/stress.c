@@ -1,12 +1,13 @@
 /*
- * A random load for the kernel: fork, exec, threads, mappings, signals, pipes and files, from several
- * processes at once, each result checked. Runs on Linux as well.
+ * A random load for the kernel: fork, exec, threads, mappings, signals, pipes and files, from
+ * several processes at once, each result checked. Runs on Linux as well.
  *
  *   stress [-s seconds] [-p processes] [-r seed]
  *
- * Prints what was done, the free memory before and after, and "stress: ok" or "stress: FAILED" (exit status 1).
- * A first short round fills the kernel's caches, so that memory is compared like with like. A worker that makes no
- * progress for a minute counts as hung, and the operation it is in is named.
+ * Prints what was done, the free memory before and after, and "stress: ok" or "stress: FAILED"
+ * (exit status 1). A first short round fills the kernel's caches, so that memory is compared like
+ * with like. A worker that makes no progress for a minute counts as hung, and the operation it is
+ * in is named.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -67,12 +68,12 @@ static void fail(const char *what)
 	fprintf(stderr, "stress: pid %d: %s (errno %d, %s)\n", getpid(), what, e, strerror(e));
 }
 
-#define CHECK(x)                                                     \
-	do {                                                         \
-		if (!(x)) {                                          \
-			fail(__FILE__ ": " #x);                      \
-			return;                                      \
-		}                                                    \
+#define CHECK(x)                                \
+	do {                                    \
+		if (!(x)) {                     \
+			fail(__FILE__ ": " #x); \
+			return;                 \
+		}                               \
 	} while (0)
 
 /* Wait for @pid and demand this wait status. */
@@ -170,7 +171,9 @@ static void *member_main(void *arg)
 
 static void op_threads(void)
 {
-	struct team t = { PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, 0, 1 + rnd() % 5, 20, 0 };
+	struct team t = {
+		PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, 0, 1 + rnd() % 5, 20, 0
+	};
 	struct member m[5];
 	pthread_t id[5];
 	void *r;
@@ -420,10 +423,12 @@ static const struct {
 	const char *name;
 	void (*fn)(void);
 } ops[] = {
-	{ "fork", op_fork }, { "exec", op_exec }, { "threads", op_threads },
-	{ "thread death", op_thread_death }, { "map", op_map }, { "shared", op_shared },
-	{ "pipe", op_pipe }, { "file", op_file }, { "signal", op_signal },
-	{ "stop", op_stop }, { "timer", op_timer }, { "events", op_events },
+	{ "fork", op_fork },	   { "exec", op_exec },
+	{ "threads", op_threads }, { "thread death", op_thread_death },
+	{ "map", op_map },	   { "shared", op_shared },
+	{ "pipe", op_pipe },	   { "file", op_file },
+	{ "signal", op_signal },   { "stop", op_stop },
+	{ "timer", op_timer },	   { "events", op_events },
 };
 #define NOPS (int)(sizeof(ops) / sizeof(ops[0]))
 
@@ -474,7 +479,8 @@ static int check_hung(pid_t *pids, int n, uint64_t *seen, double *since)
 			seen[i] = progress[i].ops;
 			since[i] = now();
 		} else if (now() - since[i] > HANG_SECONDS) {
-			fprintf(stderr, "stress: worker %d hangs in %s\n", i, ops[progress[i].op].name);
+			fprintf(stderr, "stress: worker %d hangs in %s\n", i,
+				ops[progress[i].op].name);
 			kill(pids[i], SIGKILL);
 			since[i] = now();
 			hung = 1;
@@ -559,7 +565,8 @@ int main(int argc, char **argv)
 	rmdir(dir);
 	printf("stress: %d processes, %d s, seed %llu: %llu operations\n", workers, seconds,
 	       (unsigned long long)seed, (unsigned long long)total);
-	printf("stress: free memory before %ld kB, after %ld kB, lost %ld kB\n", before, after, before - after);
+	printf("stress: free memory before %ld kB, after %ld kB, lost %ld kB\n", before, after,
+	       before - after);
 	printf("stress: %s\n", bad ? "FAILED" : "ok");
 	return bad;
 }

@@ -1,4 +1,7 @@
-/* System V shared memory, semaphores and message queues: svipc(7) and the manual pages of the calls. */
+/*
+ * System V shared memory, semaphores and message queues: svipc(7) and the manual pages of the
+ * calls.
+ */
 #define _GNU_SOURCE
 #include <signal.h>
 #include <sys/ipc.h>
@@ -74,7 +77,8 @@ static void test_shm(void)
 static void test_sem(void)
 {
 	struct timespec soon = { 0, 20000000 };
-	struct sembuf down = { 0, -1, SEM_UNDO }, up = { 0, 1, 0 }, both[2] = { { 0, -1, 0 }, { 1, -1, IPC_NOWAIT } };
+	struct sembuf down = { 0, -1, SEM_UNDO }, up = { 0, 1, 0 },
+		      both[2] = { { 0, -1, 0 }, { 1, -1, IPC_NOWAIT } };
 	struct sembuf zero = { 1, 0, 0 };
 	unsigned short all[2] = { 1, 0 };
 	union semun arg = { .array = all };

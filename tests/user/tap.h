@@ -4,8 +4,9 @@
  *
  *   int main(void) { CHECK(getpid() > 0); CHECK_ERR(close(-1), EBADF); return tap_done(); }
  *
- * CHECK(x): one result line, "ok N - x" or "not ok N - x", with file and line, and errno when it failed.
- * CHECK_ERR(call, e): the call returned -1 with errno e. REQUIRE(x): as CHECK, and ends the program when it fails.
+ * CHECK(x): one result line, "ok N - x" or "not ok N - x", with file and line, and errno when it
+ * failed. CHECK_ERR(call, e): the call returned -1 with errno e. REQUIRE(x): as CHECK, and ends the
+ * program when it fails.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -21,7 +22,8 @@ static inline int tap_result(int good, const char *what, const char *file, int l
 		printf("ok %d - %s\n", tap_count, what);
 	} else {
 		tap_failed++;
-		printf("not ok %d - %s\n# %s:%d: errno %d (%s)\n", tap_count, what, file, line, err, strerror(err));
+		printf("not ok %d - %s\n# %s:%d: errno %d (%s)\n", tap_count, what, file, line, err,
+		       strerror(err));
 	}
 	fflush(stdout);
 	return good;
@@ -34,24 +36,24 @@ static inline int tap_done(void)
 	return tap_failed ? 1 : 0;
 }
 
-#define CHECK(x)                                                            \
-	({                                                                  \
-		errno = 0;                                                  \
-		int tap_good = !!(x);                                       \
-		tap_result(tap_good, #x, __FILE__, __LINE__, errno);        \
+#define CHECK(x)                                                     \
+	({                                                           \
+		errno = 0;                                           \
+		int tap_good = !!(x);                                \
+		tap_result(tap_good, #x, __FILE__, __LINE__, errno); \
 	})
 
-#define CHECK_ERR(call, e)                                                               \
-	({                                                                               \
-		errno = 0;                                                               \
-		long tap_r = (long)(call);                                               \
-		int tap_e = errno;                                                       \
+#define CHECK_ERR(call, e)                                                                 \
+	({                                                                                 \
+		errno = 0;                                                                 \
+		long tap_r = (long)(call);                                                 \
+		int tap_e = errno;                                                         \
 		tap_result(tap_r == -1 && tap_e == (e), #call " fails with " #e, __FILE__, \
-			   __LINE__, tap_e);                                             \
+			   __LINE__, tap_e);                                               \
 	})
 
-#define REQUIRE(x)                              \
-	do {                                    \
-		if (!CHECK(x))                  \
-			exit((tap_done(), 1));  \
+#define REQUIRE(x)                             \
+	do {                                   \
+		if (!CHECK(x))                 \
+			exit((tap_done(), 1)); \
 	} while (0)

@@ -41,8 +41,8 @@ static void test_itimers(void)
 	while (hits < 3)
 		pause();
 	CHECK(last.si_signo == SIGALRM && last.si_code == SI_KERNEL);
-	CHECK(!getitimer(ITIMER_REAL, &old) && old.it_interval.tv_usec == 5000 && old.it_value.tv_usec <= 5000 &&
-	      old.it_value.tv_usec > 0);
+	CHECK(!getitimer(ITIMER_REAL, &old) && old.it_interval.tv_usec == 5000 &&
+	      old.it_value.tv_usec <= 5000 && old.it_value.tv_usec > 0);
 	memset(&it, 0, sizeof(it));
 	CHECK(!setitimer(ITIMER_REAL, &it, &old));
 	hits = 0;
@@ -64,7 +64,9 @@ static void test_itimers(void)
 
 static void test_posix(void)
 {
-	struct sigevent ev = { .sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGRTMIN, .sigev_value.sival_int = 77 };
+	struct sigevent ev = { .sigev_notify = SIGEV_SIGNAL,
+			       .sigev_signo = SIGRTMIN,
+			       .sigev_value.sival_int = 77 };
 	struct itimerspec it = { { 0, 3000000 }, { 0, 3000000 } }, old;
 	sigset_t s;
 	timer_t id;
@@ -76,7 +78,8 @@ static void test_posix(void)
 	while (hits < 3)
 		pause();
 	CHECK(last.si_code == SI_TIMER && last.si_int == 77);
-	CHECK(!timer_gettime(id, &old) && old.it_interval.tv_nsec == 3000000 && old.it_value.tv_nsec <= 3000000);
+	CHECK(!timer_gettime(id, &old) && old.it_interval.tv_nsec == 3000000 &&
+	      old.it_value.tv_nsec <= 3000000);
 	sigemptyset(&s);
 	sigaddset(&s, SIGRTMIN);
 	sigprocmask(SIG_BLOCK, &s, NULL);

@@ -3,7 +3,7 @@
  * What an exception saves on the kernel stack: the whole general register file of the interrupted
  * context. Signal delivery, ptrace, fork and exec work on this one structure.
  */
-#define FRAME_X(n) ((n) * 8)
+#define FRAME_X(n) ((n)*8)
 #define FRAME_SP 248
 #define FRAME_PC 256
 #define FRAME_PSTATE 264

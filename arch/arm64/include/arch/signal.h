@@ -1,7 +1,8 @@
 #pragma once
 /*
- * Signal frames in the Linux arm64 layout (struct rt_sigframe: siginfo, ucontext with fpsimd_context,
- * esr_context for faults), and single-step/TLS helpers for ptrace. Used by kernel/proc/signal.c only.
+ * Signal frames in the Linux arm64 layout (struct rt_sigframe: siginfo, ucontext with
+ * fpsimd_context, esr_context for faults), and single-step/TLS helpers for ptrace. Used by
+ * kernel/proc/signal.c only.
  */
 #include "kernel/lib/types.h"
 
@@ -20,10 +21,16 @@ struct sigframe_info {
 	u64 fault_addr, fault_esr; /* for sigcontext, 0 if none */
 };
 
-/* Build the frame on the user stack and point @tf at the handler. ctx: thread; sleeps (user memory). 0 or -EFAULT. */
+/*
+ * Build the frame on the user stack and point @tf at the handler. ctx: thread; sleeps (user
+ * memory). 0 or -EFAULT.
+ */
 int __must_check sigframe_push(struct trapframe *tf, const struct sigframe_info *info);
 
-/* rt_sigreturn: restore @tf, FP state; gives back mask and altstack as saved. 0 or -EFAULT (caller: SIGSEGV). */
+/*
+ * rt_sigreturn: restore @tf, FP state; gives back mask and altstack as saved. 0 or -EFAULT (caller:
+ * SIGSEGV).
+ */
 struct sigframe_restored {
 	u64 mask;
 	u64 altstack_sp, altstack_size;
@@ -40,6 +47,9 @@ void frame_init_user(struct trapframe *tf, u64 pc, u64 sp);
 bool __must_check frame_pstate_ok(u64 pstate);
 void frame_set_pstate(struct trapframe *tf, u64 pstate);
 
-/* vDSO image, whole pages, and symbols the kernel needs. Its data page (time_vdso_page) is mapped directly below it. */
+/*
+ * vDSO image, whole pages, and symbols the kernel needs. Its data page (time_vdso_page) is mapped
+ * directly below it.
+ */
 extern const u8 vdso_start[], vdso_end[];
 u64 vdso_sigreturn_offset(void);

@@ -42,12 +42,11 @@
 #define SCTLR_UCI (1 << 26)
 #define SCTLR_NTLSMD (1 << 28)
 #define SCTLR_LSMAOE (1 << 29)
-#define SCTLR_RES1 \
-	(SCTLR_EOS | SCTLR_TSCXT | SCTLR_EIS | SCTLR_SPAN | SCTLR_NTLSMD | SCTLR_LSMAOE)
+#define SCTLR_RES1 (SCTLR_EOS | SCTLR_TSCXT | SCTLR_EIS | SCTLR_SPAN | SCTLR_NTLSMD | SCTLR_LSMAOE)
 #define SCTLR_MMU_OFF SCTLR_RES1
-#define SCTLR_MMU_ON                                                                         \
-	(SCTLR_RES1 | SCTLR_M | SCTLR_C | SCTLR_SA | SCTLR_SA0 | SCTLR_SED | SCTLR_I |       \
-	 SCTLR_DZE | SCTLR_UCT | SCTLR_NTWE | SCTLR_UCI)
+#define SCTLR_MMU_ON                                                                               \
+	(SCTLR_RES1 | SCTLR_M | SCTLR_C | SCTLR_SA | SCTLR_SA0 | SCTLR_SED | SCTLR_I | SCTLR_DZE | \
+	 SCTLR_UCT | SCTLR_NTWE | SCTLR_UCI)
 
 /* PSTATE as SPSR_EL1 holds it. */
 #define PSTATE_EL1H 0x5
@@ -74,11 +73,11 @@
 #define CPACR_FP_EL1 (1UL << 20) /* EL1 may use FP/SIMD; EL0 traps */
 #define CPACR_FP_EL0 (1UL << 21) /* together with the former: EL0 too */
 
-#define sysreg_read(reg)                                          \
-	({                                                        \
-		u64 sr_v;                                         \
-		__asm__ volatile("mrs %0, " #reg : "=r"(sr_v));   \
-		sr_v;                                             \
+#define sysreg_read(reg)                                        \
+	({                                                      \
+		u64 sr_v;                                       \
+		__asm__ volatile("mrs %0, " #reg : "=r"(sr_v)); \
+		sr_v;                                           \
 	})
 #define sysreg_write(reg, v) __asm__ volatile("msr " #reg ", %x0" ::"rZ"((u64)(v)) : "memory")
 
@@ -108,7 +107,7 @@ enum {
 	EC_BRK64 = 0x3c,
 };
 #define ESR_EC(esr) ((u32)((esr) >> 26) & 0x3f)
-#define ESR_FSC(esr) ((u32)(esr) & 0x3f)
+#define ESR_FSC(esr) ((u32)(esr)&0x3f)
 #define ESR_WNR 0x40
 #define ESR_CM 0x100
 #endif

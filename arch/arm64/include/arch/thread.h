@@ -47,7 +47,8 @@ struct arch_thread {
 	u32 fpu_cpu; /* o: CPU whose registers hold our state, or ~0 */
 	bool fpu_used; /* o: state below is live (the thread has used FP since exec) */
 	bool reclaiming; /* o: inside memory shrinkers: its allocations do not reclaim again */
-	bool step; /* o: single-stepped in user mode; another thread sets it only while this one is stopped */
+	/* o: single-stepped in user mode; another thread sets it only while this one is stopped */
+	bool step;
 	struct fpu_state fpu; /* o: valid when not loaded on fpu_cpu */
 #ifdef CONFIG_DEBUG
 	struct lock_held held[24]; /* o: locks held, oldest first (kernel/base/lockrank.c) */
@@ -76,17 +77,19 @@ static inline struct trapframe *arch_user_frame(struct arch_thread *t)
 }
 
 /*
- * Switch CPU state from @prev to @next (registers, stack, TLS, FP laziness). Returns in the context of
- * a later switch back to @prev; the return value is the thread that ran before.
+ * Switch CPU state from @prev to @next (registers, stack, TLS, FP laziness). Returns in the context
+ * of a later switch back to @prev; the return value is the thread that ran before.
  * ctx: scheduler, IRQs off. Address-space switch is pmap_activate()'s.
  */
 struct arch_thread *arch_thread_switch(struct arch_thread *prev, struct arch_thread *next);
 
 /*
  * Lay out a new thread's kernel stack so that the first switch to it calls @fn(@arg) with IRQs on
- * (after sched_tail(prev), see trap.h). If @fn returns, the thread returns to user mode through its user frame.
+ * (after sched_tail(prev), see trap.h). If @fn returns, the thread returns to user mode through its
+ * user frame.
  */
-void arch_thread_init(struct arch_thread *t, void *stack, size_t size, void (*fn)(void *), void *arg);
+void arch_thread_init(struct arch_thread *t, void *stack, size_t size, void (*fn)(void *),
+		      void *arg);
 
 /* Forked user thread: copies FP state and TLS of the current thread into @t. */
 void arch_thread_fork(struct arch_thread *t);
@@ -96,8 +99,8 @@ void arch_thread_exec(void);
 
 /* Bring the current thread's FP registers into arch.fpu (sigframe, ptrace, core dumps). */
 void fpu_save_current(void);
-/* Make arch.fpu of the current thread the truth; registers reload lazily. Call it before changing arch.fpu: a switch
- * in between would store the registers over the change. */
+/* Make arch.fpu of the current thread the truth; registers reload lazily. Call it before changing
+ * arch.fpu: a switch in between would store the registers over the change. */
 void fpu_reload_current(void);
 /* The same for a thread that does not run (ptrace), before or after the change. */
 static inline void fpu_reload_stopped(struct arch_thread *t)

@@ -1,8 +1,8 @@
 #pragma once
 /*
- * Waiting for another CPU to change a word, with the CPU asleep between tries: the exclusive load arms the
- * monitor, and the store by the other CPU is the event that ends WFE. For waits as short as a spinlock
- * section only.
+ * Waiting for another CPU to change a word, with the CPU asleep between tries: the exclusive load
+ * arms the monitor, and the store by the other CPU is the event that ends WFE. For waits as short
+ * as a spinlock section only.
  */
 #include "kernel/lib/types.h"
 
