@@ -61,7 +61,7 @@ struct task {
 	u32 jobctl; /* S: TJ_*; a for reading */
 	u64 altstack_sp, altstack_size; /* o */
 	u32 altstack_flags; /* o */
-	/* o: of the last synchronous fault, for the signal frame; trap.c stores the syndrome */
+	/* o: of the last fault on memory, which every signal frame shows; stored by trap.c */
 	u64 fault_addr, fault_esr;
 	/* threads */
 	u64 clear_child_tid; /* o */

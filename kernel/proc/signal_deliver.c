@@ -174,7 +174,6 @@ void signal_force(int sig, int code, u64 addr, const struct trapframe *tf)
 	si.si_signo = sig;
 	si.si_code = code;
 	si.si_addr = (void *)addr;
-	t->fault_addr = addr;
 	f = spin_lock_irqsave(&p->siglock);
 	blocked = t->blocked & SIGBIT(sig);
 	if (blocked || a->handler == (u64)SIG_IGN) {
@@ -357,12 +356,10 @@ static void deliver_handler(struct task *t, struct trapframe *tf, int sig,
 		.altstack_size = t->altstack_size,
 		.altstack_flags = altstack_state(t, tf),
 		.on_altstack = use_altstack(t, tf, act->flags),
+		.fault_addr = t->fault_addr,
+		.fault_esr = t->fault_esr,
 	};
 
-	if ((SIGBIT(sig) & KSIG_SYNCHRONOUS) && si->si_code > 0) {
-		info.fault_addr = t->fault_addr;
-		info.fault_esr = t->fault_esr;
-	}
 	signal_siginfo_to_user(si, &user_si);
 	word_and(&t->thread.arch.work, ~WORK_RESTORE_MASK);
 	if (sigframe_push(tf, &info)) {

@@ -55,17 +55,31 @@ static __cold void fault_out_of_memory(void)
 }
 
 /*
- * Force @sig with @code for @f; a handler finds the syndrome in its frame. For kernel addresses
- * that says no more than "not mapped", or it would tell where the kernel lies.
+ * What the frames of handlers show as the last fault: address and syndrome of those that have both,
+ * nothing for an instruction that does not exist. They stay until the next one. For kernel
+ * addresses the syndrome says no more than "not mapped", or it would tell where the kernel lies.
  */
+static __cold void fault_note(const struct fault *f)
+{
+	struct task *t = current_task();
+
+	switch (f->kind) {
+	case FAULT_UNDEF: t->fault_addr = t->fault_esr = 0; break;
+	case FAULT_BREAKPOINT:
+	case FAULT_STEP:
+	case FAULT_HW_BREAKPOINT:
+	case FAULT_WATCHPOINT:
+	case FAULT_FPE: break;
+	default:
+		t->fault_addr = f->addr;
+		t->fault_esr = f->addr < USER_TOP ? f->esr : (f->esr & ~0x3fULL) | 0x4;
+	}
+}
+
 static __cold void fault_signal(const struct fault *f, int sig, int code, u64 addr,
 				const struct trapframe *tf)
 {
-	u64 esr = f->esr;
-
-	if (f->addr >= USER_TOP)
-		esr = (esr & ~0x3fULL) | 0x4;
-	current_task()->fault_esr = esr;
+	fault_note(f);
 	signal_force(sig, code, addr, tf);
 }
 

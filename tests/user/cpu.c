@@ -98,6 +98,7 @@ static void test_faults(void)
  */
 
 static volatile int frame_ok, esr_seen;
+static volatile uint64_t frame_fault, frame_fault_at = 16;
 
 static struct record *find_record(mcontext_t *mc, uint32_t magic)
 {
@@ -146,7 +147,6 @@ static void test_frame(void)
 			 : [was] "r"(was), [pid] "r"((uint64_t)getpid()), [v8] "r"(v8), [v9] "r"(v9)
 			 : "x0", "x1", "x8", "v8", "v9", "memory");
 	CHECK(frame_ok);
-	CHECK(!esr_seen);
 	CHECK(x0 == 0x1234);
 	CHECK(!memcmp(v8, "changed by hand", 16));
 	CHECK(!memcmp(v9, was, 16));
@@ -160,6 +160,29 @@ static void on_esr(int sig, siginfo_t *si, void *ctx)
 	esr_seen = find_record(&uc->uc_mcontext, ESR_MAGIC) != NULL &&
 		   uc->uc_mcontext.fault_address == 8;
 	uc->uc_mcontext.pc += 4;
+}
+
+static void on_look(int sig, siginfo_t *si, void *ctx)
+{
+	mcontext_t *mc = &((ucontext_t *)ctx)->uc_mcontext;
+
+	esr_seen = find_record(mc, ESR_MAGIC) != NULL;
+	frame_fault = mc->fault_address;
+}
+
+/* Every frame shows the last fault on memory; an unknown instruction ends that. */
+static void test_last_fault(void)
+{
+	handle(SIGUSR1, on_look, 0);
+	FAULT(*(volatile int *)frame_fault_at = 1);
+	raise(SIGUSR1);
+	CHECK(esr_seen && frame_fault == frame_fault_at);
+	FAULT(__asm__ volatile("brk #7"));
+	raise(SIGUSR1);
+	CHECK(esr_seen && frame_fault == frame_fault_at);
+	FAULT(__asm__ volatile("udf #0"));
+	raise(SIGUSR1);
+	CHECK(!esr_seen && !frame_fault);
 }
 
 /* Without SA_RESTORER, as glibc does: the way back is the vDSO's. */
@@ -420,6 +443,7 @@ int main(void)
 {
 	test_faults();
 	test_frame();
+	test_last_fault();
 	test_no_restorer();
 	test_sigreturn();
 	test_altstack();

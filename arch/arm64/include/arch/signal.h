@@ -18,7 +18,7 @@ struct sigframe_info {
 	u64 altstack_sp, altstack_size;
 	u32 altstack_flags; /* as in ucontext.uc_stack */
 	bool on_altstack; /* deliver on the alternate stack */
-	u64 fault_addr, fault_esr; /* for sigcontext, 0 if none */
+	u64 fault_addr, fault_esr; /* for sigcontext; no syndrome: no record of it */
 };
 
 /*
