@@ -165,13 +165,7 @@ PREP    := $(O)/.prepared
 
 all: kernel initramfs
 
-# While a part that all others call is not in the tree, compiling is all there is to do.
-parts := kernel/main.c kernel/init.c kernel/proc/exec.c fs/namei.c
-ifneq ($(wildcard $(parts)),$(parts))
-kernel: objs
-else
 kernel: $(O)/Image $(O)/compile_commands.json
-endif
 
 objs: $(OBJS) $(O)/compile_commands.json
 
