@@ -17,6 +17,11 @@
 #include "kernel/sys/abi.h"
 #include "kernel/sys/sched_perm.h"
 
+/* struct sched_param of sched(7): the kernel's headers left it to the C library in Linux 6.6. */
+struct user_sched_param {
+	int sched_priority;
+};
+
 #define RT_PRIO_MAX 99
 #define FLAGS_KNOWN (SCHED_FLAG_RESET_ON_FORK | SCHED_FLAG_KEEP_POLICY | SCHED_FLAG_KEEP_PARAMS)
 
@@ -129,7 +134,7 @@ static long params_set(struct task *t, const struct params *p)
 /* @policy < 0: keep what the thread has. */
 static long set_scheduler(u64 pid, s32 policy, u64 uparam)
 {
-	struct sched_param param;
+	struct user_sched_param param;
 	struct params p;
 	struct task *t;
 	long err;
@@ -181,7 +186,7 @@ long sys_sched_getscheduler(u64 pid)
 /* sched_getparam(2). ctx: thread */
 long sys_sched_getparam(u64 pid, u64 uparam)
 {
-	struct sched_param param;
+	struct user_sched_param param;
 	struct params p;
 	struct task *t;
 	int err;
