@@ -18,6 +18,7 @@
  */
 #include <linux/errno.h>
 #include <linux/eventpoll.h>
+#include <linux/fcntl.h>
 #include <linux/poll.h>
 #include "fs/epoll.h"
 #include "kernel/base/time.h"
@@ -563,8 +564,8 @@ int epoll_create(struct file **out)
 	list_init(&s->ready);
 	waitq_init(&s->wait);
 	waitq_init(&s->pollers);
-	err = file_alloc_anon("[eventpoll]", &epoll_ops, s, FILE_READ | FILE_WRITE | FILE_STREAM, 0,
-			      &s->file);
+	err = file_alloc_anon("[eventpoll]", &epoll_ops, s, FILE_READ | FILE_WRITE | FILE_STREAM,
+			      O_RDWR, &s->file);
 	if (err) {
 		kfree(s);
 		return err;

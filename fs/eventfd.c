@@ -135,7 +135,7 @@ int eventfd_create(u32 count, u32 flags, struct file **out)
 	e->count = count;
 	e->semaphore = flags & EFD_SEMAPHORE;
 	err = file_alloc_anon("[eventfd]", &eventfd_ops, e, FILE_READ | FILE_WRITE | FILE_STREAM,
-			      flags & O_NONBLOCK, out);
+			      O_RDWR | (flags & O_NONBLOCK), out);
 	if (err)
 		kfree(e);
 	return err;

@@ -177,8 +177,8 @@ int timerfd_create(int clock, u32 flags, struct file **out)
 	waitq_init(&t->wait);
 	t->clock = clock;
 	t->deadline = TIME_NEVER;
-	err = file_alloc_anon("[timerfd]", &timerfd_ops, t, FILE_READ | FILE_STREAM,
-			      flags & O_NONBLOCK, out);
+	err = file_alloc_anon("[timerfd]", &timerfd_ops, t, FILE_READ | FILE_WRITE | FILE_STREAM,
+			      O_RDWR | (flags & O_NONBLOCK), out);
 	if (err)
 		kfree(t);
 	return err;

@@ -85,6 +85,10 @@ int signal_send_entry(struct proc *p, struct task *t, struct sigqueue_entry *e);
 void signal_notify_parent_locked(struct proc *child, int code, int status, bool check_nocldstop);
 void signal_flush_handlers(struct sighand *h);
 
+/* signalfd.c */
+void sigwatch_wake_locked(struct proc *p); /* p->sigwatch is there; holds: siglock */
+void sigwatch_exit(struct proc *p); /* @p is freed */
+
 /* signal_stop.c */
 /* exiting thread: the group's stop no longer waits for it */
 void signal_stop_leave_locked(struct task *t, bool *notify);

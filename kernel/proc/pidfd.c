@@ -56,7 +56,8 @@ static const struct file_ops pidfd_ops = {
  */
 int pidfd_create(struct pid *pid, u32 flags, struct file **out)
 {
-	int err = file_alloc_anon("pidfd", &pidfd_ops, pid, 0, flags, out);
+	int err = file_alloc_anon("[pidfd]", &pidfd_ops, pid, FILE_READ | FILE_WRITE | FILE_STREAM,
+				  flags, out);
 
 	if (!err)
 		pid_get(pid);

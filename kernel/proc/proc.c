@@ -139,6 +139,7 @@ void proc_put(struct proc *p)
 {
 	if (!ref_put(&p->refs))
 		return;
+	sigwatch_exit(p);
 	if (p->sighand)
 		sighand_put(p->sighand);
 	if (p->dead_cred)

@@ -109,6 +109,7 @@ struct proc {
 	struct task *leader; /* T + S: NULL after its exit */
 	struct sighand *sighand; /* S; o when single-threaded: changed by exec only */
 	struct sigpending pending; /* S */
+	struct sigwatch *sigwatch; /* S to set, once; a for looking: signalfd readers and pollers */
 	struct waitq child_wait; /* own: wait4, and exec waiting for its threads to end */
 	u8 state; /* T: enum proc_state; a for reading */
 	bool group_exit; /* S; a for reading */

@@ -228,6 +228,8 @@ static bool signal_is_fatal(const struct proc *p, const struct task *t, int sig)
 /* @sig is pending: wake who takes it. @t: the thread meant, NULL: the process */
 static void signal_complete_locked(struct proc *p, struct task *t, int sig)
 {
+	if (unlikely(p->sigwatch))
+		sigwatch_wake_locked(p);
 	if (!t)
 		t = signal_choose_task(p, sig);
 	else if (((t->blocked & ~t->wait_set) & SIGBIT(sig)) || (t->jobctl & TJ_EXITING))

@@ -1,12 +1,13 @@
 /*
- * System calls of event descriptors: eventfd, epoll, timerfd. Events and times are copied here; the
- * objects live in fs.
+ * System calls of event descriptors: eventfd, epoll, timerfd, signalfd. Events and times are copied
+ * here; the objects live in fs, that of signalfd in kernel/proc.
  */
 #include <linux/eventpoll.h>
+#include <linux/signalfd.h>
 #include <linux/timerfd.h>
 #include "fs/epoll.h"
 #include "fs/eventfd.h"
-#include "kernel/proc/signal.h"
+#include "kernel/proc/signalfd.h"
 #include "kernel/sys/abi.h"
 #include "mm/slab.h"
 
@@ -209,4 +210,29 @@ long sys_timerfd_gettime(u64 fd, u64 ucur)
 		return err;
 	its = itimerspec_out(&s);
 	return copy_to_user(ucur, &its, sizeof(its));
+}
+
+/* A new signalfd, or with @fd another set for an old one. */
+long sys_signalfd4(u64 fd, u64 uset, u64 size, u64 flags)
+{
+	struct file *f;
+	ksigset_t set;
+	long err;
+
+	if (size != sizeof(set))
+		return -EINVAL;
+	if (get_user(&set, uset))
+		return -EFAULT;
+	if ((u32)flags & ~(u32)(SFD_CLOEXEC | SFD_NONBLOCK))
+		return -EINVAL;
+	if ((int)fd == -1) {
+		err = signalfd_create(set, (u32)flags, &f);
+		return err ? err : install(f, flags & SFD_CLOEXEC);
+	}
+	err = fd_get((int)fd, &f);
+	if (err)
+		return err;
+	err = signalfd_set(f, set);
+	file_put(f);
+	return err ? err : (int)fd;
 }
