@@ -42,7 +42,17 @@ def static(name):
 
 
 def threads():
-    return entries(static("all_threads"), "struct thread", "all")
+    """All threads: the list's, then those that began with their CPU (boot and idle)."""
+    seen = set()
+    for t in entries(static("all_threads"), "struct thread", "all"):
+        seen.add(int(t))
+        yield t
+    for cpu in range(int(gdb.parse_and_eval("cpu_count"))):
+        rq = per_cpu("sched_runq", cpu)
+        for t in (rq["curr"], rq["idle"]):
+            if int(t) and int(t) not in seen:
+                seen.add(int(t))
+                yield t
 
 
 def state_name(thread):
