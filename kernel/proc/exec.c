@@ -24,6 +24,7 @@
 #include <arch/signal.h>
 #include "kernel/lib/string.h"
 #include "kernel/proc/exec_internal.h"
+#include "kernel/proc/rseq.h"
 
 /*
  * The running program's file, as /proc/PID/exe shows it; keeps writers out while any address space
@@ -490,8 +491,7 @@ static void exec_set_identity(struct exec_image *img, struct task *t)
 		t->pdeath_signal = 0;
 	t->personality = img->personality;
 	p->membarrier = 0;
-	t->rseq = 0;
-	t->rseq_len = 0;
+	rseq_exec();
 	cred_commit(img->cred);
 	img->cred = NULL;
 }

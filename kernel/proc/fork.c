@@ -19,6 +19,7 @@
 #include "kernel/base/log.h"
 #include "kernel/lib/string.h"
 #include "kernel/proc/internal.h"
+#include "kernel/proc/rseq.h"
 #include "kernel/sched/sched.h"
 
 #define CLONE_NAMESPACES                                                                           \
@@ -101,11 +102,8 @@ static void birth_fill_task(struct birth *b)
 		t->altstack_size = self->altstack_size;
 		t->altstack_flags = self->altstack_flags;
 	}
-	if (!(a->flags & CLONE_VM)) {
-		t->rseq = self->rseq;
-		t->rseq_len = self->rseq_len;
-		t->rseq_sig = self->rseq_sig;
-	}
+	if (!(a->flags & CLONE_VM))
+		rseq_fork(t);
 	if (a->flags & CLONE_CHILD_SETTID)
 		t->set_child_tid = a->child_tid;
 	if (a->flags & CLONE_CHILD_CLEARTID)

@@ -68,7 +68,7 @@ struct task {
 	u64 set_child_tid; /* o */
 	u64 robust_list; /* o */
 	u64 rseq; /* o: address, 0 = not registered */
-	u32 rseq_len, rseq_sig; /* o */
+	u32 rseq_sig; /* o */
 	struct task *vfork_parent; /* a: waits until this is NULL; reference */
 	int exit_code; /* o: wait status */
 	int pdeath_signal; /* a: PR_SET_PDEATHSIG */

@@ -22,6 +22,7 @@
 #include "kernel/base/log.h"
 #include "kernel/lib/string.h"
 #include "kernel/proc/internal.h"
+#include "kernel/proc/rseq.h"
 #include "kernel/sched/sched.h"
 
 #define SVC_SIZE 4
@@ -186,6 +187,20 @@ void signal_force(int sig, int code, u64 addr, const struct trapframe *tf)
 	signal_send_locked(p, t, sig, &si, true);
 	signal_recalc(t);
 	spin_unlock_irqrestore(&p->siglock, f);
+}
+
+/*
+ * @sig cannot be delivered to its handler (0: something else about user memory is wrong that has no
+ * other way to be told): it becomes a SIGSEGV, and a SIGSEGV that cannot be handled kills. ctx:
+ * thread.
+ */
+void signal_force_segv(int sig, const struct trapframe *tf)
+{
+	static const struct ksigaction deflt;
+
+	if (sig == SIGSEGV)
+		(void)signal_action(SIGSEGV, &deflt, NULL);
+	signal_force(SIGSEGV, SI_KERNEL, 0, tf);
 }
 
 /*
@@ -362,19 +377,10 @@ static void deliver_handler(struct task *t, struct trapframe *tf, int sig,
 
 	signal_siginfo_to_user(si, &user_si);
 	word_and(&t->thread.arch.work, ~WORK_RESTORE_MASK);
-	if (sigframe_push(tf, &info)) {
-		/*
-		 * No room for the frame: the signal becomes SIGSEGV, and a SIGSEGV that cannot be
-		 * handled kills.
-		 */
+	if ((t->rseq && rseq_update(tf)) || sigframe_push(tf, &info)) {
 		if (restore)
 			signal_set_blocked(t->saved_mask);
-		if (sig == SIGSEGV) {
-			static const struct ksigaction deflt;
-
-			(void)signal_action(SIGSEGV, &deflt, NULL);
-		}
-		signal_force(SIGSEGV, SI_KERNEL, 0, tf);
+		signal_force_segv(sig, tf);
 		return;
 	}
 	if (t->altstack_flags & SS_AUTODISARM) {

@@ -229,6 +229,15 @@ static void turn_begin(struct thread *t, s64 now)
 		se->slice_end = now + SLICE_RR;
 }
 
+/* What an earlier turn left over is served by this pick; who wants to know of it is told. */
+static void work_at_switch(struct arch_thread *next)
+{
+	if (READ_ONCE(next->work) & WORK_RESCHED)
+		word_and(&next->work, ~WORK_RESCHED);
+	if (READ_ONCE(next->work) & WORK_RSEQ)
+		word_or(&next->work, WORK_RSEQ_EVENT);
+}
+
 /* holds: rq->lock, which the tail releases */
 static void switch_to(struct runq *rq, struct thread *prev, struct thread *next, s64 now)
 {
@@ -238,9 +247,8 @@ static void switch_to(struct runq *rq, struct thread *prev, struct thread *next,
 	se->on_cpu = true;
 	se->exec_start = now;
 	turn_begin(next, now);
-	/* What an earlier turn left over is served by this pick. */
-	if (unlikely(READ_ONCE(next->arch.work) & WORK_RESCHED))
-		word_and(&next->arch.work, ~WORK_RESCHED);
+	if (unlikely(READ_ONCE(next->arch.work) & (WORK_RESCHED | WORK_RSEQ)))
+		work_at_switch(&next->arch);
 	rq->curr = next;
 	rq->switches++;
 	if (next->pmap && next->pmap != prev->pmap)

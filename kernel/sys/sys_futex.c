@@ -1,5 +1,5 @@
 /*
- * System calls on futexes, robust lists, and membarrier.
+ * System calls on futexes and robust lists, rseq and membarrier.
  *
  * futex(2) reads its fourth argument as a timeout or as a count, by operation; timeouts become
  * absolute times here.
@@ -9,6 +9,7 @@
 #include <arch/barrier.h>
 #include <arch/cpu.h>
 #include "kernel/proc/futex.h"
+#include "kernel/proc/rseq.h"
 #include "kernel/sys/abi.h"
 
 static bool op_has_timeout(int cmd)
@@ -98,23 +99,48 @@ long sys_get_robust_list(u64 pid, u64 uhead, u64 ulen)
 	return put_user(uhead, head);
 }
 
+/* rseq(2) */
+long sys_rseq(u64 area, u64 len, u64 flags, u64 sig)
+{
+	return rseq_register(area, (u32)len, (int)flags, (u32)sig);
+}
+
 static void barrier_here(void *arg)
 {
 	smp_mb();
 }
 
-static void membarrier_cpus(cpumask_t mask)
+/* The thread that was interrupted begins its restartable sequence again. */
+static void restart_here(void *arg)
 {
 	smp_mb();
-	smp_call(mask, barrier_here, NULL);
+	if (arch_current()->work & WORK_RSEQ)
+		word_or(&arch_current()->work, WORK_RSEQ_EVENT);
+}
+
+static void membarrier_cpus(cpumask_t mask, void (*fn)(void *))
+{
 	smp_mb();
+	smp_call(mask, fn, NULL);
+	smp_mb();
+}
+
+/* The CPUs that run current's program, or only @cpu, if it does. */
+static cpumask_t membarrier_own_cpus(u64 flags, u64 cpu)
+{
+	cpumask_t mask = READ_ONCE(current->vm->pmap.active);
+
+	if (!(flags & MEMBARRIER_CMD_FLAG_CPU))
+		return mask;
+	return (int)cpu >= 0 && cpu < MAX_CPUS ? mask & BIT(cpu) : 0;
 }
 
 #define MEMBARRIER_SUPPORTED                                                                      \
 	(MEMBARRIER_CMD_GLOBAL | MEMBARRIER_CMD_GLOBAL_EXPEDITED |                                \
 	 MEMBARRIER_CMD_REGISTER_GLOBAL_EXPEDITED | MEMBARRIER_CMD_PRIVATE_EXPEDITED |            \
 	 MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED | MEMBARRIER_CMD_PRIVATE_EXPEDITED_SYNC_CORE | \
-	 MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_SYNC_CORE)
+	 MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_SYNC_CORE |                                    \
+	 MEMBARRIER_CMD_PRIVATE_EXPEDITED_RSEQ | MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_RSEQ)
 
 /*
  * membarrier(2). An interrupt's return synchronises the instruction stream, so SYNC_CORE needs no
@@ -124,22 +150,29 @@ long sys_membarrier(u64 cmd, u64 flags, u64 cpu)
 {
 	struct proc *p = current_proc();
 
-	if (flags)
+	if (flags && ((int)cmd != MEMBARRIER_CMD_PRIVATE_EXPEDITED_RSEQ ||
+		      (u32)flags != MEMBARRIER_CMD_FLAG_CPU))
 		return -EINVAL;
 	switch ((int)cmd) {
 	case MEMBARRIER_CMD_QUERY: return MEMBARRIER_SUPPORTED;
 	case MEMBARRIER_CMD_GLOBAL:
-	case MEMBARRIER_CMD_GLOBAL_EXPEDITED: membarrier_cpus(READ_ONCE(cpu_online_mask)); return 0;
+	case MEMBARRIER_CMD_GLOBAL_EXPEDITED:
+		membarrier_cpus(READ_ONCE(cpu_online_mask), barrier_here);
+		return 0;
 	case MEMBARRIER_CMD_REGISTER_GLOBAL_EXPEDITED: return 0;
 	case MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED:
 	case MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_SYNC_CORE:
+	case MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_RSEQ:
 		word_or(&p->membarrier, (u32)cmd >> 1);
 		return 0;
 	case MEMBARRIER_CMD_PRIVATE_EXPEDITED:
 	case MEMBARRIER_CMD_PRIVATE_EXPEDITED_SYNC_CORE:
+	case MEMBARRIER_CMD_PRIVATE_EXPEDITED_RSEQ:
 		if (!(READ_ONCE(p->membarrier) & (u32)cmd))
 			return -EPERM;
-		membarrier_cpus(READ_ONCE(current->vm->pmap.active));
+		membarrier_cpus(membarrier_own_cpus(flags, cpu),
+				(int)cmd == MEMBARRIER_CMD_PRIVATE_EXPEDITED_RSEQ ? restart_here
+										  : barrier_here);
 		return 0;
 	default: return -EINVAL;
 	}

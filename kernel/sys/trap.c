@@ -22,6 +22,7 @@
 #include "kernel/base/panic.h"
 #include "kernel/base/trap.h"
 #include "kernel/proc/proc.h"
+#include "kernel/proc/rseq.h"
 #include "kernel/sched/sched.h"
 #include "kernel/sys/sys.h"
 #include "mm/vm/vmspace.h"
@@ -141,16 +142,16 @@ bool trap_kernel_user_access(struct trapframe *tf, const struct fault *f)
  */
 void trap_user_work(struct trapframe *tf, u32 work)
 {
-	const u32 handled = WORK_RESCHED | WORK_SIGNAL | WORK_NOTIFY | WORK_RESTORE_MASK;
-
 	debug_assert(arch_current()->preempt_count == 0);
-	while (work & handled) {
+	while (work & WORK_USER) {
 		if (work & WORK_RESCHED)
 			schedule();
 		if (work & WORK_NOTIFY) {
 			word_and(&arch_current()->work, ~WORK_NOTIFY);
 			kmsg_flush_notify();
 		}
+		if ((work & WORK_RSEQ_EVENT) && rseq_update(tf))
+			signal_force_segv(0, tf);
 		if (work & (WORK_SIGNAL | WORK_NOTIFY | WORK_RESTORE_MASK))
 			signal_deliver(tf);
 		work = READ_ONCE(arch_current()->work);

@@ -15,10 +15,12 @@
 #define WORK_RESCHED 0x1 /* another thread should run: also tested when preemption is re-enabled */
 #define WORK_SIGNAL 0x2 /* signals to look at */
 #define WORK_TRACE 0x4 /* system calls stop for a tracer */
-#define WORK_NOTIFY 0x8 /* deferred per-thread work (exit_group, rseq, timers) */
+#define WORK_NOTIFY 0x8 /* deferred work that locks were in the way of */
 #define WORK_RESTORE_MASK 0x10 /* sigsuspend and friends: saved mask to restore */
-/* What keeps a thread from returning to user mode: WORK_TRACE stays set, so it is no reason. */
-#define WORK_USER 0x1b
+#define WORK_RSEQ 0x20 /* registered for rseq: a switch to it adds the next */
+#define WORK_RSEQ_EVENT 0x40 /* the rseq area is to be brought up to date */
+/* What keeps a thread from returning to user mode: those that stay set are no reason. */
+#define WORK_USER 0x5b
 
 #ifndef __ASSEMBLY__
 #include "kernel/lib/types.h"
