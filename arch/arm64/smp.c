@@ -38,6 +38,7 @@
 #define PSCI_SYSTEM_OFF 0x84000008
 #define PSCI_SYSTEM_RESET 0x84000009
 #define MPIDR_AFFINITY 0xff00ffffffULL
+#define ONLINE_PATIENCE (30 * NSEC_PER_SEC)
 
 /* What a secondary needs before it can reach anything else; head.S knows the layout. */
 struct secondary_boot {
@@ -301,13 +302,16 @@ static cpumask_t online_armed(void)
 	return v;
 }
 
-/* Sleep until the CPUs of @started are online; the timer ends it after a second. */
+/*
+ * Sleep until the CPUs of @started are online. The firmware has said that they start: the timer that
+ * ends it leaves them time enough where virtual CPUs wait for a busy host.
+ */
 static void wait_online(cpumask_t started)
 {
 	struct timeout t;
 
 	timeout_init(&t, start_timed_out);
-	timeout_set(&t, time_now() + NSEC_PER_SEC);
+	timeout_set(&t, time_now() + ONLINE_PATIENCE);
 	while ((online_armed() & started) != started && !load_acquire(&start_over))
 		__asm__ volatile("wfe" ::: "memory");
 	timeout_cancel_sync(&t);

@@ -5,6 +5,12 @@
  */
 #include "kernel/base/table.h"
 
+/*
+ * How long a test waits for what must come before it says that it does not. Long: on a busy host
+ * a virtual CPU may stand still for seconds. Nothing else may be bounded from above by the clock.
+ */
+#define KT_PATIENCE (60 * NSEC_PER_SEC)
+
 struct ktest_case {
 	const char *area;
 	const char *name;

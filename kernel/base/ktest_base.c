@@ -20,7 +20,6 @@
 #include "kernel/lib/string.h"
 
 #define ROUNDS 10000
-#define PATIENCE (2 * NSEC_PER_SEC)
 
 static struct spinlock lock = SPINLOCK_INIT(RANK_SPIN_OUTER);
 static u64 shared; /* lock */
@@ -28,7 +27,7 @@ PERCPU(u64, ktest_cell);
 
 static bool wait_for(const u32 *word, u32 at_least)
 {
-	s64 end = time_now() + PATIENCE;
+	s64 end = time_now() + KT_PATIENCE;
 
 	while (load_acquire(word) < at_least)
 		if (time_now() > end)
@@ -150,8 +149,8 @@ KTEST(base, timeout_cancelled)
 	fired = 0;
 	timeout_init(&timers[0].t, timer_fired);
 	KT_ASSERT(!timeout_cancel(&timers[0].t));
-	timeout_set(&timers[0].t, time_now() + NSEC_PER_SEC);
-	timeout_set(&timers[0].t, time_now() + 2 * NSEC_PER_SEC); /* again, while armed */
+	timeout_set(&timers[0].t, time_now() + 1000 * NSEC_PER_SEC);
+	timeout_set(&timers[0].t, time_now() + 2000 * NSEC_PER_SEC); /* again, while armed */
 	KT_ASSERT(timeout_cancel_sync(&timers[0].t));
 	KT_ASSERT(!timeout_cancel_sync(&timers[0].t));
 	KT_ASSERT(fired == 0);
@@ -161,7 +160,7 @@ KTEST(base, timeout_cancelled)
 
 static void arm_far(void *arg)
 {
-	timeout_set(&timers[0].t, time_now() + 100 * NSEC_PER_SEC);
+	timeout_set(&timers[0].t, time_now() + 2000 * NSEC_PER_SEC);
 }
 
 /* Armed on every CPU in turn, moved here, cancelled from here. */
@@ -174,7 +173,7 @@ KTEST(base, timeout_moves_between_cpus)
 			continue;
 		smp_call(BIT(cpu), arm_far, NULL);
 		KT_ASSERT(timers[0].t.armed && timers[0].t.cpu == cpu);
-		timeout_set(&timers[0].t, time_now() + 50 * NSEC_PER_SEC);
+		timeout_set(&timers[0].t, time_now() + 1000 * NSEC_PER_SEC);
 		smp_call(BIT(cpu), arm_far, NULL);
 		KT_ASSERT(timeout_cancel_sync(&timers[0].t));
 	}

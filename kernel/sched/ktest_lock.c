@@ -161,13 +161,25 @@ static void rwsem_writer_job(struct job *j)
 		rwsem_write_unlock(&rwsem);
 }
 
+/* A writer waits: no new reader gets in. */
+static bool readers_shut_out(void)
+{
+	if (!rwsem_read_trylock(&rwsem))
+		return true;
+	rwsem_read_unlock(&rwsem);
+	return false;
+}
+
 /* A waiting writer keeps new readers out; when it is killed they get in. */
 KTEST(rwsem, killable_writer)
 {
+	s64 end = time_now() + KT_PATIENCE;
+
 	rwsem_read_lock(&rwsem);
 	KT_ASSERT(jobs_start(2, rwsem_writer_job));
-	pause_us(2000);
-	KT_ASSERT(!rwsem_read_trylock(&rwsem));
+	while (!readers_shut_out() && time_now() < end)
+		pause_us(500);
+	KT_ASSERT(readers_shut_out());
 	for (u32 i = 0; i < 2; i++) {
 		__atomic_store_n(&jobs[i].thread->killed, true, __ATOMIC_SEQ_CST);
 		sched_wake(jobs[i].thread, WAKE_NORMAL);

@@ -26,6 +26,7 @@ static void params_store(struct thread *t, u8 klass, int policy, int rt_prio, in
 	/* Virtual times mean nothing in another class: it starts even. */
 	if (klass_is_fair(se->klass) != klass_is_fair(klass))
 		se->lag = 0;
+	se->slice_left = 0;
 	se->klass = klass;
 	se->policy = (u8)policy;
 	se->rt_prio = (u8)rt_prio;

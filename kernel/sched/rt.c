@@ -3,8 +3,10 @@
  *
  * One list per priority and a bitmap of those that are not empty. A FIFO thread runs until it
  * sleeps, yields or is preempted by a higher priority (it then keeps its place at the front); a RR
- * thread goes to the tail when its slice is over. The running thread is on no list. All of it under
- * the RUNQ lock. POSIX.1-2017, 2.8.4, Process Scheduling.
+ * thread goes to the tail when its slice is over, and when it was preempted before that, it is owed
+ * the rest only: or else a thread that comes and goes above would keep it in front of its equals
+ * for ever. The running thread is on no list. All of it under the RUNQ lock. POSIX.1-2017, 2.8.4,
+ * Process Scheduling.
  */
 #include "kernel/sched/sched_internal.h"
 
@@ -28,6 +30,15 @@ void rt_dequeue(struct runq *rq, struct thread *t)
 	list_del(&t->se.link);
 	if (list_empty(&rq->rt[prio]))
 		rq->rt_map[prio / 64] &= ~BIT(prio % 64);
+}
+
+/* The running thread @t goes back to its list. holds: rq->lock */
+void rt_put_back(struct runq *rq, struct thread *t, bool yields, s64 now)
+{
+	bool tail = yields || (t->se.klass == SC_RR && now >= t->se.slice_end);
+
+	t->se.slice_left = tail || t->se.klass == SC_FIFO ? 0 : t->se.slice_end - now;
+	rt_enqueue(rq, t, !tail);
 }
 
 static int highest(const struct runq *rq)

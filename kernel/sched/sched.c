@@ -226,7 +226,7 @@ static void turn_begin(struct thread *t, s64 now)
 		se->slice_end = now + MAX(real_of((s64)(se->deadline - se->vruntime), se->weight),
 					  WAKE_GRANULARITY);
 	else
-		se->slice_end = now + SLICE_RR;
+		se->slice_end = now + (se->slice_left ? se->slice_left : SLICE_RR);
 }
 
 /* What an earlier turn left over is served by this pick; who wants to know of it is told. */
@@ -273,8 +273,7 @@ static void put_back(struct runq *rq, struct thread *t, s64 now)
 	if (likely(klass_is_fair(t->se.klass)))
 		fair_enqueue(rq, t, true);
 	else
-		rt_enqueue(rq, t,
-			   !rq->skip_curr && (t->se.klass == SC_FIFO || now < t->se.slice_end));
+		rt_put_back(rq, t, rq->skip_curr, now);
 }
 
 /* The running thread sleeps, or has ended. */
@@ -284,6 +283,8 @@ static void put_asleep(struct runq *rq, struct thread *t)
 	t->se.nvcsw++;
 	if (likely(klass_is_fair(t->se.klass)))
 		fair_leave(rq, t);
+	else
+		t->se.slice_left = 0;
 	if (unlikely(t->state == TS_DEAD))
 		rq->dead = t;
 }

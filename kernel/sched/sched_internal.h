@@ -119,6 +119,8 @@ bool fair_preempts(struct runq *rq, struct thread *t, s64 now);
 /* rt.c; holds rq->lock */
 void rt_enqueue(struct runq *rq, struct thread *t, bool front);
 void rt_dequeue(struct runq *rq, struct thread *t);
+/* ran until @now and could go on; @yields: after its equals */
+void rt_put_back(struct runq *rq, struct thread *t, bool yields, s64 now);
 struct thread *rt_pick(struct runq *rq);
 /* queued of the same or higher priority */
 bool rt_has_peer(const struct runq *rq, const struct thread *t);

@@ -47,6 +47,7 @@ struct sched_entity {
 	bool queued; /* r: in the tree or an rt queue; the running thread is not */
 	bool on_cpu; /* r: running; a for reading */
 	s64 slice_end; /* r: real time at which a competitor gets its turn */
+	s64 slice_left; /* r: SCHED_RR, preempted: what is left of its slice; 0: a whole one */
 	s64 exec_start; /* r: accounted up to here */
 	s64 pick_time; /* r: got the CPU */
 	u64 sum_exec; /* r: ns on CPU, all */

@@ -151,7 +151,8 @@ static int may_signal(void)
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		pause();
 	}
-	usleep(20000);
+	if (!EVENTUALLY(is_asleep(p)))
+		return 3;
 	if (setresuid(1001, 1001, 1001))
 		return 1;
 	if (kill(p, SIGTERM) != -1 || errno != EPERM)

@@ -53,7 +53,7 @@ static void test_timerfd(void)
 	CHECK_ERR(timerfd_create(99, 0), EINVAL);
 	CHECK_ERR(read(t, &v, 8), EAGAIN);
 	CHECK(!timerfd_settime(t, 0, &its, &old) && old.it_value.tv_nsec == 0);
-	CHECK(readable(t, 5000));
+	CHECK(readable(t, TAP_PATIENCE_MS));
 	CHECK(read(t, &v, 8) == 8 && v >= 1);
 	CHECK(!timerfd_gettime(t, &old) && old.it_interval.tv_nsec == 5000000 &&
 	      old.it_value.tv_nsec <= 5000000);
@@ -61,7 +61,7 @@ static void test_timerfd(void)
 	CHECK(!timerfd_settime(t, 0, &its, NULL));
 	CHECK(!readable(t, 20));
 	clock_gettime(CLOCK_MONOTONIC, &its.it_value);
-	CHECK(!timerfd_settime(t, TFD_TIMER_ABSTIME, &its, NULL) && readable(t, 5000));
+	CHECK(!timerfd_settime(t, TFD_TIMER_ABSTIME, &its, NULL) && readable(t, TAP_PATIENCE_MS));
 	its.it_value.tv_nsec = 1000000000;
 	CHECK_ERR(timerfd_settime(t, 0, &its, NULL), EINVAL);
 	CHECK_ERR(timerfd_settime(0, 0, &its, NULL), EINVAL);
@@ -117,7 +117,7 @@ static void test_epoll(void)
 	e = (struct epoll_event){ .events = EPOLLET, .data.u32 = 5 };
 	CHECK(!epoll_ctl(ep, EPOLL_CTL_ADD, p[0], &e));
 	close(p[1]);
-	CHECK(wait_one(ep, 1000) == 5);
+	CHECK(wait_one(ep, TAP_PATIENCE_MS) == 5);
 	close(p[0]);
 	close(ep);
 	CHECK(wait_one(outer, 0) == 0);

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/file.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include "tap.h"
@@ -100,7 +101,7 @@ static int child_waits(void)
 {
 	int fd = open(NAME, O_RDWR);
 
-	alarm(5);
+	alarm(TAP_LONG);
 	return !lock(fd, F_SETLKW, F_WRLCK, 0, 0);
 }
 
@@ -110,11 +111,13 @@ static void on_alarm(int s)
 
 static int child_interrupted(void)
 {
+	struct itimerval it = { { 0, 100000 }, { 0, 100000 } };
 	struct sigaction sa = { .sa_handler = on_alarm };
 	int fd = open(NAME, O_RDWR);
 
 	sigaction(SIGALRM, &sa, NULL);
-	alarm(1);
+	/* Again and again: one may come before the call that it is to interrupt. */
+	setitimer(ITIMER_REAL, &it, NULL);
 	return lock(fd, F_SETLKW, F_WRLCK, 0, 0) == -1 && errno == EINTR;
 }
 
@@ -127,7 +130,7 @@ static void test_waiting(void)
 	pid = fork();
 	if (!pid)
 		_exit(child_waits());
-	usleep(200000);
+	CHECK(EVENTUALLY(is_asleep(pid)));
 	CHECK(!lock(fd, F_SETLK, F_UNLCK, 0, 0));
 	CHECK(waitpid(pid, &status, 0) == pid && WIFEXITED(status) && WEXITSTATUS(status) == 1);
 	CHECK(!lock(fd, F_SETLK, F_WRLCK, 0, 0));
@@ -149,11 +152,11 @@ static void test_deadlock(void)
 
 		if (lock(mine, F_SETLK, F_WRLCK, 1, 1) || write(ready[1], "r", 1) != 1)
 			_exit(9);
-		alarm(10);
+		alarm(TAP_LONG);
 		_exit(lock(mine, F_SETLKW, F_WRLCK, 0, 1) ? 8 : 0);
 	}
 	CHECK(read(ready[0], &c, 1) == 1);
-	usleep(200000);
+	CHECK(EVENTUALLY(is_asleep(pid)));
 	CHECK_ERR(lock(fd, F_SETLKW, F_WRLCK, 1, 1), EDEADLK);
 	CHECK(!lock(fd, F_SETLK, F_UNLCK, 0, 1));
 	CHECK(waitpid(pid, &status, 0) == pid && status == 0);
@@ -176,10 +179,10 @@ static void test_flock(void)
 	pid = fork();
 	if (!pid) {
 		close(c);
-		alarm(10);
+		alarm(TAP_LONG);
 		_exit(flock(a, LOCK_EX));
 	}
-	usleep(100000);
+	CHECK(EVENTUALLY(is_asleep(pid)));
 	CHECK(!close(c));
 	CHECK(waitpid(pid, &status, 0) == pid && status == 0);
 	/* POSIX locks and flock do not see each other. */

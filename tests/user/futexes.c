@@ -4,6 +4,7 @@
 #include <linux/futex.h>
 #include <linux/membarrier.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdint.h>
 #include <sys/mman.h>
@@ -16,25 +17,45 @@
 
 static uint32_t word, word2;
 static volatile int woken;
+static volatile pid_t tids[8];
+static volatile int started;
 
 static long fut(uint32_t *u, int op, uint32_t val, void *t, uint32_t *u2, uint32_t v3)
 {
 	return syscall(SYS_futex, u, op, val, t, u2, v3);
 }
 
+/* A thread of start() says who it is. */
+static void here(void)
+{
+	tids[__atomic_fetch_add(&started, 1, __ATOMIC_SEQ_CST)] = gettid();
+}
+
 static void *waiter(void *arg)
 {
+	here();
 	if (!fut(&word, FUTEX_WAIT_PRIVATE, 0, NULL, NULL, 0))
 		__atomic_add_fetch(&woken, 1, __ATOMIC_SEQ_CST);
 	return NULL;
 }
 
+static int all_asleep(int n)
+{
+	for (int i = 0; i < n; i++)
+		if (!tids[i] || task_state(getpid(), tids[i]) != 'S')
+			return 0;
+	return 1;
+}
+
+/* Threads that run @fn, which calls here(); back when all of them sleep. */
 static void start(pthread_t *t, int n, void *(*fn)(void *))
 {
-	woken = 0;
-	for (int i = 0; i < n; i++)
+	woken = started = 0;
+	for (int i = 0; i < n; i++) {
+		tids[i] = 0;
 		pthread_create(&t[i], NULL, fn, NULL);
-	usleep(200000); /* until all sleep, also on a busy host */
+	}
+	CHECK(EVENTUALLY(all_asleep(n)));
 }
 
 static void join(pthread_t *t, int n)
@@ -104,7 +125,7 @@ static void test_shared(void)
 	p = fork();
 	if (p == 0)
 		_exit(fut(m, FUTEX_WAIT, 0, NULL, NULL, 0) == 0 || errno == EAGAIN ? 0 : 1);
-	usleep(20000);
+	CHECK(EVENTUALLY(is_asleep(p)));
 	*m = 1;
 	CHECK(fut(m, FUTEX_WAKE, 1, NULL, NULL, 0) == 1);
 	CHECK(waitpid(p, &st, 0) == p && st == 0);
@@ -116,7 +137,9 @@ static void test_robust(void)
 	pthread_mutexattr_t a;
 	pthread_mutex_t *mx =
 		mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	volatile int *locked = (volatile int *)(mx + 1);
 	pid_t p;
+	int st;
 
 	pthread_mutexattr_init(&a);
 	pthread_mutexattr_setrobust(&a, PTHREAD_MUTEX_ROBUST);
@@ -125,15 +148,16 @@ static void test_robust(void)
 	p = fork();
 	if (p == 0) {
 		pthread_mutex_lock(mx);
-		usleep(30000);
-		_exit(0);
+		*locked = 1;
+		_exit(!EVENTUALLY(is_asleep(getppid())));
 	}
-	usleep(10000);
+	while (!*locked)
+		sched_yield();
 	CHECK(pthread_mutex_lock(mx) == EOWNERDEAD);
 	CHECK(!pthread_mutex_consistent(mx) && !pthread_mutex_unlock(mx) &&
 	      !pthread_mutex_lock(mx));
 	pthread_mutex_unlock(mx);
-	waitpid(p, NULL, 0);
+	CHECK(waitpid(p, &st, 0) == p && st == 0);
 	CHECK_ERR(syscall(SYS_set_robust_list, NULL, 5), EINVAL);
 }
 
@@ -142,6 +166,7 @@ static volatile int pi_order;
 
 static void *pi_locker(void *arg)
 {
+	here();
 	if (!fut(&pi, FUTEX_LOCK_PI_PRIVATE, 0, NULL, NULL, 0)) {
 		pi_order++;
 		CHECK((pi & FUTEX_TID_MASK) == (uint32_t)gettid());
@@ -195,8 +220,8 @@ static void on_alarm(int sig)
 static void test_more(void)
 {
 	struct sigaction sa = { .sa_handler = on_alarm };
-	struct itimerval it = { .it_value.tv_usec = 10000 };
-	struct timespec ts = { 5, 0 };
+	struct itimerval it = { { 0, 10000 }, { 0, 10000 } }, off = { { 0, 0 }, { 0, 0 } };
+	struct timespec ts = { TAP_LONG, 0 };
 	pthread_t t[2];
 	long mb;
 
@@ -207,6 +232,7 @@ static void test_more(void)
 	sigaction(SIGALRM, &sa, NULL);
 	setitimer(ITIMER_REAL, &it, NULL);
 	CHECK_ERR(fut(&word, FUTEX_WAIT, 0, &ts, NULL, 0), EINTR);
+	setitimer(ITIMER_REAL, &off, NULL);
 	mb = syscall(SYS_membarrier, MEMBARRIER_CMD_QUERY, 0, 0);
 	CHECK(mb > 0 && (mb & MEMBARRIER_CMD_PRIVATE_EXPEDITED));
 	CHECK_ERR(syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0), EPERM);

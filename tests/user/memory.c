@@ -317,7 +317,7 @@ static void test_process_vm(void)
 		close(pipes[1]);
 		_exit(read(pipes[0], &c, 1) == 0 && p[PAGE - 5] == '#' ? 0 : 1);
 	}
-	usleep(50000);
+	CHECK(EVENTUALLY(is_asleep(pid)));
 	CHECK(process_vm_readv(pid, &local, 1, &remote, 1, 0) == 10 &&
 	      !memcmp(buf, "01234x6789", 10));
 	buf[0] = '#';

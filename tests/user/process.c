@@ -88,10 +88,10 @@ static void test_waitid(void)
 
 static void test_orphans(void)
 {
-	int p[2], st;
+	int p[2], known[2], st;
 	pid_t child, first = 0, second = 0;
 
-	REQUIRE(!pipe(p));
+	REQUIRE(!pipe(p) && !pipe(known));
 	CHECK(!prctl(PR_SET_CHILD_SUBREAPER, 1));
 	child = fork();
 	if (child == 0) {
@@ -99,22 +99,24 @@ static void test_orphans(void)
 			pid_t id = getppid();
 
 			write(p[1], &id, sizeof(id));
+			write(known[1], "k", 1);
 			while (getppid() == id)
 				usleep(1000);
 			id = getppid();
 			write(p[1], &id, sizeof(id));
 			_exit(9);
 		}
-		usleep(20000);
-		_exit(0);
+		_exit(read(known[0], &st, 1) != 1);
 	}
 	CHECK(read(p[0], &first, sizeof(first)) == sizeof(first) && first == child);
 	CHECK(waitpid(child, &st, 0) == child);
 	CHECK(read(p[0], &second, sizeof(second)) == sizeof(second) && second == getpid());
 	CHECK(wait(&st) > 0 && WEXITSTATUS(st) == 9);
 	CHECK(!prctl(PR_SET_CHILD_SUBREAPER, 0));
-	close(p[0]);
-	close(p[1]);
+	for (int i = 0; i < 2; i++) {
+		close(p[i]);
+		close(known[i]);
+	}
 }
 
 static void test_autoreap(void)
@@ -320,7 +322,7 @@ static void test_exec_threads(void)
 
 static void *exit_group_thread(void *arg)
 {
-	usleep(10000);
+	EVENTUALLY(task_state(getpid(), getpid()) == 'Z'); /* the first thread is gone */
 	exit(66);
 	return arg;
 }
@@ -370,7 +372,7 @@ static void test_clone(void)
 	p = clone(clone_fn, stack + 65536, SIGCHLD | CLONE_PIDFD, NULL, &pidfd);
 	CHECK(p > 0 && pidfd >= 0);
 	struct pollfd pf = { pidfd, POLLIN, 0 };
-	CHECK(poll(&pf, 1, 2000) == 1 && (pf.revents & POLLIN));
+	CHECK(poll(&pf, 1, TAP_PATIENCE_MS) == 1 && (pf.revents & POLLIN));
 	siginfo_t si;
 	CHECK(!waitid(P_PIDFD, pidfd, &si, WEXITED) && si.si_pid == p && si.si_status == 11 &&
 	      shared_word == 0);

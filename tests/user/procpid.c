@@ -113,13 +113,30 @@ static void *idle(void *arg)
 	return NULL;
 }
 
+static int tasks_of(pid_t p)
+{
+	struct dirent *e;
+	char path[64];
+	int n = 0;
+	DIR *d;
+
+	snprintf(path, sizeof(path), "/proc/%d/task", p);
+	d = opendir(path);
+	while (d && (e = readdir(d)))
+		n += e->d_name[0] != '.';
+	if (d)
+		closedir(d);
+	return n;
+}
+
 static void test_tasks(void)
 {
 	pthread_t t[3];
 	struct dirent *e;
-	int n = 0, seen = 0, st;
+	int seen = 0, st;
 	char path[64];
 	DIR *d;
+	siginfo_t si;
 	pid_t p = fork();
 
 	if (p == 0) {
@@ -127,21 +144,14 @@ static void test_tasks(void)
 			pthread_create(&t[i], NULL, idle, NULL);
 		pause();
 	}
-	usleep(50000);
-	snprintf(path, sizeof(path), "/proc/%d/task", p);
-	d = opendir(path);
-	while (d && (e = readdir(d)))
-		n += e->d_name[0] != '.';
-	if (d)
-		closedir(d);
-	CHECK(n == 4);
+	CHECK(EVENTUALLY(tasks_of(p) == 4));
 	snprintf(path, sizeof(path), "/proc/%d/stat", p);
-	CHECK(slurp(path) > 0 && strstr(text, ") S ") != NULL);
+	CHECK(EVENTUALLY(slurp(path) > 0 && strstr(text, ") S ") != NULL));
 	kill(p, SIGSTOP);
 	waitpid(p, &st, WUNTRACED);
 	CHECK(slurp(path) > 0 && strstr(text, ") T ") != NULL);
 	kill(p, SIGKILL);
-	usleep(20000);
+	CHECK(!waitid(P_PID, p, &si, WEXITED | WNOWAIT));
 	CHECK(slurp(path) > 0 && strstr(text, ") Z ") != NULL);
 	snprintf(path, sizeof(path), "/proc/%d/cmdline", p);
 	CHECK(slurp(path) == 0);

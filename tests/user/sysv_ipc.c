@@ -148,7 +148,7 @@ static void test_msg(void)
 	pid = fork();
 	if (!pid)
 		_exit(msgsnd(id, &t, 64, 0) == -1 && errno == EIDRM ? 0 : 1);
-	usleep(10000);
+	CHECK(EVENTUALLY(is_asleep(pid)));
 	CHECK(!msgctl(id, IPC_RMID, NULL));
 	CHECK(child_status(pid) == 0);
 	CHECK_ERR(msgsnd(id, &t, 1, 0), EINVAL);

@@ -7,11 +7,19 @@
  * CHECK(x): one result line, "ok N - x" or "not ok N - x", with file and line, and errno when it
  * failed. CHECK_ERR(call, e): the call returned -1 with errno e. REQUIRE(x): as CHECK, and ends the
  * program when it fails.
+ *
+ * A test must hold on a machine that stands still for seconds at any point. So no fixed sleeps, and
+ * no upper bounds on time but TAP_PATIENCE_MS: EVENTUALLY(x) waits for x, is_asleep() tells when
+ * another thread has come to its blocking call, TAP_LONG is a time limit that must not be reached.
  */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
+
+#define TAP_PATIENCE_MS 60000 /* for what must come about, in milliseconds */
+#define TAP_LONG 5000 /* seconds: no test waits for its end */
 
 static int tap_count, tap_failed;
 
@@ -51,6 +59,39 @@ static inline int tap_done(void)
 		tap_result(tap_r == -1 && tap_e == (e), #call " fails with " #e, __FILE__, \
 			   __LINE__, tap_e);                                               \
 	})
+
+/* Wait for @x, bounded, and say whether it came true. */
+#define EVENTUALLY(x)                           \
+	({                                      \
+		int tap_left = TAP_PATIENCE_MS; \
+		while (!(x) && tap_left-- > 0)  \
+			usleep(1000);           \
+		tap_left >= 0;                  \
+	})
+
+/* The letter of /proc/PID/stat: R, S, D, T, Z; 0 when there is no such thread. */
+static inline char task_state(int pid, int tid)
+{
+	char path[64], text[512], *end = NULL;
+	FILE *f;
+	size_t n = 0;
+
+	snprintf(path, sizeof(path), "/proc/%d/task/%d/stat", pid, tid);
+	f = fopen(path, "r");
+	if (f) {
+		n = fread(text, 1, sizeof(text) - 1, f);
+		fclose(f);
+	}
+	text[n] = 0;
+	end = strrchr(text, ')');
+	return end && end[1] == ' ' ? end[2] : 0;
+}
+
+/* The process @pid, of one thread, sleeps in a call that a signal can interrupt. */
+static inline int is_asleep(int pid)
+{
+	return task_state(pid, pid) == 'S';
+}
 
 #define REQUIRE(x)                             \
 	do {                                   \
