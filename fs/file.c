@@ -18,6 +18,7 @@
 #include "fs/epoll.h"
 #include "fs/locks.h"
 #include "fs/namei.h"
+#include "fs/pipe.h"
 #include "kernel/base/panic.h"
 #include "kernel/lib/string.h"
 #include "kernel/sched/work.h"
@@ -506,6 +507,13 @@ int file_alloc_peer(struct file *peer, const struct file_ops *ops, void *priv, u
 	return 0;
 }
 
+static void anon_evict(struct inode *i)
+{
+	pipe_evict(i);
+	kfree(i);
+}
+
+static const struct super_ops anon_super_ops = { .evict = anon_evict };
 static const struct fs_type anon_type = { .name = "anon_inodefs", .flags = FS_NODEV };
 
 /* Boot: the cache, the worker, the nameless file system. ctx: boot thread */
@@ -513,7 +521,7 @@ void file_init(void)
 {
 	file_cache = kmem_cache_create("file", sizeof(struct file), 64);
 	work_init(&reap_work, reap_run);
-	anon_super = super_alloc(&anon_type, 0x09041934, NULL); /* ANON_INODE_FS_MAGIC */
+	anon_super = super_alloc(&anon_type, 0x09041934, &anon_super_ops); /* ANON_INODE_FS_MAGIC */
 	if (!anon_super)
 		panic("no memory for anonymous files");
 	vfs_register_super(anon_super);

@@ -15,9 +15,9 @@
  * they go in one piece, and dropped to sleep. Sleepers are exclusive: one write wakes one reader,
  * who wakes the next if something is left. The wake is "sync": the waker is usually about to sleep.
  *
- * Life: the pipe belongs to the open files on it (p->files); a FIFO's hangs off its inode
- * (inode->lock) while it is open. A FIFO's open waits for the other side by the counters of
- * openings, which only grow.
+ * Life: the pipe hangs off its inode: a FIFO's (inode->lock) while it is open, by the count
+ * p->files; a nameless one's as long as the inode, so that /proc/PID/fd/N can open it again. A
+ * FIFO's open waits for the other side by the counters of openings, which only grow.
  *
  * pipe(7), fifo(7), pipe(2), open(2), fcntl(2).
  */
@@ -51,7 +51,7 @@ struct pipe {
 	u32 nslots; /* p; a for looking: power of two */
 	u32 readers, writers; /* p; a for looking: open files */
 	u32 reader_opens, writer_opens; /* p; a for looking: openings so far */
-	u32 files; /* a; of a FIFO i: open files in total */
+	u32 files; /* i, of a FIFO: open files in total */
 	u32 nspare; /* p */
 	bool fifo; /* I: has a name */
 	struct pipe_slot *slots; /* p */
@@ -81,12 +81,18 @@ static struct pipe *pipe_alloc(bool fifo)
 	return p;
 }
 
-static void pipe_free(struct pipe *p)
+/* Give all pages back: nobody is left who could read them. */
+static void pipe_drop_pages(struct pipe *p)
 {
 	for (; p->tail != p->head; p->tail++)
 		page_put(p->slots[p->tail & (p->nslots - 1)].page);
 	while (p->nspare)
 		page_put(p->spare[--p->nspare]);
+}
+
+static void pipe_free(struct pipe *p)
+{
+	pipe_drop_pages(p);
 	if (p->slots != p->first_slots) {
 		kfree(p->slots);
 		kfree(p->spare);
@@ -387,17 +393,17 @@ static void pipe_leave(struct pipe *p, struct inode *i, u32 mode)
 {
 	mutex_lock(&p->lock);
 	count_ends(p, mode, ~0u);
+	if (!p->readers && !p->writers)
+		pipe_drop_pages(p);
 	mutex_unlock(&p->lock);
 	waitq_wake(&p->readable, ~0u, POLL_INPUT | POLLHUP);
 	waitq_wake(&p->writable, ~0u, POLL_ROOM | POLLERR);
 	/*
-	 * Our count keeps the pipe until nothing here touches it any more: the other end may leave
-	 * at any time.
+	 * Our count, or our file's reference to the inode, keeps the pipe until nothing here
+	 * touches it any more: the other end may leave at any time.
 	 */
 	if (p->fifo)
 		fifo_put(i, p);
-	else if (__atomic_sub_fetch(&p->files, 1, __ATOMIC_ACQ_REL) == 0)
-		pipe_free(p);
 }
 
 static void pipe_release(struct file *f)
@@ -412,6 +418,35 @@ static const struct file_ops pipe_ops = {
 	.ioctl = pipe_ioctl,
 	.release = pipe_release,
 };
+
+/* Open of a nameless pipe by its place in /proc/PID/fd. Waits for nobody. */
+static int pipe_open_anon(struct inode *i, struct file *f)
+{
+	struct pipe *p = i->pipe;
+
+	f->pos = 0;
+	f->mode |= FILE_STREAM;
+	f->priv = p;
+	f->ops = &pipe_ops;
+	mutex_lock(&p->lock);
+	count_ends(p, f->mode, 1);
+	mutex_unlock(&p->lock);
+	waitq_wake(&p->readable, ~0u, POLL_INPUT);
+	waitq_wake(&p->writable, ~0u, POLL_ROOM);
+	return 0;
+}
+
+static const struct file_ops pipe_anon_fops = { .open = pipe_open_anon };
+
+/*
+ * The nameless inode @i goes, and its pipe if it has one.
+ * ctx: thread; sleeps: no.
+ */
+void pipe_evict(struct inode *i)
+{
+	if (i->pipe)
+		pipe_free(i->pipe);
+}
 
 /*
  * A new pipe as two open files.
@@ -432,14 +467,15 @@ int pipe_create(u32 flags, struct file **r, struct file **w)
 		pipe_free(p);
 		return err;
 	}
-	p->readers = p->reader_opens = p->files = 1;
+	rf->inode->pipe = p;
+	rf->inode->fops = &pipe_anon_fops;
+	p->readers = p->reader_opens = 1;
 	err = file_alloc_peer(rf, &pipe_ops, p, FILE_WRITE | FILE_STREAM, O_WRONLY | flags, &wf);
 	if (err) {
 		file_put(rf);
 		return err;
 	}
 	p->writers = p->writer_opens = 1;
-	p->files = 2;
 	*r = rf;
 	*w = wf;
 	return 0;

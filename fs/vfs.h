@@ -209,7 +209,7 @@ struct inode {
 	struct waitq waitq; /* own lock: fs-specific (FIFO open and so on) */
 	struct list watches; /* inotify's own lock */
 	struct list hash; /* lock of the super's inode table, if the fs uses it */
-	struct pipe *pipe; /* i: FIFO, made by the first open */
+	struct pipe *pipe; /* i: FIFO's, made by the first open; I: nameless pipe's */
 	struct chrdev *cdev; /* i: character device */
 };
 

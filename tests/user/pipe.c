@@ -264,6 +264,40 @@ static void test_fifo(void)
 	unlink(path);
 }
 
+/* A nameless pipe opened again by its descriptor's place in /proc: either end, or both in one. */
+static void test_reopen(void)
+{
+	char path[32];
+	int p[2], r, w, o;
+
+	REQUIRE(!pipe(p));
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", p[0]);
+	w = open(path, O_WRONLY | O_TRUNC);
+	CHECK(w >= 0 && write(w, "again", 5) == 5 && read(p[0], back, 9) == 5);
+	close(w);
+	r = open(path, O_RDONLY | O_NONBLOCK);
+	CHECK(r >= 0);
+	CHECK_ERR(read(r, back, 9), EAGAIN);
+	CHECK(write(p[1], "one", 3) == 3 && read(r, back, 9) == 3);
+	o = open(path, O_PATH);
+	CHECK(o >= 0);
+	close(p[1]);
+	CHECK(read(r, back, 9) == 0);
+	close(p[0]);
+	/* The last end is still open by its second name: a writer comes back. */
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", o);
+	w = open(path, O_RDWR);
+	CHECK(w >= 0 && write(w, "two", 3) == 3 && read(r, back, 9) == 3);
+	CHECK(write(w, "lost", 4) == 4);
+	close(w);
+	close(r);
+	r = open(path, O_RDWR | O_NONBLOCK);
+	CHECK(r >= 0);
+	CHECK_ERR(read(r, back, 9), EAGAIN);
+	close(r);
+	close(o);
+}
+
 static void on_alarm(int sig)
 {
 }
@@ -298,6 +332,7 @@ int main(void)
 	test_bulk();
 	test_atomic();
 	test_fifo();
+	test_reopen();
 	test_interrupt();
 	return tap_done();
 }
