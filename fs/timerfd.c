@@ -1,13 +1,13 @@
 /*
  * timerfd_create(2): a timer whose expirations a read counts.
  *
- * A timer is armed for a deadline on its clock; wall-clock deadlines are turned into monotonic ones
- * then. A cancel-on-set timer notices by the wall clock's generation that it was set since, and
- * reports ECANCELED. Periodic timers are armed again when they fire, and missed periods are counted
- * at once.
+ * A timer is armed for a deadline of the monotonic clock; one for a time of the wall clock stays a
+ * deadline of that, so that setting the clock moves it. A cancel-on-set timer also watches the wall
+ * clock: when it is set, readers wake and one is told by ECANCELED. Periodic timers are armed again
+ * when they fire, and missed periods are counted at once.
  *
  * Everything is guarded by t->lock (rank EVENT, irqsave: the timeout runs in interrupts), let go
- * before waking.
+ * before waking. The watch has the clock's own lock, which is taken first.
  */
 #include <linux/errno.h>
 #include <linux/fcntl.h>
@@ -25,17 +25,35 @@ struct timerfd {
 	struct spinlock lock; /* rank EVENT */
 	struct timeout timeout; /* its own */
 	int clock; /* I */
-	s64 deadline; /* c: monotonic; TIME_NEVER: off */
+	s64 deadline; /* c: monotonic or, with .wall, of the wall clock; TIME_NEVER: off */
+	bool wall; /* c */
 	s64 interval; /* c */
 	u64 ticks; /* c: not read yet */
 	u32 flags; /* c: TFD_TIMER_* it was armed with */
-	u32 generation; /* c: of the wall clock when armed */
+	struct wall_watch watch; /* its own */
+	bool cancelled; /* c: the wall clock was set; a for reading */
 	struct waitq wait; /* own lock */
 };
 
 static bool is_wall(const struct timerfd *t)
 {
 	return t->clock == CLOCK_REALTIME || t->clock == CLOCK_REALTIME_ALARM;
+}
+
+static s64 now_of(const struct timerfd *t)
+{
+	return t->wall ? time_wall() : time_now();
+}
+
+/* holds: t->lock */
+static void arm(struct timerfd *t)
+{
+	if (t->deadline == TIME_NEVER)
+		return;
+	if (t->wall)
+		timeout_set_wall(&t->timeout, t->deadline);
+	else
+		timeout_set(&t->timeout, t->deadline);
 }
 
 /* Count the periods that are over and move the deadline on. holds: t->lock. */
@@ -60,17 +78,25 @@ static void fired(struct timeout *to)
 	struct timerfd *t = container_of(to, struct timerfd, timeout);
 	u64 flags = spin_lock_irqsave(&t->lock);
 
-	expire(t, time_now());
-	if (t->deadline != TIME_NEVER)
-		timeout_set(&t->timeout, t->deadline);
+	expire(t, now_of(t));
+	arm(t);
 	spin_unlock_irqrestore(&t->lock, flags);
 	waitq_wake(&t->wait, ~0u, POLLIN);
 }
 
-static bool cancelled(const struct timerfd *t)
+static void clock_was_set(struct wall_watch *w)
 {
-	return (t->flags & TFD_TIMER_CANCEL_ON_SET) && is_wall(t) &&
-	       t->generation != time_wall_generation();
+	struct timerfd *t = container_of(w, struct timerfd, watch);
+	u64 flags = spin_lock_irqsave(&t->lock);
+
+	t->cancelled = true;
+	spin_unlock_irqrestore(&t->lock, flags);
+	waitq_wake(&t->wait, ~0u, POLLIN);
+}
+
+static bool has_news(const struct timerfd *t)
+{
+	return READ_ONCE(t->ticks) || READ_ONCE(t->cancelled);
 }
 
 /* Bytes to hand out: ticks in *ticks, or -ECANCELED, or -EAGAIN. */
@@ -79,8 +105,8 @@ static int take(struct timerfd *t, u64 *ticks)
 	u64 flags = spin_lock_irqsave(&t->lock);
 	int err = 0;
 
-	if (cancelled(t)) {
-		t->generation = time_wall_generation();
+	if (t->cancelled) {
+		t->cancelled = false;
 		err = -ECANCELED;
 	} else if (!t->ticks) {
 		err = -EAGAIN;
@@ -100,7 +126,7 @@ static ssize_t timerfd_read(struct file *f, struct uio *u, u64 *pos)
 	if (u->left < sizeof(ticks))
 		return -EINVAL;
 	while ((err = take(t, &ticks)) == -EAGAIN && !u->nonblock) {
-		err = wait_event_interruptible(&t->wait, READ_ONCE(t->ticks) || cancelled(t));
+		err = wait_event_interruptible(&t->wait, has_news(t));
 		if (err)
 			return err;
 	}
@@ -115,13 +141,14 @@ static u32 timerfd_poll(struct file *f, struct poll_table *pt)
 	struct timerfd *t = f->priv;
 
 	poll_wait(pt, &t->wait);
-	return READ_ONCE(t->ticks) || cancelled(t) ? POLLIN : 0;
+	return has_news(t) ? POLLIN : 0;
 }
 
 static void timerfd_release(struct file *f)
 {
 	struct timerfd *t = f->priv;
 
+	wall_watch_remove(&t->watch);
 	timeout_cancel_sync(&t->timeout);
 	kfree(t);
 }
@@ -174,6 +201,7 @@ int timerfd_create(int clock, u32 flags, struct file **out)
 		return -ENOMEM;
 	spin_init(&t->lock, RANK_EVENT);
 	timeout_init(&t->timeout, fired);
+	wall_watch_init(&t->watch, clock_was_set);
 	waitq_init(&t->wait);
 	t->clock = clock;
 	t->deadline = TIME_NEVER;
@@ -187,23 +215,25 @@ int timerfd_create(int clock, u32 flags, struct file **out)
 /* holds: t->lock. */
 static void spec_get(const struct timerfd *t, struct timerfd_spec *out)
 {
-	s64 left = t->deadline - time_now();
+	s64 left = t->deadline - now_of(t);
 
 	out->interval = t->interval;
 	/* An armed timer that is about to fire is not shown as off. */
 	out->value = t->deadline == TIME_NEVER ? 0 : MAX(left, 1ll);
 }
 
-/* Monotonic deadline of @value. */
-static s64 deadline_of(const struct timerfd *t, u32 flags, s64 value)
+/* The deadline for @value. holds: t->lock */
+static void deadline_set(struct timerfd *t, u32 flags, s64 value)
 {
 	s64 now = time_now();
 
-	if (!(flags & TFD_TIMER_ABSTIME))
-		return value > TIME_NEVER - now ? TIME_NEVER - 1 : now + value;
-	if (is_wall(t))
-		value -= time_wall() - now;
-	return MAX(value, 0ll);
+	t->wall = is_wall(t) && (flags & TFD_TIMER_ABSTIME);
+	if (!value)
+		t->deadline = TIME_NEVER;
+	else if (flags & TFD_TIMER_ABSTIME)
+		t->deadline = value;
+	else
+		t->deadline = value > TIME_NEVER - now ? TIME_NEVER - 1 : now + value;
 }
 
 /*
@@ -214,21 +244,25 @@ int timerfd_settime(struct file *f, u32 flags, const struct timerfd_spec *new,
 		    struct timerfd_spec *old)
 {
 	struct timerfd *t = f->priv;
+	const u32 cancel = TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET;
 	u64 irq;
 
 	if (f->ops != &timerfd_ops || (flags & ~(u32)(TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET)))
 		return -EINVAL;
+	if (is_wall(t) && (flags & cancel) == cancel)
+		wall_watch_add(&t->watch);
+	else
+		wall_watch_remove(&t->watch);
 	timeout_cancel_sync(&t->timeout);
 	irq = spin_lock_irqsave(&t->lock);
 	if (old)
 		spec_get(t, old);
 	t->flags = flags;
-	t->generation = time_wall_generation();
+	t->cancelled = false;
 	t->interval = new->interval;
 	t->ticks = 0;
-	t->deadline = new->value ? deadline_of(t, flags, new->value) : TIME_NEVER;
-	if (t->deadline != TIME_NEVER)
-		timeout_set(&t->timeout, t->deadline);
+	deadline_set(t, flags, new->value);
+	arm(t);
 	spin_unlock_irqrestore(&t->lock, irq);
 	return 0;
 }

@@ -15,7 +15,7 @@ void rtc_register(struct rtc *r)
 	if (clock)
 		return;
 	clock = r;
-	time_set_wall(r->read(r) * NSEC_PER_SEC);
+	(void)time_set_wall(r->read(r) * NSEC_PER_SEC);
 }
 
 /* See rtc.h. ctx: any. */

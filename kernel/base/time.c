@@ -4,13 +4,15 @@
  * "now" is the virtual counter since boot, scaled by a 32.32 fixed-point factor: exact for QEMU's
  * 62.5 MHz, and within a few parts in 10^10 for any other frequency. Every CPU sees the same
  * counter, so there is nothing to keep in step. Wall time is now plus an offset; the RTC and
- * settimeofday set it.
+ * settimeofday set it. Whoever waits for a wall time, or wants to know that it was set, is told
+ * then: timeouts by the wall clock (timeout.c), and the list of watchers.
  *
  * The three numbers live in the page that the vDSO reads (vdso_data.h); the kernel reads them there
  * too. Only time_set_wall() writes after boot, under the page's odd/even sequence.
  */
 #include <arch/counter.h>
 #include <arch/memlayout.h>
+#include "kernel/base/errno.h"
 #include "kernel/base/spinlock.h"
 #include "kernel/base/time.h"
 #include "kernel/base/vdso_data.h"
@@ -22,7 +24,9 @@ static union {
 } vdso __aligned(PAGE_SIZE);
 
 static struct spinlock wall_lock = SPINLOCK_INIT(RANK_TIMEOUT);
-static u32 wall_generation; /* a */
+static s32 tai_offset; /* a: seconds */
+static struct spinlock watch_lock = SPINLOCK_INIT(RANK_CLOCK);
+static struct list watchers = LIST_INIT(watchers); /* watch_lock */
 static u64 ticks_per_ns; /* I: 0.64 fixed point */
 
 /*
@@ -86,23 +90,74 @@ s64 time_wall(void)
 	return time_now() + READ_ONCE(vdso.d.wall_offset);
 }
 
-/* Make wall time @wall_ns now. ctx: any. */
-void time_set_wall(s64 wall_ns)
+/* See time.h. */
+s64 time_wall_offset(void)
 {
-	u64 flags = spin_lock_irqsave(&wall_lock);
+	return READ_ONCE(vdso.d.wall_offset);
+}
 
+static void tell_watchers(void)
+{
+	struct wall_watch *w;
+
+	spin_lock(&watch_lock);
+	list_for_each(w, &watchers, link)
+		w->fn(w);
+	spin_unlock(&watch_lock);
+}
+
+/* Make wall time @wall_ns now. ctx: thread, IRQs on; no lock held. 0 or -EINVAL. */
+int time_set_wall(s64 wall_ns)
+{
+	u64 flags;
+
+	if (wall_ns < time_now())
+		return -EINVAL;
+	flags = spin_lock_irqsave(&wall_lock);
 	__atomic_store_n(&vdso.d.seq, vdso.d.seq + 1, __ATOMIC_RELAXED);
 	__atomic_thread_fence(__ATOMIC_RELEASE);
 	WRITE_ONCE(vdso.d.wall_offset, wall_ns - time_now());
 	store_release(&vdso.d.seq, vdso.d.seq + 1);
-	__atomic_fetch_add(&wall_generation, 1, __ATOMIC_RELEASE);
 	spin_unlock_irqrestore(&wall_lock, flags);
+	timeout_wall_was_set();
+	tell_watchers();
+	return 0;
 }
 
-/* Changes whenever wall time is set. ctx: any. */
-u32 time_wall_generation(void)
+/* ctx: any. */
+void wall_watch_init(struct wall_watch *w, void (*fn)(struct wall_watch *w))
 {
-	return __atomic_load_n(&wall_generation, __ATOMIC_ACQUIRE);
+	list_init(&w->link);
+	w->fn = fn;
+}
+
+/* Be told from now on. ctx: thread. */
+void wall_watch_add(struct wall_watch *w)
+{
+	spin_lock(&watch_lock);
+	if (list_empty(&w->link))
+		list_add_tail(&watchers, &w->link);
+	spin_unlock(&watch_lock);
+}
+
+/* No more; the function has ended when this returns. ctx: thread. */
+void wall_watch_remove(struct wall_watch *w)
+{
+	spin_lock(&watch_lock);
+	list_del(&w->link);
+	spin_unlock(&watch_lock);
+}
+
+/* See time.h. ctx: any. */
+s32 time_tai_offset(void)
+{
+	return READ_ONCE(tai_offset);
+}
+
+/* See time.h. ctx: any. */
+void time_set_tai_offset(s32 seconds)
+{
+	WRITE_ONCE(tai_offset, seconds);
 }
 
 /* Frame of the page that the vDSO reads. ctx: any. */

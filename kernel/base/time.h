@@ -4,6 +4,7 @@
  * virtual counter, the same on every CPU. Wall time is now + an offset that RTC and settimeofday
  * set.
  */
+#include "kernel/lib/list.h"
 #include "kernel/lib/types.h"
 
 #define NSEC_PER_SEC 1000000000LL
@@ -14,17 +15,32 @@
 void time_init(void); /* boot, first of all: now is 0 */
 s64 time_now(void); /* monotonic; ctx: any */
 s64 time_wall(void); /* CLOCK_REALTIME */
-/* settimeofday, RTC at boot; updates the vDSO page and absolute timers */
-void time_set_wall(s64 wall_ns);
+s64 time_wall_offset(void); /* what it is ahead of the monotonic clock; ctx: any */
+/*
+ * settimeofday, RTC at boot; updates the vDSO page, and what waits for a time of the wall clock.
+ * -EINVAL: before the boot. ctx: thread, IRQs on, no lock.
+ */
+int time_set_wall(s64 wall_ns);
+/* Seconds that CLOCK_TAI is ahead of the wall clock. ctx: any */
+s32 time_tai_offset(void);
+void time_set_tai_offset(s32 seconds);
 u64 time_counter(void); /* raw counter ticks */
 u32 time_counter_hz(void);
 s64 time_from_counter(u64 ticks); /* length of a difference */
 /* counter value at which time_now() is @ns: for the timer's compare register */
 u64 time_to_counter(s64 ns);
+
 /*
- * Generation of the wall clock: changes at each time_set_wall (for absolute CLOCK_REALTIME waits).
+ * Somebody who is told when the wall clock was set. The function runs in the thread that set it,
+ * under a lock (rank CLOCK): it wakes. w guarded by the clock's list lock, I immutable
  */
-u32 time_wall_generation(void);
+struct wall_watch {
+	struct list link; /* w */
+	void (*fn)(struct wall_watch *w); /* I */
+};
+void wall_watch_init(struct wall_watch *w, void (*fn)(struct wall_watch *w));
+void wall_watch_add(struct wall_watch *w); /* no-op when it is watching. ctx: thread */
+void wall_watch_remove(struct wall_watch *w); /* fn does not run any more. ctx: thread */
 
 /* arch/arm64/timer.c */
 void timer_init_boot(void); /* finds frequency and interrupt in the device tree */
@@ -32,6 +48,7 @@ void timer_init_cpu(void); /* per CPU */
 void timer_program(s64 deadline); /* absolute; TIME_NEVER stops it. IRQs off, this CPU */
 /* kernel/base/timeout.c, called by the timer interrupt on this CPU. */
 void timeout_run_irq(void);
+void timeout_wall_was_set(void); /* called by time.c */
 
 /* The page the vDSO reads, and where it lies (vDSO data page; arch/arm64/vdso). */
 paddr_t time_vdso_page(void);

@@ -6,6 +6,9 @@
  * the hardware alone, and the early interrupt finds nothing to do. So an idle CPU without timeouts
  * gets no interrupt.
  *
+ * Deadlines by the wall clock are in a second tree. When the clock is set nothing in it moves, but
+ * its first may be due earlier: each CPU looks again (timeout_wall_was_set).
+ *
  * A timeout is in the tree of the CPU that armed it last (.cpu). To change one, take the lock of
  * the tree it names and look again whether it still names it. Functions run in IRQ context without
  * the lock, so they may arm their own or any other timeout; the timeout may be gone when its
@@ -20,7 +23,7 @@
 /* T guarded by .lock (TIMEOUT) */
 struct timeout_cpu {
 	struct spinlock lock;
-	struct rb_root tree; /* T */
+	struct rb_root tree[2]; /* T: by the monotonic clock; by the wall clock */
 	s64 programmed; /* T: what the hardware waits for */
 	struct timeout *running; /* a: whose function runs; written under the lock */
 };
@@ -39,7 +42,8 @@ void timeout_init_cpu(u32 cpu)
 	struct timeout_cpu *c = &per_cpu(timeout_cpus, cpu);
 
 	spin_init(&c->lock, RANK_TIMEOUT);
-	rb_root_init(&c->tree);
+	rb_root_init(&c->tree[false]);
+	rb_root_init(&c->tree[true]);
 	c->programmed = TIME_NEVER;
 }
 
@@ -51,6 +55,7 @@ void timeout_init(struct timeout *t, void (*fn)(struct timeout *t))
 	t->fn = fn;
 	t->cpu = 0;
 	t->armed = false;
+	t->wall = false;
 }
 
 /* Lock the tree that @t belongs to. */
@@ -71,9 +76,31 @@ static bool disarm_locked(struct timeout_cpu *c, struct timeout *t)
 {
 	if (!t->armed)
 		return false;
-	rb_erase(&c->tree, &t->node);
+	rb_erase(&c->tree[t->wall], &t->node);
 	t->armed = false;
 	return true;
+}
+
+/* The armed timeout that is due first, NULL: there is none; *at when. holds: c->lock. */
+static struct timeout *first(struct timeout_cpu *c, s64 *at)
+{
+	struct rb_node *n = rb_first(&c->tree[false]), *w = rb_first(&c->tree[true]);
+	struct timeout *t = NULL;
+	s64 wall_at;
+
+	*at = TIME_NEVER;
+	if (n) {
+		t = rb_entry(n, struct timeout, node);
+		*at = t->deadline;
+	}
+	if (unlikely(w != NULL)) {
+		wall_at = rb_entry(w, struct timeout, node)->deadline - time_wall_offset();
+		if (wall_at < *at) {
+			t = rb_entry(w, struct timeout, node);
+			*at = wall_at;
+		}
+	}
+	return t;
 }
 
 /*
@@ -81,21 +108,21 @@ static bool disarm_locked(struct timeout_cpu *c, struct timeout *t)
  */
 static void program_first(struct timeout_cpu *c)
 {
-	struct rb_node *n = rb_first(&c->tree);
-	s64 first = n ? rb_entry(n, struct timeout, node)->deadline : TIME_NEVER;
+	s64 at;
 
-	if (first < c->programmed) {
-		c->programmed = first;
-		timer_program(first);
+	(void)first(c, &at);
+	if (at < c->programmed) {
+		c->programmed = at;
+		timer_program(at);
 	}
 }
 
 /*
- * See timeout.h. A timeout that is armed or was last armed elsewhere moves here. Between the two
- * locks it belongs to this CPU's tree and is not armed; a second CPU that arms it then does the
- * same, and the later one wins.
+ * A timeout that is armed or was last armed elsewhere moves here. Between the two locks it belongs
+ * to this CPU's tree and is not armed; a second CPU that arms it then does the same, and the later
+ * one wins.
  */
-void timeout_set(struct timeout *t, s64 deadline)
+static void set(struct timeout *t, s64 deadline, bool wall)
 {
 	u64 flags;
 	struct timeout_cpu *c = lock_tree_of(t, &flags);
@@ -111,9 +138,22 @@ void timeout_set(struct timeout *t, s64 deadline)
 	disarm_locked(c, t);
 	t->deadline = deadline;
 	t->armed = true;
-	rb_insert(&c->tree, &t->node, earlier);
+	t->wall = wall;
+	rb_insert(&c->tree[wall], &t->node, earlier);
 	program_first(c);
 	spin_unlock_irqrestore(&c->lock, flags);
+}
+
+/* See timeout.h. */
+void timeout_set(struct timeout *t, s64 deadline)
+{
+	set(t, deadline, false);
+}
+
+/* See timeout.h. */
+void timeout_set_wall(struct timeout *t, s64 deadline)
+{
+	set(t, deadline, true);
 }
 
 /* See timeout.h. */
@@ -143,11 +183,11 @@ s64 timeout_next(void)
 {
 	struct timeout_cpu *c = this_cpu_ptr(timeout_cpus);
 	u64 flags = spin_lock_irqsave(&c->lock);
-	struct rb_node *n = rb_first(&c->tree);
-	s64 first = n ? rb_entry(n, struct timeout, node)->deadline : TIME_NEVER;
+	s64 at;
 
+	(void)first(c, &at);
 	spin_unlock_irqrestore(&c->lock, flags);
-	return first;
+	return at;
 }
 
 /* Run one that is due, without the lock meanwhile. */
@@ -168,19 +208,27 @@ void timeout_run_irq(void)
 {
 	struct timeout_cpu *c = this_cpu_ptr(timeout_cpus);
 	u64 flags = spin_lock_irqsave(&c->lock);
-	struct rb_node *n;
+	struct timeout *t;
+	s64 at;
 
-	while ((n = rb_first(&c->tree))) {
-		struct timeout *t = rb_entry(n, struct timeout, node);
-
-		if (t->deadline > time_now())
-			break;
+	while ((t = first(c, &at)) && at <= time_now())
 		run_one(c, t, &flags);
-	}
-	c->programmed = TIME_NEVER;
-	if (n)
-		program_first(c);
-	else
-		timer_program(TIME_NEVER);
+	c->programmed = at;
+	timer_program(at);
 	spin_unlock_irqrestore(&c->lock, flags);
+}
+
+static void look_again(void *arg)
+{
+	(void)arg;
+	timeout_run_irq();
+}
+
+/*
+ * The wall clock was set: every CPU runs what is due by it and waits for what is first now.
+ * ctx: thread, IRQs on; returns when all have.
+ */
+void timeout_wall_was_set(void)
+{
+	smp_call(READ_ONCE(cpu_online_mask), look_again, NULL);
 }

@@ -9,16 +9,19 @@
 
 struct timeout {
 	struct rb_node node; /* TIMEOUT lock of .cpu */
-	s64 deadline; /* TIMEOUT */
+	s64 deadline; /* TIMEOUT: on its clock */
 	void (*fn)(struct timeout *t); /* I */
 	u32 cpu; /* TIMEOUT: whose tree */
 	bool armed; /* TIMEOUT */
+	bool wall; /* TIMEOUT: the deadline is one of the wall clock, whatever that is set to */
 };
 
 void timeout_init_cpu(u32 cpu); /* boot: that CPU's tree */
 void timeout_init(struct timeout *t, void (*fn)(struct timeout *t));
 /* (Re)arm for absolute monotonic @deadline on this CPU. ctx: any. */
 void timeout_set(struct timeout *t, s64 deadline);
+/* The same for a time of the wall clock. Setting the clock moves it. ctx: any. */
+void timeout_set_wall(struct timeout *t, s64 deadline);
 /*
  * Disarm; true if it had not fired. May return while fn is still running on another CPU. ctx: any.
  */

@@ -134,7 +134,7 @@ void futex_wake_waiter_locked(struct futex_waiter *w)
  * Sleep until woken, @deadline or a signal. The waiter is queued and sched_prepare was called
  * before its bucket was unlocked. ctx: thread. 0: woken; -ETIMEDOUT, -EINTR: it is off its bucket.
  */
-int futex_sleep(struct futex_waiter *w, s64 deadline)
+int futex_sleep(struct futex_waiter *w, const struct futex_deadline *deadline)
 {
 	int err = 0;
 
@@ -145,7 +145,7 @@ int futex_sleep(struct futex_waiter *w, s64 deadline)
 			err = -EINTR;
 		if (err)
 			break;
-		err = schedule_until(deadline);
+		err = schedule_until_clock(deadline->at, deadline->wall);
 		sched_prepare(TS_SLEEPING);
 	}
 	sched_cancel();
@@ -177,7 +177,7 @@ struct wait_args {
 	u64 uaddr;
 	bool private;
 	u32 val, bitset;
-	s64 deadline;
+	struct futex_deadline deadline;
 };
 
 static long futex_wait_restart(struct task *t);
@@ -212,7 +212,7 @@ static int futex_wait(const struct wait_args *a)
 	list_add_tail(&b->waiters, &w.link);
 	sched_prepare(TS_SLEEPING);
 	spin_unlock(&b->lock);
-	return futex_sleep(&w, a->deadline);
+	return futex_sleep(&w, &a->deadline);
 }
 
 /* A wait with a deadline that a signal interrupts goes on with what is left of it. */
@@ -223,13 +223,14 @@ static long futex_wait_op(const struct wait_args *a)
 
 	if (err != -EINTR)
 		return err;
-	if (a->deadline == TIME_NEVER)
+	if (a->deadline.at == TIME_NEVER)
 		return -ERESTARTSYS;
 	t->restart_fn = futex_wait_restart;
 	t->restart_arg[0] = a->uaddr;
 	t->restart_arg[1] = a->val | (u64)a->bitset << 32;
-	t->restart_arg[2] = (u64)a->deadline;
+	t->restart_arg[2] = (u64)a->deadline.at;
 	t->restart_arg[3] = a->private;
+	t->restart_arg[4] = a->deadline.wall;
 	return -ERESTART_RESTARTBLOCK;
 }
 
@@ -239,7 +240,7 @@ static long futex_wait_restart(struct task *t)
 		.uaddr = t->restart_arg[0],
 		.val = (u32)t->restart_arg[1],
 		.bitset = (u32)(t->restart_arg[1] >> 32),
-		.deadline = (s64)t->restart_arg[2],
+		.deadline = { (s64)t->restart_arg[2], t->restart_arg[4] },
 		.private = t->restart_arg[3],
 	};
 
@@ -438,8 +439,8 @@ long futex_call(const struct futex_args *a)
 	case FUTEX_CMP_REQUEUE: return futex_requeue(a, private, true);
 	case FUTEX_WAKE_OP: return futex_wake_op(a, private);
 	case FUTEX_LOCK_PI:
-	case FUTEX_LOCK_PI2: return futex_lock_pi(a->uaddr, private, a->deadline, false);
-	case FUTEX_TRYLOCK_PI: return futex_lock_pi(a->uaddr, private, a->deadline, true);
+	case FUTEX_LOCK_PI2: return futex_lock_pi(a->uaddr, private, &a->deadline, false);
+	case FUTEX_TRYLOCK_PI: return futex_lock_pi(a->uaddr, private, &a->deadline, true);
 	case FUTEX_UNLOCK_PI: return futex_unlock_pi(a->uaddr, private);
 	default: return -ENOSYS;
 	}

@@ -4,16 +4,21 @@
 
 struct task;
 
+/* When a wait ends. TIME_NEVER: it does not. */
+struct futex_deadline {
+	s64 at; /* nanoseconds of the monotonic clock */
+	bool wall; /* of the wall clock instead */
+};
+
 /*
- * futex(2). @timeout: absolute monotonic nanoseconds, TIME_NEVER for none; the caller has converted
- * relative and wall-clock ones. The value of the operation or -errno. ctx: thread; sleeps.
+ * futex(2). The caller has converted relative timeouts. The value of the operation or -errno. ctx:
+ * thread; sleeps.
  */
 struct futex_args {
 	u64 uaddr, uaddr2;
 	int op; /* FUTEX_* with its flags */
 	u32 val, val2, val3;
-	s64 deadline; /* monotonic ns, or wall clock with .wall */
-	bool wall; /* deadline is CLOCK_REALTIME's */
+	struct futex_deadline deadline;
 };
 long futex_call(const struct futex_args *a);
 void futex_init(void);

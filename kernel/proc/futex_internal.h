@@ -2,6 +2,7 @@
 /* Shared by futex.c and futex_pi.c. */
 #include "kernel/base/spinlock.h"
 #include "kernel/lib/list.h"
+#include "kernel/proc/futex.h"
 #include "kernel/sched/thread.h"
 
 struct futex_key {
@@ -30,10 +31,10 @@ int __must_check futex_key_get(u64 uaddr, bool private, struct futex_key *out);
 int __must_check futex_load_locked(u64 uaddr, u32 *out);
 int __must_check futex_fault_in(u64 uaddr, bool write);
 void futex_wake_waiter_locked(struct futex_waiter *w);
-int futex_sleep(struct futex_waiter *w, s64 deadline);
+int futex_sleep(struct futex_waiter *w, const struct futex_deadline *deadline);
 bool futex_unqueue(struct futex_waiter *w);
 
 /* futex_pi.c */
-int futex_lock_pi(u64 uaddr, bool private, s64 deadline, bool try);
+int futex_lock_pi(u64 uaddr, bool private, const struct futex_deadline *deadline, bool try);
 int futex_unlock_pi(u64 uaddr, bool private);
 void futex_pi_owner_died(u64 uaddr); /* the word has FUTEX_OWNER_DIED: the best waiter gets it */

@@ -91,7 +91,8 @@ static int lock_try_locked(u64 uaddr, u32 tid, struct futex_bucket *b, const str
 /*
  * Sleep as a waiter for ownership; the caller holds the bucket, which is released. 0: it is ours.
  */
-static int lock_wait(struct futex_bucket *b, struct futex_waiter *w, s64 deadline)
+static int lock_wait(struct futex_bucket *b, struct futex_waiter *w,
+		     const struct futex_deadline *deadline)
 {
 	w->bucket = b;
 	list_add_tail(&b->waiters, &w->link);
@@ -104,7 +105,7 @@ static int lock_wait(struct futex_bucket *b, struct futex_waiter *w, s64 deadlin
  * Own the word, waiting until @deadline. ctx: thread; sleeps. 0, -EDEADLK, -ESRCH (no such owner),
  * -EWOULDBLOCK (@try), -ETIMEDOUT, -EFAULT, -EINVAL, -ERESTARTNOINTR.
  */
-int futex_lock_pi(u64 uaddr, bool private, s64 deadline, bool try)
+int futex_lock_pi(u64 uaddr, bool private, const struct futex_deadline *deadline, bool try)
 {
 	struct futex_waiter w = { .thread = current, .pi = true, .bitset = ~0u };
 	u32 tid = current_task()->tid->nr, owner = 0;

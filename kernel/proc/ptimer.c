@@ -7,7 +7,8 @@
  * (ptimer_dequeued_locked), and the periods missed until then are the overrun. A timer whose signal
  * is ignored is set anew at once, but not faster than IGNORED_PERIOD.
  *
- * Wall-clock, monotonic and boot-time clocks use a kernel timer each. CPU clocks have none:
+ * Wall-clock, monotonic and boot-time clocks use a kernel timer each; it is one by the wall clock
+ * only for absolute times of that, which setting the clock moves. CPU clocks have none:
  * itimer.c compares them (ptimers_check_cpu_locked) together with the interval timers.
  *
  * All fields are guarded by the owner's siglock (S); the kernel timer's function takes it in
@@ -31,7 +32,8 @@ struct ptimer {
 	struct task *target; /* I: SIGEV_THREAD_ID: reference */
 	struct task *cpu_of; /* I: CLOCK_THREAD_CPUTIME_ID: reference */
 	struct timeout timeout; /* S */
-	s64 expires; /* S: monotonic or CPU time; 0 = off */
+	s64 expires; /* S: monotonic, wall or CPU time; 0 = off */
+	bool wall; /* S: by the wall clock */
 	s64 interval; /* S */
 	u64 overrun; /* S: of the signal taken last */
 	struct sigqueue_entry entry; /* S */
@@ -53,7 +55,7 @@ static s64 ptimer_now(const struct ptimer *t)
 	struct proc_usage u = { 0 };
 
 	if (!clock_is_cpu(t->clock))
-		return time_now();
+		return t->wall ? time_wall() : time_now();
 	if (t->cpu_of)
 		proc_usage_add_task(&u, t->cpu_of);
 	else
@@ -64,7 +66,11 @@ static s64 ptimer_now(const struct ptimer *t)
 static void ptimer_start_locked(struct ptimer *t)
 {
 	t->proc->had_timers = true;
-	if (!clock_is_cpu(t->clock))
+	if (clock_is_cpu(t->clock))
+		return;
+	if (t->wall)
+		timeout_set_wall(&t->timeout, t->expires);
+	else
 		timeout_set(&t->timeout, t->expires);
 }
 
@@ -98,11 +104,15 @@ static void ptimer_expire_locked(struct ptimer *t, s64 now)
 static void ptimer_fire(struct timeout *to)
 {
 	struct ptimer *t = container_of(to, struct ptimer, timeout);
-	s64 now = time_now();
 	u64 f = spin_lock_irqsave(&t->proc->siglock);
+	s64 now = ptimer_now(t);
 
-	if (t->expires && now >= t->expires && !list_empty(&t->link))
-		ptimer_expire_locked(t, now);
+	if (t->expires && !list_empty(&t->link)) {
+		if (now >= t->expires)
+			ptimer_expire_locked(t, now);
+		else /* set anew, or the wall clock was set back, meanwhile */
+			ptimer_start_locked(t);
+	}
 	spin_unlock_irqrestore(&t->proc->siglock, f);
 }
 
@@ -277,16 +287,20 @@ static void ptimer_unqueue_locked(struct ptimer *t)
 	WRITE_ONCE(s->set, s->set & ~SIGBIT(sig));
 }
 
-static s64 ptimer_deadline(const struct ptimer *t, bool absolute, s64 value)
+/* Set .expires for @value, not 0. holds: siglock */
+static void ptimer_aim_locked(struct ptimer *t, bool absolute, s64 value)
 {
 	s64 now;
 
-	if (absolute && clock_is_wall(t->clock))
-		value = MAX(value - time_wall() + time_now(), 1);
-	if (absolute)
-		return value;
+	t->wall = absolute && clock_is_wall(t->clock);
+	if (absolute) {
+		if (t->clock == CLOCK_TAI)
+			value -= time_tai_offset() * NSEC_PER_SEC;
+		t->expires = MAX(value, 1);
+		return;
+	}
 	now = ptimer_now(t);
-	return value > TIME_NEVER - 1 - now ? TIME_NEVER - 1 : now + value;
+	t->expires = value > TIME_NEVER - 1 - now ? TIME_NEVER - 1 : now + value;
 }
 
 /*
@@ -308,9 +322,11 @@ int ptimer_settime(int id, bool absolute, const struct itimer_ns *set, struct it
 		ptimer_unqueue_locked(t);
 		t->overrun = 0;
 		t->interval = set->value ? set->interval : 0;
-		t->expires = set->value ? ptimer_deadline(t, absolute, set->value) : 0;
-		if (t->expires)
+		t->expires = 0;
+		if (set->value) {
+			ptimer_aim_locked(t, absolute, set->value);
 			ptimer_start_locked(t);
+		}
 		cpu = clock_is_cpu(t->clock);
 	}
 	spin_unlock_irqrestore(&p->siglock, f);

@@ -17,6 +17,8 @@ void sched_cancel(void); /* condition came true: stay runnable */
 void schedule(void); /* ctx: thread, preemption on, no spinlock */
 /* schedule() with a deadline (monotonic, TIME_NEVER: none). Returns 0 or -ETIMEDOUT. */
 int schedule_until(s64 deadline);
+/* The same; @wall: the deadline is one of the wall clock, also when that is set meanwhile. */
+int schedule_until_clock(s64 deadline, bool wall);
 /*
  * Make @t runnable if it sleeps. @state_mask: bits (1 << TS_*) that this wake applies to. True if
  * it did. ctx: any.
@@ -30,6 +32,7 @@ void sched_yield(void);
 void sched_sleep_until(s64 deadline); /* uninterruptible */
 /* -EINTR when a signal came first. */
 int sched_sleep_interruptible(s64 deadline);
+int sched_sleep_wall(s64 deadline); /* interruptible, until a time of the wall clock */
 
 /* Parameters. 0 or -EINVAL; permission is the caller's business. ctx: any */
 int sched_set_policy(struct thread *t, int policy, int rt_prio, int nice);

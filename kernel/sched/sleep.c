@@ -22,10 +22,10 @@ static void sleeper_wake(struct timeout *to)
 }
 
 /*
- * schedule(), woken at @deadline at the latest. To be called after sched_prepare().
- * ctx: thread; sleeps. 0 or -ETIMEDOUT; also 0 when woken for no reason.
+ * schedule(), woken at @deadline of the monotonic or the @wall clock at the latest. To be called
+ * after sched_prepare(). ctx: thread; sleeps. 0 or -ETIMEDOUT; also 0 when woken for no reason.
  */
-int schedule_until(s64 deadline)
+int schedule_until_clock(s64 deadline, bool wall)
 {
 	struct sleeper s;
 
@@ -33,18 +33,27 @@ int schedule_until(s64 deadline)
 		schedule();
 		return 0;
 	}
-	if (deadline <= time_now()) {
+	if (deadline <= (wall ? time_wall() : time_now())) {
 		sched_cancel();
 		return -ETIMEDOUT;
 	}
 	s.thread = current;
 	timeout_init(&s.timeout, sleeper_wake);
-	timeout_set(&s.timeout, deadline);
+	if (wall)
+		timeout_set_wall(&s.timeout, deadline);
+	else
+		timeout_set(&s.timeout, deadline);
 	schedule();
 	if (timeout_cancel(&s.timeout))
 		return 0;
 	timeout_cancel_sync(&s.timeout);
 	return -ETIMEDOUT;
+}
+
+/* The same for the monotonic clock. */
+int schedule_until(s64 deadline)
+{
+	return schedule_until_clock(deadline, false);
 }
 
 /* Sleep until @deadline, whatever happens. ctx: thread; sleeps */
@@ -55,8 +64,7 @@ void sched_sleep_until(s64 deadline)
 	while (schedule_until(deadline) == 0);
 }
 
-/* Sleep until @deadline or a signal. ctx: thread; sleeps. 0 or -EINTR. */
-int sched_sleep_interruptible(s64 deadline)
+static int sleep_interruptible(s64 deadline, bool wall)
 {
 	do {
 		sched_prepare(TS_SLEEPING);
@@ -64,6 +72,18 @@ int sched_sleep_interruptible(s64 deadline)
 			sched_cancel();
 			return -EINTR;
 		}
-	} while (schedule_until(deadline) == 0);
+	} while (schedule_until_clock(deadline, wall) == 0);
 	return 0;
+}
+
+/* Sleep until @deadline or a signal. ctx: thread; sleeps. 0 or -EINTR. */
+int sched_sleep_interruptible(s64 deadline)
+{
+	return sleep_interruptible(deadline, false);
+}
+
+/* Sleep until the wall clock reads @deadline, or a signal. ctx: thread; sleeps. 0 or -EINTR. */
+int sched_sleep_wall(s64 deadline)
+{
+	return sleep_interruptible(deadline, true);
 }

@@ -182,7 +182,8 @@ long sys_timerfd_settime(u64 fd, u64 flags, u64 unew, u64 uold)
 
 	if (copy_from_user(&its, unew, sizeof(its)))
 		return -EFAULT;
-	if (!itimerspec_in(&its, &new))
+	if (((u32)flags & ~(u32)(TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET)) ||
+	    !itimerspec_in(&its, &new))
 		return -EINVAL;
 	err = fd_get((int)fd, &f);
 	if (err)

@@ -1,8 +1,8 @@
 /*
  * System calls on futexes and robust lists, rseq and membarrier.
  *
- * futex(2) reads its fourth argument as a timeout or as a count, by operation; timeouts become
- * absolute times here.
+ * futex(2) reads its fourth argument as a timeout or as a count, by operation; relative timeouts
+ * become absolute times here.
  */
 #include <linux/futex.h>
 #include <linux/membarrier.h>
@@ -18,14 +18,10 @@ static bool op_has_timeout(int cmd)
 	       cmd == FUTEX_LOCK_PI2 || cmd == FUTEX_WAIT_REQUEUE_PI;
 }
 
-/*
- * The deadline of an operation on the monotonic clock. FUTEX_WAIT's is relative, LOCK_PI's by the
- * wall clock.
- */
-static int read_deadline(u64 utime, int op, s64 *out)
+/* The deadline of an operation. FUTEX_WAIT's is relative, LOCK_PI's by the wall clock. */
+static int read_deadline(u64 utime, int op, struct futex_deadline *out)
 {
 	int cmd = op & FUTEX_CMD_MASK;
-	bool wall = (op & FUTEX_CLOCK_REALTIME) || cmd == FUTEX_LOCK_PI;
 	struct __kernel_timespec ts;
 	s64 ns;
 
@@ -33,12 +29,8 @@ static int read_deadline(u64 utime, int op, s64 *out)
 		return -EFAULT;
 	if (!sys_timespec_ns(&ts, &ns))
 		return -EINVAL;
-	if (cmd == FUTEX_WAIT)
-		*out = sys_deadline(ns);
-	else if (wall && ns != TIME_NEVER)
-		*out = MAX(ns - time_wall() + time_now(), 1);
-	else
-		*out = ns;
+	out->wall = (op & FUTEX_CLOCK_REALTIME) || cmd == FUTEX_LOCK_PI;
+	out->at = cmd == FUTEX_WAIT ? sys_deadline(ns) : ns;
 	return 0;
 }
 
@@ -52,7 +44,7 @@ long sys_futex(u64 uaddr, u64 op, u64 val, u64 utime, u64 uaddr2, u64 val3)
 		.val = (u32)val,
 		.val2 = (u32)utime,
 		.val3 = (u32)val3,
-		.deadline = TIME_NEVER,
+		.deadline = { TIME_NEVER, false },
 	};
 	int cmd = (int)op & FUTEX_CMD_MASK, err;
 

@@ -4,10 +4,9 @@
  * Every clock is the monotonic counter (kernel/base/time) plus an offset, or the CPU time of a
  * process or thread. The coarse clocks are the exact ones: nothing is saved by making them worse.
  *
- * A sleep is a wait until a monotonic deadline on clock_set_queue, which is woken when the wall
- * clock is set, so that sleeps until a wall time can work their deadline out again. An interrupted
- * relative sleep is continued by restart_syscall(2) from the restart block: its deadline stays as
- * it was.
+ * A sleep waits for a deadline of the monotonic clock, or of the wall clock if it is one by that:
+ * setting the clock then ends or prolongs it. An interrupted relative sleep is continued by
+ * restart_syscall(2) from the restart block: its deadline stays as it was.
  *
  * adjtimex(2) keeps the NTP variables and steps the clock (ADJ_SETOFFSET); the clock cannot be
  * made to run at another rate, and asking for that is EOPNOTSUPP.
@@ -26,7 +25,6 @@
 
 #define TZ_MAX_MINUTES (15 * 60)
 
-static struct waitq clock_set_queue = WAITQ_INIT(clock_set_queue);
 static struct timezone time_zone; /* a: two words that nothing here depends on */
 
 /* NTP's variables: n guarded by ntp_lock */
@@ -36,7 +34,6 @@ static struct __kernel_timex ntp = {
 	.maxerror = 16000000, .esterror = 16000000,   .status = STA_UNSYNC, .constant = 2,
 	.precision = 1,	      .tolerance = 500 << 16, .tick = 10000,
 };
-static s32 tai_offset; /* a: seconds */
 
 static s64 thread_cpu_time(struct thread *t, bool user_only)
 {
@@ -99,17 +96,11 @@ static int clock_read(int clock, s64 *out)
 	case CLOCK_MONOTONIC_RAW:
 	case CLOCK_BOOTTIME:
 	case CLOCK_BOOTTIME_ALARM: *out = time_now(); return 0;
-	case CLOCK_TAI: *out = time_wall() + READ_ONCE(tai_offset) * NSEC_PER_SEC; return 0;
+	case CLOCK_TAI: *out = time_wall() + time_tai_offset() * NSEC_PER_SEC; return 0;
 	case CLOCK_PROCESS_CPUTIME_ID: *out = proc_cpu_time(current_proc(), false); return 0;
 	case CLOCK_THREAD_CPUTIME_ID: *out = thread_cpu_time(current, false); return 0;
 	default: return clock < 0 ? cpu_clock_read(clock, out) : -EINVAL;
 	}
-}
-
-static void wall_set(s64 ns)
-{
-	time_set_wall(ns);
-	waitq_wake_all(&clock_set_queue);
 }
 
 /* clock_gettime(2). ctx: thread */
@@ -155,8 +146,7 @@ long sys_clock_settime(u64 clock, u64 uts)
 		return -EINVAL;
 	if (!sys_capable(CAP_SYS_TIME))
 		return -EPERM;
-	wall_set(ns);
-	return 0;
+	return time_set_wall(ns);
 }
 
 /* gettimeofday(2). ctx: thread */
@@ -194,35 +184,19 @@ long sys_settimeofday(u64 utv, u64 utz)
 			return -EINVAL;
 		time_zone = tz;
 	}
-	if (utv)
-		wall_set(tv.tv_sec * NSEC_PER_SEC + tv.tv_usec * NSEC_PER_USEC);
-	return 0;
-}
-
-/* When, on the monotonic clock, @clock reaches @when. */
-static s64 clock_deadline(int clock, s64 when)
-{
-	s64 now = 0;
-
-	if (when == TIME_NEVER || clock_read(clock, &now))
-		return TIME_NEVER;
-	return when <= now ? 0 : sys_deadline(when - now);
+	if (!utv)
+		return 0;
+	return time_set_wall(tv.tv_sec * NSEC_PER_SEC + tv.tv_usec * NSEC_PER_USEC);
 }
 
 /* Sleep until @clock reads @when. 0 or -EINTR */
 static int sleep_until(int clock, s64 when)
 {
-	for (;;) {
-		u32 generation = time_wall_generation();
-		s64 deadline = clock_deadline(clock, when);
-		int err;
-
-		if (!deadline)
-			return 0;
-		err = wait_event_interruptible_timeout(
-			&clock_set_queue, generation != time_wall_generation(), deadline);
-		if (err != -ETIMEDOUT && err)
-			return err;
+	switch (clock) {
+	case CLOCK_REALTIME:
+	case CLOCK_REALTIME_ALARM: return sched_sleep_wall(when);
+	case CLOCK_TAI: return sched_sleep_wall(when - time_tai_offset() * NSEC_PER_SEC);
+	default: return sched_sleep_interruptible(when);
 	}
 }
 
@@ -347,9 +321,9 @@ long sys_clock_nanosleep(u64 uclock, u64 flags, u64 ureq, u64 urem)
 		return -EINVAL;
 	if (!(flags & TIMER_ABSTIME)) {
 		/* What a setting of the wall clock does must not show in a relative sleep. */
-		return sleep_begin(clock == CLOCK_REALTIME || clock == CLOCK_TAI ? CLOCK_MONOTONIC
-										 : clock,
-				   ns, urem);
+		if (clock == CLOCK_REALTIME || clock == CLOCK_TAI || clock == CLOCK_REALTIME_ALARM)
+			clock = CLOCK_MONOTONIC;
+		return sleep_begin(clock, ns, urem);
 	}
 	err = sleep_on(clock, ns);
 	return err == -EINTR ? -ERESTARTNOHAND : err;
@@ -376,7 +350,7 @@ static int ntp_change(const struct __kernel_timex *x)
 	if (x->modes & ADJ_MICRO)
 		ntp.status &= ~STA_NANO;
 	if ((x->modes & ADJ_TAI) && x->constant >= 0 && x->constant <= 100000)
-		WRITE_ONCE(tai_offset, (s32)x->constant);
+		time_set_tai_offset((s32)x->constant);
 	return 0;
 }
 
@@ -387,8 +361,7 @@ static int ntp_step(const struct __kernel_timex *x)
 	if (x->time.tv_usec < 0 || x->time.tv_usec * unit >= NSEC_PER_SEC ||
 	    x->time.tv_sec >= SYS_SEC_MAX / 2 || x->time.tv_sec <= -SYS_SEC_MAX / 2)
 		return -EINVAL;
-	wall_set(time_wall() + x->time.tv_sec * NSEC_PER_SEC + x->time.tv_usec * unit);
-	return 0;
+	return time_set_wall(time_wall() + x->time.tv_sec * NSEC_PER_SEC + x->time.tv_usec * unit);
 }
 
 /* adjtimex(2) on *x, in and out. The clock's state (TIME_*) or -errno */
@@ -413,7 +386,7 @@ static long ntp_adjust(struct __kernel_timex *x)
 	if (err)
 		return err;
 	now = time_wall();
-	x->tai = READ_ONCE(tai_offset);
+	x->tai = time_tai_offset();
 	x->time.tv_sec = now / NSEC_PER_SEC;
 	x->time.tv_usec =
 		x->status & STA_NANO ? now % NSEC_PER_SEC : now % NSEC_PER_SEC / NSEC_PER_USEC;
