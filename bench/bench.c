@@ -8,8 +8,7 @@
  * Each row is a function that does an operation n times and returns the nanoseconds it took. The
  * number is doubled until a run is long enough, then the best of five runs counts. The rows that
  * touch pages include giving them back; the process that forks has BALLAST pages of its own, as a
- * shell has. Prints
- * ROW <tab> FIGURE <tab> UNIT. Under QEMU's -icount shift=0 a nanosecond is an instruction. The
+ * shell has. Prints ROW <tab> FIGURE <tab> UNIT. Under QEMU's -icount shift=0 a nanosecond is an instruction. The
  * program is static and runs on Linux as well.
  */
 #define _GNU_SOURCE
@@ -26,6 +25,7 @@
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+#include "bench.h"
 
 #define PAGE 4096L
 #define PAGES_MAX 2048L
@@ -34,7 +34,7 @@
 
 typedef int64_t (*bench_fn)(long n);
 
-static int64_t now(void)
+int64_t now(void)
 {
 	struct timespec ts;
 
@@ -42,7 +42,7 @@ static int64_t now(void)
 	return ts.tv_sec * 1000000000LL + ts.tv_nsec;
 }
 
-static void must(int good, const char *what)
+void must(int good, const char *what)
 {
 	if (!good) {
 		perror(what);
@@ -347,12 +347,30 @@ static const struct row {
 	bench_fn fn;
 	long bytes; /* an operation moves; 0: the figure is nanoseconds per operation */
 } rows[] = {
-	{ "getppid", bench_getppid, 0 },	   { "stat", bench_stat, 0 },
-	{ "fork-exit-wait", bench_fork, 0 },	   { "fork-exec-wait", bench_exec, 0 },
-	{ "thread-create-join", bench_thread, 0 }, { "pipe-round-trip", bench_pipe, 0 },
-	{ "futex-ping-pong", bench_futex, 0 },	   { "touch-anonymous", bench_anonymous, 0 },
-	{ "touch-file", bench_file, 0 },	   { "copy-on-write", bench_cow, 0 },
-	{ "mmap-16-munmap", bench_mmap16, 0 },	   { "pipe-bandwidth", bench_bandwidth, BLOCK },
+	{ "getppid", bench_getppid, 0 },
+	{ "stat", bench_stat, 0 },
+	{ "fork-exit-wait", bench_fork, 0 },
+	{ "fork-exec-wait", bench_exec, 0 },
+	{ "thread-create-join", bench_thread, 0 },
+	{ "pipe-round-trip", bench_pipe, 0 },
+	{ "futex-ping-pong", bench_futex, 0 },
+	{ "touch-anonymous", bench_anonymous, 0 },
+	{ "touch-file", bench_file, 0 },
+	{ "copy-on-write", bench_cow, 0 },
+	{ "mmap-16-munmap", bench_mmap16, 0 },
+	{ "pipe-bandwidth", bench_bandwidth, BLOCK },
+	{ "open-close", bench_open, 0 },
+	{ "read-zero", bench_read_zero, 0 },
+	{ "write-null", bench_write_null, 0 },
+	{ "sigaction", bench_sigaction, 0 },
+	{ "signal-self", bench_signal, 0 },
+	{ "yield-two", bench_yield, 0 },
+	{ "epoll-wait-1000", bench_epoll, 0 },
+	{ "eventfd-round-trip", bench_eventfd, 0 },
+	{ "create-unlink", bench_create, 0 },
+	{ "sh-c-true", bench_shell, 0 },
+	{ "find-500", bench_find, 0 },
+	{ "tar-500", bench_tar, 0 },
 };
 
 static void run_row(const struct row *r, int64_t enough)
