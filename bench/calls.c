@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -92,23 +93,35 @@ int64_t bench_signal(long n)
 	return start;
 }
 
-/* Two processes on one CPU take turns: an operation is both turns. */
+/* Two processes on one CPU take turns by yielding: an operation is both turns. */
+static void take_turns(volatile int *turn, int me, long n)
+{
+	for (long i = 0; i < n; i++) {
+		while (*turn != me)
+			sched_yield();
+		*turn = !me;
+	}
+}
+
 int64_t bench_yield(long n)
 {
+	volatile int *turn =
+		mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	int64_t start;
-	pid_t pid = fork();
+	pid_t pid;
 
+	must(turn != MAP_FAILED, "mmap");
+	pid = fork();
 	if (pid == 0) {
-		for (;;)
-			sched_yield();
+		take_turns(turn, 1, n);
+		_exit(0);
 	}
 	must(pid > 0, "fork");
 	start = now();
-	for (long i = 0; i < n; i++)
-		sched_yield();
+	take_turns(turn, 0, n);
 	start = now() - start;
-	kill(pid, SIGKILL);
 	waitpid(pid, NULL, 0);
+	munmap((void *)turn, 4096);
 	return start;
 }
 

@@ -3,8 +3,8 @@
  *
  * A struct epitem is one (file, descriptor number) of a set. It hangs an entry on every wait queue
  * that the file's poll operation names; a wake-up there puts the item on the set's ready list and
- * wakes who waits on the set. Collecting takes the list apart, asks each file again, and puts
- * level-triggered items that are still ready back.
+ * wakes who waits on the set. Collecting takes one after the other off, asks its file
+ * again, and puts level-triggered items that are still ready back at the end.
  *
  * An item does not keep its file alive. The file knows its items (file->eps), and the last file_put
  * calls epoll_forget() before the object goes: that waits for set->lock, so a file is never polled
@@ -60,7 +60,7 @@ struct epitem {
 	int fd; /* I */
 	u32 events; /* s; a for callbacks; EPOLL_PRIVATE bits alone: a one-shot item that fired */
 	u64 data; /* s */
-	struct list ready; /* r: on set->ready, or a list being collected */
+	struct list ready; /* r: on set->ready */
 	struct list eps; /* e: file->eps */
 	struct epoll_hook *hooks; /* s */
 };
@@ -357,36 +357,24 @@ unlock_nest:
 	return err;
 }
 
-/* Take the ready list over into @list. */
-static void ready_take(struct epoll_set *s, struct list *list)
-{
-	u64 flags = spin_lock_irqsave(&s->ready_lock);
-
-	list_splice_tail(list, &s->ready);
-	spin_unlock_irqrestore(&s->ready_lock, flags);
-}
-
-static struct epitem *ready_pop(struct epoll_set *s, struct list *list)
+/*
+ * The first of the ready items, taken off. @last bounds a walk: it becomes the item that was last
+ * when the walk began, behind which come those that are listed again meanwhile; NULL at first.
+ * holds: set->lock, so that the item @last stays.
+ */
+static struct epitem *ready_pop(struct epoll_set *s, struct epitem **last)
 {
 	struct epitem *it = NULL;
 	u64 flags = spin_lock_irqsave(&s->ready_lock);
 
-	if (!list_empty(list)) {
-		it = list_first(list, struct epitem, ready);
+	if (!list_empty(&s->ready)) {
+		if (!*last)
+			*last = list_last(&s->ready, struct epitem, ready);
+		it = list_first(&s->ready, struct epitem, ready);
 		list_del(&it->ready);
 	}
 	spin_unlock_irqrestore(&s->ready_lock, flags);
 	return it;
-}
-
-/* What was not looked at goes back before what came in meanwhile. */
-static void ready_return(struct epoll_set *s, struct list *list)
-{
-	u64 flags = spin_lock_irqsave(&s->ready_lock);
-
-	list_splice_tail(list, &s->ready);
-	list_splice_tail(&s->ready, list);
-	spin_unlock_irqrestore(&s->ready_lock, flags);
 }
 
 /* Report @it if it is ready; level-triggered ones stay listed. holds: set->lock. */
@@ -396,7 +384,7 @@ static bool item_report(struct epitem *it, struct epoll_event *out)
 
 	if (!now)
 		return false;
-	memset(out, 0, sizeof(*out));
+	__builtin_memset(out, 0, sizeof(*out)); /* the padding too; inlined */
 	out->events = now;
 	out->data = it->data;
 	if (it->events & EPOLLONESHOT)
@@ -408,15 +396,15 @@ static bool item_report(struct epitem *it, struct epoll_event *out)
 
 static u32 set_scan(struct epoll_set *s, struct epoll_event *out, u32 max)
 {
-	struct list list = LIST_INIT(list);
-	struct epitem *it;
+	struct epitem *it, *last = NULL;
 	u32 n = 0;
 
 	mutex_lock(&s->lock);
-	ready_take(s, &list);
-	while (n < max && (it = ready_pop(s, &list)))
-		n += item_report(it, &out[n]);
-	ready_return(s, &list);
+	do {
+		it = ready_pop(s, &last);
+		if (it)
+			n += item_report(it, &out[n]);
+	} while (n < max && it != last);
 	mutex_unlock(&s->lock);
 	return n;
 }
@@ -456,22 +444,20 @@ int epoll_collect(struct file *set, struct epoll_event *out, u32 max, s64 deadli
 static u32 epoll_poll(struct file *f, struct poll_table *pt)
 {
 	struct epoll_set *s = f->priv;
-	struct list list = LIST_INIT(list);
-	struct epitem *it;
+	struct epitem *it, *last = NULL;
 	u32 ready = 0;
 
 	poll_wait(pt, &s->pollers);
 	if (!set_has_ready(s))
 		return 0;
 	mutex_lock_nested(&s->lock);
-	ready_take(s, &list);
-	while (!ready && (it = ready_pop(s, &list))) {
-		if (!item_poll(it, NULL))
-			continue;
-		ready_add(it);
-		ready = POLLIN | POLLRDNORM;
-	}
-	ready_return(s, &list);
+	do {
+		it = ready_pop(s, &last);
+		if (it && item_poll(it, NULL)) {
+			ready_add(it);
+			ready = POLLIN | POLLRDNORM;
+		}
+	} while (!ready && it != last);
 	mutex_unlock(&s->lock);
 	return ready;
 }

@@ -48,7 +48,18 @@ func arch_user_copy_in
 	add	x0, x0, #64
 	cmp	x2, #64
 	b.hs	1b
-3:	cmp	x2, #8
+3:	tbz	x2, #5, 7f
+2:	ldtr	x3, [x1]
+	ldtr	x4, [x1, #8]
+	ldtr	x5, [x1, #16]
+	ldtr	x6, [x1, #24]
+	on_fault 2b, 5f
+	sub	x2, x2, #32
+	stp	x3, x4, [x0]
+	stp	x5, x6, [x0, #16]
+	add	x1, x1, #32
+	add	x0, x0, #32
+7:	cmp	x2, #8
 	b.lo	6f
 4:	ldtr	x3, [x1]
 	on_fault 4b, 5f
@@ -89,7 +100,18 @@ func arch_user_copy_out
 	add	x0, x0, #64
 	cmp	x2, #64
 	b.hs	1b
-3:	cmp	x2, #8
+3:	tbz	x2, #5, 11f
+	ldp	x3, x4, [x1]
+	ldp	x5, x6, [x1, #16]
+10:	sttr	x3, [x0]
+	sttr	x4, [x0, #8]
+	sttr	x5, [x0, #16]
+	sttr	x6, [x0, #24]
+	on_fault 10b, 5f
+	sub	x2, x2, #32
+	add	x1, x1, #32
+	add	x0, x0, #32
+11:	cmp	x2, #8
 	b.lo	6f
 4:	ldr	x3, [x1]
 7:	sttr	x3, [x0]

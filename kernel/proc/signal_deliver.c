@@ -136,25 +136,27 @@ int signal_action(int sig, const struct ksigaction *act, struct ksigaction *old)
 {
 	struct proc *p = current_proc();
 	struct sighand *h = p->sighand;
+	struct ksigaction *a;
 	u64 f;
 
 	if (sig < 1 || sig > KSIG_COUNT || (act && (KSIG_UNBLOCKABLE & SIGBIT(sig))))
 		return -EINVAL;
-	f = spin_lock_irqsave(&p->siglock);
-	spin_lock(&h->lock);
+	a = &h->action[sig - 1];
+	f = spin_lock_irqsave(&h->lock);
 	if (old)
-		*old = h->action[sig - 1];
+		*old = *a;
 	if (act) {
-		struct ksigaction *a = &h->action[sig - 1];
-
 		WRITE_ONCE(a->handler, act->handler);
 		a->flags = act->flags;
 		a->restorer = act->restorer;
 		a->mask = act->mask & ~KSIG_UNBLOCKABLE;
 	}
-	spin_unlock(&h->lock);
+	spin_unlock_irqrestore(&h->lock, f);
+	if (!act || act->handler > (u64)SIG_IGN)
+		return 0;
 	/* POSIX: what becomes ignored stops being pending. */
-	if (act && signal_is_ignored(p, sig))
+	f = spin_lock_irqsave(&p->siglock);
+	if (signal_is_ignored(p, sig))
 		signal_remove_locked(p, SIGBIT(sig));
 	spin_unlock_irqrestore(&p->siglock, f);
 	return 0;

@@ -152,7 +152,7 @@ long sys_rt_sigaction(u64 sig, u64 uact, u64 uold, u64 size)
 		return -EINVAL;
 	if (uact && copy_from_user(&act, uact, sizeof(act)))
 		return -EFAULT;
-	err = signal_action((int)sig, uact ? &act : NULL, &old);
+	err = signal_action((int)sig, uact ? &act : NULL, uold ? &old : NULL);
 	if (err || !uold)
 		return err;
 	return copy_to_user(uold, &old, sizeof(old));
