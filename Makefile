@@ -60,6 +60,7 @@ obj-fs := \
 	procfs.o procfs_pid.o pseudo.o textfile.o proc_cpu.o proc_mem.o proc_misc.o sysfs.o \
 	epoll.o \
 	eventfd.o \
+	inotify.o inotify_queue.o \
 	pipe.o \
 	poll.o \
 	timerfd.o

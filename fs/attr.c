@@ -13,6 +13,7 @@
 #include <linux/errno.h>
 #include <linux/mount.h>
 #include "fs/namei.h"
+#include "fs/notify.h"
 #include "kernel/base/time.h"
 
 /* ctx: thread; sleeps: in the file system. 0 or its error. */
@@ -62,22 +63,46 @@ static int setattr_locked(struct inode *i, struct iattr *a)
 	return i->ops && i->ops->setattr ? i->ops->setattr(i, a) : inode_setattr_generic(i, a);
 }
 
-/* See vfs.h. ctx: thread; holds: i->lock for writing; sleeps. 0 or the file system's error. */
+/*
+ * See vfs.h. ctx: thread; holds: i->lock for writing; sleeps. 1: there were some, 0: none, or the
+ * file system's error.
+ */
 int inode_strip_suid_locked(struct inode *i)
 {
 	struct iattr a = { .valid = ATTR_KILL_SUID };
+	int err;
 
 	if (likely(mode_without_suid(i) == i->mode) || cred_capable(current->cred, CAP_FSETID))
 		return 0;
-	return setattr_locked(i, &a);
+	err = setattr_locked(i, &a);
+	return err ? err : 1;
+}
+
+/* What the changes of @a are to those who watch @p; after setattr_locked(). */
+static void notify_setattr(const struct path *p, const struct iattr *a)
+{
+	u32 mask = 0;
+
+	if ((a->valid & (ATTR_UID | ATTR_GID | ATTR_MODE)) ||
+	    (a->valid & (ATTR_ATIME | ATTR_MTIME)) == (ATTR_ATIME | ATTR_MTIME))
+		mask |= IN_ATTRIB;
+	else if (a->valid & ATTR_ATIME)
+		mask |= IN_ACCESS;
+	else if (a->valid & ATTR_MTIME)
+		mask |= IN_MODIFY;
+	if (a->valid & ATTR_SIZE)
+		mask |= IN_MODIFY;
+	if (mask)
+		notify_dentry(p->dentry, mask);
 }
 
 /*
  * Apply @a without permission checks; times named but zero become now.
  * ctx: thread; sleeps. 0 or the file system's error.
  */
-int vfs_setattr_nocheck(struct inode *i, struct iattr *a)
+int vfs_setattr_nocheck(const struct path *p, struct iattr *a)
 {
+	struct inode *i = dentry_inode(p->dentry);
 	int err;
 
 	if ((a->valid & (ATTR_MTIME | ATTR_CTIME)) && !a->mtime && !a->ctime)
@@ -87,6 +112,8 @@ int vfs_setattr_nocheck(struct inode *i, struct iattr *a)
 	rwsem_write_lock(&i->lock);
 	err = setattr_locked(i, a);
 	rwsem_write_unlock(&i->lock);
+	if (!err)
+		notify_setattr(p, a);
 	return err;
 }
 
@@ -152,6 +179,8 @@ int vfs_setattr(const struct path *p, struct iattr *a)
 	if (!err)
 		err = setattr_locked(i, a);
 	rwsem_write_unlock(&i->lock);
+	if (!err)
+		notify_setattr(p, a);
 	return err;
 }
 
@@ -178,7 +207,7 @@ int vfs_truncate(const struct path *p, u64 size)
 		err = inode_get_write(i);
 	if (err)
 		return err;
-	err = vfs_set_size(i, size);
+	err = vfs_set_size(p, size);
 	inode_put_write(i);
 	return err;
 }
@@ -187,8 +216,9 @@ int vfs_truncate(const struct path *p, u64 size)
  * Size of a regular file that may be written, with the limits. ctx: thread; sleeps. 0, -EFBIG,
  * -EPERM or the file system's error.
  */
-int vfs_set_size(struct inode *i, u64 size)
+int vfs_set_size(const struct path *p, u64 size)
 {
+	struct inode *i = dentry_inode(p->dentry);
 	struct iattr a = { .valid = ATTR_SIZE | ATTR_MTIME | ATTR_CTIME | ATTR_KILL_SUID,
 			   .size = size };
 	int err;
@@ -198,7 +228,7 @@ int vfs_set_size(struct inode *i, u64 size)
 	if (size > i->sb->max_size)
 		return -EFBIG;
 	err = size > i->size ? vfs_check_fsize(size) : 0;
-	return err ? err : vfs_setattr_nocheck(i, &a);
+	return err ? err : vfs_setattr_nocheck(p, &a);
 }
 
 /* Text of the symlink @p; its length. ctx: thread; sleeps. -EINVAL: not a symlink. */

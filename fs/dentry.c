@@ -42,6 +42,7 @@
  */
 #include <linux/errno.h>
 #include "fs/namei.h"
+#include "fs/notify.h"
 #include "kernel/base/panic.h"
 #include "kernel/base/rand.h"
 #include "kernel/lib/string.h"
@@ -236,8 +237,10 @@ void dentry_put(struct dentry *d)
 		if (parent)
 			family_leave(parent, d);
 		longname_put(d->longname);
-		if (d->inode)
+		if (d->inode) {
+			notify_gone(d->inode);
 			inode_put(d->inode);
+		}
 		kmem_cache_free(dentry_cache, d);
 		d = parent;
 	}
@@ -516,8 +519,10 @@ void dentry_delete(struct dentry *d)
 		drop = true;
 	}
 	spin_unlock(&b->lock);
-	if (i)
+	if (i) {
+		notify_gone(i);
 		inode_put(i);
+	}
 	if (drop)
 		dentry_put(d);
 }

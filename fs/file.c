@@ -18,6 +18,7 @@
 #include "fs/epoll.h"
 #include "fs/locks.h"
 #include "fs/namei.h"
+#include "fs/notify.h"
 #include "fs/pipe.h"
 #include "kernel/base/panic.h"
 #include "kernel/lib/string.h"
@@ -144,6 +145,7 @@ struct file *file_get(struct file *f)
 
 static void file_release(struct file *f)
 {
+	notify_file(f, f->mode & FILE_WRITE ? IN_CLOSE_WRITE : IN_CLOSE_NOWRITE);
 	if (f->inode->locks)
 		locks_release_file(f);
 	if (unlikely(!list_empty(&f->eps)))
@@ -231,6 +233,8 @@ ssize_t file_read(struct file *f, struct uio *u, u64 *pos)
 		locked = pos_lock(f);
 	n = f->ops->read(f, u, pos);
 	pos_unlock(f, locked);
+	if (n > 0)
+		notify_file(f, IN_ACCESS);
 	return n;
 }
 
@@ -252,6 +256,8 @@ ssize_t file_write(struct file *f, struct uio *u, u64 *pos)
 		locked = pos_lock(f);
 	n = f->ops->write(f, u, pos);
 	pos_unlock(f, locked);
+	if (n > 0)
+		notify_file(f, IN_MODIFY);
 	return n;
 }
 
@@ -317,6 +323,8 @@ int file_readdir(struct file *f, struct dir_ctx *c)
 	rwsem_read_unlock(&i->lock);
 	file_accessed(f);
 	pos_unlock(f, locked);
+	if (err != -ENOENT)
+		notify_file(f, IN_ACCESS);
 	return err;
 }
 

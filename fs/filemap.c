@@ -11,6 +11,7 @@
 #include <linux/fs.h>
 #include <linux/mount.h>
 #include "fs/namei.h"
+#include "fs/notify.h"
 #include "kernel/base/time.h"
 
 static u64 (*fsize_limit)(void); /* I after boot */
@@ -81,9 +82,12 @@ int generic_write_begin(struct file *f, struct uio *u, u64 *pos)
 		return -EFBIG;
 	u->left = MIN(u->left, limit - *pos);
 	err = inode_strip_suid_locked(i);
-	if (!err)
-		inode_touch(i, ATTR_MTIME | ATTR_CTIME);
-	return err;
+	if (err < 0)
+		return err;
+	if (err)
+		notify_file(f, IN_ATTRIB);
+	inode_touch(i, ATTR_MTIME | ATTR_CTIME);
+	return 0;
 }
 
 /* ctx: thread; sleeps. Bytes or -errno. */

@@ -140,6 +140,7 @@ void devfs_init(void);
 void memdev_init(void);
 void tmpfs_init(void);
 void file_init(void);
+void inotify_init(void);
 extern const struct fs_type fs_rootfs;
 /* Unlinked file in the kernel's own tmpfs (memfd, SysV shared memory). */
 int __must_check tmpfs_make_unlinked(const char *name, u64 size, struct file **out);

@@ -14,6 +14,7 @@
 #include <linux/errno.h>
 #include <linux/mount.h>
 #include "fs/namei.h"
+#include "fs/notify.h"
 #include "fs/procfs.h"
 
 static int protected_hardlinks = 1;
@@ -100,9 +101,13 @@ end:
 /* @i: what was made, NULL on failure. */
 static void make_end(struct walk *w, struct dentry *d, struct inode *i)
 {
-	if (i)
+	struct inode *dir = dentry_inode(w->cur.dentry);
+
+	if (i) {
 		dentry_instantiate(d, i);
-	rwsem_write_unlock(&dentry_inode(w->cur.dentry)->lock);
+		notify_entry(dir, &w->last, IN_CREATE | (inode_is_dir(i) ? IN_ISDIR : 0));
+	}
+	rwsem_write_unlock(&dir->lock);
 	dentry_put(d);
 	walk_end(w);
 }
@@ -228,8 +233,10 @@ int vfs_link(const struct path *old, const struct path *at, const char *name)
 	rwsem_write_lock_nested(&i->lock);
 	err = link_locked(dentry_inode(w.cur.dentry), d, i);
 	rwsem_write_unlock(&i->lock);
-	if (!err)
+	if (!err) {
 		inode_get(i);
+		notify_inode(i, IN_ATTRIB);
+	}
 end:
 	make_end(&w, d, err ? NULL : i);
 	return err;
@@ -282,15 +289,20 @@ end:
 
 static void remove_end(struct walk *w, struct dentry *d, bool removed)
 {
-	struct inode *i = dentry_inode(d);
+	struct inode *dir = dentry_inode(w->cur.dentry), *i = dentry_inode(d);
+	bool isdir = inode_is_dir(i);
 
 	/* Keep the inode until the directory is unlocked: the last reference frees its contents. */
 	inode_get(i);
-	if (removed && inode_is_dir(i))
+	if (removed && isdir)
 		dentry_drop_children(d);
-	if (removed)
+	else if (removed)
+		notify_inode(i, IN_ATTRIB); /* its link count */
+	if (removed) {
 		dentry_delete(d);
-	rwsem_write_unlock(&dentry_inode(w->cur.dentry)->lock);
+		notify_entry(dir, &w->last, IN_DELETE | (isdir ? IN_ISDIR : 0));
+	}
+	rwsem_write_unlock(&dir->lock);
 	dentry_put(d);
 	inode_put(i);
 	walk_end(w);

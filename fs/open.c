@@ -15,6 +15,7 @@
 #include <linux/fcntl.h>
 #include <linux/mount.h>
 #include "fs/namei.h"
+#include "fs/notify.h"
 #include "fs/procfs.h"
 #include "kernel/lib/fmt.h"
 
@@ -95,7 +96,7 @@ static int truncate_opened(const struct path *p)
 	err = inode_get_write(i);
 	if (err)
 		return err;
-	err = vfs_setattr_nocheck(i, &a);
+	err = vfs_setattr_nocheck(p, &a);
 	inode_put_write(i);
 	return err;
 }
@@ -155,8 +156,10 @@ static int create_locked(struct walk *w, struct dentry *d, u32 mode)
 	if (!err)
 		err = dir->ops->create(dir, d, (mode & 07777 & ~fsctx_current()->umask) | S_IFREG,
 				       0, &i);
-	if (!err)
+	if (!err) {
 		dentry_instantiate(d, i);
+		notify_entry(dir, &w->last, IN_CREATE);
+	}
 	return err;
 }
 
@@ -316,8 +319,10 @@ int vfs_open(const struct path *at, const char *name, u32 oflags, u32 mode, u32 
 
 	if (err)
 		return err;
-	if (oflags & O_CREAT)
-		return open_create(at, name, oflags, mode, lookup, out);
+	if (oflags & O_CREAT) {
+		err = open_create(at, name, oflags, mode, lookup, out);
+		goto out;
+	}
 	err = path_lookup(at, name, lookup, &p);
 	if (err)
 		return err;
@@ -326,5 +331,8 @@ int vfs_open(const struct path *at, const char *name, u32 oflags, u32 mode, u32 
 	else
 		err = file_open_checked(&p, oflags, out);
 	path_put(&p);
+out:
+	if (!err)
+		notify_file(*out, IN_OPEN);
 	return err;
 }

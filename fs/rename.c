@@ -14,6 +14,7 @@
 #include <linux/fs.h>
 #include <linux/mount.h>
 #include "fs/namei.h"
+#include "fs/notify.h"
 
 #define RENAME_KNOWN (RENAME_NOREPLACE | RENAME_EXCHANGE | RENAME_WHITEOUT)
 
@@ -134,10 +135,35 @@ static int check_rights(struct renaming *r)
 	return err;
 }
 
+/* @i went from one name to another. holds: the directories' locks */
+static void notify_move(struct inode *from, const struct qname *old, struct inode *to,
+			const struct qname *new, struct inode *i)
+{
+	u32 kind = inode_is_dir(i) ? IN_ISDIR : 0, cookie = notify_cookie();
+
+	notify_entry_event(from, old, IN_MOVED_FROM | kind, cookie);
+	notify_entry_event(to, new, IN_MOVED_TO | kind, cookie);
+}
+
+/* @oi took the place of @ni (may be NULL), or the two were exchanged. holds: as above */
+static void notify_renamed(struct renaming *r, struct inode *oi, struct inode *ni)
+{
+	const struct qname *old = &r->from.last, *new = &r->to.last;
+
+	notify_move(r->odir, old, r->ndir, new, oi);
+	if (ni && !(r->flags & RENAME_EXCHANGE))
+		notify_inode(ni, IN_ATTRIB);
+	notify_inode(oi, IN_MOVE_SELF);
+	if (ni && (r->flags & RENAME_EXCHANGE)) {
+		notify_move(r->ndir, new, r->odir, old, ni);
+		notify_inode(ni, IN_MOVE_SELF);
+	}
+}
+
 /* Ask the file system, then move the names. holds: the directories' locks */
 static int rename_checked(struct renaming *r)
 {
-	struct inode *ni = dentry_inode(r->nd);
+	struct inode *oi = dentry_inode(r->od), *ni = dentry_inode(r->nd);
 	int err;
 
 	if (!r->odir->ops->rename)
@@ -153,8 +179,11 @@ static int rename_checked(struct renaming *r)
 		rwsem_write_unlock(&ni->lock);
 	if (!err && ni && (ni->flags & INODE_DEAD))
 		dentry_drop_children(r->nd);
-	if (!err)
+	if (!err) {
 		dentry_move(r->od, r->nd, r->flags & RENAME_EXCHANGE);
+		if (notify_wanted())
+			notify_renamed(r, oi, ni);
+	}
 	return err;
 }
 

@@ -12,6 +12,7 @@
 #include <linux/errno.h>
 #include <linux/fcntl.h>
 #include "fs/namei.h"
+#include "fs/notify.h"
 #include "fs/pipe.h"
 #include "fs/splice.h"
 #include "kernel/base/errno.h"
@@ -146,7 +147,10 @@ ssize_t splice_copy(struct file *in, u64 *ipos, struct file *out, u64 *opos, u64
 		n = copy_cached(in, &at, out, opos, len, nonblock);
 	else
 		n = copy_stream(in, &at, out, opos, len, nonblock);
-	if (n > 0)
+	if (n > 0) {
 		*ipos = at;
+		if (in->inode->cache)
+			notify_file(in, IN_ACCESS);
+	}
 	return n;
 }

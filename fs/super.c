@@ -7,6 +7,7 @@
  */
 #include <linux/errno.h>
 #include "fs/namei.h"
+#include "fs/notify.h"
 #include "kernel/lib/string.h"
 #include "mm/slab.h"
 
@@ -53,6 +54,7 @@ void super_put(struct super *sb)
 		return;
 	if (sb->ops && sb->ops->sync)
 		sb->ops->sync(sb, true);
+	notify_unmount(sb);
 	dcache_drop_super(sb);
 	if (sb->root)
 		dentry_put(sb->root);

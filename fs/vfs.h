@@ -399,11 +399,11 @@ ssize_t vfs_readlink(const struct path *p, char *buf, size_t size);
 int vfs_statfs(const struct path *p, struct kstatfs *st);
 /* by the current fsuid: access(2) sets that for the time of the call */
 int vfs_access(const struct path *p, u32 mask);
-int vfs_set_size(struct inode *i, u64 size); /* ftruncate: no permission check */
-int vfs_setattr_nocheck(struct inode *i, struct iattr *a);
+int vfs_set_size(const struct path *p, u64 size); /* ftruncate: no permission check */
+int vfs_setattr_nocheck(const struct path *p, struct iattr *a);
 /* Does RLIMIT_FSIZE allow a file of @size? 0 or -EFBIG (with its signal). */
 int __must_check vfs_check_fsize(u64 size);
-/* Drop set-id bits before contents change. holds: i->lock for writing */
+/* Drop set-id bits before contents change: 1 if there were any. holds: i->lock for writing */
 int inode_strip_suid_locked(struct inode *i);
 
 /* ---- Open files (file.c) ---- */

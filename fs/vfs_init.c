@@ -20,4 +20,5 @@ void vfs_init(void)
 	sysfs_init();
 	devfs_init();
 	memdev_init();
+	inotify_init();
 }

@@ -10,6 +10,7 @@
 #include <linux/limits.h>
 #include <linux/xattr.h>
 #include "fs/namei.h"
+#include "fs/notify.h"
 #include "kernel/lib/string.h"
 
 /* May current use attribute @name of @i? */
@@ -70,6 +71,8 @@ int vfs_setxattr(const struct path *p, const char *name, const void *buf, size_t
 	rwsem_write_lock(&i->lock);
 	err = i->ops->setxattr(i, name, buf, size, flags);
 	rwsem_write_unlock(&i->lock);
+	if (!err)
+		notify_dentry(p->dentry, IN_ATTRIB);
 	return err;
 }
 
@@ -119,5 +122,7 @@ int vfs_removexattr(const struct path *p, const char *name)
 	rwsem_write_lock(&i->lock);
 	err = i->ops->removexattr(i, name);
 	rwsem_write_unlock(&i->lock);
+	if (!err)
+		notify_dentry(p->dentry, IN_ATTRIB);
 	return err;
 }

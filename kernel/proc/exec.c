@@ -22,6 +22,7 @@
 #include <arch/irqflags.h>
 #include <arch/pmap.h>
 #include <arch/signal.h>
+#include "fs/notify.h"
 #include "kernel/lib/string.h"
 #include "kernel/proc/exec_internal.h"
 #include "kernel/proc/rseq.h"
@@ -97,6 +98,8 @@ int exec_open(const struct path *at, const char *name, u32 lookup, struct file *
 	err = exec_check_path(&p);
 	if (!err)
 		err = file_open_path(&p, O_RDONLY | O_LARGEFILE, &f);
+	if (!err)
+		notify_file(f, IN_OPEN);
 	path_put(&p);
 	if (err)
 		return err;

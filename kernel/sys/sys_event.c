@@ -1,14 +1,19 @@
 /*
- * System calls of event descriptors: eventfd, epoll, timerfd, signalfd. Events and times are copied
- * here; the objects live in fs, that of signalfd in kernel/proc.
+ * System calls of event descriptors: eventfd, epoll, timerfd, signalfd, inotify. Events and times
+ * are copied here; the objects live in fs, that of signalfd in kernel/proc.
+ *
+ * eventfd(2), epoll_ctl(2), epoll_wait(2), timerfd_create(2), signalfd(2), inotify(7).
  */
 #include <linux/eventpoll.h>
 #include <linux/signalfd.h>
 #include <linux/timerfd.h>
 #include "fs/epoll.h"
 #include "fs/eventfd.h"
+#include "fs/inotify.h"
+#include "fs/namei.h"
 #include "kernel/proc/signalfd.h"
 #include "kernel/sys/abi.h"
+#include "kernel/sys/path.h"
 #include "mm/slab.h"
 
 #define EPOLL_MAX_EVENTS (0x7fffffff / sizeof(struct epoll_event))
@@ -236,4 +241,67 @@ long sys_signalfd4(u64 fd, u64 uset, u64 size, u64 flags)
 	err = signalfd_set(f, set);
 	file_put(f);
 	return err ? err : (int)fd;
+}
+
+long sys_inotify_init1(u64 flags)
+{
+	struct file *f;
+	int err;
+
+	if ((u32)flags & ~(u32)(IN_CLOEXEC | IN_NONBLOCK))
+		return -EINVAL;
+	err = inotify_create((u32)flags, &f);
+	return err ? err : install(f, flags & IN_CLOEXEC);
+}
+
+/* What inotify_add_watch takes. */
+#define INOTIFY_BITS                                                                             \
+	(IN_ALL_EVENTS | IN_UNMOUNT | IN_Q_OVERFLOW | IN_IGNORED | IN_ONLYDIR | IN_DONT_FOLLOW | \
+	 IN_EXCL_UNLINK | IN_MASK_CREATE | IN_MASK_ADD | IN_ISDIR | IN_ONESHOT)
+
+static long add_watch(struct file *f, u64 uname, u32 mask)
+{
+	u32 lookup = mask & IN_DONT_FOLLOW ? 0 : LOOKUP_FOLLOW;
+	struct path p;
+	long ret;
+
+	if (((mask & IN_MASK_ADD) && (mask & IN_MASK_CREATE)) || !file_is_inotify(f))
+		return -EINVAL;
+	if (mask & IN_ONLYDIR)
+		lookup |= LOOKUP_DIRECTORY;
+	ret = sys_path_lookup(AT_FDCWD, uname, lookup, 0, &p);
+	if (ret)
+		return ret;
+	ret = inode_permission(dentry_inode(p.dentry), MAY_READ);
+	if (!ret)
+		ret = inotify_watch(f, dentry_inode(p.dentry), mask);
+	path_put(&p);
+	return ret;
+}
+
+long sys_inotify_add_watch(u64 fd, u64 uname, u64 mask)
+{
+	struct file *f;
+	long ret;
+
+	if (!(u32)mask || ((u32)mask & ~INOTIFY_BITS))
+		return -EINVAL;
+	ret = fd_get((int)fd, &f);
+	if (ret)
+		return ret;
+	ret = add_watch(f, uname, (u32)mask);
+	file_put(f);
+	return ret;
+}
+
+long sys_inotify_rm_watch(u64 fd, u64 wd)
+{
+	struct file *f;
+	long err = fd_get((int)fd, &f);
+
+	if (err)
+		return err;
+	err = file_is_inotify(f) ? inotify_unwatch(f, (int)wd) : -EINVAL;
+	file_put(f);
+	return err;
 }

@@ -12,6 +12,7 @@
 #include <linux/fs.h>
 #include "fs/locks.h"
 #include "fs/namei.h"
+#include "fs/notify.h"
 #include "fs/pipe.h"
 #include "kernel/sys/abi.h"
 
@@ -288,7 +289,11 @@ static long ioctl_attr_flags(struct file *f, u32 cmd, u64 uarg)
 	err = mount_may_write(f->path.mnt);
 	if (!err && !inode_owner_or_capable(f->inode))
 		err = -EPERM;
-	return err ? err : ops->fileattr(f->inode, &flags, true);
+	if (!err)
+		err = ops->fileattr(f->inode, &flags, true);
+	if (!err)
+		notify_dentry(f->path.dentry, IN_ATTRIB);
+	return err;
 }
 
 /* What every file, or every regular file, answers itself. */
@@ -452,7 +457,7 @@ long sys_ftruncate(u64 fd, u64 size)
 	if (!S_ISREG(r.file->inode->mode) || !(r.file->mode & FILE_WRITE))
 		ret = -EINVAL;
 	else
-		ret = vfs_set_size(r.file->inode, size);
+		ret = vfs_set_size(&r.file->path, size);
 	fd_release(&r);
 	return ret;
 }
@@ -461,6 +466,7 @@ static long do_fallocate(struct file *f, int mode, u64 off, u64 len)
 {
 	const int known = FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE | FALLOC_FL_COLLAPSE_RANGE |
 			  FALLOC_FL_ZERO_RANGE | FALLOC_FL_INSERT_RANGE | FALLOC_FL_UNSHARE_RANGE;
+	long err;
 
 	if ((s64)off < 0 || (s64)len <= 0)
 		return -EINVAL;
@@ -480,7 +486,12 @@ static long do_fallocate(struct file *f, int mode, u64 off, u64 len)
 		return -ENODEV;
 	if (off + len < off || off + len > f->inode->sb->max_size)
 		return -EFBIG;
-	return f->ops->fallocate ? f->ops->fallocate(f, mode, off, len) : -EOPNOTSUPP;
+	if (!f->ops->fallocate)
+		return -EOPNOTSUPP;
+	err = f->ops->fallocate(f, mode, off, len);
+	if (!err)
+		notify_file(f, IN_MODIFY);
+	return err;
 }
 
 /* ctx: thread */

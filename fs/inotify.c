@@ -1,0 +1,504 @@
+/*
+ * inotify(7): instances, their watches, and which of them an event concerns.
+ *
+ * A watch ties an instance to an inode: it is on the inode's list of watches and in the instance's
+ * tree by number, and it keeps the inode in memory (not its file system mounted). Events come from
+ * the VFS through notify.h. One that names a file concerns the watches of its directory, with the
+ * name, and those of the file itself, without.
+ *
+ * A watch ends by inotify_rm_watch, with its instance, after one event (IN_ONESHOT), when the last
+ * name of the inode goes (IN_DELETE_SELF) or its superblock (IN_UNMOUNT); all but the second are
+ * followed by IN_IGNORED.
+ *
+ * Limits are per effective user, counted in a struct inotify_user that lives while it counts
+ * something.
+ *
+ * Locking: notify_lock (SPIN_OUTER) guards all watches, trees, users and the lists at the inodes;
+ * queue locks are taken inside. An inode's list may be looked at for emptiness without it. Inodes
+ * are put after it.
+ */
+#include <asm/ioctls.h>
+#include <linux/errno.h>
+#include <linux/fcntl.h>
+#include <linux/poll.h>
+#include "fs/inotify.h"
+#include "fs/namei.h"
+#include "fs/notify.h"
+#include "fs/procfs.h"
+#include "kernel/lib/rbtree.h"
+#include "kernel/lib/string.h"
+#include "mm/slab.h"
+
+/* What a watch may ask for, and what it gets without asking. */
+#define EVENTS_ASKED (IN_ALL_EVENTS | IN_UNMOUNT)
+#define FLAGS_KEPT (IN_ONESHOT | IN_EXCL_UNLINK)
+
+static int max_user_instances = 128;
+static int max_user_watches = 8192; /* raised at boot by the size of memory */
+SYSCTL_INT(inotify_max_user_instances, "sys/fs/inotify/max_user_instances", &max_user_instances, 0,
+	   0x7fffffff);
+SYSCTL_INT(inotify_max_user_watches, "sys/fs/inotify/max_user_watches", &max_user_watches, 0,
+	   0x7fffffff);
+
+/* n: guarded by notify_lock */
+struct inotify_user {
+	struct list link; /* n: users */
+	u32 uid; /* I */
+	u32 instances, watches; /* n */
+};
+
+/* n: guarded by notify_lock */
+struct inotify_group {
+	struct inotify_queue queue; /* own lock */
+	struct rb_root watches; /* n: by number */
+	int next_wd; /* n */
+	struct inotify_user *user; /* I: counts this instance */
+};
+
+/* n: guarded by notify_lock */
+struct watch {
+	struct rb_node node; /* n: group->watches */
+	struct list of_inode; /* n: inode->watches */
+	struct list all; /* n: all_watches, later a list to free */
+	struct inotify_group *group; /* I */
+	struct inode *inode; /* I: reference */
+	int wd; /* I */
+	u32 mask; /* n: IN_*, flags included */
+};
+
+u32 notify_watches;
+static struct spinlock notify_lock = SPINLOCK_INIT(RANK_SPIN_OUTER);
+static struct list all_watches = LIST_INIT(all_watches); /* n */
+static struct list users = LIST_INIT(users); /* n */
+static u32 last_cookie; /* a */
+
+static const struct file_ops inotify_ops;
+
+/* --- users --- */
+
+/* The counts of @uid, @fresh if there are none yet. holds: notify_lock */
+static struct inotify_user *user_find_locked(u32 uid, struct inotify_user **fresh)
+{
+	struct inotify_user *u;
+
+	list_for_each(u, &users, link)
+		if (u->uid == uid)
+			return u;
+	u = *fresh;
+	*fresh = NULL;
+	u->uid = uid;
+	u->instances = u->watches = 0;
+	list_add(&users, &u->link);
+	return u;
+}
+
+/* One instance of the current user more. 0, -EMFILE or -ENOMEM. */
+static int user_charge_instance(struct inotify_user **out)
+{
+	struct inotify_user *fresh = kmalloc(sizeof(*fresh), 0), *u;
+	int err = 0;
+
+	if (!fresh)
+		return -ENOMEM;
+	spin_lock(&notify_lock);
+	u = user_find_locked(current->cred->euid, &fresh);
+	if (u->instances >= (u32)READ_ONCE(max_user_instances))
+		err = -EMFILE;
+	else
+		u->instances++;
+	if (!u->instances) {
+		list_del(&u->link);
+		fresh = u;
+	}
+	spin_unlock(&notify_lock);
+	kfree(fresh);
+	*out = u;
+	return err;
+}
+
+static void user_uncharge_instance(struct inotify_user *u)
+{
+	bool last;
+
+	spin_lock(&notify_lock);
+	last = --u->instances == 0;
+	if (last)
+		list_del(&u->link);
+	spin_unlock(&notify_lock);
+	if (last)
+		kfree(u);
+}
+
+/* --- watches --- */
+
+static struct watch *watch_find(struct inotify_group *g, int wd)
+{
+	struct rb_node *n = g->watches.node;
+
+	while (n) {
+		struct watch *w = rb_entry(n, struct watch, node);
+
+		if (w->wd == wd)
+			return w;
+		n = wd < w->wd ? n->left : n->right;
+	}
+	return NULL;
+}
+
+static bool watch_less(const struct rb_node *a, const struct rb_node *b)
+{
+	return rb_entry(a, struct watch, node)->wd < rb_entry(b, struct watch, node)->wd;
+}
+
+/* Take @w out of everything, onto @dead, for watches_free(). holds: notify_lock */
+static void watch_detach(struct watch *w, struct list *dead)
+{
+	rb_erase(&w->group->watches, &w->node);
+	list_del(&w->of_inode);
+	list_del(&w->all);
+	list_add(dead, &w->all);
+	w->group->user->watches--;
+	WRITE_ONCE(notify_watches, notify_watches - 1);
+}
+
+/* As above, and the instance is told. holds: notify_lock */
+static void watch_end(struct watch *w, struct list *dead)
+{
+	inotify_queue_add(&w->group->queue, w->wd, IN_IGNORED, 0, "", 0);
+	watch_detach(w, dead);
+}
+
+static void watches_free(struct list *dead)
+{
+	while (!list_empty(dead)) {
+		struct watch *w = list_first(dead, struct watch, all);
+
+		list_del(&w->all);
+		inode_put(w->inode);
+		kfree(w);
+	}
+}
+
+/* Change the mask of a watch there is. Its number or -EEXIST. holds: notify_lock */
+static int watch_change(struct watch *w, u32 mask)
+{
+	u32 events = mask & (EVENTS_ASKED | FLAGS_KEPT);
+
+	if (mask & IN_MASK_CREATE)
+		return -EEXIST;
+	w->mask = (mask & IN_MASK_ADD ? w->mask | events : events) | IN_UNMOUNT;
+	return w->wd;
+}
+
+/* Enter the new watch @w. Its number or -ENOSPC. holds: notify_lock */
+static int watch_enter(struct inotify_group *g, struct inode *i, u32 mask, struct watch *w)
+{
+	if (g->user->watches >= (u32)READ_ONCE(max_user_watches))
+		return -ENOSPC;
+	do {
+		w->wd = g->next_wd;
+		g->next_wd = w->wd == 0x7fffffff ? 1 : w->wd + 1;
+	} while (watch_find(g, w->wd));
+	w->group = g;
+	w->inode = i;
+	w->mask = (mask & (EVENTS_ASKED | FLAGS_KEPT)) | IN_UNMOUNT;
+	inode_get(i);
+	rb_insert(&g->watches, &w->node, watch_less);
+	list_add(&i->watches, &w->of_inode);
+	list_add(&all_watches, &w->all);
+	g->user->watches++;
+	WRITE_ONCE(notify_watches, notify_watches + 1);
+	return w->wd;
+}
+
+/* See inotify.h. ctx: thread; sleeps; the caller keeps a name of @i in use. */
+int inotify_watch(struct file *f, struct inode *i, u32 mask)
+{
+	struct inotify_group *g = f->priv;
+	struct watch *fresh = kmalloc(sizeof(*fresh), 0), *w;
+	int wd = 0;
+
+	if (!fresh)
+		return -ENOMEM;
+	spin_lock(&notify_lock);
+	list_for_each(w, &i->watches, of_inode) {
+		if (w->group == g) {
+			wd = watch_change(w, mask);
+			break;
+		}
+	}
+	if (!wd) {
+		wd = watch_enter(g, i, mask, fresh);
+		if (wd > 0)
+			fresh = NULL;
+	}
+	spin_unlock(&notify_lock);
+	kfree(fresh);
+	return wd;
+}
+
+/* See inotify.h. ctx: thread; sleeps. */
+int inotify_unwatch(struct file *f, int wd)
+{
+	struct inotify_group *g = f->priv;
+	struct list dead = LIST_INIT(dead);
+	struct watch *w;
+
+	spin_lock(&notify_lock);
+	w = watch_find(g, wd);
+	if (w)
+		watch_end(w, &dead);
+	spin_unlock(&notify_lock);
+	watches_free(&dead);
+	return w ? 0 : -EINVAL;
+}
+
+/* --- events --- */
+
+/*
+ * Tell the watches of @i that ask for @mask. @unlinked: it happened through an open file without a
+ * name.
+ */
+static void watches_tell(struct inode *i, u32 mask, const struct qname *n, u32 cookie,
+			 bool unlinked)
+{
+	struct list dead = LIST_INIT(dead);
+	struct watch *w, *tmp;
+
+	spin_lock(&notify_lock);
+	list_for_each_safe(w, tmp, &i->watches, of_inode) {
+		if (!(w->mask & mask & EVENTS_ASKED) || (unlinked && (w->mask & IN_EXCL_UNLINK)))
+			continue;
+		inotify_queue_add(&w->group->queue, w->wd, mask, cookie, n ? n->name : "",
+				  n ? n->len : 0);
+		if (w->mask & IN_ONESHOT)
+			watch_end(w, &dead);
+	}
+	spin_unlock(&notify_lock);
+	watches_free(&dead);
+}
+
+static inline bool has_watches(const struct inode *i)
+{
+	return i && !list_empty(&i->watches);
+}
+
+static u32 kind_of(const struct inode *i)
+{
+	return S_ISDIR(i->mode) ? IN_ISDIR : 0;
+}
+
+/* The watchers of the directory that @d is in, if there are any. */
+static void tell_parent(struct dentry *d, u32 mask, bool unlinked)
+{
+	struct dentry *parent = dentry_get_parent(d);
+	char name[NAME_MAX_LEN + 1];
+	struct qname n = { .name = name };
+
+	if (parent != d && has_watches(dentry_inode(parent))) {
+		spin_lock(&vfs_tree_lock);
+		n.len = d->parent == parent ? d->name_len : 0;
+		memcpy(name, d->name, n.len);
+		spin_unlock(&vfs_tree_lock);
+		/* A name that has just moved elsewhere is no business of this directory. */
+		if (n.len)
+			watches_tell(dentry_inode(parent), mask, &n, 0, unlinked);
+	}
+	dentry_put(parent);
+}
+
+/* See notify.h. ctx: thread; holds: no spinlock; sleeps. */
+void notify_path_event(struct dentry *d, u32 mask, bool by_file)
+{
+	struct inode *i = dentry_inode(d);
+	bool unlinked;
+
+	if (!i)
+		return;
+	mask |= kind_of(i);
+	unlinked = by_file && !(READ_ONCE(d->flags) & (DENTRY_HASHED | DENTRY_UNCACHED)) &&
+		   d->parent != d;
+	tell_parent(d, mask, unlinked);
+	if (has_watches(i))
+		watches_tell(i, mask, NULL, 0, unlinked);
+}
+
+/* See notify.h. A watch of the inode alone never says what kind it is. ctx: as above. */
+void notify_inode_event(struct inode *i, u32 mask)
+{
+	if (!has_watches(i))
+		return;
+	if (!(mask & (IN_MOVE_SELF | IN_DELETE_SELF)))
+		mask |= kind_of(i);
+	watches_tell(i, mask, NULL, 0, false);
+}
+
+/* See notify.h. ctx: as above. */
+void notify_entry_event(struct inode *dir, const struct qname *n, u32 mask, u32 cookie)
+{
+	if (has_watches(dir))
+		watches_tell(dir, mask, n, cookie, false);
+}
+
+/* See notify.h. ctx: any. Never 0. */
+u32 notify_cookie(void)
+{
+	u32 c = __atomic_add_fetch(&last_cookie, 1, __ATOMIC_RELAXED);
+
+	return c ? c : notify_cookie();
+}
+
+/* The watches of @i say @mask and end. */
+static void watches_end(struct inode *i, u32 mask)
+{
+	struct list dead = LIST_INIT(dead);
+	struct watch *w, *tmp;
+
+	spin_lock(&notify_lock);
+	list_for_each_safe(w, tmp, &i->watches, of_inode) {
+		if (w->mask & mask)
+			inotify_queue_add(&w->group->queue, w->wd, mask, 0, "", 0);
+		watch_end(w, &dead);
+	}
+	spin_unlock(&notify_lock);
+	watches_free(&dead);
+}
+
+/* See notify.h. ctx: thread; sleeps; the caller has a reference to @i. */
+void notify_gone_event(struct inode *i)
+{
+	if (has_watches(i))
+		watches_end(i, IN_DELETE_SELF);
+}
+
+/* See notify.h. ctx: thread; sleeps. Nobody can add a watch on @sb any more. */
+void notify_unmount_event(struct super *sb)
+{
+	struct inode *i;
+	struct watch *w;
+
+	do {
+		i = NULL;
+		spin_lock(&notify_lock);
+		list_for_each(w, &all_watches, all) {
+			if (w->inode->sb == sb) {
+				i = w->inode;
+				inode_get(i);
+				break;
+			}
+		}
+		spin_unlock(&notify_lock);
+		if (i) {
+			watches_end(i, IN_UNMOUNT | kind_of(i));
+			inode_put(i);
+		}
+	} while (i);
+}
+
+/* --- the instance as a file --- */
+
+static ssize_t inotify_read(struct file *f, struct uio *u, u64 *pos)
+{
+	struct inotify_group *g = f->priv;
+
+	return inotify_queue_read(&g->queue, u);
+}
+
+static u32 inotify_poll(struct file *f, struct poll_table *pt)
+{
+	struct inotify_group *g = f->priv;
+
+	poll_wait(pt, &g->queue.wait);
+	return inotify_queue_empty(&g->queue) ? 0 : POLLIN | POLLRDNORM;
+}
+
+static long inotify_ioctl(struct file *f, u32 cmd, u64 arg)
+{
+	struct inotify_group *g = f->priv;
+
+	return cmd == FIONREAD ? put_user(arg, inotify_queue_bytes(&g->queue)) : -ENOTTY;
+}
+
+static void inotify_release(struct file *f)
+{
+	struct inotify_group *g = f->priv;
+	struct list dead = LIST_INIT(dead);
+	struct rb_node *n;
+
+	spin_lock(&notify_lock);
+	while ((n = rb_first(&g->watches)))
+		watch_detach(rb_entry(n, struct watch, node), &dead);
+	spin_unlock(&notify_lock);
+	watches_free(&dead);
+	inotify_queue_fini(&g->queue);
+	user_uncharge_instance(g->user);
+	kfree(g);
+}
+
+static void inotify_show(struct file *f, struct sbuf *sb)
+{
+	struct inotify_group *g = f->priv;
+
+	spin_lock(&notify_lock);
+	for (struct rb_node *n = rb_first(&g->watches); n; n = rb_next(n)) {
+		struct watch *w = rb_entry(n, struct watch, node);
+		u64 dev = w->inode->sb->dev;
+
+		sbuf_printf(sb, "inotify wd:%x ino:%llx sdev:%x mask:%x ignored_mask:0 \n", w->wd,
+			    (unsigned long long)w->inode->ino,
+			    dev_major(dev) << 20 | dev_minor(dev),
+			    w->mask & (IN_ALL_EVENTS | FLAGS_KEPT));
+	}
+	spin_unlock(&notify_lock);
+}
+
+static const struct file_ops inotify_ops = {
+	.read = inotify_read,
+	.poll = inotify_poll,
+	.ioctl = inotify_ioctl,
+	.seek = file_seek_nothing,
+	.release = inotify_release,
+	.show_fdinfo = inotify_show,
+};
+
+/* See inotify.h. ctx: any */
+bool file_is_inotify(const struct file *f)
+{
+	return f->ops == &inotify_ops;
+}
+
+/* See inotify.h. ctx: thread; sleeps. */
+int inotify_create(u32 flags, struct file **out)
+{
+	struct inotify_group *g = kzalloc(sizeof(*g), 0);
+	int err = g ? inotify_queue_init(&g->queue) : -ENOMEM;
+
+	if (err)
+		goto free;
+	rb_root_init(&g->watches);
+	g->next_wd = 1;
+	err = user_charge_instance(&g->user);
+	if (err)
+		goto fini;
+	err = file_alloc_anon("inotify", &inotify_ops, g, FILE_READ | FILE_STREAM,
+			      O_RDONLY | (flags & O_NONBLOCK), out);
+	if (!err)
+		return 0;
+	user_uncharge_instance(g->user);
+fini:
+	inotify_queue_fini(&g->queue);
+free:
+	kfree(g);
+	return err;
+}
+
+/* Boot: one watch for each 200 KiB or so of memory, which keeps what they pin small. ctx: boot */
+void inotify_init(void)
+{
+	struct pmm_stats st;
+	u64 n;
+
+	pmm_get_stats(&st);
+	n = st.total / 100 * PAGE_SIZE / (sizeof(struct watch) + 2 * sizeof(struct inode));
+	max_user_watches = (int)MIN(MAX(n, 8192ULL), 1048576ULL);
+}

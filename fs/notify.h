@@ -1,0 +1,64 @@
+#pragma once
+/*
+ * What the VFS tells about files to those who watch them (inotify). While there is no watch at all,
+ * a call costs one look at a counter. Masks are IN_* of <linux/inotify.h>; IN_ISDIR is added here.
+ */
+#include <linux/inotify.h>
+#include "fs/vfs.h"
+
+extern u32 notify_watches; /* a: watches there are */
+
+void notify_path_event(struct dentry *d, u32 mask, bool by_file);
+void notify_inode_event(struct inode *i, u32 mask);
+void notify_entry_event(struct inode *dir, const struct qname *n, u32 mask, u32 cookie);
+void notify_gone_event(struct inode *i);
+void notify_unmount_event(struct super *sb);
+/* For the two halves of a rename. ctx: any */
+u32 notify_cookie(void);
+
+static inline bool notify_wanted(void)
+{
+	return unlikely(READ_ONCE(notify_watches));
+}
+
+/* @f was opened, read, written, closed: tells the watchers of it and of its directory. */
+static inline void notify_file(const struct file *f, u32 mask)
+{
+	if (notify_wanted() && !(f->mode & FILE_PATH))
+		notify_path_event(f->path.dentry, mask, true);
+}
+
+/* The file named @d was changed by name or attribute: as above. */
+static inline void notify_dentry(struct dentry *d, u32 mask)
+{
+	if (notify_wanted())
+		notify_path_event(d, mask, false);
+}
+
+/* Tells the watchers of @i alone. */
+static inline void notify_inode(struct inode *i, u32 mask)
+{
+	if (notify_wanted())
+		notify_inode_event(i, mask);
+}
+
+/* The entry @n of @dir came, went or moved: tells the watchers of @dir. */
+static inline void notify_entry(struct inode *dir, const struct qname *n, u32 mask)
+{
+	if (notify_wanted())
+		notify_entry_event(dir, n, mask, 0);
+}
+
+/* A name of @i goes away for good. holds: no spinlock */
+static inline void notify_gone(struct inode *i)
+{
+	if (notify_wanted() && !i->nlink)
+		notify_gone_event(i);
+}
+
+/* The superblock is about to go. ctx: thread; sleeps */
+static inline void notify_unmount(struct super *sb)
+{
+	if (notify_wanted())
+		notify_unmount_event(sb);
+}
