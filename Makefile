@@ -21,7 +21,8 @@ obj-kernel := init.o main.o
 obj-kernel/lib := string.o fmt.o sbuf.o rbtree.o radix.o bitmap.o ring.o crc.o
 
 obj-kernel/base := spinlock.o log.o panic.o symbols.o stackguard.o time.o timeout.o irq.o fdt.o earlycon.o bootargs.o \
-	rand.o uio.o ktest.o ktest_base.o machine.o $(if $(DEBUG),lockrank.o)
+	rand.o uio.o ktest.o ktest_base.o machine.o \
+	$(if $(DEBUG),lockrank.o report.o ubsan.o ktest_ubsan.o)
 
 obj-kernel/sched := cred.o balance.o fair.o idle.o mutex.o param.o rt.o rwsem.o sched.o sleep.o thread.o tick.o \
 	waitq.o work.o ktest_lock.o ktest_perf.o ktest_sched.o
@@ -131,7 +132,7 @@ INCLUDES := -nostdinc -I. -Iarch/arm64/include -I$(O)/include -isystem $(O)/uapi
 CFLAGS := -std=gnu11 -O2 -g -DZ_SOLO $(ABI) $(WARN) -include kernel/lib/hidden.h $(INCLUDES)
 ifdef DEBUG
 CFLAGS += -DCONFIG_DEBUG=1 -fstack-protector-strong \
-	-fsanitize=undefined -fno-sanitize=alignment -fsanitize-undefined-trap-on-error
+	-fsanitize=undefined,alignment -fno-wrapv -Wno-array-bounds
 else
 CFLAGS += -fno-stack-protector
 endif
@@ -142,8 +143,11 @@ AFLAGS := -g -D__ASSEMBLY__ $(if $(DEBUG),-DCONFIG_DEBUG=1) $(INCLUDES) -Wa,-I$(
 LDFLAGS := -static -pie --no-dynamic-linker -z text -z noexecstack -z norelro -z max-page-size=4096 \
 	--no-undefined --gc-sections --build-id=none
 
-# Runs before relocation, when the stack guard's address is not known yet.
-CFLAGS-arch/arm64/kaslr := -fno-stack-protector
+# Runs before relocation, when the stack guard's address is not known yet, nor that of a message.
+CFLAGS-arch/arm64/kaslr := -fno-stack-protector $(if $(DEBUG),-fsanitize-undefined-trap-on-error)
+
+# Reports what the checks find, so it has none.
+CFLAGS-kernel/base/ubsan := -fno-sanitize=all
 
 # Third-party objects keep their own warnings; crc32 uses the CRC instructions every CPU here has (it wants to know a
 # 64-bit type for that); Z_SOLO would copy bytewise otherwise.

@@ -114,7 +114,7 @@ static struct span *span_alloc(u64 size)
 	list_for_each(s, &free_spans, free)
 		if (s->size >= size)
 			break;
-	if (&s->free == &free_spans)
+	if (list_node_of(s, free) == &free_spans)
 		return NULL;
 	if (s->size > size) {
 		rest = span_spare_take();
@@ -146,15 +146,15 @@ static void span_merge(struct span *a, struct span *b)
 /* holds: kvm_lock */
 static void span_free(struct span *s)
 {
-	struct span *next = list_entry(s->order.next, struct span, order);
+	struct span *next = list_next_of(s, order);
 	struct span *prev = list_entry(s->order.prev, struct span, order);
 
 	rb_erase(&used_tree, &s->node);
 	s->used = false;
 	list_add(&free_spans, &s->free);
-	if (&next->order != &spans && !next->used)
+	if (s->order.next != &spans && !next->used)
 		span_merge(s, next);
-	if (&prev->order != &spans && !prev->used)
+	if (s->order.prev != &spans && !prev->used)
 		span_merge(prev, s);
 }
 

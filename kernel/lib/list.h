@@ -70,13 +70,19 @@ static inline void list_splice_tail(struct list *to, struct list *from)
 #define list_first(head, type, member) list_entry((head)->next, type, member)
 #define list_last(head, type, member) list_entry((head)->prev, type, member)
 
-#define list_for_each(pos, head, member)                                               \
-	for (pos = list_first(head, __typeof__(*pos), member); &pos->member != (head); \
-	     pos = list_first(&pos->member, __typeof__(*pos), member))
+/*
+ * The node in @pos by arithmetic: behind the last object @pos is the head seen as one, which it is
+ * not, nor aligned as one.
+ */
+#define list_node_of(pos, member) \
+	((struct list *)((char *)(pos) + offsetof(__typeof__(*(pos)), member)))
+#define list_next_of(pos, member) list_first(list_node_of(pos, member), __typeof__(*(pos)), member)
+
+#define list_for_each(pos, head, member)                       \
+	for (pos = list_first(head, __typeof__(*pos), member); \
+	     list_node_of(pos, member) != (head); pos = list_next_of(pos, member))
 
 /* As list_for_each; @pos may be taken out and freed in the body. */
-#define list_for_each_safe(pos, tmp, head, member)                    \
-	for (pos = list_first(head, __typeof__(*pos), member),        \
-	    tmp = list_first(&pos->member, __typeof__(*pos), member); \
-	     &pos->member != (head);                                  \
-	     pos = tmp, tmp = list_first(&pos->member, __typeof__(*pos), member))
+#define list_for_each_safe(pos, tmp, head, member)                                              \
+	for (pos = list_first(head, __typeof__(*pos), member), tmp = list_next_of(pos, member); \
+	     list_node_of(pos, member) != (head); pos = tmp, tmp = list_next_of(pos, member))

@@ -25,7 +25,7 @@ struct exec_image {
 	const struct exec_args *args; /* I */
 	struct file *file; /* the program: binary after scripts were followed */
 	bool denied; /* writers of file are kept out */
-	u8 head[EXEC_HEAD_SIZE]; /* its first bytes */
+	u8 head[EXEC_HEAD_SIZE] __aligned(8); /* its first bytes, an ELF header it may be */
 	u32 head_len;
 	/* Scripts: words that replace argv[0], outermost interpreter first. */
 	char *prefix[2 * EXEC_SCRIPT_DEPTH + 1];

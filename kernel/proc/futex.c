@@ -388,7 +388,7 @@ static int futex_wake_op(const struct futex_args *a, bool private)
 
 	if (op > FUTEX_OP_XOR || cmp > FUTEX_OP_CMP_GT)
 		return -ENOSYS;
-	if (a->val3 & FUTEX_OP_OPARG_SHIFT << 28)
+	if (a->val3 & (u32)FUTEX_OP_OPARG_SHIFT << 28)
 		oparg = (s32)(1u << (oparg & 31));
 	err = futex_key_get(a->uaddr, private, &k1);
 	if (!err)
