@@ -14,7 +14,7 @@
 
 obj-arch/arm64 := \
 	head.o vectors.o switch.o user.o string.o page.o kaslr.o trap.o pmap.o tlb.o cpu.o smp.o timer.o fpu.o thread.o \
-	sigframe.o stacktrace.o vdso_blob.o vdso_image.o ktest_arch.o
+	sigframe.o debug.o regset.o stacktrace.o vdso_blob.o vdso_image.o ktest_arch.o
 
 obj-kernel := init.o main.o
 
@@ -31,6 +31,7 @@ obj-kernel/proc := \
 	pid.o user.o session.o proc.o rlimit.o fork.o exec.o exec_args.o exec_layout.o elf.o exit.o wait.o \
 	rseq.o \
 	signal_send.o signal_deliver.o signal_stop.o kill.o cred.o futex.o futex_pi.o itimer.o ptimer.o \
+	ptrace.o ptrace_stop.o ptrace_request.o \
 	pidfd.o signalfd.o oom.o procfs_load.o procfs_pid.o procfs_stat.o procfs_maps.o procfs_mem.o procfs_fd.o
 
 obj-kernel/tty := \
@@ -45,7 +46,7 @@ obj-kernel/ipc := \
 obj-kernel/sys := \
 	syscall.o trap.o path.o machine.o sys_event.o sys_file.o sys_ipc.o sys_misc.o sys_mm.o sys_mount.o \
 	sys_open.o sys_path.o sys_pipe.o sys_poll.o sys_rw.o sys_stat.o sys_syslog.o sys_time.o sys_xattr.o \
-	sys_cred.o sys_futex.o sys_prctl.o sys_priority.o sys_proc.o sys_sched.o sys_signal.o sys_timer.o
+	sys_cred.o sys_futex.o sys_prctl.o sys_priority.o sys_proc.o sys_ptrace.o sys_sched.o sys_signal.o sys_timer.o
 
 obj-mm := kmalloc.o kvm.o mm_debug.o percpu.o pmm.o pmm_boot.o slab.o ktest_mm.o
 

@@ -49,6 +49,12 @@ extern u8 cpu_has_pan;
 void fpu_switch(struct arch_thread *prev, struct arch_thread *next);
 void fpu_trap(void);
 
+/* debug.c */
+void debug_init(void);
+void debug_switch(const struct arch_thread *next);
+void debug_apply(void);
+void debug_regs_clear(void);
+
 /* switch.S, vectors.S, head.S */
 struct arch_thread *switch_stacks(struct arch_thread *prev, struct arch_thread *next);
 void thread_begin(void);

@@ -211,6 +211,7 @@ void cpu_init_boot(void)
 {
 	id_read();
 	hwcap_find();
+	debug_init();
 	cpu_init_this(0);
 	tlb_init_boot();
 	psci_init();

@@ -63,10 +63,10 @@ bool frame_pstate_ok(u64 pstate)
 	return !(pstate & (PSR_MODE_MASK | PSR_MODE32_BIT | PSTATE_DAIF));
 }
 
-/* Take from @pstate what EL0 may set, the rest of @tf's stays. ctx: any. */
-void frame_set_pstate(struct trapframe *tf, u64 pstate)
+/* Take from @pstate what EL0 may set; a step under way begins anew. ctx: any. */
+void frame_set_pstate(struct trapframe *tf, u64 pstate, bool step)
 {
-	tf->pstate = pstate & PSTATE_USER;
+	tf->pstate = (pstate & PSTATE_USER) | (step ? PSTATE_SS : 0);
 }
 
 /* Records behind the registers; returns how many bytes of __reserved they take. */
@@ -202,7 +202,7 @@ int sigframe_pop(struct trapframe *tf, struct sigframe_restored *out)
 	memcpy(tf->x, sc->regs, sizeof(tf->x));
 	tf->sp = sc->sp;
 	tf->pc = sc->pc;
-	frame_set_pstate(tf, sc->pstate);
+	frame_set_pstate(tf, sc->pstate, arch_current()->debug & DEBUG_STEP);
 	tf->syscallno = -1;
 	memcpy(&out->mask, &uc.uc_sigmask, sizeof(out->mask));
 	out->altstack_sp = (u64)uc.uc_stack.ss_sp;
@@ -214,8 +214,10 @@ int sigframe_pop(struct trapframe *tf, struct sigframe_restored *out)
 /* Contract in arch/signal.h. */
 void frame_init_user(struct trapframe *tf, u64 pc, u64 sp)
 {
+	s64 nr = tf->syscallno;
+
 	memset(tf, 0, sizeof(*tf));
 	tf->pc = pc;
 	tf->sp = sp;
-	tf->syscallno = -1;
+	tf->syscallno = nr;
 }

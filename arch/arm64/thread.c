@@ -1,5 +1,5 @@
 /*
- * Threads as the CPU sees them: kernel stack, user frame, TLS, single step.
+ * Threads as the CPU sees them: kernel stack, user frame, TLS.
  *
  * A kernel stack ends with a word that leads entries from EL0 back to the thread (vectors.S); below
  * it lies the user frame, and below that, in a new thread, what switch_stacks() pops: the first
@@ -16,7 +16,6 @@
 #include "kernel/lib/string.h"
 
 #define NO_CPU (~0u)
-#define MDSCR_SS 1
 
 /*
  * Forked user thread: FP state and TLS of the current thread go to @t, which has not run yet.
@@ -50,6 +49,33 @@ void arch_thread_exec(void)
 	sysreg_write(tpidr_el0, 0);
 	irq_restore(flags);
 	memset(&t->fpu, 0, sizeof(t->fpu));
+	debug_regs_clear();
+}
+
+/*
+ * Contract in arch/thread.h. FP stays switched off for the thread until it is back in user mode, so
+ * that no switch stores registers over what another thread has written.
+ * ctx: thread.
+ */
+void arch_thread_park(void)
+{
+	struct arch_thread *t = arch_current();
+
+	if (t->fpu_used) {
+		fpu_save_current();
+		fpu_reload_current();
+	}
+	t->tls_parked = sysreg_read(tpidr_el0);
+}
+
+/*
+ * Contract in arch/thread.h.
+ * ctx: thread.
+ */
+void arch_thread_unpark(void)
+{
+	sysreg_write(tpidr_el0, arch_current()->tls_parked);
+	debug_apply();
 }
 
 /*
@@ -85,22 +111,7 @@ struct arch_thread *arch_thread_switch(struct arch_thread *prev, struct arch_thr
 	fpu_switch(prev, next);
 	prev->tls = sysreg_read(tpidr_el0);
 	sysreg_write(tpidr_el0, next->tls);
-	if (unlikely(prev->step != next->step))
-		sysreg_write(mdscr_el1, next->step ? MDSCR_SS : 0);
+	if (unlikely(prev->debug | next->debug))
+		debug_switch(next);
 	return switch_stacks(prev, next);
-}
-
-/*
- * Trap after each instruction that @t executes in user mode, or no longer.
- * ctx: thread; @t has entered the kernel from user mode and does not run.
- */
-void arch_thread_set_step(struct arch_thread *t, bool on)
-{
-	struct trapframe *tf = arch_user_frame(t);
-
-	t->step = on;
-	if (on)
-		tf->pstate |= PSTATE_SS;
-	else
-		tf->pstate &= ~(u64)PSTATE_SS;
 }

@@ -272,6 +272,28 @@ static void cred_apply_caps(struct cred *c, bool setid)
 	c->securebits &= ~(u32)SECBIT_KEEP_CAPS;
 }
 
+/* A tracer that may not trace what this becomes: it becomes no more than it is. */
+static void cred_limit(struct cred *c, const struct cred *old)
+{
+	if (!cred_capable(old, CAP_SETUID) || c->no_new_privs) {
+		c->euid = c->uid;
+		c->egid = c->gid;
+	}
+	c->permitted &= old->permitted;
+	c->effective &= c->permitted;
+}
+
+/* Is current traced by somebody whose rights end where those of its victim do? */
+static bool tracer_limits(void)
+{
+	struct proc *p = current_proc();
+	u64 f = spin_lock_irqsave(&p->siglock);
+	bool yes = !ptrace_allows_setid(current_task());
+
+	spin_unlock_irqrestore(&p->siglock, f);
+	return yes;
+}
+
 static int prepare_creds(struct exec_image *img)
 {
 	const struct cred *old = current->cred;
@@ -282,9 +304,13 @@ static int prepare_creds(struct exec_image *img)
 	if (err)
 		return err;
 	setid = cred_apply_setid(c, img->file);
+	cred_apply_caps(c, setid);
+	img->gains = setid || (c->permitted & ~old->permitted);
+	img->limited = tracer_limits();
+	if (img->gains && img->limited)
+		cred_limit(c, old);
 	c->suid = c->fsuid = c->euid;
 	c->sgid = c->fsgid = c->egid;
-	cred_apply_caps(c, setid);
 	img->secure = setid || c->uid != c->euid || c->gid != c->egid ||
 		      (c->uid != 0 && (c->effective & ~c->ambient));
 	if (setid)
@@ -358,8 +384,11 @@ static void spares_free(struct exec_spares *s)
 		fdtable_put(s->files);
 }
 
-/* End all other threads. 0, or -EAGAIN when we are being killed or another thread was first. */
-static int exec_kill_others(struct task *t)
+/*
+ * End all other threads. 0; -EAGAIN when we are being killed or another thread was first;
+ * -ERESTARTNOINTR when a tracer came after the credentials were made: nothing has happened then.
+ */
+static int exec_kill_others(struct exec_image *img, struct task *t)
 {
 	struct proc *p = t->proc;
 	struct task *other;
@@ -369,6 +398,12 @@ static int exec_kill_others(struct task *t)
 		spin_unlock_irqrestore(&p->siglock, f);
 		return -EAGAIN;
 	}
+	if (img->gains && !img->limited && !ptrace_allows_setid(t)) {
+		spin_unlock_irqrestore(&p->siglock, f);
+		return -ERESTARTNOINTR;
+	}
+	p->exec_cred = img->cred;
+	p->exec_dumpable = img->dumpable;
 	if (p->ntasks == 1) {
 		spin_unlock_irqrestore(&p->siglock, f);
 		return 0;
@@ -384,6 +419,8 @@ static int exec_kill_others(struct task *t)
 	word_and(&t->jobctl, ~TJ_KILLABLE);
 	f = spin_lock_irqsave(&p->siglock);
 	p->exec_task = NULL;
+	if (p->ntasks != 1)
+		p->exec_cred = NULL;
 	spin_unlock_irqrestore(&p->siglock, f);
 	return READ_ONCE(p->ntasks) == 1 ? 0 : -EAGAIN;
 }
@@ -394,9 +431,11 @@ static void exec_become_leader(struct task *t)
 	struct proc *p = t->proc;
 	struct pid *old = NULL;
 	struct cred *dead_cred = NULL;
+	struct dead_list dead = DEAD_LIST_INIT(dead);
 	u64 f;
 
 	proc_tree_lock();
+	ptrace_drop_leader_locked(p, &dead);
 	f = spin_lock_irqsave(&p->siglock);
 	if (p->leader != t) {
 		old = t->tid;
@@ -416,6 +455,7 @@ static void exec_become_leader(struct task *t)
 	p->forked_noexec = false;
 	p->exit_signal = SIGCHLD;
 	proc_tree_unlock();
+	dead_list_put(&dead);
 	if (dead_cred)
 		cred_put(dead_cred);
 }
@@ -485,10 +525,10 @@ static void exec_set_identity(struct exec_image *img, struct task *t)
 {
 	struct proc *p = t->proc;
 	const char *name = strrchr(img->args->filename, '/');
-	bool readable = inode_permission(exe_of(img->vm->exe)->file->inode, MAY_READ) == 0;
+	u64 f;
 
 	thread_set_name(&t->thread, name ? name + 1 : img->args->filename);
-	p->dumpable = readable && !img->secure;
+	p->dumpable = img->dumpable;
 	img->vm->dumpable = p->dumpable;
 	if (img->secure)
 		t->pdeath_signal = 0;
@@ -497,14 +537,21 @@ static void exec_set_identity(struct exec_image *img, struct task *t)
 	rseq_exec();
 	cred_commit(img->cred);
 	img->cred = NULL;
+	f = spin_lock_irqsave(&p->siglock);
+	p->exec_cred = NULL;
+	spin_unlock_irqrestore(&p->siglock, f);
 }
 
 /* Become the new program. 0, or -EAGAIN before anything has changed. */
 static int exec_commit(struct exec_image *img, struct exec_spares *s, vaddr_t sp)
 {
 	struct task *t = current_task();
-	int err = exec_kill_others(t);
+	int err;
 
+	img->old_tid = t->tid->nr;
+	img->dumpable =
+		!img->secure && inode_permission(exe_of(img->vm->exe)->file->inode, MAY_READ) == 0;
+	err = exec_kill_others(img, t);
 	if (err)
 		return err;
 	exec_become_leader(t);
@@ -563,6 +610,21 @@ static int exec_image(struct exec_image *img)
 	return err;
 }
 
+static int exec_once(const struct exec_args *a, u32 *old_tid)
+{
+	struct exec_image *img = kzalloc(sizeof(*img), 0);
+	int err;
+
+	if (!img)
+		return -ENOMEM;
+	img->args = a;
+	img->personality = current_task()->personality;
+	err = exec_image(img);
+	*old_tid = img->old_tid;
+	image_free(img);
+	return err;
+}
+
 /*
  * Replace the program of current's process: see proc.h. ctx: thread, a user task with no lock held;
  * sleeps. 0: the user frame is the new program's. Else nothing has changed: -ENOENT, -EACCES,
@@ -570,8 +632,8 @@ static int exec_image(struct exec_image *img)
  */
 int proc_exec(const struct exec_args *a)
 {
-	struct exec_image *img;
 	const struct cred *c = current->cred;
+	u32 old_tid;
 	int err;
 
 	/*
@@ -582,12 +644,10 @@ int proc_exec(const struct exec_args *a)
 	    !cred_capable(c, CAP_SYS_RESOURCE) && !cred_capable(c, CAP_SYS_ADMIN) &&
 	    current_proc()->nproc_exceeded)
 		return -EAGAIN;
-	img = kzalloc(sizeof(*img), 0);
-	if (!img)
-		return -ENOMEM;
-	img->args = a;
-	img->personality = current_task()->personality;
-	err = exec_image(img);
-	image_free(img);
+	do
+		err = exec_once(a, &old_tid);
+	while (err == -ERESTARTNOINTR);
+	if (!err)
+		ptrace_exec_event(old_tid);
 	return err;
 }

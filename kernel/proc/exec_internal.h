@@ -43,6 +43,10 @@ struct exec_image {
 	/* Credentials of the new image; setid: they differ by the file's mode. */
 	struct cred *cred;
 	bool secure;
+	bool gains; /* the credentials hold more than the old ones */
+	bool limited; /* they would hold more, but for a tracer */
+	bool dumpable; /* the program may be read, and is not secure */
+	u32 old_tid; /* of the thread that execs */
 };
 
 /*

@@ -58,8 +58,10 @@ static void exit_signals(struct task *t)
 	struct task *other;
 	u64 f = spin_lock_irqsave(&p->siglock);
 
-	t->jobctl |= TJ_EXITING;
-	signal_stop_leave_locked(t, &notify);
+	word_or(&t->jobctl, TJ_EXITING);
+	if (t->jobctl & TJ_STOP_PENDING)
+		notify = signal_stop_join_locked(t);
+	signal_clear_jobctl_locked(t, TJ_TRAPS);
 	if (p->pending.set && !p->group_exit) {
 		list_for_each(other, &p->tasks, proc_link) {
 			if (other != t && (p->pending.set & ~other->blocked))
@@ -131,7 +133,7 @@ static struct proc *exit_find_reaper_locked(struct proc *p)
 	struct proc *r;
 
 	for (r = p->parent; r && r != proc_of_init; r = r->parent) {
-		if (r->subreaper && r->state == PROC_ALIVE)
+		if (r->subreaper && r->ntasks)
 			return r;
 	}
 	return proc_of_init;
@@ -149,7 +151,7 @@ static void exit_check_orphans_locked(struct pid *pgrp, struct proc *ignore)
 	if (!proc_pgrp_orphaned_locked(pgrp, ignore))
 		return;
 	list_for_each(p, &pgrp->pgrp, pgrp_link) {
-		if (p != ignore && READ_ONCE(p->stop_state) == STOP_STOPPED)
+		if (p != ignore && READ_ONCE(p->stopped))
 			stopped = true;
 	}
 	if (!stopped)
@@ -175,7 +177,7 @@ static void exit_tell_child_locked(struct proc *child)
  * Give @p's children away. Zombies that nobody waits for are put on @dead by their sibling link.
  * holds: tree
  */
-static void exit_reparent_locked(struct proc *p, struct list *dead)
+static void exit_reparent_locked(struct proc *p, struct dead_list *dead)
 {
 	struct proc *reaper, *child, *tmp;
 
@@ -192,13 +194,24 @@ static void exit_reparent_locked(struct proc *p, struct list *dead)
 		WRITE_ONCE(child->ppid, reaper->pid->nr);
 		child->exit_signal = SIGCHLD;
 		exit_tell_child_locked(child);
-		if (child->state == PROC_ZOMBIE && proc_notify_parent_locked(child)) {
+		if (child->state == PROC_ZOMBIE && !child->dead_leader &&
+		    proc_notify_parent_locked(child)) {
 			proc_reap_locked(child);
-			list_add_tail(dead, &child->sibling);
+			list_add_tail(&dead->procs, &child->sibling);
 		}
 		if (guarded && child->state == PROC_ALIVE)
 			exit_check_orphans_locked(child->pgrp, p);
 	}
+}
+
+/*
+ * Are @p's children reaped without its waiting? ctx: any.
+ */
+bool proc_ignores_children(const struct proc *p)
+{
+	const struct ksigaction *act = &p->sighand->action[SIGCHLD - 1];
+
+	return READ_ONCE(act->handler) == (u64)SIG_IGN || (READ_ONCE(act->flags) & SA_NOCLDWAIT);
 }
 
 /*
@@ -211,19 +224,13 @@ bool proc_notify_parent_locked(struct proc *p)
 	int sig = p->exit_signal, status = p->exit_code;
 	const struct ksigaction *act = &parent->sighand->action[SIGCHLD - 1];
 	bool reap = false, tell = sig > 0;
-	int code = CLD_EXITED;
 
-	if (status & 0x7f)
-		code = status & 0x80 ? CLD_DUMPED : CLD_KILLED;
 	if (sig == SIGCHLD) {
-		bool ignored = READ_ONCE(act->handler) == (u64)SIG_IGN;
-
-		reap = ignored || (READ_ONCE(act->flags) & SA_NOCLDWAIT);
-		tell = !ignored;
+		reap = proc_ignores_children(parent);
+		tell = READ_ONCE(act->handler) != (u64)SIG_IGN;
 	}
 	if (tell)
-		signal_notify_parent_locked(
-			p, code, code == CLD_EXITED ? status >> 8 & 0xff : status & 0x7f, false);
+		signal_notify_parent_locked(p, wait_code_of(status), wait_status_of(status), false);
 	else
 		waitq_wake_all(&parent->child_wait);
 	return reap;
@@ -261,6 +268,7 @@ static void exit_detach_task_locked(struct task *t)
 			p->exit_code = t->exit_code;
 	}
 	sigpending_flush(&t->pending);
+	ptrace_leave_dead_locked(t);
 	if (p->exec_task && p->ntasks == 1)
 		exec_task = p->exec_task;
 	spin_unlock_irqrestore(&p->siglock, f);
@@ -271,42 +279,79 @@ static void exit_detach_task_locked(struct task *t)
 	pid_release_locked(t->tid);
 }
 
-/* The last thread has left. True: nobody will wait for it, it was reaped. holds: tree */
-static bool exit_become_zombie_locked(struct proc *p, struct list *dead)
+/*
+ * Has @p no thread any more, nor a dead one that a tracer is still to wait for? (But for the leader,
+ * which is waited for last.) ctx: any; holds: tree.
+ */
+bool proc_is_empty(const struct proc *p)
+{
+	return p->state == PROC_ALIVE && p->ntasks == 0 && p->ndead == 0;
+}
+
+/*
+ * The empty process @p becomes a zombie for its leader's tracer, if there is one, and then for its
+ * parent; when nobody will wait it goes at once. ctx: thread; holds: tree.
+ */
+void proc_become_zombie_locked(struct proc *p, struct dead_list *dead)
+{
+	p->state = PROC_ZOMBIE;
+	waitq_wake_all(&p->pid->exit_wait);
+	if (p->dead_leader) {
+		ptrace_notify_dead_locked(p->dead_leader);
+	} else if (proc_notify_parent_locked(p)) {
+		proc_reap_locked(p);
+		list_add_tail(&dead->procs, &p->sibling);
+	}
+}
+
+/* The last thread has left: children and groups of the process are without it. holds: tree */
+static void exit_last_locked(struct proc *p, struct dead_list *dead)
 {
 	u64 f;
 
 	exit_reparent_locked(p, dead);
 	f = spin_lock_irqsave(&p->siglock);
 	sigpending_flush(&p->pending);
-	p->stop_state = STOP_NONE;
+	p->stopped = false;
 	spin_unlock_irqrestore(&p->siglock, f);
-	p->state = PROC_ZOMBIE;
 	if (p->parent && p->parent->pgrp != p->pgrp && p->parent->session == p->session)
 		exit_check_orphans_locked(p->pgrp, p);
-	waitq_wake_all(&p->pid->exit_wait);
-	if (!proc_notify_parent_locked(p))
-		return false;
-	proc_reap_locked(p);
-	return true;
 }
 
 static void exit_leave_tree(struct task *t)
 {
-	struct proc *p = t->proc, *child, *tmp;
-	struct list dead = LIST_INIT(dead);
-	bool reaped = false;
+	struct proc *p = t->proc;
+	struct dead_list dead = DEAD_LIST_INIT(dead);
 
 	proc_tree_lock();
+	ptrace_exit_tracer_locked(t, &dead);
 	exit_detach_task_locked(t);
 	if (p->ntasks == 0)
-		reaped = exit_become_zombie_locked(p, &dead);
+		exit_last_locked(p, &dead);
+	/* A traced leader that is the last of all is told of as the zombie that its process is. */
+	if ((t->trace.flags & TRACE_DEAD) && !(p->dead_leader == t && proc_is_empty(p)))
+		ptrace_notify_dead_locked(t);
+	if (proc_is_empty(p))
+		proc_become_zombie_locked(p, &dead);
 	proc_tree_unlock();
-	if (reaped)
+	dead_list_put(&dead);
+}
+
+/*
+ * Drop what was put aside under a lock. ctx: thread; holds: nothing.
+ */
+void dead_list_put(struct dead_list *dead)
+{
+	struct proc *p, *ptmp;
+	struct task *t, *tmp;
+
+	list_for_each_safe(t, tmp, &dead->tasks, trace.link) {
+		list_del(&t->trace.link);
+		task_put(t);
+	}
+	list_for_each_safe(p, ptmp, &dead->procs, sibling) {
+		list_del(&p->sibling);
 		proc_put(p);
-	list_for_each_safe(child, tmp, &dead, sibling) {
-		list_del(&child->sibling);
-		proc_put(child);
 	}
 }
 
@@ -329,6 +374,7 @@ void proc_exit_thread(int code)
 	struct proc *p = t->proc;
 	bool last;
 
+	ptrace_exit_event(code);
 	t->exit_code = code;
 	last = __atomic_sub_fetch(&p->nlive, 1, __ATOMIC_ACQ_REL) == 0;
 	if (last && p == proc_of_init)

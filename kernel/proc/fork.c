@@ -34,6 +34,7 @@ struct birth {
 	struct pid *pid;
 	struct file *pidfd_file;
 	int pidfd; /* -1: none */
+	int event; /* PTRACE_EVENT_* that the tracer wants to see, 0: none */
 };
 
 /* First thing a new user thread runs; it goes to user mode when this returns. */
@@ -314,18 +315,23 @@ static int clone_publish(struct birth *b)
 	if ((b->a->flags & CLONE_THREAD) ? signal_fatal_pending() : signal_pending()) {
 		err = -ERESTARTNOINTR;
 	} else if (b->a->flags & CLONE_THREAD) {
-		/* A stop or exec of the group that is under way includes the newcomer. */
+		/* An exec of the group that is under way would miss the newcomer. */
 		if (self->group_exit || self->exec_task)
 			err = -EAGAIN;
 	}
 	if (!err) {
 		if (!(b->a->flags & CLONE_THREAD))
 			publish_proc_locked(b, self);
+		else
+			signal_stop_inherit_locked(t);
+		if (b->event || (b->a->flags & CLONE_PTRACE))
+			ptrace_inherit_locked(t);
 		list_add_tail(&p->tasks, &t->proc_link);
 		p->ntasks++;
 		atomic_inc(&p->user->tasks);
 		__atomic_add_fetch(&p->nlive, 1, __ATOMIC_RELAXED);
 		b->pid->task = t;
+		signal_recalc(t);
 	}
 	spin_unlock_irqrestore(&self->siglock, f);
 	proc_tree_unlock();
@@ -368,9 +374,13 @@ static long clone_finish(struct birth *b)
 	if ((flags & (CLONE_SYSVSEM | CLONE_THREAD)) == CLONE_SYSVSEM && proc_sem_ops)
 		proc_sem_ops->share(b->p, current_proc());
 	thread_start(&t->thread);
+	if (unlikely(b->event))
+		ptrace_event(b->event, nr);
 	if (flags & CLONE_VFORK) {
 		vfork_wait(t);
 		task_put(t);
+		if (!signal_fatal_pending())
+			ptrace_event(PTRACE_EVENT_VFORK_DONE, nr);
 	}
 	proc_put(b->p);
 	pid_put(b->pid);
@@ -393,6 +403,7 @@ long proc_clone(const struct clone_args_k *a)
 	err = clone_check_limits();
 	if (err)
 		return err;
+	b.event = ptrace_clone_event(a);
 	err = thread_count_inc();
 	if (err)
 		return err;

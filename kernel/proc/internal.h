@@ -34,6 +34,26 @@ void pid_release(struct pid *p);
 struct pid *pid_find_locked(u32 nr); /* no reference; NULL. holds: tree */
 struct pid *pid_next_locked(u32 from);
 
+/* Tasks (by trace.link) and processes (by sibling) to be put when no lock is held any more. */
+struct dead_list {
+	struct list tasks, procs; /* o */
+};
+#define DEAD_LIST_INIT(name)                                     \
+	{                                                        \
+		LIST_INIT((name).tasks), LIST_INIT((name).procs) \
+	}
+
+/* si_code and si_status for a wait status. */
+static inline int wait_code_of(int status)
+{
+	return !(status & 0x7f) ? CLD_EXITED : status & 0x80 ? CLD_DUMPED : CLD_KILLED;
+}
+
+static inline int wait_status_of(int status)
+{
+	return status & 0x7f ? status & 0x7f : status >> 8 & 0xff;
+}
+
 /* session.c: holds: tree */
 void proc_join_pgrp_locked(struct proc *p, struct pid *pgrp); /* leaves the old one */
 void proc_join_session_locked(struct proc *p, struct pid *session);
@@ -62,6 +82,14 @@ void proc_usage_get(struct proc *p, struct proc_usage *out);
 /* robust futexes, clear_child_tid, vfork parent: user memory is still there */
 void task_release_vm(struct task *t);
 void task_wake_vfork_parent(struct task *t);
+/* No thread is left, and no dead one that is traced. holds: tree */
+bool proc_is_empty(const struct proc *p);
+/* Such a process ends: its tracer or parent learns of it, or it is reaped. holds: tree */
+void proc_become_zombie_locked(struct proc *p, struct dead_list *dead);
+/* SIGCHLD is ignored, or its handler wants no zombies */
+bool proc_ignores_children(const struct proc *p);
+/* what unlocking left over. holds: nothing */
+void dead_list_put(struct dead_list *dead);
 /* Zombie @p's parent learns of it. True: nobody will wait, reap it. holds: tree */
 bool proc_notify_parent_locked(struct proc *p);
 /*
@@ -78,6 +106,7 @@ void signal_group_exit_locked(struct proc *p, int code);
 int signal_send_locked(struct proc *p, struct task *t, int sig, const struct ksiginfo *info,
 		       bool forced);
 int signal_dequeue_locked(struct task *t, ksigset_t mask, struct ksiginfo *info);
+int signal_dequeue_from_locked(struct task *t, ksigset_t mask, struct ksiginfo *info, bool *shared);
 void signal_remove_locked(struct proc *p, ksigset_t set);
 /* A preallocated entry (POSIX timers): queues it unless it is queued already. */
 int signal_send_entry(struct proc *p, struct task *t, struct sigqueue_entry *e);
@@ -89,14 +118,56 @@ void signal_flush_handlers(struct sighand *h);
 void sigwatch_wake_locked(struct proc *p); /* p->sigwatch is there; holds: siglock */
 void sigwatch_exit(struct proc *p); /* @p is freed */
 
-/* signal_stop.c */
-/* exiting thread: the group's stop no longer waits for it */
-void signal_stop_leave_locked(struct task *t, bool *notify);
+/* signal_stop.c: holds: siglock where named so */
+bool signal_set_jobctl_locked(struct task *t, u32 bits);
+void signal_clear_jobctl_locked(struct task *t, u32 bits);
+bool __must_check signal_stop_join_locked(struct task *t);
 /* a stop signal's default action in current */
-bool signal_stop_begin_locked(struct task *t, int sig);
+void signal_stop_begin_locked(struct task *t, int sig);
+void signal_stop_inherit_locked(struct task *child);
 /* stops; releases the siglock that was taken with @flags */
 void signal_stop_wait(struct task *t, u64 flags);
 void signal_notify_stop(struct proc *p, int code);
+
+/* ptrace.c: holds: tree */
+/* current's tracer gets the new task @child, too. holds: current's siglock, too */
+void ptrace_inherit_locked(struct task *child);
+/* SIGCHLD, or @sig (0: none), with CLD_* @code and @status from @t to its tracer; wakes it */
+void ptrace_notify_tracer_locked(struct task *t, int sig, int code, int status);
+/* the same when @t is dead */
+void ptrace_notify_dead_locked(struct task *t);
+/* current leaves its process; stays for its tracer if it has one. holds: siglock, too */
+void ptrace_leave_dead_locked(struct task *t);
+/* a dead thread, or exec's dead leader, is not waited for any more */
+void ptrace_drop_dead_locked(struct task *t, struct dead_list *dead);
+void ptrace_drop_leader_locked(struct proc *p, struct dead_list *dead);
+/* the zombie @p, whose leader was traced by @tracer's, is its parent's now */
+void ptrace_pass_zombie_locked(struct proc *p, const struct proc *tracer, struct dead_list *dead);
+/* current ends: those it traces go on without it */
+void ptrace_exit_tracer_locked(struct task *t, struct dead_list *dead);
+/* May current's exec make it more than it is: does no tracer stand in the way? holds: siglock */
+bool ptrace_allows_setid(const struct task *t);
+
+/* ptrace_request.c: holds: siglock */
+bool ptrace_is_mine_locked(const struct task *t);
+
+/* ptrace_stop.c */
+/* Which event a clone reports, PTRACE_EVENT_*; 0: none that the tracer wants. ctx: thread */
+int ptrace_clone_event(const struct clone_args_k *a);
+/* Stop for PTRACE_EVENT_* if the tracer wants it. ctx: thread; sleeps */
+void ptrace_event(int event, u64 message);
+void ptrace_exec_event(u32 old_tid);
+void ptrace_exit_event(int code);
+/* A signal that current took: what is to be done with it, 0: nothing. holds: siglock; drops it */
+int ptrace_signal_locked(struct task *t, int sig, struct ksiginfo *si, bool shared, u64 *f);
+/* current has TJ_TRAPS. holds: siglock; drops and retakes it */
+void ptrace_trap_locked(struct task *t, u64 *f);
+/* current's handler was entered, and it is stepped */
+void ptrace_step_into_handler(void);
+/* holds: siglock */
+void ptrace_trap_notify_locked(struct task *t);
+void ptrace_wake_locked(struct task *t, bool resume);
+void ptrace_trapping_done_locked(struct task *t);
 
 /* timers: itimer.c, ptimer.c */
 void itimers_init(struct proc *p);

@@ -111,6 +111,8 @@ int proc_tgkill(u32 tgid, u32 tid, int sig, const struct ksiginfo *info)
 	} else if (pid && pid->proc && (!tgid || tgid == tid)) {
 		/* The leader's thread has gone, its number has not. */
 		err = proc_may_signal(pid->proc, sig);
+	} else if (pid && pid->dead && (!tgid || pid->dead->proc->pid->nr == tgid)) {
+		err = proc_may_signal(pid->dead->proc, sig);
 	}
 	proc_tree_unlock();
 	return err;

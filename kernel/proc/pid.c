@@ -137,6 +137,7 @@ int pid_alloc(u32 want, struct pid **out)
 		return -ENOMEM;
 	ref_init(&p->refs, 2);
 	p->task = NULL;
+	p->dead = NULL;
 	p->proc = NULL;
 	list_init(&p->pgrp);
 	list_init(&p->session);
@@ -156,7 +157,7 @@ int pid_alloc(u32 want, struct pid **out)
 void pid_release_locked(struct pid *p)
 {
 	proc_tree_assert_held();
-	if (p->task || p->proc || !list_empty(&p->pgrp) || !list_empty(&p->session))
+	if (p->task || p->dead || p->proc || !list_empty(&p->pgrp) || !list_empty(&p->session))
 		return;
 	if (radix_lookup(&pid_table, p->nr) != p)
 		return;

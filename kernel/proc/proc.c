@@ -50,6 +50,7 @@ static void task_destroy(struct thread *thread)
 		pid_put(t->tid);
 	if (thread->cred)
 		cred_put(thread->cred);
+	kfree(thread->arch.debug_regs);
 	if (t->proc)
 		proc_put(t->proc);
 	kmem_cache_free(task_cache, t);
@@ -66,6 +67,8 @@ struct task *task_alloc(void)
 		return NULL;
 	memset(t, 0, sizeof(*t));
 	list_init(&t->proc_link);
+	list_init(&t->trace.link);
+	list_init(&t->tracees);
 	sigpending_init(&t->pending);
 	t->thread.user = true;
 	t->thread.destroy = task_destroy;
@@ -538,6 +541,7 @@ static int init_task_create(struct proc *p, void (*fn)(void *), void *arg, struc
 		goto put_files;
 	t->frame = arch_user_frame(&t->thread.arch);
 	memset(t->frame, 0, sizeof(*t->frame));
+	t->frame->syscallno = -1;
 	*out = t;
 	return 0;
 put_files:

@@ -23,6 +23,7 @@
 #include "fs/vfs.h"
 #include "kernel/base/timeout.h"
 #include "kernel/proc/futex.h"
+#include "kernel/proc/ptrace.h"
 #include "kernel/proc/signal.h"
 #include "kernel/sched/mutex.h"
 #include "kernel/sched/thread.h"
@@ -37,16 +38,27 @@ struct pid {
 	u32 nr; /* I */
 	struct task *task; /* T: live thread with this id */
 	struct proc *proc; /* T: process whose leader id it is, until reaped */
+	/* T: traced thread with this id that has ended; its tracer has not waited for it yet */
+	struct task *dead;
 	struct list pgrp; /* T: proc.pgrp_link of members */
 	struct list session; /* T: proc.session_link of members */
 	struct waitq exit_wait; /* own: pidfd pollers */
 };
 
 /* task.jobctl */
-#define TJ_STOP_PENDING 1u /* has to stop for the group */
-#define TJ_STOPPED 2u /* counted as stopped */
-#define TJ_KILLABLE 4u /* in an uninterruptible wait that a fatal signal ends */
-#define TJ_EXITING 8u /* takes no more signals */
+#define TJ_STOP_PENDING 0x1u /* has to stop with the group */
+#define TJ_STOP_COUNTED 0x2u /* is one of proc.stop_count */
+#define TJ_STOP_TAKEN 0x4u /* took a stop signal, and no SIGCONT came since */
+#define TJ_STOPPED 0x8u /* stopped with the group */
+#define TJ_KILLABLE 0x10u /* in an uninterruptible wait that a fatal signal ends */
+#define TJ_EXITING 0x20u /* takes no more signals */
+/* Of a traced thread: see ptrace_stop.c. */
+#define TJ_TRAP_STOP 0x40u /* has to trap: a group stop, or PTRACE_INTERRUPT */
+#define TJ_TRAP_NOTIFY 0x80u /* has to trap: the group's stop began or ended */
+#define TJ_TRAPPING 0x100u /* its tracer waits until it has gone from stopped to traced */
+#define TJ_TRACED 0x200u /* stopped for its tracer */
+#define TJ_LISTENING 0x400u /* with TJ_TRACED: its tracer lets it wait for events */
+#define TJ_TRAPS (TJ_TRAP_STOP | TJ_TRAP_NOTIFY)
 
 struct task {
 	struct thread thread; /* first */
@@ -59,6 +71,9 @@ struct task {
 	ksigset_t wait_set; /* S: sigtimedwait waits for these although blocked */
 	struct sigpending pending; /* S */
 	u32 jobctl; /* S: TJ_*; a for reading */
+	u32 stop_signal; /* S: of the group stop that it takes part in, or did last */
+	struct task_trace trace; /* see ptrace.h */
+	struct list tracees; /* T: task.trace.link of those that this thread traces */
 	u64 altstack_sp, altstack_size; /* o */
 	u32 altstack_flags; /* o */
 	/* o: of the last fault on memory, which every signal frame shows; stored by trap.c */
@@ -83,7 +98,6 @@ struct task {
 };
 
 enum proc_state { PROC_ALIVE, PROC_ZOMBIE, PROC_DEAD };
-enum proc_stop { STOP_NONE, STOP_STOPPING, STOP_STOPPED };
 
 /* What dead threads and reaped children used. */
 struct proc_usage {
@@ -110,14 +124,21 @@ struct proc {
 	struct sighand *sighand; /* S; o when single-threaded: changed by exec only */
 	struct sigpending pending; /* S */
 	struct sigwatch *sigwatch; /* S to set, once; a for looking: signalfd readers and pollers */
-	struct waitq child_wait; /* own: wait4, and exec waiting for its threads to end */
+	/* own: wait4, exec waiting for its threads to end, PTRACE_ATTACH for one to trap */
+	struct waitq child_wait;
+	u32 ntracees; /* T: of all its threads */
+	u32 ndead; /* T: other threads that ended while traced, until their tracer waits */
+	struct task *dead_leader; /* T: the leader, likewise */
 	u8 state; /* T: enum proc_state; a for reading */
 	bool group_exit; /* S; a for reading */
 	int exit_code; /* S: of the group when group_exit, else of the leader: wait status */
 	struct task *exec_task; /* S: kills the others to exec */
+	/* S: what an exec that has begun to change the process will make of it; no reference */
+	const struct cred *exec_cred;
+	bool exec_dumpable; /* S: likewise */
 	int exit_signal; /* T: what the parent gets; 0: nothing */
-	u8 stop_state; /* S: enum proc_stop */
-	u32 stop_count; /* S: threads that have not stopped yet */
+	bool stopped; /* S: a group stop is complete; a for reading */
+	u32 stop_count; /* S: threads that a group stop under way waits for */
 	int stop_code; /* S: signal that stopped it, 0 once reported by wait */
 	bool continued; /* S: to report by WCONTINUED */
 	u8 cld_pending; /* S: CLD_CONTINUED or CLD_STOPPED to tell the parent */

@@ -28,6 +28,8 @@ static char state_char(const struct task *t)
 {
 	if (!t)
 		return 'Z';
+	if (READ_ONCE(t->jobctl) & TJ_TRACED)
+		return 't';
 	if (READ_ONCE(t->jobctl) & TJ_STOPPED)
 		return 'T';
 	switch (READ_ONCE(t->thread.state)) {
@@ -45,6 +47,7 @@ static const char *state_name(char c)
 	case 'S': return "S (sleeping)";
 	case 'D': return "D (disk sleep)";
 	case 'T': return "T (stopped)";
+	case 't': return "t (tracing stop)";
 	case 'X': return "X (dead)";
 	case 'Z': return "Z (zombie)";
 	default: return "R (running)";
@@ -362,8 +365,9 @@ int pid_status_show(struct sbuf *out, void *h)
 		sbuf_printf(out, "\nUmask:\t%04o", READ_ONCE(fs->umask));
 		fsctx_put(fs);
 	}
-	sbuf_printf(out, "\nState:\t%s\nTgid:\t%u\nNgid:\t0\nPid:\t%u\nPPid:\t%u\nTracerPid:\t0\n",
-		    state_name(s.state), s.p->pid->nr, s.nr, s.ppid);
+	sbuf_printf(out, "\nState:\t%s\nTgid:\t%u\nNgid:\t0\nPid:\t%u\nPPid:\t%u\nTracerPid:\t%u\n",
+		    state_name(s.state), s.p->pid->nr, s.nr, s.ppid,
+		    s.t ? ptrace_tracer_nr(s.t) : 0);
 	status_ids(out, &s);
 	if (s.vm)
 		status_memory(out, s.vm);

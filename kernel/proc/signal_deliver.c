@@ -184,7 +184,7 @@ void signal_force(int sig, int code, u64 addr, const struct trapframe *tf)
 		if (blocked)
 			WRITE_ONCE(t->blocked, t->blocked & ~SIGBIT(sig));
 	}
-	if (a->handler == (u64)SIG_DFL)
+	if (a->handler == (u64)SIG_DFL && !t->trace.flags)
 		p->unkillable = false;
 	signal_send_locked(p, t, sig, &si, true);
 	signal_recalc(t);
@@ -237,16 +237,16 @@ static void deliver_stop(struct task *t, int sig, u64 *f)
 		if (pgrp)
 			pid_put(pgrp);
 		*f = spin_lock_irqsave(&p->siglock);
-		/* Nobody could continue it. Or a SIGCONT came meanwhile and took the stop back. */
-		if (orphaned || (p->pending.set & SIGBIT(SIGCONT)) || p->cld_pending)
+		/* Nobody could continue it. */
+		if (orphaned)
 			return;
 	}
 	signal_stop_begin_locked(t, sig);
 }
 
 /*
- * Work for the group before any signal: stop, or tell the parent about the end of one. True: look
- * again.
+ * Work for the group before any signal: stop, trap, or tell the parent about the end of a stop.
+ * True: look again.
  */
 static bool deliver_group_work(struct task *t, u64 *f)
 {
@@ -258,12 +258,20 @@ static bool deliver_group_work(struct task *t, u64 *f)
 		p->cld_pending = 0;
 		spin_unlock_irqrestore(&p->siglock, *f);
 		signal_notify_stop(p, code);
-	} else if (t->jobctl & TJ_STOP_PENDING) {
-		signal_stop_wait(t, *f);
-	} else {
-		return false;
+		*f = spin_lock_irqsave(&p->siglock);
+		return true;
 	}
-	*f = spin_lock_irqsave(&p->siglock);
+	if (t->jobctl & TJ_STOP_PENDING) {
+		if (!(t->trace.flags & TRACE_ON)) {
+			signal_stop_wait(t, *f);
+			*f = spin_lock_irqsave(&p->siglock);
+			return true;
+		}
+		signal_set_jobctl_locked(t, TJ_TRAP_STOP);
+	}
+	if (!(t->jobctl & TJ_TRAPS))
+		return false;
+	ptrace_trap_locked(t, f);
 	return true;
 }
 
@@ -284,7 +292,39 @@ static bool default_ignores(const struct proc *p, int sig)
 {
 	if (KSIG_IGNORED & SIGBIT(sig))
 		return true;
-	return p->unkillable;
+	return p->unkillable && !(KSIG_UNBLOCKABLE & SIGBIT(sig));
+}
+
+/* Is current to die, of whatever? holds: siglock. True: with wait status *code */
+static bool must_die(const struct task *t, int *code)
+{
+	const struct proc *p = t->proc;
+
+	if (p->group_exit)
+		*code = p->exit_code;
+	else if (t->thread.killed && p->exec_task && p->exec_task != t)
+		*code = SIGKILL;
+	else
+		return false;
+	return true;
+}
+
+/*
+ * Take a signal, and let the tracer have its say. holds: siglock, drops and retakes it. 0: none is
+ * left, -EAGAIN: nothing came of this one.
+ */
+static int signal_take(struct task *t, struct ksiginfo *si, u64 *f)
+{
+	bool shared;
+	int sig = signal_dequeue_from_locked(t, t->blocked, si, &shared);
+
+	if (!sig)
+		return 0;
+	if (KSIG_STOPS & SIGBIT(sig))
+		word_or(&t->jobctl, TJ_STOP_TAKEN);
+	if ((t->trace.flags & TRACE_ON) && sig != SIGKILL)
+		sig = ptrace_signal_locked(t, sig, si, shared, f);
+	return sig ? sig : -EAGAIN;
 }
 
 /*
@@ -296,28 +336,20 @@ static int signal_next(struct task *t, struct ksiginfo *si, struct ksigaction *a
 	int sig, code;
 	u64 f = spin_lock_irqsave(&p->siglock);
 
-	for (;;) {
-		if (p->group_exit || (t->thread.killed && p->exec_task && p->exec_task != t)) {
-			code = p->group_exit ? p->exit_code : SIGKILL;
-			break;
-		}
+	while (!must_die(t, &code)) {
 		if (deliver_group_work(t, &f))
 			continue;
-		sig = signal_dequeue_locked(t, t->blocked, si);
-		if (!sig) {
-			signal_recalc(t);
-			spin_unlock_irqrestore(&p->siglock, f);
-			return 0;
-		}
-		take_action(p, sig, act);
-		if (act->handler == (u64)SIG_IGN)
+		sig = signal_take(t, si, &f);
+		if (sig == -EAGAIN)
 			continue;
-		if (act->handler != (u64)SIG_DFL) {
+		if (sig)
+			take_action(p, sig, act);
+		if (!sig || act->handler > (u64)SIG_IGN) {
 			signal_recalc(t);
 			spin_unlock_irqrestore(&p->siglock, f);
 			return sig;
 		}
-		if (default_ignores(p, sig))
+		if (act->handler == (u64)SIG_IGN || default_ignores(p, sig))
 			continue;
 		if (KSIG_STOPS & SIGBIT(sig)) {
 			deliver_stop(t, sig, &f);
@@ -325,8 +357,6 @@ static int signal_next(struct task *t, struct ksiginfo *si, struct ksigaction *a
 		}
 		signal_log_fatal(t, sig);
 		signal_group_exit_locked(p, sig);
-		code = sig;
-		break;
 	}
 	spin_unlock_irqrestore(&p->siglock, f);
 	proc_exit_thread(code);
@@ -394,6 +424,8 @@ static void deliver_handler(struct task *t, struct trapframe *tf, int sig,
 	if (!(act->flags & SA_NODEFER))
 		mask |= SIGBIT(sig);
 	signal_set_blocked(mask);
+	if (t->trace.flags & TRACE_STEP)
+		ptrace_step_into_handler();
 }
 
 static bool is_restart_code(s64 r)
@@ -420,17 +452,19 @@ void signal_deliver(struct trapframe *tf)
 	struct ksiginfo si;
 	struct ksigaction act;
 	s64 result = 0;
-	u64 after = 0;
+	u64 after = tf->pc;
 	int sig;
 
 	if (tf->syscallno >= 0 && is_restart_code((s64)tf->x[0])) {
 		result = (s64)tf->x[0];
-		after = tf->pc;
 		tf->x[0] = tf->orig_x0;
 		tf->pc -= SVC_SIZE;
 	}
 	tf->syscallno = -1;
 	sig = signal_next(t, &si, &act);
+	/* A tracer may have sent the thread elsewhere meanwhile. */
+	if (tf->pc != after - SVC_SIZE)
+		result = 0;
 	if (sig) {
 		if (result && handler_interrupts(result, act.flags)) {
 			frame_set_result(tf, -EINTR);
@@ -439,8 +473,11 @@ void signal_deliver(struct trapframe *tf)
 		deliver_handler(t, tf, sig, &si, &act);
 		return;
 	}
-	if (result == -ERESTART_RESTARTBLOCK)
-		tf->x[8] = __NR_restart_syscall;
+	if (result) {
+		if (result == -ERESTART_RESTARTBLOCK)
+			tf->x[8] = __NR_restart_syscall;
+		arch_step_rewind(tf);
+	}
 	signal_restore_mask();
 }
 

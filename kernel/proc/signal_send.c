@@ -90,6 +90,7 @@ void signal_wake_task(struct task *t, bool fatal)
 
 	if (fatal) {
 		WRITE_ONCE(t->thread.killed, true);
+		word_and(&t->jobctl, ~(TJ_STOPPED | TJ_TRACED));
 		states |= 1u << TS_STOPPED;
 		if (READ_ONCE(t->jobctl) & TJ_KILLABLE)
 			states |= 1u << TS_BLOCKED;
@@ -112,8 +113,8 @@ void signal_recalc(struct task *t)
 	struct proc *p = t->proc;
 	bool yes;
 
-	yes = ((t->pending.set | p->pending.set) & ~t->blocked) || (t->jobctl & TJ_STOP_PENDING) ||
-	      p->group_exit || t->thread.killed ||
+	yes = ((t->pending.set | p->pending.set) & ~t->blocked) ||
+	      (t->jobctl & (TJ_STOP_PENDING | TJ_TRAPS)) || p->group_exit || t->thread.killed ||
 	      p->cld_pending; /* killed: also by another thread's exec */
 	if (yes) {
 		WRITE_ONCE(t->thread.interrupted, true);
@@ -146,6 +147,9 @@ static bool signal_drops(struct proc *p, const struct task *t, int sig, bool for
 
 	if ((t->blocked | t->wait_set) & bit)
 		return false;
+	/* A tracer sees also what is ignored. */
+	if (t->trace.flags && sig != SIGKILL)
+		return false;
 	if (p->unkillable && handler_of(p, sig) == (u64)SIG_DFL && !forced)
 		return true;
 	return signal_is_ignored(p, sig);
@@ -158,19 +162,32 @@ static void signal_continue_locked(struct proc *p)
 
 	signal_remove_locked(p, KSIG_STOPS);
 	list_for_each(t, &p->tasks, proc_link) {
-		word_and(&t->jobctl, ~(TJ_STOP_PENDING | TJ_STOPPED));
-		sched_wake(&t->thread, 1u << TS_STOPPED);
+		signal_clear_jobctl_locked(t, TJ_STOP_PENDING);
+		if (t->trace.flags & TRACE_SEIZED) {
+			ptrace_trap_notify_locked(t);
+		} else if (t->jobctl & TJ_STOPPED) {
+			word_and(&t->jobctl, ~TJ_STOPPED);
+			sched_wake(&t->thread, 1u << TS_STOPPED);
+		}
 	}
-	if (p->stop_state == STOP_NONE)
+	if (!p->stopped && !p->stop_count)
 		return;
 	/* The parent is told by the first thread that runs. */
-	p->cld_pending = p->stop_state == STOP_STOPPED ? CLD_CONTINUED : CLD_STOPPED;
-	p->stop_state = STOP_NONE;
+	p->cld_pending = p->stopped ? CLD_CONTINUED : CLD_STOPPED;
+	p->stopped = false;
 	p->stop_count = 0;
 	p->stop_code = 0;
 	p->continued = true;
 	list_for_each(t, &p->tasks, proc_link)
 		signal_wake_task(t, false);
+}
+
+/* Can @t take @sig? One that is stopped looks at what is pending when it goes on. */
+static bool task_takes(const struct task *t, int sig)
+{
+	if (((t->blocked & ~t->wait_set) & SIGBIT(sig)) || (t->jobctl & TJ_EXITING))
+		return false;
+	return sig == SIGKILL || !(t->jobctl & (TJ_STOPPED | TJ_TRACED));
 }
 
 /*
@@ -179,14 +196,13 @@ static void signal_continue_locked(struct proc *p)
  */
 static struct task *signal_choose_task(struct proc *p, int sig)
 {
-	ksigset_t bit = SIGBIT(sig);
 	struct task *t, *busy = NULL;
 
 	t = p->leader;
-	if (t && !((t->blocked & ~t->wait_set) & bit) && !(t->jobctl & TJ_EXITING))
+	if (t && task_takes(t, sig))
 		return t;
 	list_for_each(t, &p->tasks, proc_link) {
-		if (((t->blocked & ~t->wait_set) & bit) || (t->jobctl & TJ_EXITING))
+		if (!task_takes(t, sig))
 			continue;
 		if (!READ_ONCE(t->thread.interrupted))
 			return t;
@@ -204,11 +220,11 @@ void signal_group_exit_locked(struct proc *p, int code)
 
 	p->group_exit = true;
 	p->exit_code = code;
-	p->stop_state = STOP_NONE;
+	p->stopped = false;
 	p->stop_count = 0;
 	p->cld_pending = 0;
 	list_for_each(t, &p->tasks, proc_link) {
-		word_and(&t->jobctl, ~(TJ_STOP_PENDING | TJ_STOPPED));
+		signal_clear_jobctl_locked(t, TJ_STOP_PENDING | TJ_TRAPS);
 		signal_wake_task(t, true);
 	}
 }
@@ -222,7 +238,7 @@ static bool signal_is_fatal(const struct proc *p, const struct task *t, int sig)
 		return true;
 	if (handler_of(p, sig) != (u64)SIG_DFL || (bit & (KSIG_IGNORED | KSIG_STOPS | KSIG_CORES)))
 		return false;
-	return !p->unkillable && !(t->wait_set & bit);
+	return !p->unkillable && !(t->wait_set & bit) && !t->trace.flags;
 }
 
 /* @sig is pending: wake who takes it. @t: the thread meant, NULL: the process */
@@ -232,7 +248,7 @@ static void signal_complete_locked(struct proc *p, struct task *t, int sig)
 		sigwatch_wake_locked(p);
 	if (!t)
 		t = signal_choose_task(p, sig);
-	else if (((t->blocked & ~t->wait_set) & SIGBIT(sig)) || (t->jobctl & TJ_EXITING))
+	else if (!task_takes(t, sig))
 		return;
 	if (!t)
 		return;
@@ -474,14 +490,15 @@ static void pending_take(struct sigpending *s, int sig, struct ksiginfo *info)
 }
 
 /*
- * Take the next signal for @t (current) that is not in @mask. ctx: thread; holds: siglock. Its
- * number, 0: none.
+ * Take the next signal for @t (current) that is not in @mask; *shared: it was sent to the process.
+ * ctx: thread; holds: siglock. Its number, 0: none.
  */
-int signal_dequeue_locked(struct task *t, ksigset_t mask, struct ksiginfo *info)
+int signal_dequeue_from_locked(struct task *t, ksigset_t mask, struct ksiginfo *info, bool *shared)
 {
 	struct sigpending *s = &t->pending;
 	int sig = pending_next(s, mask);
 
+	*shared = !sig;
 	if (!sig) {
 		s = &t->proc->pending;
 		sig = pending_next(s, mask);
@@ -489,4 +506,15 @@ int signal_dequeue_locked(struct task *t, ksigset_t mask, struct ksiginfo *info)
 	if (sig)
 		pending_take(s, sig, info);
 	return sig;
+}
+
+/*
+ * As signal_dequeue_from_locked, for whom it does not matter where it comes from. ctx: thread;
+ * holds: siglock. Its number, 0: none.
+ */
+int signal_dequeue_locked(struct task *t, ksigset_t mask, struct ksiginfo *info)
+{
+	bool shared;
+
+	return signal_dequeue_from_locked(t, mask, info, &shared);
 }

@@ -15,5 +15,7 @@ void machine_init(void);
 void kmsg_flush_notify(void);
 /* Pass on the result of a write; -EPIPE also raises SIGPIPE. ctx: thread */
 ssize_t sys_write_result(ssize_t r);
+/* Traced threads report their system calls from now on. ctx: boot */
+void syscall_init(void);
 /* Tell the file layer how to ask for RLIMIT_FSIZE. ctx: boot */
 void sys_rw_init(void);

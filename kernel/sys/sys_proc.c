@@ -277,6 +277,7 @@ static int waitid_status(const struct proc_wait_result *r)
 	switch (r->code) {
 	case CLD_EXITED:
 	case CLD_STOPPED: return r->status >> 8 & 0xff;
+	case CLD_TRAPPED: return r->status >> 8; /* with the event */
 	case CLD_CONTINUED: return SIGCONT;
 	default: return r->status & 0x7f;
 	}

@@ -14,6 +14,9 @@
  * not there, the log says so, because that is the first thing one wants to know about a program
  * that fails.
  *
+ * While any thread is traced (ptrace), the table in use is another one, whose rows ask first whether
+ * it is the caller that is traced.
+ *
  * "trace_syscalls" on the command line logs every call with arguments and result;
  * "trace_syscalls=NAME" only those of programs of that name. Then a table is used in which every
  * row is the tracer.
@@ -27,6 +30,7 @@
 #include "kernel/base/trap.h"
 #include "kernel/proc/proc.h"
 #include "kernel/base/uio.h"
+#include "kernel/sys/sys.h"
 #include "kernel/sys/syscall.h"
 
 typedef long (*syscall_fn)(u64, u64, u64, u64, u64, u64);
@@ -74,7 +78,8 @@ static const struct syscall_row {
 #undef SYSCALL
 };
 
-static const syscall_fn *syscall_calls = syscall_table; /* I after boot: the table in use */
+static const syscall_fn *syscall_calls = syscall_table; /* a: the table in use */
+static const syscall_fn *syscall_base = syscall_table; /* I after boot: while nobody is traced */
 static char trace_name[16]; /* I after boot: "" = every program */
 
 /*
@@ -164,7 +169,7 @@ static void trace_enable(const char *value)
 
 	for (u32 i = 0; i < SYSCALL_MAX; i++)
 		traced_table[i] = syscall_traced;
-	syscall_calls = traced_table;
+	syscall_base = syscall_calls = traced_table;
 	if (value)
 		strlcpy(trace_name, value, sizeof(trace_name));
 }
@@ -188,6 +193,56 @@ static __cold long syscall_absent(u64 a, u64 b, u64 c, u64 d, u64 e, u64 f)
 	return -ENOSYS;
 }
 
+/* A system call of a thread that is traced; its exit is reported by trap_user_work. */
+static __cold long syscall_reported(struct trapframe *tf)
+{
+	u64 nr;
+	syscall_fn fn;
+
+	if (!ptrace_syscall_enter(tf))
+		return (long)tf->x[0];
+	nr = (u32)tf->syscallno;
+	fn = nr < SYSCALL_MAX ? syscall_base[nr] : syscall_absent;
+	return fn(tf->x[0], tf->x[1], tf->x[2], tf->x[3], tf->x[4], tf->x[5]);
+}
+
+/* Stands in every row while there are traced threads. */
+static long syscall_ptraced(u64 a, u64 b, u64 c, u64 d, u64 e, u64 f)
+{
+	struct trapframe *tf = arch_user_frame(arch_current());
+
+	if (unlikely(READ_ONCE(arch_current()->work) & WORK_TRACE))
+		return syscall_reported(tf);
+	return syscall_base[(u64)tf->syscallno](a, b, c, d, e, f);
+}
+
+static const syscall_fn ptraced_table[SYSCALL_MAX] = {
+	[0 ... SYSCALL_MAX - 1] = syscall_ptraced,
+};
+
+/* @any thread is traced, or none any more. holds: tree */
+static void syscall_ptrace_switch(bool any)
+{
+	WRITE_ONCE(syscall_calls, any ? ptraced_table : syscall_base);
+}
+
+/* A number that no table has. */
+static __cold long syscall_beyond(u64 a, u64 b, u64 c, u64 d, u64 e, u64 f)
+{
+	if (READ_ONCE(arch_current()->work) & WORK_TRACE)
+		return syscall_reported(arch_user_frame(arch_current()));
+	return syscall_absent(a, b, c, d, e, f);
+}
+
+/*
+ * Boot: threads can be traced.
+ * ctx: boot.
+ */
+void syscall_init(void)
+{
+	ptrace_calls_hook = syscall_ptrace_switch;
+}
+
 /*
  * SVC from EL0: run the call in x8. The entry code has kept number and x0 for restarts, and stores
  * the result.
@@ -196,7 +251,7 @@ static __cold long syscall_absent(u64 a, u64 b, u64 c, u64 d, u64 e, u64 f)
 long trap_syscall(struct trapframe *tf)
 {
 	u64 nr = (u32)tf->x[8];
-	syscall_fn fn = likely(nr < SYSCALL_MAX) ? syscall_calls[nr] : syscall_absent;
+	syscall_fn fn = likely(nr < SYSCALL_MAX) ? syscall_calls[nr] : syscall_beyond;
 
 	return fn(tf->x[0], tf->x[1], tf->x[2], tf->x[3], tf->x[4], tf->x[5]);
 }

@@ -98,6 +98,17 @@ static void fault_memory(struct trapframe *tf, const struct fault *f)
 	}
 }
 
+/* One instruction was executed. The next trap comes after another one, if the tracer goes on so. */
+static __cold void fault_step(struct trapframe *tf, const struct fault *f)
+{
+	if (!ptrace_stepping()) {
+		arch_thread_step(false);
+		return;
+	}
+	fault_signal(f, SIGTRAP, TRAP_TRACE, tf->pc, tf);
+	arch_step_rewind(tf);
+}
+
 /*
  * A synchronous exception from user mode: resolve it, or raise its signal.
  * ctx: thread, IRQs on; sleeps: yes.
@@ -113,7 +124,7 @@ void trap_user_fault(struct trapframe *tf, const struct fault *f)
 	case FAULT_BUS: fault_signal(f, SIGBUS, BUS_OBJERR, f->addr, tf); break;
 	case FAULT_UNDEF: fault_signal(f, SIGILL, ILL_ILLOPC, tf->pc, tf); break;
 	case FAULT_BREAKPOINT: fault_signal(f, SIGTRAP, TRAP_BRKPT, tf->pc, tf); break;
-	case FAULT_STEP: fault_signal(f, SIGTRAP, TRAP_TRACE, tf->pc, tf); break;
+	case FAULT_STEP: fault_step(tf, f); break;
 	case FAULT_HW_BREAKPOINT: fault_signal(f, SIGTRAP, TRAP_HWBKPT, tf->pc, tf); break;
 	case FAULT_WATCHPOINT: fault_signal(f, SIGTRAP, TRAP_HWBKPT, f->addr, tf); break;
 	case FAULT_FPE: fault_signal(f, SIGFPE, f->code, tf->pc, tf); break;
@@ -146,6 +157,11 @@ void trap_user_work(struct trapframe *tf, u32 work)
 	while (work & WORK_USER) {
 		if (work & WORK_RESCHED)
 			schedule();
+		if (work & WORK_SYSEXIT) {
+			word_and(&arch_current()->work, ~WORK_SYSEXIT);
+			ptrace_syscall_exit(tf);
+			work = READ_ONCE(arch_current()->work);
+		}
 		if (work & WORK_NOTIFY) {
 			word_and(&arch_current()->work, ~WORK_NOTIFY);
 			kmsg_flush_notify();

@@ -41,11 +41,11 @@ int __must_check sigframe_pop(struct trapframe *tf, struct sigframe_restored *ou
 /* Stack that one frame takes at most, for AT_MINSIGSTKSZ. */
 u64 sigframe_min_size(void);
 
-/* Fresh user context for exec. */
+/* Fresh user context for exec; the number of the call that execs stays for its tracer. */
 void frame_init_user(struct trapframe *tf, u64 pc, u64 sp);
-/* For ptrace: may EL0 run with @pstate; take over the bits of @pstate that EL0 may change. */
+/* May EL0 run with @pstate; take over the bits of @pstate that EL0 may change. */
 bool __must_check frame_pstate_ok(u64 pstate);
-void frame_set_pstate(struct trapframe *tf, u64 pstate);
+void frame_set_pstate(struct trapframe *tf, u64 pstate, bool step);
 
 /*
  * vDSO image, whole pages, and symbols the kernel needs. Its data page (time_vdso_page) is mapped

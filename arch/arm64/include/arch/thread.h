@@ -14,17 +14,23 @@
 /* Bits of work: the one word that the way back to user mode tests. */
 #define WORK_RESCHED 0x1 /* another thread should run: also tested when preemption is re-enabled */
 #define WORK_SIGNAL 0x2 /* signals to look at */
-#define WORK_TRACE 0x4 /* system calls stop for a tracer */
+#define WORK_TRACE 0x4 /* is traced: system calls may stop for the tracer */
 #define WORK_NOTIFY 0x8 /* deferred work that locks were in the way of */
 #define WORK_RESTORE_MASK 0x10 /* sigsuspend and friends: saved mask to restore */
 #define WORK_RSEQ 0x20 /* registered for rseq: a switch to it adds the next */
 #define WORK_RSEQ_EVENT 0x40 /* the rseq area is to be brought up to date */
+#define WORK_SYSEXIT 0x80 /* a system call of a traced thread ends: its tracer may want to know */
 /* What keeps a thread from returning to user mode: those that stay set are no reason. */
-#define WORK_USER 0x5b
+#define WORK_USER 0xdb
+
+/* Bits of debug. */
+#define DEBUG_STEP 0x1 /* trap after each instruction */
+#define DEBUG_REGS 0x2 /* some of debug_regs is enabled */
 
 #ifndef __ASSEMBLY__
 #include "kernel/lib/types.h"
 
+struct debug_regs;
 struct trapframe;
 struct lock_debug;
 
@@ -49,8 +55,10 @@ struct arch_thread {
 	u32 fpu_cpu; /* o: CPU whose registers hold our state, or ~0 */
 	bool fpu_used; /* o: state below is live (the thread has used FP since exec) */
 	bool reclaiming; /* o: inside memory shrinkers: its allocations do not reclaim again */
-	/* o: single-stepped in user mode; another thread sets it only while this one is stopped */
-	bool step;
+	u32 debug; /* o: DEBUG_*: what the CPU's debug unit does while it is in user mode */
+	u64 tls_parked; /* o: TPIDR_EL0 from arch_thread_park to arch_thread_unpark */
+	/* o: breakpoints and watchpoints, NULL: never had any; whoever embeds this allocates */
+	struct debug_regs *debug_regs;
 	struct fpu_state fpu; /* o: valid when not loaded on fpu_cpu */
 #ifdef CONFIG_DEBUG
 	struct lock_held held[24]; /* o: locks held, oldest first (kernel/base/lockrank.c) */
@@ -104,12 +112,19 @@ void fpu_save_current(void);
 /* Make arch.fpu of the current thread the truth; registers reload lazily. Call it before changing
  * arch.fpu: a switch in between would store the registers over the change. */
 void fpu_reload_current(void);
-/* The same for a thread that does not run (ptrace), before or after the change. */
-static inline void fpu_reload_stopped(struct arch_thread *t)
-{
-	t->fpu_used = true;
-	t->fpu_cpu = ~0u;
-}
-/* ptrace: trap after each instruction that @t, which does not run, executes in user mode. */
-void arch_thread_set_step(struct arch_thread *t, bool on);
+
+/*
+ * A thread that stops for others to look at: its user registers (frame, FP, TLS, debug) lie in
+ * memory, where they may be read and changed, from arch_thread_park to arch_thread_unpark, which it
+ * calls itself. ctx: thread.
+ */
+void arch_thread_park(void);
+void arch_thread_unpark(void);
+/*
+ * Trap after each instruction that the current thread executes in user mode, or no longer. The
+ * first instruction is stepped over when stepping begins. ctx: thread.
+ */
+void arch_thread_step(bool on);
+/* The current thread, if it is stepped, executes one instruction before it traps again. */
+void arch_step_rewind(struct trapframe *tf);
 #endif

@@ -1,0 +1,199 @@
+/*
+ * ptrace(2): what kernel/proc/ptrace*.c do, with the copies to and from the caller.
+ *
+ * PTRACE_PEEKTEXT stores the word at @data and returns 0; the C library makes a result of it. There
+ * are no PEEKUSER and POKEUSER, as on Linux for arm64: registers are read and written by sets.
+ */
+#include <linux/ptrace.h>
+#include <linux/uio.h>
+#include <asm/ptrace.h>
+#include <arch/regset.h>
+#include "kernel/proc/ptrace.h"
+#include "kernel/sys/abi.h"
+
+static long do_getsiginfo(struct task *t, u64 data)
+{
+	struct ksiginfo si;
+	siginfo_t info;
+	int err = ptrace_get_siginfo(t, &si);
+
+	if (err)
+		return err;
+	signal_siginfo_to_user(&si, &info);
+	return copy_to_user(data, &info, sizeof(info));
+}
+
+static long do_setsiginfo(struct task *t, u64 data)
+{
+	struct ksiginfo si;
+	siginfo_t info;
+
+	if (copy_from_user(&info, data, sizeof(info)))
+		return -EFAULT;
+	memcpy(&si, &info, sizeof(si));
+	return ptrace_set_siginfo(t, &si);
+}
+
+static long do_peeksiginfo(struct task *t, u64 addr, u64 data)
+{
+	struct ptrace_peeksiginfo_args a;
+	struct ksiginfo si;
+	siginfo_t info;
+	s32 n = 0;
+	int ret = 0;
+
+	if (copy_from_user(&a, addr, sizeof(a)))
+		return -EFAULT;
+	if ((a.flags & ~(u32)PTRACE_PEEKSIGINFO_SHARED) || a.nr < 0)
+		return -EINVAL;
+	do {
+		if (n == a.nr)
+			break;
+		ret = ptrace_peek_siginfo(t, a.flags, a.off + (u64)n, &si);
+		if (ret <= 0)
+			break;
+		signal_siginfo_to_user(&si, &info);
+		ret = copy_to_user(data + (u64)n * sizeof(info), &info, sizeof(info));
+		if (ret)
+			break;
+		n++;
+	} while (!signal_pending());
+	return n ? n : ret;
+}
+
+static long do_getsigmask(struct task *t, u64 size, u64 data)
+{
+	ksigset_t set;
+	int err = size == sizeof(set) ? ptrace_get_sigmask(t, &set) : -EINVAL;
+
+	return err ? err : copy_to_user(data, &set, sizeof(set));
+}
+
+static long do_setsigmask(struct task *t, u64 size, u64 data)
+{
+	ksigset_t set;
+
+	if (size != sizeof(set))
+		return -EINVAL;
+	if (copy_from_user(&set, data, sizeof(set)))
+		return -EFAULT;
+	return ptrace_set_sigmask(t, set);
+}
+
+static long do_regset(struct task *t, u32 note, u64 uiov, bool write)
+{
+	u64 buf[REGSET_SIZE_MAX / sizeof(u64)];
+	struct iovec iov;
+	size_t size;
+	int err;
+
+	if (copy_from_user(&iov, uiov, sizeof(iov)))
+		return -EFAULT;
+	size = iov.iov_len;
+	err = ptrace_regset_size(note, &size);
+	if (err)
+		return err;
+	if (write) {
+		if (copy_from_user(buf, (u64)iov.iov_base, size))
+			return -EFAULT;
+		err = ptrace_set_regset(t, note, buf, size);
+	} else {
+		err = ptrace_get_regset(t, note, buf, size);
+		if (!err)
+			err = copy_to_user((u64)iov.iov_base, buf, size);
+	}
+	if (err)
+		return err;
+	return put_user(uiov + offsetof(struct iovec, iov_len), (u64)size);
+}
+
+static long do_get_syscall_info(struct task *t, u64 size, u64 data)
+{
+	struct ptrace_syscall_info info;
+	int n = ptrace_get_syscall_info(t, &info);
+
+	if (n < 0)
+		return n;
+	return copy_to_user(data, &info, MIN(size, (u64)n)) ? -EFAULT : n;
+}
+
+static long do_peek(struct task *t, u64 addr, u64 data)
+{
+	u64 word;
+	int err = ptrace_peek(t, addr, &word);
+
+	return err ? err : put_user(data, word);
+}
+
+static long do_geteventmsg(struct task *t, u64 data)
+{
+	u64 message;
+	int err = ptrace_get_message(t, &message);
+
+	return err ? err : put_user(data, message);
+}
+
+/* Requests about a thread that the caller traces already. */
+static long request(struct task *t, u64 what, u64 addr, u64 data)
+{
+	int err = what == PTRACE_KILL || what == PTRACE_INTERRUPT ? 0 : ptrace_check(t);
+
+	if (err)
+		return err;
+	switch (what) {
+	case PTRACE_PEEKTEXT:
+	case PTRACE_PEEKDATA: return do_peek(t, addr, data);
+	case PTRACE_POKETEXT:
+	case PTRACE_POKEDATA: return ptrace_poke(t, addr, data);
+	case PTRACE_CONT: return ptrace_resume(t, 0, data);
+	case PTRACE_SYSCALL: return ptrace_resume(t, TRACE_SYSCALL, data);
+	case PTRACE_SINGLESTEP: return ptrace_resume(t, TRACE_STEP, data);
+	case PTRACE_SYSEMU: return ptrace_resume(t, TRACE_EMULATE, data);
+	case PTRACE_SYSEMU_SINGLESTEP: return ptrace_resume(t, TRACE_EMULATE | TRACE_STEP, data);
+	case PTRACE_KILL: return ptrace_kill(t);
+	case PTRACE_DETACH: return ptrace_detach(t, data);
+	case PTRACE_INTERRUPT: return ptrace_interrupt(t);
+	case PTRACE_LISTEN: return ptrace_listen(t);
+	case PTRACE_SETOPTIONS: return ptrace_set_options(t, data);
+	case PTRACE_GETEVENTMSG: return do_geteventmsg(t, data);
+	case PTRACE_GETSIGINFO: return do_getsiginfo(t, data);
+	case PTRACE_SETSIGINFO: return do_setsiginfo(t, data);
+	case PTRACE_PEEKSIGINFO: return do_peeksiginfo(t, addr, data);
+	case PTRACE_GETSIGMASK: return do_getsigmask(t, addr, data);
+	case PTRACE_SETSIGMASK: return do_setsigmask(t, addr, data);
+	case PTRACE_GETREGSET: return do_regset(t, (u32)addr, data, false);
+	case PTRACE_SETREGSET: return do_regset(t, (u32)addr, data, true);
+	case PTRACE_GET_SYSCALL_INFO: return do_get_syscall_info(t, addr, data);
+	default: return -EIO;
+	}
+}
+
+static long attach(struct task *t, bool seize, u64 addr, u64 data)
+{
+	int err;
+
+	if (!seize)
+		return ptrace_attach(t, false, 0);
+	if (addr || (data & ~(u64)PTRACE_O_MASK))
+		return -EIO;
+	err = ptrace_check_options(data);
+	return err ? err : ptrace_attach(t, true, data);
+}
+
+/* ptrace(2) */
+long sys_ptrace(u64 what, u64 pid, u64 addr, u64 data)
+{
+	struct task *t;
+	long ret;
+
+	if (what == PTRACE_TRACEME)
+		return ptrace_traceme();
+	ret = ptrace_find((u32)pid, &t);
+	if (what == PTRACE_ATTACH || what == PTRACE_SEIZE)
+		ret = ret ? ret : attach(t, what == PTRACE_SEIZE, addr, data);
+	else
+		ret = ret ? -ESRCH : request(t, what, addr, data);
+	if (t)
+		task_put(t);
+	return ret;
+}
