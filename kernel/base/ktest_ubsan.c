@@ -8,6 +8,7 @@
 #include "kernel/base/report.h"
 
 void __ubsan_handle_builtin_unreachable(void *place);
+void __ubsan_handle_invalid_builtin(void *place);
 
 static volatile u64 sink;
 
@@ -16,7 +17,7 @@ KTEST(ubsan, shift)
 	volatile u32 one = 1, far = 32;
 	volatile int back = -1;
 
-	KT_ASSERT_REPORT("shift by 32 of 'unsigned int', which has 32 bits", sink = one << far);
+	KT_ASSERT_REPORT("shift by 32 of ", sink = one << far);
 	KT_ASSERT_REPORT("shift by -1, which is negative", sink = one >> back);
 	report_expect("shift");
 	sink = one << (far - 1);
@@ -29,17 +30,18 @@ KTEST(ubsan, index)
 	volatile u32 i = 5;
 	volatile s32 below = -1;
 
-	KT_ASSERT_REPORT("index 5 is out of range for 'u32", sink = (u64)&table[i]);
-	KT_ASSERT_REPORT("index -1 is out of range for 'u32", sink = (u64)&table[below]);
+	KT_ASSERT_REPORT("index 5 is out of range for ", sink = (u64)&table[i]);
+	KT_ASSERT_REPORT("index -1 is out of range for ", sink = (u64)&table[below]);
 }
 
 KTEST(ubsan, alignment)
 {
 	static u64 words[2];
-	volatile u64 at = (u64)words + 1;
+	u64 *volatile wide = (u64 *)((u64)words + 1);
+	u32 *volatile narrow = (u32 *)((u64)words + 2);
 
-	KT_ASSERT_REPORT("load of misaligned address", sink = *(volatile u64 *)at);
-	KT_ASSERT_REPORT("store to misaligned address", *(volatile u32 *)at = 1);
+	KT_ASSERT_REPORT("load of misaligned address", sink = *wide);
+	KT_ASSERT_REPORT("store to misaligned address", *narrow = 1);
 }
 
 KTEST(ubsan, null)
@@ -65,7 +67,7 @@ KTEST(ubsan, overflow)
 	volatile s32 most = 0x7fffffff, least = -most - 1;
 	volatile s64 large = 1ll << 62;
 
-	KT_ASSERT_REPORT("overflow: 2147483647 + 1 does not fit 'int'", sink = (u64)(most + 1));
+	KT_ASSERT_REPORT("overflow: 2147483647 + 1 does not fit ", sink = (u64)(most + 1));
 	KT_ASSERT_REPORT("overflow: -2147483648 - 1 does not fit", sink = (u64)(least - 1));
 	KT_ASSERT_REPORT("overflow: 4611686018427387904 * 2 does not", sink = (u64)(large * 2));
 	KT_ASSERT_REPORT("overflow: -(-2147483648)", sink = (u64)-least);
@@ -85,25 +87,23 @@ KTEST(ubsan, value)
 {
 	volatile u8 two = 2;
 
-	KT_ASSERT_REPORT("load of value 2, which is none of type '_Bool'",
-			 sink = *(volatile bool *)&two);
+	KT_ASSERT_REPORT("load of value 2, which is none of type", sink = *(volatile bool *)&two);
 }
 
-KTEST(ubsan, builtin)
-{
-	volatile u64 zero = 0;
-
-	KT_ASSERT_REPORT("ctz of zero", sink = (u64)__builtin_ctzll(zero));
-	KT_ASSERT_REPORT("clz of zero", sink = (u64)__builtin_clzll(zero));
-}
+static const struct {
+	const char *file;
+	u32 line, column;
+	u8 kind;
+} place = { "a.c", 12, 3, 1 };
 
 KTEST(ubsan, unreachable)
 {
-	static const struct {
-		const char *file;
-		u32 line, column;
-	} place = { "a.c", 12, 3 };
-
 	KT_ASSERT_REPORT("a.c:12:3: unreachable code was reached",
 			 __ubsan_handle_builtin_unreachable((void *)&place));
+}
+
+/* To clang the result is defined on this CPU, so it makes no such check. */
+KTEST(ubsan, builtin)
+{
+	KT_ASSERT_REPORT("a.c:12:3: clz of zero", __ubsan_handle_invalid_builtin((void *)&place));
 }
