@@ -20,7 +20,7 @@ obj-kernel := init.o main.o
 
 obj-kernel/lib := string.o fmt.o sbuf.o rbtree.o radix.o bitmap.o ring.o crc.o
 
-obj-kernel/base := spinlock.o log.o panic.o symbols.o stackguard.o time.o timeout.o irq.o fdt.o earlycon.o bootargs.o \
+obj-kernel/base := device.o spinlock.o log.o panic.o symbols.o stackguard.o time.o timeout.o irq.o fdt.o earlycon.o bootargs.o \
 	rand.o uio.o ktest.o ktest_base.o machine.o \
 	$(if $(DEBUG),lockrank.o report.o ubsan.o ktest_ubsan.o)
 
@@ -60,6 +60,7 @@ obj-fs := \
 	locks.o lockrange.o memdev.o mount.o mount_show.o namei.o namei_ops.o open.o rename.o splice.o super.o \
 	tmpfs.o tmpfs_dir.o tmpfs_file.o tmpfs_xattr.o vfs_init.o xattr.o \
 	procfs.o procfs_pid.o pseudo.o textfile.o proc_cpu.o proc_mem.o proc_misc.o sysfs.o \
+	sysfs_cpu.o sysfs_device.o \
 	epoll.o \
 	eventfd.o \
 	inotify.o inotify_queue.o \
@@ -74,7 +75,10 @@ obj-drivers/irqchip := gicv2.o gicv2m.o gicv3.o its.o \
 obj-drivers/pci := \
 	ecam.o \
 	intr.o \
-	scan.o
+	scan.o \
+	sysfs.o
+
+obj-drivers/platform := platform.o
 
 obj-drivers/serial := pl011.o \
 

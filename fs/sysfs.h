@@ -14,8 +14,8 @@ int sysfs_add(const char *path, const struct pseudo_attr *a);
 int sysfs_add_dir(const char *path);
 void sysfs_remove(const char *path);
 /*
- * devices/virtual/CLASS/NAME with dev, uevent and subsystem, and the links to it from class/ and
- * dev/char/.
+ * CLASS/NAME below its parent or devices/virtual, with dev, uevent and subsystem, and the links to
+ * it from class/ and dev/char/.
  */
 void sysfs_add_chrdev(const struct chrdev *c);
 void sysfs_remove_chrdev(const struct chrdev *c);

@@ -33,6 +33,7 @@
 typedef u64 dev_t64; /* Linux new encoding: see dev_make */
 
 struct super;
+struct device;
 struct inode;
 struct dentry;
 struct mount;
@@ -592,6 +593,8 @@ struct chrdev {
 	u32 mode; /* I: permissions in devtmpfs */
 	const struct file_ops *ops; /* I */
 	void *priv; /* I: f->priv at open */
+	const char *class; /* I: in sysfs; NULL: by the major number */
+	const struct device *parent; /* I: what it is a part of; NULL: nothing, devices/virtual */
 	struct list link; /* registry lock */
 };
 /* Register and appear in devtmpfs as @name (may contain '/'). 0, -EBUSY, -ENOMEM. */

@@ -9,6 +9,7 @@
 #include <linux/errno.h>
 #include <linux/input-event-codes.h>
 #include <libfdt.h>
+#include "drivers/platform/platform.h"
 #include "kernel/base/fdt.h"
 #include "kernel/base/irq.h"
 #include "kernel/base/log.h"
@@ -80,6 +81,7 @@ static int pl061_probe(int node)
 	regs[IEV] |= power_bit;
 	regs[IC] = 0xff;
 	regs[IE] = power_bit;
+	(void)platform_device_add(node, "pl061_gpio");
 	return irq_register(irq, pl061_irq, NULL, "power button", flags);
 }
 

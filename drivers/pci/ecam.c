@@ -7,6 +7,7 @@
  * changes, so there is no lock.
  */
 #include <linux/errno.h>
+#include "drivers/platform/platform.h"
 #include "drivers/pci/pci.h"
 #include "kernel/base/fdt.h"
 #include "kernel/base/log.h"
@@ -127,6 +128,11 @@ static int ecam_probe(int node)
 	p = fdt_prop(node, "ranges", &len);
 	for (; p && len >= RANGE_CELLS * 4; p += RANGE_CELLS * 4, len -= RANGE_CELLS * 4)
 		window_add(h, p);
+	h->bridge = (struct device){
+		.name = "pci0000:00",
+		.parent = platform_device_add(node, "pci-host-generic"),
+	};
+	device_add(&h->bridge);
 	pci_scan_host(h);
 	return 0;
 

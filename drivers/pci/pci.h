@@ -6,6 +6,7 @@
  *
  * I immutable after the scan.
  */
+#include "kernel/base/device.h"
 #include "kernel/base/table.h"
 #include "kernel/lib/types.h"
 
@@ -30,7 +31,8 @@ struct pci_dev {
 	u16 msix_count; /* I: vectors in the table */
 	volatile u32 *msix_table; /* I after pci_msix_enable */
 	char name[16]; /* I: 0000:00:01.0 */
-	struct pci_dev *next; /* I: all functions, for sysfs and debugging */
+	struct device device_node; /* I: as shown in sysfs */
+	struct pci_dev *next; /* I: all functions */
 };
 
 struct pci_driver {
@@ -80,10 +82,15 @@ struct pci_host {
 	volatile u8 *bus_map[256]; /* I: configuration space of a bus, mapped when first used */
 	struct pci_window win[PCI_WINDOWS];
 	bool has_msi;
+	struct device bridge; /* I: what the functions of the first bus hang on */
 };
 enum { PCI_WIN_IO, PCI_WIN_MEM32, PCI_WIN_MEM64 };
 
 void pci_scan_host(struct pci_host *h);
+/* Give @d its place among the devices, before drivers hang theirs on it (sysfs.c). */
+void pci_device_init(struct pci_dev *d);
+/* Show @d, driven by @driver (NULL: nobody), in sysfs. */
+void pci_device_add(struct pci_dev *d, const char *driver);
 /* INTx of pin @pin (1-4) of @d by the host's interrupt-map. 0 or -ENOENT. Boot only. */
 int __must_check pci_intx_route(struct pci_dev *d, u8 pin, u32 *irq, u32 *flags);
 /* NULL: outside the host's range, or no memory */

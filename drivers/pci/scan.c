@@ -235,6 +235,7 @@ static bool scan_function(struct pci_host *h, struct pci_dev *bridge, u32 bus, u
 		return false;
 	}
 	read_identity(d);
+	pci_device_init(d);
 	type = pci_read8(d, PCI_HEADER_TYPE);
 	*multi = type & 0x80;
 	read_interrupts(d);
@@ -262,6 +263,7 @@ static void scan_bus(struct pci_host *h, struct pci_dev *bridge, u32 bus)
 static void probe_drivers(struct pci_dev *d)
 {
 	const struct pci_driver *drv;
+	const char *driver = NULL;
 	int err;
 
 	TABLE_FOREACH(pci_driver, drv) {
@@ -271,7 +273,10 @@ static void probe_drivers(struct pci_dev *d)
 		err = drv->probe(d);
 		if (err)
 			log_warn("pci %s: %s: probe failed (%d)", d->name, drv->name, err);
+		else
+			driver = drv->name;
 	}
+	pci_device_add(d, driver);
 }
 
 /*

@@ -7,6 +7,7 @@
  * Reference: Arm PrimeCell Real Time Clock (PL031), DDI 0224; device tree binding arm,pl031.
  */
 #include <linux/errno.h>
+#include "drivers/platform/platform.h"
 #include "kernel/base/fdt.h"
 #include "kernel/base/irq.h"
 #include "kernel/base/log.h"
@@ -72,6 +73,7 @@ static int pl031_probe(int node)
 	regs[IMSC] = 0;
 	regs[ICR] = 1;
 	regs[CR] = 1;
+	pl031.parent = platform_device_add(node, "rtc-pl031");
 	rtc_register(&pl031);
 	return irq_register(irq, pl031_irq, NULL, "rtc-pl031", flags);
 }

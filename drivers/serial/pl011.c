@@ -16,6 +16,7 @@
 #include <linux/errno.h>
 #include <linux/major.h>
 #include <linux/termios.h>
+#include "drivers/platform/platform.h"
 #include "kernel/base/earlycon.h"
 #include "kernel/base/fdt.h"
 #include "kernel/base/irq.h"
@@ -383,6 +384,7 @@ static int pl011_probe(int node)
 	err = irq_register(irq, pl011_irq, u, "uart-pl011", flags);
 	if (err)
 		goto err_unmap;
+	u->port.parent = platform_device_add(node, "uart-pl011");
 	err = uart_register(&u->port);
 	if (err)
 		goto err_irq;

@@ -360,6 +360,7 @@ static int vcon_probe(struct virtio_device *vd)
 	vc->port.major = HVC_MAJOR;
 	vc->port.minor = vcon_count;
 	vc->port.ops = &vcon_ops;
+	vc->port.parent = &vd->device;
 	vcon_read_size(vc);
 	vcon_start(vc);
 	err = uart_register(&vc->port);

@@ -10,6 +10,7 @@
 #include <linux/errno.h>
 #include <linux/virtio_mmio.h>
 #include <arch/barrier.h>
+#include "drivers/platform/platform.h"
 #include "drivers/virtio/virtio.h"
 #include "kernel/base/fdt.h"
 #include "kernel/base/irq.h"
@@ -179,6 +180,7 @@ static int mmio_identify(struct mmio_device *md)
 	vd->id = reg_read(vd, VIRTIO_MMIO_DEVICE_ID);
 	if (!vd->id || version < 1 || version > 2)
 		return -ENODEV;
+	vd->vendor = reg_read(vd, VIRTIO_MMIO_VENDOR_ID);
 	vd->modern = version == 2;
 	if (!vd->modern)
 		reg_write(vd, VIRTIO_MMIO_GUEST_PAGE_SIZE, PAGE_SIZE);

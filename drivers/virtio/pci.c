@@ -327,6 +327,8 @@ static int vpci_probe(struct pci_dev *d)
 	 */
 	p->vd.id = d->device >= MODERN_ID_BASE ? (u32)d->device - MODERN_ID_BASE : d->subdevice;
 	snprintf(p->vd.name, sizeof(p->vd.name), "virtio-pci.%s", d->name);
+	p->vd.vendor = d->subvendor;
+	p->vd.device.parent = &d->device_node;
 	pci_enable(d);
 	err = map_structures(p);
 	if (!err)

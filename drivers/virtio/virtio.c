@@ -11,6 +11,7 @@
 #include <linux/virtio_ring.h>
 #include "drivers/virtio/virtio.h"
 #include "kernel/base/log.h"
+#include "kernel/lib/fmt.h"
 #include "kernel/lib/string.h"
 
 #define CORE_FEATURES                                                      \
@@ -49,6 +50,65 @@ static int negotiate(struct virtio_device *vd)
 	return vd->ops->get_status(vd) & VIRTIO_CONFIG_S_FEATURES_OK ? 0 : -ENODEV;
 }
 
+static const struct virtio_device *of(const struct device *d)
+{
+	return container_of(d, struct virtio_device, device);
+}
+
+static void show_device(const struct device *d, struct sbuf *out)
+{
+	sbuf_printf(out, "0x%04x\n", of(d)->id);
+}
+
+static void show_vendor(const struct device *d, struct sbuf *out)
+{
+	sbuf_printf(out, "0x%04x\n", of(d)->vendor);
+}
+
+static void show_status(const struct device *d, struct sbuf *out)
+{
+	struct virtio_device *vd = container_of(d, struct virtio_device, device);
+
+	sbuf_printf(out, "0x%08x\n", vd->ops->get_status(vd));
+}
+
+/* Lowest bit first, as a row of digits. */
+static void show_features(const struct device *d, struct sbuf *out)
+{
+	for (u32 bit = 0; bit < 64; bit++)
+		sbuf_putc(out, virtio_has_feature(of(d), bit) ? '1' : '0');
+	sbuf_putc(out, '\n');
+}
+
+static void show_modalias(const struct device *d, struct sbuf *out)
+{
+	sbuf_printf(out, "virtio:d%08Xv%08X\n", of(d)->id, of(d)->vendor);
+}
+
+static void virtio_uevent(const struct device *d, struct sbuf *out)
+{
+	sbuf_puts(out, "MODALIAS=");
+	show_modalias(d, out);
+}
+
+static const struct device_attr attrs[] = {
+	{ "device", show_device },     { "vendor", show_vendor },     { "status", show_status },
+	{ "features", show_features }, { "modalias", show_modalias }, { NULL, NULL },
+};
+
+/* Devices are numbered in the order in which they were found. */
+static void show(struct virtio_device *vd)
+{
+	static u32 count;
+
+	snprintf(vd->device.name, sizeof(vd->device.name), "virtio%u", count++);
+	vd->device.bus = "virtio";
+	vd->device.driver = vd->driver->name;
+	vd->device.attrs = attrs;
+	vd->device.uevent = virtio_uevent;
+	device_add(&vd->device);
+}
+
 /*
  * Match @vd with a driver and bring it up. @vd lives for ever on success.
  * ctx: thread; sleeps: yes. Returns 0, -ENODEV (no driver, or no common features), or the driver's
@@ -65,8 +125,10 @@ int virtio_probe(struct virtio_device *vd)
 	status_add(vd, VIRTIO_CONFIG_S_ACKNOWLEDGE);
 	status_add(vd, VIRTIO_CONFIG_S_DRIVER);
 	err = negotiate(vd);
-	if (!err)
+	if (!err) {
+		show(vd);
 		err = vd->driver->probe(vd);
+	}
 	if (!err)
 		return 0;
 	log_warn("%s: %s: not usable (%d)", vd->name, vd->driver->name, err);

@@ -14,6 +14,7 @@
  *
  * I immutable after probe, a atomic, q guarded by vq->lock (rank DEVQ, taken with irqsave).
  */
+#include "kernel/base/device.h"
 #include "kernel/base/spinlock.h"
 #include "kernel/base/table.h"
 #include "kernel/lib/types.h"
@@ -51,6 +52,8 @@ struct virtio_device {
 	u32 nqueues; /* I */
 	struct virtqueue *vqs[VIRTIO_MAX_QUEUES]; /* I */
 	char name[24]; /* I: for the log and /proc/interrupts */
+	u32 vendor; /* I */
+	struct device device; /* I: as shown in sysfs; the transport sets its parent */
 };
 
 struct virtio_driver {

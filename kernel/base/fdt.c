@@ -196,6 +196,14 @@ int fdt_find_compatible(int after, const char *compatible)
 	return fdt_node_offset_by_compatible(blob, after, compatible);
 }
 
+/* See fdt.h. ctx: boot thread. */
+const char *fdt_node_name(int node)
+{
+	const char *name = fdt_get_name(blob, node, NULL);
+
+	return name ? name : "";
+}
+
 /* See fdt.h. ctx: boot. */
 const void *fdt_prop(int node, const char *name, int *len)
 {

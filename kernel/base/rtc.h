@@ -3,10 +3,11 @@
  * Contract of a real-time clock: whole seconds since 1970 that go on while the machine is off. The
  * first one registered sets wall time; /dev/rtc0 is made of it by kernel/sys.
  */
-#include "kernel/lib/types.h"
+#include "kernel/base/device.h"
 
 struct rtc {
 	const char *name; /* I */
+	const struct device *parent; /* I: for sysfs; NULL: none */
 	/* ctx: any. */
 	s64 (*read)(struct rtc *r);
 	void (*set)(struct rtc *r, s64 seconds);

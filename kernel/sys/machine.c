@@ -234,7 +234,7 @@ static u32 rtc_poll(struct file *f, struct poll_table *pt)
 }
 
 static const struct file_ops rtc_ops = { .read = rtc_read, .poll = rtc_poll, .ioctl = rtc_ioctl };
-static struct chrdev rtc_dev = { .name = "rtc0", .mode = 0600, .ops = &rtc_ops };
+static struct chrdev rtc_dev = { .name = "rtc0", .mode = 0600, .ops = &rtc_ops, .class = "rtc" };
 
 static void tell_init(struct work *w)
 {
@@ -266,6 +266,7 @@ void machine_init(void)
 		return;
 	r->alarm = rtc_alarm;
 	rtc_dev.dev = dev_make(RTC_MAJOR, 0);
+	rtc_dev.parent = r->parent;
 	if (chrdev_register(&rtc_dev))
 		log_err("rtc: no device file");
 }

@@ -452,7 +452,8 @@ int uart_register(struct uart_port *p)
 	if (err)
 		goto free;
 	ut->dev = (struct chrdev){
-		.name = ut->name, .dev = ut->tty.dev, .mode = 0600, .ops = &tty_dev_ops, .priv = ut
+		.name = ut->name, .dev = ut->tty.dev, .mode = 0600, .ops = &tty_dev_ops, .priv = ut,
+		.parent = p->parent,
 	};
 	err = chrdev_register(&ut->dev);
 	if (err)

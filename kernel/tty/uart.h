@@ -12,6 +12,7 @@
  *
  * I immutable after uart_register, u guarded by .lock (rank UART, taken with irqsave), a atomic.
  */
+#include "kernel/base/device.h"
 #include "kernel/base/spinlock.h"
 #include "kernel/lib/ring.h"
 
@@ -69,6 +70,7 @@ struct uart_port {
 	u32 line; /* I: its number */
 	u32 major, minor; /* I: device number */
 	const struct uart_ops *ops; /* I */
+	const struct device *parent; /* I: what it is part of, for sysfs; NULL: nothing */
 	struct ring tx; /* u: bytes to send; the driver gives the buffer */
 	struct uart_line settings; /* u: as applied last */
 	/* u: for TIOCGICOUNT */

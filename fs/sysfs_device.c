@@ -1,0 +1,238 @@
+/*
+ * Devices in sysfs.
+ *
+ * A struct device is a directory below its parent's, with its attributes, uevent, the links
+ * subsystem (to its bus) and driver, and links to it from bus/BUS/devices and
+ * bus/BUS/drivers/DRIVER. A character device is a directory too, CLASS/NAME below what it is part
+ * of, or below devices/virtual, with links to it from class/CLASS and dev/char/MAJOR:MINOR: that is
+ * what mdev, udev, lspci and lsblk walk. Device names with a slash (input/mice) appear with '!'
+ * instead, as in Linux. Links are relative; their targets are made from the depth of the place.
+ *
+ * Memory shortage leaves entries out: nothing in the kernel reads them.
+ */
+#include <linux/errno.h>
+#include <linux/major.h>
+#include "fs/sysfs_internal.h"
+#include "kernel/base/device.h"
+#include "kernel/lib/fmt.h"
+#include "kernel/lib/string.h"
+#include "mm/slab.h"
+
+/* Path of @d below the root of sysfs; false when it does not fit. */
+static bool device_path(const struct device *d, char *path, size_t size)
+{
+	if (d->parent) {
+		if (!device_path(d->parent, path, size))
+			return false;
+	} else if (strlcpy(path, "devices", size) >= size) {
+		return false;
+	}
+	return strlcat(path, "/", size) < size && strlcat(path, d->name, size) < size;
+}
+
+/* A link at the printed path to @target, which is given from the root. */
+static void __printf(2, 3) add_link(const char *target, const char *fmt, ...)
+{
+	char path[SYSFS_PATH_MAX], text[SYSFS_PATH_MAX] = "";
+	const struct pseudo_attr link = { .target = text };
+	va_list ap;
+	int n;
+
+	va_start(ap, fmt);
+	n = vsnprintf(path, sizeof(path), fmt, ap);
+	va_end(ap);
+	if (n >= (int)sizeof(path))
+		return;
+	for (const char *p = path; *p; p++)
+		if (*p == '/')
+			strlcat(text, "../", sizeof(text));
+	if (strlcat(text, target, sizeof(text)) < sizeof(text))
+		(void)sysfs_add(path, &link);
+}
+
+/* Asking for an event to be sent again: there is nobody to send it to. */
+static ssize_t uevent_write(const char *text, size_t n, void *arg)
+{
+	return (ssize_t)n;
+}
+
+/* --- devices on buses --- */
+
+struct shown {
+	const struct device *device; /* I */
+	void (*show)(const struct device *d, struct sbuf *out); /* I */
+};
+
+static int attr_show(struct sbuf *out, void *arg)
+{
+	const struct shown *s = arg;
+
+	s->show(s->device, out);
+	return 0;
+}
+
+static int device_uevent_show(struct sbuf *out, void *arg)
+{
+	const struct device *d = arg;
+
+	if (d->driver)
+		sbuf_printf(out, "DRIVER=%s\n", d->driver);
+	if (d->uevent)
+		d->uevent(d, out);
+	return 0;
+}
+
+static void add_attrs(const struct device *d, const char *path)
+{
+	u32 n = 0;
+	struct shown *shown;
+
+	while (d->attrs && d->attrs[n].name)
+		n++;
+	shown = n ? kcalloc(n, sizeof(*shown), 0) : NULL;
+	for (u32 i = 0; shown && i < n; i++) {
+		const struct pseudo_attr a = {
+			.mode = 0444, .show = attr_show, .arg = &shown[i], .size = PAGE_SIZE
+		};
+
+		shown[i] = (struct shown){ d, d->attrs[i].show };
+		(void)sysfs_add_at(&a, "%s/%s", path, d->attrs[i].name);
+	}
+}
+
+static void add_bus_links(const struct device *d, const char *path)
+{
+	char target[SYSFS_PATH_MAX];
+
+	snprintf(target, sizeof(target), "bus/%s", d->bus);
+	add_link(target, "%s/subsystem", path);
+	add_link(path, "bus/%s/devices/%s", d->bus, d->name);
+	if (!d->driver)
+		return;
+	snprintf(target, sizeof(target), "bus/%s/drivers/%s", d->bus, d->driver);
+	add_link(path, "%s/%s", target, d->name);
+	add_link(target, "%s/driver", path);
+}
+
+/* See device_added in device.h. */
+static void show_device(const struct device *d)
+{
+	const struct pseudo_attr uevent = {
+		.mode = 0644,
+		.show = device_uevent_show,
+		.write = uevent_write,
+		.arg = (void *)d,
+		.size = PAGE_SIZE,
+	};
+	char path[SYSFS_PATH_MAX];
+
+	if (!device_path(d, path, sizeof(path)))
+		return;
+	(void)sysfs_add_at(&uevent, "%s/uevent", path);
+	add_attrs(d, path);
+	if (d->bus)
+		add_bus_links(d, path);
+}
+
+/* See sysfs_internal.h. */
+void sysfs_device_init(void)
+{
+	device_added = show_device;
+	device_add(&device_platform);
+}
+
+/* --- character devices --- */
+
+static const char *class_of(const struct chrdev *c)
+{
+	if (c->class)
+		return c->class;
+	switch (dev_major(c->dev)) {
+	case MEM_MAJOR: return "mem";
+	case MISC_MAJOR: return "misc";
+	}
+	return "tty";
+}
+
+static int dev_show(struct sbuf *out, void *arg)
+{
+	const struct chrdev *c = arg;
+
+	sbuf_printf(out, "%u:%u\n", dev_major(c->dev), dev_minor(c->dev));
+	return 0;
+}
+
+static int uevent_show(struct sbuf *out, void *arg)
+{
+	const struct chrdev *c = arg;
+
+	sbuf_printf(out, "MAJOR=%u\nMINOR=%u\nDEVNAME=%s\n", dev_major(c->dev), dev_minor(c->dev),
+		    c->name);
+	if (c->mode != 0600)
+		sbuf_printf(out, "DEVMODE=0%o\n", c->mode & 0777);
+	return 0;
+}
+
+/* Directory of @c below the root of sysfs; *name is its last part. False: it does not fit. */
+static bool chrdev_path(const struct chrdev *c, char path[SYSFS_PATH_MAX], const char **name)
+{
+	size_t from;
+
+	if (!c->parent)
+		strlcpy(path, "devices/virtual", SYSFS_PATH_MAX);
+	else if (!device_path(c->parent, path, SYSFS_PATH_MAX))
+		return false;
+	strlcat(path, "/", SYSFS_PATH_MAX);
+	strlcat(path, class_of(c), SYSFS_PATH_MAX);
+	from = strlcat(path, "/", SYSFS_PATH_MAX);
+	if (strlcat(path, c->name, SYSFS_PATH_MAX) >= SYSFS_PATH_MAX)
+		return false;
+	for (char *p = path + from; *p; p++)
+		if (*p == '/')
+			*p = '!';
+	*name = path + from;
+	return true;
+}
+
+/* See sysfs.h. ctx: thread; sleeps. */
+void sysfs_add_chrdev(const struct chrdev *c)
+{
+	const struct pseudo_attr dev = {
+		.mode = 0444, .show = dev_show, .arg = (void *)c, .size = PAGE_SIZE
+	};
+	const struct pseudo_attr uevent = {
+		.mode = 0644,
+		.show = uevent_show,
+		.write = uevent_write,
+		.arg = (void *)c,
+		.size = PAGE_SIZE,
+	};
+	char path[SYSFS_PATH_MAX], target[SYSFS_PATH_MAX];
+	const char *name;
+
+	if (!chrdev_path(c, path, &name))
+		return;
+	(void)sysfs_add_at(&dev, "%s/dev", path);
+	(void)sysfs_add_at(&uevent, "%s/uevent", path);
+	snprintf(target, sizeof(target), "class/%s", class_of(c));
+	add_link(target, "%s/subsystem", path);
+	add_link(path, "%s/%s", target, name);
+	add_link(path, "dev/char/%u:%u", dev_major(c->dev), dev_minor(c->dev));
+	if (c->parent && device_path(c->parent, target, sizeof(target)))
+		add_link(target, "%s/device", path);
+}
+
+/* See sysfs.h. ctx: thread; sleeps. */
+void sysfs_remove_chrdev(const struct chrdev *c)
+{
+	char path[SYSFS_PATH_MAX], link[SYSFS_PATH_MAX];
+	const char *name;
+
+	if (!chrdev_path(c, path, &name))
+		return;
+	snprintf(link, sizeof(link), "dev/char/%u:%u", dev_major(c->dev), dev_minor(c->dev));
+	sysfs_remove(link);
+	snprintf(link, sizeof(link), "class/%s/%s", class_of(c), name);
+	sysfs_remove(link);
+	sysfs_remove(path);
+}

@@ -1,0 +1,16 @@
+/*
+ * The tree of devices (device.h). Buses and drivers below the file systems describe what they find;
+ * sysfs, above, has registered a function and is told. Nobody else keeps a list.
+ */
+#include "kernel/base/device.h"
+
+const struct device device_platform = { .name = "platform" };
+
+void (*device_added)(const struct device *d);
+
+/* See device.h. ctx: boot thread; sleeps. */
+void device_add(const struct device *d)
+{
+	if (device_added)
+		device_added(d);
+}
