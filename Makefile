@@ -57,7 +57,7 @@ obj-block := \
 
 obj-fs := \
 	attr.o chrdev.o cpio.o dentry.o devfs.o fdtable.o file.o filemap.o fsctx.o initramfs.o inode.o \
-	locks.o lockrange.o memdev.o mount.o mount_show.o namei.o namei_ops.o open.o rename.o splice.o super.o \
+	locks.o lockrange.o memdev.o mount.o mount_peer.o mount_pivot.o mount_show.o namei.o namei_ops.o open.o rename.o splice.o super.o \
 	tmpfs.o tmpfs_dir.o tmpfs_file.o tmpfs_xattr.o vfs_init.o xattr.o \
 	procfs.o procfs_pid.o pseudo.o textfile.o proc_cpu.o proc_mem.o proc_misc.o sysfs.o \
 	sysfs_cpu.o sysfs_device.o \

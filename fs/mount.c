@@ -21,7 +21,7 @@
 #include <linux/capability.h>
 #include <linux/errno.h>
 #include <linux/mount.h>
-#include "fs/namei.h"
+#include "fs/mount.h"
 #include "kernel/base/panic.h"
 #include "kernel/lib/string.h"
 #include "mm/slab.h"
@@ -100,7 +100,11 @@ static int mount_alloc(struct super *sb, struct dentry *root, u32 flags, const c
 	m->flags = flags;
 	m->sb = sb;
 	m->root = root;
-	m->propagation = MS_PRIVATE;
+	list_init(&m->peers);
+	list_init(&m->slaves);
+	list_init(&m->slave_link);
+	list_init(&m->todo);
+	list_init(&m->doomed);
 	list_init(&m->children);
 	list_init(&m->sibling);
 	list_init(&m->all);
@@ -119,19 +123,39 @@ int mount_create_internal(struct super *sb, struct mount **out)
 	return err;
 }
 
+static struct mount *find_locked(struct mount_bucket *b, const struct mount *m,
+				 const struct dentry *d)
+{
+	struct mount *c;
+
+	list_for_each(c, &b->chain, hash)
+		if (c->parent == m && c->mountpoint == d)
+			return c;
+	return NULL;
+}
+
 /* The mount on (@m, @d) with a reference, or NULL. */
 static struct mount *mount_lookup(const struct mount *m, const struct dentry *d)
 {
 	struct mount_bucket *b = bucket_of(m, d);
-	struct mount *c, *found = NULL;
+	struct mount *found;
 
 	spin_lock(&b->lock);
-	list_for_each(c, &b->chain, hash) {
-		if (c->parent == m && c->mountpoint == d) {
-			found = mount_get(c);
-			break;
-		}
-	}
+	found = find_locked(b, m, d);
+	if (found)
+		mount_get(found);
+	spin_unlock(&b->lock);
+	return found;
+}
+
+/* See mount.h. ctx: thread; holds: mount_mutex. */
+struct mount *mount_child_at(const struct mount *m, const struct dentry *d)
+{
+	struct mount_bucket *b = bucket_of(m, d);
+	struct mount *found;
+
+	spin_lock(&b->lock);
+	found = find_locked(b, m, d);
 	spin_unlock(&b->lock);
 	return found;
 }
@@ -189,7 +213,8 @@ bool mount_go_up(struct path *p, bool *own_mnt, bool *own_dentry)
 	return true;
 }
 
-static bool dentry_below(const struct dentry *d, const struct dentry *top)
+/* Is @d in the tree below @top, or @top? ctx: any */
+bool mount_dentry_below(const struct dentry *d, const struct dentry *top)
 {
 	bool below;
 
@@ -199,7 +224,8 @@ static bool dentry_below(const struct dentry *d, const struct dentry *top)
 	return below;
 }
 
-static void tree_changed(void)
+/* Tell those who wait for changes of the mount table. ctx: any */
+void mount_tree_changed(void)
 {
 	__atomic_add_fetch(&generation, 1, __ATOMIC_RELEASE);
 	waitq_wake(&mount_waitq, ~0u, 0);
@@ -212,7 +238,7 @@ u32 mount_generation(void)
 }
 
 /* Hang @m on @at. holds: mount_mutex. The tree's reference is the one @m was made with. */
-static void attach(struct mount *m, const struct path *at)
+void mount_attach(struct mount *m, const struct path *at)
 {
 	struct mount_bucket *b = bucket_of(at->mnt, at->dentry);
 
@@ -226,15 +252,21 @@ static void attach(struct mount *m, const struct path *at)
 	spin_unlock(&b->lock);
 	spin_unlock(&vfs_tree_lock);
 	list_add_tail(&at->mnt->children, &m->sibling);
-	if (!m->id)
-		m->id = next_id++;
-	if (list_empty(&m->all))
-		list_add_tail(&all_mounts, &m->all);
-	m->detached = false;
+}
+
+/* See mount.h. ctx: thread; holds: mount_mutex. */
+void mount_commit(struct mount *m)
+{
+	for (struct mount *c = m; c; c = mount_tree_next(c, m, false)) {
+		if (c->id)
+			continue;
+		c->id = next_id++;
+		list_add_tail(&all_mounts, &c->all);
+	}
 }
 
 /* Take @m off its place; *was (with references) is where it hung. holds: mount_mutex */
-static void detach(struct mount *m, struct path *was)
+void mount_detach(struct mount *m, struct path *was)
 {
 	struct mount_bucket *b = bucket_of(m->parent, m->mountpoint);
 
@@ -251,10 +283,8 @@ static void detach(struct mount *m, struct path *was)
 	list_del(&m->sibling);
 }
 
-/*
- * Out of the tree for good, with all that hangs on it; the last to go is @top. holds: mount_mutex
- */
-static void remove_tree(struct mount *top)
+/* See mount.h. The last to go is @top. ctx: thread; holds: mount_mutex; sleeps: yes. */
+void mount_remove_tree(struct mount *top, bool spread)
 {
 	struct mount *m = top;
 	struct path was;
@@ -265,7 +295,10 @@ static void remove_tree(struct mount *top)
 		while (!list_empty(&m->children))
 			m = list_first(&m->children, struct mount, sibling);
 		up = m->parent;
-		detach(m, &was);
+		if (spread)
+			mount_spread_removal(m, top);
+		mount_detach(m, &was);
+		mount_set_kind(m, MS_PRIVATE);
 		list_del(&m->all);
 		m->detached = true;
 		path_put(&was);
@@ -282,7 +315,7 @@ static void remove_tree(struct mount *top)
  * Lock the place @p (moved to the topmost mount there) for hanging something on it.
  * holds on success: mount_mutex, the directory's inode lock. Returns 0 or -ENOENT (it was removed).
  */
-static int mountpoint_lock(struct path *p)
+int mount_place_lock(struct path *p)
 {
 	struct inode *i;
 
@@ -298,7 +331,8 @@ static int mountpoint_lock(struct path *p)
 	return -ENOENT;
 }
 
-static void mountpoint_unlock(struct path *p)
+/* Undo mount_place_lock. ctx: thread; holds: what it took. */
+void mount_place_unlock(struct path *p)
 {
 	rwsem_write_unlock(&dentry_inode(p->dentry)->lock);
 	mutex_unlock(&mount_mutex);
@@ -366,7 +400,7 @@ static u32 flags_of(u64 ms)
  * May @root be hung on @at? A directory goes on a directory, a file on a file; the same thing not
  * twice.
  */
-static int may_attach(const struct mount *m, const struct path *at)
+int mount_may_attach(const struct mount *m, const struct path *at)
 {
 	if (inode_is_dir(dentry_inode(m->root)) != inode_is_dir(dentry_inode(at->dentry)))
 		return -ENOTDIR;
@@ -383,15 +417,13 @@ static int attach_new(struct mount *m, const struct path *where)
 	int err;
 
 	path_get(&at);
-	err = mountpoint_lock(&at);
+	err = mount_place_lock(&at);
 	if (err)
 		goto put;
-	err = may_attach(m, &at);
-	if (!err) {
-		attach(m, &at);
-		tree_changed();
-	}
-	mountpoint_unlock(&at);
+	err = mount_may_attach(m, &at);
+	if (!err)
+		err = mount_hang(m, &at);
+	mount_place_unlock(&at);
 put:
 	path_put(&at);
 	return err;
@@ -422,14 +454,14 @@ static int mount_new(const char *source, const struct path *where, const char *t
 }
 
 /* Copy of @m that shows @root. */
-static int mount_clone(const struct mount *m, struct dentry *root, struct mount **out)
+int mount_clone(const struct mount *m, struct dentry *root, struct mount **out)
 {
 	super_get(m->sb);
 	return mount_alloc(m->sb, dentry_get(root), m->flags, m->source, out);
 }
 
 /* Next mount of the tree under @top in depth-first order. holds: mount_mutex */
-static struct mount *tree_next(struct mount *m, struct mount *top, bool skip_children)
+struct mount *mount_tree_next(struct mount *m, struct mount *top, bool skip_children)
 {
 	if (!skip_children && !list_empty(&m->children))
 		return list_first(&m->children, struct mount, sibling);
@@ -441,65 +473,41 @@ static struct mount *tree_next(struct mount *m, struct mount *top, bool skip_chi
 	return NULL;
 }
 
-/*
- * Copy what hangs below @src (bind with MS_REC) onto @copy, the clone of its mount. The originals
- * remember their clones in .clone for the time of this. holds: mount_mutex
- */
-static int copy_children(const struct path *src, struct mount *copy)
-{
-	struct mount *m, *c;
-	bool skip;
-	int err;
-
-	src->mnt->clone = copy;
-	for (m = tree_next(src->mnt, src->mnt, false); m; m = tree_next(m, src->mnt, skip)) {
-		skip = (m->propagation & MS_UNBINDABLE) ||
-		       (m->parent == src->mnt && !dentry_below(m->mountpoint, src->dentry)) ||
-		       m == copy;
-		if (skip)
-			continue;
-		err = mount_clone(m, m->root, &c);
-		if (err)
-			return err;
-		m->clone = c;
-		attach(c, &(struct path){ m->parent->clone, m->mountpoint });
-	}
-	return 0;
-}
-
 static int mount_bind(const struct path *src, const struct path *where, bool recursive)
 {
 	struct mount *m;
 	struct path at = *where;
 	int err;
 
-	if (src->mnt->anon || (src->mnt->propagation & MS_UNBINDABLE))
+	if (src->mnt->anon || src->mnt->unbindable)
 		return -EINVAL;
 	err = mount_clone(src->mnt, src->dentry, &m);
 	if (err)
 		return err;
 	path_get(&at);
-	err = mountpoint_lock(&at);
+	err = mount_place_lock(&at);
 	if (err)
 		goto put;
-	err = may_attach(m, &at);
+	err = mount_may_attach(m, &at);
 	if (err == -EBUSY)
 		err = 0; /* a bind may repeat itself */
+	mount_join(m, src->mnt, KIN_PEER);
 	/*
 	 * The copies are made before the new mount is reachable, so that it is not copied into
 	 * itself.
 	 */
 	if (!err && recursive)
-		err = copy_children(src, m);
+		err = mount_copy_children(src, m, KIN_PEER);
+	if (!err)
+		err = mount_hang(m, &at);
 	if (!err) {
-		attach(m, &at);
 		mount_get(m);
-		tree_changed();
 	} else {
 		while (!list_empty(&m->children))
-			remove_tree(list_first(&m->children, struct mount, sibling));
+			mount_remove_tree(list_first(&m->children, struct mount, sibling), false);
+		mount_set_kind(m, MS_PRIVATE);
 	}
-	mountpoint_unlock(&at);
+	mount_place_unlock(&at);
 put:
 	path_put(&at);
 	mount_put(m);
@@ -507,7 +515,7 @@ put:
 }
 
 /* Is @m in the tree under @top? holds: mount_mutex */
-static bool mount_is_below(const struct mount *m, const struct mount *top)
+bool mount_is_below(const struct mount *m, const struct mount *top)
 {
 	for (; m; m = m->parent)
 		if (m == top)
@@ -521,25 +529,26 @@ static int mount_move(const struct path *src, const struct path *where)
 	int err;
 
 	path_get(&at);
-	err = mountpoint_lock(&at);
+	err = mount_place_lock(&at);
 	if (err)
 		goto put;
 	err = -EINVAL;
-	if (src->dentry != src->mnt->root || !src->mnt->parent)
+	if (src->dentry != src->mnt->root || !src->mnt->parent || src->mnt->parent->group)
 		goto unlock;
 	if (mount_is_below(at.mnt, src->mnt)) {
 		err = -ELOOP;
 		goto unlock;
 	}
-	err = may_attach(src->mnt, &at);
+	err = mount_may_attach(src->mnt, &at);
 	if (err)
 		goto unlock;
-	detach(src->mnt, &was);
-	attach(src->mnt, &at);
-	tree_changed();
+	mount_detach(src->mnt, &was);
+	err = mount_hang(src->mnt, &at);
+	if (err)
+		mount_attach(src->mnt, &was);
 	path_put(&was);
 unlock:
-	mountpoint_unlock(&at);
+	mount_place_unlock(&at);
 put:
 	path_put(&at);
 	return err;
@@ -589,7 +598,7 @@ static int mount_remount(const struct path *where, u64 ms, const char *data)
 	}
 	if (!err) {
 		WRITE_ONCE(m->flags, remount_flags(m, ms));
-		tree_changed();
+		mount_tree_changed();
 	}
 	mutex_unlock(&mount_mutex);
 	return err;
@@ -597,16 +606,15 @@ static int mount_remount(const struct path *where, u64 ms, const char *data)
 
 static int mount_propagation(const struct path *where, u64 ms)
 {
-	struct mount *m = where->mnt;
-	u32 type = (u32)ms & PROPAGATION_FLAGS;
+	struct mount *m = where->mnt, *c;
+	u32 type = (u32)ms & ~(u32)(MS_REC | MS_SILENT);
 
-	if (where->dentry != m->root || (type & (type - 1)))
+	if (where->dentry != m->root || (type & ~(u32)PROPAGATION_FLAGS) || (type & (type - 1)))
 		return -EINVAL;
 	mutex_lock(&mount_mutex);
-	m->propagation = type;
-	if (ms & MS_REC)
-		for (struct mount *c = m; c; c = tree_next(c, m, false))
-			c->propagation = type;
+	for (c = m; c; c = ms & MS_REC ? mount_tree_next(c, m, false) : NULL)
+		mount_set_kind(c, type);
+	mount_tree_changed();
 	mutex_unlock(&mount_mutex);
 	return 0;
 }
@@ -650,7 +658,7 @@ static int may_umount(struct mount *m, u32 flags)
 	if (flags & MNT_DETACH)
 		return 0;
 	/* Besides the tree's reference there is the caller's. */
-	if (!list_empty(&m->children) || ref_read(&m->refs) > 2)
+	if (!list_empty(&m->children) || ref_read(&m->refs) > 2 || mount_spread_is_busy(m))
 		return -EBUSY;
 	if (flags & MNT_EXPIRE) {
 		bool again = m->expire;
@@ -686,75 +694,10 @@ int vfs_umount(const struct path *where, u32 flags)
 	mutex_lock(&mount_mutex);
 	err = may_umount(m, flags);
 	if (!err) {
-		remove_tree(m);
-		tree_changed();
+		mount_remove_tree(m, true);
+		mount_tree_changed();
 	}
 	mutex_unlock(&mount_mutex);
-	return err;
-}
-
-/* The checks of pivot_root(2). holds: mount_mutex */
-static int may_pivot(const struct path *root, const struct path *new_root,
-		     const struct path *put_old)
-{
-	struct path up = *put_old;
-
-	if (new_root->mnt == root->mnt || put_old->mnt == root->mnt)
-		return -EBUSY;
-	if (root->mnt->root != root->dentry || !root->mnt->parent)
-		return -EINVAL;
-	if (new_root->mnt->root != new_root->dentry || !new_root->mnt->parent)
-		return -EINVAL;
-	/* put_old at or below new_root, new_root below the old root */
-	while (up.mnt != new_root->mnt && up.mnt->parent) {
-		up.dentry = up.mnt->mountpoint;
-		up.mnt = up.mnt->parent;
-	}
-	if (up.mnt != new_root->mnt || !dentry_below(up.dentry, new_root->dentry))
-		return -EINVAL;
-	return mount_is_below(new_root->mnt, root->mnt) ? 0 : -EINVAL;
-}
-
-/*
- * pivot_root(2): the current root's mount moves to @put_old, @new_root takes its place; root and
- * current directory of the calling process follow when they were the old root.
- * ctx: thread; sleeps. Returns 0, -EPERM, -EINVAL, -EBUSY, -ENOTDIR, -ENOENT.
- */
-int vfs_pivot_root(const struct path *new_root, const struct path *put_old)
-{
-	struct path root, cwd, old = *put_old, was_new, was_root;
-	int err;
-
-	if (!cred_capable(current->cred, CAP_SYS_ADMIN))
-		return -EPERM;
-	if (!inode_is_dir(dentry_inode(new_root->dentry)) ||
-	    !inode_is_dir(dentry_inode(old.dentry)))
-		return -ENOTDIR;
-	fsctx_get_root(&root);
-	fsctx_get_cwd(&cwd);
-	path_get(&old);
-	err = mountpoint_lock(&old);
-	if (err)
-		goto put;
-	err = may_pivot(&root, new_root, &old);
-	if (!err) {
-		detach(new_root->mnt, &was_new);
-		detach(root.mnt, &was_root);
-		attach(root.mnt, &old);
-		attach(new_root->mnt, &was_root);
-		tree_changed();
-		path_put(&was_new);
-		path_put(&was_root);
-	}
-	mountpoint_unlock(&old);
-	if (!err && cwd.mnt == root.mnt && cwd.dentry == root.dentry)
-		fsctx_set_cwd(new_root);
-	if (!err)
-		fsctx_set_root(new_root);
-put:
-	path_put(&old);
-	path_put(&cwd);
-	path_put(&root);
 	return err;
 }
 

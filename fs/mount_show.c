@@ -81,9 +81,11 @@ static void show_mountinfo(struct showing *s, struct mount *m, const char *where
 	sbuf_puts_escaped(s->out, where, " \t\n\\#");
 	sbuf_puts(s->out, m->flags & MS_RDONLY ? " ro" : " rw");
 	show_mount_flags(s->out, m->flags);
-	if (m->propagation & MS_SHARED)
-		sbuf_printf(s->out, " shared:%u", m->id);
-	if (m->propagation & MS_UNBINDABLE)
+	if (m->group)
+		sbuf_printf(s->out, " shared:%u", m->group);
+	if (m->master)
+		sbuf_printf(s->out, " master:%u", m->master->group);
+	if (m->unbindable)
 		sbuf_puts(s->out, " unbindable");
 	sbuf_printf(s->out, " - %s ", m->sb->type->name);
 	sbuf_puts_escaped(s->out, m->source, " \t\n\\#");

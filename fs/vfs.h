@@ -487,10 +487,18 @@ struct mount {
 	struct list hash; /* m and its bucket's lock: (parent, mountpoint) */
 	bool detached; /* m */
 	bool anon; /* I: never in the tree: pipes, sockets, memfd */
-	struct mount *clone; /* m: during a recursive bind */
+	struct mount *clone; /* m: during a copy of a tree */
 	bool expire; /* m: umount2(MNT_EXPIRE) was here */
 	const char *source; /* I: device name as given */
-	u32 propagation; /* m: shared/private/slave/unbindable mark, kept for show */
+	/* mount_peer.c explains these. */
+	u32 group; /* m: number of the peer group; 0: not shared */
+	bool unbindable; /* m */
+	bool fresh; /* m: became shared for a propagation under way */
+	struct mount *master; /* m: of a slave */
+	struct mount *hung; /* m: during a propagation: the copy for this mount */
+	struct list peers; /* m: ring of the group */
+	struct list slaves, slave_link; /* m */
+	struct list todo, doomed; /* m: during a propagation */
 };
 int vfs_mount(const char *source, const struct path *where, const char *type, u64 ms_flags,
 	      const char *data);
