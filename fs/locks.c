@@ -11,18 +11,23 @@
  * they wait for, which only calls that are about to sleep look at. Open-file-description locks and
  * flock are not checked, as on Linux.
  *
- * Locking: ctx->lock (SPIN_OUTER) guards the context, wait_lock (EVENT) the list of POSIX waiters,
- * inside it.
+ * All contexts are on one list, for /proc/locks.
+ *
+ * Locking: all_lock (FILE_LOCKS) guards the list of contexts, ctx->lock (SPIN_OUTER) a context,
+ * inside it, and wait_lock (EVENT) the list of POSIX waiters, inside that.
  */
 #include <linux/errno.h>
 #include "fs/locks.h"
+#include "fs/procfs.h"
 #include "kernel/base/errno.h"
 #include "kernel/sched/thread.h"
 #include "mm/slab.h"
 
-/* l: guarded by .lock (rank SPIN_OUTER). */
+/* l: guarded by .lock (rank SPIN_OUTER), a: by all_lock, I immutable after creation. */
 struct file_lock_ctx {
 	struct spinlock lock;
+	struct list all; /* a: all_contexts */
+	const struct inode *inode; /* I: it owns the context */
 	struct list flocks; /* l: struct file_lock.link */
 	struct list ranges; /* l: record locks by start */
 	struct list waiters; /* l: struct lock_waiter.link, first come first */
@@ -42,6 +47,9 @@ struct lock_waiter {
 static struct spinlock wait_lock = SPINLOCK_INIT(RANK_EVENT);
 static struct list posix_waiters = LIST_INIT(posix_waiters); /* wait_lock */
 
+static struct spinlock all_lock = SPINLOCK_INIT(RANK_FILE_LOCKS);
+static struct list all_contexts = LIST_INIT(all_contexts); /* all_lock: struct file_lock_ctx.all */
+
 static struct file_lock_ctx *ctx_of(struct inode *i)
 {
 	return load_acquire(&i->locks);
@@ -56,6 +64,7 @@ static int ctx_make(struct inode *i, struct file_lock_ctx **out)
 		if (!c)
 			return -ENOMEM;
 		spin_init(&c->lock, RANK_SPIN_OUTER);
+		c->inode = i;
 		list_init(&c->flocks);
 		list_init(&c->ranges);
 		list_init(&c->waiters);
@@ -63,6 +72,10 @@ static int ctx_make(struct inode *i, struct file_lock_ctx **out)
 						 __ATOMIC_ACQUIRE)) {
 			kfree(c);
 			c = none;
+		} else {
+			spin_lock(&all_lock);
+			list_add_tail(&all_contexts, &c->all);
+			spin_unlock(&all_lock);
 		}
 	}
 	*out = c;
@@ -72,6 +85,11 @@ static int ctx_make(struct inode *i, struct file_lock_ctx **out)
 /* The inode goes. ctx: thread */
 void locks_free_ctx(struct inode *i)
 {
+	if (likely(!i->locks))
+		return;
+	spin_lock(&all_lock);
+	list_del(&i->locks->all);
+	spin_unlock(&all_lock);
 	kfree(i->locks);
 }
 
@@ -226,11 +244,13 @@ static int change(struct file_lock_ctx *c, const struct file_lock *want, bool un
 }
 
 /* See locks.h. ctx: thread; sleeps. */
-int locks_flock(struct file *f, int type, bool wait)
+int locks_flock(struct file *f, int type, u32 pid, bool wait)
 {
-	struct file_lock want = {
-		.kind = LOCK_KIND_FLOCK, .write = type == 2, .owner = f, .end = LOCK_END_MAX
-	};
+	struct file_lock want = { .kind = LOCK_KIND_FLOCK,
+				  .write = type == 2,
+				  .owner = f,
+				  .pid = pid,
+				  .end = LOCK_END_MAX };
 	struct file_lock_ctx *c;
 	int err;
 
@@ -324,3 +344,53 @@ void locks_release_file(struct file *f)
 	spin_unlock(&c->lock);
 	pool_free(&dead);
 }
+
+/* One line: "1: POSIX  ADVISORY  WRITE 42 00:14:7 0 EOF"; @arrow stands before those that wait. */
+static void show_lock(struct sbuf *out, u32 nr, const char *arrow, const struct inode *i,
+		      const struct file_lock *l)
+{
+	static const char *const kinds[] = { [LOCK_KIND_FLOCK] = "FLOCK ",
+					     [LOCK_KIND_POSIX] = "POSIX ",
+					     [LOCK_KIND_OFD] = "OFDLCK" };
+	u64 dev = i->sb->dev;
+
+	sbuf_printf(out, "%u: %s%s ADVISORY  %s %d %02x:%02x:%llu %llu ", nr, arrow, kinds[l->kind],
+		    l->write ? "WRITE" : "READ", (int)l->pid, dev_major(dev), dev_minor(dev),
+		    (unsigned long long)i->ino, (unsigned long long)l->start);
+	if (l->end == LOCK_END_MAX)
+		sbuf_puts(out, "EOF\n");
+	else
+		sbuf_printf(out, "%llu\n", (unsigned long long)l->end);
+}
+
+/* A lock and those that wait for its owner. holds: c->lock */
+static void show_with_waiters(struct sbuf *out, u32 nr, struct file_lock_ctx *c,
+			      const struct file_lock *l)
+{
+	struct lock_waiter *w;
+
+	show_lock(out, nr, "", c->inode, l);
+	list_for_each(w, &c->waiters, link)
+		if (lock_range_conflict(held_list(c, &w->want), &w->want) == l)
+			show_lock(out, nr, "-> ", c->inode, &w->want);
+}
+
+static int locks_show(struct sbuf *out, void *arg)
+{
+	struct file_lock_ctx *c;
+	struct file_lock *l;
+	u32 nr = 0;
+
+	spin_lock(&all_lock);
+	list_for_each(c, &all_contexts, all) {
+		spin_lock(&c->lock);
+		list_for_each(l, &c->flocks, link)
+			show_with_waiters(out, ++nr, c, l);
+		list_for_each(l, &c->ranges, link)
+			show_with_waiters(out, ++nr, c, l);
+		spin_unlock(&c->lock);
+	}
+	spin_unlock(&all_lock);
+	return 0;
+}
+PROC_FILE(locks, "locks", 0444, .show = locks_show);

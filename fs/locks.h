@@ -17,7 +17,7 @@ struct file_lock {
 	u8 kind; /* I */
 	bool write; /* x: exclusive */
 	const void *owner; /* I: descriptor table (POSIX) or open file */
-	u32 pid; /* I: for F_GETLK */
+	u32 pid; /* I: for F_GETLK and /proc/locks; ~0: of an open file */
 	u64 start, end; /* x */
 };
 
@@ -39,9 +39,9 @@ void lock_range_apply(struct list *held, const struct file_lock *want, bool unlo
 		      struct lock_pool *pool);
 
 /*
- * flock(2): @type 0 unlock, 1 shared, 2 exclusive. 0, -EAGAIN (@wait false), -ERESTARTSYS, -ENOMEM.
+ * flock(2): @type 0 unlock, 1 shared, 2 exclusive; @pid is shown in /proc/locks. 0, -EAGAIN (@wait false), -ERESTARTSYS, -ENOMEM.
  */
-int locks_flock(struct file *f, int type, bool wait);
+int locks_flock(struct file *f, int type, u32 pid, bool wait);
 /* F_SETLK and kin; @want->owner set. 0, -EAGAIN, -EDEADLK, -ERESTARTSYS, -ENOMEM. */
 int locks_set(struct file *f, const struct file_lock *want, bool unlock, bool wait);
 /* F_GETLK: *found is the first conflicting lock; false: none. */

@@ -22,7 +22,7 @@
 #define OPEN_PATH_FLAGS (O_DIRECTORY | O_NOFOLLOW | O_PATH | O_CLOEXEC)
 #define TMPFILE_BIT (O_TMPFILE & ~O_DIRECTORY)
 
-static int protected_regular = 2, protected_fifos = 1;
+static int protected_regular, protected_fifos; /* a: off, until the system sets them */
 SYSCTL_INT(protected_regular, "sys/fs/protected_regular", &protected_regular, 0, 2);
 SYSCTL_INT(protected_fifos, "sys/fs/protected_fifos", &protected_fifos, 0, 2);
 

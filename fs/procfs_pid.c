@@ -371,6 +371,17 @@ static int dir_readdir(struct file *f, struct dir_ctx *c)
 	return 0;
 }
 
+/* See procfs.h. ctx: any */
+void *procfs_dir_task(const struct file *f)
+{
+	const struct pid_inode *pi;
+
+	if (f->ops != &dir_fops)
+		return NULL;
+	pi = pid_of(f->inode);
+	return pi->dir == pids->root ? pi->task : NULL;
+}
+
 static const struct inode_ops dir_ops = { .lookup = dir_lookup, .revalidate = dir_revalidate };
 static const struct file_ops dir_fops = { .readdir = dir_readdir };
 

@@ -1,12 +1,16 @@
 /*
  * Process descriptors: pidfd_open(2), CLONE_PIDFD, pidfd_send_signal(2), waitid(P_PIDFD).
  *
+ * pidfd_send_signal(2) takes an open /proc/PID directory too, which programs used before there was
+ * pidfd_open(2).
+ *
  * The file holds a reference to the struct pid, so it names the same process for ever, also when
  * the number is used again. It becomes readable when the process has become a zombie or is gone.
  */
 #include <linux/errno.h>
 #include <linux/fcntl.h>
 #include <linux/poll.h>
+#include "fs/procfs.h"
 #include "kernel/lib/sbuf.h"
 #include "kernel/proc/internal.h"
 
@@ -76,6 +80,25 @@ int pidfd_get_pid(int fd, struct pid **out)
 		return err;
 	if (f->ops == &pidfd_ops)
 		*out = pid_get(pid_of(f));
+	else
+		err = -EBADF;
+	file_put(f);
+	return err;
+}
+
+/*
+ * As pidfd_get_pid(); @fd may also be an open /proc/PID directory. ctx: thread. 0 or -EBADF.
+ */
+int pidfd_get_pid_or_dir(int fd, struct pid **out)
+{
+	struct file *f;
+	int err = fd_get(fd, &f);
+
+	if (err)
+		return err;
+	*out = f->ops == &pidfd_ops ? pid_of(f) : procfs_dir_task(f);
+	if (*out)
+		pid_get(*out);
 	else
 		err = -EBADF;
 	file_put(f);

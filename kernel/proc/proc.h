@@ -323,3 +323,4 @@ int proc_may_access(struct task *t, u32 mode); /* ptrace-style check */
 /* --- pidfd.c --- */
 int pidfd_create(struct pid *pid, u32 flags, struct file **out);
 int pidfd_get_pid(int fd, struct pid **out); /* with reference; -EBADF */
+int pidfd_get_pid_or_dir(int fd, struct pid **out); /* also of an open /proc/PID */

@@ -365,7 +365,7 @@ long sys_flock(u64 fd, u64 op)
 		return ret;
 	ret = type && !(r.file->mode & (FILE_READ | FILE_WRITE))
 		      ? -EBADF
-		      : locks_flock(r.file, type, !(op & LOCK_NB));
+		      : locks_flock(r.file, type, current_proc()->pid->nr, !(op & LOCK_NB));
 	fd_release(&r);
 	return ret;
 }

@@ -94,7 +94,7 @@ long sys_pidfd_send_signal(u64 fd, u64 sig, u64 uinfo, u64 flags)
 
 	if (flags)
 		return -EINVAL;
-	err = pidfd_get_pid((int)fd, &pid);
+	err = pidfd_get_pid_or_dir((int)fd, &pid);
 	if (err)
 		return err;
 	if (uinfo) {

@@ -6,6 +6,8 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -206,6 +208,51 @@ static void test_ofd(void)
 	close(b);
 }
 
+/* Does /proc/locks hold a line of the file of @fd that begins, behind the number, with @text? */
+static int listed(int fd, const char *text, const char *range)
+{
+	char line[256], where[128];
+	struct stat st;
+	FILE *f = fopen("/proc/locks", "r");
+	int found = 0;
+
+	fstat(fd, &st);
+	snprintf(where, sizeof(where), " %02x:%02x:%lu %s\n", major(st.st_dev), minor(st.st_dev),
+		 (unsigned long)st.st_ino, range);
+	while (f && fgets(line, sizeof(line), f)) {
+		char *at = strchr(line, ' ');
+
+		found |= at && !strncmp(at + 1, text, strlen(text)) && strstr(line, where);
+	}
+	if (f)
+		fclose(f);
+	return found;
+}
+
+static void test_listing(void)
+{
+	int fd = open(NAME, O_RDWR), ofd = open(NAME, O_RDWR), status;
+	char text[64];
+	pid_t pid;
+
+	snprintf(text, sizeof(text), "POSIX  ADVISORY  WRITE %d ", getpid());
+	CHECK(!lock(fd, F_SETLK, F_WRLCK, 5, 10) && listed(fd, text, "5 14"));
+	CHECK(!lock(ofd, F_OFD_SETLK, F_RDLCK, 20, 0));
+	CHECK(listed(fd, "OFDLCK ADVISORY  READ -1 ", "20 EOF"));
+	snprintf(text, sizeof(text), "FLOCK  ADVISORY  WRITE %d ", getpid());
+	CHECK(!flock(fd, LOCK_EX) && listed(fd, text, "0 EOF"));
+	pid = fork();
+	if (!pid)
+		_exit(flock(ofd, LOCK_SH));
+	snprintf(text, sizeof(text), "-> FLOCK  ADVISORY  READ %d ", pid);
+	CHECK(EVENTUALLY(listed(fd, text, "0 EOF")));
+	CHECK(!flock(fd, LOCK_UN) && waitpid(pid, &status, 0) == pid && !status);
+	close(fd), close(ofd);
+	fd = open(NAME, O_RDWR);
+	CHECK(!listed(fd, "POSIX", "5 14") && !listed(fd, "OFDLCK", "20 EOF"));
+	close(fd);
+}
+
 int main(void)
 {
 	test_posix();
@@ -213,6 +260,7 @@ int main(void)
 	test_deadlock();
 	test_flock();
 	test_ofd();
+	test_listing();
 	unlink(NAME);
 	return tap_done();
 }

@@ -363,6 +363,7 @@ static void test_clone(void)
 {
 	char *stack = malloc(65536);
 	int st, pidfd = -1;
+	char path[32];
 	pid_t p;
 
 	shared_word = 0;
@@ -392,6 +393,20 @@ static void test_clone(void)
 	CHECK(pidfd >= 0 && (fcntl(pidfd, F_GETFD) & FD_CLOEXEC));
 	CHECK(!syscall(SYS_pidfd_send_signal, pidfd, SIGTERM, NULL, 0) &&
 	      WTERMSIG(status_of(p)) == SIGTERM);
+	close(pidfd);
+	/* An open /proc/PID will do to send a signal, not to wait; its parts will not. */
+	p = fork();
+	if (!p)
+		_exit(pause());
+	snprintf(path, sizeof(path), "/proc/%d", p);
+	pidfd = open(path, O_RDONLY | O_DIRECTORY);
+	CHECK_ERR(waitid(P_PIDFD, (id_t)pidfd, &si, WEXITED), EBADF);
+	CHECK(!syscall(SYS_pidfd_send_signal, pidfd, SIGTERM, NULL, 0) && waitpid(p, &st, 0) == p &&
+	      WTERMSIG(st) == SIGTERM);
+	CHECK_ERR(syscall(SYS_pidfd_send_signal, pidfd, SIGTERM, NULL, 0), ESRCH);
+	close(pidfd);
+	pidfd = open("/proc/self/task", O_RDONLY | O_DIRECTORY);
+	CHECK_ERR(syscall(SYS_pidfd_send_signal, pidfd, 0, NULL, 0), EBADF);
 	close(pidfd);
 	CHECK_ERR(syscall(SYS_pidfd_open, 0, 0), EINVAL);
 	CHECK_ERR(syscall(SYS_pidfd_open, 999999, 0), ESRCH);
