@@ -98,6 +98,7 @@ static void __noreturn boot(void)
 	tty_init();
 	kmsg_init();
 	sys_rw_init();
+	sys_socket_init();
 	syscall_init();
 	fdt_probe_drivers();
 	machine_init();

@@ -19,3 +19,5 @@ ssize_t sys_write_result(ssize_t r);
 void syscall_init(void);
 /* Tell the file layer how to ask for RLIMIT_FSIZE. ctx: boot */
 void sys_rw_init(void);
+/* Sockets: families that need it, and whose they are. ctx: boot */
+void sys_socket_init(void);

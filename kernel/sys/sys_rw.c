@@ -13,11 +13,10 @@
 #include "fs/pipe.h"
 #include "fs/splice.h"
 #include "kernel/sys/abi.h"
+#include "kernel/sys/iovs.h"
 #include "kernel/sys/sys.h"
 #include "mm/slab.h"
 
-#define MAX_RW 0x7ffff000ul
-#define IOV_FEW 8
 #define RWF_KNOWN (RWF_HIPRI | RWF_DSYNC | RWF_SYNC | RWF_NOWAIT | RWF_APPEND)
 
 _Static_assert(sizeof(struct uio_seg) == sizeof(struct iovec), "imported in one copy");
@@ -100,21 +99,15 @@ long sys_pwrite64(u64 fd, u64 ubuf, u64 count, u64 pos)
 	return sys_write_result(n);
 }
 
-/* A vector of the user's: a few segments lie in it, more are allocated. */
-struct iovs {
-	struct uio u;
-	struct uio_seg *seg;
-	struct uio_seg few[IOV_FEW];
-};
-
-static void iovs_free(struct iovs *v)
+/* See iovs.h. */
+void iovs_free(struct iovs *v)
 {
 	if (v->seg != v->few)
 		kfree(v->seg);
 }
 
-/* 0, -EINVAL, -EFAULT, -ENOMEM. */
-static int iovs_import(struct iovs *v, u64 uiov, u64 count)
+/* See iovs.h. */
+int iovs_import(struct iovs *v, u64 uiov, u64 count)
 {
 	size_t total = 0;
 	int err = -EFAULT;

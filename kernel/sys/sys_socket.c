@@ -1,0 +1,346 @@
+/*
+ * The socket calls without messages: making, naming and connecting sockets, options. Addresses are
+ * copied in and out whole here; families see struct sock_addr only.
+ *
+ * socket(2), bind(2), connect(2), listen(2), accept(2), socketpair(2), getsockname(2),
+ * getsockopt(2), shutdown(2).
+ */
+#include <linux/net.h>
+#include "kernel/sys/abi.h"
+#include "kernel/sys/sys.h"
+#include "kernel/sys/sys_socket.h"
+
+#define SOCK_CLOEXEC 02000000u
+#define SOCK_NONBLOCK 04000u
+#define SOCK_TYPE_MASK 0xfu
+#define OPT_MAX 256 /* bytes of an option's value that are looked at */
+
+/* See sys_socket.h. */
+int sock_borrow(int fd, struct fdref *r, struct socket **s)
+{
+	int err = fd_borrow(fd, r);
+
+	if (err)
+		return err;
+	*s = socket_of(r->file);
+	if (*s)
+		return 0;
+	fd_release(r);
+	return -ENOTSOCK;
+}
+
+/* See sys_socket.h. */
+int sock_addr_in(struct sock_addr *a, u64 uaddr, u64 len)
+{
+	if ((int)len < 0 || len > SOCK_ADDR_MAX)
+		return -EINVAL;
+	a->len = (u32)len;
+	a->family = AF_UNSPEC;
+	return len && copy_from_user(a->bytes, uaddr, len) ? -EFAULT : 0;
+}
+
+/* See sys_socket.h. */
+int sock_addr_out(const struct sock_addr *a, u64 uaddr, u64 ulen)
+{
+	int room;
+
+	if (get_user(&room, ulen))
+		return -EFAULT;
+	if (room < 0)
+		return -EINVAL;
+	if (room && copy_to_user(uaddr, a->bytes, MIN(a->len, (u32)room)))
+		return -EFAULT;
+	return put_user(ulen, a->len);
+}
+
+/* A descriptor for @s, which is released when there is none. */
+static long sock_install(struct socket *s, u32 flags)
+{
+	struct file *f;
+	int fd, err;
+
+	err = fd_reserve(0, proc_rlimit(RLIMIT_NOFILE), flags & SOCK_CLOEXEC, &fd);
+	if (err)
+		goto release;
+	err = socket_open(s, flags & SOCK_NONBLOCK ? O_NONBLOCK : 0, &f);
+	if (err)
+		goto unreserve;
+	fd_install(fd, f);
+	return fd;
+
+unreserve:
+	fd_unreserve(fd);
+release:
+	s->ops->release(s);
+	return err;
+}
+
+/* ctx: thread */
+long sys_socket(u64 family, u64 type, u64 protocol)
+{
+	u32 flags = (u32)type & ~SOCK_TYPE_MASK;
+	struct socket *s;
+	int err;
+
+	if (flags & ~(SOCK_CLOEXEC | SOCK_NONBLOCK))
+		return -EINVAL;
+	err = socket_create((int)family, (int)(type & SOCK_TYPE_MASK), (int)protocol, &s);
+	return err ? err : sock_install(s, flags);
+}
+
+static int pair_make(u64 family, u32 type, u64 protocol, struct socket *s[2])
+{
+	int err = socket_create((int)family, (int)type, (int)protocol, &s[0]);
+
+	if (err)
+		return err;
+	err = socket_create((int)family, (int)type, (int)protocol, &s[1]);
+	if (err)
+		goto release_first;
+	err = s[0]->ops->pair ? s[0]->ops->pair(s[0], s[1]) : -EOPNOTSUPP;
+	if (!err)
+		return 0;
+	s[1]->ops->release(s[1]);
+release_first:
+	s[0]->ops->release(s[0]);
+	return err;
+}
+
+/* ctx: thread. The numbers are told before the descriptors exist, as a fault must leave none. */
+long sys_socketpair(u64 family, u64 type, u64 protocol, u64 usv)
+{
+	u32 flags = (u32)type & ~SOCK_TYPE_MASK;
+	struct socket *s[2];
+	struct file *f[2];
+	int fd[2], err;
+
+	if (flags & ~(SOCK_CLOEXEC | SOCK_NONBLOCK))
+		return -EINVAL;
+	err = fd_reserve(0, proc_rlimit(RLIMIT_NOFILE), flags & SOCK_CLOEXEC, &fd[0]);
+	if (err)
+		return err;
+	err = fd_reserve(0, proc_rlimit(RLIMIT_NOFILE), flags & SOCK_CLOEXEC, &fd[1]);
+	if (err)
+		goto unreserve_first;
+	err = copy_to_user(usv, fd, sizeof(fd));
+	if (!err)
+		err = pair_make(family, (u32)type & SOCK_TYPE_MASK, protocol, s);
+	if (err)
+		goto unreserve_both;
+	err = socket_open(s[0], flags & SOCK_NONBLOCK ? O_NONBLOCK : 0, &f[0]);
+	if (err) {
+		s[0]->ops->release(s[0]);
+		goto release_second;
+	}
+	err = socket_open(s[1], flags & SOCK_NONBLOCK ? O_NONBLOCK : 0, &f[1]);
+	if (err) {
+		file_put(f[0]);
+		goto release_second;
+	}
+	fd_install(fd[0], f[0]);
+	fd_install(fd[1], f[1]);
+	return 0;
+
+release_second:
+	s[1]->ops->release(s[1]);
+unreserve_both:
+	fd_unreserve(fd[1]);
+unreserve_first:
+	fd_unreserve(fd[0]);
+	return err;
+}
+
+/* ctx: thread */
+long sys_bind(u64 fd, u64 uaddr, u64 len)
+{
+	struct sock_addr a;
+	struct socket *s;
+	struct fdref r;
+	long err = sock_borrow((int)fd, &r, &s);
+
+	if (err)
+		return err;
+	err = sock_addr_in(&a, uaddr, len);
+	if (!err)
+		err = s->ops->bind ? s->ops->bind(s, &a) : -EOPNOTSUPP;
+	fd_release(&r);
+	return err;
+}
+
+/* ctx: thread */
+long sys_connect(u64 fd, u64 uaddr, u64 len)
+{
+	struct sock_addr a;
+	struct socket *s;
+	struct fdref r;
+	long err = sock_borrow((int)fd, &r, &s);
+
+	if (err)
+		return err;
+	err = sock_addr_in(&a, uaddr, len);
+	if (!err)
+		err = s->ops->connect ? s->ops->connect(s, &a, r.file->flags & O_NONBLOCK)
+				      : -EOPNOTSUPP;
+	fd_release(&r);
+	return err;
+}
+
+/* ctx: thread */
+long sys_listen(u64 fd, u64 backlog)
+{
+	struct socket *s;
+	struct fdref r;
+	long err = sock_borrow((int)fd, &r, &s);
+
+	if (err)
+		return err;
+	err = s->ops->listen ? s->ops->listen(s, (int)backlog) : -EOPNOTSUPP;
+	fd_release(&r);
+	return err;
+}
+
+/* ctx: thread */
+long sys_accept4(u64 fd, u64 uaddr, u64 ulen, u64 flags)
+{
+	struct socket *s, *new;
+	struct sock_addr a;
+	struct fdref r;
+	long err;
+
+	if ((u32)flags & ~(SOCK_CLOEXEC | SOCK_NONBLOCK))
+		return -EINVAL;
+	err = sock_borrow((int)fd, &r, &s);
+	if (err)
+		return err;
+	err = s->ops->accept ? s->ops->accept(s, r.file->flags & O_NONBLOCK, &new) : -EOPNOTSUPP;
+	fd_release(&r);
+	if (err)
+		return err;
+	if (uaddr) {
+		err = new->ops->getname(new, true, &a);
+		if (err == -ENOTCONN) /* gone again already */
+			err = -ECONNABORTED;
+		if (!err)
+			err = sock_addr_out(&a, uaddr, ulen);
+		if (err) {
+			new->ops->release(new);
+			return err;
+		}
+	}
+	return sock_install(new, (u32)flags);
+}
+
+/* ctx: thread */
+long sys_accept(u64 fd, u64 uaddr, u64 ulen)
+{
+	return sys_accept4(fd, uaddr, ulen, 0);
+}
+
+static long get_name(u64 fd, u64 uaddr, u64 ulen, bool peer)
+{
+	struct sock_addr a;
+	struct socket *s;
+	struct fdref r;
+	long err = sock_borrow((int)fd, &r, &s);
+
+	if (err)
+		return err;
+	err = s->ops->getname ? s->ops->getname(s, peer, &a) : -EOPNOTSUPP;
+	if (!err)
+		err = sock_addr_out(&a, uaddr, ulen);
+	fd_release(&r);
+	return err;
+}
+
+/* ctx: thread */
+long sys_getsockname(u64 fd, u64 uaddr, u64 ulen)
+{
+	return get_name(fd, uaddr, ulen, false);
+}
+
+/* ctx: thread */
+long sys_getpeername(u64 fd, u64 uaddr, u64 ulen)
+{
+	return get_name(fd, uaddr, ulen, true);
+}
+
+/* ctx: thread */
+long sys_setsockopt(u64 fd, u64 level, u64 option, u64 uval, u64 len)
+{
+	u8 val[OPT_MAX];
+	struct socket *s;
+	struct fdref r;
+	long err;
+
+	if ((int)len < 0)
+		return -EINVAL;
+	err = sock_borrow((int)fd, &r, &s);
+	if (err)
+		return err;
+	len = MIN((u32)len, (u32)OPT_MAX);
+	if ((int)level != SOL_SOCKET)
+		err = -EOPNOTSUPP;
+	else if (copy_from_user(val, uval, len))
+		err = -EFAULT;
+	else
+		err = socket_setsockopt(s, (int)option, val, (u32)len);
+	fd_release(&r);
+	return err;
+}
+
+/* ctx: thread */
+long sys_getsockopt(u64 fd, u64 level, u64 option, u64 uval, u64 ulen)
+{
+	u8 val[OPT_MAX] = { 0 };
+	struct socket *s;
+	struct fdref r;
+	u32 size;
+	int len;
+	long err = sock_borrow((int)fd, &r, &s);
+
+	if (err)
+		return err;
+	err = -EFAULT;
+	if ((int)level != SOL_SOCKET)
+		err = -EOPNOTSUPP;
+	else if (!get_user(&len, ulen))
+		err = len < 0 ? -EINVAL : 0;
+	size = MIN((u32)len, (u32)OPT_MAX);
+	if (!err)
+		err = socket_getsockopt(s, (int)option, val, &size);
+	if (!err && copy_to_user(uval, val, size))
+		err = -EFAULT;
+	if (!err)
+		err = put_user(ulen, (int)size);
+	fd_release(&r);
+	return err;
+}
+
+/* ctx: thread */
+long sys_shutdown(u64 fd, u64 how)
+{
+	struct socket *s;
+	struct fdref r;
+	long err = sock_borrow((int)fd, &r, &s);
+
+	if (err)
+		return err;
+	if ((int)how < 0 || (int)how > 2) /* SHUT_RD, SHUT_WR, SHUT_RDWR */
+		err = -EINVAL;
+	else
+		err = s->ops->shutdown ? s->ops->shutdown(s, (u32)how + 1) : -EOPNOTSUPP;
+	fd_release(&r);
+	return err;
+}
+
+static u32 current_pid(void)
+{
+	return current_proc() ? current_proc()->pid->nr : 0;
+}
+
+/* See sys.h. */
+void sys_socket_init(void)
+{
+	unix_init();
+	socket_set_pid_hook(current_pid);
+}

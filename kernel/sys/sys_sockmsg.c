@@ -1,0 +1,467 @@
+/*
+ * Sending and receiving on sockets: struct msghdr and control data in and out.
+ *
+ * Control data is a row of records, each a header and bytes, aligned to eight. Descriptors become
+ * files on the way in and descriptors of the receiver on the way out; what does not fit the
+ * receiver's buffer or table is dropped, and MSG_CTRUNC says so. A failed send of a stream raises
+ * SIGPIPE, unless MSG_NOSIGNAL is there.
+ *
+ * send(2), recv(2), sendmmsg(2), recvmmsg(2), cmsg(3), unix(7).
+ */
+#include <linux/uio.h>
+#include "kernel/sys/abi.h"
+#include "kernel/sys/iovs.h"
+#include "kernel/sys/sys.h"
+#include "kernel/sys/sys_socket.h"
+#include "mm/slab.h"
+
+#define CONTROL_MAX 20480 /* sysctl net.core.optmem_max of Linux */
+
+struct user_msghdr {
+	u64 name;
+	int namelen;
+	u64 iov, iovlen;
+	u64 control, controllen;
+	u32 flags;
+};
+_Static_assert(sizeof(struct user_msghdr) == 56, "struct msghdr of recvmsg(2)");
+
+struct user_mmsghdr {
+	struct user_msghdr hdr;
+	u32 len;
+};
+_Static_assert(sizeof(struct user_mmsghdr) == 64, "struct mmsghdr of recvmmsg(2)");
+
+struct user_cmsghdr {
+	u64 len; /* with this header */
+	int level, type;
+};
+
+#define CMSG_HEAD sizeof(struct user_cmsghdr)
+
+/* --- sending --- */
+
+static int take_rights(struct scm *scm, const int *fds, u32 n)
+{
+	if (scm->nfiles + n > SCM_FILES_MAX)
+		return -EINVAL;
+	if (!scm->files)
+		scm->files = kcalloc(SCM_FILES_MAX, sizeof(*scm->files), 0);
+	if (!scm->files)
+		return -ENOMEM;
+	for (u32 i = 0; i < n; i++) {
+		int err = fd_get(fds[i], &scm->files[scm->nfiles]);
+
+		if (err)
+			return err;
+		scm->nfiles++;
+	}
+	return 0;
+}
+
+/* Who may claim to be whom: unix(7), SCM_CREDENTIALS. */
+static int take_cred(struct scm *scm, const struct sock_ucred *c)
+{
+	const struct cred *me = current->cred;
+
+	if (c->pid != current_proc()->pid->nr && !sys_capable(CAP_SYS_ADMIN))
+		return -EPERM;
+	if (c->uid != me->uid && c->uid != me->euid && c->uid != me->suid &&
+	    !sys_capable(CAP_SETUID))
+		return -EPERM;
+	if (c->gid != me->gid && c->gid != me->egid && c->gid != me->sgid &&
+	    !sys_capable(CAP_SETGID))
+		return -EPERM;
+	if (c->uid == ~0u || c->gid == ~0u)
+		return -EINVAL;
+	scm->cred = *c;
+	scm->has_cred = true;
+	return 0;
+}
+
+static int take_record(struct scm *scm, const struct user_cmsghdr *h, const u8 *data)
+{
+	u64 n = h->len - CMSG_HEAD;
+
+	if (h->level != SOL_SOCKET)
+		return 0; /* another level's, of no concern to these families */
+	switch (h->type) {
+	case SCM_RIGHTS: return take_rights(scm, (const int *)data, (u32)(n / sizeof(int)));
+	case SCM_CREDENTIALS:
+		if (n != sizeof(struct sock_ucred))
+			return -EINVAL;
+		return take_cred(scm, (const struct sock_ucred *)data);
+	}
+	return -EINVAL;
+}
+
+static int control_in(struct scm *scm, u64 ucontrol, u64 len)
+{
+	u8 *buf;
+	int err = 0;
+
+	if (len > CONTROL_MAX)
+		return -ENOBUFS;
+	if (len < CMSG_HEAD)
+		return 0;
+	buf = kmalloc(len, 0);
+	if (!buf)
+		return -ENOMEM;
+	if (copy_from_user(buf, ucontrol, len))
+		err = -EFAULT;
+	for (u64 at = 0; !err && len - at >= CMSG_HEAD;) {
+		const struct user_cmsghdr *h = (const void *)(buf + at);
+
+		if (h->len < CMSG_HEAD || h->len > len - at) {
+			err = -EINVAL;
+			break;
+		}
+		err = take_record(scm, h, buf + at + CMSG_HEAD);
+		if (ALIGN_UP(h->len, 8) > len - at)
+			break;
+		at += ALIGN_UP(h->len, 8);
+	}
+	kfree(buf);
+	return err;
+}
+
+static long do_send(struct fdref *r, struct socket *s, struct sock_msg *m)
+{
+	long n;
+
+	if (r->file->flags & O_NONBLOCK)
+		m->flags |= MSG_DONTWAIT;
+	n = s->ops->send ? s->ops->send(s, m) : -EOPNOTSUPP;
+	if (n == -EPIPE && s->type != SOCK_DGRAM && !(m->flags & MSG_NOSIGNAL))
+		sys_write_result(n);
+	return n;
+}
+
+/* ctx: thread */
+long sys_sendto(u64 fd, u64 ubuf, u64 len, u64 flags, u64 uaddr, u64 addrlen)
+{
+	struct sock_addr a = { 0 };
+	struct sock_msg m = { .flags = (u32)flags, .addr = &a };
+	struct socket *s;
+	struct fdref r;
+	struct uio u;
+	long n = sock_borrow((int)fd, &r, &s);
+
+	if (n)
+		return n;
+	uio_init_user(&u, ubuf, MIN(len, MAX_RW));
+	m.data = &u;
+	if (uaddr)
+		n = sock_addr_in(&a, uaddr, addrlen);
+	if (!n)
+		n = do_send(&r, s, &m);
+	fd_release(&r);
+	return n;
+}
+
+static long send_msghdr(struct fdref *r, struct socket *s, const struct user_msghdr *h, u32 flags)
+{
+	struct sock_addr a = { 0 };
+	struct sock_msg m = { .flags = flags, .addr = &a };
+	struct iovs v;
+	long n = 0;
+
+	if (h->namelen < 0)
+		return -EINVAL;
+	if (h->iovlen > UIO_MAXIOV)
+		return -EMSGSIZE;
+	if (h->name && h->namelen)
+		n = sock_addr_in(&a, h->name, MIN((u32)h->namelen, (u32)SOCK_ADDR_MAX));
+	if (!n)
+		n = iovs_import(&v, h->iov, h->iovlen);
+	if (n)
+		return n;
+	m.data = &v.u;
+	if (h->control && h->controllen)
+		n = control_in(&m.scm, h->control, h->controllen);
+	if (!n)
+		n = do_send(r, s, &m);
+	scm_release(&m.scm);
+	iovs_free(&v);
+	return n;
+}
+
+/* ctx: thread */
+long sys_sendmsg(u64 fd, u64 umsg, u64 flags)
+{
+	struct user_msghdr h;
+	struct socket *s;
+	struct fdref r;
+	long n = sock_borrow((int)fd, &r, &s);
+
+	if (n)
+		return n;
+	n = copy_from_user(&h, umsg, sizeof(h)) ? -EFAULT : send_msghdr(&r, s, &h, (u32)flags);
+	fd_release(&r);
+	return n;
+}
+
+/* ctx: thread */
+long sys_sendmmsg(u64 fd, u64 uvec, u64 count, u64 flags)
+{
+	struct socket *s;
+	struct fdref r;
+	u32 done = 0;
+	long n = sock_borrow((int)fd, &r, &s);
+
+	if (n)
+		return n;
+	for (count = MIN((u32)count, (u32)UIO_MAXIOV); done < count; done++) {
+		u64 at = uvec + done * sizeof(struct user_mmsghdr);
+		struct user_msghdr h;
+
+		n = -EFAULT;
+		if (copy_from_user(&h, at, sizeof(h)))
+			break;
+		n = send_msghdr(&r, s, &h, (u32)flags);
+		if (n < 0)
+			break;
+		if (put_user(at + offsetof(struct user_mmsghdr, len), (u32)n)) {
+			n = -EFAULT;
+			break;
+		}
+	}
+	fd_release(&r);
+	return done ? (long)done : MIN(n, 0l);
+}
+
+/* --- receiving --- */
+
+/* Control data being given: where, and how much room is left. */
+struct control_out {
+	u64 at, left;
+	u32 flags; /* MSG_CTRUNC */
+};
+
+/* One record, cut where the room ends. 0 or -EFAULT. */
+static int give_record(struct control_out *c, int type, const void *data, u32 size)
+{
+	struct user_cmsghdr h = { CMSG_HEAD + size, SOL_SOCKET, type };
+	u64 whole = MIN(ALIGN_UP(h.len, 8), c->left);
+
+	if (c->left < CMSG_HEAD) {
+		c->flags |= MSG_CTRUNC;
+		return 0;
+	}
+	if (h.len > c->left) {
+		c->flags |= MSG_CTRUNC;
+		h.len = c->left;
+	}
+	if (copy_to_user(c->at, &h, sizeof(h)) ||
+	    copy_to_user(c->at + CMSG_HEAD, data, h.len - CMSG_HEAD))
+		return -EFAULT;
+	c->at += whole;
+	c->left -= whole;
+	return 0;
+}
+
+/* Descriptors for as many of the files as there is room for. */
+static int give_rights(struct control_out *c, struct scm *scm, bool cloexec)
+{
+	u64 room = c->left > CMSG_HEAD ? (c->left - CMSG_HEAD) / sizeof(int) : 0;
+	u32 given = 0;
+	struct user_cmsghdr h = { 0, SOL_SOCKET, SCM_RIGHTS };
+
+	while (given < scm->nfiles && given < room) {
+		int fd;
+
+		if (fd_reserve(0, proc_rlimit(RLIMIT_NOFILE), cloexec, &fd))
+			break;
+		if (put_user(c->at + CMSG_HEAD + given * sizeof(int), fd)) {
+			fd_unreserve(fd);
+			break;
+		}
+		fd_install(fd, file_get(scm->files[given++]));
+	}
+	if (given < scm->nfiles)
+		c->flags |= MSG_CTRUNC;
+	if (!given)
+		return 0;
+	h.len = CMSG_HEAD + given * sizeof(int);
+	if (copy_to_user(c->at, &h, sizeof(h)))
+		return -EFAULT;
+	c->at += MIN(ALIGN_UP(h.len, 8), c->left);
+	c->left -= MIN(ALIGN_UP(h.len, 8), c->left);
+	return 0;
+}
+
+static int control_out(struct control_out *c, struct socket *s, struct sock_msg *m)
+{
+	int err = 0;
+
+	if (READ_ONCE(s->passcred) && m->scm.has_cred)
+		err = give_record(c, SCM_CREDENTIALS, &m->scm.cred, sizeof(m->scm.cred));
+	if (!err && m->scm.nfiles)
+		err = give_rights(c, &m->scm, m->flags & MSG_CMSG_CLOEXEC);
+	return err;
+}
+
+static long do_recv(struct fdref *r, struct socket *s, struct sock_msg *m)
+{
+	if (r->file->flags & O_NONBLOCK)
+		m->flags |= MSG_DONTWAIT;
+	return s->ops->recv ? s->ops->recv(s, m) : -EOPNOTSUPP;
+}
+
+/* ctx: thread */
+long sys_recvfrom(u64 fd, u64 ubuf, u64 len, u64 flags, u64 uaddr, u64 ulen)
+{
+	struct sock_addr a = { 0 };
+	struct sock_msg m = { .flags = (u32)flags, .addr = uaddr ? &a : NULL };
+	struct socket *s;
+	struct fdref r;
+	struct uio u;
+	long n = sock_borrow((int)fd, &r, &s);
+
+	if (n)
+		return n;
+	uio_init_user(&u, ubuf, MIN(len, MAX_RW));
+	m.data = &u;
+	n = do_recv(&r, s, &m);
+	if (n >= 0 && uaddr) {
+		int err = sock_addr_out(&a, uaddr, ulen);
+
+		n = err ? err : n;
+	}
+	scm_release(&m.scm);
+	fd_release(&r);
+	return n;
+}
+
+/* What came back, as fields of the user's struct msghdr at @umsg. 0 or -EFAULT. */
+static int give_msghdr(u64 umsg, const struct user_msghdr *h, const struct sock_msg *m,
+		       const struct control_out *c)
+{
+	u32 flags = m->out_flags | c->flags | (m->flags & MSG_CMSG_CLOEXEC);
+
+	if (h->name && (copy_to_user(h->name, m->addr->bytes, MIN(m->addr->len, (u32)h->namelen)) ||
+			put_user(umsg + offsetof(struct user_msghdr, namelen), m->addr->len)))
+		return -EFAULT;
+	if (put_user(umsg + offsetof(struct user_msghdr, flags), flags) ||
+	    put_user(umsg + offsetof(struct user_msghdr, controllen),
+		     h->control ? h->controllen - c->left : 0ull))
+		return -EFAULT;
+	return 0;
+}
+
+static long recv_msghdr(struct fdref *r, struct socket *s, u64 umsg, u32 flags)
+{
+	struct sock_addr a = { 0 };
+	struct sock_msg m = { .flags = flags, .addr = &a };
+	struct control_out c = { 0 };
+	struct user_msghdr h;
+	struct iovs v;
+	long n;
+	int err;
+
+	if (copy_from_user(&h, umsg, sizeof(h)))
+		return -EFAULT;
+	if (h.namelen < 0)
+		return -EINVAL;
+	if (h.iovlen > UIO_MAXIOV)
+		return -EMSGSIZE;
+	n = iovs_import(&v, h.iov, h.iovlen);
+	if (n)
+		return n;
+	m.data = &v.u;
+	c.at = h.control;
+	c.left = h.control ? h.controllen : 0;
+	n = do_recv(r, s, &m);
+	if (n >= 0) {
+		err = control_out(&c, s, &m);
+		if (!err)
+			err = give_msghdr(umsg, &h, &m, &c);
+		n = err ? err : n;
+	}
+	scm_release(&m.scm);
+	iovs_free(&v);
+	return n;
+}
+
+/* ctx: thread */
+long sys_recvmsg(u64 fd, u64 umsg, u64 flags)
+{
+	struct socket *s;
+	struct fdref r;
+	long n = sock_borrow((int)fd, &r, &s);
+
+	if (n)
+		return n;
+	n = recv_msghdr(&r, s, umsg, (u32)flags);
+	fd_release(&r);
+	return n;
+}
+
+/* The time left until @deadline, or the error of a bad one. */
+static int mmsg_deadline(u64 utimeout, s64 *deadline)
+{
+	struct __kernel_timespec ts;
+	s64 rel;
+
+	*deadline = TIME_NEVER;
+	if (!utimeout)
+		return 0;
+	if (copy_from_user(&ts, utimeout, sizeof(ts)))
+		return -EFAULT;
+	if (!sys_timespec_ns(&ts, &rel))
+		return -EINVAL;
+	*deadline = sys_deadline(rel);
+	return 0;
+}
+
+static int mmsg_time_left(u64 utimeout, s64 deadline)
+{
+	struct __kernel_timespec ts;
+
+	if (!utimeout)
+		return 0;
+	ts = sys_ns_timespec(MAX(deadline - time_now(), 0ll));
+	return copy_to_user(utimeout, &ts, sizeof(ts)) ? -EFAULT : 0;
+}
+
+/*
+ * recvmmsg(2): the timeout is looked at after each message only, as on Linux. An error behind the
+ * first message is reported by the next call. ctx: thread
+ */
+long sys_recvmmsg(u64 fd, u64 uvec, u64 count, u64 flags, u64 utimeout)
+{
+	struct socket *s;
+	struct fdref r;
+	s64 deadline;
+	u32 done = 0;
+	long n = mmsg_deadline(utimeout, &deadline);
+
+	if (!n)
+		n = sock_borrow((int)fd, &r, &s);
+	if (n)
+		return n;
+	n = socket_take_error(s);
+	for (count = MIN((u32)count, (u32)UIO_MAXIOV); !n && done < count;) {
+		u64 at = uvec + done * sizeof(struct user_mmsghdr);
+
+		n = recv_msghdr(&r, s, at, (u32)flags & ~MSG_WAITFORONE);
+		if (n < 0)
+			break;
+		if (put_user(at + offsetof(struct user_mmsghdr, len), (u32)n)) {
+			n = -EFAULT;
+			break;
+		}
+		n = 0;
+		done++;
+		if (flags & MSG_WAITFORONE)
+			flags |= MSG_DONTWAIT;
+		if (deadline != TIME_NEVER && time_now() >= deadline)
+			break;
+	}
+	if (done && n < 0 && n != -EAGAIN)
+		WRITE_ONCE(s->err, (int)-n);
+	if (done && mmsg_time_left(utimeout, deadline))
+		n = -EFAULT, done = 0;
+	fd_release(&r);
+	return done ? (long)done : n;
+}

@@ -1,0 +1,136 @@
+#pragma once
+/*
+ * Contract of sockets: what an address family implements and what kernel/sys calls.
+ *
+ * A struct socket is the head of the family's own object. It lives as long as its file; a family may
+ * keep its object longer (peers, messages on their way). Options that mean the same to every family
+ * are kept and answered here (socket.c).
+ *
+ * I immutable after creation, a atomic.
+ */
+#include <asm/socket.h>
+#include "fs/vfs.h"
+#include "kernel/base/table.h"
+
+/* The packaged headers leave these to the C library: socket(2), send(2), recv(2), shutdown(2). */
+enum { AF_UNSPEC = 0, AF_UNIX = 1, AF_MAX = 46 };
+enum { SOCK_STREAM = 1, SOCK_DGRAM = 2, SOCK_RAW = 3, SOCK_SEQPACKET = 5, SOCK_TYPE_MAX = 11 };
+#define MSG_OOB 0x1u
+#define MSG_PEEK 0x2u
+#define MSG_CTRUNC 0x8u
+#define MSG_TRUNC 0x20u
+#define MSG_DONTWAIT 0x40u
+#define MSG_EOR 0x80u
+#define MSG_WAITALL 0x100u
+#define MSG_ERRQUEUE 0x2000u
+#define MSG_NOSIGNAL 0x4000u
+#define MSG_WAITFORONE 0x10000u
+#define MSG_CMSG_CLOEXEC 0x40000000u
+#define SCM_RIGHTS 1
+#define SCM_CREDENTIALS 2
+#define SHUT_READ 1u /* bits, unlike the argument of shutdown(2) */
+#define SHUT_WRITE 2u
+
+#define SCM_FILES_MAX 253
+#define SOCK_ADDR_MAX 128
+
+struct sock_addr {
+	u32 len; /* 0: none */
+	union {
+		u16 family;
+		u8 bytes[SOCK_ADDR_MAX];
+	};
+};
+
+struct sock_ucred {
+	u32 pid, uid, gid;
+};
+
+/* What goes along with a message. The files are references of whoever holds the struct. */
+struct scm {
+	struct file **files; /* kmalloc'ed array; NULL: none */
+	u32 nfiles;
+	bool has_cred;
+	struct sock_ucred cred;
+};
+
+struct sock_msg {
+	struct uio *data;
+	u32 flags; /* MSG_*, with MSG_DONTWAIT also for a non-blocking file */
+	u32 out_flags; /* receive: MSG_TRUNC, MSG_CTRUNC, MSG_EOR */
+	struct sock_addr
+		*addr; /* send: destination, len 0: none; receive: filled in. May be NULL */
+	struct scm scm; /* send: handed over on success; receive: the caller's */
+};
+
+struct socket;
+
+/* NULL: -EOPNOTSUPP. All ctx: thread; may sleep. Waits return -EINTR, or -ERESTARTSYS. */
+struct sock_ops {
+	void (*release)(struct socket *s); /* the file is gone; frees @s */
+	int (*bind)(struct socket *s, const struct sock_addr *a);
+	int (*connect)(struct socket *s, const struct sock_addr *a, bool nonblock);
+	int (*listen)(struct socket *s, int backlog);
+	int (*accept)(struct socket *s, bool nonblock, struct socket **out);
+	int (*pair)(struct socket *a, struct socket *b);
+	int (*getname)(struct socket *s, bool peer, struct sock_addr *out);
+	ssize_t (*send)(struct socket *s, struct sock_msg *m);
+	ssize_t (*recv)(struct socket *s, struct sock_msg *m);
+	int (*shutdown)(struct socket *s, u32 how); /* SHUT_* */
+	u32 (*poll)(struct socket *s, struct poll_table *pt);
+	/* Bytes to read (SIOCINQ) or not yet read by the peer (SIOCOUTQ). */
+	long (*queued)(struct socket *s, bool out);
+	/* Whom the peer was when it connected; false: nobody. */
+	bool (*peercred)(struct socket *s, struct sock_ucred *out);
+	bool (*listening)(struct socket *s);
+};
+
+struct socket {
+	const struct sock_ops *ops; /* I */
+	u16 family, type; /* I */
+	int protocol; /* I */
+	struct file *file; /* a: not counted; NULL: not accepted yet */
+	s64 rcvtimeo, sndtimeo; /* a: ns; TIME_NEVER: wait for ever */
+	int rcvbuf, sndbuf; /* a: bytes */
+	int err; /* a: positive errno to report once, 0: none */
+	u32 options; /* a: bits, by socket.c's table */
+	int rcvlowat, priority; /* a */
+	bool passcred; /* a: SO_PASSCRED */
+	int linger; /* a: seconds; < 0: off */
+};
+
+struct sock_family {
+	const char *name;
+	u16 family;
+	/* 0, -EPROTONOSUPPORT, -ESOCKTNOSUPPORT, -ENOMEM. */
+	int (*create)(int type, int protocol, struct socket **out);
+};
+#define SOCK_FAMILY(id, ...)                                                            \
+	TABLE_ENTRY(sock_family, struct sock_family, sock_family_##id) = { .name = #id, \
+									   __VA_ARGS__ }
+TABLE_DECLARE(sock_family, struct sock_family);
+
+/* --- socket.c --- */
+
+/* A socket without a file. As socket(2): 0, -EAFNOSUPPORT, -EINVAL, or the family's error. */
+int __must_check socket_create(int family, int type, int protocol, struct socket **out);
+/* Defaults of the head; families call it. */
+void socket_init(struct socket *s, const struct sock_ops *ops, u16 family, u16 type, int protocol);
+/* The file of @s, which then owns it. 0 or -ENOMEM: @s stays the caller's (ops->release). */
+int __must_check socket_open(struct socket *s, u32 flags, struct file **out);
+/* Socket of @f, or NULL. */
+struct socket *socket_of(const struct file *f);
+/* Take the error to report: 0 or negative. */
+int socket_take_error(struct socket *s);
+/* Deadline of a wait: now if @nonblock (0), else by the timeout. */
+s64 socket_deadline(s64 timeo, bool nonblock);
+/* Error of a wait that ended with @err: -EAGAIN for a timeout; -EINTR if @timeo was set. */
+int socket_wait_error(int err, s64 timeo);
+/* SOL_SOCKET options; @len in, *len out. -ENOPROTOOPT when unknown. */
+int socket_setsockopt(struct socket *s, int option, const void *val, u32 len);
+int socket_getsockopt(struct socket *s, int option, void *val, u32 *len);
+void scm_release(struct scm *scm); /* drops what it holds */
+/* pid, effective uid and gid of current. Layers above say what the pid is. */
+struct sock_ucred socket_current_cred(void);
+void socket_set_pid_hook(u32 (*pid)(void));
+void unix_init(void); /* boot */

@@ -1,0 +1,182 @@
+/*
+ * AF_UNIX: sockets that only messages hold.
+ *
+ * A descriptor sent over a socket is a reference in a message. A socket whose own descriptor lies in
+ * a message that nobody can read any more, because the receiving socket is held by such messages
+ * too, would stay for ever. So each socket counts the messages it is in (inflight), and when sockets
+ * are closed while some are in flight, a worker looks for rings:
+ *
+ *   1. candidates: sockets in flight whose file has no other references than messages;
+ *   2. from each candidate's queue, what it holds is subtracted: a candidate that still counts
+ *      something is in the queue of a socket that somebody can read;
+ *   3. those, and all that can be reached from them, are in use;
+ *   4. the queues of the rest are dropped, which closes them.
+ *
+ * gc_lock makes the picture stand still: files get into messages and out of them under it only, and
+ * a candidate's other references cannot grow, as nobody has a descriptor of it.
+ */
+#include "kernel/sched/work.h"
+#include "net/sock/unix.h"
+
+struct mutex unix_gc_lock;
+static struct list flying = LIST_INIT(flying); /* gc_lock: sockets in flight */
+static u32 nflying; /* gc_lock; a for looking */
+
+static struct unix_sock *unix_of_file(const struct file *f)
+{
+	struct socket *s = socket_of(f);
+
+	return s && s->family == AF_UNIX ? unix_of(s) : NULL;
+}
+
+/* See unix.h. holds: gc_lock */
+void unix_fly(struct scm *scm)
+{
+	for (u32 i = 0; i < scm->nfiles; i++) {
+		struct unix_sock *u = unix_of_file(scm->files[i]);
+
+		if (u && !u->inflight++) {
+			list_add_tail(&flying, &u->flying);
+			nflying++;
+		}
+	}
+}
+
+/* See unix.h. holds: gc_lock */
+void unix_land(struct scm *scm)
+{
+	for (u32 i = 0; i < scm->nfiles; i++) {
+		struct unix_sock *u = unix_of_file(scm->files[i]);
+
+		if (u && !--u->inflight) {
+			list_del(&u->flying);
+			nflying--;
+		}
+	}
+}
+
+/* Is @u a candidate of this collection? Marked by .found above zero. */
+#define FOUND_CANDIDATE 0x80000000u
+
+/* Call @fn for each candidate in the messages of @u's queue. holds: gc_lock */
+static void each_held(struct unix_sock *u, void (*fn)(struct unix_sock *held, struct list *arg),
+		      struct list *arg)
+{
+	struct unix_msg *m;
+
+	spin_lock(&u->lock);
+	list_for_each(m, &u->queue, link) {
+		for (u32 i = 0; i < m->scm.nfiles; i++) {
+			struct unix_sock *held = unix_of_file(m->scm.files[i]);
+
+			if (held && (held->found & FOUND_CANDIDATE))
+				fn(held, arg);
+		}
+	}
+	spin_unlock(&u->lock);
+}
+
+/* The same over @u and, of a listener, the connections that it has not given out. */
+static void each_held_by(struct unix_sock *u, void (*fn)(struct unix_sock *held, struct list *arg),
+			 struct list *arg)
+{
+	struct unix_sock *child;
+
+	each_held(u, fn, arg);
+	if (u->state != UNIX_LISTEN)
+		return;
+	spin_lock(&u->lock);
+	list_for_each(child, &u->pending, accept_link) {
+		spin_unlock(&u->lock); /* gc_lock and no descriptor: nobody accepts meanwhile */
+		each_held(child, fn, arg);
+		spin_lock(&u->lock);
+	}
+	spin_unlock(&u->lock);
+}
+
+static void subtract(struct unix_sock *held, struct list *arg)
+{
+	held->found--;
+}
+
+/* @held is in use: it leaves the candidates, and what it holds is looked at too. */
+static void rescue(struct unix_sock *held, struct list *in_use)
+{
+	held->found = 0;
+	list_del(&held->flying);
+	list_add_tail(in_use, &held->flying);
+}
+
+static void mark_candidates(void)
+{
+	struct unix_sock *u;
+
+	list_for_each(u, &flying, flying) {
+		struct file *f = READ_ONCE(u->s.file);
+
+		u->found = 0;
+		if (f && ref_read(&f->refs) == u->inflight)
+			u->found = FOUND_CANDIDATE | u->inflight;
+	}
+	list_for_each(u, &flying, flying)
+		if (u->found & FOUND_CANDIDATE)
+			each_held_by(u, subtract, NULL);
+}
+
+/* What is left of the candidates afterwards is garbage. holds: gc_lock */
+static void rescue_used(void)
+{
+	struct list in_use = LIST_INIT(in_use), done = LIST_INIT(done);
+	struct unix_sock *u, *next;
+
+	list_for_each_safe(u, next, &flying, flying)
+		if ((u->found & FOUND_CANDIDATE) && u->found != FOUND_CANDIDATE)
+			rescue(u, &in_use);
+	while (!list_empty(&in_use)) {
+		u = list_first(&in_use, struct unix_sock, flying);
+		list_del(&u->flying);
+		list_add_tail(&done, &u->flying);
+		each_held_by(u, rescue, &in_use);
+	}
+	list_splice_tail(&flying, &done);
+}
+
+/* A garbage socket with a reference, unmarked; NULL: none is left. */
+static struct unix_sock *next_garbage(void)
+{
+	struct unix_sock *u, *found = NULL;
+
+	mutex_lock(&unix_gc_lock);
+	list_for_each(u, &flying, flying) {
+		if (u->found == FOUND_CANDIDATE) {
+			u->found = 0;
+			found = unix_get(u);
+			break;
+		}
+	}
+	mutex_unlock(&unix_gc_lock);
+	return found;
+}
+
+static void collect(struct work *w)
+{
+	struct unix_sock *u;
+
+	mutex_lock(&unix_gc_lock);
+	mark_candidates();
+	rescue_used();
+	mutex_unlock(&unix_gc_lock);
+	while ((u = next_garbage())) {
+		unix_flush(u);
+		unix_put(u);
+	}
+}
+
+static struct work gc_work = { .link = LIST_INIT(gc_work.link), .fn = collect };
+
+/* See unix.h. ctx: any */
+void unix_gc_kick(void)
+{
+	if (READ_ONCE(nflying))
+		work_queue(&gc_work);
+}
