@@ -25,9 +25,7 @@
  */
 void task_release_vm(struct task *t)
 {
-	if (t->robust_list)
-		futex_exit_robust(t);
-	t->robust_list = 0;
+	futex_exit(t, t->jobctl & TJ_EXITING);
 	/* Only for others who share the memory: pthread_join. */
 	if (t->clear_child_tid) {
 		if (ref_read(&t->thread.vm->users) > 1 && !put_user(t->clear_child_tid, 0u))

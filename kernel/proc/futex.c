@@ -4,7 +4,7 @@
  * A waiter is a struct futex_waiter on the sleeping thread's stack, in one of a few hundred hash
  * buckets (as many as CPUs call for). The key says which word: address space and address for
  * private memory, object and offset for shared mappings, so that processes meet whatever addresses
- * they use.
+ * they use. As on Linux FUTEX_PRIVATE_FLAG is part of the key: who waits with it is woken with it.
  *
  * Nothing is lost between test and sleep: a waiter reads the word while it holds the bucket's lock,
  * and a waker changes the word before it takes that lock. The word is read without taking page
@@ -15,11 +15,13 @@
  * again in between.) The thread takes the lock of its bucket, which a requeue may have changed,
  * before it leaves, whatever it woke for, and so waits for a waker that is in the middle of this.
  *
+ * Waiters with real-time priorities stand before all others, in the order of these.
+ *
  * Robust lists (get_robust_list(2)): at exit the words that a thread owns get FUTEX_OWNER_DIED, and
  * a waiter is woken.
  *
- * The priority-inheritance operations hand the word over by the kernel, highest priority first, but
- * lend no priority: futex_pi.c.
+ * Beside this file: requeueing (futex_requeue.c), waiting for several words (futex_waitv.c),
+ * priority inheritance (futex_pi.c, futex_owner.c).
  */
 #include <linux/errno.h>
 #include <linux/futex.h>
@@ -28,6 +30,7 @@
 #include "kernel/base/panic.h"
 #include "kernel/base/time.h"
 #include "kernel/base/uio.h"
+#include "kernel/lib/string.h"
 #include "kernel/proc/futex_internal.h"
 #include "kernel/proc/internal.h"
 #include "kernel/sched/sched.h"
@@ -89,7 +92,7 @@ int futex_key_get(u64 uaddr, bool private, struct futex_key *out)
 			return err;
 	}
 	out->object = object ? object : current->vm;
-	out->offset = object ? offset : uaddr;
+	out->offset = object ? offset : uaddr | !private;
 	return 0;
 }
 
@@ -116,6 +119,38 @@ int futex_fault_in(u64 uaddr, bool write)
 	if (write && arch_user_atomic32(uaddr, FUTEX_OP_OR, 0, &v))
 		return -EFAULT;
 	return 0;
+}
+
+/*
+ * A waiter of current's, on no bucket. ctx: thread.
+ */
+void futex_waiter_init(struct futex_waiter *w)
+{
+	memset(w, 0, sizeof(*w));
+	list_init(&w->link);
+	list_init(&w->owned_link);
+	w->thread = current;
+	w->bitset = FUTEX_BITSET_MATCH_ANY;
+	w->prio = sched_prio(current);
+}
+
+/*
+ * Put @w in its place in @b, which its key hashes to. ctx: any; holds: bucket.
+ */
+void futex_queue_locked(struct futex_bucket *b, struct futex_waiter *w)
+{
+	struct futex_waiter *other;
+
+	w->bucket = b;
+	if (unlikely(w->prio)) {
+		list_for_each(other, &b->waiters, link) {
+			if (other->prio < w->prio) {
+				list_add_tail(&other->link, &w->link);
+				return;
+			}
+		}
+	}
+	list_add_tail(&b->waiters, &w->link);
 }
 
 /*
@@ -149,7 +184,11 @@ int futex_sleep(struct futex_waiter *w, const struct futex_deadline *deadline)
 		sched_prepare(TS_SLEEPING);
 	}
 	sched_cancel();
-	return futex_unqueue(w) ? err : 0;
+	if (!futex_unqueue(w))
+		return 0;
+	if (w->pi)
+		futex_owner_detach(w);
+	return err;
 }
 
 /*
@@ -182,37 +221,48 @@ struct wait_args {
 
 static long futex_wait_restart(struct task *t);
 
+/*
+ * Queue @w, which has its key, and announce the sleep, if the word at @uaddr is @val. ctx: thread;
+ * sleeps (page faults). 0, -EAGAIN: it is not, -EFAULT, -EINTR.
+ */
+int futex_queue_if(struct futex_waiter *w, u64 uaddr, u32 val)
+{
+	struct futex_bucket *b = futex_bucket_of(&w->key);
+	u32 v;
+	int err;
+
+	for (;;) {
+		spin_lock(&b->lock);
+		if (likely(futex_load_locked(uaddr, &v) == 0))
+			break;
+		spin_unlock(&b->lock);
+		err = futex_fault_in(uaddr, false);
+		if (err)
+			return err;
+	}
+	if (v != val) {
+		spin_unlock(&b->lock);
+		return -EAGAIN;
+	}
+	futex_queue_locked(b, w);
+	sched_prepare(TS_SLEEPING);
+	spin_unlock(&b->lock);
+	return 0;
+}
+
 static int futex_wait(const struct wait_args *a)
 {
-	struct futex_waiter w = { .thread = current, .bitset = a->bitset };
-	struct futex_bucket *b;
-	u32 v;
+	struct futex_waiter w;
 	int err;
 
 	if (!a->bitset)
 		return -EINVAL;
+	futex_waiter_init(&w);
+	w.bitset = a->bitset;
 	err = futex_key_get(a->uaddr, a->private, &w.key);
-	if (err)
-		return err;
-	b = futex_bucket_of(&w.key);
-	for (;;) {
-		spin_lock(&b->lock);
-		if (likely(futex_load_locked(a->uaddr, &v) == 0))
-			break;
-		spin_unlock(&b->lock);
-		err = futex_fault_in(a->uaddr, false);
-		if (err)
-			return err;
-	}
-	if (v != a->val) {
-		spin_unlock(&b->lock);
-		return -EAGAIN;
-	}
-	w.bucket = b;
-	list_add_tail(&b->waiters, &w.link);
-	sched_prepare(TS_SLEEPING);
-	spin_unlock(&b->lock);
-	return futex_sleep(&w, &a->deadline);
+	if (!err)
+		err = futex_queue_if(&w, a->uaddr, a->val);
+	return err ? err : futex_sleep(&w, &a->deadline);
 }
 
 /* A wait with a deadline that a signal interrupts goes on with what is left of it. */
@@ -247,30 +297,29 @@ static long futex_wait_restart(struct task *t)
 	return futex_wait_op(&a);
 }
 
-static bool key_equal(const struct futex_key *a, const struct futex_key *b)
-{
-	return a->offset == b->offset && a->object == b->object;
-}
-
-/* Wake up to @nr waiters for @k. holds: bucket */
-static int wake_locked(struct futex_bucket *b, const struct futex_key *k, u32 nr, u32 bitset)
+/*
+ * Wake up to @nr waiters for @k, one at least. -EINVAL: they wait to own the word. holds: bucket
+ */
+static int wake_locked(struct futex_bucket *b, const struct futex_key *k, int nr, u32 bitset)
 {
 	struct futex_waiter *w, *tmp;
-	u32 woken = 0;
+	int woken = 0;
 
 	list_for_each_safe(w, tmp, &b->waiters, link) {
-		if (!key_equal(&w->key, k) || !(w->bitset & bitset))
+		if (!futex_key_equal(&w->key, k))
 			continue;
-		if (w->pi)
+		if (w->pi || w->requeue_to)
 			return -EINVAL;
+		if (!(w->bitset & bitset))
+			continue;
 		futex_wake_waiter_locked(w);
 		if (++woken >= nr)
 			break;
 	}
-	return (int)woken;
+	return woken;
 }
 
-static int futex_wake(u64 uaddr, bool private, u32 nr, u32 bitset)
+static int futex_wake(u64 uaddr, bool private, int nr, u32 bitset)
 {
 	struct futex_bucket *b;
 	struct futex_key k;
@@ -292,13 +341,15 @@ static int futex_wake(u64 uaddr, bool private, u32 nr, u32 bitset)
  * Wake up to @nr waiters on a word of this address space that may lie in shared memory. ctx:
  * thread; sleeps.
  */
-void futex_wake_address(u64 uaddr, u32 nr)
+void futex_wake_address(u64 uaddr, int nr)
 {
 	(void)futex_wake(uaddr, false, nr, FUTEX_BITSET_MATCH_ANY);
 }
 
-/* Two buckets in address order; they may be the same. */
-static void lock_two(struct futex_bucket *a, struct futex_bucket *b)
+/*
+ * Lock two buckets, in address order; they may be the same. ctx: thread.
+ */
+void futex_lock_two(struct futex_bucket *a, struct futex_bucket *b)
 {
 	if (a > b) {
 		struct futex_bucket *t = a;
@@ -311,59 +362,14 @@ static void lock_two(struct futex_bucket *a, struct futex_bucket *b)
 		spin_lock_nested(&b->lock);
 }
 
-static void unlock_two(struct futex_bucket *a, struct futex_bucket *b)
+/*
+ * Undo futex_lock_two. ctx: thread.
+ */
+void futex_unlock_two(struct futex_bucket *a, struct futex_bucket *b)
 {
 	spin_unlock(&a->lock);
 	if (a != b)
 		spin_unlock(&b->lock);
-}
-
-static int futex_requeue(const struct futex_args *a, bool private, bool compare)
-{
-	struct futex_bucket *from, *to;
-	struct futex_waiter *w, *tmp;
-	struct futex_key k1, k2;
-	u32 v, done = 0;
-	int err;
-
-	if ((s32)a->val < 0 || (s32)a->val2 < 0)
-		return -EINVAL;
-	err = futex_key_get(a->uaddr, private, &k1);
-	if (!err)
-		err = futex_key_get(a->uaddr2, private, &k2);
-	if (err)
-		return err;
-	from = futex_bucket_of(&k1);
-	to = futex_bucket_of(&k2);
-	for (;;) {
-		lock_two(from, to);
-		if (!compare || futex_load_locked(a->uaddr, &v) == 0)
-			break;
-		unlock_two(from, to);
-		err = futex_fault_in(a->uaddr, false);
-		if (err)
-			return err;
-	}
-	if (compare && v != a->val3) {
-		unlock_two(from, to);
-		return -EAGAIN;
-	}
-	list_for_each_safe(w, tmp, &from->waiters, link) {
-		if (!key_equal(&w->key, &k1) || w->pi)
-			continue;
-		if (done >= a->val + a->val2)
-			break;
-		if (done++ < a->val) {
-			futex_wake_waiter_locked(w);
-		} else if (!key_equal(&k1, &k2)) {
-			list_del(&w->link);
-			w->key = k2;
-			WRITE_ONCE(w->bucket, to);
-			list_add_tail(&to->waiters, &w->link);
-		}
-	}
-	unlock_two(from, to);
-	return (int)done;
 }
 
 static bool wake_op_compare(u32 cmp, s32 old, s32 arg)
@@ -398,21 +404,21 @@ static int futex_wake_op(const struct futex_args *a, bool private)
 	b1 = futex_bucket_of(&k1);
 	b2 = futex_bucket_of(&k2);
 	for (;;) {
-		lock_two(b1, b2);
+		futex_lock_two(b1, b2);
 		err = arch_user_atomic32(a->uaddr2, (int)op, (u32)oparg, &old);
 		if (!err)
 			break;
-		unlock_two(b1, b2);
+		futex_unlock_two(b1, b2);
 		err = futex_fault_in(a->uaddr2, true);
 		if (err)
 			return err;
 	}
-	ret = wake_locked(b1, &k1, a->val, FUTEX_BITSET_MATCH_ANY);
+	ret = wake_locked(b1, &k1, (int)a->val, FUTEX_BITSET_MATCH_ANY);
 	if (ret >= 0 && wake_op_compare(cmp, (s32)old, cmparg)) {
-		more = wake_locked(b2, &k2, a->val2, FUTEX_BITSET_MATCH_ANY);
+		more = wake_locked(b2, &k2, (int)a->val2, FUTEX_BITSET_MATCH_ANY);
 		ret = more < 0 ? more : ret + more;
 	}
-	unlock_two(b1, b2);
+	futex_unlock_two(b1, b2);
 	return ret;
 }
 
@@ -433,10 +439,12 @@ long futex_call(const struct futex_args *a)
 	switch (a->op & FUTEX_CMD_MASK) {
 	case FUTEX_WAIT_BITSET: w.bitset = a->val3; return futex_wait_op(&w);
 	case FUTEX_WAIT: return futex_wait_op(&w);
-	case FUTEX_WAKE: return futex_wake(a->uaddr, private, a->val, FUTEX_BITSET_MATCH_ANY);
-	case FUTEX_WAKE_BITSET: return futex_wake(a->uaddr, private, a->val, a->val3);
+	case FUTEX_WAKE: return futex_wake(a->uaddr, private, (int)a->val, FUTEX_BITSET_MATCH_ANY);
+	case FUTEX_WAKE_BITSET: return futex_wake(a->uaddr, private, (int)a->val, a->val3);
 	case FUTEX_REQUEUE: return futex_requeue(a, private, false);
 	case FUTEX_CMP_REQUEUE: return futex_requeue(a, private, true);
+	case FUTEX_CMP_REQUEUE_PI: return futex_requeue_pi(a, private);
+	case FUTEX_WAIT_REQUEUE_PI: return futex_wait_requeue_pi(a, private);
 	case FUTEX_WAKE_OP: return futex_wake_op(a, private);
 	case FUTEX_LOCK_PI:
 	case FUTEX_LOCK_PI2: return futex_lock_pi(a->uaddr, private, &a->deadline, false);
@@ -446,38 +454,51 @@ long futex_call(const struct futex_args *a)
 	}
 }
 
-/* The owner @tid of the word at @uaddr dies. True: go on with the list. */
-static bool robust_release(u64 uaddr, u32 tid, bool pi)
+/* The word @v at @uaddr, which the dying @tid owned, says so. 0, 1: it is not its, -EFAULT */
+static int mark_dead(u64 uaddr, u32 tid, u32 *v)
 {
-	u32 v, found;
-	int err;
+	u32 found;
 
-	if ((uaddr & 3) || !user_ok(uaddr, 4) || copy_from_user(&v, uaddr, sizeof(v)))
-		return false;
 	for (;;) {
-		if ((v & FUTEX_TID_MASK) != tid)
-			return true;
-		err = arch_user_cmpxchg32(uaddr, v, (v & FUTEX_WAITERS) | FUTEX_OWNER_DIED, &found);
+		u32 want = (*v & FUTEX_WAITERS) | FUTEX_OWNER_DIED;
+		int err;
+
+		if ((*v & FUTEX_TID_MASK) != tid)
+			return 1;
+		err = arch_user_cmpxchg32(uaddr, *v, want, &found);
 		if (err == -EFAULT)
-			return false;
-		if (!err && found == v)
-			break;
+			return err;
+		if (!err && found == *v)
+			return 0;
 		if (!err)
-			v = found;
+			*v = found;
 	}
-	if (pi)
-		futex_pi_owner_died(uaddr);
-	else if (v & FUTEX_WAITERS)
-		futex_wake_address(uaddr, 1);
-	return true;
 }
 
 /*
- * @t, current, exits or execs: mark the robust locks it holds. The list is user memory and may hold
- * anything.
- * ctx: thread; sleeps.
+ * An entry of the list of the dying @tid: the word at @uaddr. Waiters of PI words are woken by
+ * futex_owner_exit. True: go on with the list.
  */
-void futex_exit_robust(struct task *t)
+static bool robust_release(u64 uaddr, u32 tid, bool pi, bool pending)
+{
+	int err;
+	u32 v;
+
+	if ((uaddr & 3) || !user_ok(uaddr, 4) || copy_from_user(&v, uaddr, sizeof(v)))
+		return false;
+	/* It may have unlocked the word, and not come to wake somebody. */
+	if (pending && !pi && !(v & FUTEX_TID_MASK)) {
+		futex_wake_address(uaddr, 1);
+		return true;
+	}
+	err = mark_dead(uaddr, tid, &v);
+	if (!err && !pi && (v & FUTEX_WAITERS))
+		futex_wake_address(uaddr, 1);
+	return err != -EFAULT;
+}
+
+/* Mark the robust locks that @t holds. The list is user memory and may hold anything. */
+static void robust_exit(struct task *t)
 {
 	struct robust_list_head head;
 	u64 entry, next, pending;
@@ -493,12 +514,25 @@ void futex_exit_robust(struct task *t)
 
 		/* An entry that is also pending is done last, once. */
 		if (at != (pending & ~1ull) &&
-		    !robust_release(at + (u64)head.futex_offset, tid, entry & 1))
+		    !robust_release(at + (u64)head.futex_offset, tid, entry & 1, false))
 			return;
 		if (failed)
 			return;
 		entry = next;
 	}
 	if (pending & ~1ull)
-		(void)robust_release((pending & ~1ull) + (u64)head.futex_offset, tid, pending & 1);
+		(void)robust_release((pending & ~1ull) + (u64)head.futex_offset, tid, pending & 1,
+				     true);
+}
+
+/*
+ * @t, current, exits (@dead) or execs: those who wait for what it holds go on.
+ * ctx: thread; sleeps.
+ */
+void futex_exit(struct task *t, bool dead)
+{
+	if (t->robust_list)
+		robust_exit(t);
+	t->robust_list = 0;
+	futex_owner_exit(t, dead);
 }

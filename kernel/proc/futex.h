@@ -22,6 +22,15 @@ struct futex_args {
 };
 long futex_call(const struct futex_args *a);
 void futex_init(void);
-/* exit and exec: release the held robust locks; wake one waiter on clear_child_tid. ctx: thread */
-void futex_exit_robust(struct task *t);
-void futex_wake_address(u64 uaddr, u32 nr);
+/* exit (@dead) and exec: release what @t, current, holds. ctx: thread; sleeps */
+void futex_exit(struct task *t, bool dead);
+void futex_prio_changed(struct task *t); /* after a change of its scheduling parameters */
+void futex_wake_address(u64 uaddr, int nr);
+/* One word of futex_waitv(2). */
+struct futex_wait_word {
+	u64 uaddr;
+	u32 val;
+	bool private;
+};
+/* The index of a word that was woken, or -errno. ctx: thread; sleeps */
+long futex_wait_any(const struct futex_wait_word *words, u32 n, const struct futex_deadline *until);

@@ -4,101 +4,187 @@
  * The word holds the owner's thread id; FUTEX_WAITERS says that the kernel has waiters;
  * FUTEX_OWNER_DIED that the last owner ended without unlocking. Under contention the word is
  * changed only by the kernel, under the bucket's lock: unlocking writes the next owner's id into it
- * and wakes that thread, which then owns the lock. The waiter with the highest real-time priority
- * comes first, else the longest waiting.
+ * and wakes that thread, which then owns the lock. The waiter with the highest priority comes
+ * first, else the longest waiting. Who owns what, whose priority the owner runs with, and what
+ * happens when it dies, is futex_owner.c's.
  *
- * What this does not do is lend the waiter's priority to the owner: programs are correct, but a
- * low-priority owner may be kept from the CPU. See futex(2), "Priority-inheritance futexes".
+ * Word and kernel must agree: a word that names another owner than the waiters do is somebody's
+ * mistake, and EINVAL. See futex(2), "Priority-inheritance futexes".
  */
 #include <linux/errno.h>
 #include <linux/futex.h>
 #include <arch/user.h>
-#include "kernel/base/time.h"
 #include "kernel/base/uio.h"
 #include "kernel/proc/futex_internal.h"
 #include "kernel/proc/internal.h"
 #include "kernel/sched/sched.h"
 
-static bool key_equal(const struct futex_key *a, const struct futex_key *b)
+/* The word becomes @want if it is @v still. 0, -EFAULT, -EAGAIN */
+static int word_change(u64 uaddr, u32 v, u32 want)
 {
-	return a->offset == b->offset && a->object == b->object;
-}
+	u32 found;
+	int err;
 
-static struct futex_waiter *best_waiter(struct futex_bucket *b, const struct futex_key *k)
-{
-	struct futex_waiter *w, *best = NULL;
-
-	list_for_each(w, &b->waiters, link) {
-		if (w->pi && key_equal(&w->key, k) &&
-		    (!best || w->thread->se.rt_prio > best->thread->se.rt_prio))
-			best = w;
-	}
-	return best;
-}
-
-static bool others_wait(struct futex_bucket *b, const struct futex_key *k,
-			const struct futex_waiter * not )
-{
-	struct futex_waiter *w;
-
-	list_for_each(w, &b->waiters, link) {
-		if (w != not &&w->pi && key_equal(&w->key, k))
-			return true;
-	}
-	return false;
-}
-
-static bool owner_exists(u32 tid)
-{
-	struct task *t = task_lookup(tid);
-
-	if (t)
-		task_put(t);
-	return t != NULL;
-}
-
-/*
- * One try under the bucket's lock: 0 own it, 1 has to wait (FUTEX_WAITERS is set), -EFAULT,
- * -EDEADLK, -EAGAIN: try again.
- */
-static int lock_try_locked(u64 uaddr, u32 tid, struct futex_bucket *b, const struct futex_key *k,
-			   bool try, u32 *owner)
-{
-	u32 v, found, want;
-	int err = futex_load_locked(uaddr, &v);
-
-	if (err)
-		return err;
-	*owner = v & FUTEX_TID_MASK;
-	if (*owner == tid)
-		return -EDEADLK;
-	if (*owner == 0)
-		want = tid | (v & FUTEX_OWNER_DIED) | (others_wait(b, k, NULL) ? FUTEX_WAITERS : 0);
-	else if (try)
-		return -EWOULDBLOCK;
-	else
-		want = v | FUTEX_WAITERS;
-	if (want == v)
-		return 1;
+	if (v == want)
+		return 0;
 	err = arch_user_cmpxchg32(uaddr, v, want, &found);
-	if (err)
-		return err;
-	if (found != v)
-		return -EAGAIN;
-	return *owner ? 1 : 0;
+	return err ? err : found == v ? 0 : -EAGAIN;
+}
+
+/* The word @v is nobody's: it becomes that of @p->w's thread. holds: bucket */
+static int take_locked(const struct pi_try *p, u32 v)
+{
+	struct task *t = task_of(p->w->thread);
+	bool others = futex_owner_first_locked(p->bucket, p->key, p->w) != NULL;
+	u32 want = t->tid->nr | (v & FUTEX_OWNER_DIED);
+	int err;
+
+	if (v & FUTEX_TID_MASK)
+		want |= FUTEX_OWNER_DIED;
+	if (others || p->more)
+		want |= FUTEX_WAITERS;
+	err = word_change(p->uaddr, v, want);
+	if (!err && others)
+		futex_owner_move_locked(p->bucket, p->key, t, t->tid->nr);
+	return err;
 }
 
 /*
- * Sleep as a waiter for ownership; the caller holds the bucket, which is released. 0: it is ours.
+ * Who owns the word @v, with a reference; NULL: nobody, which is no error when it died and one of
+ * its waiters is going to take it. 0, -ESRCH, -EINVAL: the waiters wait for another. holds: bucket
  */
-static int lock_wait(struct futex_bucket *b, struct futex_waiter *w,
-		     const struct futex_deadline *deadline)
+static int find_owner_locked(const struct pi_try *p, u32 v, struct task **out)
 {
-	w->bucket = b;
-	list_add_tail(&b->waiters, &w->link);
-	sched_prepare(TS_SLEEPING);
-	spin_unlock(&b->lock);
-	return futex_sleep(w, deadline);
+	const struct futex_waiter *other = futex_owner_first_locked(p->bucket, p->key, p->w);
+	u32 tid = v & FUTEX_TID_MASK;
+
+	*out = NULL;
+	if (other && other->owner) {
+		if (other->owner_tid != tid)
+			return -EINVAL;
+		*out = other->owner;
+		task_get(*out);
+		return 0;
+	}
+	*out = task_lookup(tid);
+	if (*out && READ_ONCE((*out)->futex_dead)) {
+		task_put(*out);
+		*out = NULL;
+	}
+	return *out || other ? 0 : -ESRCH;
+}
+
+/* The word is @owner's: also for those who still wait for it as a dead one's. holds: bucket */
+static void adopt_locked(const struct pi_try *p, struct task *owner, u32 tid)
+{
+	const struct futex_waiter *other = futex_owner_first_locked(p->bucket, p->key, p->w);
+
+	if (other && !other->owner)
+		futex_owner_move_locked(p->bucket, p->key, owner, tid);
+}
+
+/* Wait for the owner of the word @v: 1. holds: bucket */
+static int attach_locked(const struct pi_try *p, u32 v)
+{
+	u32 tid = v & FUTEX_TID_MASK, now;
+	struct task *owner;
+	int err = find_owner_locked(p, v, &owner);
+
+	if (!err)
+		err = word_change(p->uaddr, v, v | FUTEX_WAITERS);
+	if (!err)
+		err = futex_owner_attach(p->w, p->bucket, p->key, owner, tid);
+	if (!err && owner)
+		adopt_locked(p, owner, tid);
+	if (owner)
+		task_put(owner);
+	if (err != -ESRCH)
+		return err ? err : 1;
+	/* It may have unlocked before it left. */
+	err = futex_load_locked(p->uaddr, &now);
+	if (!err)
+		err = (now ^ v) & ~FUTEX_WAITERS ? -EAGAIN : -ESRCH;
+	return err;
+}
+
+/*
+ * One try under the bucket's lock: 0: the thread of p->w owns the word; 1: it is to wait, and is
+ * attached to the owner; -EFAULT, -EDEADLK, -ESRCH, -EINVAL; -EAGAIN: try again. ctx: thread.
+ */
+int futex_pi_try_locked(const struct pi_try *p)
+{
+	u32 v, owner;
+	int err = futex_load_locked(p->uaddr, &v);
+
+	if (err)
+		return err;
+	owner = v & FUTEX_TID_MASK;
+	if (owner == task_of(p->w->thread)->tid->nr)
+		return -EDEADLK;
+	if (!owner || owner == p->w->orphan_of)
+		return take_locked(p, v);
+	return attach_locked(p, v);
+}
+
+/* The same without waiting: 0, 1 and the others. holds: bucket */
+static int trylock_locked(const struct pi_try *p)
+{
+	struct task *owner;
+	u32 v;
+	int err = futex_load_locked(p->uaddr, &v);
+
+	if (err)
+		return err;
+	if (!(v & FUTEX_TID_MASK) || (v & FUTEX_TID_MASK) == current_task()->tid->nr)
+		return futex_pi_try_locked(p);
+	err = find_owner_locked(p, v, &owner);
+	if (owner)
+		task_put(owner);
+	return err ? err : 1;
+}
+
+static int lock_loop(u64 uaddr, struct futex_waiter *w, const struct futex_deadline *deadline,
+		     bool try)
+{
+	struct futex_bucket *b = futex_bucket_of(&w->key);
+	struct pi_try p = { .uaddr = uaddr, .key = &w->key, .bucket = b, .w = w };
+	int err;
+
+	for (;;) {
+		spin_lock(&b->lock);
+		err = try ? trylock_locked(&p) : futex_pi_try_locked(&p);
+		if (err == 1 && !try) {
+			w->woken = 0;
+			w->orphan_of = 0;
+			futex_queue_locked(b, w);
+			sched_prepare(TS_SLEEPING);
+			spin_unlock(&b->lock);
+			err = futex_sleep(w, deadline);
+			if (err || !w->orphan_of)
+				return err;
+			continue;
+		}
+		spin_unlock(&b->lock);
+		if (err == -EFAULT)
+			err = futex_fault_in(uaddr, true);
+		else if (err != -EAGAIN)
+			return err == 1 ? -EWOULDBLOCK : err;
+		if (err && err != -EAGAIN)
+			return err;
+	}
+}
+
+/*
+ * Own the word at @uaddr, waiting until @deadline as @w, which has its key and is not queued. ctx:
+ * thread; sleeps. 0, -EINTR, and what futex_lock_pi gives.
+ */
+int futex_lock_pi_as(u64 uaddr, struct futex_waiter *w, const struct futex_deadline *deadline)
+{
+	int err = lock_loop(uaddr, w, deadline, false);
+
+	if (err && w->orphan_of)
+		futex_owner_pass_baton(w);
+	return err;
 }
 
 /*
@@ -107,58 +193,42 @@ static int lock_wait(struct futex_bucket *b, struct futex_waiter *w,
  */
 int futex_lock_pi(u64 uaddr, bool private, const struct futex_deadline *deadline, bool try)
 {
-	struct futex_waiter w = { .thread = current, .pi = true, .bitset = ~0u };
-	u32 tid = current_task()->tid->nr, owner = 0;
-	struct futex_bucket *b;
-	int err = futex_key_get(uaddr, private, &w.key);
-
-	if (err)
-		return err;
-	b = futex_bucket_of(&w.key);
-	for (;;) {
-		spin_lock(&b->lock);
-		err = lock_try_locked(uaddr, tid, b, &w.key, try, &owner);
-		if (err == 1) {
-			/*
-			 * The tree lock ranks below the bucket's, so an owner cannot end unseen
-			 * before we sleep.
-			 */
-			if (owner_exists(owner)) {
-				err = lock_wait(b, &w, deadline);
-				return err == -EINTR ? -ERESTARTNOINTR : err;
-			}
-			err = -ESRCH;
-		}
-		spin_unlock(&b->lock);
-		if (err == -EFAULT)
-			err = futex_fault_in(uaddr, true);
-		else if (err != -EAGAIN)
-			return err;
-		if (err && err != -EAGAIN)
-			return err;
-	}
-}
-
-/* Give the word to the best waiter; 0 waiters: 0, done: 1. holds: bucket */
-static int hand_over_locked(u64 uaddr, u32 v, struct futex_bucket *b, const struct futex_key *k,
-			    u32 keep)
-{
-	struct futex_waiter *w = best_waiter(b, k);
-	u32 want = keep, found;
+	struct futex_waiter w;
 	int err;
 
-	if (w) {
-		want |= task_of(w->thread)->tid->nr;
-		if (others_wait(b, k, w))
-			want |= FUTEX_WAITERS;
-	}
-	err = arch_user_cmpxchg32(uaddr, v, want, &found);
+	futex_waiter_init(&w);
+	w.pi = true;
+	err = futex_key_get(uaddr, private, &w.key);
 	if (err)
 		return err;
-	if (found != v)
-		return -EAGAIN;
-	if (w)
-		futex_wake_waiter_locked(w);
+	if (try)
+		return lock_loop(uaddr, &w, deadline, true);
+	err = futex_lock_pi_as(uaddr, &w, deadline);
+	return err == -EINTR ? -ERESTARTNOINTR : err;
+}
+
+/* Give the word @v, which is current's, to the best waiter, or to nobody. holds: bucket */
+static int hand_over_locked(u64 uaddr, u32 v, struct futex_bucket *b, const struct futex_key *k)
+{
+	struct futex_waiter *w = futex_owner_best_locked(b, k);
+	struct task *t;
+	bool others;
+	int err;
+
+	if (!w)
+		return word_change(uaddr, v, 0);
+	if (w->owner != current_task())
+		return -EINVAL;
+	t = task_of(w->thread);
+	others = futex_owner_first_locked(b, k, w) != NULL;
+	err = word_change(uaddr, v, t->tid->nr | (others ? FUTEX_WAITERS : 0));
+	if (err)
+		return err;
+	futex_owner_detach(w);
+	list_del(&w->link);
+	if (others)
+		futex_owner_move_locked(b, k, t, t->tid->nr);
+	futex_wake_waiter_locked(w);
 	return 0;
 }
 
@@ -179,7 +249,7 @@ int futex_unlock_pi(u64 uaddr, bool private)
 		spin_lock(&b->lock);
 		err = futex_load_locked(uaddr, &v);
 		if (!err)
-			err = (v & FUTEX_TID_MASK) == tid ? hand_over_locked(uaddr, v, b, &k, 0)
+			err = (v & FUTEX_TID_MASK) == tid ? hand_over_locked(uaddr, v, b, &k)
 							  : -EPERM;
 		spin_unlock(&b->lock);
 		if (err == -EFAULT)
@@ -189,29 +259,4 @@ int futex_unlock_pi(u64 uaddr, bool private)
 		if (err && err != -EAGAIN)
 			return err;
 	}
-}
-
-/*
- * The owner of a robust word ended and the word says so: the best waiter becomes its owner. ctx:
- * thread; sleeps.
- */
-void futex_pi_owner_died(u64 uaddr)
-{
-	struct futex_bucket *b;
-	struct futex_key k;
-	u32 v;
-	int err;
-
-	if (futex_key_get(uaddr, false, &k))
-		return;
-	b = futex_bucket_of(&k);
-	do {
-		spin_lock(&b->lock);
-		err = futex_load_locked(uaddr, &v);
-		if (!err && !(v & FUTEX_TID_MASK) && best_waiter(b, &k))
-			err = hand_over_locked(uaddr, v, b, &k, FUTEX_OWNER_DIED);
-		spin_unlock(&b->lock);
-		if (err == -EFAULT)
-			err = futex_fault_in(uaddr, true);
-	} while (err == -EAGAIN);
 }

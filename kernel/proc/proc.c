@@ -69,6 +69,7 @@ struct task *task_alloc(void)
 	list_init(&t->proc_link);
 	list_init(&t->trace.link);
 	list_init(&t->tracees);
+	list_init(&t->futex_owned);
 	sigpending_init(&t->pending);
 	t->thread.user = true;
 	t->thread.destroy = task_destroy;

@@ -29,6 +29,7 @@
 #include "kernel/sched/thread.h"
 #include "mm/vm/vmspace.h"
 
+struct futex_waiter;
 struct proc;
 struct tty;
 struct user_counts;
@@ -82,6 +83,9 @@ struct task {
 	u64 clear_child_tid; /* o */
 	u64 set_child_tid; /* o */
 	u64 robust_list; /* o */
+	struct list futex_owned; /* those who wait for words that this thread owns: futex_owner.c */
+	struct futex_waiter *futex_blocked; /* futex_owner.c: what it waits to own itself */
+	bool futex_dead; /* futex_owner.c: it has left; nobody may wait for it any more */
 	u64 rseq; /* o: address, 0 = not registered */
 	u32 rseq_sig; /* o */
 	struct task *vfork_parent; /* a: waits until this is NULL; reference */

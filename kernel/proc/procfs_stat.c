@@ -155,6 +155,8 @@ static void stat_sched(struct sbuf *out, const struct snapshot *s)
 
 	if (s->t)
 		sched_get_policy(&s->t->thread, &policy, &rt, &nice);
+	if (s->t)
+		rt = sched_prio(&s->t->thread);
 	sbuf_printf(out, " %d %d %u 0 %llu", rt ? -1 - rt : 20 + nice, nice,
 		    READ_ONCE(s->p->ntasks),
 		    (ull)((s->t ? s->t->thread.start_time : s->p->start_time) / TICK_NS));

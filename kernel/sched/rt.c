@@ -13,7 +13,7 @@
 /* Onto the list of its priority. holds: rq->lock */
 void rt_enqueue(struct runq *rq, struct thread *t, bool front)
 {
-	u32 prio = t->se.rt_prio;
+	u32 prio = t->se.prio;
 
 	if (front)
 		list_add(&rq->rt[prio], &t->se.link);
@@ -25,7 +25,7 @@ void rt_enqueue(struct runq *rq, struct thread *t, bool front)
 /* Off its list. holds: rq->lock */
 void rt_dequeue(struct runq *rq, struct thread *t)
 {
-	u32 prio = t->se.rt_prio;
+	u32 prio = t->se.prio;
 
 	list_del(&t->se.link);
 	if (list_empty(&rq->rt[prio]))
@@ -64,5 +64,5 @@ struct thread *rt_pick(struct runq *rq)
 /* Is a thread queued that shares the CPU with the running real-time thread @t? holds: rq->lock */
 bool rt_has_peer(const struct runq *rq, const struct thread *t)
 {
-	return highest(rq) >= t->se.rt_prio;
+	return highest(rq) >= t->se.prio;
 }

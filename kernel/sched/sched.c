@@ -150,12 +150,12 @@ void sched_check_preempt_locked(struct runq *rq, struct thread *t, bool sync, s6
 	struct sched_entity *c = &rq->curr->se;
 
 	if (c->klass == SC_IDLE ||
-	    (klass_is_rt(t->se.klass) && (!klass_is_rt(c->klass) || t->se.rt_prio > c->rt_prio))) {
+	    (klass_is_rt(t->se.klass) && (!klass_is_rt(c->klass) || t->se.prio > c->prio))) {
 		sched_resched_locked(rq);
 		return;
 	}
 	if (klass_is_rt(c->klass)) {
-		if (c->klass == SC_FIFO || t->se.rt_prio < c->rt_prio || !klass_is_rt(t->se.klass))
+		if (c->klass == SC_FIFO || t->se.prio < c->prio || !klass_is_rt(t->se.klass))
 			return;
 	} else {
 		if (rq->nr == 2 && c->slice_end < now + WAKE_GRANULARITY)

@@ -37,6 +37,16 @@ int sched_sleep_wall(s64 deadline); /* interruptible, until a time of the wall c
 /* Parameters. 0 or -EINVAL; permission is the caller's business. ctx: any */
 int sched_set_policy(struct thread *t, int policy, int rt_prio, int nice);
 void sched_get_policy(struct thread *t, int *policy, int *rt_prio, int *nice);
+/*
+ * @t runs at least with this real-time priority, 0: with its own. True: what it runs with has
+ * changed. ctx: any
+ */
+bool sched_lend_prio(struct thread *t, int rt_prio);
+/* The real-time priority that @t runs with, 0: none. */
+static inline u8 sched_prio(const struct thread *t)
+{
+	return READ_ONCE(t->se.prio);
+}
 /* SCHED_RESET_ON_FORK: children start with SCHED_NORMAL and nice >= 0. ctx: any */
 void sched_set_reset_on_fork(struct thread *t, bool on);
 bool sched_get_reset_on_fork(const struct thread *t);

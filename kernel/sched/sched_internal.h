@@ -103,6 +103,9 @@ void sched_check_preempt_locked(struct runq *rq, struct thread *t, bool sync, s6
 void sched_place(struct thread *t);
 void sched_runq_init(u32 cpu, struct thread *curr, struct thread *idle);
 
+/* param.c: a new thread's parameters are those of @from, by the rules of fork */
+void sched_inherit(struct thread *t, const struct thread *from);
+
 /* fair.c; holds rq->lock */
 void fair_weights_init(void);
 u32 fair_weight(int nice);

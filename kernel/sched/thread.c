@@ -46,24 +46,9 @@ static struct list all_threads = LIST_INIT(all_threads);
 
 static void inherit(struct thread *t, const struct thread *from)
 {
-	const struct sched_entity *f = &from->se;
-	struct sched_entity *se = &t->se;
-
 	t->affinity = from->affinity;
 	t->cpu = from->cpu;
-	se->policy = f->policy;
-	se->klass = f->klass;
-	se->rt_prio = f->rt_prio;
-	se->nice = f->nice;
-	se->weight = f->weight;
-	if (unlikely(f->reset_on_fork)) {
-		if (klass_is_rt(f->klass) || f->nice < 0)
-			se->nice = 0;
-		se->policy = SCHED_NORMAL;
-		se->klass = SC_FAIR;
-		se->rt_prio = 0;
-		se->weight = fair_weight(se->nice);
-	}
+	sched_inherit(t, from);
 }
 
 /*
@@ -149,10 +134,7 @@ int thread_create(const char *name, void (*fn)(void *), void *arg, struct thread
 	}
 	k->thread.cred = &cred_root;
 	k->thread.affinity = ~0ull;
-	k->thread.se.policy = SCHED_NORMAL;
-	k->thread.se.klass = SC_FAIR;
-	k->thread.se.nice = 0;
-	k->thread.se.weight = WEIGHT_NICE0;
+	(void)sched_set_policy(&k->thread, SCHED_NORMAL, 0, 0);
 	if (out) {
 		thread_get(&k->thread);
 		*out = &k->thread;

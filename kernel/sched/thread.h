@@ -39,9 +39,11 @@ struct sched_entity {
 	u64 deadline; /* r: virtual deadline of the current request */
 	s64 lag; /* r: virtual time owed to it (> 0) when it last stopped being runnable */
 	u32 weight; /* r */
-	u8 klass; /* r: enum sched_class */
+	u8 klass; /* r: enum sched_class, of what it runs with */
+	u8 prio; /* r: real-time priority that it runs with; a for reading */
 	u8 policy; /* r: SCHED_* as user space set it */
-	u8 rt_prio; /* r: 1-99 */
+	u8 rt_prio; /* r: 1-99, as user space set it */
+	u8 boost; /* r: real-time priority that it was lent, 0: none */
 	s8 nice; /* r: -20..19 */
 	bool reset_on_fork; /* r */
 	bool queued; /* r: in the tree or an rt queue; the running thread is not */

@@ -11,6 +11,7 @@
 #include "kernel/proc/futex.h"
 #include "kernel/proc/rseq.h"
 #include "kernel/sys/abi.h"
+#include "mm/slab.h"
 
 static bool op_has_timeout(int cmd)
 {
@@ -57,6 +58,51 @@ long sys_futex(u64 uaddr, u64 op, u64 val, u64 utime, u64 uaddr2, u64 val3)
 			return err;
 	}
 	return futex_call(&a);
+}
+
+/* One element of futex_waitv's vector. */
+static int waitv_read(u64 uwaiter, struct futex_wait_word *out)
+{
+	struct futex_waitv v;
+
+	if (copy_from_user(&v, uwaiter, sizeof(v)))
+		return -EFAULT;
+	if ((v.flags & ~(u32)(FUTEX_32 | FUTEX_PRIVATE_FLAG)) || v.__reserved ||
+	    !(v.flags & FUTEX_32))
+		return -EINVAL;
+	out->uaddr = v.uaddr;
+	out->val = (u32)v.val;
+	out->private = v.flags & FUTEX_PRIVATE_FLAG;
+	return 0;
+}
+
+/* futex_waitv(2) */
+long sys_futex_waitv(u64 uwaiters, u64 n, u64 flags, u64 utime, u64 clock)
+{
+	struct futex_deadline until = { TIME_NEVER, (int)clock == CLOCK_REALTIME };
+	struct futex_wait_word *words;
+	struct __kernel_timespec ts;
+	long r = 0;
+
+	if ((u32)flags || !(u32)n || (u32)n > FUTEX_WAITV_MAX || !uwaiters)
+		return -EINVAL;
+	if (utime) {
+		if ((int)clock != CLOCK_REALTIME && (int)clock != CLOCK_MONOTONIC)
+			return -EINVAL;
+		if (get_user(&ts, utime))
+			return -EFAULT;
+		if (!sys_timespec_ns(&ts, &until.at))
+			return -EINVAL;
+	}
+	words = kcalloc((u32)n, sizeof(*words), 0);
+	if (!words)
+		return -ENOMEM;
+	for (u32 i = 0; i < (u32)n && !r; i++)
+		r = waitv_read(uwaiters + i * sizeof(struct futex_waitv), &words[i]);
+	if (!r)
+		r = futex_wait_any(words, (u32)n, &until);
+	kfree(words);
+	return r;
 }
 
 /* set_robust_list(2) */

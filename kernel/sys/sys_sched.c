@@ -128,7 +128,9 @@ static long params_set(struct task *t, const struct params *p)
 	if (!sys_capable(CAP_SYS_NICE) && !change_allowed(t, &old, p))
 		return -EPERM;
 	sched_set_reset_on_fork(&t->thread, p->reset_on_fork);
-	return sched_set_policy(&t->thread, p->policy, p->rt_prio, p->nice);
+	err = sched_set_policy(&t->thread, p->policy, p->rt_prio, p->nice);
+	futex_prio_changed(t);
+	return err;
 }
 
 /* @policy < 0: keep what the thread has. */
