@@ -83,7 +83,9 @@ bool debug_slot_normalize(struct debug_slot *s, bool watch)
 	if (s->addr >= USER_TOP)
 		return false;
 	s->addr += first;
-	bytes = bytes << (s->addr & align) & 0xff;
+	bytes <<= s->addr & align;
+	if (bytes > 0xff)
+		return false;
 	s->addr &= ~align;
 	s->ctrl = CTRL_MAKE(bytes, type, CTRL_ENABLE);
 	return true;
@@ -112,11 +114,11 @@ bool debug_regs_active(const struct debug_regs *r)
 		break;
 #define SLOT_CASES(kind)                                                                    \
 	SLOT_CASE(kind, 0)                                                                  \
-	SLOT_CASE(kind, 1) SLOT_CASE(kind, 2) SLOT_CASE(kind, 3) SLOT_CASE(kind, 4)         \
-		SLOT_CASE(kind, 5) SLOT_CASE(kind, 6) SLOT_CASE(kind, 7) SLOT_CASE(kind, 8) \
-			SLOT_CASE(kind, 9) SLOT_CASE(kind, 10) SLOT_CASE(kind, 11)          \
-				SLOT_CASE(kind, 12) SLOT_CASE(kind, 13) SLOT_CASE(kind, 14) \
-					SLOT_CASE(kind, 15)
+	SLOT_CASE(kind, 1)                                                                  \
+	SLOT_CASE(kind, 2) SLOT_CASE(kind, 3) SLOT_CASE(kind, 4) SLOT_CASE(kind, 5)         \
+		SLOT_CASE(kind, 6) SLOT_CASE(kind, 7) SLOT_CASE(kind, 8) SLOT_CASE(kind, 9) \
+			SLOT_CASE(kind, 10) SLOT_CASE(kind, 11) SLOT_CASE(kind, 12)         \
+				SLOT_CASE(kind, 13) SLOT_CASE(kind, 14) SLOT_CASE(kind, 15)
 
 static void breakpoints_load(const struct debug_slot *s)
 {

@@ -77,7 +77,7 @@ int proc_may_access(struct task *t, u32 mode)
 	c = task_get_cred(t);
 	same = uid == c->uid && uid == c->euid && uid == c->suid && gid == c->gid &&
 	       gid == c->egid && gid == c->sgid;
-	covered = !(c->permitted & ~me->permitted);
+	covered = !(c->permitted & ~(mode & ACCESS_REAL_IDS ? me->permitted : me->effective));
 	cred_put(c);
 	return same && covered && READ_ONCE(t->proc->dumpable) == 1 ? 0 : -EPERM;
 }

@@ -96,5 +96,6 @@ int ptrace_regset_size(u32 note, size_t *size);
 /* Its first @size bytes. -EINVAL, -ENOSPC, -EOPNOTSUPP, -ENOMEM. ctx: sleeps */
 int ptrace_get_regset(struct task *t, u32 note, void *buf, size_t size);
 int ptrace_set_regset(struct task *t, u32 note, const void *buf, size_t size);
+int ptrace_get_rseq(struct task *t, struct ptrace_rseq_configuration *out);
 /* PTRACE_GET_SYSCALL_INFO: bytes of *out that have a meaning. */
 int ptrace_get_syscall_info(struct task *t, struct ptrace_syscall_info *out);

@@ -15,6 +15,7 @@
 #include <arch/regset.h>
 #include "kernel/lib/string.h"
 #include "kernel/proc/internal.h"
+#include "kernel/proc/rseq.h"
 #include "kernel/sched/sched.h"
 
 /* Did @t get another number by exec, and the tracer, not knowing it yet, means the dead leader? */
@@ -194,6 +195,22 @@ int ptrace_set_siginfo(struct task *t, const struct ksiginfo *si)
 	return err;
 }
 
+/* See ptrace.h. ctx: thread */
+int ptrace_get_rseq(struct task *t, struct ptrace_rseq_configuration *out)
+{
+	u64 f;
+	int err = tracee_lock(t, &f);
+
+	if (err)
+		return err;
+	memset(out, 0, sizeof(*out));
+	out->rseq_abi_pointer = t->rseq;
+	out->rseq_abi_size = RSEQ_AREA_SIZE;
+	out->signature = t->rseq_sig;
+	tracee_unlock(t, f);
+	return 0;
+}
+
 static size_t fill_call_entry(const struct trapframe *tf, struct ptrace_syscall_info *out)
 {
 	out->op = PTRACE_SYSCALL_INFO_ENTRY;
@@ -345,14 +362,15 @@ int ptrace_regset_size(u32 note, size_t *size)
 int ptrace_get_regset(struct task *t, u32 note, void *buf, size_t size)
 {
 	const struct regset *r = regset_find(note);
-	u64 all[REGSET_SIZE_MAX / sizeof(u64)], f;
+	struct regset_buf all;
+	u64 f;
 	int err = tracee_lock(t, &f);
 
 	if (err)
 		return err;
-	r->get(&t->thread.arch, all);
+	r->get(&t->thread.arch, &all);
 	tracee_unlock(t, f);
-	memcpy(buf, all, size);
+	memcpy(buf, &all, size);
 	return 0;
 }
 
@@ -381,7 +399,8 @@ static int debug_regs_provide(struct task *t)
 int ptrace_set_regset(struct task *t, u32 note, const void *buf, size_t size)
 {
 	const struct regset *r = regset_find(note);
-	u64 all[REGSET_SIZE_MAX / sizeof(u64)], f;
+	struct regset_buf all;
+	u64 f;
 	int err = 0;
 
 	if (r->needs_debug_regs && !READ_ONCE(t->thread.arch.debug_regs))
@@ -391,9 +410,9 @@ int ptrace_set_regset(struct task *t, u32 note, const void *buf, size_t size)
 	if (err)
 		return err;
 	if (r->set) {
-		r->get(&t->thread.arch, all);
-		memcpy(all, buf, size);
-		err = r->set(&t->thread.arch, all);
+		r->get(&t->thread.arch, &all);
+		memcpy(&all, buf, size);
+		err = r->set(&t->thread.arch, &all);
 	} else {
 		err = -EOPNOTSUPP;
 	}

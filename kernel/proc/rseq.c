@@ -28,8 +28,6 @@
 #include "kernel/proc/internal.h"
 #include "kernel/proc/rseq.h"
 
-#define AREA_SIZE 32 /* what Linux 6.1 knows of struct rseq */
-
 static u64 field(const struct task *t, size_t offset)
 {
 	return t->rseq + offset;
@@ -136,7 +134,7 @@ static void forget_area(struct task *t)
 
 static int area_unregister(struct task *t, u64 addr, u32 len, u32 sig)
 {
-	if (!t->rseq || t->rseq != addr || len != AREA_SIZE)
+	if (!t->rseq || t->rseq != addr || len != RSEQ_AREA_SIZE)
 		return -EINVAL;
 	if (t->rseq_sig != sig)
 		return -EPERM;
@@ -149,7 +147,7 @@ static int area_unregister(struct task *t, u64 addr, u32 len, u32 sig)
 /* Registered as it is asked for again: -EBUSY, else what differs. */
 static int area_again(const struct task *t, u64 addr, u32 len, u32 sig)
 {
-	if (t->rseq != addr || len != AREA_SIZE)
+	if (t->rseq != addr || len != RSEQ_AREA_SIZE)
 		return -EINVAL;
 	return t->rseq_sig != sig ? -EPERM : -EBUSY;
 }
@@ -168,7 +166,7 @@ int rseq_register(u64 addr, u32 len, int flags, u32 sig)
 		return -EINVAL;
 	if (t->rseq)
 		return area_again(t, addr, len, sig);
-	if ((addr & (AREA_SIZE - 1)) || len != AREA_SIZE)
+	if ((addr & (RSEQ_AREA_SIZE - 1)) || len != RSEQ_AREA_SIZE)
 		return -EINVAL;
 	/* What an earlier owner of the area left behind is not a section of this thread's. */
 	if (put_user(addr + offsetof(struct rseq, rseq_cs), (u64)0))

@@ -82,7 +82,7 @@ static long do_setsigmask(struct task *t, u64 size, u64 data)
 
 static long do_regset(struct task *t, u32 note, u64 uiov, bool write)
 {
-	u64 buf[REGSET_SIZE_MAX / sizeof(u64)];
+	struct regset_buf buf;
 	struct iovec iov;
 	size_t size;
 	int err;
@@ -94,13 +94,13 @@ static long do_regset(struct task *t, u32 note, u64 uiov, bool write)
 	if (err)
 		return err;
 	if (write) {
-		if (copy_from_user(buf, (u64)iov.iov_base, size))
+		if (copy_from_user(&buf, (u64)iov.iov_base, size))
 			return -EFAULT;
-		err = ptrace_set_regset(t, note, buf, size);
+		err = ptrace_set_regset(t, note, &buf, size);
 	} else {
-		err = ptrace_get_regset(t, note, buf, size);
+		err = ptrace_get_regset(t, note, &buf, size);
 		if (!err)
-			err = copy_to_user((u64)iov.iov_base, buf, size);
+			err = copy_to_user((u64)iov.iov_base, &buf, size);
 	}
 	if (err)
 		return err;
@@ -115,6 +115,16 @@ static long do_get_syscall_info(struct task *t, u64 size, u64 data)
 	if (n < 0)
 		return n;
 	return copy_to_user(data, &info, MIN(size, (u64)n)) ? -EFAULT : n;
+}
+
+static long do_get_rseq(struct task *t, u64 size, u64 data)
+{
+	struct ptrace_rseq_configuration conf;
+	int err = ptrace_get_rseq(t, &conf);
+
+	if (!err)
+		err = copy_to_user(data, &conf, MIN(size, sizeof(conf)));
+	return err ? err : (long)sizeof(conf);
 }
 
 static long do_peek(struct task *t, u64 addr, u64 data)
@@ -163,6 +173,7 @@ static long request(struct task *t, u64 what, u64 addr, u64 data)
 	case PTRACE_SETSIGMASK: return do_setsigmask(t, addr, data);
 	case PTRACE_GETREGSET: return do_regset(t, (u32)addr, data, false);
 	case PTRACE_SETREGSET: return do_regset(t, (u32)addr, data, true);
+	case PTRACE_GET_RSEQ_CONFIGURATION: return do_get_rseq(t, addr, data);
 	case PTRACE_GET_SYSCALL_INFO: return do_get_syscall_info(t, addr, data);
 	default: return -EIO;
 	}

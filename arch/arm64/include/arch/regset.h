@@ -10,6 +10,11 @@ struct debug_regs;
 /* The largest set: FP registers. */
 #define REGSET_SIZE_MAX 544
 
+/* Room for any set, aligned as their structures want it. */
+struct regset_buf {
+	u8 bytes[REGSET_SIZE_MAX]; /* o */
+} __aligned(16);
+
 struct regset {
 	u32 note; /* NT_* */
 	u32 size; /* bytes */
@@ -17,10 +22,10 @@ struct regset {
 	bool dumped; /* is part of a core dump */
 	/* NULL: this machine always has it */
 	bool (*present)(void);
-	/* Fill @out, @size bytes. */
+	/* Fill @out, a struct regset_buf. */
 	void (*get)(struct arch_thread *t, void *out);
 	/*
-	 * Take over @in, all of it. 0, -EINVAL, -ENOSPC; nothing has changed then. NULL: cannot be
+	 * Take over @in, a struct regset_buf. 0, -EINVAL, -ENOSPC; nothing has changed then. NULL: cannot be
 	 * written. The debug registers are there.
 	 */
 	int (*set)(struct arch_thread *t, const void *in);
