@@ -295,7 +295,7 @@ long sys_getsockopt(u64 fd, u64 level, u64 option, u64 uval, u64 ulen)
 	struct socket *s;
 	struct fdref r;
 	u32 size;
-	int len;
+	int len = 0;
 	long err = sock_borrow((int)fd, &r, &s);
 
 	if (err)
