@@ -64,6 +64,9 @@ static int clone_check_flags(const struct clone_args_k *a)
 		return -EINVAL;
 	if ((f & CLONE_PIDFD) && (f & (CLONE_THREAD | CLONE_DETACHED)))
 		return -EINVAL;
+	/* One would overwrite the other. */
+	if ((f & CLONE_PIDFD) && (f & CLONE_PARENT_SETTID) && a->pidfd == a->parent_tid)
+		return -EINVAL;
 	if (f & CLONE_NAMESPACES)
 		return cred_capable(current->cred, CAP_SYS_ADMIN) ||
 				       (f & CLONE_NAMESPACES) == CLONE_NEWUSER
@@ -98,6 +101,8 @@ static void birth_fill_task(struct birth *b)
 	t->personality = self->personality;
 	t->timer_slack = self->timer_slack;
 	t->ioprio = self->ioprio;
+	t->mce_kill = self->mce_kill;
+	t->io_flusher = self->io_flusher;
 	if ((a->flags & (CLONE_VM | CLONE_VFORK)) != CLONE_VM) {
 		t->altstack_sp = self->altstack_sp;
 		t->altstack_size = self->altstack_size;
@@ -426,9 +431,12 @@ undo:
 static int unshare_files(void)
 {
 	struct fdtable *fresh, *old = current->files;
-	int err = fdtable_copy(old, ~0u, &fresh);
+	int err;
 	u64 f;
 
+	if (!fdtable_shared(old))
+		return 0;
+	err = fdtable_copy(old, ~0u, &fresh);
 	if (err)
 		return err;
 	f = spin_lock_irqsave(&current_proc()->siglock);
@@ -473,6 +481,9 @@ int proc_unshare(u64 flags)
 		return cred_capable(current->cred, CAP_SYS_ADMIN) || spaces == CLONE_NEWUSER
 			       ? -EINVAL
 			       : -EPERM;
+	/* What exit does to the list of semaphore adjustments; a new one comes with the next. */
+	if ((flags & CLONE_SYSVSEM) && current_proc()->sem_undo)
+		proc_sem_ops->exit(current_proc());
 	if (flags & CLONE_FS)
 		err = unshare_fs();
 	if (!err && (flags & CLONE_FILES))

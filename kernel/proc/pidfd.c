@@ -87,6 +87,21 @@ int pidfd_get_pid(int fd, struct pid **out)
 }
 
 /*
+ * Is @fd a process descriptor that does not block? ctx: thread.
+ */
+bool pidfd_is_nonblock(int fd)
+{
+	struct file *f;
+	bool yes;
+
+	if (fd_get(fd, &f))
+		return false;
+	yes = f->ops == &pidfd_ops && (READ_ONCE(f->flags) & O_NONBLOCK);
+	file_put(f);
+	return yes;
+}
+
+/*
  * As pidfd_get_pid(); @fd may also be an open /proc/PID directory. ctx: thread. 0 or -EBADF.
  */
 int pidfd_get_pid_or_dir(int fd, struct pid **out)

@@ -97,6 +97,8 @@ struct task {
 	u32 personality; /* o; a for reading */
 	u64 timer_slack; /* a */
 	u16 ioprio; /* a: ioprio_set(2) */
+	u8 mce_kill; /* o: PR_MCE_KILL_* policy + 1, 0: default */
+	bool io_flusher; /* o: PR_SET_IO_FLUSHER */
 	u64 minflt, majflt; /* o */
 	struct trapframe *frame; /* I: user registers at the top of its stack */
 };
@@ -327,4 +329,5 @@ int proc_may_access(struct task *t, u32 mode); /* ptrace-style check */
 /* --- pidfd.c --- */
 int pidfd_create(struct pid *pid, u32 flags, struct file **out);
 int pidfd_get_pid(int fd, struct pid **out); /* with reference; -EBADF */
+bool pidfd_is_nonblock(int fd); /* of a process descriptor with O_NONBLOCK */
 int pidfd_get_pid_or_dir(int fd, struct pid **out); /* also of an open /proc/PID */

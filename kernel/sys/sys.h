@@ -2,6 +2,9 @@
 /* What kernel/sys offers to the boot code and between its own files. */
 #include "kernel/lib/types.h"
 
+struct file;
+struct task;
+
 /*
  * The kernel log as files: /dev/kmsg; readers are woken from now on. ctx: boot, after the device
  * file system is there.
@@ -15,6 +18,8 @@ void machine_init(void);
 void kmsg_flush_notify(void);
 /* Pass on the result of a write; -EPIPE also raises SIGPIPE. ctx: thread */
 ssize_t sys_write_result(ssize_t r);
+/* File behind descriptor @fd of @t, with a reference. 0, -EBADF, -ESRCH. ctx: thread; sleeps */
+int sys_file_of_task(struct task *t, int fd, struct file **out);
 /* Traced threads report their system calls from now on. ctx: boot */
 void syscall_init(void);
 /* Tell the file layer how to ask for RLIMIT_FSIZE. ctx: boot */

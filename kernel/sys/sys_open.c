@@ -8,6 +8,7 @@
  * open(2), openat2(2), close(2), close_range(2), memfd_create(2).
  */
 #include <linux/close_range.h>
+#include <linux/sched.h>
 #include <linux/memfd.h>
 #include <linux/openat2.h>
 #include "fs/namei.h"
@@ -128,21 +129,6 @@ long sys_close(u64 fd)
 	return unlikely(err == -ERESTARTSYS || err == -ERESTARTNOINTR) ? -EINTR : err;
 }
 
-/* With CLOSE_RANGE_UNSHARE: a table of its own first. */
-static int unshare_files(void)
-{
-	struct fdtable *mine = current->files, *copy;
-	int err = fdtable_copy(mine, ~0u, &copy);
-
-	if (err)
-		return err;
-	mutex_lock(&current_proc()->lock); /* /proc takes references to the table under it */
-	current->files = copy;
-	mutex_unlock(&current_proc()->lock);
-	fdtable_put(mine);
-	return 0;
-}
-
 /* ctx: thread */
 long sys_close_range(u64 first, u64 last, u64 flags)
 {
@@ -152,8 +138,9 @@ long sys_close_range(u64 first, u64 last, u64 flags)
 		return -EINVAL;
 	if ((u32)first > (u32)last)
 		return -EINVAL;
+	/* A table of its own first. */
 	if (flags & CLOSE_RANGE_UNSHARE)
-		err = unshare_files();
+		err = proc_unshare(CLONE_FILES);
 	return err ? err : fd_close_range((u32)first, (u32)last, flags & CLOSE_RANGE_CLOEXEC);
 }
 

@@ -172,6 +172,42 @@ static long prctl_cred(int option, u64 a2, u64 a3, u64 a4, u64 a5)
 	}
 }
 
+/* What memory errors do to the thread: a choice that is kept, for hardware that never has any. */
+static long prctl_mce_kill(u64 what, u64 policy, u64 a4, u64 a5)
+{
+	struct task *t = current_task();
+
+	if (a4 || a5)
+		return -EINVAL;
+	switch (what) {
+	case PR_MCE_KILL_CLEAR:
+		if (policy)
+			return -EINVAL;
+		t->mce_kill = 0;
+		return 0;
+	case PR_MCE_KILL_SET:
+		if (policy > PR_MCE_KILL_DEFAULT)
+			return -EINVAL;
+		t->mce_kill = policy == PR_MCE_KILL_DEFAULT ? 0 : (u8)policy + 1;
+		return 0;
+	default: return -EINVAL;
+	}
+}
+
+static long prctl_io_flusher(int option, u64 a2, u64 a3, u64 a4, u64 a5)
+{
+	struct task *t = current_task();
+
+	if (!sys_capable(CAP_SYS_RESOURCE))
+		return -EPERM;
+	if (a3 || a4 || a5 || a2 > (option == PR_SET_IO_FLUSHER))
+		return -EINVAL;
+	if (option == PR_GET_IO_FLUSHER)
+		return t->io_flusher;
+	t->io_flusher = a2;
+	return 0;
+}
+
 /* Options about the process and the thread; -ENOSYS: not one of them. */
 static long prctl_process(int option, u64 a2, u64 a3, u64 a4, u64 a5)
 {
@@ -203,6 +239,13 @@ static long prctl_process(int option, u64 a2, u64 a3, u64 a4, u64 a5)
 	case PR_GET_TIMING: return PR_TIMING_STATISTICAL;
 	case PR_SET_TIMING: return a2 == PR_TIMING_STATISTICAL ? 0 : -EINVAL;
 	case PR_GET_SECCOMP: return 0;
+	case PR_MCE_KILL: return prctl_mce_kill(a2, a3, a4, a5);
+	case PR_MCE_KILL_GET:
+		if (a2 || a3 || a4 || a5)
+			return -EINVAL;
+		return t->mce_kill ? t->mce_kill - 1 : PR_MCE_KILL_DEFAULT;
+	case PR_SET_IO_FLUSHER:
+	case PR_GET_IO_FLUSHER: return prctl_io_flusher(option, a2, a3, a4, a5);
 	default: return -ENOSYS;
 	}
 }

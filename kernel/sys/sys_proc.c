@@ -10,6 +10,7 @@
 #include "kernel/lib/fmt.h"
 #include "kernel/proc/rlimit.h"
 #include "kernel/sys/abi.h"
+#include "kernel/sys/sys.h"
 #include "mm/slab.h"
 
 #define CLOCK_TICK_NS (NSEC_PER_SEC / 100)
@@ -310,6 +311,7 @@ long sys_waitid(u64 which, u64 id, u64 uinfo, u64 options, u64 urusage)
 			  (int)(__WNOTHREAD | __WCLONE | __WALL);
 	struct proc_wait_result res;
 	struct pid *pidfd = NULL;
+	bool nonblock;
 	long ret;
 
 	if (((int)options & ~known) || !((int)options & (WEXITED | WSTOPPED | WCONTINUED)))
@@ -322,9 +324,13 @@ long sys_waitid(u64 which, u64 id, u64 uinfo, u64 options, u64 urusage)
 		if (ret)
 			return ret;
 	}
-	ret = proc_wait((int)which, (u32)id, pidfd, (int)options, &res);
+	/* A descriptor that does not block makes the call one that does not wait. */
+	nonblock = pidfd && pidfd_is_nonblock((int)id);
+	ret = proc_wait((int)which, (u32)id, pidfd, (int)options | (nonblock ? WNOHANG : 0), &res);
 	if (pidfd)
 		pid_put(pidfd);
+	if (!ret && nonblock && !((int)options & WNOHANG))
+		return -EAGAIN;
 	if (ret < 0)
 		return ret;
 	return waitid_tell(uinfo, urusage, ret ? &res : NULL);
@@ -455,7 +461,11 @@ static int pidfd_target(struct pid *pid, struct task **out)
 	return 0;
 }
 
-static int file_of_task(struct task *t, int fd, struct file **out)
+/*
+ * The open file behind descriptor @fd of @t, with a reference. ctx: thread; sleeps. 0, -EBADF,
+ * -ESRCH.
+ */
+int sys_file_of_task(struct task *t, int fd, struct file **out)
 {
 	struct fdtable *files = task_get_files(t);
 	int found, err;
@@ -490,7 +500,7 @@ long sys_pidfd_getfd(u64 pidfd, u64 target, u64 flags)
 	pid_put(pid);
 	if (err)
 		return err;
-	err = file_of_task(t, (int)target, &f);
+	err = sys_file_of_task(t, (int)target, &f);
 	task_put(t);
 	if (err)
 		return err;
