@@ -134,7 +134,8 @@ int eventfd_create(u32 count, u32 flags, struct file **out)
 	waitq_init(&e->wait);
 	e->count = count;
 	e->semaphore = flags & EFD_SEMAPHORE;
-	err = file_alloc_anon("[eventfd]", &eventfd_ops, e, FILE_READ | FILE_WRITE | FILE_STREAM,
+	err = file_alloc_anon("[eventfd]", &eventfd_ops, e,
+			      FILE_READ | FILE_WRITE | FILE_STREAM | FILE_NOWAIT,
 			      O_RDWR | (flags & O_NONBLOCK), out);
 	if (err)
 		kfree(e);

@@ -229,8 +229,14 @@ ssize_t file_read(struct file *f, struct uio *u, u64 *pos)
 	if (!f->ops->read)
 		return S_ISDIR(f->inode->mode) ? -EISDIR : -EINVAL;
 	u->nonblock |= (f->flags & O_NONBLOCK) != 0;
-	if (pos == &f->pos && !(f->mode & FILE_STREAM))
-		locked = pos_lock(f);
+	if (!(f->mode & FILE_STREAM)) {
+		if (pos == &f->pos)
+			locked = pos_lock(f);
+		if (unlikely((s64)(*pos + u->left) < 0)) {
+			pos_unlock(f, locked);
+			return -EINVAL;
+		}
+	}
 	n = f->ops->read(f, u, pos);
 	pos_unlock(f, locked);
 	if (n > 0)
@@ -252,8 +258,14 @@ ssize_t file_write(struct file *f, struct uio *u, u64 *pos)
 	if (!f->ops->write)
 		return -EINVAL;
 	u->nonblock |= (f->flags & O_NONBLOCK) != 0;
-	if (pos == &f->pos && !(f->mode & FILE_STREAM))
-		locked = pos_lock(f);
+	if (!(f->mode & FILE_STREAM)) {
+		if (pos == &f->pos)
+			locked = pos_lock(f);
+		if (unlikely((s64)(*pos + u->left) < 0)) {
+			pos_unlock(f, locked);
+			return -EINVAL;
+		}
+	}
 	n = f->ops->write(f, u, pos);
 	pos_unlock(f, locked);
 	if (n > 0)

@@ -137,9 +137,12 @@ static s64 seek_base(const struct file *f, s64 off, int whence, u64 size, s64 *b
 s64 generic_file_seek(struct file *f, s64 off, int whence)
 {
 	struct inode *i = f->inode;
-	s64 base, pos;
-	s64 err = seek_base(f, off, whence,
-			    i->cache ? READ_ONCE(i->cache->size) : READ_ONCE(i->size), &base);
+	s64 base, pos, err;
+
+	if (S_ISDIR(i->mode) && whence > SEEK_CUR)
+		return -EINVAL; /* the end of a directory is nowhere */
+	err = seek_base(f, off, whence, i->cache ? READ_ONCE(i->cache->size) : READ_ONCE(i->size),
+			&base);
 
 	if (err)
 		return err;

@@ -147,23 +147,40 @@ static long random_ioctl(struct file *f, u32 cmd, u64 arg)
 	return 0;
 }
 
-static const struct file_ops null_ops = { .read = null_read,
-					  .write = null_write,
-					  .seek = null_seek };
+/* None of them ever waits. */
+static int memdev_open(struct inode *i, struct file *f)
+{
+	f->mode |= FILE_NOWAIT;
+	return 0;
+}
+
+static const struct file_ops null_ops = {
+	.open = memdev_open,
+	.read = null_read,
+	.write = null_write,
+	.seek = null_seek,
+	.splice_write = true,
+};
 static const struct file_ops zero_ops = {
+	.open = memdev_open,
 	.read = zero_read,
 	.write = null_write,
 	.seek = null_seek,
 	.mmap = zero_mmap,
 };
-static const struct file_ops full_ops = { .read = zero_read,
-					  .write = full_write,
-					  .seek = null_seek };
+static const struct file_ops full_ops = {
+	.read = zero_read,
+	.write = full_write,
+	.seek = null_seek,
+};
 static const struct file_ops random_ops = {
+	.open = memdev_open,
 	.read = random_read,
 	.write = random_write,
 	.seek = null_seek,
 	.ioctl = random_ioctl,
+	.splice_read = true,
+	.splice_write = true,
 };
 
 static struct chrdev devices[] = {

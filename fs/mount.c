@@ -630,10 +630,12 @@ int vfs_mount(const char *source, const struct path *where, const char *type, u6
 	struct path src;
 	int err;
 
-	if (!cred_capable(current->cred, CAP_SYS_ADMIN))
-		return -EPERM;
 	if ((ms & MS_MGC_MSK) == MS_MGC_VAL)
 		ms &= ~(u64)MS_MGC_MSK;
+	if (ms > 0x7fffffff) /* Linux's MS_NOUSER, as it is there: this bit and all above */
+		return -EINVAL;
+	if (!cred_capable(current->cred, CAP_SYS_ADMIN))
+		return -EPERM;
 	if (ms & MS_REMOUNT)
 		return mount_remount(where, ms, data);
 	if (!(ms & (MS_BIND | MS_MOVE)) && (ms & PROPAGATION_FLAGS))
@@ -681,11 +683,11 @@ int vfs_umount(const struct path *where, u32 flags)
 
 	if (flags & ~(MNT_FORCE | MNT_DETACH | MNT_EXPIRE | UMOUNT_NOFOLLOW))
 		return -EINVAL;
-	if ((flags & MNT_EXPIRE) && (flags & (MNT_FORCE | MNT_DETACH)))
-		return -EINVAL;
 	if (!cred_capable(current->cred, CAP_SYS_ADMIN))
 		return -EPERM;
 	if (where->dentry != m->root)
+		return -EINVAL;
+	if ((flags & MNT_EXPIRE) && (flags & (MNT_FORCE | MNT_DETACH)))
 		return -EINVAL;
 	/* The first root cannot go: it becomes read-only. */
 	if (!m->parent && !m->anon && !m->detached)

@@ -222,6 +222,8 @@ static int open_create(const struct path *at, const char *name, u32 oflags, u32 
 	while (!err) {
 		if (w.last_type != LAST_NORM) {
 			err = walk_last_special(&w);
+			if (!err && (oflags & O_EXCL))
+				err = -EEXIST;
 			if (!err)
 				err = open_found(&w, oflags, out);
 			break;

@@ -221,12 +221,13 @@ static ssize_t slot_append(struct pipe *p, struct uio *u)
 	if (s->packet || s->off + s->len + n > PAGE_SIZE || page_refs(s->page) != 1)
 		return 0;
 	c = uio_copy_from(u, (u8 *)page_to_va(s->page) + s->off + s->len, n);
-	if (c > 0)
-		s->len += (u32)c;
+	if (unlikely(c != (ssize_t)n))
+		return -EFAULT;
+	s->len += (u32)n;
 	return c;
 }
 
-/* One fresh slot from @u. Bytes, -EFAULT, -ENOMEM; holds: p->lock. */
+/* One fresh slot from @u: a page, or all that is left. Bytes, -EFAULT, -ENOMEM; holds: p->lock. */
 static ssize_t slot_fill(struct pipe *p, struct uio *u, bool packet)
 {
 	size_t n = MIN(u->left, (size_t)PAGE_SIZE);
@@ -236,9 +237,9 @@ static ssize_t slot_fill(struct pipe *p, struct uio *u, bool packet)
 	if (unlikely(!page))
 		return -ENOMEM;
 	c = uio_copy_from(u, page_to_va(page), n);
-	if (unlikely(c <= 0)) {
+	if (unlikely(c != (ssize_t)n)) {
 		page_give(p, page);
-		return c;
+		return -EFAULT;
 	}
 	*slot_at(p, p->head) = (struct pipe_slot){ page, 0, (u32)c, packet };
 	WRITE_ONCE(p->head, p->head + 1);
@@ -261,15 +262,12 @@ static ssize_t pipe_put(struct pipe *p, struct uio *u, bool packet, bool *stop)
 		}
 	}
 	while (u->left && p->head - p->tail < p->nslots) {
-		size_t want = MIN(u->left, (size_t)PAGE_SIZE);
-
 		c = slot_fill(p, u, packet);
-		if (c > 0)
-			total += c;
-		if (c != (ssize_t)want) {
+		if (c < 0) {
 			*stop = true;
 			break;
 		}
+		total += c;
 	}
 	return total ? total : MIN(c, (ssize_t)0);
 }

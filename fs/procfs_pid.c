@@ -163,6 +163,7 @@ int procfs_pid_lookup_root(struct inode *root, const struct qname *q, struct ino
 		return err;
 	}
 	pi->dir = pids->root;
+	pi->vfs.flags |= INODE_IMMUTABLE;
 	*out = &pi->vfs;
 	return 0;
 }
@@ -293,6 +294,8 @@ static int lookup_dynamic(struct inode *dir, const struct qname *q, struct inode
 	}
 	pi->dir = table;
 	pi->key = key;
+	if (S_ISDIR(mode))
+		pi->vfs.flags |= INODE_IMMUTABLE;
 	*out = &pi->vfs;
 	return 0;
 }
@@ -382,7 +385,37 @@ void *procfs_dir_task(const struct file *f)
 	return pi->dir == pids->root ? pi->task : NULL;
 }
 
-static const struct inode_ops dir_ops = { .lookup = dir_lookup, .revalidate = dir_revalidate };
+/* Owners and times may be set (and are forgotten), modes not; contents have no size. */
+static int pid_setattr(struct inode *i, const struct iattr *a)
+{
+	struct iattr rest = *a;
+
+	if (a->valid & ATTR_MODE)
+		return -EPERM;
+	rest.valid &= ~ATTR_SIZE;
+	return inode_setattr_generic(i, &rest);
+}
+
+/* Its own descriptors are open to a process also when it has become another user. */
+static bool own_descriptors(struct inode *i)
+{
+	struct pid_inode *pi = pid_of(i);
+	void *self;
+	bool own;
+
+	if (!pi->entry || strcmp(pi->entry->name, "fd") || pids->find(pids->self(), &self))
+		return false;
+	own = self == pi->task;
+	pids->put(self);
+	return own;
+}
+
+static const struct inode_ops dir_ops = {
+	.lookup = dir_lookup,
+	.revalidate = dir_revalidate,
+	.setattr = pid_setattr,
+	.permitted = own_descriptors,
+};
 static const struct file_ops dir_fops = { .readdir = dir_readdir };
 
 /* --- texts --- */
@@ -425,7 +458,7 @@ static const struct file_ops text_fops = {
 	.read = textfile_read,
 	.write = text_write,
 };
-static const struct inode_ops file_ops_none = { 0 };
+static const struct inode_ops file_ops_none = { .setattr = pid_setattr };
 
 /* --- magic links --- */
 
@@ -463,4 +496,8 @@ static ssize_t magic_readlink(struct inode *i, char *buf, size_t size)
 	return n;
 }
 
-static const struct inode_ops magic_ops = { .follow = magic_follow, .readlink = magic_readlink };
+static const struct inode_ops magic_ops = {
+	.follow = magic_follow,
+	.readlink = magic_readlink,
+	.setattr = pid_setattr,
+};

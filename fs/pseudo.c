@@ -10,6 +10,8 @@
  */
 #include <linux/errno.h>
 #include <linux/fs.h>
+#include <linux/magic.h>
+#include <linux/poll.h>
 #include "fs/namei.h"
 #include "fs/pseudo.h"
 #include "fs/textfile.h"
@@ -250,11 +252,27 @@ static ssize_t pseudo_write(struct file *f, struct uio *u, u64 *pos)
 	return len;
 }
 
+/* sysfs has nothing to write back and says so; files of /proc refuse. */
+static int pseudo_fsync(struct file *f, u64 start, u64 end, bool datasync)
+{
+	return f->inode->sb->magic == SYSFS_MAGIC ? 0 : -EINVAL;
+}
+
+/* Always ready; that they can be asked is what epoll wants to know. */
+static u32 pseudo_poll(struct file *f, struct poll_table *pt)
+{
+	return POLLIN | POLLOUT | POLLRDNORM | POLLWRNORM;
+}
+
 static const struct file_ops pseudo_text_fops = {
 	.open = pseudo_open,
 	.release = textfile_release,
 	.read = textfile_read,
 	.write = pseudo_write,
+	.fsync = pseudo_fsync,
+	.poll = pseudo_poll,
+	.splice_read = true,
+	.splice_write = true,
 };
 
 static ssize_t pseudo_readlink(struct inode *i, char *buf, size_t size)

@@ -21,6 +21,16 @@
 #define STREAM_ORDER 2 /* buffer of 16 KiB */
 #define STREAM_SIZE (PAGE_SIZE << STREAM_ORDER)
 
+/* See splice.h. ctx: any */
+bool file_can_splice(const struct file *f, bool write)
+{
+	u32 type = f->inode->mode & S_IFMT;
+
+	if (f->inode->cache || type == S_IFIFO || type == S_IFSOCK)
+		return true;
+	return f->ops && (write ? f->ops->splice_write : f->ops->splice_read);
+}
+
 /* Write @n bytes, once. */
 static ssize_t put_once(struct file *out, const void *buf, size_t n, u64 *opos, bool nonblock)
 {

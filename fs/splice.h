@@ -16,3 +16,5 @@
  * ctx: thread; sleeps. Bytes, or -errno when there were none.
  */
 ssize_t splice_copy(struct file *in, u64 *ipos, struct file *out, u64 *opos, u64 len, u32 flags);
+/* Is @f of a sort that can be the one side of the above? ctx: any */
+bool file_can_splice(const struct file *f, bool write);

@@ -84,6 +84,7 @@ int textfile_open(struct file *f, textfile_make *make)
 	mutex_init(&t->lock, RANK_TEXTFILE);
 	t->make = make;
 	f->priv = t;
+	f->mode |= FILE_NOPWRITE;
 	return 0;
 }
 

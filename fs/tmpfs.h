@@ -70,6 +70,7 @@ int __must_check tmpfs_super_create(const struct fs_type *t, const char *data, u
 				    struct super **out);
 int __must_check tmpfs_inode_alloc(struct super *sb, const struct inode *dir, u32 mode, u64 rdev,
 				   struct inode **out);
+int tmpfs_fsync(struct file *f, u64 start, u64 end, bool datasync);
 void tmpfs_recount(struct inode *i); /* settle .charged with what the cache holds */
 /* May current contents be changed (@grow_to: up to that size)? holds: vfs.lock. 0 or -EPERM. */
 int __must_check tmpfs_seal_check(struct inode *i, u64 grow_to);

@@ -405,4 +405,4 @@ const struct inode_ops tmpfs_dir_ops = {
 	.removexattr = tmpfs_removexattr,
 };
 
-const struct file_ops tmpfs_dir_fops = { .readdir = tmpfs_readdir };
+const struct file_ops tmpfs_dir_fops = { .readdir = tmpfs_readdir, .fsync = tmpfs_fsync };

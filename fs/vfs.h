@@ -132,6 +132,7 @@ struct inode_ops {
 	int (*setattr)(struct inode *i, const struct iattr *a);
 	int (*getattr)(struct inode *i, struct kstat *st); /* NULL: from the inode's fields */
 	int (*permission)(struct inode *i, u32 mask); /* extra to the mode check; NULL: none */
+	bool (*permitted)(struct inode *i); /* is it, in spite of the mode? NULL: no */
 	/* Revalidate a cached name (procfs): false = drop it. NULL: always valid. */
 	bool (*revalidate)(struct inode *dir, struct dentry *d);
 	/* NULL: -EOPNOTSUPP */
@@ -177,6 +178,8 @@ struct file_ops {
 	int (*set_flags)(struct file *f, u32 flags);
 	/* For /proc/PID/fdinfo. NULL: nothing more than pos/flags/mnt_id. */
 	void (*show_fdinfo)(struct file *f, struct sbuf *sb);
+	/* May be spliced from and to. What has a page cache, pipes and sockets may in any case. */
+	bool splice_read, splice_write;
 };
 
 #define INODE_NOATIME 1u
@@ -185,6 +188,7 @@ struct file_ops {
 #define INODE_TMPFILE 32u /* never had a name yet: link(2) may give it one */
 #define INODE_NOLINK 16u /* O_TMPFILE|O_EXCL: may not get a name */
 #define INODE_UNCACHED 64u /* its name lives only as long as its users (processes in procfs) */
+#define INODE_HINT_SHIFT 28 /* the bits from here on: fcntl's write hint */
 #define INODE_DEAD 8u /* directory that was removed: nothing can be made in it */
 
 struct inode {
@@ -292,7 +296,8 @@ struct super {
 #define FILE_WRITE 2u
 #define FILE_STREAM 4u /* no position: pipe, socket, tty */
 #define FILE_PATH 8u /* O_PATH */
-#define FILE_PREAD 16u /* stream that still allows pread (unused by default) */
+#define FILE_NOPWRITE 16u /* has positions, yet none to write at: text made on demand */
+#define FILE_NOWAIT 32u /* understands RWF_NOWAIT */
 struct file {
 	refcount_t refs; /* a */
 	u32 mode; /* I: FILE_* */

@@ -52,9 +52,14 @@ static int start_of(struct sys_path *p, int dfd, bool always)
 	if (likely(dfd == AT_FDCWD || (p->name[0] == '/' && !always)))
 		return 0;
 	err = fd_borrow_any(dfd, &p->ref);
-	if (!err)
-		p->at = &p->ref.file->path;
-	return err;
+	if (err)
+		return err;
+	if (unlikely(p->name[0] && !S_ISDIR(p->ref.file->inode->mode))) {
+		fd_release(&p->ref);
+		return -ENOTDIR;
+	}
+	p->at = &p->ref.file->path;
+	return 0;
 }
 
 /* See path.h. ctx: thread; sleeps. */

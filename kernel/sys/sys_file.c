@@ -207,6 +207,34 @@ static long fcntl_owner_ex(struct file *f, int cmd, u64 uarg)
 	return o.pid < 0 ? -EINVAL : fcntl_setown(f, o.type, o.pid);
 }
 
+/* Checked as Linux does; what could be granted is refused, as if another had the file open. */
+static long fcntl_setlease(const struct file *f, u64 type)
+{
+	if (type != F_RDLCK && type != F_WRLCK && type != F_UNLCK)
+		return -EINVAL;
+	if (current->cred->fsuid != f->inode->uid && !cred_capable(current->cred, CAP_LEASE))
+		return -EACCES;
+	return S_ISREG(f->inode->mode) ? -EAGAIN : -EINVAL;
+}
+
+/* How long what is written will live: kept, and of no consequence. */
+static long fcntl_write_hint(struct inode *i, int cmd, u64 uarg)
+{
+	u64 hint = READ_ONCE(i->flags) >> INODE_HINT_SHIFT;
+
+	if (cmd == F_GET_RW_HINT)
+		return put_user(uarg, hint);
+	if (get_user(&hint, uarg))
+		return -EFAULT;
+	if (hint > RWH_WRITE_LIFE_EXTREME)
+		return -EINVAL;
+	rwsem_write_lock(&i->lock);
+	WRITE_ONCE(i->flags,
+		   (i->flags & ((1u << INODE_HINT_SHIFT) - 1)) | (u32)hint << INODE_HINT_SHIFT);
+	rwsem_write_unlock(&i->lock);
+	return 0;
+}
+
 /* Commands that need a file which is really open. */
 static long fcntl_file(struct file *f, int cmd, u64 arg)
 {
@@ -231,10 +259,13 @@ static long fcntl_file(struct file *f, int cmd, u64 arg)
 		f->owner_sig = (int)arg;
 		return 0;
 	case F_GETLEASE: return F_UNLCK;
+	case F_SETLEASE: return fcntl_setlease(f, arg);
 	case F_GETPIPE_SZ: return file_is_pipe(f) ? pipe_get_size(f) : -EBADF;
-	case F_SETPIPE_SZ: return file_is_pipe(f) ? pipe_set_size(f, (u32)arg) : -EBADF;
+	case F_SETPIPE_SZ: return file_is_pipe(f) ? pipe_set_size(f, arg) : -EBADF;
 	case F_GET_SEALS: return tmpfs_get_seals(f);
-	case F_ADD_SEALS: return tmpfs_add_seals(f, (u32)arg);
+	case F_ADD_SEALS: return arg > ~0u ? -EINVAL : tmpfs_add_seals(f, (u32)arg);
+	case F_GET_RW_HINT:
+	case F_SET_RW_HINT: return fcntl_write_hint(f->inode, cmd, arg);
 	}
 	return -EINVAL;
 }
@@ -354,6 +385,8 @@ long sys_flock(u64 fd, u64 op)
 	int type;
 	long ret;
 
+	if (op & LOCK_MAND) /* mandatory locks are gone, and asking for one is harmless */
+		return 0;
 	switch ((u32)op & ~(u32)LOCK_NB) {
 	case LOCK_SH: type = 1; break;
 	case LOCK_EX: type = 2; break;
@@ -462,18 +495,33 @@ long sys_ftruncate(u64 fd, u64 size)
 	return ret;
 }
 
-static long do_fallocate(struct file *f, int mode, u64 off, u64 len)
+/* Which of the modes go together. 0, -EOPNOTSUPP, -EINVAL. */
+static int check_fallocate_mode(int mode)
 {
 	const int known = FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE | FALLOC_FL_COLLAPSE_RANGE |
 			  FALLOC_FL_ZERO_RANGE | FALLOC_FL_INSERT_RANGE | FALLOC_FL_UNSHARE_RANGE;
-	long err;
+	const int both = FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE;
 
-	if ((s64)off < 0 || (s64)len <= 0)
-		return -EINVAL;
-	if (mode & ~known)
+	if ((mode & ~known) || (mode & both) == both)
 		return -EOPNOTSUPP;
 	if ((mode & FALLOC_FL_PUNCH_HOLE) && !(mode & FALLOC_FL_KEEP_SIZE))
 		return -EOPNOTSUPP;
+	if ((mode & FALLOC_FL_COLLAPSE_RANGE) && (mode & ~FALLOC_FL_COLLAPSE_RANGE))
+		return -EINVAL;
+	if ((mode & FALLOC_FL_INSERT_RANGE) && (mode & ~FALLOC_FL_INSERT_RANGE))
+		return -EINVAL;
+	if ((mode & FALLOC_FL_UNSHARE_RANGE) &&
+	    (mode & ~(FALLOC_FL_UNSHARE_RANGE | FALLOC_FL_KEEP_SIZE)))
+		return -EINVAL;
+	return 0;
+}
+
+static long do_fallocate(struct file *f, int mode, u64 off, u64 len)
+{
+	int err = (s64)off < 0 || (s64)len <= 0 ? -EINVAL : check_fallocate_mode(mode);
+
+	if (err)
+		return err;
 	if (!(f->mode & FILE_WRITE))
 		return -EBADF;
 	if ((f->inode->flags & INODE_APPEND) && (mode & ~FALLOC_FL_KEEP_SIZE))
@@ -601,7 +649,7 @@ long sys_readahead(u64 fd, u64 off, u64 count)
 		return ret;
 	if (!(r.file->mode & FILE_READ))
 		ret = -EBADF;
-	else if (!S_ISREG(r.file->inode->mode) && !S_ISBLK(r.file->inode->mode))
+	else if (!S_ISREG(r.file->inode->mode) || (s64)count < 0)
 		ret = -EINVAL;
 	fd_release(&r);
 	return ret;

@@ -8,6 +8,7 @@
  * mkdir(2), mknod(2), unlink(2), symlink(2), link(2), rename(2), readlink(2), access(2), chdir(2),
  * chroot(2), chmod(2), chown(2), utimensat(2), umask(2), getcwd(2), truncate(2).
  */
+#include <linux/fs.h>
 #include "fs/namei.h"
 #include "kernel/sys/abi.h"
 #include "kernel/sys/path.h"
@@ -35,6 +36,21 @@ long sys_mkdirat(u64 dfd, u64 uname, u64 mode)
 	return err;
 }
 
+/* What mknod may make. */
+static int check_node_type(u32 type)
+{
+	switch (type) {
+	case 0:
+	case S_IFREG:
+	case S_IFCHR:
+	case S_IFBLK:
+	case S_IFIFO:
+	case S_IFSOCK: return 0;
+	case S_IFDIR: return -EPERM;
+	}
+	return -EINVAL;
+}
+
 /*
  * ctx: thread. Device numbers come in the 32-bit encoding: 12 bits of major, 20 of minor in two
  * parts.
@@ -43,8 +59,10 @@ long sys_mknodat(u64 dfd, u64 uname, u64 mode, u64 dev)
 {
 	struct sys_path p;
 	u32 d = (u32)dev;
-	int err = sys_path_begin(&p, (int)dfd, uname);
+	int err = check_node_type((u32)mode & S_IFMT);
 
+	if (!err)
+		err = sys_path_begin(&p, (int)dfd, uname);
 	if (err)
 		return err;
 	err = vfs_mknod(p.at, p.name, (u32)mode & 0xffff,
@@ -114,9 +132,13 @@ long sys_linkat(u64 odfd, u64 uold, u64 ndfd, u64 unew, u64 flags)
 /* ctx: thread */
 long sys_renameat2(u64 odfd, u64 uold, u64 ndfd, u64 unew, u64 flags)
 {
+	const u32 known = RENAME_NOREPLACE | RENAME_EXCHANGE | RENAME_WHITEOUT;
 	struct sys_path o, n;
-	int err = sys_path_begin(&o, (int)odfd, uold);
+	int err;
 
+	if (((u32)flags & ~known) || ((flags & RENAME_EXCHANGE) && ((u32)flags & ~RENAME_EXCHANGE)))
+		return -EINVAL;
+	err = sys_path_begin(&o, (int)odfd, uold);
 	if (err)
 		return err;
 	err = sys_path_begin(&n, (int)ndfd, unew);
@@ -132,6 +154,13 @@ long sys_renameat2(u64 odfd, u64 uold, u64 ndfd, u64 unew, u64 flags)
 long sys_renameat(u64 odfd, u64 uold, u64 ndfd, u64 unew)
 {
 	return sys_renameat2(odfd, uold, ndfd, unew, 0);
+}
+
+static bool sys_name_is_empty(u64 uname)
+{
+	char c;
+
+	return !get_user(&c, uname) && !c;
 }
 
 /* ctx: thread. An empty name means a symlink opened with O_PATH. */
@@ -155,6 +184,9 @@ long sys_readlinkat(u64 dfd, u64 uname, u64 ubuf, u64 size)
 	if (n > 0 && copy_to_user(ubuf, buf, (size_t)n))
 		n = -EFAULT;
 	kfree(buf);
+	/* Of what the descriptor is itself, "no such link" is said otherwise. */
+	if (n == -EINVAL && sys_name_is_empty(uname))
+		n = -ENOENT;
 	path_put(&p);
 	return n;
 }

@@ -439,6 +439,8 @@ static const struct file_ops master_ops = {
 	.poll = master_poll,
 	.ioctl = master_ioctl,
 	.release = master_release,
+	.splice_read = true,
+	.splice_write = true,
 };
 
 static int ptmx_open(struct inode *i, struct file *f)

@@ -555,6 +555,8 @@ const struct file_ops tty_file_ops = {
 	.poll = tty_poll,
 	.ioctl = tty_ioctl,
 	.release = tty_release,
+	.splice_read = true,
+	.splice_write = true,
 };
 
 static int dev_tty_open(struct inode *i, struct file *f)
