@@ -67,6 +67,7 @@ static void set_type_ops(struct inode *i, u64 rdev)
 		i->ops = &tmpfs_dir_ops;
 		i->fops = &tmpfs_dir_fops;
 		i->nlink = 2;
+		i->size = 2 * TMPFS_ENTRY_SIZE; /* "." and ".." */
 		rb_root_init(&ti->dir.by_name);
 		rb_root_init(&ti->dir.by_pos);
 		ti->dir.next_pos = 2;

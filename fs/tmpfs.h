@@ -3,6 +3,8 @@
 #include "fs/vfs.h"
 #include "kernel/lib/rbtree.h"
 
+#define TMPFS_ENTRY_SIZE 20 /* what an entry adds to a directory's size, as Linux has it */
+
 /* a atomic, I immutable. Limits of 0 mean none. */
 struct tmpfs_super {
 	u64 max_pages, used_pages; /* a */

@@ -13,8 +13,6 @@
 #include "kernel/lib/string.h"
 #include "mm/slab.h"
 
-#define ENTRY_SIZE 20 /* what an entry adds to the directory's size, as Linux has it */
-
 static int entry_compare(const struct tmpfs_entry *e, const struct qname *n)
 {
 	if (e->hash != n->hash)
@@ -85,7 +83,7 @@ static void entry_insert(struct inode *dir, struct tmpfs_entry *e)
 	e->pos = td->dir.next_pos++;
 	rb_insert(&td->dir.by_name, &e->by_name, name_less);
 	rb_insert(&td->dir.by_pos, &e->by_pos, pos_less);
-	WRITE_ONCE(dir->size, dir->size + ENTRY_SIZE);
+	WRITE_ONCE(dir->size, dir->size + TMPFS_ENTRY_SIZE);
 	inode_touch(dir, ATTR_MTIME | ATTR_CTIME);
 }
 
@@ -95,7 +93,7 @@ static void entry_remove(struct inode *dir, struct tmpfs_entry *e)
 
 	rb_erase(&td->dir.by_name, &e->by_name);
 	rb_erase(&td->dir.by_pos, &e->by_pos);
-	WRITE_ONCE(dir->size, dir->size - ENTRY_SIZE);
+	WRITE_ONCE(dir->size, dir->size - TMPFS_ENTRY_SIZE);
 	inode_touch(dir, ATTR_MTIME | ATTR_CTIME);
 	kfree(e);
 }

@@ -354,7 +354,10 @@ static int build_image(struct exec_image *img, vaddr_t *sp)
 	err = layout_map_stack(img, top);
 	if (err)
 		return err;
-	return arg_stack_install(img, top, sp);
+	err = arg_stack_install(img, top, sp);
+	if (!err)
+		img->vm->stack_start = *sp;
+	return err;
 }
 
 /* --- becoming it --- */

@@ -47,7 +47,6 @@ void layout_set_mmap_base(struct exec_image *img, vaddr_t *stack_top)
 	gap += STACK_GUARD + ((u64)(RANDOM_PAGES + 1) << PAGE_SHIFT);
 	gap = MIN(MAX(gap, STACK_GAP_MIN), STACK_GAP_MAX);
 	img->vm->mmap_base = ALIGN_DOWN(USER_TOP - gap - random_offset(img), (u64)PAGE_SIZE);
-	img->vm->stack_top = *stack_top;
 }
 
 /*

@@ -170,7 +170,7 @@ static void stat_memory(struct sbuf *out, const struct snapshot *s)
 	sbuf_printf(out, " %llu %llu %llu", vm ? (ull)vm->total_pages * PAGE_SIZE : 0,
 		    vm ? (ull)vm_rss(vm) : 0, (ull)READ_ONCE(s->p->rlim[RLIMIT_RSS].rlim_cur));
 	sbuf_printf(out, " %llu %llu %llu 0 0", vm ? (show ? (ull)vm->code_start : 1) : 0,
-		    vm ? (show ? (ull)vm->code_end : 1) : 0, show ? (ull)vm->stack_top : 0);
+		    vm ? (show ? (ull)vm->code_end : 1) : 0, show ? (ull)vm->stack_start : 0);
 }
 
 static void stat_tail(struct sbuf *out, const struct snapshot *s)

@@ -140,7 +140,7 @@ static void fork_layout(struct vmspace *to, struct vmspace *from)
 	to->gap_len = from->gap_len;
 	to->brk_start = from->brk_start;
 	to->brk = from->brk;
-	to->stack_top = from->stack_top;
+	to->stack_start = from->stack_start;
 	to->arg_start = from->arg_start;
 	to->arg_end = from->arg_end;
 	to->env_start = from->env_start;

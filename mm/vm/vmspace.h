@@ -87,7 +87,7 @@ struct vmspace {
 	vaddr_t gap_top; /* v: every gap between here and mmap_base is smaller than gap_len */
 	u64 gap_len; /* v */
 	vaddr_t brk_start, brk; /* v */
-	vaddr_t stack_top; /* I after exec */
+	vaddr_t stack_start; /* I after exec: where argc is */
 	vaddr_t arg_start, arg_end, env_start, env_end; /* v: for /proc/PID/cmdline and environ */
 	vaddr_t code_start, code_end, data_start, data_end; /* v */
 	vaddr_t vdso; /* I after exec */

@@ -9,7 +9,9 @@
 #include <grp.h>
 #include <limits.h>
 #include <linux/openat2.h>
+#include <linux/magic.h>
 #include <sys/stat.h>
+#include <sys/statfs.h>
 #include <sys/syscall.h>
 #include <sys/types.h>
 #include <sys/wait.h>
@@ -151,11 +153,14 @@ static void test_symlinks(void)
 
 static void test_make_remove(void)
 {
+	struct statfs fs;
 	struct stat st;
 
 	umask(022);
 	CHECK(!mkdir("d", 0777));
 	CHECK(!stat("d", &st) && (st.st_mode & 07777) == 0755 && st.st_nlink == 2);
+	if (!statfs("d", &fs) && fs.f_type == TMPFS_MAGIC)
+		CHECK(st.st_size == 40); /* 20 for each name, "." and ".." too */
 	CHECK_ERR(mkdir("d", 0777), EEXIST);
 	CHECK_ERR(mkdir("d/", 0777), EEXIST);
 	CHECK_ERR(mkdir("d/.", 0777), EEXIST);

@@ -177,11 +177,22 @@ static void test_oom(void)
 	close(fd);
 }
 
+/* Field 28 of stat, behind the name in parentheses: where the stack began, which is where argc is. */
+static void test_stack_start(char **argv)
+{
+	char *at = slurp("/proc/self/stat") > 0 ? strrchr(text, ')') : NULL;
+
+	for (int i = 2; at && i < 28; i++)
+		at = strchr(at + 1, ' ');
+	CHECK(at && strtoul(at, NULL, 10) == (unsigned long)argv - sizeof(long));
+}
+
 int main(int argc, char **argv)
 {
 	test_stat();
 	test_memory();
 	test_strings(argv);
+	test_stack_start(argv);
 	test_tasks();
 	test_oom();
 	return tap_done();
