@@ -53,7 +53,7 @@ obj-mm := kmalloc.o kvm.o mm_debug.o percpu.o pmm.o pmm_boot.o slab.o ktest_mm.o
 obj-mm/vm := vmspace.o region.o commit.o map.o unmap.o protect.o remap.o advise.o fork.o fault.o access.o \
 	shared_anon.o pagecache.o pagecache_io.o vm_test.o give.o
 
-obj-net/sock := socket.o af_unix.o unix_msg.o unix_gc.o
+obj-net/sock := socket.o af_unix.o unix_msg.o unix_gc.o af_netlink.o
 
 obj-block := \
 

@@ -19,3 +19,8 @@ void sysfs_remove(const char *path);
  */
 void sysfs_add_chrdev(const struct chrdev *c);
 void sysfs_remove_chrdev(const struct chrdev *c);
+/*
+ * Gets each event of a device, as netlink carries it: "ACTION@PATH" and KEY=VALUE, each ended by NUL.
+ * Set at boot by who hands them on; NULL: nobody. ctx: thread; may not sleep.
+ */
+extern void (*sysfs_uevent_hook)(const char *text, size_t size);

@@ -50,10 +50,63 @@ static void __printf(2, 3) add_link(const char *target, const char *fmt, ...)
 		(void)sysfs_add(path, &link);
 }
 
-/* Asking for an event to be sent again: there is nobody to send it to. */
-static ssize_t uevent_write(const char *text, size_t n, void *arg)
+/* --- events --- */
+
+#define EVENT_MAX 2048
+
+void (*sysfs_uevent_hook)(const char *text, size_t size);
+static u64 event_seq; /* a: of the last event */
+
+static int seqnum_show(struct sbuf *out, void *arg)
 {
-	return (ssize_t)n;
+	sbuf_printf(out, "%llu\n", (unsigned long long)READ_ONCE(event_seq));
+	return 0;
+}
+
+/*
+ * Send the event @action of what is at @path, of @subsystem. @lines: its uevent text. Without
+ * memory it is lost, as a slow reader would lose it.
+ */
+static void event_send(const char *action, const char *path, const char *subsystem,
+		       int (*lines)(struct sbuf *out, void *arg), void *arg)
+{
+	u64 seq = __atomic_add_fetch(&event_seq, 1, __ATOMIC_RELAXED);
+	char *text;
+	struct sbuf sb;
+	size_t from;
+
+	if (!sysfs_uevent_hook)
+		return;
+	text = kmalloc(EVENT_MAX, 0);
+	if (!text)
+		return;
+	sbuf_init(&sb, text, EVENT_MAX);
+	sbuf_printf(&sb, "%s@/%s%cACTION=%s%cDEVPATH=/%s%cSUBSYSTEM=%s%c", action, path, 0, action,
+		    0, path, 0, subsystem, 0);
+	from = sb.len;
+	(void)lines(&sb, arg);
+	for (size_t i = from; i < sbuf_stored(&sb); i++)
+		if (text[i] == '\n')
+			text[i] = '\0';
+	sbuf_printf(&sb, "SEQNUM=%llu%c", (unsigned long long)seq, 0);
+	if (!sbuf_overflowed(&sb))
+		sysfs_uevent_hook(text, sb.len);
+	kfree(text);
+}
+
+/* The action that a write to a uevent file asks for, or NULL. */
+static const char *event_action(const char *text, size_t n)
+{
+	static const char *const actions[] = { "add",	 "remove",  "change", "move",
+					       "online", "offline", "bind",   "unbind" };
+
+	while (n && (text[n - 1] == '\n' || text[n - 1] == '\0'))
+		n--;
+	for (u32 i = 0; i < ARRAY_SIZE(actions); i++) {
+		if (strlen(actions[i]) == n && !memcmp(actions[i], text, n))
+			return actions[i];
+	}
+	return NULL;
 }
 
 /* --- devices on buses --- */
@@ -80,6 +133,20 @@ static int device_uevent_show(struct sbuf *out, void *arg)
 	if (d->uevent)
 		d->uevent(d, out);
 	return 0;
+}
+
+/* Asking for an event to be sent (again). */
+static ssize_t device_uevent_write(const char *text, size_t n, void *arg)
+{
+	const struct device *d = arg;
+	const char *action = event_action(text, n);
+	char path[SYSFS_PATH_MAX];
+
+	if (!action)
+		return -EINVAL;
+	if (d->bus && device_path(d, path, sizeof(path)))
+		event_send(action, path, d->bus, device_uevent_show, arg);
+	return (ssize_t)n;
 }
 
 static void add_attrs(const struct device *d, const char *path)
@@ -120,7 +187,7 @@ static void show_device(const struct device *d)
 	const struct pseudo_attr uevent = {
 		.mode = 0644,
 		.show = device_uevent_show,
-		.write = uevent_write,
+		.write = device_uevent_write,
 		.arg = (void *)d,
 		.size = PAGE_SIZE,
 	};
@@ -130,14 +197,21 @@ static void show_device(const struct device *d)
 		return;
 	(void)sysfs_add_at(&uevent, "%s/uevent", path);
 	add_attrs(d, path);
-	if (d->bus)
-		add_bus_links(d, path);
+	if (!d->bus)
+		return;
+	add_bus_links(d, path);
+	event_send("add", path, d->bus, device_uevent_show, (void *)d);
 }
 
 /* See sysfs_internal.h. */
 void sysfs_device_init(void)
 {
+	static const struct pseudo_attr seqnum = { .mode = 0444,
+						   .show = seqnum_show,
+						   .size = PAGE_SIZE };
+
 	device_added = show_device;
+	(void)sysfs_add("kernel/uevent_seqnum", &seqnum);
 	device_add(&device_platform);
 }
 
@@ -194,6 +268,19 @@ static bool chrdev_path(const struct chrdev *c, char path[SYSFS_PATH_MAX], const
 	return true;
 }
 
+static ssize_t uevent_write(const char *text, size_t n, void *arg)
+{
+	const struct chrdev *c = arg;
+	const char *action = event_action(text, n), *name;
+	char path[SYSFS_PATH_MAX];
+
+	if (!action)
+		return -EINVAL;
+	if (chrdev_path(c, path, &name))
+		event_send(action, path, class_of(c), uevent_show, arg);
+	return (ssize_t)n;
+}
+
 /* See sysfs.h. ctx: thread; sleeps. */
 void sysfs_add_chrdev(const struct chrdev *c)
 {
@@ -220,6 +307,7 @@ void sysfs_add_chrdev(const struct chrdev *c)
 	add_link(path, "dev/char/%u:%u", dev_major(c->dev), dev_minor(c->dev));
 	if (c->parent && device_path(c->parent, target, sizeof(target)))
 		add_link(target, "%s/device", path);
+	event_send("add", path, class_of(c), uevent_show, (void *)c);
 }
 
 /* See sysfs.h. ctx: thread; sleeps. */
@@ -230,6 +318,7 @@ void sysfs_remove_chrdev(const struct chrdev *c)
 
 	if (!chrdev_path(c, path, &name))
 		return;
+	event_send("remove", path, class_of(c), uevent_show, (void *)c);
 	snprintf(link, sizeof(link), "dev/char/%u:%u", dev_major(c->dev), dev_minor(c->dev));
 	sysfs_remove(link);
 	snprintf(link, sizeof(link), "class/%s/%s", class_of(c), name);

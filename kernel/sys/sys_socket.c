@@ -342,5 +342,6 @@ static u32 current_pid(void)
 void sys_socket_init(void)
 {
 	unix_init();
+	netlink_init();
 	socket_set_pid_hook(current_pid);
 }

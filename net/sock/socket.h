@@ -13,7 +13,7 @@
 #include "kernel/base/table.h"
 
 /* The packaged headers leave these to the C library: socket(2), send(2), recv(2), shutdown(2). */
-enum { AF_UNSPEC = 0, AF_UNIX = 1, AF_MAX = 46 };
+enum { AF_UNSPEC = 0, AF_UNIX = 1, AF_NETLINK = 16, AF_MAX = 46 };
 enum { SOCK_STREAM = 1, SOCK_DGRAM = 2, SOCK_RAW = 3, SOCK_SEQPACKET = 5, SOCK_TYPE_MAX = 11 };
 #define MSG_OOB 0x1u
 #define MSG_PEEK 0x2u
@@ -134,3 +134,4 @@ void scm_release(struct scm *scm); /* drops what it holds */
 struct sock_ucred socket_current_cred(void);
 void socket_set_pid_hook(u32 (*pid)(void));
 void unix_init(void); /* boot */
+void netlink_init(void); /* boot */
