@@ -4,8 +4,8 @@
  * syscalls.def expands to two tables by number: the functions, and what the tracer needs (name,
  * argument formats). A call is an index check, one load and a jump with the six argument
  * registers; functions with fewer parameters ignore the rest, which the procedure call standard
- * makes free. The path takes no lock, has no stack frame of its own, and writes nothing; the entry
- * code stores the result.
+ * makes free. The path takes no lock and writes nothing but the count of this CPU for the call
+ * (stats.h); the entry code stores the result.
  *
  * Flags cost ordinary rows nothing: a row with SCF_NORESULT gets a wrapper of its own that returns
  * the x0 the function left in the frame, so that storing the result changes nothing.
@@ -31,6 +31,7 @@
 #include "kernel/proc/proc.h"
 #include "kernel/base/uio.h"
 #include "kernel/sys/sys.h"
+#include "kernel/sys/stats.h"
 #include "kernel/sys/syscall.h"
 
 typedef long (*syscall_fn)(u64, u64, u64, u64, u64, u64);
@@ -175,19 +176,14 @@ static void trace_enable(const char *value)
 }
 BOOTARG("trace_syscalls", trace_enable);
 
-/* One line per program and number, as far as a small table of what was said before remembers. */
+/* One line in the log per program and number. */
 static __cold long syscall_absent(u64 a, u64 b, u64 c, u64 d, u64 e, u64 f)
 {
-	static u32 said[64];
 	s64 nr = arch_user_frame(arch_current())->syscallno;
-	u32 hash = (u32)nr * 2654435761u;
 	char comm[16];
 
 	thread_get_name(current, comm);
-	for (u32 i = 0; i < sizeof(comm) && comm[i]; i++)
-		hash = (hash ^ (u8)comm[i]) * 16777619u;
-	hash |= 1;
-	if (word_xchg(&said[(hash >> 8) % ARRAY_SIZE(said)], hash) != hash)
+	if (stats_count_absent(nr, comm))
 		log_limited(LOG_DEBUG, "%s[%u]: system call %lld is not implemented", comm,
 			    current_task()->tid->nr, (long long)nr);
 	return -ENOSYS;
@@ -251,7 +247,15 @@ void syscall_init(void)
 long trap_syscall(struct trapframe *tf)
 {
 	u64 nr = (u32)tf->x[8];
-	syscall_fn fn = likely(nr < SYSCALL_MAX) ? syscall_calls[nr] : syscall_beyond;
+	syscall_fn fn = syscall_beyond;
+	long r;
 
-	return fn(tf->x[0], tf->x[1], tf->x[2], tf->x[3], tf->x[4], tf->x[5]);
+	if (likely(nr < SYSCALL_MAX)) {
+		fn = syscall_calls[nr];
+		stats_count_call(nr);
+	}
+	r = fn(tf->x[0], tf->x[1], tf->x[2], tf->x[3], tf->x[4], tf->x[5]);
+	if (unlikely((u64)r > (u64)-4096) && nr < SYSCALL_MAX)
+		stats_count_error(nr, r);
+	return r;
 }

@@ -24,6 +24,7 @@
 #include "kernel/proc/proc.h"
 #include "kernel/proc/rseq.h"
 #include "kernel/sched/sched.h"
+#include "kernel/sys/stats.h"
 #include "kernel/sys/sys.h"
 #include "mm/vm/vmspace.h"
 
@@ -115,6 +116,7 @@ static __cold void fault_step(struct trapframe *tf, const struct fault *f)
  */
 void trap_user_fault(struct trapframe *tf, const struct fault *f)
 {
+	stats_count_fault(f->kind);
 	switch (f->kind) {
 	case FAULT_TRANSLATION:
 	case FAULT_PERMISSION: fault_memory(tf, f); break;
