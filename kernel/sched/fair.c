@@ -11,7 +11,8 @@
  *
  * A thread that sleeps takes its lag along and gets it back where it wakes, so neither sleeping nor
  * changing CPUs gains anything; the lag is limited to two requests. The first request after a sleep
- * is a short one, whose early deadline lets the thread in before those that compute.
+ * is a short one, whose early deadline lets the thread in before those that compute. A new thread's
+ * first request is a whole one: its parent goes on, as Linux lets it, which scripts rely on.
  *
  * The running thread is not in the tree; load_sum and load cover the tree only. All of it under the
  * RUNQ lock. The algorithm is Stoica and Abdel-Wahab, "Earliest Eligible Virtual Deadline First"
@@ -106,7 +107,8 @@ void fair_enqueue(struct runq *rq, struct thread *t, bool placed)
 
 	if (!placed) {
 		se->vruntime = queue_vtime(rq) - (u64)se->lag;
-		se->deadline = se->vruntime + virtual_of(SLICE_WAKE, se->weight);
+		se->deadline = se->vruntime +
+			       virtual_of(se->sum_exec ? SLICE_WAKE : SLICE_FAIR, se->weight);
 	}
 	sums_add(rq, se);
 	rb_insert(&rq->fair, &se->node, deadline_less);

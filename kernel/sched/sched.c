@@ -149,6 +149,8 @@ void sched_check_preempt_locked(struct runq *rq, struct thread *t, bool sync, s6
 {
 	struct sched_entity *c = &rq->curr->se;
 
+	/* Who starts a thread usually has more to do first, like telling others of it. */
+	sync |= !t->se.sum_exec;
 	if (c->klass == SC_IDLE ||
 	    (klass_is_rt(t->se.klass) && (!klass_is_rt(c->klass) || t->se.prio > c->prio))) {
 		sched_resched_locked(rq);
