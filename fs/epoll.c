@@ -38,6 +38,7 @@ struct epoll_set {
 	refcount_t refs; /* a: the file, and epoll_forget while it works on the set */
 	struct mutex lock; /* rank EPOLL */
 	struct rb_root items; /* s: by (file, fd) */
+	u32 nitems; /* s; a for looking */
 	struct file *file; /* I: the set's own */
 	struct spinlock ready_lock; /* rank EPOLL_READY */
 	struct list ready; /* r: struct epitem.ready */
@@ -193,6 +194,7 @@ static void item_destroy(struct epitem *it)
 	list_del(&it->eps);
 	spin_unlock(&eps_lock);
 	rb_erase(&it->set->items, &it->node);
+	WRITE_ONCE(it->set->nitems, it->set->nitems - 1);
 	kmem_cache_free(item_cache, it);
 }
 
@@ -211,6 +213,7 @@ static int item_add(struct epoll_set *s, int fd, struct file *f, const struct ep
 	it->data = ev->data;
 	list_init(&it->ready);
 	rb_insert(&s->items, &it->node, item_less);
+	WRITE_ONCE(s->nitems, s->nitems + 1);
 	spin_lock(&eps_lock);
 	list_add(&f->eps, &it->eps);
 	spin_unlock(&eps_lock);
@@ -412,6 +415,14 @@ static u32 set_scan(struct epoll_set *s, struct epoll_event *out, u32 max)
 static bool set_has_ready(struct epoll_set *s)
 {
 	return !list_empty(&s->ready);
+}
+
+/* See epoll.h. ctx: any */
+u32 epoll_size(const struct file *set)
+{
+	const struct epoll_set *s = set->priv;
+
+	return READ_ONCE(s->nitems);
 }
 
 /*

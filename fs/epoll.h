@@ -19,6 +19,7 @@ int epoll_control(struct file *set, int op, int fd, struct file *target,
  * ctx: thread; sleeps.
  */
 int epoll_collect(struct file *set, struct epoll_event *out, u32 max, s64 deadline);
+u32 epoll_size(const struct file *set); /* items in it now. ctx: any */
 bool file_is_epoll(const struct file *f);
 /*
  * The last reference of a watched file is gone: take it out of every set, before its own release.

@@ -14,10 +14,11 @@
 #include "kernel/proc/signalfd.h"
 #include "kernel/sys/abi.h"
 #include "kernel/sys/path.h"
+#include "mm/kvm.h"
 #include "mm/slab.h"
 
 #define EPOLL_MAX_EVENTS (0x7fffffff / sizeof(struct epoll_event))
-#define EPOLL_BATCH 128 /* events that one kernel buffer holds; a call returns at most so many */
+#define EPOLL_BATCH 128 /* events that are collected when there is no memory for more */
 #define EPOLL_FEW 8
 
 /* Give @f a descriptor; consumes @f. */
@@ -74,11 +75,15 @@ long sys_epoll_ctl(u64 epfd, u64 op, u64 fd, u64 uevent)
 
 static long wait_on(struct file *set, u64 uevents, u32 max, s64 deadline)
 {
-	struct epoll_event few[EPOLL_FEW], *buf = few;
+	struct epoll_event few[EPOLL_FEW], *buf = few, *many = NULL;
 	long n;
 
-	max = MIN(max, (u32)EPOLL_BATCH);
-	if (max > EPOLL_FEW) {
+	/* What comes into the set while this call waits may be left for the next. */
+	max = MIN(max, MAX(epoll_size(set), (u32)EPOLL_FEW));
+	if (max > EPOLL_BATCH)
+		buf = many = kvm_alloc(max * sizeof(*buf), 0);
+	if (max > EPOLL_FEW && !many) {
+		max = MIN(max, (u32)EPOLL_BATCH);
 		buf = kcalloc(max, sizeof(*buf), 0);
 		if (!buf)
 			return -ENOMEM;
@@ -86,7 +91,9 @@ static long wait_on(struct file *set, u64 uevents, u32 max, s64 deadline)
 	n = epoll_collect(set, buf, max, deadline);
 	if (n > 0 && copy_to_user(uevents, buf, n * sizeof(*buf)))
 		n = -EFAULT;
-	if (buf != few)
+	if (many)
+		kvm_free(many);
+	else if (buf != few)
 		kfree(buf);
 	return n;
 }

@@ -124,10 +124,37 @@ static void test_epoll(void)
 	close(outer);
 }
 
+/* A call reports as many as are ready and fit, however many those are. */
+static void test_epoll_many(void)
+{
+	static struct epoll_event out[800];
+	struct epoll_event e = { .events = EPOLLIN };
+	int ep = epoll_create1(0), ev = eventfd(1, 0), first, added = 0;
+	unsigned char seen[800] = { 0 };
+	int distinct = 0, n;
+
+	CHECK((first = dup(ev)) >= 0);
+	for (int i = 0; i < 600; i++) {
+		e.data.u32 = (uint32_t)i;
+		added += !epoll_ctl(ep, EPOLL_CTL_ADD, i ? dup(ev) : first, &e);
+	}
+	CHECK(added == 600);
+	CHECK(epoll_wait(ep, out, 3, 0) == 3);
+	CHECK((n = epoll_wait(ep, out, 800, 0)) == 600);
+	for (int i = 0; i < n; i++)
+		distinct += out[i].data.u32 < 800 && !seen[out[i].data.u32]++;
+	CHECK(distinct == 600);
+	CHECK(epoll_wait(ep, out, 500, 0) == 500);
+	for (int i = 0; i < 600; i++)
+		close(first + i);
+	close(ev), close(ep);
+}
+
 int main(void)
 {
 	test_eventfd();
 	test_timerfd();
 	test_epoll();
+	test_epoll_many();
 	return tap_done();
 }
