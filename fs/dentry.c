@@ -55,6 +55,7 @@ struct bucket {
 };
 
 #define CHAIN_MAX 12 /* a longer chain drops its unused names at the next insertion */
+#define EMPTY_ROUNDS 64
 
 struct dentry_name {
 	refcount_t refs; /* a */
@@ -742,6 +743,23 @@ void dcache_drop_super(struct super *sb)
 }
 
 /*
+ * Every name that nobody uses: parents become free by their children, and a round may only take
+ * second chances away. Bounded, as others may be making names.
+ */
+static u64 dcache_empty(void)
+{
+	u64 names;
+
+	for (u32 quiet = 0, round = 0; quiet < 2 && round < EMPTY_ROUNDS; round++) {
+		names = 0;
+		for (u32 k = 0; k <= bucket_mask; k++)
+			names += bucket_shrink(&buckets[k], NULL);
+		quiet = names ? 0 : quiet + 1;
+	}
+	return slab_reap();
+}
+
+/*
  * Shrinker: an eighth of the table at a time, at most two rounds of the clock. Names share frames
  * with others at random, so many must go before frames become free; only what slab_reap() then
  * finds counts.
@@ -751,6 +769,8 @@ static u64 dcache_shrink(u64 want)
 	u32 size = bucket_mask + 1;
 	u64 freed = 0, names;
 
+	if (want == PMM_SHRINK_ALL)
+		return dcache_empty();
 	for (u32 turn = 0; turn < 16 && freed < want; turn++) {
 		names = 0;
 		for (u32 k = 0; k < size / 8; k++) {

@@ -138,7 +138,7 @@ static ssize_t drop_caches_write(const char *text, size_t n, void *arg)
 	if (str_to_u64(text, NULL, 0, &v) || v < 1 || v > 4)
 		return -EINVAL;
 	drop_caches = (int)v;
-	(void)pmm_shrink(~0ull);
+	(void)pmm_shrink(PMM_SHRINK_ALL);
 	return (ssize_t)n;
 }
 

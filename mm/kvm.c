@@ -16,6 +16,7 @@
  * runs. Locking: kvm_lock (rank KVM) guards spans, tree and page tables; it is held while tables
  * are written, whose frames are taken without waiting. The stack caches belong to their CPU.
  */
+#include <arch/cpu.h>
 #include <arch/pmap.h>
 #include "kernel/base/percpu.h"
 #include "kernel/base/spinlock.h"
@@ -27,6 +28,7 @@
 #define STACKS_KEPT 8 /* per CPU */
 #define DEPOT_MAX 64
 #define STATIC_SPANS 24
+#define SPANS_KEPT 4 /* spare ones that memory pressure leaves */
 
 /* k guarded by kvm_lock */
 struct span {
@@ -77,21 +79,21 @@ static struct span *span_spare_take(void)
 }
 
 /*
- * Have two structs to spare: one for a split, one never missing. Without kvm_lock; the lists may be
- * short on failure.
+ * Have a struct to spare for the split of a span; none may be there on failure. holds: kvm_lock,
+ * which is dropped to allocate one.
  */
-static void spans_stock(u32 flags)
+static void spans_stock_locked(u32 flags)
 {
-	struct span *s;
+	while (slab_runs && list_empty(&spare_spans) && static_spans_used == STATIC_SPANS) {
+		struct span *s;
 
-	if (!slab_runs || !list_empty(&spare_spans))
-		return;
-	s = kzalloc(sizeof(*s), flags);
-	if (!s)
-		return;
-	spin_lock(&kvm_lock);
-	list_add(&spare_spans, &s->free);
-	spin_unlock(&kvm_lock);
+		spin_unlock(&kvm_lock);
+		s = kzalloc(sizeof(*s), flags);
+		spin_lock(&kvm_lock);
+		if (!s)
+			return;
+		list_add(&spare_spans, &s->free);
+	}
 }
 
 static void span_area_init(void)
@@ -254,11 +256,11 @@ void *kvm_alloc(size_t size, u32 flags)
 
 	if (!size || bytes > VMALLOC_SIZE / 2 || bytes / PAGE_SIZE > pmm_free_frames())
 		return NULL;
-	spans_stock(flags);
 	chain = frames_alloc(bytes / PAGE_SIZE, flags | PMM_ZERO);
 	if (!chain)
 		return NULL;
 	spin_lock(&kvm_lock);
+	spans_stock_locked(flags);
 	s = span_alloc(bytes + PAGE_SIZE);
 	if (!s) {
 		frames_free(chain);
@@ -311,8 +313,8 @@ volatile void *kvm_map_io(paddr_t pa, size_t size)
 	u64 bytes = ALIGN_UP(size + off, PAGE_SIZE);
 	struct span *s;
 
-	spans_stock(PMM_NOWAIT);
 	spin_lock(&kvm_lock);
+	spans_stock_locked(PMM_NOWAIT);
 	s = span_alloc(bytes + PAGE_SIZE);
 	if (s && pmap_kernel_map(s->start, pa - off, bytes, PROT_R | PROT_W | PROT_DEVICE)) {
 		pmap_kernel_unmap(s->start, bytes);
@@ -362,16 +364,69 @@ static void *depot_take(void)
 	return stack;
 }
 
-/* Memory pressure: the depot's stacks. */
+/* This CPU's cache into the one at @arg, for smp_call. IRQs off */
+static void cache_take(void *arg)
+{
+	struct stack_cache *c = this_cpu_ptr(stack_cache), *to = arg;
+
+	*to = *c;
+	c->count = 0;
+}
+
+static u64 caches_empty(void)
+{
+	struct stack_cache taken;
+	u64 freed = 0;
+
+	for (u32 cpu = 0; cpu < MAX_CPUS; cpu++) {
+		taken.count = 0;
+		smp_call(BIT(cpu), cache_take, &taken);
+		freed += taken.count;
+		while (taken.count)
+			kvm_free(taken.stack[--taken.count]);
+	}
+	return freed * (KSTACK_SIZE / PAGE_SIZE);
+}
+
+static bool span_is_static(const struct span *s)
+{
+	return s >= static_spans && s < static_spans + STATIC_SPANS;
+}
+
+/* A struct to reuse that is from the heap; NULL: none is left, or kvm_alloc might need it. */
+static struct span *span_surplus(void)
+{
+	struct span *s, *found = NULL;
+	u32 n = 0;
+
+	spin_lock(&kvm_lock);
+	list_for_each(s, &spare_spans, free) {
+		if (!found && !span_is_static(s))
+			found = s;
+		if (++n > SPANS_KEPT && found)
+			break;
+	}
+	if (n > SPANS_KEPT && found)
+		list_del(&found->free);
+	else
+		found = NULL;
+	spin_unlock(&kvm_lock);
+	return found;
+}
+
+/* Memory pressure: the depot's stacks. Asked for all there is, those the CPUs keep too. */
 static u64 stacks_shrink(u64 want)
 {
-	u64 freed = 0;
+	u64 freed = want == PMM_SHRINK_ALL ? caches_empty() : 0;
+	struct span *s;
 	void *stack;
 
 	while (freed < want && (stack = depot_take()) != NULL) {
 		kvm_free(stack);
 		freed += KSTACK_SIZE / PAGE_SIZE;
 	}
+	while ((s = span_surplus()) != NULL)
+		kfree(s);
 	return freed;
 }
 

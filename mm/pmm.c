@@ -225,7 +225,7 @@ u64 pmm_shrink(u64 want)
 
 	arch_current()->reclaiming = true;
 	for (struct shrinker *s = shrinkers; s && freed < want; s = s->next)
-		freed += s->shrink(want - freed);
+		freed += s->shrink(want == PMM_SHRINK_ALL ? want : want - freed);
 	arch_current()->reclaiming = false;
 	return freed;
 }
@@ -247,6 +247,7 @@ static struct page *alloc_reclaim(u32 order, u32 flags)
 {
 	const struct arch_thread *t = arch_current();
 	bool wait = !(flags & PMM_NOWAIT) && !t->preempt_count && !irq_disabled() && !t->reclaiming;
+	bool all = false;
 	struct page *p;
 
 	if (order) {
@@ -256,7 +257,8 @@ static struct page *alloc_reclaim(u32 order, u32 flags)
 			return p;
 	}
 	for (u32 i = 0; wait && i < RETRIES_MAX; i++) {
-		u64 freed = pmm_shrink(MAX(1ull << order, (u64)pmm_state.cpu_batch));
+		u64 freed = pmm_shrink(all ? PMM_SHRINK_ALL
+					   : MAX(1ull << order, (u64)pmm_state.cpu_batch));
 
 		if (order && freed)
 			stack_drain_this_cpu();
@@ -267,6 +269,10 @@ static struct page *alloc_reclaim(u32 order, u32 flags)
 			continue;
 		if (order && !(flags & PMM_USER))
 			return NULL;
+		/* What other CPUs keep for themselves comes before a process. */
+		all = !all;
+		if (all)
+			continue;
 		if (!oom_handler || !oom_handler(order))
 			return NULL;
 	}

@@ -148,6 +148,7 @@ struct shrinker {
 };
 void pmm_add_shrinker(struct shrinker *s);
 u64 pmm_shrink(u64 want); /* ask them now; frames or objects freed. ctx: thread; sleeps */
+#define PMM_SHRINK_ALL (~0ull) /* @want: all there is, what other CPUs keep for themselves too */
 /* kernel/proc/oom.c: pick and kill; true: something was killed or is dying, try again. */
 void pmm_set_oom_handler(bool (*fn)(u32 order));
 

@@ -357,7 +357,8 @@ u64 slab_reap(void)
 {
 	u64 before = slab_total_frames();
 
-	for (u32 i = 0; i < slab_cache_count; i++) {
+	/* The cache of descriptors, which destroying slabs of the others fills, is the first. */
+	for (u32 i = slab_cache_count; i-- > 0;) {
 		struct kmem_cache *c = &slab_caches[i];
 		struct list dead = LIST_INIT(dead);
 		u64 irq = spin_lock_irqsave(&c->lock);
@@ -382,9 +383,30 @@ u64 slab_reap(void)
 	return before - MIN(before, slab_total_frames());
 }
 
+/* All of this CPU's magazines, for smp_call. IRQs off */
+static void mags_flush(void *arg)
+{
+	for (u32 i = slab_cache_count; i-- > 0;) {
+		struct kmem_cache *c = &slab_caches[i];
+		struct list dead = LIST_INIT(dead);
+
+		spin_lock(&c->lock);
+		mag_flush(c, slab_mag_this(c), slab_mag_this(c)->count, &dead);
+		spin_unlock(&c->lock);
+		slabs_destroy(&dead);
+	}
+}
+
+/* Asked for all there is, the other CPUs' magazines too. */
 static u64 slab_shrink(u64 want)
 {
-	return slab_reap();
+	u64 before = slab_total_frames(), now;
+
+	if (want == PMM_SHRINK_ALL)
+		smp_call(~0ull, mags_flush, NULL);
+	slab_reap();
+	now = slab_total_frames();
+	return before - MIN(before, now);
 }
 
 static struct shrinker slab_shrinker = { .name = "slab", .shrink = slab_shrink };

@@ -19,6 +19,7 @@
 
 #define RESERVED_PIDS 300
 #define PID_MAX_LIMIT 4194304
+#define POOL_KEPT 4 /* nodes for any one number */
 
 int pid_max = 32768;
 SYSCTL_INT(pid_max, "sys/kernel/pid_max", &pid_max, RESERVED_PIDS + 1, PID_MAX_LIMIT);
@@ -162,6 +163,8 @@ void pid_release_locked(struct pid *p)
 	if (radix_lookup(&pid_table, p->nr) != p)
 		return;
 	radix_erase(&pid_table, p->nr, &pid_pool);
+	while (pid_pool.count > POOL_KEPT)
+		kfree(radix_pool_take(&pid_pool));
 	pid_put(p);
 }
 

@@ -5,6 +5,7 @@
   linnet-procs      every process: pid, parent, state, threads, name
   linnet-bt [NAME]  backtraces of all threads, or of those with that name
   linnet-locks      locks that threads hold (DEBUG=1 kernels record them)
+  linnet-slab NAME  who allocated the objects of a cache (DEBUG=1 kernels record it)
 
 Backtraces of threads that do not run follow the frame pointers from the saved stack pointer, as
 the kernel's own backtraces do.
@@ -192,5 +193,44 @@ class Locks(gdb.Command):
                       f"taken at {symbol_at(int(held['where']))} {source_at(int(held['where']))}")
 
 
-for command in (Cpus, Threads, Procs, Backtraces, Locks):
+class Slab(gdb.Command):
+    """Who allocated the objects of a cache, and how many; DEBUG=1 kernels record it."""
+
+    ALLOCATED = 0x616C6C6F63617465  # state of struct slab_debug_head
+
+    def __init__(self):
+        super().__init__("linnet-slab", gdb.COMMAND_DATA)
+
+    def slabs(self, cache):
+        """The slabs of a cache, found by their frames: full ones are on no list."""
+        pages, size = gdb.parse_and_eval("pmm_pages"), gdb.lookup_type("struct page").sizeof
+        count = int(gdb.parse_and_eval("pmm_end_pfn")) - int(gdb.parse_and_eval("pmm_base_pfn"))
+        blob = bytes(gdb.selected_inferior().read_memory(int(pages), count * size))
+        slab, owner = 8, offset_of("struct page", "owner")  # .slab is in an anonymous struct
+        kind, kind_at = int(gdb.parse_and_eval("PAGE_SLAB")), offset_of("struct page", "type")
+        return {int.from_bytes(blob[at + slab:at + slab + 8], "little")
+                for at in range(0, len(blob), size)
+                if blob[at + kind_at] == kind and int.from_bytes(blob[at + owner:at + owner + 8], "little") == cache}
+
+    def invoke(self, argument, from_tty):
+        caches = gdb.parse_and_eval("slab_caches")
+        for i in range(int(gdb.parse_and_eval("slab_cache_count"))):
+            if caches[i]["name"].string() == argument:
+                break
+        else:
+            raise gdb.GdbError("usage: linnet-slab NAME, as in /proc/slabinfo")
+        callers, cell = {}, int(caches[i]["cell"])
+        for at in self.slabs(int(caches[i].address)):
+            slab = gdb.Value(at).cast(gdb.lookup_type("struct kmem_slab").pointer())
+            for n in range(int(slab["fresh"])):
+                head = bytes(gdb.selected_inferior().read_memory(int(slab["base"]) + n * cell, 32))
+                words = [int.from_bytes(head[w:w + 8], "little") for w in range(0, 32, 8)]
+                if words[1] == self.ALLOCATED:
+                    key = words[2], words[3]
+                    callers[key] = callers.get(key, 0) + 1
+        for (who, size), count in sorted(callers.items(), key=lambda c: -c[1]):
+            print(f"{count:6} of {size:5} bytes  {symbol_at(who)} {source_at(who)}")
+
+
+for command in (Cpus, Threads, Procs, Backtraces, Locks, Slab):
     command()

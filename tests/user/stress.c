@@ -31,6 +31,8 @@
 #define PAGE 4096
 #define MAX_WORKERS 32
 #define HANG_SECONDS 60
+#define MAX_SLABS 128
+#define SETTLE_ROUNDS 25
 
 struct progress {
 	volatile uint64_t ops;
@@ -458,6 +460,39 @@ static long mem_free_kb(void)
 	return kb;
 }
 
+/* One row of /proc/slabinfo. */
+struct slab {
+	char name[32];
+	long active, frames;
+};
+
+static int read_slabs(struct slab *s)
+{
+	FILE *f = fopen("/proc/slabinfo", "r");
+	char line[256];
+	int n = 0;
+
+	while (f && fgets(line, sizeof(line), f) && n < MAX_SLABS) {
+		char *data = strstr(line, "slabdata");
+
+		if (data && sscanf(line, "%31s %ld", s[n].name, &s[n].active) == 2 &&
+		    sscanf(data, "slabdata %ld", &s[n].frames) == 1)
+			n++;
+	}
+	if (f)
+		fclose(f);
+	return n;
+}
+
+/* The caches that hold more or less than before. */
+static void show_slabs(const struct slab *a, int n, const struct slab *b)
+{
+	for (int i = 0; i < n; i++)
+		if (a[i].active != b[i].active || a[i].frames != b[i].frames)
+			printf("stress: cache %s: %ld objects in %ld frames, before %ld in %ld\n",
+			       b[i].name, b[i].active, b[i].frames, a[i].active, a[i].frames);
+}
+
 static void drop_caches(void)
 {
 	int fd = open("/proc/sys/vm/drop_caches", O_WRONLY);
@@ -467,6 +502,23 @@ static void drop_caches(void)
 			perror("drop_caches");
 		close(fd);
 	}
+}
+
+/*
+ * Free memory when nothing is going on: the most that is seen in a number of rounds, as what ended
+ * last (threads on their way out, work queued by them) is freed a little later.
+ */
+static long settled_free_kb(void)
+{
+	long most = 0, kb;
+
+	for (int i = 0; i < SETTLE_ROUNDS; i++) {
+		drop_caches();
+		kb = mem_free_kb();
+		most = kb > most ? kb : most;
+		usleep(20000);
+	}
+	return most;
 }
 
 /* Kills the workers that hang, names what they were at. */
@@ -529,7 +581,9 @@ int main(int argc, char **argv)
 {
 	int seconds = 10, workers = 8, opt, bad;
 	uint64_t seed = 1, total = 0;
+	static struct slab slabs[2][MAX_SLABS];
 	long before, after;
+	int nslabs;
 
 	if (argc == 3 && !strcmp(argv[1], "--exit"))
 		return atoi(argv[2]);
@@ -555,11 +609,12 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	bad = run(workers, seed + 1000, seconds > 10 ? 5 : 1);
-	drop_caches();
-	before = mem_free_kb();
+	before = settled_free_kb();
+	nslabs = read_slabs(slabs[0]);
 	bad |= run(workers, seed, seconds);
-	drop_caches();
-	after = mem_free_kb();
+	after = settled_free_kb();
+	if (read_slabs(slabs[1]) == nslabs)
+		show_slabs(slabs[0], nslabs, slabs[1]);
 	for (int i = 0; i < workers; i++)
 		total += progress[i].ops;
 	rmdir(dir);
