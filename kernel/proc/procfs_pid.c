@@ -271,8 +271,9 @@ static ssize_t slack_write(void *h, const char *text, size_t n)
 }
 
 /*
- * Texts that are the same for every process here: no audit, no namespaces, no control groups, no
- * security module.
+ * Texts that are the same for every process here: no audit, no control groups. What belongs to user
+ * namespaces (uid_map, gid_map, setgroups) and security modules (attr) is not there, as on a Linux
+ * built without them.
  */
 static int unset_id_show(struct sbuf *out, void *h)
 {
@@ -280,27 +281,10 @@ static int unset_id_show(struct sbuf *out, void *h)
 	return 0;
 }
 
-static int id_map_show(struct sbuf *out, void *h)
-{
-	sbuf_printf(out, "%10u %10u %10u\n", 0, 0, 4294967295u);
-	return 0;
-}
-
-static int setgroups_show(struct sbuf *out, void *h)
-{
-	sbuf_puts(out, "allow\n");
-	return 0;
-}
-
 static int cgroup_show(struct sbuf *out, void *h)
 {
 	sbuf_puts(out, "0::/\n");
 	return 0;
-}
-
-static int attr_show(struct sbuf *out, void *h)
-{
-	return -EINVAL;
 }
 
 static int coredump_filter_show(struct sbuf *out, void *h)
@@ -483,12 +467,6 @@ static const struct procfs_dir_ops task_list_dir = {
 
 /* --- the tables --- */
 
-static const struct procfs_pid_entry attr_entries[] = {
-	{ .name = "current", .mode = S_IFREG | 0666, .show = attr_show },
-	{ .name = NULL },
-};
-static const struct procfs_dir_ops attr_dir = { .entries = attr_entries };
-
 /* What a process and a thread both have. */
 #define COMMON_ENTRIES                                                                             \
 	{ .name = "fd", .mode = S_IFDIR | 0500, .dir = &pid_fd_dir },                              \
@@ -516,7 +494,6 @@ static const struct procfs_dir_ops attr_dir = { .entries = attr_entries };
 		{ .name = "mountinfo", .mode = S_IFREG | 0444, .show = mountinfo_show },           \
 		{ .name = "smaps", .mode = S_IFREG | 0444, .show = pid_smaps_show },               \
 		{ .name = "smaps_rollup", .mode = S_IFREG | 0444, .show = pid_smaps_rollup_show }, \
-		{ .name = "attr", .mode = S_IFDIR | 0555, .dir = &attr_dir },                      \
 		{ .name = "wchan", .mode = S_IFREG | 0444, .show = pid_wchan_show },               \
 		{ .name = "schedstat", .mode = S_IFREG | 0444, .show = pid_schedstat_show },       \
 		{ .name = "cgroup", .mode = S_IFREG | 0444, .show = cgroup_show },                 \
@@ -530,11 +507,8 @@ static const struct procfs_dir_ops attr_dir = { .entries = attr_entries };
 		  .show = oom_score_adj_show,                                                      \
 		  .write = oom_score_adj_write },                                                  \
 		{ .name = "loginuid", .mode = S_IFREG | 0644, .show = unset_id_show },             \
-		{ .name = "sessionid", .mode = S_IFREG | 0444, .show = unset_id_show },            \
-		{ .name = "uid_map", .mode = S_IFREG | 0644, .show = id_map_show },                \
-		{ .name = "gid_map", .mode = S_IFREG | 0644, .show = id_map_show },                \
 	{                                                                                          \
-		.name = "setgroups", .mode = S_IFREG | 0644, .show = setgroups_show                \
+		.name = "sessionid", .mode = S_IFREG | 0444, .show = unset_id_show                 \
 	}
 
 static const struct procfs_pid_entry thread_entries[] = {
