@@ -28,6 +28,8 @@ struct ldisc_ops {
 	void (*input_flushed)(struct ldisc *ld); /* input was dropped: packet mode wants to know */
 };
 
+#define LDISC_OUT_MAX 8 /* bytes that one written character becomes at most: a tab */
+
 /* What came with a received character. */
 enum ldisc_flag { LDISC_NORMAL, LDISC_BREAK, LDISC_PARITY, LDISC_FRAME, LDISC_OVERRUN };
 

@@ -16,6 +16,7 @@
 #include "kernel/tty/ldisc.h"
 
 #define TAB_WIDTH 8
+_Static_assert(TAB_WIDTH <= LDISC_OUT_MAX, "a writer waits for that much room");
 
 /* What one character becomes on output; advances the column. Returns its length in @out. */
 static size_t opost_char(struct ldisc *ld, u8 c, u8 out[TAB_WIDTH])

@@ -423,9 +423,11 @@ static ssize_t tty_read(struct file *f, struct uio *u, u64 *pos)
 	}
 }
 
+/* Room for what one character may become, or waiting would end without progress. */
 static bool room_or_dead(struct tty *t, struct tty_file *tf)
 {
-	return tty_file_is_dead(tf) || READ_ONCE(t->other_closed) || line_room(&t->ld) > 0;
+	return tty_file_is_dead(tf) || READ_ONCE(t->other_closed) ||
+	       line_room(&t->ld) >= LDISC_OUT_MAX;
 }
 
 /*
@@ -516,7 +518,7 @@ static u32 tty_poll(struct file *f, struct poll_table *pt)
 		events |= POLL_INPUT;
 	if (READ_ONCE(t->other_closed))
 		events |= POLL_INPUT | POLLHUP;
-	if (line_room(&t->ld) > 0)
+	if (line_room(&t->ld) >= LDISC_OUT_MAX)
 		events |= POLL_ROOM;
 	return events;
 }

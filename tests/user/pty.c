@@ -358,8 +358,38 @@ static void test_last_words(void)
 	close(m);
 }
 
+/* A writer whose next character does not fit waits, and a signal ends that. */
+static void test_little_room(void)
+{
+	int m, s, status;
+	struct termios t;
+	pid_t pid;
+
+	pair(&m, &s);
+	tcgetattr(s, &t);
+	t.c_oflag |= OPOST | ONLCR;
+	tcsetattr(s, TCSANOW, &t);
+	fcntl(s, F_SETFL, O_NONBLOCK);
+	memset(buf, 'x', sizeof(buf));
+	while (write(s, buf, sizeof(buf)) > 0)
+		;
+	CHECK(errno == EAGAIN && read(m, buf, 1) == 1);
+	fcntl(s, F_SETFL, 0);
+	pid = fork();
+	if (pid == 0) {
+		alarm(1);
+		memset(buf, '\n', sizeof(buf));
+		for (;;)
+			write(s, buf, sizeof(buf));
+	}
+	CHECK(waitpid(pid, &status, 0) == pid && WIFSIGNALED(status) && WTERMSIG(status) == SIGALRM);
+	close(s);
+	close(m);
+}
+
 int main(void)
 {
+	test_little_room();
 	test_editing();
 	test_raw();
 	test_ioctls();
