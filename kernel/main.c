@@ -100,7 +100,6 @@ static void __noreturn boot(void)
 	sys_rw_init();
 	sys_socket_init();
 	syscall_init();
-	sys_names_init();
 	fdt_probe_drivers();
 	machine_init();
 	if (ktest_requested())
