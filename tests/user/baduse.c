@@ -657,7 +657,7 @@ static int log_warnings(int fd)
 
 	while ((n = read(fd, record, sizeof(record) - 1)) > 0) {
 		record[n] = 0;
-		if ((atoi(record) & 7) <= 4) {
+		if ((atoi(record) & 7) <= 4 && !strstr(record, "were left out")) {
 			printf("# kernel log: %s", record);
 			found++;
 		}
