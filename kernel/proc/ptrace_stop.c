@@ -95,6 +95,21 @@ static void stop_sleep(struct task *t)
 }
 
 /*
+ * Look at what came while @t, current, was stopped. What it was to look at before stays due even if
+ * the tracer has undone its cause: an interrupted call counts on it to begin again. holds: siglock
+ */
+static void stop_recalc(struct task *t)
+{
+	bool due = READ_ONCE(t->thread.interrupted);
+
+	signal_recalc(t);
+	if (!due)
+		return;
+	WRITE_ONCE(t->thread.interrupted, true);
+	word_or(&t->thread.arch.work, WORK_SIGNAL);
+}
+
+/*
  * Current, @t, stops for its tracer. @code: as wait shows it; @why: CLD_* for SIGCHLD.
  * holds: siglock; drops and retakes it. The signal to go on with, 0: none.
  */
@@ -129,7 +144,7 @@ static int stop_locked(struct task *t, int code, int why, u64 message, struct ks
 	word_and(&t->jobctl, ~TJ_LISTENING);
 	arch_thread_unpark();
 	arch_thread_step(t->trace.flags & TRACE_STEP);
-	signal_recalc(t);
+	stop_recalc(t);
 	return code;
 }
 

@@ -493,6 +493,23 @@ static void test_restart(void)
 	CHECK(trace(PTRACE_CONT, pid, 0, 0) == 0 && news(pid) == 1 << 8);
 }
 
+/* Detached at the exit of a call that the stop interrupted: it begins again, and nobody notices. */
+static void test_detach_restart(void)
+{
+	pid_t pid = plain_child(naps);
+	struct user_pt_regs r;
+
+	until_state(pid, 'S');
+	CHECK(trace(PTRACE_SEIZE, pid, 0, PTRACE_O_TRACESYSGOOD) == 0);
+	CHECK(trace(PTRACE_INTERRUPT, pid, 0, 0) == 0 && news(pid) == GROUP_STOP(SIGTRAP));
+	CHECK(trace(PTRACE_SYSCALL, pid, 0, 0) == 0 && news(pid) == SYSCALL_STOP);
+	CHECK(trace(PTRACE_SYSCALL, pid, 0, 0) == 0);
+	until_state(pid, 'S');
+	CHECK(trace(PTRACE_INTERRUPT, pid, 0, 0) == 0 && news(pid) == SYSCALL_STOP);
+	CHECK(get_regs(pid, &r) == 0 && (long)r.regs[0] == -516);
+	CHECK(trace(PTRACE_DETACH, pid, 0, 0) == 0 && news(pid) == 1 << 8);
+}
+
 /* --- signals: masks and queues --- */
 
 static void masks(void)
@@ -700,6 +717,7 @@ int main(void)
 	test_change_call();
 	test_syscall_info();
 	test_restart();
+	test_detach_restart();
 	test_signal_state();
 	test_sigchld();
 	test_tracer_exit();
