@@ -2,6 +2,7 @@
 #
 #   make                 build/Image, build/linnet.elf, build/initramfs.cpio.gz
 #   make DEBUG=1         the checking kernel, in build/debug
+#   make KASAN=1         the checking kernel with the address sanitizer, in build/kasan
 #   make LLVM=1          with clang and lld, in build/llvm
 #   make objs            compile every listed object, link nothing
 #   make host-unit       host tests of kernel files (tests/unit)
@@ -10,11 +11,16 @@
 #
 # `./linnet` is the front door; it installs what this file needs and then calls it.
 
+# The address sanitizer comes with all other checks.
+ifdef KASAN
+DEBUG := 1
+endif
+
 # --- objects: one list per folder ----------------------------------------------------------------
 
 obj-arch/arm64 := \
 	head.o vectors.o switch.o user.o string.o page.o kaslr.o trap.o pmap.o tlb.o cpu.o smp.o timer.o fpu.o thread.o \
-	sigframe.o debug.o regset.o stacktrace.o vdso_blob.o vdso_image.o ktest_arch.o
+	sigframe.o debug.o regset.o stacktrace.o $(if $(KASAN),kasan_shadow.o) vdso_blob.o vdso_image.o ktest_arch.o
 
 obj-kernel := init.o main.o
 
@@ -22,7 +28,7 @@ obj-kernel/lib := string.o fmt.o sbuf.o rbtree.o radix.o bitmap.o ring.o crc.o
 
 obj-kernel/base := device.o spinlock.o log.o panic.o symbols.o stackguard.o time.o timeout.o irq.o fdt.o earlycon.o bootargs.o \
 	rand.o uio.o ktest.o ktest_base.o machine.o \
-	$(if $(DEBUG),lockrank.o report.o ubsan.o ktest_ubsan.o)
+	$(if $(DEBUG),lockrank.o report.o ubsan.o ktest_ubsan.o) $(if $(KASAN),kasan.o kasan_report.o)
 
 obj-kernel/sched := cred.o balance.o fair.o idle.o mutex.o param.o rt.o rwsem.o sched.o sleep.o thread.o tick.o \
 	waitq.o work.o ktest_lock.o ktest_perf.o ktest_sched.o
@@ -48,7 +54,8 @@ obj-kernel/sys := \
 	sys_open.o sys_path.o sys_pipe.o sys_poll.o sys_rw.o sys_stat.o sys_syslog.o sys_time.o sys_xattr.o \
 	sys_socket.o sys_sockmsg.o sys_cred.o sys_futex.o sys_prctl.o sys_priority.o sys_proc.o sys_ptrace.o sys_sched.o sys_signal.o sys_timer.o
 
-obj-mm := kmalloc.o kvm.o mm_debug.o percpu.o pmm.o pmm_boot.o slab.o ktest_mm.o
+obj-mm := kmalloc.o kvm.o mm_debug.o percpu.o pmm.o pmm_boot.o slab.o ktest_mm.o \
+	$(if $(KASAN),kasan_mm.o ktest_kasan.o,slab_debug.o)
 
 obj-mm/vm := vmspace.o region.o commit.o map.o unmap.o protect.o remap.o advise.o fork.o fault.o access.o \
 	shared_anon.o pagecache.o pagecache_io.o vm_test.o give.o
@@ -101,7 +108,8 @@ ZLIB_OBJS := adler32.o crc32.o inffast.o inflate.o inftrees.o zutil.o
 
 # --- variants ------------------------------------------------------------------------------------
 
-variant := $(if $(DEBUG),debug)$(if $(and $(DEBUG),$(LLVM)),-)$(if $(LLVM),llvm)
+checking := $(if $(KASAN),kasan,$(if $(DEBUG),debug))
+variant := $(checking)$(if $(and $(checking),$(LLVM)),-)$(if $(LLVM),llvm)
 O       := build$(if $(variant),/$(variant))
 CACHE   ?= $(or $(LINNET_CACHE),$(HOME)/.cache/linnet)
 export LINNET_CACHE := $(CACHE)
@@ -144,7 +152,7 @@ else
 CFLAGS += -fno-stack-protector
 endif
 
-AFLAGS := -g -D__ASSEMBLY__ $(if $(DEBUG),-DCONFIG_DEBUG=1) $(INCLUDES) -Wa,-I$(O) \
+AFLAGS := -g -D__ASSEMBLY__ $(if $(DEBUG),-DCONFIG_DEBUG=1) $(if $(KASAN),-DCONFIG_KASAN=1) $(INCLUDES) -Wa,-I$(O) \
 	-ffile-prefix-map=$(CURDIR)/= -ffile-prefix-map=$(CURDIR)=. $(if $(LLVM),-Wno-unused-command-line-argument)
 
 LDFLAGS := -static -pie --no-dynamic-linker -z text -z noexecstack -z norelro -z max-page-size=4096 \
@@ -152,6 +160,8 @@ LDFLAGS := -static -pie --no-dynamic-linker -z text -z noexecstack -z norelro -z
 
 # Runs before relocation, when the stack guard's address is not known yet, nor that of a message.
 CFLAGS-arch/arm64/kaslr := -fno-stack-protector $(if $(DEBUG),-fsanitize-undefined-trap-on-error)
+CFLAGS-arch/arm64/kasan_shadow := $(CFLAGS-arch/arm64/kaslr)
+CFLAGS-kernel/base/kasan := $(CFLAGS-arch/arm64/kaslr)
 
 # Reports what the checks find, so it has none.
 CFLAGS-kernel/base/ubsan := -fno-sanitize=all
@@ -159,6 +169,19 @@ CFLAGS-kernel/base/ubsan := -fno-sanitize=all
 # Third-party objects keep their own warnings; crc32 uses the CRC instructions every CPU here has (it wants to know a
 # 64-bit type for that); Z_SOLO would copy bytewise otherwise.
 ZCFLAGS := -std=gnu11 -O2 $(ABI) -fno-stack-protector -w -DZ_SOLO -DHAVE_MEMCPY -D'Z_U8=unsigned long' $(INCLUDES)
+
+# The address sanitizer: the shadow's place is memlayout.h's.
+ifdef KASAN
+kasan-gcc   := -fasan-shadow-offset=0xe000000000000000 --param asan-stack=1 --param asan-globals=1 \
+	--param asan-instrumentation-with-call-threshold=100000 -fsanitize-address-use-after-scope
+kasan-clang := -mllvm -asan-mapping-offset=0xe000000000000000 -mllvm -asan-stack=1 -mllvm -asan-globals=1 \
+	-mllvm -asan-instrumentation-with-call-threshold=100000 -fsanitize-address-use-after-scope
+CFLAGS += -DCONFIG_KASAN=1
+KASAN_FLAGS := -fsanitize=kernel-address $(if $(LLVM),$(kasan-clang),$(kasan-gcc))
+# What runs before there is a shadow, and what looks at memory that nobody may use.
+kasan-not := arch/arm64/kaslr arch/arm64/kasan_shadow arch/arm64/stacktrace kernel/base/ubsan kernel/base/kasan \
+	kernel/base/kasan_report mm/kasan_mm mm/mm_debug
+endif
 
 # The loops in string.c are the library functions; they must not become calls of themselves.
 CFLAGS-kernel/lib/string := $(if $(LLVM),-fno-builtin,-fno-tree-loop-distribute-patterns)
@@ -206,14 +229,14 @@ $(PREP): Makefile scripts/third-party
 $(FDTLIB): $(PREP) ;
 
 # A change of flags or of compiler rebuilds everything: the command line is part of the inputs.
-cmdline := $(CC) $(CFLAGS) $(AFLAGS) $(LDFLAGS) $(subst ',,$(ZCFLAGS))
+cmdline := $(CC) $(CFLAGS) $(KASAN_FLAGS) $(AFLAGS) $(LDFLAGS) $(subst ',,$(ZCFLAGS))
 $(shell mkdir -p $(O); echo '$(subst ','\'',$(cmdline))' | cmp -s - $(O)/.flags || \
 	echo '$(subst ','\'',$(cmdline))' > $(O)/.flags)
 
 $(O)/%.o: %.c $(PREP) $(O)/.flags
 	$(call say,CC,$<)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) $(CFLAGS) $(CFLAGS-$*) -MMD -MP -c -o $@ $<
+	$(Q)$(CC) $(CFLAGS) $(if $(filter $*,$(kasan-not)),,$(KASAN_FLAGS)) $(CFLAGS-$*) -MMD -MP -c -o $@ $<
 
 $(O)/%.o: %.S $(PREP) $(O)/.flags
 	$(call say,AS,$<)
@@ -253,7 +276,7 @@ $(O)/arch/arm64/vdso_blob.o: $(O)/vdso.so
 LINK = $(LD) $(LDFLAGS) -T $(O)/kernel.lds -o $@ $(OBJS) $(filter %.ksyms.o,$^) $(FDTLIB)
 
 $(O)/kernel.lds: arch/arm64/kernel.ld $(PREP) $(O)/.flags
-	$(Q)$(CC) -E -P -x c -undef -D__ASSEMBLY__ $(INCLUDES) -MMD -MP -MT $@ -MF $(O)/kernel.lds.d -o $@ $<
+	$(Q)$(CC) -E -P -x c -undef -D__ASSEMBLY__ $(if $(KASAN),-DCONFIG_KASAN=1) $(INCLUDES) -MMD -MP -MT $@ -MF $(O)/kernel.lds.d -o $@ $<
 
 $(O)/empty.ksyms.S: scripts/ksyms
 	$(Q)scripts/ksyms < /dev/null > $@

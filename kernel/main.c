@@ -18,6 +18,7 @@
 #include "kernel/base/earlycon.h"
 #include "kernel/base/fdt.h"
 #include "kernel/base/irq.h"
+#include "kernel/base/kasan.h"
 #include "kernel/base/ktest.h"
 #include "kernel/base/log.h"
 #include "kernel/base/panic.h"
@@ -117,6 +118,7 @@ __attribute__((no_stack_protector)) void kmain(paddr_t fdt)
 	pmm_early_init();
 	percpu_init();
 	pmap_init_kernel();
+	kasan_start();
 	earlycon_init();
 	log_info("Linnet, command line: %s", bootargs_line());
 	cpu_init_boot();

@@ -56,6 +56,9 @@ static void *large_alloc(size_t size, u32 flags)
 	if (!p)
 		return NULL;
 	p->kmalloc_size = size;
+	kasan_poison((char *)page_to_va(p) + ALIGN_UP(size, (size_t)8),
+		     ((size_t)PAGE_SIZE << order) - ALIGN_UP(size, (size_t)8), KASAN_PAGE_REDZONE);
+	kasan_unpoison(page_to_va(p), size);
 	return page_to_va(p);
 }
 

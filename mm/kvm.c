@@ -17,7 +17,9 @@
  * are written, whose frames are taken without waiting. The stack caches belong to their CPU.
  */
 #include <arch/cpu.h>
+#include <arch/kasan.h>
 #include <arch/pmap.h>
+#include "kernel/base/kasan.h"
 #include "kernel/base/percpu.h"
 #include "kernel/base/spinlock.h"
 #include "kernel/lib/rbtree.h"
@@ -211,6 +213,10 @@ static void unmap_memory(vaddr_t va, u64 size)
 /* Map the frames of @chain over @s. False: undone, the frames freed. holds: kvm_lock */
 static bool map_memory(struct span *s, u64 size, struct page *chain)
 {
+	if (kasan_shadow_cover(s->start, s->size, KASAN_VMALLOC)) {
+		frames_free(chain);
+		return false;
+	}
 	for (u64 off = 0; off < size; off += PAGE_SIZE) {
 		struct page *p = chain;
 
@@ -267,6 +273,8 @@ void *kvm_alloc(size_t size, u32 flags)
 	} else if (!map_memory(s, bytes, chain)) {
 		span_free(s);
 		s = NULL;
+	} else {
+		kasan_unpoison((void *)s->start, size);
 	}
 	spin_unlock(&kvm_lock);
 	return s ? (void *)s->start : NULL;
@@ -282,6 +290,7 @@ static void span_release(vaddr_t va, bool memory)
 	if (!s || s->memory != memory)
 		panic("%llx is not a kernel mapping", (unsigned long long)va);
 	size = s->size - PAGE_SIZE;
+	kasan_poison((void *)s->start, size, KASAN_VMALLOC);
 	if (memory) {
 		unmap_memory(s->start, size);
 		used_frames -= size / PAGE_SIZE;
@@ -316,11 +325,14 @@ volatile void *kvm_map_io(paddr_t pa, size_t size)
 	spin_lock(&kvm_lock);
 	spans_stock_locked(PMM_NOWAIT);
 	s = span_alloc(bytes + PAGE_SIZE);
-	if (s && pmap_kernel_map(s->start, pa - off, bytes, PROT_R | PROT_W | PROT_DEVICE)) {
+	if (s && (kasan_shadow_cover(s->start, s->size, KASAN_VMALLOC) ||
+		  pmap_kernel_map(s->start, pa - off, bytes, PROT_R | PROT_W | PROT_DEVICE))) {
 		pmap_kernel_unmap(s->start, bytes);
 		span_free(s);
 		s = NULL;
 	}
+	if (s)
+		kasan_unpoison((void *)s->start, bytes);
 	spin_unlock(&kvm_lock);
 	return s ? (volatile void *)(s->start + off) : NULL;
 }
@@ -456,7 +468,10 @@ void *kvm_stack_alloc(void)
 		stacks_refill(c);
 	stack = c->count ? c->stack[--c->count] : NULL;
 	irq_restore(irq);
-	return stack ? stack : kvm_alloc(KSTACK_SIZE, 0);
+	if (!stack)
+		return kvm_alloc(KSTACK_SIZE, 0);
+	kasan_unpoison(stack, KSTACK_SIZE);
+	return stack;
 }
 
 /*
@@ -469,6 +484,7 @@ void kvm_stack_free(void *stack)
 	struct stack_cache *c = this_cpu_ptr(stack_cache);
 	bool kept;
 
+	kasan_poison(stack, KSTACK_SIZE, KASAN_STACK_FREE);
 	if (unlikely(c->count == STACKS_KEPT) && READ_ONCE(depot_count) < DEPOT_MAX)
 		stacks_drain(c);
 	kept = c->count < STACKS_KEPT;

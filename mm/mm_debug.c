@@ -7,23 +7,12 @@
  * Debug builds fill a freed frame with a pattern and note it in page->owner; the next allocation of
  * the frame verifies it, so a write after free is found, with the frame, at the latest then. Frames
  * that were never allocated carry no note and are not checked.
- *
- * A debug slab cell is a head (struct slab_debug_head), the object, and a red zone from the byte
- * behind the size asked for to the end of the cell. Free objects are poisoned. State word, poison
- * and red zone are verified at both ends of an object's life. All of it needs no lock: a cell is
- * owned by one party at a time.
+ * Objects are slab_debug.c's.
  */
 #include "mm/mm_debug.h"
-#include "kernel/base/log.h"
-#include "kernel/lib/string.h"
 
 #define FRAME_POISON 0x6b6b6b6b6b6b6b6bull
 #define FRAME_NOTE 0x706f69736f6e6564ull
-#define CELL_ALLOCATED 0x616c6c6f63617465ull
-#define CELL_FREE 0x667265656672656bull
-#define OBJECT_POISON 0x6b
-#define OBJECT_FRESH 0x5a
-#define RED_ZONE 0xbb
 
 /*
  * Arm @f, or disarm it with @count 0.
@@ -95,71 +84,4 @@ void mm_debug_check_frames(struct page *p, u32 order)
 				      (unsigned long long)page_to_pa(p + i), j * 8,
 				      (unsigned long long)w[j]);
 	}
-}
-
-static void __noreturn __cold cell_bad(const char *cache, const char *what, void *obj,
-				       const struct slab_debug_head *h, const void *who)
-{
-	u64 off;
-	const char *last = symbol_lookup((vaddr_t)h->who, &off);
-
-	panic("%s: %s, object %p of %llu bytes, last used by %s, now %p", cache, what, obj,
-	      (unsigned long long)h->size, last ? last : "?", who);
-}
-
-/*
- * Make the head of a cell that was never used.
- * ctx: any
- */
-void slab_debug_fresh(void *cell, u32 head, u32 cell_size)
-{
-	struct slab_debug_head *h = cell;
-
-	h->state = CELL_FREE;
-	h->who = NULL;
-	h->size = 0;
-	memset((char *)cell + head, OBJECT_POISON, cell_size - head);
-}
-
-/*
- * A free cell becomes an object of @size bytes. Panics when it was written while free.
- * ctx: any
- */
-void slab_debug_alloc(const char *cache, void *cell, u32 head, u32 cell_size, size_t size,
-		      const void *who)
-{
-	struct slab_debug_head *h = cell;
-	u8 *obj = (u8 *)cell + head;
-
-	if (h->state != CELL_FREE)
-		cell_bad(cache, "free list corrupt", obj, h, who);
-	for (u32 i = 0; i < cell_size - head; i++)
-		if (obj[i] != OBJECT_POISON)
-			cell_bad(cache, "written after free", obj, h, who);
-	h->state = CELL_ALLOCATED;
-	h->who = who;
-	h->size = size;
-	memset(obj, OBJECT_FRESH, size);
-	memset(obj + size, RED_ZONE, cell_size - head - size);
-}
-
-/*
- * An object becomes a free cell. Panics on a double free and on a write past its end.
- * ctx: any
- */
-void slab_debug_free(const char *cache, void *cell, u32 head, u32 cell_size, const void *who)
-{
-	struct slab_debug_head *h = cell;
-	u8 *obj = (u8 *)cell + head;
-
-	if (h->state == CELL_FREE)
-		cell_bad(cache, "double free", obj, h, who);
-	if (h->state != CELL_ALLOCATED)
-		cell_bad(cache, "bad free or write before the object", obj, h, who);
-	for (u64 i = h->size; i < cell_size - head; i++)
-		if (obj[i] != RED_ZONE)
-			cell_bad(cache, "written past its end", obj, h, who);
-	h->state = CELL_FREE;
-	h->who = who;
-	memset(obj, OBJECT_POISON, cell_size - head);
 }

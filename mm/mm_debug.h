@@ -2,10 +2,11 @@
 /*
  * Checks of the memory allocators: fault injection (all builds), and what only debug builds do:
  * poison, red zones, double-free detection. In release builds the hooks below are empty and
- * mm_debug.o's checks are dropped by the linker.
+ * the checks of mm_debug.o and slab_debug.o are dropped by the linker.
  */
 #include <arch/thread.h>
 #include "kernel/base/irq.h"
+#include "kernel/base/kasan.h"
 #include "kernel/base/panic.h"
 #include "mm/pmm.h"
 
@@ -19,22 +20,29 @@ void mm_fail_set(struct mm_fail *f, u64 after, u64 count);
 /* Only called while @f is armed. True: this allocation fails. ctx: any */
 bool mm_fail_hit(struct mm_fail *f);
 
-/* Bytes that a debug cell has in front of the object, and its layout. */
-#define SLAB_DEBUG_HEAD 32
-
-struct slab_debug_head {
-	void *link; /* free list, while free */
-	u64 state; /* SLAB_DEBUG_ALLOCATED or _FREE */
-	const void *who; /* return address of the last allocation or free */
-	u64 size; /* bytes asked for: the red zone begins behind them */
-};
-
 void mm_debug_poison_frames(struct page *p, u32 order);
 void mm_debug_check_frames(struct page *p, u32 order);
-void slab_debug_fresh(void *cell, u32 head, u32 cell_size);
-void slab_debug_alloc(const char *cache, void *cell, u32 head, u32 cell_size, size_t size,
-		      const void *who);
-void slab_debug_free(const char *cache, void *cell, u32 head, u32 cell_size, const void *who);
+
+/* The address sanitizer's view of frames (kasan_mm.c). ctx: any */
+#ifdef CONFIG_KASAN
+void kasan_frames_init(void); /* ctx: boot, the page array exists */
+void kasan_frames_insert(u64 pfn, u64 end); /* they are free from now on */
+void kasan_frames_alloc(struct page *p, u32 order);
+void kasan_frames_free(struct page *p, u32 order);
+#else
+static inline void kasan_frames_init(void)
+{
+}
+static inline void kasan_frames_insert(u64 pfn, u64 end)
+{
+}
+static inline void kasan_frames_alloc(struct page *p, u32 order)
+{
+}
+static inline void kasan_frames_free(struct page *p, u32 order)
+{
+}
+#endif
 
 #ifdef CONFIG_DEBUG
 #define MM_DEBUG true

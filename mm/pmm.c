@@ -128,6 +128,7 @@ void pmm_insert_range(u64 pfn, u64 end)
 {
 	u64 irq = spin_lock_irqsave(&pmm_state.lock);
 
+	kasan_frames_insert(pfn, end);
 	pmm_state.total += end - pfn;
 	while (pfn < end) {
 		u64 index = pfn - pmm_base_pfn;
@@ -311,6 +312,7 @@ static __noinline struct page *alloc_slow(u32 order, u32 flags)
 		p = alloc_reclaim(order, flags);
 	if (!p)
 		return NULL;
+	kasan_frames_alloc(p, order);
 	if (MM_DEBUG)
 		mm_debug_check_frames(p, order);
 	block_begin(p, order);
@@ -346,6 +348,7 @@ static inline void block_free(struct page *p, u32 order)
 {
 	if (MM_DEBUG)
 		mm_debug_poison_frames(p, order);
+	kasan_frames_free(p, order);
 	p->refs = 0;
 	p->flags = 0;
 	p->order = 0;

@@ -19,6 +19,7 @@
 #include "kernel/base/log.h"
 #include "kernel/base/panic.h"
 #include "kernel/lib/string.h"
+#include "mm/mm_debug.h"
 #include "mm/pmm_internal.h"
 
 #define RANGES_MAX 64
@@ -220,6 +221,7 @@ void pmm_init(void)
 	for (u32 i = 0; i < banks.count; i++)
 		ram += (banks.r[i].end - banks.r[i].start) >> PAGE_SHIFT;
 	pmm_state_init(ram);
+	kasan_frames_init();
 	image_mark_reserved();
 	for (u32 i = 0; i < avail.count; i++)
 		pmm_insert_range(avail.r[i].start >> PAGE_SHIFT, avail.r[i].end >> PAGE_SHIFT);

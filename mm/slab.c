@@ -89,8 +89,8 @@ struct kmem_cache *kmem_cache_create(const char *name, size_t size, size_t align
 	align = MAX(align, (size_t)16);
 	c->name = name;
 	c->size = (u32)size;
-	c->head = MM_DEBUG ? (u32)MAX(align, (size_t)SLAB_DEBUG_HEAD) : 0;
-	c->cell = (u32)ALIGN_UP(size + c->head + (MM_DEBUG ? 8 : 0), align);
+	c->head = MM_DEBUG ? (u32)ALIGN_UP((size_t)SLAB_DEBUG_HEAD, align) : 0;
+	c->cell = (u32)ALIGN_UP(size + c->head + (MM_DEBUG ? SLAB_DEBUG_TAIL : 0), align);
 	c->off_slab = c->cell >= OFF_SLAB_MIN;
 	c->order = order_choose(c);
 	c->limit = magazine_size(c->cell);
@@ -136,6 +136,7 @@ static bool cache_grow(struct kmem_cache *c, u32 flags)
 	if (!p)
 		return false;
 	base = page_to_va(p);
+	kasan_poison(base, (u64)cells_fit(c, order) * c->cell, KASAN_SLAB_REDZONE);
 	if (c->off_slab)
 		s = kmem_cache_alloc(desc_cache, flags & ~PMM_ZERO);
 	else
@@ -187,7 +188,7 @@ static void *slab_take(struct kmem_cache *c, struct kmem_slab *s)
 	}
 	cell = s->base + (u64)s->fresh++ * c->cell;
 	if (MM_DEBUG)
-		slab_debug_fresh(cell, c->head, c->cell);
+		slab_debug_fresh(c, cell);
 	return cell;
 }
 
@@ -253,7 +254,7 @@ void *slab_alloc_slow(struct kmem_cache *c, void *cell, size_t size, u32 flags, 
 	if (!cell)
 		return NULL;
 	if (MM_DEBUG) {
-		slab_debug_alloc(c->name, cell, c->head, c->cell, size, who);
+		slab_debug_alloc(c, cell, size, who);
 		cell = (char *)cell + c->head;
 	}
 	if (flags & PMM_ZERO)
@@ -317,18 +318,6 @@ void slab_free_slow(struct kmem_cache *c, u64 irq)
 }
 
 /*
- * Check a debug cell that is being freed. Returns the cell.
- * ctx: any
- */
-void *slab_free_check(struct kmem_cache *c, void *obj, const void *who)
-{
-	void *cell = (char *)obj - c->head;
-
-	slab_debug_free(c->name, cell, c->head, c->cell, who);
-	return cell;
-}
-
-/*
  * Object of @c, zeroed with PMM_ZERO.
  * ctx: any with PMM_NOWAIT, else thread; sleeps: as pmm_alloc. Returns it or NULL; the caller owns
  * it.
@@ -357,6 +346,7 @@ u64 slab_reap(void)
 {
 	u64 before = slab_total_frames();
 
+	kasan_kept_drain();
 	/* The cache of descriptors, which destroying slabs of the others fills, is the first. */
 	for (u32 i = slab_cache_count; i-- > 0;) {
 		struct kmem_cache *c = &slab_caches[i];
@@ -440,7 +430,7 @@ bool slab_get_info(u32 index, struct slab_info *out)
 	*out = (struct slab_info){ .name = c->name,
 				   .size = c->size,
 				   .objects = c->capacity,
-				   .active = c->out - MIN(cached, c->out),
+				   .active = c->out - MIN(cached + kasan_kept(c), c->out),
 				   .frames = c->frames };
 	spin_unlock_irqrestore(&c->lock, irq);
 	return true;

@@ -45,12 +45,47 @@ struct kmem_cache {
 	u64 out; /* S: of those, objects or in magazines */
 };
 
+extern struct kmem_cache slab_caches[SLAB_CACHES_MAX];
 extern struct mm_fail slab_fail;
 
 void *slab_alloc_slow(struct kmem_cache *c, void *cell, size_t size, u32 flags, const void *who);
 void slab_free_slow(struct kmem_cache *c, u64 irq);
-void *slab_free_check(struct kmem_cache *c, void *obj, const void *who);
 void kmalloc_init(void);
+
+/*
+ * Checks of objects in debug builds: slab_debug.c, or kasan_mm.c with the address sanitizer. Bytes
+ * that a cell has in front of the object and at least behind it.
+ */
+#ifdef CONFIG_KASAN
+#define SLAB_DEBUG_HEAD 160
+#define SLAB_DEBUG_TAIL 16
+#else
+#define SLAB_DEBUG_HEAD 32
+#define SLAB_DEBUG_TAIL 8
+#endif
+/* Make the head of a cell that was never used. ctx: any */
+void slab_debug_fresh(const struct kmem_cache *c, void *cell);
+/* A free cell becomes an object of @size bytes. ctx: any */
+void slab_debug_alloc(const struct kmem_cache *c, void *cell, size_t size, const void *who);
+/*
+ * An object becomes a free cell: returned, or NULL when it is kept for later (slab_cell_free) or
+ * was no object. ctx: any
+ */
+void *slab_debug_free(const struct kmem_cache *c, void *obj, const void *who);
+
+/* Freed cells that the address sanitizer keeps for a while. ctx: any */
+#ifdef CONFIG_KASAN
+u64 kasan_kept(const struct kmem_cache *c);
+void kasan_kept_drain(void);
+#else
+static inline u64 kasan_kept(const struct kmem_cache *c)
+{
+	return 0;
+}
+static inline void kasan_kept_drain(void)
+{
+}
+#endif
 
 static inline struct slab_mag *slab_mag_this(const struct kmem_cache *c)
 {
@@ -81,10 +116,9 @@ static __always_inline void *slab_alloc(struct kmem_cache *c, size_t size, u32 f
 	return flags & PMM_ZERO ? memset(cell, 0, size) : cell;
 }
 
-/* Give an object back. ctx: any */
-static __always_inline void slab_free(struct kmem_cache *c, void *obj, const void *who)
+/* Put a cell back into the magazine. ctx: any */
+static __always_inline void slab_cell_free(struct kmem_cache *c, void *cell)
 {
-	void *cell = MM_DEBUG ? slab_free_check(c, obj, who) : obj;
 	u64 irq = irq_save();
 	struct slab_mag *m = slab_mag_this(c);
 
@@ -95,4 +129,13 @@ static __always_inline void slab_free(struct kmem_cache *c, void *obj, const voi
 		return;
 	}
 	irq_restore(irq);
+}
+
+/* Give an object back. ctx: any */
+static __always_inline void slab_free(struct kmem_cache *c, void *obj, const void *who)
+{
+	void *cell = MM_DEBUG ? slab_debug_free(c, obj, who) : obj;
+
+	if (!MM_DEBUG || cell)
+		slab_cell_free(c, cell);
 }

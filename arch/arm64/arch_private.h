@@ -34,6 +34,22 @@ pte_t kimage_page_attr(u64 off);
 
 /* pmap.c */
 paddr_t pmap_kernel_root(void);
+/* The table behind @slot of a kernel table, made if there is none. ctx: boot */
+pte_t *pmap_boot_table(pte_t *slot);
+/* kasan_shadow.c */
+#ifdef CONFIG_KASAN
+/* Map the whole shadow to one page. ctx: kimage_map(), at physical addresses. */
+void kasan_shadow_map_early(pte_t *root);
+/* Map the shadow of all memory and of the image in the tables to come. ctx: boot */
+void kasan_shadow_map_final(pte_t *root);
+#else
+static inline void kasan_shadow_map_early(pte_t *root)
+{
+}
+static inline void kasan_shadow_map_final(pte_t *root)
+{
+}
+#endif
 /* tlb.c */
 void tlb_init_boot(void);
 void tlb_flush_tables(struct pmap *pm, vaddr_t va);

@@ -23,7 +23,7 @@
 enum { FDT_BEGIN_NODE = 1, FDT_END_NODE, FDT_PROP, FDT_NOP };
 
 #define R_AARCH64_RELATIVE 0x403
-#define IMAGE_TABLES 9 /* up to two of level 2 and five of level 3 for 8 MiB, see kernel.ld */
+#define IMAGE_TABLES (2 + KIMAGE_SIZE_MAX / MIB(2)) /* up to two of level 2, and those of level 3 */
 
 struct rela {
 	u64 offset;
@@ -77,6 +77,15 @@ static bool text_equal(const char *s, const char *what, size_t room)
 			return true;
 	}
 	return false;
+}
+
+static bool text_begins(const char *s, const char *prefix, size_t room)
+{
+	for (size_t i = 0; prefix[i]; i++) {
+		if (i == room || s[i] != prefix[i])
+			return false;
+	}
+	return true;
 }
 
 /* True when @word is one of the space-separated words of the text [@s, @s + @len). */
@@ -153,10 +162,9 @@ static bool fdt_step(struct fdt_walk *w)
 		while (p + 4 + n < w->end && p[4 + n])
 			n++;
 		if (++w->depth == 2)
-			w->node = text_equal((const char *)p + 4, "chosen", 7) ? NODE_CHOSEN
-				  : n >= 6 && __builtin_memcmp(p + 4, "memory", 6) == 0
-					  ? NODE_MEMORY
-					  : NODE_OTHER;
+			w->node = text_equal((const char *)p + 4, "chosen", 7)	  ? NODE_CHOSEN
+				  : text_begins((const char *)p + 4, "memory", n) ? NODE_MEMORY
+										  : NODE_OTHER;
 		w->structs += ALIGN_UP(n + 1, 4u);
 		return true;
 	case FDT_END_NODE: return w->depth-- > 1;
@@ -267,6 +275,7 @@ u64 kimage_map(const u8 *fdt, paddr_t image)
 		slide = slide_from_seed(w.seed, size);
 	map_linear(image, size);
 	map_image(KIMAGE_BASE + slide, image, size);
+	kasan_shadow_map_early(kernel_root_boot);
 	relocate(image, slide);
 	kimage_voffset = KIMAGE_BASE + slide - image;
 	return kimage_voffset;

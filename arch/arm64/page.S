@@ -1,6 +1,11 @@
 /* Whole frames: zeroing by cache-line blocks, copying by pairs. */
 #include <arch/memlayout.h>
 
+#ifdef CONFIG_KASAN /* kernel/base/kasan.c has the functions of these names */
+#define page_zero raw_page_zero
+#define page_copy raw_page_copy
+#endif
+
 	.text
 	.balign	16
 /* void page_zero(void *va): DC ZVA in the CPU's block size, or stores where it is prohibited. */

@@ -363,7 +363,8 @@ paddr_t pmap_kernel_root(void)
 	return kernel_root == kernel_root_boot ? kimage_to_pa(kernel_root) : va_to_pa(kernel_root);
 }
 
-static pte_t *boot_table(pte_t *slot)
+/* Contract in arch_private.h. */
+pte_t *pmap_boot_table(pte_t *slot)
 {
 	pte_t *t = kernel_table(slot);
 
@@ -402,13 +403,13 @@ static void map_linear(pte_t *root, paddr_t pa, paddr_t end)
 			pa += L1_SIZE;
 			continue;
 		}
-		slot = &boot_table(slot)[L2_INDEX(va)];
+		slot = &pmap_boot_table(slot)[L2_INDEX(va)];
 		if (IS_ALIGNED(pa, L2_SIZE) && end - pa >= L2_SIZE && !has_readonly(pa, L2_SIZE)) {
 			*slot = pa | KPTE_RW;
 			pa += L2_SIZE;
 			continue;
 		}
-		boot_table(slot)[L3_INDEX(va)] = pa | linear_attr(pa) | PTE_TABLE;
+		pmap_boot_table(slot)[L3_INDEX(va)] = pa | linear_attr(pa) | PTE_TABLE;
 		pa += PAGE_SIZE;
 	}
 }
@@ -448,6 +449,7 @@ void pmap_init_kernel(void)
 
 		map_linear(root, ALIGN_UP(base, (u64)PAGE_SIZE), end);
 	}
+	kasan_shadow_map_final(root);
 	root_install(root);
 	kernel_root = root;
 	for (u32 i = 0; i < 512; i++) {

@@ -3,8 +3,16 @@
  * bytes everything is loaded before anything is stored, so the short path serves overlapping copies
  * too.
  *
+ * KASAN=1: kernel/base/kasan.c has the functions of these names, which check the range first.
+ *
  *   x0 destination, returned; x1 source; x2 bytes left; x3 cursor in the destination
  */
+#ifdef CONFIG_KASAN
+#define memcpy raw_memcpy
+#define memmove raw_memmove
+#define memset raw_memset
+#endif
+
 	.macro	func, name
 	.balign	16
 	.globl	\name

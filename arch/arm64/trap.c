@@ -22,6 +22,7 @@
 #include <arch/thread.h>
 #include <arch/user.h>
 #include "arch/arm64/arch_private.h"
+#include "kernel/base/kasan.h"
 #include "kernel/base/panic.h"
 #include "kernel/base/percpu.h"
 #include "kernel/base/trap.h"
@@ -236,6 +237,7 @@ void trap_el1_sync(struct trapframe *tf, u64 esr, u64 far)
 			tf->pc = fixup;
 		return;
 	}
+	kasan_explain_fault(far);
 	panic_frame(tf, "%s in the kernel, address %#lx, esr %#lx", el1_cause(esr), far, esr);
 }
 

@@ -26,8 +26,8 @@
 	.endm
 
 	.text
-/* size_t arch_user_copy_in(void *dst, u64 src, size_t n): bytes not copied. */
-func arch_user_copy_in
+/* size_t raw_user_copy_in(void *dst, u64 src, size_t n): bytes not copied. */
+func raw_user_copy_in
 	cmp	x2, #64
 	b.lo	3f
 1:	ldtr	x3, [x1]
@@ -78,8 +78,8 @@ func arch_user_copy_in
 8:	mov	x0, x2
 	ret
 
-/* size_t arch_user_copy_out(u64 dst, const void *src, size_t n): bytes not copied. */
-func arch_user_copy_out
+/* size_t raw_user_copy_out(u64 dst, const void *src, size_t n): bytes not copied. */
+func raw_user_copy_out
 	cmp	x2, #64
 	b.lo	3f
 1:	ldp	x3, x4, [x1]
@@ -132,8 +132,8 @@ func arch_user_copy_out
 8:	mov	x0, x2
 	ret
 
-/* size_t arch_user_clear(u64 dst, size_t n): bytes not cleared. */
-func arch_user_clear
+/* size_t raw_user_clear(u64 dst, size_t n): bytes not cleared. */
+func raw_user_clear
 	cmp	x1, #64
 	b.lo	3f
 1:	sttr	xzr, [x0]
@@ -159,11 +159,11 @@ func arch_user_clear
 	ret
 
 /*
- * s64 arch_user_strncpy(char *dst, u64 src, size_t size): eight bytes at a time while they fit and
+ * s64 raw_user_strncpy(char *dst, u64 src, size_t size): eight bytes at a time while they fit and
  * cannot cross into the next page, else one. The test for a zero byte is (x - 0x01..01) & ~x &
  * 0x80..80.
  */
-func arch_user_strncpy
+func raw_user_strncpy
 	mov	x3, x0
 	mov	x4, x2
 	mov	x10, #0x0101010101010101
@@ -206,28 +206,28 @@ func arch_user_strncpy
 8:	mov	x0, #-EFAULT
 	ret
 
-/* int arch_user_load32(u32 *out, u64 addr) and the other single words. */
-func arch_user_load32
+/* int raw_user_load32(u32 *out, u64 addr) and the other single words. */
+func raw_user_load32
 1:	ldtr	w2, [x1]
 	on_fault 1b, user_efault
 	str	w2, [x0]
 	mov	x0, #0
 	ret
 
-func arch_user_load64
+func raw_user_load64
 1:	ldtr	x2, [x1]
 	on_fault 1b, user_efault
 	str	x2, [x0]
 	mov	x0, #0
 	ret
 
-func arch_user_store32
+func raw_user_store32
 1:	sttr	w1, [x0]
 	on_fault 1b, user_efault
 	mov	x0, #0
 	ret
 
-func arch_user_store64
+func raw_user_store64
 1:	sttr	x1, [x0]
 	on_fault 1b, user_efault
 	mov	x0, #0
@@ -243,8 +243,8 @@ user_efault:
  * readable at EL1 either (pmap.c).
  */
 	.arch	armv8.1-a
-/* int arch_user_cmpxchg32(u64 addr, u32 old, u32 new, u32 *found) */
-func arch_user_cmpxchg32
+/* int raw_user_cmpxchg32(u64 addr, u32 old, u32 new, u32 *found) */
+func raw_user_cmpxchg32
 	adrp	x8, cpu_has_pan
 	ldrb	w8, [x8, :lo12:cpu_has_pan]
 	mov	w7, #128
@@ -270,8 +270,8 @@ func arch_user_cmpxchg32
 6:	mov	x0, #-EFAULT
 	b	5b
 
-/* int arch_user_atomic32(u64 addr, int op, u32 operand, u32 *old) */
-func arch_user_atomic32
+/* int raw_user_atomic32(u64 addr, int op, u32 operand, u32 *old) */
+func raw_user_atomic32
 	adrp	x8, cpu_has_pan
 	ldrb	w8, [x8, :lo12:cpu_has_pan]
 	mov	w7, #128

@@ -6,6 +6,7 @@
  *   ffffff8000000000  linear map of all memory  256 GiB  va = LINEAR_BASE + pa
  *   ffffffc000000000  vmalloc: stacks, I/O      128 GiB  guard pages between
  *   ffffffe000000000  kernel image, KASLR slides it by multiples of 2 MiB within 64 GiB
+ *   fffffff000000000  shadow of the address sanitizer, 56 GiB (KASAN=1)
  *   ffffffff........  last 4 GiB: unused, so that ERR-like small negatives never are pointers
  */
 #ifdef __ASSEMBLY__
@@ -27,7 +28,18 @@
 #define KIMAGE_BASE UL(0xffffffe000000000)
 #define KIMAGE_SLIDE_MAX UL(0x1000000000)
 
+/* Shadow of an address: (address >> 3) + KASAN_SHADOW_OFFSET; what lies below its base has one. */
+#define KASAN_SHADOW_OFFSET UL(0xe000000000000000)
+#define KASAN_SHADOW_BASE UL(0xfffffff000000000)
+#define KASAN_SHADOW_END UL(0xfffffffe00000000)
+
+#ifdef CONFIG_KASAN
+#define KSTACK_SIZE 32768 /* red zones need room */
+#define KIMAGE_SIZE_MAX 0x2000000
+#else
 #define KSTACK_SIZE 16384
+#define KIMAGE_SIZE_MAX 0x800000
+#endif
 #define MAX_CPUS 32
 
 #ifndef __ASSEMBLY__
