@@ -574,7 +574,7 @@ static int missing(const struct entry *e, const struct one_case *c)
 	return 0;
 }
 
-/* Rows that are known to differ, and in how many answers: more than that is a failure. */
+/* Rows that are known to differ, and in how many answers when that was measured. */
 static const struct {
 	const char *row;
 	int answers;
@@ -707,6 +707,20 @@ static void check_every_call_has_a_row(void)
 		   0);
 }
 
+/*
+ * A row that is known to differ (known.inc) is shown with how many answers do, now and when it was
+ * measured; it decides nothing. Any other must not differ at all.
+ */
+static void tell_row(const char *name, int bad)
+{
+	int known = known_to_differ(name);
+
+	if (known)
+		printf("# %s: %d answers differ from Linux's, %d when measured\n", name, bad, known);
+	else
+		tap_result(!bad, name, __FILE__, __LINE__, 0);
+}
+
 /* One row, as root and as user: prints or compares. */
 static void do_row(const struct entry *e)
 {
@@ -731,7 +745,7 @@ static void do_row(const struct entry *e)
 	if (counting && bad)
 		printf("\t{ \"%s\", %d },\n", e->name, bad);
 	if (!recording && !counting)
-		tap_result(bad <= known_to_differ(e->name), e->name, __FILE__, __LINE__, 0);
+		tell_row(e->name, bad);
 }
 
 static void do_row_for_leaks(const struct entry *e)
