@@ -45,15 +45,15 @@ static s64 now_of(const struct timerfd *t)
 	return t->wall ? time_wall() : time_now();
 }
 
-/* holds: t->lock */
-static void arm(struct timerfd *t)
+/* Fire at the deadline, but not before @earliest. holds: t->lock */
+static void arm(struct timerfd *t, s64 earliest)
 {
 	if (t->deadline == TIME_NEVER)
 		return;
 	if (t->wall)
-		timeout_set_wall(&t->timeout, t->deadline);
+		timeout_set_wall(&t->timeout, MAX(t->deadline, earliest));
 	else
-		timeout_set(&t->timeout, t->deadline);
+		timeout_set(&t->timeout, MAX(t->deadline, earliest));
 }
 
 /* Count the periods that are over and move the deadline on. holds: t->lock. */
@@ -77,9 +77,10 @@ static void fired(struct timeout *to)
 {
 	struct timerfd *t = container_of(to, struct timerfd, timeout);
 	u64 flags = spin_lock_irqsave(&t->lock);
+	s64 now = now_of(t);
 
-	expire(t, now_of(t));
-	arm(t);
+	expire(t, now);
+	arm(t, now + TIMEOUT_AGAIN_MIN);
 	spin_unlock_irqrestore(&t->lock, flags);
 	waitq_wake(&t->wait, ~0u, POLLIN);
 }
@@ -262,7 +263,7 @@ int timerfd_settime(struct file *f, u32 flags, const struct timerfd_spec *new,
 	t->interval = new->interval;
 	t->ticks = 0;
 	deadline_set(t, flags, new->value);
-	arm(t);
+	arm(t, 0);
 	spin_unlock_irqrestore(&t->lock, irq);
 	return 0;
 }

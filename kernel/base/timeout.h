@@ -18,6 +18,11 @@ struct timeout {
 
 void timeout_init_cpu(u32 cpu); /* boot: that CPU's tree */
 void timeout_init(struct timeout *t, void (*fn)(struct timeout *t));
+/*
+ * A callback that arms its own timeout again does it at least this far in the future: a user's
+ * period of a microsecond must not keep a slow CPU in the timer interrupt for ever.
+ */
+#define TIMEOUT_AGAIN_MIN (100 * NSEC_PER_USEC)
 /* (Re)arm for absolute monotonic @deadline on this CPU. ctx: any. */
 void timeout_set(struct timeout *t, s64 deadline);
 /* The same for a time of the wall clock. Setting the clock moves it. ctx: any. */

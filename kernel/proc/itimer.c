@@ -30,7 +30,7 @@ static void itimer_real_fire(struct timeout *t)
 		if (p->itimer_real_interval) {
 			p->itimer_real_expires +=
 				p->itimer_real_interval * (1 + late / p->itimer_real_interval);
-			timeout_set(t, p->itimer_real_expires);
+			timeout_set(t, MAX(p->itimer_real_expires, now + TIMEOUT_AGAIN_MIN));
 		} else {
 			p->itimer_real_expires = 0;
 		}

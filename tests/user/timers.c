@@ -7,6 +7,8 @@
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+#include <sys/timerfd.h>
+#include <stdint.h>
 #include "tap.h"
 
 static volatile int hits;
@@ -129,10 +131,39 @@ static void test_cpu_limit(void)
 	CHECK(waitpid(p, &st, 0) == p && WIFSIGNALED(st) && WTERMSIG(st) == SIGXCPU);
 }
 
+static volatile int alarms;
+
+static void count_alarm(int sig)
+{
+	alarms += sig == SIGALRM;
+}
+
+/* Periods shorter than anything takes: the process still gets on. */
+static void test_tiny_periods(void)
+{
+	struct itimerval it = { { 0, 1 }, { 0, 1 } }, off = { 0 };
+	struct itimerspec ts = { { 0, 1 }, { 0, 1 } };
+	int fd = timerfd_create(CLOCK_MONOTONIC, 0);
+	uint64_t v;
+
+	signal(SIGALRM, count_alarm);
+	CHECK(setitimer(ITIMER_REAL, &it, NULL) == 0);
+	while (alarms < 20)
+		;
+	CHECK(setitimer(ITIMER_REAL, &off, NULL) == 0);
+	CHECK(timerfd_settime(fd, 0, &ts, NULL) == 0);
+	for (int i = 0; i < 20; i++)
+		if (read(fd, &v, 8) != 8 || !v)
+			break;
+	CHECK(read(fd, &v, 8) == 8 && v > 0);
+	close(fd);
+}
+
 int main(void)
 {
 	test_itimers();
 	test_posix();
 	test_cpu_limit();
+	test_tiny_periods();
 	return tap_done();
 }
