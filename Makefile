@@ -38,7 +38,7 @@ obj-kernel/proc := \
 	rseq.o futex_owner.o futex_requeue.o futex_waitv.o \
 	signal_send.o signal_deliver.o signal_stop.o kill.o cred.o futex.o futex_pi.o itimer.o ptimer.o \
 	ptrace.o ptrace_stop.o ptrace_request.o \
-	pidfd.o signalfd.o oom.o procfs_load.o procfs_pid.o procfs_stat.o procfs_maps.o procfs_mem.o procfs_fd.o
+	pidfd.o signalfd.o fileowner.o oom.o procfs_load.o procfs_pid.o procfs_stat.o procfs_maps.o procfs_mem.o procfs_fd.o
 
 obj-kernel/tty := \
 	devpts.o ldisc.o ldisc_out.o pty.o tty.o tty_ioctl.o tty_job.o uart.o
@@ -50,8 +50,8 @@ obj-kernel/ipc := \
 	shm.o
 
 obj-kernel/sys := \
-	syscall.o trap.o path.o machine.o sys_event.o sys_file.o sys_ipc.o sys_misc.o stats.o sys_kcmp.o sys_mm.o sys_mount.o \
-	sys_open.o sys_path.o sys_pipe.o sys_poll.o sys_rw.o sys_stat.o sys_syslog.o sys_time.o sys_xattr.o \
+	syscall.o trap.o path.o machine.o sys_event.o sys_fcntl.o sys_file.o sys_ipc.o sys_misc.o stats.o sys_kcmp.o sys_mm.o sys_mount.o \
+	sys_open.o sys_path.o sys_pipe.o sys_poll.o sys_rw.o sys_splice.o sys_stat.o sys_syslog.o sys_time.o sys_xattr.o \
 	sys_socket.o sys_sockmsg.o sys_cred.o sys_futex.o sys_prctl.o sys_priority.o sys_proc.o sys_ptrace.o sys_sched.o sys_signal.o sys_timer.o
 
 obj-mm := kmalloc.o kvm.o mm_debug.o percpu.o pmm.o pmm_boot.o slab.o ktest_mm.o \
@@ -65,7 +65,7 @@ obj-net/sock := socket.o af_unix.o unix_msg.o unix_gc.o af_netlink.o
 obj-block := \
 
 obj-fs := \
-	attr.o chrdev.o cpio.o dentry.o devfs.o fdtable.o file.o filemap.o fsctx.o initramfs.o inode.o \
+	async.o attr.o chrdev.o cpio.o dentry.o devfs.o fdtable.o file.o filemap.o fsctx.o fsuser.o initramfs.o inode.o \
 	locks.o lockrange.o memdev.o mount.o mount_peer.o mount_pivot.o mount_show.o namei.o namei_ops.o open.o rename.o splice.o super.o \
 	tmpfs.o tmpfs_dir.o tmpfs_file.o tmpfs_xattr.o vfs_init.o xattr.o \
 	procfs.o procfs_pid.o pseudo.o textfile.o proc_cpu.o proc_mem.o proc_misc.o sysfs.o \
@@ -73,7 +73,7 @@ obj-fs := \
 	epoll.o \
 	eventfd.o \
 	inotify.o inotify_queue.o \
-	pipe.o \
+	pipe.o pipe_size.o pipe_splice.o \
 	poll.o \
 	timerfd.o
 

@@ -15,6 +15,7 @@
 #include <linux/fcntl.h>
 #include <linux/fs.h>
 #include <linux/mount.h>
+#include "fs/async.h"
 #include "fs/epoll.h"
 #include "fs/locks.h"
 #include "fs/namei.h"
@@ -56,8 +57,7 @@ static int file_alloc(const struct path *p, u32 mode, u32 flags, struct file **o
 	f->cred = cred_get(current->cred);
 	f->priv = NULL;
 	f->vmf.ops = &file_vm_ops;
-	f->owner_pid = 0;
-	f->owner_sig = 0;
+	f->owner = NULL;
 	list_init(&f->eps);
 	f->reap = NULL;
 	f->wb_err = f->inode->cache ? f->inode->cache->error : 0;
@@ -150,6 +150,10 @@ static void file_release(struct file *f)
 		locks_release_file(f);
 	if (unlikely(!list_empty(&f->eps)))
 		epoll_forget(f);
+	if (unlikely(f->flags & FASYNC) && f->ops && f->ops->fasync)
+		(void)f->ops->fasync(f, -1, false);
+	if (unlikely(f->owner))
+		file_owner_ops->release(f);
 	if (!(f->mode & FILE_PATH)) {
 		if (f->ops && f->ops->release)
 			f->ops->release(f);

@@ -10,17 +10,18 @@
  * name of the inode goes (IN_DELETE_SELF) or its superblock (IN_UNMOUNT); all but the second are
  * followed by IN_IGNORED.
  *
- * Limits are per effective user, counted in a struct inotify_user that lives while it counts
- * something.
+ * Limits are per effective user (fsuser.h).
  *
- * Locking: notify_lock (SPIN_OUTER) guards all watches, trees, users and the lists at the inodes;
- * queue locks are taken inside. An inode's list may be looked at for emptiness without it. Inodes
+ * Locking: notify_lock (SPIN_OUTER) guards all watches, trees and the lists at the inodes; queue
+ * locks are taken inside. An inode's list may be looked at for emptiness without it. Inodes
  * are put after it.
  */
 #include <asm/ioctls.h>
 #include <linux/errno.h>
 #include <linux/fcntl.h>
 #include <linux/poll.h>
+#include "fs/async.h"
+#include "fs/fsuser.h"
 #include "fs/inotify.h"
 #include "fs/namei.h"
 #include "fs/notify.h"
@@ -41,18 +42,11 @@ SYSCTL_INT(inotify_max_user_watches, "sys/fs/inotify/max_user_watches", &max_use
 	   0x7fffffff);
 
 /* n: guarded by notify_lock */
-struct inotify_user {
-	struct list link; /* n: users */
-	u32 uid; /* I */
-	u32 instances, watches; /* n */
-};
-
-/* n: guarded by notify_lock */
 struct inotify_group {
 	struct inotify_queue queue; /* own lock */
 	struct rb_root watches; /* n: by number */
 	int next_wd; /* n */
-	struct inotify_user *user; /* I: counts this instance */
+	struct fs_user *user; /* I: counts this instance and its watches */
 };
 
 /* n: guarded by notify_lock */
@@ -69,65 +63,9 @@ struct watch {
 u32 notify_watches;
 static struct spinlock notify_lock = SPINLOCK_INIT(RANK_SPIN_OUTER);
 static struct list all_watches = LIST_INIT(all_watches); /* n */
-static struct list users = LIST_INIT(users); /* n */
 static u32 last_cookie; /* a */
 
 static const struct file_ops inotify_ops;
-
-/* --- users --- */
-
-/* The counts of @uid, @fresh if there are none yet. holds: notify_lock */
-static struct inotify_user *user_find_locked(u32 uid, struct inotify_user **fresh)
-{
-	struct inotify_user *u;
-
-	list_for_each(u, &users, link)
-		if (u->uid == uid)
-			return u;
-	u = *fresh;
-	*fresh = NULL;
-	u->uid = uid;
-	u->instances = u->watches = 0;
-	list_add(&users, &u->link);
-	return u;
-}
-
-/* One instance of the current user more. 0, -EMFILE or -ENOMEM. */
-static int user_charge_instance(struct inotify_user **out)
-{
-	struct inotify_user *fresh = kmalloc(sizeof(*fresh), 0), *u;
-	int err = 0;
-
-	if (!fresh)
-		return -ENOMEM;
-	spin_lock(&notify_lock);
-	u = user_find_locked(current->cred->euid, &fresh);
-	if (u->instances >= (u32)READ_ONCE(max_user_instances))
-		err = -EMFILE;
-	else
-		u->instances++;
-	if (!u->instances) {
-		list_del(&u->link);
-		fresh = u;
-	}
-	spin_unlock(&notify_lock);
-	kfree(fresh);
-	*out = u;
-	return err;
-}
-
-static void user_uncharge_instance(struct inotify_user *u)
-{
-	bool last;
-
-	spin_lock(&notify_lock);
-	last = --u->instances == 0;
-	if (last)
-		list_del(&u->link);
-	spin_unlock(&notify_lock);
-	if (last)
-		kfree(u);
-}
 
 /* --- watches --- */
 
@@ -157,7 +95,7 @@ static void watch_detach(struct watch *w, struct list *dead)
 	list_del(&w->of_inode);
 	list_del(&w->all);
 	list_add(dead, &w->all);
-	w->group->user->watches--;
+	fs_user_uncharge(&w->group->user->inotify_watches);
 	WRITE_ONCE(notify_watches, notify_watches - 1);
 }
 
@@ -193,7 +131,7 @@ static int watch_change(struct watch *w, u32 mask)
 /* Enter the new watch @w. Its number or -ENOSPC. holds: notify_lock */
 static int watch_enter(struct inotify_group *g, struct inode *i, u32 mask, struct watch *w)
 {
-	if (g->user->watches >= (u32)READ_ONCE(max_user_watches))
+	if (!fs_user_charge(&g->user->inotify_watches, (u32)READ_ONCE(max_user_watches)))
 		return -ENOSPC;
 	do {
 		w->wd = g->next_wd;
@@ -206,7 +144,6 @@ static int watch_enter(struct inotify_group *g, struct inode *i, u32 mask, struc
 	rb_insert(&g->watches, &w->node, watch_less);
 	list_add(&i->watches, &w->of_inode);
 	list_add(&all_watches, &w->all);
-	g->user->watches++;
 	WRITE_ONCE(notify_watches, notify_watches + 1);
 	return w->wd;
 }
@@ -431,7 +368,8 @@ static void inotify_release(struct file *f)
 	spin_unlock(&notify_lock);
 	watches_free(&dead);
 	inotify_queue_fini(&g->queue);
-	user_uncharge_instance(g->user);
+	fs_user_uncharge(&g->user->inotify_instances);
+	fs_user_put(g->user);
 	kfree(g);
 }
 
@@ -452,7 +390,15 @@ static void inotify_show(struct file *f, struct sbuf *sb)
 	spin_unlock(&notify_lock);
 }
 
+static int inotify_fasync(struct file *f, int fd, bool on)
+{
+	struct inotify_group *g = f->priv;
+
+	return async_change(&g->queue.async, f, fd, on);
+}
+
 static const struct file_ops inotify_ops = {
+	.fasync = inotify_fasync,
 	.read = inotify_read,
 	.poll = inotify_poll,
 	.ioctl = inotify_ioctl,
@@ -477,14 +423,19 @@ int inotify_create(u32 flags, struct file **out)
 		goto free;
 	rb_root_init(&g->watches);
 	g->next_wd = 1;
-	err = user_charge_instance(&g->user);
+	err = fs_user_get(current->cred->euid, &g->user);
 	if (err)
 		goto fini;
+	err = -EMFILE;
+	if (!fs_user_charge(&g->user->inotify_instances, (u32)READ_ONCE(max_user_instances)))
+		goto put_user;
 	err = file_alloc_anon("inotify", &inotify_ops, g, FILE_READ | FILE_STREAM,
 			      O_RDONLY | (flags & O_NONBLOCK), out);
 	if (!err)
 		return 0;
-	user_uncharge_instance(g->user);
+	fs_user_uncharge(&g->user->inotify_instances);
+put_user:
+	fs_user_put(g->user);
 fini:
 	inotify_queue_fini(&g->queue);
 free:

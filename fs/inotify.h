@@ -3,9 +3,6 @@
 #include <linux/inotify.h>
 #include "fs/vfs.h"
 
-struct inotify_group;
-struct inotify_user;
-
 /* An instance as an open file; IN_NONBLOCK in @flags. 0, -EMFILE (the user's limit), -ENOMEM. */
 int __must_check inotify_create(u32 flags, struct file **out);
 bool file_is_inotify(const struct file *f);
@@ -23,6 +20,7 @@ struct inotify_queue {
 	u32 max; /* I: more make an overflow */
 	struct inotify_record *overflow; /* I; on .events at most once */
 	struct waitq wait; /* own lock */
+	struct list async; /* a: open files to tell (async.h) */
 };
 
 int __must_check inotify_queue_init(struct inotify_queue *q);

@@ -8,7 +8,9 @@
  * A reader gets whole records, as many as fit. The name is padded with zeroes to a multiple of the
  * record's size. inotify(7).
  */
+#include <asm/siginfo.h>
 #include <linux/errno.h>
+#include "fs/async.h"
 #include "fs/inotify.h"
 #include "fs/procfs.h"
 #include "kernel/base/errno.h"
@@ -50,6 +52,7 @@ int inotify_queue_init(struct inotify_queue *q)
 	spin_init(&q->lock, RANK_EVENT);
 	list_init(&q->events);
 	waitq_init(&q->wait);
+	list_init(&q->async);
 	q->count = 0;
 	q->max = (u32)READ_ONCE(max_queued_events);
 	q->overflow = record_alloc(-1, IN_Q_OVERFLOW, 0, "", 0, 0);
@@ -110,6 +113,7 @@ void inotify_queue_add(struct inotify_queue *q, int wd, u32 mask, u32 cookie, co
 	q->count++;
 	spin_unlock(&q->lock);
 	waitq_wake_all(&q->wait);
+	async_notify(&q->async, POLL_IN);
 	return;
 unlock:
 	spin_unlock(&q->lock);

@@ -23,62 +23,33 @@
  */
 #include <asm/ioctls.h>
 #include <asm/poll.h>
-#include <linux/capability.h>
+#include <asm/siginfo.h>
 #include <linux/fcntl.h>
-#include "fs/pipe.h"
-#include "fs/procfs.h"
+#include "fs/pipe_internal.h"
 #include "kernel/base/errno.h"
 #include "mm/slab.h"
 
-#define PIPE_SLOTS 16 /* of a new pipe: 64 KiB */
-#define PIPE_ATOMIC 4096 /* PIPE_BUF */
-#define POLL_INPUT (POLLIN | POLLRDNORM)
-#define POLL_ROOM (POLLOUT | POLLWRNORM)
-
-_Static_assert(PIPE_ATOMIC <= PAGE_SIZE, "an atomic write fits a slot");
-
-struct pipe_slot {
-	struct page *page; /* reference owned */
-	u32 off, len;
-	bool packet; /* nothing is added; one read takes it */
-};
-
-/* p guarded by .lock, a atomic, I immutable after creation. */
-struct pipe {
-	struct mutex lock; /* rank PIPE */
-	struct waitq readable, writable; /* own */
-	u32 head, tail; /* p; a for looking: slots ever filled and emptied */
-	u32 nslots; /* p; a for looking: power of two */
-	u32 readers, writers; /* p; a for looking: open files */
-	u32 reader_opens, writer_opens; /* p; a for looking: openings so far */
-	u32 files; /* i, of a FIFO: open files in total */
-	u32 nspare; /* p */
-	bool fifo; /* I: has a name */
-	struct pipe_slot *slots; /* p */
-	struct page **spare; /* p: nslots pages at most */
-	struct pipe_slot first_slots[PIPE_SLOTS]; /* p: where .slots points at first */
-	struct page *first_spare[PIPE_SLOTS]; /* p: where .spare points at first */
-};
-
-static int pipe_max_size = 1 << 20; /* a: F_SETPIPE_SZ without CAP_SYS_RESOURCE */
-SYSCTL_INT(pipe_max_size, "sys/fs/pipe-max-size", &pipe_max_size, PAGE_SIZE, 1 << 30);
-
 static const struct file_ops pipe_ops;
 
-static struct pipe *pipe_alloc(bool fifo)
+static int pipe_alloc(bool fifo, struct pipe **out)
 {
 	struct pipe *p = kzalloc(sizeof(*p), 0);
+	int err = p ? pipe_charge_new(p, &p->nslots) : -ENOMEM;
 
-	if (!p)
-		return NULL;
+	if (err) {
+		kfree(p);
+		return err;
+	}
 	mutex_init(&p->lock, RANK_PIPE);
 	waitq_init(&p->readable);
 	waitq_init(&p->writable);
-	p->nslots = PIPE_SLOTS;
+	list_init(&p->read_async);
+	list_init(&p->write_async);
 	p->slots = p->first_slots;
 	p->spare = p->first_spare;
 	p->fifo = fifo;
-	return p;
+	*out = p;
+	return 0;
 }
 
 /* Give all pages back: nobody is left who could read them. */
@@ -93,6 +64,7 @@ static void pipe_drop_pages(struct pipe *p)
 static void pipe_free(struct pipe *p)
 {
 	pipe_drop_pages(p);
+	pipe_uncharge(p);
 	if (p->slots != p->first_slots) {
 		kfree(p->slots);
 		kfree(p->spare);
@@ -100,32 +72,34 @@ static void pipe_free(struct pipe *p)
 	kfree(p);
 }
 
-static inline bool pipe_empty(const struct pipe *p)
-{
-	return READ_ONCE(p->head) == READ_ONCE(p->tail);
-}
-
-static inline bool pipe_full(const struct pipe *p)
-{
-	return READ_ONCE(p->head) - READ_ONCE(p->tail) >= READ_ONCE(p->nslots);
-}
-
-static inline struct pipe_slot *slot_at(struct pipe *p, u32 i)
-{
-	return &p->slots[i & (p->nslots - 1)];
-}
-
 static struct page *page_take(struct pipe *p)
 {
 	return p->nspare ? p->spare[--p->nspare] : pmm_alloc(0, PMM_USER);
 }
 
-static void page_give(struct pipe *p, struct page *page)
+/* A slot's page was used up. ctx: thread; holds: p->lock */
+void pipe_page_give(struct pipe *p, struct page *page, bool shared)
 {
-	if (p->nspare < p->nslots && page_refs(page) == 1)
+	if (p->nspare < p->nslots && !shared && page_refs(page) == 1)
 		p->spare[p->nspare++] = page;
 	else
 		page_put(page);
+}
+
+/* ctx: thread */
+void pipe_wake_readers(struct pipe *p)
+{
+	if (waitq_active(&p->readable))
+		waitq_wake_sync(&p->readable, 1, POLL_INPUT);
+	async_notify(&p->read_async, POLL_IN);
+}
+
+/* ctx: thread */
+void pipe_wake_writers(struct pipe *p)
+{
+	if (waitq_active(&p->writable))
+		waitq_wake_sync(&p->writable, 1, POLL_ROOM);
+	async_notify(&p->write_async, POLL_OUT);
 }
 
 /*
@@ -146,7 +120,7 @@ static ssize_t slot_read(struct pipe *p, struct uio *u, bool *done)
 	if (s->packet && (size_t)c == n)
 		s->len = 0;
 	if (!s->len) {
-		page_give(p, s->page);
+		pipe_page_give(p, s->page, s->shared);
 		WRITE_ONCE(p->tail, p->tail + 1);
 	}
 	return c;
@@ -179,26 +153,26 @@ static ssize_t pipe_read(struct file *f, struct uio *u, u64 *pos)
 		bool more, end;
 
 		mutex_lock(&p->lock);
-		n = pipe_take(p, u);
+		n = likely(!p->taking) ? pipe_take(p, u) : 0;
 		more = p->tail != p->head;
 		end = !p->writers;
 		mutex_unlock(&p->lock);
 		if (n) {
-			if (n > 0 && waitq_active(&p->writable))
-				waitq_wake_sync(&p->writable, 1, POLL_ROOM);
+			if (n > 0)
+				pipe_wake_writers(p);
 			break;
 		}
 		if (end && !more)
 			return 0;
 		if (u->nonblock)
 			return -EAGAIN;
-		if (wait_event_exclusive(&p->readable, !pipe_empty(p) || !READ_ONCE(p->writers))) {
+		if (wait_event_exclusive(&p->readable, pipe_may_take(p))) {
 			n = -ERESTARTSYS;
 			break;
 		}
 	}
 	/* The one wake that came for this reader may have been meant for more than it took. */
-	if (waitq_active(&p->readable) && (!pipe_empty(p) || !READ_ONCE(p->writers)))
+	if (waitq_active(&p->readable) && pipe_may_take(p))
 		waitq_wake(&p->readable, 1, POLL_INPUT);
 	if (n > 0 && p->fifo)
 		inode_touch(f->inode, ATTR_ATIME);
@@ -218,7 +192,7 @@ static ssize_t slot_append(struct pipe *p, struct uio *u)
 	if (!n || p->head == p->tail)
 		return 0;
 	s = slot_at(p, p->head - 1);
-	if (s->packet || s->off + s->len + n > PAGE_SIZE || page_refs(s->page) != 1)
+	if (s->packet || s->shared || s->off + s->len + n > PAGE_SIZE || page_refs(s->page) != 1)
 		return 0;
 	c = uio_copy_from(u, (u8 *)page_to_va(s->page) + s->off + s->len, n);
 	if (unlikely(c != (ssize_t)n))
@@ -238,10 +212,10 @@ static ssize_t slot_fill(struct pipe *p, struct uio *u, bool packet)
 		return -ENOMEM;
 	c = uio_copy_from(u, page_to_va(page), n);
 	if (unlikely(c != (ssize_t)n)) {
-		page_give(p, page);
+		pipe_page_give(p, page, false);
 		return -EFAULT;
 	}
-	*slot_at(p, p->head) = (struct pipe_slot){ page, 0, (u32)c, packet };
+	*slot_at(p, p->head) = (struct pipe_slot){ page, 0, (u32)c, packet, false };
 	WRITE_ONCE(p->head, p->head + 1);
 	return c;
 }
@@ -272,6 +246,18 @@ static ssize_t pipe_put(struct pipe *p, struct uio *u, bool packet, bool *stop)
 	return total ? total : MIN(c, (ssize_t)0);
 }
 
+/* See pipe_internal.h. ctx: thread; sleeps */
+ssize_t pipe_put_now(struct pipe *p, struct uio *u)
+{
+	bool stop = false;
+	ssize_t n;
+
+	mutex_lock(&p->lock);
+	n = p->readers ? pipe_put(p, u, false, &stop) : -EPIPE;
+	mutex_unlock(&p->lock);
+	return n;
+}
+
 static ssize_t pipe_write(struct file *f, struct uio *u, u64 *pos)
 {
 	struct pipe *p = f->priv;
@@ -286,8 +272,7 @@ static ssize_t pipe_write(struct file *f, struct uio *u, u64 *pos)
 		mutex_unlock(&p->lock);
 		if (n > 0) {
 			done += n;
-			if (waitq_active(&p->readable))
-				waitq_wake_sync(&p->readable, 1, POLL_INPUT);
+			pipe_wake_readers(p);
 		}
 		if (n < 0 || stop || !u->left)
 			break;
@@ -295,12 +280,12 @@ static ssize_t pipe_write(struct file *f, struct uio *u, u64 *pos)
 			n = -EAGAIN;
 			break;
 		}
-		if (wait_event_exclusive(&p->writable, !pipe_full(p) || !READ_ONCE(p->readers))) {
+		if (wait_event_exclusive(&p->writable, pipe_may_put(p))) {
 			n = -ERESTARTSYS;
 			break;
 		}
 	}
-	if (waitq_active(&p->writable) && (!pipe_full(p) || !READ_ONCE(p->readers)))
+	if (waitq_active(&p->writable) && pipe_may_put(p))
 		waitq_wake(&p->writable, 1, POLL_ROOM);
 	if (done && p->fifo)
 		inode_touch(f->inode, ATTR_MTIME | ATTR_CTIME);
@@ -356,19 +341,17 @@ static void count_ends(struct pipe *p, u32 mode, u32 delta)
 		WRITE_ONCE(p->writers, p->writers + delta);
 }
 
-/* The FIFO's pipe, made at the first open; counted as an open file. 0 or -ENOMEM */
+/* The FIFO's pipe, made at the first open; counted as an open file. 0, -ENFILE, -ENOMEM */
 static int fifo_get(struct inode *i, struct pipe **out)
 {
 	int err = 0;
 
 	rwsem_write_lock(&i->lock);
 	if (!i->pipe)
-		i->pipe = pipe_alloc(true);
-	if (i->pipe) {
+		err = pipe_alloc(true, &i->pipe);
+	if (!err) {
 		i->pipe->files++;
 		*out = i->pipe;
-	} else {
-		err = -ENOMEM;
 	}
 	rwsem_write_unlock(&i->lock);
 	return err;
@@ -396,6 +379,8 @@ static void pipe_leave(struct pipe *p, struct inode *i, u32 mode)
 	mutex_unlock(&p->lock);
 	waitq_wake(&p->readable, ~0u, POLL_INPUT | POLLHUP);
 	waitq_wake(&p->writable, ~0u, POLL_ROOM | POLLERR);
+	async_notify(&p->read_async, POLL_IN);
+	async_notify(&p->write_async, POLL_OUT);
 	/*
 	 * Our count, or our file's reference to the inode, keeps the pipe until nothing here
 	 * touches it any more: the other end may leave at any time.
@@ -409,7 +394,23 @@ static void pipe_release(struct file *f)
 	pipe_leave(f->priv, f->inode, f->mode);
 }
 
+static int pipe_fasync(struct file *f, int fd, bool on)
+{
+	struct pipe *p = f->priv;
+	int err = 0;
+
+	if (f->mode & FILE_READ)
+		err = async_change(&p->read_async, f, fd, on);
+	if (!err && (f->mode & FILE_WRITE)) {
+		err = async_change(&p->write_async, f, fd, on);
+		if (err && (f->mode & FILE_READ))
+			async_leave(&p->read_async, f);
+	}
+	return err;
+}
+
 static const struct file_ops pipe_ops = {
+	.fasync = pipe_fasync,
 	.read = pipe_read,
 	.write = pipe_write,
 	.poll = pipe_poll,
@@ -448,16 +449,17 @@ void pipe_evict(struct inode *i)
 
 /*
  * A new pipe as two open files.
- * @flags: O_NONBLOCK, O_DIRECT. ctx: thread; sleeps: yes. 0 or -ENOMEM.
+ * @flags: O_NONBLOCK, O_DIRECT. ctx: thread; sleeps: yes. 0, -ENFILE (the user has too many),
+ * -ENOMEM.
  */
 int pipe_create(u32 flags, struct file **r, struct file **w)
 {
-	struct pipe *p = pipe_alloc(false);
+	struct pipe *p;
 	struct file *rf, *wf;
-	int err;
+	int err = pipe_alloc(false, &p);
 
-	if (!p)
-		return -ENOMEM;
+	if (err)
+		return err;
 	flags &= O_NONBLOCK | O_DIRECT;
 	err = file_alloc_anon("pipe", &pipe_ops, p, FILE_READ | FILE_STREAM,
 			      O_RDONLY | (flags & O_NONBLOCK), &rf);
@@ -549,71 +551,4 @@ int pipe_open_fifo(struct inode *i, struct file *f)
 bool file_is_pipe(const struct file *f)
 {
 	return f->ops == &pipe_ops;
-}
-
-long pipe_get_size(struct file *f)
-{
-	return (long)READ_ONCE(((struct pipe *)f->priv)->nslots) << PAGE_SHIFT;
-}
-
-/* Move the pipe into rings of @nslots; holds: p->lock. 0 or -EBUSY: more is used. */
-static int pipe_move(struct pipe *p, struct pipe_slot *slots, struct page **spare, u32 nslots)
-{
-	u32 used = p->head - p->tail;
-
-	if (used > nslots)
-		return -EBUSY;
-	for (u32 i = 0; i < used; i++)
-		slots[i] = *slot_at(p, p->tail + i);
-	while (p->nspare > nslots)
-		page_put(p->spare[--p->nspare]);
-	for (u32 i = 0; i < p->nspare; i++)
-		spare[i] = p->spare[i];
-	if (p->slots != p->first_slots) {
-		kfree(p->slots);
-		kfree(p->spare);
-	}
-	p->slots = slots;
-	p->spare = spare;
-	p->tail = 0;
-	WRITE_ONCE(p->head, used);
-	WRITE_ONCE(p->nslots, nslots);
-	return 0;
-}
-
-/*
- * Change the capacity to @size bytes, rounded up to a power of two of pages.
- * ctx: thread; sleeps: yes. The new capacity, -EINVAL, -EPERM (above the limit), -EBUSY (more is
- * in it), -ENOMEM.
- */
-long pipe_set_size(struct file *f, u64 size)
-{
-	struct pipe *p = f->priv;
-	struct pipe_slot *slots;
-	struct page **spare;
-	u32 n = 1;
-	int err;
-
-	if (size > 1u << 31)
-		return -EINVAL;
-	while ((u64)n << PAGE_SHIFT < size)
-		n <<= 1;
-	if ((u64)n << PAGE_SHIFT > (u64)READ_ONCE(pipe_max_size) && n > READ_ONCE(p->nslots) &&
-	    !cred_capable(current->cred, CAP_SYS_RESOURCE))
-		return -EPERM;
-	slots = kcalloc(n, sizeof(*slots), 0);
-	spare = kcalloc(n, sizeof(struct page *), 0);
-	err = -ENOMEM;
-	if (slots && spare) {
-		mutex_lock(&p->lock);
-		err = pipe_move(p, slots, spare, n);
-		mutex_unlock(&p->lock);
-	}
-	if (err) {
-		kfree(slots);
-		kfree(spare);
-		return err;
-	}
-	waitq_wake(&p->writable, ~0u, POLL_ROOM);
-	return (long)n << PAGE_SHIFT;
 }

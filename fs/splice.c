@@ -1,8 +1,9 @@
 /*
  * Copies between open files without a way through user memory.
  *
- * From a file with a page cache, each page is written to the other side straight from the cache:
- * one copy. From a stream, data is read into a buffer first, and then written in full: what left a
+ * Where a pipe is one side, its slots are worked on directly (pipe_splice.c). Otherwise, from a
+ * file with a page cache, each page is written to the other side straight from the cache: one copy.
+ * From anything else, data is read into a buffer first, and then written in full: what left a
  * stream cannot be put back, so the write does not give up half-way except on an error of the other
  * side.
  *
@@ -32,18 +33,16 @@ bool file_can_splice(const struct file *f, bool write)
 }
 
 /* Write @n bytes, once. */
-static ssize_t put_once(struct file *out, const void *buf, size_t n, u64 *opos, bool nonblock)
+static ssize_t put_once(struct file *out, const void *buf, size_t n, u64 *opos)
 {
 	struct uio u;
 
 	uio_init_kernel(&u, (void *)(uintptr_t)buf, n);
-	u.nonblock = nonblock;
 	return file_write(out, &u, opos);
 }
 
 /* The part of one cached page at *ipos; a hole gives zeroes. 0 at the end of the file. */
-static ssize_t copy_page(struct file *in, u64 *ipos, struct file *out, u64 *opos, u64 len,
-			 bool nonblock)
+static ssize_t copy_page(struct file *in, u64 *ipos, struct file *out, u64 *opos, u64 len)
 {
 	static const u8 zeroes[512];
 	struct pagecache *pc = in->inode->cache;
@@ -60,9 +59,9 @@ static ssize_t copy_page(struct file *in, u64 *ipos, struct file *out, u64 *opos
 	if (err && err != -ENOENT)
 		return err;
 	if (err) {
-		n = put_once(out, zeroes, MIN(len, sizeof(zeroes)), opos, nonblock);
+		n = put_once(out, zeroes, MIN(len, sizeof(zeroes)), opos);
 	} else {
-		n = put_once(out, (char *)page_to_va(p) + off, len, opos, nonblock);
+		n = put_once(out, (char *)page_to_va(p) + off, len, opos);
 		page_put(p);
 	}
 	if (n > 0)
@@ -70,13 +69,12 @@ static ssize_t copy_page(struct file *in, u64 *ipos, struct file *out, u64 *opos
 	return n;
 }
 
-static ssize_t copy_cached(struct file *in, u64 *ipos, struct file *out, u64 *opos, u64 len,
-			   bool nonblock)
+static ssize_t copy_cached(struct file *in, u64 *ipos, struct file *out, u64 *opos, u64 len)
 {
 	ssize_t done = 0, n = 0;
 
 	while (len) {
-		n = copy_page(in, ipos, out, opos, len, nonblock);
+		n = copy_page(in, ipos, out, opos, len);
 		if (n <= 0)
 			break;
 		done += n;
@@ -97,7 +95,7 @@ static ssize_t put_all(struct file *out, const char *buf, size_t n, u64 *opos)
 	ssize_t w = 0;
 
 	while (done < n) {
-		w = put_once(out, buf + done, n - done, opos, false);
+		w = put_once(out, buf + done, n - done, opos);
 		if (w <= 0)
 			break;
 		done += (size_t)w;
@@ -105,18 +103,9 @@ static ssize_t put_all(struct file *out, const char *buf, size_t n, u64 *opos)
 	return done ? (ssize_t)done : w;
 }
 
-/*
- * Room to wait for before data is taken out of a stream: -EAGAIN when there is none and waiting is
- * not wanted.
- */
-static int room_in(struct file *out, bool nonblock)
-{
-	return nonblock && !(file_poll(out, NULL) & (4 | 0x100)) ? -EAGAIN
-								 : 0; /* POLLOUT | POLLWRNORM */
-}
-
+/* @once: what one read gives is all. */
 static ssize_t copy_stream(struct file *in, u64 *ipos, struct file *out, u64 *opos, u64 len,
-			   bool nonblock)
+			   bool once)
 {
 	char *buf = pmm_alloc_va(STREAM_ORDER, 0);
 	ssize_t done = 0, got, n;
@@ -125,11 +114,8 @@ static ssize_t copy_stream(struct file *in, u64 *ipos, struct file *out, u64 *op
 	if (!buf)
 		return -ENOMEM;
 	do {
-		n = room_in(out, nonblock || (out->flags & O_NONBLOCK));
-		if (n)
-			break;
-		uio_init_kernel(&u, buf, MIN(len, (u64)STREAM_SIZE));
-		u.nonblock = nonblock || done; /* wait for the first bytes only */
+		uio_init_kernel(&u, buf, MIN(len, once ? PAGE_SIZE : (u64)STREAM_SIZE));
+		u.nonblock = done; /* wait for the first bytes only */
 		n = file_read(in, &u, ipos);
 		if (n <= 0)
 			break;
@@ -141,9 +127,33 @@ static ssize_t copy_stream(struct file *in, u64 *ipos, struct file *out, u64 *op
 			break;
 		done += n;
 		len -= (u64)n;
-	} while (n == got && len && !current->interrupted);
+	} while (n == got && len && !once && !current->interrupted);
 	pmm_free_va(buf, STREAM_ORDER);
 	return done ? done : n;
+}
+
+/* From @in, which is no pipe, into the pipe @out. */
+static ssize_t to_pipe(struct file *in, u64 *ipos, struct file *out, u64 len, bool nonblock)
+{
+	u64 nowhere = 0;
+	int err;
+
+	if (in->inode->cache)
+		return pipe_from_cache(in, ipos, out, len, nonblock);
+	err = pipe_wait_room(out, nonblock);
+	return err ? err : copy_stream(in, ipos, out, &nowhere, len, true);
+}
+
+static ssize_t copy_files(struct file *in, u64 *ipos, struct file *out, u64 *opos, u64 len)
+{
+	ssize_t n;
+
+	if (!in->inode->cache)
+		return copy_stream(in, ipos, out, opos, len, false);
+	n = copy_cached(in, ipos, out, opos, len);
+	if (n > 0)
+		notify_file(in, IN_ACCESS);
+	return n;
 }
 
 /* See splice.h. */
@@ -153,14 +163,14 @@ ssize_t splice_copy(struct file *in, u64 *ipos, struct file *out, u64 *opos, u64
 	u64 at = *ipos;
 	ssize_t n;
 
-	if (in->inode->cache)
-		n = copy_cached(in, &at, out, opos, len, nonblock);
+	if (file_is_pipe(in))
+		return file_is_pipe(out) ? pipe_move_pages(in, out, len, nonblock)
+					 : pipe_to_file(in, out, opos, len, nonblock);
+	if (file_is_pipe(out))
+		n = to_pipe(in, &at, out, len, nonblock);
 	else
-		n = copy_stream(in, &at, out, opos, len, nonblock);
-	if (n > 0) {
+		n = copy_files(in, &at, out, opos, len);
+	if (n > 0)
 		*ipos = at;
-		if (in->inode->cache)
-			notify_file(in, IN_ACCESS);
-	}
 	return n;
 }

@@ -176,6 +176,8 @@ struct file_ops {
 	int (*fallocate)(struct file *f, int mode, u64 off, u64 len); /* NULL: -EOPNOTSUPP */
 	/* O_ASYNC, O_DIRECT changes by fcntl. NULL: allowed. */
 	int (*set_flags)(struct file *f, u32 flags);
+	/* O_ASYNC goes on or off, also at the file's end (async.h). NULL: just a flag */
+	int (*fasync)(struct file *f, int fd, bool on);
 	/* For /proc/PID/fdinfo. NULL: nothing more than pos/flags/mnt_id. */
 	void (*show_fdinfo)(struct file *f, struct sbuf *sb);
 	/* May be spliced from and to. What has a page cache, pipes and sockets may in any case. */
@@ -310,8 +312,7 @@ struct file {
 	struct cred *cred; /* I: opener's */
 	void *priv; /* I: the object's own */
 	struct vm_file vmf; /* I: embedded for mappings */
-	int owner_pid; /* a: F_SETOWN, sign = group */
-	int owner_sig; /* a: F_SETSIG */
+	struct file_owner *owner; /* a: F_SETOWN and F_SETSIG: kernel/proc's (fs/async.h) */
 	struct list eps; /* epoll watches, epoll's lock */
 	struct file *reap; /* o: list of files whose release was deferred */
 	u32 wb_err; /* o: error sequence seen (fsync) */

@@ -12,6 +12,7 @@
 #include "fs/procfs.h"
 #include "kernel/base/panic.h"
 #include "kernel/lib/string.h"
+#include "kernel/proc/fileowner.h"
 #include "kernel/proc/internal.h"
 #include "kernel/sched/sched.h"
 
@@ -488,6 +489,7 @@ void proc_init(void)
 	threads_limit = (int)MIN(mem.total * PAGE_SIZE / 8 / KSTACK_SIZE, 4194303ull);
 	threads_limit = MAX(threads_limit, 20);
 	pid_init();
+	file_owner_init();
 	user_init();
 	futex_init();
 	procfs_pid_init();

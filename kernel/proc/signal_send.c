@@ -273,9 +273,9 @@ static struct sigqueue_entry *entry_alloc(struct proc *p, int sig, const struct 
 	struct sigqueue_entry *e;
 	u64 limit = READ_ONCE(p->rlim[RLIMIT_SIGPENDING].rlim_cur);
 
-	/* What the kernel itself has to say about the process is not held to its limit. */
-	if (atomic_add_return(&u->signals, 1) > limit && info && info->si_code <= 0 &&
-	    sig > SIG_LEGACY_MAX)
+	/* What the kernel says by a signal that can be pending only once is not held to the limit. */
+	if (atomic_add_return(&u->signals, 1) > limit &&
+	    (sig > SIG_LEGACY_MAX || (info && info->si_code < 0)))
 		goto fail;
 	e = kmem_cache_alloc(sigqueue_cache, PMM_NOWAIT);
 	if (!e)
@@ -326,7 +326,7 @@ int signal_send_locked(struct proc *p, struct task *t, int sig, const struct ksi
 		e = entry_alloc(p, sig, info);
 		if (e)
 			list_add_tail(&s->queue, &e->link);
-		else if (sig > SIG_LEGACY_MAX && info && info->si_code < 0)
+		else if (sig > SIG_LEGACY_MAX && info && info->si_code != SI_USER)
 			return -EAGAIN;
 	}
 	WRITE_ONCE(s->set, s->set | SIGBIT(sig));

@@ -22,6 +22,9 @@ ssize_t sys_write_result(ssize_t r);
 int sys_file_of_task(struct task *t, int fd, struct file **out);
 /* Traced threads report their system calls from now on. ctx: boot */
 void syscall_init(void);
+struct file;
+/* F_SETFL of @f, which the caller knows as @fd. 0 or -errno. ctx: thread; sleeps */
+long sys_file_set_flags(struct file *f, int fd, u32 flags);
 /* Tell the file layer how to ask for RLIMIT_FSIZE. ctx: boot */
 void sys_rw_init(void);
 /* Sockets: families that need it, and whose they are. ctx: boot */

@@ -15,10 +15,12 @@
 #include <asm/signal.h>
 #include <linux/fcntl.h>
 #include <linux/major.h>
+#include "fs/async.h"
 #include "kernel/base/errno.h"
 #include "kernel/base/log.h"
 #include "kernel/base/uio.h"
 #include "kernel/lib/fmt.h"
+#include "kernel/proc/fileowner.h"
 #include "kernel/tty/pty.h"
 #include "mm/slab.h"
 
@@ -72,8 +74,11 @@ static size_t slave_write(struct tty *t, const u8 *s, size_t n)
 	struct pty *p = of_slave(t);
 	u32 done = ring_write(&p->out, s, (u32)MIN(n, (size_t)PTY_OUT));
 
-	if (done)
+	if (done) {
 		waitq_wake(&p->master_read, ~0u, POLL_INPUT);
+		if (unlikely(!list_empty(&t->master_async)))
+			t->signals |= TTY_TELL_MASTER;
+	}
 	return done;
 }
 
@@ -245,7 +250,7 @@ static ssize_t master_read_locked(struct pty *p, struct uio *u)
 	if (n < 0)
 		return n;
 	ldisc_echo_flush(&p->slave.ld);
-	waitq_wake(&p->slave.write_wait, ~0u, POLL_ROOM);
+	tty_note_room(&p->slave);
 	return n + with_head;
 }
 
@@ -386,7 +391,7 @@ static long flush_queues(struct pty *p, u64 which)
 	tty_lock(&p->slave);
 	if (which != TCOFLUSH) {
 		ring_clear(&p->out);
-		waitq_wake(&p->slave.write_wait, ~0u, POLL_ROOM);
+		tty_note_room(&p->slave);
 	}
 	if (which != TCIFLUSH)
 		ldisc_flush_input(&p->slave.ld);
@@ -433,7 +438,17 @@ static void master_release(struct file *f)
 	kfree(m);
 }
 
+static int master_fasync(struct file *f, int fd, bool on)
+{
+	int err = async_change(&pty_of(f)->slave.master_async, f, fd, on);
+
+	if (!err && on)
+		file_owner_set_default(f, F_OWNER_PID, current_proc()->pid);
+	return err;
+}
+
 static const struct file_ops master_ops = {
+	.fasync = master_fasync,
 	.read = master_read,
 	.write = master_write,
 	.poll = master_poll,

@@ -19,10 +19,12 @@
 #include <linux/capability.h>
 #include <linux/fcntl.h>
 #include <linux/major.h>
+#include "fs/async.h"
 #include "kernel/base/errno.h"
 #include "kernel/base/log.h"
 #include "kernel/base/time.h"
 #include "kernel/lib/string.h"
+#include "kernel/proc/fileowner.h"
 #include "kernel/tty/tty.h"
 #include "mm/slab.h"
 
@@ -83,7 +85,7 @@ static void line_flush_output(struct ldisc *ld)
 
 	if (t->ops->flush)
 		t->ops->flush(t);
-	waitq_wake(&t->write_wait, ~0u, POLL_ROOM);
+	tty_note_room(t);
 }
 
 static void line_stop(struct ldisc *ld)
@@ -101,7 +103,11 @@ static void line_start(struct ldisc *ld)
 
 static void line_input_ready(struct ldisc *ld)
 {
-	waitq_wake(&of_ldisc(ld)->read_wait, ~0u, POLL_INPUT);
+	struct tty *t = of_ldisc(ld);
+
+	waitq_wake(&t->read_wait, ~0u, POLL_INPUT);
+	if (unlikely(!list_empty(&t->async)))
+		t->signals |= TTY_TELL_INPUT;
 }
 
 static void line_input_flushed(struct ldisc *ld)
@@ -137,6 +143,8 @@ void tty_setup(struct tty *t, const struct tty_ops *ops, void *priv, u64 dev, co
 	mutex_init(&t->write_lock, RANK_TTY);
 	waitq_init(&t->read_wait);
 	waitq_init(&t->write_wait);
+	list_init(&t->async);
+	list_init(&t->master_async);
 	t->ops = ops;
 	t->priv = priv;
 	t->dev = dev;
@@ -188,16 +196,24 @@ void tty_unlock(struct tty *t)
 		{ 1u << LDISC_SUSP, SIGTSTP },
 		{ TTY_SIG_WINCH, SIGWINCH },
 	};
-	u32 signals = t->signals;
-	struct pid *pgrp;
+	u32 signals = t->signals, tell;
+	struct pid *pgrp = NULL;
 
 	if (likely(!signals)) {
 		mutex_unlock(&t->lock);
 		return;
 	}
 	t->signals = 0;
-	pgrp = t->pgrp ? pid_get(t->pgrp) : NULL;
+	tell = signals & (TTY_TELL_INPUT | TTY_TELL_ROOM | TTY_TELL_MASTER);
+	if (t->pgrp && signals != tell)
+		pgrp = pid_get(t->pgrp);
 	mutex_unlock(&t->lock);
+	if (tell & TTY_TELL_INPUT)
+		async_notify(&t->async, POLL_IN);
+	if (tell & TTY_TELL_ROOM)
+		async_notify(&t->async, POLL_OUT);
+	if (tell & TTY_TELL_MASTER)
+		async_notify(&t->master_async, POLL_IN);
 	if (!pgrp)
 		return;
 	for (u32 i = 0; i < ARRAY_SIZE(map); i++) {
@@ -225,7 +241,17 @@ void tty_restart_output(struct tty *t)
 	if (t->ops->start)
 		t->ops->start(t);
 	ldisc_echo_flush(&t->ld);
+	tty_note_room(t);
+}
+
+/* There is, or soon will be, room for output. ctx: thread; holds: t->lock. */
+void tty_note_room(struct tty *t)
+{
 	waitq_wake(&t->write_wait, ~0u, POLL_ROOM);
+	if (unlikely(t->cut_short)) {
+		t->cut_short = false;
+		t->signals |= TTY_TELL_ROOM;
+	}
 }
 
 /*
@@ -446,7 +472,9 @@ static size_t write_chunk(struct tty *t, struct tty_file *tf, const u8 *s, size_
 			*err = -EIO;
 		else
 			done += ldisc_write(&t->ld, s + done, n - done);
-		mutex_unlock(&t->lock);
+		if (nonblock && done < n)
+			t->cut_short = !list_empty(&t->async);
+		tty_unlock(t);
 		if (*err || done == n)
 			return done;
 		if (nonblock)
@@ -551,7 +579,30 @@ int tty_drain(struct tty *t)
 	return 0;
 }
 
+/* Without another owner, the foreground group or the caller is told. */
+static int tty_fasync(struct file *f, int fd, bool on)
+{
+	struct tty_file *tf = f->priv;
+	struct tty *t = tf->tty;
+	struct pid *pgrp;
+	int err = async_change(&t->async, f, fd, on);
+
+	if (err || !on)
+		return err;
+	tty_lock(t);
+	pgrp = t->pgrp ? pid_get(t->pgrp) : NULL;
+	tty_unlock(t);
+	if (pgrp) {
+		file_owner_set_default(f, F_OWNER_PGRP, pgrp);
+		pid_put(pgrp);
+	} else {
+		file_owner_set_default(f, F_OWNER_PID, current_proc()->pid);
+	}
+	return 0;
+}
+
 const struct file_ops tty_file_ops = {
+	.fasync = tty_fasync,
 	.read = tty_read,
 	.write = tty_write,
 	.poll = tty_poll,

@@ -68,10 +68,17 @@ struct tty {
 	bool other_closed; /* t: pty: the master is gone */
 	u32 hangups; /* a: opens from before the last hangup are dead */
 	u32 signals; /* t: bit n: LDISC signal or TTY_SIG_* to send after unlocking */
+	bool cut_short; /* t: a write found no room and did not wait */
+	/* a: open files to tell (fs/async.h), of the terminal and of its pty master */
+	struct list async, master_async;
 	struct waitq read_wait; /* own */
 	struct waitq write_wait; /* own */
 };
 #define TTY_SIG_WINCH 8
+/* Not to the foreground group but to those who asked with O_ASYNC. */
+#define TTY_TELL_INPUT 16
+#define TTY_TELL_ROOM 32
+#define TTY_TELL_MASTER 64
 
 /* An open of a terminal: file->priv. */
 struct tty_file {
@@ -93,6 +100,7 @@ bool tty_file_is_dead(const struct tty_file *tf);
 /* Wait until output is on the line. 0 or -ERESTARTSYS */
 int tty_drain(struct tty *t);
 void tty_restart_output(struct tty *t); /* holds: lock */
+void tty_note_room(struct tty *t); /* wakes writers. holds: lock */
 extern const struct file_ops tty_file_ops;
 extern const struct ktermios tty_default_termios;
 

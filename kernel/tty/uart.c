@@ -122,7 +122,7 @@ void uart_tx_ready(struct uart_port *p)
 	if (!ut)
 		return;
 	waitq_wake(&ut->tty.write_wait, ~0u, POLLOUT | POLLWRNORM);
-	if (ring_used(&ut->tty.ld.echo))
+	if (ring_used(&ut->tty.ld.echo) || unlikely(READ_ONCE(ut->tty.cut_short)))
 		work_queue_on(uart_queue, &ut->work);
 }
 
@@ -384,6 +384,8 @@ static void uart_work(struct work *w)
 	while (ring_used(&ut->rx) && rx_run(ut))
 		;
 	ldisc_echo_flush(&ut->tty.ld);
+	if (unlikely(ut->tty.cut_short) && ut->tty.ops->room(&ut->tty))
+		tty_note_room(&ut->tty);
 	tty_unlock(&ut->tty);
 	rx_release(ut);
 }
