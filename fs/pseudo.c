@@ -229,9 +229,14 @@ static int node_make(struct file *f, struct sbuf *out)
 	return n->attr.show ? n->attr.show(out, n->attr.arg) : -EIO;
 }
 
+/* What can be set (sysctls, sysfs) can be written at a position, unlike other made-up text. */
 static int pseudo_open(struct inode *i, struct file *f)
 {
-	return textfile_open(f, node_make);
+	int err = textfile_open(f, node_make);
+
+	if (!err && node_of(i)->attr.write)
+		f->mode &= ~FILE_NOPWRITE;
+	return err;
 }
 
 static ssize_t pseudo_write(struct file *f, struct uio *u, u64 *pos)
