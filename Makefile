@@ -37,7 +37,7 @@ obj-kernel/proc := \
 	pid.o user.o session.o proc.o rlimit.o fork.o exec.o exec_args.o exec_layout.o elf.o exit.o wait.o \
 	rseq.o futex_owner.o futex_requeue.o futex_waitv.o \
 	signal_send.o signal_deliver.o signal_stop.o kill.o cred.o futex.o futex_pi.o itimer.o ptimer.o \
-	ptrace.o ptrace_stop.o ptrace_request.o \
+	ptrace.o ptrace_stop.o ptrace_request.o coredump.o core_elf.o helper.o \
 	pidfd.o signalfd.o fileowner.o oom.o procfs_load.o procfs_pid.o procfs_stat.o procfs_maps.o procfs_mem.o procfs_fd.o
 
 obj-kernel/tty := \

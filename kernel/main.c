@@ -101,6 +101,7 @@ static void __noreturn boot(void)
 	sys_rw_init();
 	sys_socket_init();
 	syscall_init();
+	sys_names_init();
 	fdt_probe_drivers();
 	machine_init();
 	if (ktest_requested())

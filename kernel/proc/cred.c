@@ -21,7 +21,7 @@ void cred_commit(struct cred *c)
 	/* Who gave up or gained power is not for others of the old identity to look into. */
 	if (old->euid != c->euid || old->egid != c->egid || old->fsuid != c->fsuid ||
 	    old->fsgid != c->fsgid || (c->permitted & ~old->permitted)) {
-		p->dumpable = 0;
+		p->dumpable = (u8)READ_ONCE(suid_dumpable);
 		if (current->vm)
 			current->vm->dumpable = false;
 		current_task()->pdeath_signal = 0;

@@ -531,7 +531,7 @@ static void exec_set_identity(struct exec_image *img, struct task *t)
 	u64 f;
 
 	thread_set_name(&t->thread, name ? name + 1 : img->args->filename);
-	p->dumpable = img->dumpable;
+	p->dumpable = img->dumpable ? 1 : (u8)READ_ONCE(suid_dumpable);
 	img->vm->dumpable = p->dumpable;
 	if (img->secure)
 		t->pdeath_signal = 0;

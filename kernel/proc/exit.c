@@ -221,9 +221,9 @@ bool proc_notify_parent_locked(struct proc *p)
 	struct proc *parent = p->parent;
 	int sig = p->exit_signal, status = p->exit_code;
 	const struct ksigaction *act = &parent->sighand->action[SIGCHLD - 1];
-	bool reap = false, tell = sig > 0;
+	bool reap = p->unwaited, tell = sig > 0 && !reap;
 
-	if (sig == SIGCHLD) {
+	if (tell && sig == SIGCHLD) {
 		reap = proc_ignores_children(parent);
 		tell = READ_ONCE(act->handler) != (u64)SIG_IGN;
 	}
@@ -372,6 +372,7 @@ void proc_exit_thread(int code)
 	struct proc *p = t->proc;
 	bool last;
 
+	coredump_hold(t);
 	ptrace_exit_event(code);
 	t->exit_code = code;
 	last = __atomic_sub_fetch(&p->nlive, 1, __ATOMIC_ACQ_REL) == 0;

@@ -201,6 +201,7 @@ static int birth_make_proc(struct birth *b)
 	p->creator = current_task()->tid->nr;
 	p->exit_signal = b->a->exit_signal;
 	p->dumpable = self->dumpable;
+	p->core_filter = self->core_filter;
 	p->oom_score_adj = self->oom_score_adj;
 	p->thp_disable = self->thp_disable;
 	p->membarrier = self->membarrier;

@@ -129,6 +129,14 @@ void signal_stop_inherit_locked(struct task *child);
 void signal_stop_wait(struct task *t, u64 flags);
 void signal_notify_stop(struct proc *p, int code);
 
+/* coredump.c */
+extern int suid_dumpable; /* a: /proc/sys/fs/suid_dumpable */
+bool coredump_wanted(void);
+void coredump(struct task *t, int sig, const struct ksiginfo *info);
+void coredump_hold(struct task *t);
+/* The core dump under way in @p is to end. holds: siglock */
+void coredump_abort_locked(struct proc *p);
+
 /* ptrace.c: holds: tree */
 /* current's tracer gets the new task @child, too. holds: current's siglock, too */
 void ptrace_inherit_locked(struct task *child);

@@ -8,10 +8,12 @@
  * so others take references under the same lock.
  */
 #include <linux/errno.h>
+#include <linux/sched.h>
 #include <linux/time.h>
 #include "fs/procfs.h"
 #include "kernel/base/panic.h"
 #include "kernel/lib/string.h"
+#include "kernel/proc/coredump.h"
 #include "kernel/proc/fileowner.h"
 #include "kernel/proc/internal.h"
 #include "kernel/sched/sched.h"
@@ -123,6 +125,7 @@ struct proc *proc_alloc(void)
 	sigpending_init(&p->pending);
 	itimers_init(p);
 	p->dumpable = 1;
+	p->core_filter = CORE_FILTER_DEFAULT;
 	p->start_time = time_now();
 	atomic_inc(&nprocs);
 	return p;
@@ -496,8 +499,8 @@ void proc_init(void)
 	oom_init();
 }
 
-/* Everything of the first process that may fail. */
-static int init_proc_create(struct proc **out)
+/* A process of the kernel's own making, numbered @want, or any for 0: all of it that may fail. */
+static int origin_proc_create(u32 want, struct proc **out)
 {
 	struct proc *p = proc_alloc();
 	int err = -ENOMEM;
@@ -507,12 +510,11 @@ static int init_proc_create(struct proc **out)
 	memcpy(p->rlim, default_limits, sizeof(p->rlim));
 	p->rlim[RLIMIT_NPROC].rlim_cur = p->rlim[RLIMIT_NPROC].rlim_max = (u64)threads_max() / 2;
 	p->rlim[RLIMIT_SIGPENDING] = p->rlim[RLIMIT_NPROC];
-	p->unkillable = true;
 	p->exit_signal = SIGCHLD;
 	p->sighand = sighand_alloc();
 	p->user = user_find(0);
 	if (p->sighand && p->user)
-		err = pid_alloc(1, &p->pid);
+		err = pid_alloc(want, &p->pid);
 	if (err) {
 		proc_put(p);
 		return err;
@@ -521,7 +523,9 @@ static int init_proc_create(struct proc **out)
 	return 0;
 }
 
-static int init_task_create(struct proc *p, void (*fn)(void *), void *arg, struct task **out)
+/* Its thread, with a copy of the directories @fs. */
+static int origin_task_create(struct proc *p, struct fsctx *fs, const char *name,
+			      void (*fn)(void *), void *arg, struct task **out)
 {
 	struct task *t = task_alloc();
 	int err = -ENOMEM;
@@ -533,13 +537,13 @@ static int init_task_create(struct proc *p, void (*fn)(void *), void *arg, struc
 	t->tid = pid_get(p->pid);
 	t->thread.cred = cred_get(&cred_root);
 	t->timer_slack = 50000;
-	err = fsctx_copy(current->fs, &t->thread.fs);
+	err = fsctx_copy(fs, &t->thread.fs);
 	if (err)
 		goto free_task;
 	err = fdtable_create(&t->thread.files);
 	if (err)
 		goto put_fs;
-	err = thread_init(&t->thread, "init", fn, arg);
+	err = thread_init(&t->thread, name, fn, arg);
 	if (err)
 		goto put_files;
 	t->frame = arch_user_frame(&t->thread.arch);
@@ -556,37 +560,90 @@ free_task:
 	return err;
 }
 
+static int origin_create(u32 want, struct fsctx *fs, const char *name, void (*fn)(void *),
+			 void *arg, struct task **out)
+{
+	struct proc *p;
+	int err = origin_proc_create(want, &p);
+
+	if (err)
+		return err;
+	err = origin_task_create(p, fs, name, fn, arg, out);
+	if (err) {
+		pid_release(p->pid);
+		p->pid = NULL;
+		proc_put(p);
+	}
+	return err;
+}
+
+/* @t's process is there from now on, in @session and @pgrp. holds: tree */
+static void origin_publish_locked(struct task *t, struct pid *session, struct pid *pgrp)
+{
+	struct proc *p = t->proc;
+
+	p->pid->proc = p;
+	p->pid->task = t;
+	p->leader = t;
+	p->ntasks = p->nlive = 1;
+	list_add(&p->tasks, &t->proc_link);
+	proc_join_session_locked(p, session);
+	proc_join_pgrp_locked(p, pgrp);
+}
+
 /*
  * Make process 1, whose thread runs @fn(@arg) in the kernel; when that returns the thread goes to
  * user mode, so @fn has called proc_exec. ctx: boot thread; sleeps. 0 or -errno.
  */
 int proc_start_init(void (*fn)(void *arg), void *arg)
 {
-	struct proc *p;
 	struct task *t;
-	int err = init_proc_create(&p);
+	int err = origin_create(1, current->fs, "init", fn, arg, &t);
 
 	if (err)
 		return err;
-	err = init_task_create(p, fn, arg, &t);
-	if (err) {
-		pid_release(p->pid);
-		p->pid = NULL;
-		proc_put(p);
-		return err;
-	}
+	t->proc->unkillable = true;
 	proc_tree_lock();
-	proc_of_init = p;
-	p->pid->proc = p;
-	p->pid->task = t;
-	p->leader = t;
-	p->ntasks = p->nlive = 1;
-	list_add(&p->tasks, &t->proc_link);
-	proc_join_session_locked(p, p->pid);
-	proc_join_pgrp_locked(p, p->pid);
+	proc_of_init = t->proc;
+	origin_publish_locked(t, t->tid, t->tid);
 	proc_tree_unlock();
-	atomic_inc(&p->user->tasks);
+	atomic_inc(&t->proc->user->tasks);
 	atomic_inc(&nthreads);
+	thread_start(&t->thread);
+	return 0;
+}
+
+/*
+ * Make a child of init that nobody waits for, whose thread runs @fn(@arg) as init's did. ctx:
+ * thread; sleeps. 0 or -errno.
+ */
+int proc_start_helper(void (*fn)(void *arg), void *arg)
+{
+	struct task *init = proc_get_leader(proc_of_init), *t;
+	struct fsctx *fs = init ? task_get_fs(init) : NULL;
+	int err = fs ? thread_count_inc() : -ESRCH;
+
+	if (!err) {
+		err = origin_create(0, fs, "helper", fn, arg, &t);
+		if (err)
+			thread_count_dec();
+	}
+	if (fs)
+		fsctx_put(fs);
+	if (init)
+		task_put(init);
+	if (err)
+		return err;
+	t->thread.affinity = ~0ull;
+	(void)sched_set_policy(&t->thread, SCHED_NORMAL, 0, 0);
+	t->proc->unwaited = true;
+	proc_tree_lock();
+	t->proc->parent = proc_of_init;
+	t->proc->ppid = proc_of_init->pid->nr;
+	list_add_tail(&proc_of_init->children, &t->proc->sibling);
+	origin_publish_locked(t, proc_of_init->session, proc_of_init->pgrp);
+	proc_tree_unlock();
+	atomic_inc(&t->proc->user->tasks);
 	thread_start(&t->thread);
 	return 0;
 }

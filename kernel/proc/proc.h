@@ -59,6 +59,9 @@ struct pid {
 #define TJ_TRAPPING 0x100u /* its tracer waits until it has gone from stopped to traced */
 #define TJ_TRACED 0x200u /* stopped for its tracer */
 #define TJ_LISTENING 0x400u /* with TJ_TRACED: its tracer lets it wait for events */
+/* Of the threads of a process that dumps core. */
+#define TJ_DUMPED 0x800u /* ends, but waits for the dump to be over */
+#define TJ_LEAVING 0x1000u /* ends, past that point */
 #define TJ_TRAPS (TJ_TRAP_STOP | TJ_TRAP_NOTIFY)
 
 struct task {
@@ -172,6 +175,9 @@ struct proc {
 	u32 posix_timer_next; /* S */
 	/* a: made by this process only (proc_sem_ops); NULL: none */
 	struct sem_undo_list *sem_undo;
+	struct core_dump *core; /* S: a core dump under way, see coredump.c */
+	u32 core_filter; /* a: CORE_*: which memory is dumped */
+	bool unwaited; /* I: reaped at its end, without its parent's waiting */
 	int oom_score_adj; /* a */
 	u32 membarrier; /* a: MEMBARRIER_CMD_PRIVATE_* registered for */
 	/* What remains when the leader has gone. */
@@ -305,6 +311,9 @@ long proc_wait(int which, u32 id, struct pid *pidfd, int options, struct proc_wa
 void proc_init(void);
 /* makes pid 1's task running @fn, which execs */
 int proc_start_init(void (*fn)(void *arg), void *arg);
+/* likewise a child of init that is reaped by itself */
+int __must_check proc_start_helper(void (*fn)(void *arg), void *arg);
+extern void (*proc_hostname)(char out[65]); /* I after boot: the name is kernel/sys's */
 /* References to what a (possibly other) task uses; NULL if it has none any more. */
 struct vmspace *task_get_vm(struct task *t); /* vmspace_put; the regions may go at any time */
 struct fdtable *task_get_files(struct task *t);

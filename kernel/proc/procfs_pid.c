@@ -287,12 +287,6 @@ static int cgroup_show(struct sbuf *out, void *h)
 	return 0;
 }
 
-static int coredump_filter_show(struct sbuf *out, void *h)
-{
-	sbuf_printf(out, "%08x\n", 0x33);
-	return 0;
-}
-
 /* --- mounts --- */
 
 static int mounts_show_style(struct sbuf *out, void *h, int style)
@@ -521,7 +515,10 @@ static const struct procfs_pid_entry proc_entries[] = {
 	{ .name = "task", .mode = S_IFDIR | 0555, .dir = &task_list_dir },
 	COMMON_ENTRIES,
 	{ .name = "mountstats", .mode = S_IFREG | 0400, .show = mountstats_show },
-	{ .name = "coredump_filter", .mode = S_IFREG | 0644, .show = coredump_filter_show },
+	{ .name = "coredump_filter",
+	  .mode = S_IFREG | 0644,
+	  .show = pid_coredump_filter_show,
+	  .write = pid_coredump_filter_write },
 	{ .name = "timerslack_ns",
 	  .mode = S_IFREG | 0666,
 	  .show = slack_show,

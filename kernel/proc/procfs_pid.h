@@ -42,5 +42,9 @@ int pid_environ_show(struct sbuf *out, void *h);
 int pid_auxv_show(struct sbuf *out, void *h);
 extern const struct file_ops pid_mem_ops;
 
+/* coredump.c */
+int pid_coredump_filter_show(struct sbuf *out, void *h);
+ssize_t pid_coredump_filter_write(void *h, const char *text, size_t n);
+
 /* procfs_fd.c */
 extern const struct procfs_dir_ops pid_fd_dir, pid_fdinfo_dir;

@@ -276,7 +276,7 @@ static void kb_line(struct sbuf *out, const char *name, u64 pages)
 	sbuf_printf(out, "%s:\t%8llu kB\n", name, KB(pages));
 }
 
-static void status_memory(struct sbuf *out, const struct vmspace *vm)
+static void status_memory(struct sbuf *out, const struct vmspace *vm, bool dumping)
 {
 	u64 rss = vm_rss(vm), exe = code_pages(vm);
 
@@ -296,7 +296,7 @@ static void status_memory(struct sbuf *out, const struct vmspace *vm)
 	kb_line(out, "VmPTE", vm->pmap.tables);
 	kb_line(out, "VmSwap", 0);
 	sbuf_puts(out, "HugetlbPages:\t       0 kB\n");
-	sbuf_puts(out, "CoreDumping:\t0\nTHP_enabled:\t0\n");
+	sbuf_printf(out, "CoreDumping:\t%d\nTHP_enabled:\t0\n", dumping);
 }
 
 static void status_signals(struct sbuf *out, const struct snapshot *s)
@@ -372,7 +372,7 @@ int pid_status_show(struct sbuf *out, void *h)
 		    s.t ? ptrace_tracer_nr(s.t) : 0);
 	status_ids(out, &s);
 	if (s.vm)
-		status_memory(out, s.vm);
+		status_memory(out, s.vm, READ_ONCE(s.p->core) != NULL);
 	status_signals(out, &s);
 	status_cpus(out, &s);
 	snapshot_drop(&s);

@@ -356,7 +356,13 @@ static int signal_next(struct task *t, struct ksiginfo *si, struct ksigaction *a
 			continue;
 		}
 		signal_log_fatal(t, sig);
-		signal_group_exit_locked(p, sig);
+		if ((KSIG_CORES & SIGBIT(sig)) && coredump_wanted()) {
+			spin_unlock_irqrestore(&p->siglock, f);
+			coredump(t, sig, si);
+			f = spin_lock_irqsave(&p->siglock);
+		} else {
+			signal_group_exit_locked(p, sig);
+		}
 	}
 	spin_unlock_irqrestore(&p->siglock, f);
 	proc_exit_thread(code);

@@ -296,8 +296,11 @@ static bool signal_prepare_locked(struct proc *p, struct task *t, int sig, bool 
 {
 	struct task *who = t;
 
-	if (p->group_exit || p->ntasks == 0)
+	if (p->group_exit || p->ntasks == 0) {
+		if (sig == SIGKILL)
+			coredump_abort_locked(p);
 		return false;
+	}
 	if (KSIG_STOPS & SIGBIT(sig))
 		signal_remove_locked(p, SIGBIT(SIGCONT));
 	else if (sig == SIGCONT)

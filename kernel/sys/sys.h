@@ -20,6 +20,8 @@ void kmsg_flush_notify(void);
 ssize_t sys_write_result(ssize_t r);
 /* File behind descriptor @fd of @t, with a reference. 0, -EBADF, -ESRCH. ctx: thread; sleeps */
 int sys_file_of_task(struct task *t, int fd, struct file **out);
+/* Core dumps can be named by the host. ctx: boot */
+void sys_names_init(void);
 /* Traced threads report their system calls from now on. ctx: boot */
 void syscall_init(void);
 struct file;

@@ -98,6 +98,20 @@ long sys_setdomainname(u64 name, u64 len)
 	return uts_set_from_user(uts_domainname, name, len);
 }
 
+static void hostname_get(char out[__NEW_UTS_LEN + 1])
+{
+	uts_get(uts_nodename, out);
+}
+
+/*
+ * The host's name for those below who need it.
+ * ctx: boot.
+ */
+void sys_names_init(void)
+{
+	proc_hostname = hostname_get;
+}
+
 /* /proc/sys/kernel names. */
 static int uts_show_name(struct sbuf *out, void *arg)
 {

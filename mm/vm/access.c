@@ -117,6 +117,76 @@ ssize_t vm_access(struct vmspace *vm, vaddr_t addr, void *buf, size_t len, bool 
 	return done ? (ssize_t)done : n;
 }
 
+/* The frame at @addr as it is there already, with a reference; *stop: none before that address. */
+static struct page *dump_present(struct region *r, vaddr_t addr, vaddr_t *stop)
+{
+	struct pmap *pm = &r->vm->pmap;
+	struct page *p = NULL;
+	pte_t *slot;
+
+	*stop = addr + PAGE_SIZE;
+	spin_lock(&pm->lock);
+	slot = pmap_leaf(pm, addr);
+	if (!slot) {
+		*stop = LEAF_END(addr);
+	} else if (pte_present(*slot) && pa_to_page(pte_pa(*slot)) != vm_zero_page) {
+		p = pa_to_page(pte_pa(*slot));
+		page_get(p);
+	}
+	spin_unlock(&pm->lock);
+	return p;
+}
+
+/* As dump_present, of a file: its cached page, or what its device has. holds: sem */
+static struct page *dump_file_page(struct region *r, vaddr_t addr)
+{
+	struct page *p;
+
+	if (r->cache && pagecache_in_memory(r->cache))
+		return pagecache_find(r->cache, region_index(r, addr));
+	return vm_page_of(r, addr, 0, &p) ? NULL : p;
+}
+
+/* What a dump shows of @addr in @r, NULL: nothing up to *stop. holds: sem */
+static struct page *dump_page(struct region *r, vaddr_t addr, vaddr_t *stop)
+{
+	struct page *p;
+
+	*stop = r->end;
+	if (r->flags & VM_DEVICE)
+		return NULL;
+	p = dump_present(r, addr, stop);
+	if (!p && r->file) {
+		*stop = addr + PAGE_SIZE;
+		p = dump_file_page(r, addr);
+	}
+	*stop = MIN(*stop, r->end);
+	return p;
+}
+
+/* Contract in vmspace.h. */
+vaddr_t vm_dump_next(struct vmspace *vm, vaddr_t addr, vaddr_t end, struct page **out)
+{
+	struct page *p = NULL;
+
+	rwsem_read_lock(&vm->sem);
+	while (addr < end && !READ_ONCE(current->killed)) {
+		struct region *r = region_find(vm, addr);
+		vaddr_t stop = end;
+
+		if (r && r->start > addr)
+			stop = r->start;
+		else if (r)
+			p = dump_page(r, addr, &stop);
+		if (p)
+			break;
+		addr = stop;
+	}
+	rwsem_read_unlock(&vm->sem);
+	*out = p;
+	return p ? addr : end;
+}
+
 /*
  * Frame behind a user address with a reference, present and (with @write) private to the mapping or
  * shared for writing.
