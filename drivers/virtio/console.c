@@ -2,8 +2,11 @@
  * virtio-console (virtio 1.2, section 5.3): hvc0, hvc1... as uart ports. Each device is one port;
  * the multiport feature is not negotiated, and then queue 0 receives and queue 1 transmits.
  *
- * Receive: RX_BUFS one-page buffers are always with the device; the interrupt passes their bytes up
- * and gives them back. Transmit: bytes go from port->tx into one buffer, and into the next when
+ * Receive: every buffer is one byte. The device says how much input it can take by the sum of the
+ * buffers' sizes, but may then fill one buffer for each byte (QEMU does when its monitor shares the
+ * console, and drops what finds no buffer): only with buffers of one byte are the two the same, and
+ * nothing typed or pasted is lost. All buffers are always with the device; the interrupt passes
+ * their bytes up and gives them back. Transmit: bytes go from port->tx into one buffer, and into the next when
  * that one comes back, so at most one request is out and the rest gathers in the ring meanwhile:
  * many characters, one kick.
  *
@@ -24,8 +27,7 @@
 #include "mm/slab.h"
 
 #define HVC_MAJOR 229
-#define RX_BUFS 4
-#define RX_SIZE 1024
+#define RX_BUFS 128
 #define TX_SIZE 4096
 #define LATE_SIZE 1024
 #define POLL_LIMIT 10000000
@@ -35,10 +37,11 @@ enum { VQ_RX, VQ_TX, VQ_COUNT };
 struct vcon {
 	struct uart_port port;
 	struct virtio_device *vd; /* I */
-	u8 *rx_buf[RX_BUFS]; /* I: the device's, or the interrupt handler's */
+	u8 rx_buf[RX_BUFS]; /* each the device's, or the interrupt handler's */
 	u8 *tx_buf; /* u: the device's while tx_busy */
 	bool tx_busy; /* u */
 	bool tx_stopped; /* u */
+	bool rx_held; /* u: the terminal has no room */
 	bool open; /* u: the tty layer wants input */
 	/* put by the log's console owner, taken under u: log text that found the port busy */
 	struct ring late;
@@ -121,53 +124,66 @@ static void tx_done(struct virtqueue *vq)
 	spin_unlock_irqrestore(&vc->port.lock, flags);
 }
 
-/* Give a receive buffer to the device. holds: vq->lock. */
-static void rx_give(struct virtqueue *vq, u8 *buf)
+/* Give a receive buffer to the device; a broken one takes none. holds: vq->lock. */
+static bool rx_give(struct virtqueue *vq, u8 *buf)
 {
-	struct virtio_buf b = { buf, RX_SIZE };
+	struct virtio_buf b = { buf, 1 };
 
-	/*
-	 * Cannot be full: it has room for all RX_BUFS. On a broken device there is nothing to
-	 * receive.
-	 */
-	if (virtqueue_add(vq, &b, 0, 1, buf))
-		debug_assert(READ_ONCE(vq->vd->broken));
+	return virtqueue_add(vq, &b, 0, 1, buf) == 0;
 }
 
-static u8 *rx_take(struct virtqueue *vq, u32 *len)
+/* The next byte received, its buffer given back; false when there is none. */
+static bool rx_take(struct virtqueue *vq, u8 *byte)
 {
 	u64 flags = spin_lock_irqsave(&vq->lock);
-	u8 *buf = virtqueue_get(vq, len);
+	u32 len = 0;
+	u8 *buf;
 
+	/* A device may return a buffer with nothing in it. */
+	while ((buf = virtqueue_get(vq, &len))) {
+		*byte = READ_ONCE(*buf);
+		rx_give(vq, buf);
+		if (len)
+			break;
+	}
+	if (!buf)
+		virtqueue_kick(vq);
 	spin_unlock_irqrestore(&vq->lock, flags);
 	return buf;
 }
 
-static void rx_return(struct virtqueue *vq, u8 *buf)
+/* Pass up what came in, until the terminal has no room for more. holds: port.lock. */
+static void rx_drain(struct vcon *vc)
 {
-	u64 flags = spin_lock_irqsave(&vq->lock);
+	u8 byte;
 
-	rx_give(vq, buf);
-	virtqueue_kick(vq);
-	spin_unlock_irqrestore(&vq->lock, flags);
+	while (!vc->rx_held && rx_take(vc->vd->vqs[VQ_RX], &byte)) {
+		if (vc->open)
+			uart_rx(&vc->port, byte, UART_NORMAL);
+		vc->port.rx_count++;
+	}
 }
 
 static void rx_done(struct virtqueue *vq)
 {
 	struct vcon *vc = vq->priv;
-	u8 *buf;
-	u32 len;
+	u64 flags = spin_lock_irqsave(&vc->port.lock);
 
-	while ((buf = rx_take(vq, &len))) {
-		u64 flags = spin_lock_irqsave(&vc->port.lock);
-
-		for (u32 i = 0; vc->open && i < len; i++)
-			uart_rx(&vc->port, buf[i], UART_NORMAL);
-		vc->port.rx_count += len;
-		spin_unlock_irqrestore(&vc->port.lock, flags);
-		rx_return(vq, buf);
-	}
+	rx_drain(vc);
+	spin_unlock_irqrestore(&vc->port.lock, flags);
 	uart_rx_push(&vc->port);
+}
+
+/* Input that finds no buffer waits in the device, or before it. */
+static void vcon_stop_rx(struct uart_port *p)
+{
+	vcon_of(p)->rx_held = true;
+}
+
+static void vcon_start_rx(struct uart_port *p)
+{
+	vcon_of(p)->rx_held = false;
+	rx_drain(vcon_of(p));
 }
 
 static int vcon_startup(struct uart_port *p)
@@ -265,14 +281,14 @@ static const struct uart_ops vcon_ops = {
 	.shutdown = vcon_shutdown,
 	.start_tx = vcon_start_tx,
 	.stop_tx = vcon_stop_tx,
+	.start_rx = vcon_start_rx,
+	.stop_rx = vcon_stop_rx,
 	.tx_empty = vcon_tx_empty,
 	.write_polled = vcon_write_polled,
 };
 
 static void vcon_free(struct vcon *vc)
 {
-	for (u32 i = 0; i < RX_BUFS; i++)
-		kfree(vc->rx_buf[i]);
 	kfree(vc->tx_buf);
 	kfree(vc->port.tx.buf);
 	kfree(vc->late.buf);
@@ -290,8 +306,6 @@ static struct vcon *vcon_alloc(struct virtio_device *vd)
 	spin_init(&vc->port.lock, RANK_UART);
 	vc->vd = vd;
 	vd->priv = vc;
-	for (u32 i = 0; i < RX_BUFS; i++)
-		ok &= !!(vc->rx_buf[i] = kmalloc(RX_SIZE, 0));
 	ok &= !!(vc->tx_buf = kmalloc(TX_SIZE, 0));
 	ok &= !!(ring = kmalloc(TX_SIZE, 0));
 	ring_init(&vc->port.tx, ring, TX_SIZE);
@@ -333,8 +347,9 @@ static void vcon_start(struct vcon *vc)
 	vc->vd->vqs[VQ_TX]->priv = vc;
 	virtio_ready(vc->vd);
 	flags = spin_lock_irqsave(&rx->lock);
-	for (u32 i = 0; i < RX_BUFS; i++)
-		rx_give(rx, vc->rx_buf[i]);
+	/* Fewer when the device's queue is shorter. */
+	for (u32 i = 0; i < RX_BUFS && rx_give(rx, &vc->rx_buf[i]); i++)
+		;
 	virtqueue_kick(rx);
 	spin_unlock_irqrestore(&rx->lock, flags);
 }
@@ -342,7 +357,7 @@ static void vcon_start(struct vcon *vc)
 static int vcon_probe(struct virtio_device *vd)
 {
 	static const struct virtqueue_spec specs[VQ_COUNT] = {
-		[VQ_RX] = { "input", rx_done, 16 },
+		[VQ_RX] = { "input", rx_done, RX_BUFS },
 		[VQ_TX] = { "output", tx_done, 16 },
 	};
 	struct vcon *vc = vcon_alloc(vd);

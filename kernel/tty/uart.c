@@ -364,16 +364,20 @@ static bool rx_run(struct uart_tty *ut)
 	return taken == n;
 }
 
+/* Room was made: the device may go on. What it had kept back goes to the next run of the work. */
 static void rx_release(struct uart_tty *ut)
 {
 	struct uart_port *p = ut->port;
 	u64 flags = spin_lock_irqsave(&p->lock);
+	bool release = ut->rx_held && ring_space(&ut->rx) >= RX_RING / 2;
 
-	if (ut->rx_held && ring_space(&ut->rx) >= RX_RING / 2) {
+	if (release) {
 		ut->rx_held = false;
 		p->ops->start_rx(p);
 	}
 	spin_unlock_irqrestore(&p->lock, flags);
+	if (release)
+		uart_rx_push(p);
 }
 
 static void uart_work(struct work *w)
@@ -454,7 +458,11 @@ int uart_register(struct uart_port *p)
 	if (err)
 		goto free;
 	ut->dev = (struct chrdev){
-		.name = ut->name, .dev = ut->tty.dev, .mode = 0600, .ops = &tty_dev_ops, .priv = ut,
+		.name = ut->name,
+		.dev = ut->tty.dev,
+		.mode = 0600,
+		.ops = &tty_dev_ops,
+		.priv = ut,
 		.parent = p->parent,
 	};
 	err = chrdev_register(&ut->dev);
