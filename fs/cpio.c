@@ -68,6 +68,7 @@ static int check_entry(const struct cpio_entry *e, const char **why)
 	*why = "a device number in the archive is out of range";
 	if (e->rdev_major > 0xfff || e->rdev_minor > 0xfffff)
 		return -CPIO_EINVAL;
+	*why = NULL;
 	return 0;
 }
 

@@ -33,7 +33,7 @@ struct cpio_reader {
 	char name[CPIO_NAME_MAX];
 };
 
-/* 0, or -EINVAL with *why. ctx: any */
+/* 0 and *why NULL, or -EINVAL with the cause in *why. ctx: any */
 int cpio_parse_header(const u8 *h, struct cpio_entry *e, const char **why);
 /*
  * Read one archive up to and with its trailer. @begin: the first @nbegin bytes, already read. 0 or

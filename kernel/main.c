@@ -115,6 +115,7 @@ __attribute__((no_stack_protector)) void kmain(paddr_t fdt)
 {
 	time_init();
 	fdt_init(fdt);
+	cpu_init_firmware();
 	command_line_init();
 	pmm_early_init();
 	percpu_init();

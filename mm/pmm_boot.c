@@ -111,9 +111,10 @@ static u64 banks_read(u64 cap)
 	}
 	for (u32 i = 0; i < banks.count; i++) {
 		struct range *r = &banks.r[i];
-		u64 span = r->end - banks.r[0].start;
+		u64 span;
 
 		size = MIN(r->end - r->start, cap - total);
+		span = r->start + size - banks.r[0].start;
 		if (!size || span / PAGE_SIZE * sizeof(struct page) > (total + size) / 8) {
 			log_warn("memory at %llx is not used", (unsigned long long)r->start);
 			banks.count = i;

@@ -79,7 +79,6 @@ void ttbr1_replace(paddr_t root, paddr_t empty);
 
 /* smp.c */
 void secondary_start(u32 cpu) __noreturn;
-void psci_init(void);
 
 /* timer.c and vdso */
 void vdso_init(void);

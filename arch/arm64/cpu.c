@@ -204,7 +204,7 @@ void cpu_init_this(u32 cpu)
 }
 
 /*
- * The boot CPU: features, control registers, firmware interface.
+ * The boot CPU: features, control registers.
  * ctx: boot, command line and device tree read.
  */
 void cpu_init_boot(void)
@@ -214,7 +214,6 @@ void cpu_init_boot(void)
 	debug_init();
 	cpu_init_this(0);
 	tlb_init_boot();
-	psci_init();
 }
 
 /* AT_HWCAP and AT_HWCAP2. ctx: any. */

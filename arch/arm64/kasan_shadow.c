@@ -53,6 +53,17 @@ static void map_range(pte_t *root, vaddr_t start, vaddr_t end)
 	}
 }
 
+/* Where the linear map begins there are devices, for early consoles: any access is in order. */
+static void map_devices(pte_t *root)
+{
+	pte_t *l2 = pmap_boot_table(&root[L1_INDEX(shadow_of((vaddr_t)pa_to_va(0)))]);
+
+	for (u32 i = 0; i < 512; i++) {
+		if (!l2[i])
+			l2[i] = kimage_to_pa(early_l3) | PTE_VALID | PTE_TABLE;
+	}
+}
+
 /* Contract in arch_private.h. */
 void kasan_shadow_map_final(pte_t *root)
 {
@@ -68,6 +79,7 @@ void kasan_shadow_map_final(pte_t *root)
 			map_range(root, (vaddr_t)pa_to_va(base), (vaddr_t)pa_to_va(end));
 	}
 	map_range(root, (vaddr_t)_start, (vaddr_t)_end);
+	map_devices(root);
 }
 
 /* Contract in arch/kasan.h. */

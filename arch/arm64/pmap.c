@@ -357,6 +357,23 @@ bool pmap_kernel_lookup(vaddr_t va, paddr_t *pa)
 	return true;
 }
 
+/* Contract in arch/pmap.h. */
+void *pmap_map_early_io(paddr_t pa)
+{
+	pte_t block = ALIGN_DOWN(pa, (paddr_t)L1_SIZE) | KPTE_RW | PTE_ATTR(MAIR_DEVICE);
+	pte_t *e;
+
+	if (pa >= LINEAR_SIZE)
+		return NULL;
+	e = &kernel_root[L1_INDEX((vaddr_t)pa_to_va(pa))];
+	if (*e && *e != block)
+		return NULL;
+	*e = block;
+	dsb(ishst);
+	isb();
+	return pa_to_va(pa);
+}
+
 /* Root of the kernel's tables, for TTBR1. ctx: any. */
 paddr_t pmap_kernel_root(void)
 {

@@ -88,8 +88,8 @@ static s64 psci_call(u64 fn, u64 a, u64 b, u64 c)
 	return (s32)x0;
 }
 
-/* How to call the firmware. ctx: boot. */
-void psci_init(void)
+/* How to call the firmware (PSCI). ctx: boot. */
+void cpu_init_firmware(void)
 {
 	int node = fdt_find_compatible(-1, "arm,psci-1.0");
 	const char *method;

@@ -408,14 +408,11 @@ static void early_write(struct log_console *c, const char *s, size_t n)
 	write_text(early_regs, s, n);
 }
 
-static int early_setup(struct log_console *c, paddr_t base)
+static void early_setup(struct log_console *c, void *regs)
 {
-	early_regs = kvm_map_io(base, REGS_SIZE);
-	if (!early_regs)
-		return -ENOMEM;
+	early_regs = regs;
 	early_regs[CR] = CR_ENABLE | CR_TX | CR_RX;
 	c->write = early_write;
-	return 0;
 }
 
 EARLYCON(pl011, "pl011", "arm,pl011", early_setup);

@@ -4,6 +4,7 @@
  * first real one comes (log.c).
  */
 #include <linux/errno.h>
+#include <arch/pmap.h>
 #include "kernel/base/bootargs.h"
 #include "kernel/base/earlycon.h"
 #include "kernel/base/fdt.h"
@@ -37,6 +38,16 @@ static const struct earlycon *find_by_name(const char *name, size_t n)
 	return NULL;
 }
 
+static int start(const struct earlycon *e, paddr_t base)
+{
+	void *regs = pmap_map_early_io(base);
+
+	if (!regs)
+		return -ENODEV;
+	e->setup(&console, regs);
+	return 0;
+}
+
 static int start_by_tree(void)
 {
 	int node = fdt_stdout();
@@ -46,7 +57,7 @@ static int start_by_tree(void)
 
 	if (!e || fdt_node_reg(node, 0, &base, &size))
 		return -ENODEV;
-	return e->setup(&console, base);
+	return start(e, base);
 }
 
 static int start_by_name(const char *value)
@@ -58,7 +69,7 @@ static int start_by_name(const char *value)
 
 	if (!e || !at || str_to_u64(at + 1, NULL, 0, &base))
 		return -ENODEV;
-	return e->setup(&console, base);
+	return start(e, base);
 }
 
 /* See earlycon.h. */
@@ -73,5 +84,12 @@ void earlycon_init(void)
 	if (err)
 		log_warn("earlycon: no such device");
 	else
+		log_console_add(&console, true);
+}
+
+/* See earlycon.h. */
+void earlycon_panic(void)
+{
+	if (!log_has_console() && start_by_tree() == 0)
 		log_console_add(&console, true);
 }

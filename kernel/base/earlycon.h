@@ -1,8 +1,8 @@
 #pragma once
 /*
  * Early consoles: output before drivers and interrupts, for "earlycon" on the command line. A
- * serial driver adds EARLYCON(id, "name", "compatible", setup); setup maps the registers at @base,
- * fills @c (.write) and returns 0 or -errno.
+ * serial driver adds EARLYCON(id, "name", "compatible", setup); setup gets the registers mapped and
+ * fills in @c's write.
  *
  *   earlycon                       the device of /chosen/stdout-path
  *   earlycon=pl011,0x9000000       this device at this address (",mmio32," in between is allowed)
@@ -13,14 +13,21 @@
 struct earlycon {
 	const char *name;
 	const char *compatible;
-	int (*setup)(struct log_console *c, paddr_t base);
+	void (*setup)(struct log_console *c, void *regs);
 };
 #define EARLYCON(id, word, compat, func) \
 	TABLE_ENTRY(earlycon, struct earlycon, earlycon_##id) = { (word), (compat), (func) }
 TABLE_DECLARE(earlycon, struct earlycon);
 
 /*
- * After device registers can be mapped: start the early console that the command line asks for.
- * ctx: boot.
+ * Start the early console that the command line asks for.
+ * ctx: boot; command line and device tree are known.
  */
 void earlycon_init(void);
+
+/*
+ * A panic before any console: start the firmware's, without being asked for it, so that nobody is
+ * left with a silent machine.
+ * ctx: panic.
+ */
+void earlycon_panic(void);

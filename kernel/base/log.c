@@ -441,6 +441,12 @@ void log_console_remove(struct log_console *c)
 	console_unlock();
 }
 
+/* Does anybody see what is logged? ctx: any. */
+bool log_has_console(void)
+{
+	return READ_ONCE(con.list);
+}
+
 /* Messages of a level below this number are printed. ctx: any. */
 int log_console_level(void)
 {

@@ -50,6 +50,7 @@ struct log_console {
 
 void log_console_add(struct log_console *c, bool replay); /* replay: print the ring so far */
 void log_console_remove(struct log_console *c);
+bool log_has_console(void);
 int log_console_level(void);
 void log_set_console_level(int level);
 

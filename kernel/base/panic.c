@@ -3,7 +3,7 @@
  *
  * The first CPU to panic owns the panic; others that panic meanwhile stop and wait. The owner
  * prints cause, registers, backtrace and held locks, then asks the others, one after the other, to
- * print theirs (IPI_STOP) and gives each a tenth of a second. Then it halts, or resets after
+ * print theirs (IPI_STOP) and gives each a second. Then it halts, or resets after
  * panic=N seconds (at once when negative). From the first line on the log takes no lock for granted
  * (panic_in_progress).
  *
@@ -16,6 +16,7 @@
 #include <arch/irqflags.h>
 #include <arch/thread.h>
 #include "kernel/base/bootargs.h"
+#include "kernel/base/earlycon.h"
 #include "kernel/base/irq.h"
 #include "kernel/base/lockrank.h"
 #include "kernel/base/log.h"
@@ -25,7 +26,8 @@
 #include "kernel/lib/fmt.h"
 #include "kernel/lib/string.h"
 
-#define ANSWER_NS (100 * NSEC_PER_MSEC)
+/* An emulated CPU may not run for a while, when its host is busy. */
+#define ANSWER_NS NSEC_PER_SEC
 
 static u32 panic_owner; /* a: CPU number + 1 */
 static u32 panic_turn; /* a: CPU number + 1 that may print its backtrace */
@@ -57,6 +59,7 @@ static void panic_begin(void)
 					__ATOMIC_RELAXED)) {
 		arch_current()->preempt_count++;
 		log_enter_panic();
+		earlycon_panic();
 		return;
 	}
 	if (none == me)

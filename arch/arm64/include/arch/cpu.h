@@ -11,6 +11,7 @@ extern u32 cpu_count; /* I after smp_init: CPUs present (<= MAX_CPUS, maxcpus=) 
 extern cpumask_t cpu_online_mask; /* a: grows while secondaries arrive */
 
 /* Early CPU set-up from main.c, in this order; see the .c files. */
+void cpu_init_firmware(void); /* from here on a panic can switch off or reset */
 void cpu_init_boot(void);
 /* Start the secondaries in parallel through PSCI; each runs secondary_main(). Waits until all
  * that answered are online, for at most a second. ctx: boot thread; sleeps: yes. */

@@ -102,5 +102,12 @@ int __must_check pmap_kernel_map(vaddr_t va, paddr_t pa, size_t size, u32 prot);
 void pmap_kernel_unmap(vaddr_t va, size_t size); /* and flushes all CPUs */
 bool pmap_kernel_lookup(vaddr_t va, paddr_t *pa); /* any kernel address */
 
+/*
+ * Device registers at @pa from the first instruction of C on, with no memory to spare: the GiB
+ * around them goes into the linear map as one block. NULL when memory lies in that GiB.
+ * ctx: boot, or panic.
+ */
+void *pmap_map_early_io(paddr_t pa);
+
 /* Boot (arch, main.c): the linear map of all memory, W^X image, drop the identity map. */
 void pmap_init_kernel(void);
