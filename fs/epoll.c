@@ -20,6 +20,7 @@
 #include <linux/eventpoll.h>
 #include <linux/fcntl.h>
 #include <linux/poll.h>
+#include <arch/barrier.h>
 #include "fs/epoll.h"
 #include "kernel/base/time.h"
 #include "kernel/lib/rbtree.h"
@@ -438,8 +439,12 @@ int epoll_collect(struct file *set, struct epoll_event *out, u32 max, s64 deadli
 		int err;
 
 		if (n) {
-			/* More may be left for another waiter. */
-			if (set_has_ready(s))
+			/*
+			 * More may be left for another waiter. One that comes only now looks at
+			 * the list before it sleeps; the list's stores go before our look.
+			 */
+			smp_mb();
+			if (waitq_active(&s->wait) && set_has_ready(s))
 				waitq_wake_one(&s->wait);
 			return n;
 		}

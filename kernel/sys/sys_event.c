@@ -103,7 +103,7 @@ static long wait_on(struct file *set, u64 uevents, u32 max, s64 deadline)
  */
 static long epoll_wait_common(int epfd, u64 uevents, int max, s64 deadline, u64 usigmask, u64 size)
 {
-	struct file *set;
+	struct fdref set;
 	ksigset_t mask;
 	long ret;
 
@@ -113,17 +113,17 @@ static long epoll_wait_common(int epfd, u64 uevents, int max, s64 deadline, u64 
 		return -EINVAL;
 	if (usigmask && get_user(&mask, usigmask))
 		return -EFAULT;
-	ret = fd_get(epfd, &set);
+	ret = fd_borrow(epfd, &set);
 	if (ret)
 		return ret;
-	if (!file_is_epoll(set)) {
-		file_put(set);
+	if (!file_is_epoll(set.file)) {
+		fd_release(&set);
 		return -EINVAL;
 	}
 	if (usigmask)
 		signal_set_temporary_mask(mask);
-	ret = wait_on(set, uevents, max, deadline);
-	file_put(set);
+	ret = wait_on(set.file, uevents, max, deadline);
+	fd_release(&set);
 	/*
 	 * epoll_wait is never restarted (signal(7)); the mask stays for the handler when a signal
 	 * is due.
