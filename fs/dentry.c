@@ -135,8 +135,8 @@ static inline bool name_equal(const struct dentry *d, const char *name, u32 len)
 	return true;
 }
 
-/* holds: the bucket's lock */
-static struct dentry *bucket_search(struct bucket *b, const struct dentry *parent,
+/* holds: the bucket's lock. This and find() are in every step of every walk: no calls. */
+static __always_inline struct dentry *bucket_search(struct bucket *b, const struct dentry *parent,
 				    const struct qname *n, u32 hash)
 {
 	struct dentry *d;
@@ -247,11 +247,7 @@ void dentry_put(struct dentry *d)
 	}
 }
 
-/*
- * Cached child of @parent with a reference, or NULL.
- * ctx: thread; sleeps: no.
- */
-struct dentry *dentry_find(struct dentry *parent, const struct qname *n)
+static __always_inline struct dentry *find(struct dentry *parent, const struct qname *n)
 {
 	u32 hash = mix(parent, n->hash);
 	struct bucket *b = bucket_of(hash);
@@ -266,6 +262,15 @@ struct dentry *dentry_find(struct dentry *parent, const struct qname *n)
 	}
 	spin_unlock(&b->lock);
 	return d;
+}
+
+/*
+ * Cached child of @parent with a reference, or NULL.
+ * ctx: thread; sleeps: no.
+ */
+struct dentry *dentry_find(struct dentry *parent, const struct qname *n)
+{
+	return find(parent, n);
 }
 
 /*
@@ -428,9 +433,10 @@ static bool still_valid(struct inode *dir, struct dentry *d)
 }
 
 /* Cached and valid, or NULL. */
-static struct dentry *find_valid(struct dentry *parent, struct inode *dir, const struct qname *n)
+static __always_inline struct dentry *find_valid(struct dentry *parent, struct inode *dir,
+						 const struct qname *n)
 {
-	struct dentry *d = dentry_find(parent, n);
+	struct dentry *d = find(parent, n);
 
 	if (!d || still_valid(dir, d))
 		return d;
