@@ -31,9 +31,9 @@ struct proc *handle_proc(void *h)
 	struct proc *p = NULL;
 
 	proc_tree_lock();
-	if (!handle_is_thread(h))
-		p = pid->proc;
-	else if (pid->task)
+	if (!handle_is_thread(h) || !pid->task)
+		p = pid->proc; /* or a leader that has exited */
+	else
 		p = pid->task->proc;
 	if (p)
 		proc_get(p);
@@ -380,7 +380,10 @@ static int root_link(void *h, struct path *out)
 
 /* --- task/ --- */
 
-/* Handle of thread @tid of @h's process; NULL. */
+/*
+ * Handle of thread @tid of @h's process; NULL. A leader that has exited is there, as a zombie, as
+ * long as its process.
+ */
 static void *thread_handle(void *h, u64 tid)
 {
 	struct proc *p = handle_proc(h);
@@ -391,7 +394,7 @@ static void *thread_handle(void *h, u64 tid)
 		return NULL;
 	proc_tree_lock();
 	pid = pid_find_locked((u32)tid);
-	if (pid && pid->task && pid->task->proc == p)
+	if (pid && (pid->task ? pid->task->proc : pid->proc) == p)
 		found = (void *)((u64)pid_get(pid) | 1);
 	proc_tree_unlock();
 	proc_put(p);
@@ -422,16 +425,22 @@ static int task_list_next(void *h, u64 from, u64 *key, char *name)
 {
 	struct proc *p = handle_proc(h);
 	struct task *t;
+	u32 nr = 0;
 
 	if (!p)
 		return -ENOENT;
 	t = task_next(p, (u32)from);
+	if (t) {
+		nr = t->tid->nr;
+		task_put(t);
+	}
+	if (!READ_ONCE(p->leader) && p->pid->nr >= from && (!nr || p->pid->nr < nr))
+		nr = p->pid->nr;
 	proc_put(p);
-	if (!t)
+	if (!nr)
 		return -ENOENT;
-	*key = t->tid->nr;
-	snprintf(name, 12, "%u", t->tid->nr);
-	task_put(t);
+	*key = nr;
+	snprintf(name, 12, "%u", nr);
 	return 0;
 }
 

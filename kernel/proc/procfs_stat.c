@@ -137,6 +137,12 @@ static void snapshot_drop(struct snapshot *s)
 	proc_put(s->p);
 }
 
+/* How many threads a reader sees: a leader that has exited counts until its process is gone. */
+static u32 threads_seen(const struct proc *p)
+{
+	return READ_ONCE(p->ntasks) + (READ_ONCE(p->leader) ? 0 : 1);
+}
+
 static u64 vm_rss(const struct vmspace *vm)
 {
 	return atomic_read(&vm->rss_anon) + atomic_read(&vm->rss_file) +
@@ -157,8 +163,7 @@ static void stat_sched(struct sbuf *out, const struct snapshot *s)
 		sched_get_policy(&s->t->thread, &policy, &rt, &nice);
 	if (s->t)
 		rt = sched_prio(&s->t->thread);
-	sbuf_printf(out, " %d %d %u 0 %llu", rt ? -1 - rt : 20 + nice, nice,
-		    READ_ONCE(s->p->ntasks),
+	sbuf_printf(out, " %d %d %u 0 %llu", rt ? -1 - rt : 20 + nice, nice, threads_seen(s->p),
 		    (ull)((s->t ? s->t->thread.start_time : s->p->start_time) / TICK_NS));
 }
 
@@ -303,7 +308,7 @@ static void status_signals(struct sbuf *out, const struct snapshot *s)
 {
 	const struct cred *c = s->cred;
 
-	sbuf_printf(out, "Threads:\t%u\nSigQ:\t%u/%llu\n", READ_ONCE(s->p->ntasks),
+	sbuf_printf(out, "Threads:\t%u\nSigQ:\t%u/%llu\n", threads_seen(s->p),
 		    atomic_read(&s->p->user->signals),
 		    (ull)READ_ONCE(s->p->rlim[RLIMIT_SIGPENDING].rlim_cur));
 	sbuf_printf(out, "SigPnd:\t%016llx\nShdPnd:\t%016llx\nSigBlk:\t%016llx\n", (ull)s->pending,
@@ -394,7 +399,7 @@ int pid_sched_show(struct sbuf *out, void *h)
 	thread_get_name(&t->thread, name);
 	sched_get_policy(&t->thread, &policy, &rt, &nice);
 	run = t->thread.se.sum_exec;
-	sbuf_printf(out, "%s (%u, #threads: %u)\n", name, t->tid->nr, READ_ONCE(t->proc->ntasks));
+	sbuf_printf(out, "%s (%u, #threads: %u)\n", name, t->tid->nr, threads_seen(t->proc));
 	sbuf_puts(out, "-------------------------------------------------------------------\n");
 	sbuf_printf(out, "%-45s:%14llu.%06llu\n", "se.sum_exec_runtime", (ull)run / 1000000,
 		    (ull)run % 1000000);

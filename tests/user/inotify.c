@@ -14,6 +14,7 @@
 #include <sys/mount.h>
 #include <sys/sendfile.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <sys/xattr.h>
@@ -494,6 +495,8 @@ static void *create_later(void *arg)
 static void test_waiting(void)
 {
 	struct sigaction sa = { .sa_handler = on_alarm };
+	/* Again and again: the first may come before the read. */
+	struct itimerval soon = { { 0, 100000 }, { 0, 100000 } }, off = { 0 };
 	struct inotify_event e[4];
 	int fd = inotify_init1(0);
 	struct pollfd p = { fd, POLLIN, 0 };
@@ -506,12 +509,13 @@ static void test_waiting(void)
 	unlink("late");
 	read(fd, e, sizeof(e));
 	pthread_create(&th, NULL, create_later, NULL);
-	CHECK(poll(&p, 1, 10000) == 1 && p.revents == POLLIN);
+	CHECK(poll(&p, 1, TAP_PATIENCE_MS) == 1 && p.revents == POLLIN);
 	pthread_join(th, NULL);
 	read(fd, e, sizeof(e));
 	sigaction(SIGALRM, &sa, NULL);
-	alarm(1);
+	setitimer(ITIMER_REAL, &soon, NULL);
 	CHECK_ERR(read(fd, e, sizeof(e)), EINTR);
+	setitimer(ITIMER_REAL, &off, NULL);
 	unlink("late");
 	close(fd);
 }

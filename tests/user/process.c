@@ -2,6 +2,7 @@
  * fork(2), clone(2), execve(2), wait(2), setpgid(2), pidfd_open(2): life of processes and threads.
  */
 #define _GNU_SOURCE
+#include <dirent.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
@@ -320,9 +321,45 @@ static void test_exec_threads(void)
 	CHECK(WEXITSTATUS(status_of(p)) == 55);
 }
 
+/* Field 20 of /proc/self/stat: threads, with a first one that has ended. */
+static int thread_count(void)
+{
+	char text[512], *p;
+	int n = -1, fd = open("/proc/self/stat", O_RDONLY);
+	ssize_t len = read(fd, text, sizeof(text) - 1);
+
+	close(fd);
+	text[len > 0 ? len : 0] = 0;
+	p = strrchr(text, ')');
+	if (p)
+		sscanf(p + 2,
+		       "%*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %d",
+		       &n);
+	return n;
+}
+
+static int task_is_listed(pid_t tid)
+{
+	DIR *d = opendir("/proc/self/task");
+	struct dirent *e;
+	int found = 0;
+
+	while (d && (e = readdir(d)))
+		found |= atoi(e->d_name) == tid;
+	if (d)
+		closedir(d);
+	return found;
+}
+
+/* The first thread ends before the others: it stays as a zombie. */
 static void *exit_group_thread(void *arg)
 {
-	EVENTUALLY(task_state(getpid(), getpid()) == 'Z'); /* the first thread is gone */
+	if (!EVENTUALLY(task_state(getpid(), getpid()) == 'Z'))
+		exit(65);
+	if (thread_count() != 2)
+		exit(64);
+	if (!task_is_listed(getpid()) || !task_is_listed(gettid()))
+		exit(63);
 	exit(66);
 	return arg;
 }
@@ -391,8 +428,26 @@ static void test_clone(void)
 			pause();
 	pidfd = (int)syscall(SYS_pidfd_open, p, 0);
 	CHECK(pidfd >= 0 && (fcntl(pidfd, F_GETFD) & FD_CLOEXEC));
+	CHECK_ERR(syscall(SYS_pidfd_send_signal, pidfd, 0, NULL, 1), EINVAL);
+	CHECK_ERR(syscall(SYS_pidfd_send_signal, pidfd, 65, NULL, 0), EINVAL);
+	/* What is said must be about the signal that is sent, and no lie. */
+	memset(&si, 0, sizeof(si));
+	si.si_signo = SIGUSR1;
+	si.si_code = SI_QUEUE;
+	CHECK_ERR(syscall(SYS_pidfd_send_signal, pidfd, SIGUSR2, &si, 0), EINVAL);
+	si.si_code = SI_USER;
+	CHECK_ERR(syscall(SYS_pidfd_send_signal, pidfd, SIGUSR1, &si, 0), EPERM);
+	si.si_code = SI_TKILL;
+	CHECK_ERR(syscall(SYS_pidfd_send_signal, pidfd, SIGUSR1, &si, 0), EPERM);
 	CHECK(!syscall(SYS_pidfd_send_signal, pidfd, SIGTERM, NULL, 0) &&
 	      WTERMSIG(status_of(p)) == SIGTERM);
+	/* Who is not there is not there, whatever the signal. */
+	CHECK_ERR(kill(p, 99), ESRCH);
+	CHECK_ERR(kill(getpid(), 99), EINVAL);
+	CHECK_ERR(kill(0, 99), EINVAL);
+	CHECK_ERR(syscall(SYS_tgkill, p, p, 99), ESRCH);
+	CHECK_ERR(syscall(SYS_tgkill, getpid(), getpid(), 99), EINVAL);
+	CHECK_ERR(syscall(SYS_rt_sigqueueinfo, p, 99, &si), EPERM);
 	close(pidfd);
 	/* An open /proc/PID will do to send a signal, not to wait; its parts will not. */
 	p = fork();
