@@ -22,13 +22,17 @@
 #include <linux/poll.h>
 #include <arch/barrier.h>
 #include "fs/epoll.h"
+#include "fs/fsuser.h"
+#include "fs/procfs.h"
 #include "kernel/base/time.h"
 #include "kernel/lib/rbtree.h"
 #include "kernel/lib/sbuf.h"
 #include "kernel/lib/string.h"
+#include "mm/pmm.h"
 #include "mm/slab.h"
 
 #define EPOLL_DEPTH 5
+#define ITEM_COST (sizeof(struct epitem) + sizeof(struct epoll_hook))
 #define EPOLL_MAX_PATHS 1000
 #define EPOLL_PRIVATE ((u32)(EPOLLWAKEUP | EPOLLONESHOT | EPOLLET | EPOLLEXCLUSIVE))
 #define EPOLL_EXCLUSIVE_OK \
@@ -41,6 +45,7 @@ struct epoll_set {
 	struct rb_root items; /* s: by (file, fd) */
 	u32 nitems; /* s; a for looking */
 	struct file *file; /* I: the set's own */
+	struct fs_user *user; /* I: counts the items */
 	struct spinlock ready_lock; /* rank EPOLL_READY */
 	struct list ready; /* r: struct epitem.ready */
 	struct waitq wait; /* own lock: who collects */
@@ -74,6 +79,9 @@ struct hook_table {
 	bool failed;
 };
 
+static int max_user_watches; /* I after boot but for the sysctl */
+SYSCTL_INT(epoll_max_user_watches, "sys/fs/epoll/max_user_watches", &max_user_watches, 0,
+	   0x7fffffff);
 static struct spinlock eps_lock = SPINLOCK_INIT(RANK_SPIN_OUTER);
 static struct mutex nest_lock;
 static struct kmem_cache *item_cache, *hook_cache;
@@ -91,8 +99,10 @@ static void ready_add(struct epitem *it)
 
 static void set_put(struct epoll_set *s)
 {
-	if (ref_put(&s->refs))
-		kfree(s);
+	if (!ref_put(&s->refs))
+		return;
+	fs_user_put(s->user);
+	kfree(s);
 }
 
 static void set_wake(struct epoll_set *s)
@@ -101,18 +111,24 @@ static void set_wake(struct epoll_set *s)
 	waitq_wake(&s->pollers, ~0u, POLLIN);
 }
 
-/* A watched queue was woken. ctx: any; holds: the queue's lock. */
+/*
+ * A watched queue was woken. An exclusive item keeps the wake from others only if somebody waits on
+ * its set. ctx: any; holds: the queue's lock.
+ */
 static bool hook_wake(struct waiter *w, u32 key)
 {
 	struct epitem *it = container_of(w, struct epoll_hook, w)->item;
 	u32 events = READ_ONCE(it->events);
+	bool taken;
 
 	/* A one-shot item that fired is disarmed. */
 	if (!(events & ~EPOLL_PRIVATE) || (key && !(key & events)))
 		return false;
 	ready_add(it);
+	smp_mb(); /* who comes to wait after this sees the item */
+	taken = !(events & EPOLLEXCLUSIVE) || waitq_active(&it->set->wait);
 	set_wake(it->set);
-	return true;
+	return taken;
 }
 
 static void hook_queue(struct poll_table *pt, struct waitq *q)
@@ -196,17 +212,23 @@ static void item_destroy(struct epitem *it)
 	spin_unlock(&eps_lock);
 	rb_erase(&it->set->items, &it->node);
 	WRITE_ONCE(it->set->nitems, it->set->nitems - 1);
+	fs_user_uncharge(&it->set->user->epoll_watches);
 	kmem_cache_free(item_cache, it);
 }
 
 static int item_add(struct epoll_set *s, int fd, struct file *f, const struct epoll_event *ev)
 {
-	struct epitem *it = kmem_cache_alloc(item_cache, PMM_ZERO);
 	struct hook_table t = { .pt = { .queue = hook_queue, .key = ev->events | POLL_ALWAYS } };
+	struct epitem *it;
 	u32 now;
 
-	if (!it)
+	if (!fs_user_charge(&s->user->epoll_watches, (u32)READ_ONCE(max_user_watches)))
+		return -ENOSPC;
+	it = kmem_cache_alloc(item_cache, PMM_ZERO);
+	if (!it) {
+		fs_user_uncharge(&s->user->epoll_watches);
 		return -ENOMEM;
+	}
 	it->set = s;
 	it->file = f;
 	it->fd = fd;
@@ -560,6 +582,9 @@ int epoll_create(struct file **out)
 
 	if (!s)
 		return -ENOMEM;
+	err = fs_user_get(current->cred->euid, &s->user);
+	if (err)
+		goto free;
 	ref_init(&s->refs, 1);
 	mutex_init(&s->lock, RANK_EPOLL);
 	spin_init(&s->ready_lock, RANK_EPOLL_READY);
@@ -568,20 +593,28 @@ int epoll_create(struct file **out)
 	waitq_init(&s->pollers);
 	err = file_alloc_anon("[eventpoll]", &epoll_ops, s, FILE_READ | FILE_WRITE | FILE_STREAM,
 			      O_RDWR, &s->file);
-	if (err) {
-		kfree(s);
-		return err;
-	}
+	if (err)
+		goto put_user;
 	*out = s->file;
 	return 0;
+
+put_user:
+	fs_user_put(s->user);
+free:
+	kfree(s);
+	return err;
 }
 
 /*
- * Caches and locks of all sets.
+ * Caches and locks of all sets; a user's items may take a twenty-fifth of the memory.
  * ctx: boot.
  */
 void epoll_init(void)
 {
+	struct pmm_stats st;
+
+	pmm_get_stats(&st);
+	max_user_watches = (int)MIN(st.total / 25 * PAGE_SIZE / ITEM_COST, 0x7fffffffULL);
 	mutex_init(&nest_lock, RANK_EPOLL);
 	item_cache = kmem_cache_create("epitem", sizeof(struct epitem), 8);
 	hook_cache = kmem_cache_create("epoll_hook", sizeof(struct epoll_hook), 8);

@@ -18,6 +18,7 @@ struct eventfd {
 	struct spinlock lock; /* rank EVENT */
 	u64 count; /* c: lock; a for looking */
 	bool semaphore; /* I */
+	u32 id; /* I: for fdinfo */
 	struct waitq wait; /* own lock */
 };
 
@@ -104,7 +105,8 @@ static void eventfd_show(struct file *f, struct sbuf *sb)
 {
 	struct eventfd *e = f->priv;
 
-	sbuf_printf(sb, "eventfd-count: %16llx\n", (unsigned long long)READ_ONCE(e->count));
+	sbuf_printf(sb, "eventfd-count: %16llx\neventfd-id: %u\n",
+		    (unsigned long long)READ_ONCE(e->count), e->id);
 }
 
 static const struct file_ops eventfd_ops = {
@@ -122,6 +124,7 @@ static const struct file_ops eventfd_ops = {
  */
 int eventfd_create(u32 count, u32 flags, struct file **out)
 {
+	static u32 last_id;
 	struct eventfd *e;
 	int err;
 
@@ -134,6 +137,7 @@ int eventfd_create(u32 count, u32 flags, struct file **out)
 	waitq_init(&e->wait);
 	e->count = count;
 	e->semaphore = flags & EFD_SEMAPHORE;
+	e->id = __atomic_fetch_add(&last_id, 1, __ATOMIC_RELAXED);
 	err = file_alloc_anon("[eventfd]", &eventfd_ops, e,
 			      FILE_READ | FILE_WRITE | FILE_STREAM | FILE_NOWAIT,
 			      O_RDWR | (flags & O_NONBLOCK), out);

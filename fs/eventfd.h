@@ -20,3 +20,4 @@ struct timerfd_spec {
 int timerfd_settime(struct file *f, u32 flags, const struct timerfd_spec *new,
 		    struct timerfd_spec *old);
 int timerfd_gettime(struct file *f, struct timerfd_spec *out);
+bool timerfd_wakes_system(const struct file *f); /* is its clock CLOCK_*_ALARM? ctx: any */

@@ -1,7 +1,7 @@
 #pragma once
 /*
  * What a user (by number) has of things that are limited per user: inotify instances and watches,
- * pages of pipes. One object per user, for as long as somebody refers to it.
+ * files in epoll sets, pages of pipes. One object per user, for as long as somebody refers to it.
  */
 #include "kernel/lib/list.h"
 #include "kernel/lib/refcount.h"
@@ -11,7 +11,7 @@ struct fs_user {
 	struct list link; /* u */
 	u32 uid; /* I */
 	u32 refs; /* u */
-	u32 inotify_instances, inotify_watches; /* a */
+	u32 inotify_instances, inotify_watches, epoll_watches; /* a */
 	u64 pipe_pages; /* a */
 };
 

@@ -238,6 +238,17 @@ static void deadline_set(struct timerfd *t, u32 flags, s64 value)
 }
 
 /*
+ * Is @f a timer of one of the clocks that wake a suspended system? ctx: any.
+ */
+bool timerfd_wakes_system(const struct file *f)
+{
+	const struct timerfd *t = f->priv;
+
+	return f->ops == &timerfd_ops &&
+	       (t->clock == CLOCK_REALTIME_ALARM || t->clock == CLOCK_BOOTTIME_ALARM);
+}
+
+/*
  * Arm or disarm; see eventfd.h.
  * ctx: thread. 0 or -EINVAL.
  */

@@ -5,10 +5,16 @@
 #include "kernel/proc/internal.h"
 #include "kernel/proc/kill.h"
 
+/* May current send @sig to @p? A number that is no signal is told only to who has found @p. */
+static int kill_check(struct proc *p, int sig)
+{
+	return sig < 0 || sig > KSIG_COUNT ? -EINVAL : proc_may_signal(p, sig);
+}
+
 /* Check permission and send. holds: tree */
 static int kill_proc_locked(struct proc *p, int sig, const struct ksiginfo *info)
 {
-	int err = proc_may_signal(p, sig);
+	int err = kill_check(p, sig);
 
 	return err ? err : signal_send_proc(p, sig, info);
 }
@@ -70,8 +76,6 @@ int proc_kill(int pid, int sig, const struct ksiginfo *info)
 	struct proc *p;
 	int err;
 
-	if (sig < 0 || sig > KSIG_COUNT)
-		return -EINVAL;
 	/* -INT_MIN is no number. */
 	if (pid == (int)0x80000000)
 		return -ESRCH;
@@ -99,20 +103,18 @@ int proc_tgkill(u32 tgid, u32 tid, int sig, const struct ksiginfo *info)
 	struct task *t;
 	int err = -ESRCH;
 
-	if (sig < 0 || sig > KSIG_COUNT)
-		return -EINVAL;
 	proc_tree_lock();
 	pid = pid_find_locked(tid);
 	t = pid ? pid->task : NULL;
 	if (t && (!tgid || t->proc->pid->nr == tgid)) {
-		err = proc_may_signal(t->proc, sig);
+		err = kill_check(t->proc, sig);
 		if (!err)
 			err = signal_send_task(t, sig, info);
 	} else if (pid && pid->proc && (!tgid || tgid == tid)) {
 		/* The leader's thread has gone, its number has not. */
-		err = proc_may_signal(pid->proc, sig);
+		err = kill_check(pid->proc, sig);
 	} else if (pid && pid->dead && (!tgid || pid->dead->proc->pid->nr == tgid)) {
-		err = proc_may_signal(pid->dead->proc, sig);
+		err = kill_check(pid->dead->proc, sig);
 	}
 	proc_tree_unlock();
 	return err;
@@ -125,8 +127,6 @@ int proc_kill_pid(struct pid *pid, int sig, const struct ksiginfo *info)
 {
 	int err;
 
-	if (sig < 0 || sig > KSIG_COUNT)
-		return -EINVAL;
 	proc_tree_lock();
 	err = pid->proc ? kill_proc_locked(pid->proc, sig, info) : -ESRCH;
 	proc_tree_unlock();

@@ -200,7 +200,10 @@ long sys_timerfd_settime(u64 fd, u64 flags, u64 unew, u64 uold)
 	err = fd_get((int)fd, &f);
 	if (err)
 		return err;
-	err = timerfd_settime(f, (u32)flags, &new, &old);
+	if (timerfd_wakes_system(f) && !sys_capable(CAP_WAKE_ALARM))
+		err = -EPERM;
+	else
+		err = timerfd_settime(f, (u32)flags, &new, &old);
 	file_put(f);
 	if (err || !uold)
 		return err;

@@ -70,8 +70,11 @@ static long wait_finish(const struct wait_limit *l, bool masked, long r)
 		r = -ERESTARTNOHAND;
 	if (masked && r != -ERESTARTNOHAND)
 		signal_restore_mask();
-	if (!l->uts || (current_task()->personality & STICKY_TIMEOUTS))
+	if (!l->uts)
 		return r;
+	/* The time that is left cannot be told, so the call cannot begin again. */
+	if (current_task()->personality & STICKY_TIMEOUTS)
+		return r == -ERESTARTNOHAND ? -EINTR : r;
 	left = l->deadline ? l->deadline - time_now() : 0;
 	if (l->deadline == TIME_NEVER)
 		return r;

@@ -46,27 +46,40 @@ long sys_tkill(u64 tid, u64 sig)
 	return proc_tgkill(0, (u32)tid, (int)sig, &si);
 }
 
-/*
- * A siginfo that a program made up. What the kernel or tkill would say may be said to oneself only.
- */
-static int info_from_user(struct ksiginfo *out, u64 uinfo, int sig, u32 target)
+static int info_from_user(struct ksiginfo *out, u64 uinfo)
 {
 	siginfo_t si;
 
 	if (copy_from_user(&si, uinfo, sizeof(si)))
 		return -EFAULT;
 	memcpy(out, &si, sizeof(*out));
-	out->si_signo = sig;
-	if ((out->si_code >= 0 || out->si_code == SI_TKILL) && target != current_proc()->pid->nr)
-		return -EPERM;
 	return 0;
+}
+
+/*
+ * May current say this, which a program made up, to the bearer of @target? What the kernel or tkill
+ * would say may be said to oneself only, by the number of the thread.
+ */
+static int info_check(const struct ksiginfo *si, u32 target)
+{
+	bool honest = si->si_code < 0 && si->si_code != SI_TKILL;
+
+	return honest || target == current_task()->tid->nr ? 0 : -EPERM;
+}
+
+static int queue_info(struct ksiginfo *out, u64 uinfo, int sig, u32 target)
+{
+	int err = info_from_user(out, uinfo);
+
+	out->si_signo = sig;
+	return err ? err : info_check(out, target);
 }
 
 /* rt_sigqueueinfo(2) */
 long sys_rt_sigqueueinfo(u64 pid, u64 sig, u64 uinfo)
 {
 	struct ksiginfo si;
-	int err = info_from_user(&si, uinfo, (int)sig, (u32)pid);
+	int err = queue_info(&si, uinfo, (int)sig, (u32)pid);
 
 	if (err)
 		return err;
@@ -81,7 +94,7 @@ long sys_rt_tgsigqueueinfo(u64 tgid, u64 tid, u64 sig, u64 uinfo)
 
 	if ((int)tgid <= 0 || (int)tid <= 0)
 		return -EINVAL;
-	err = info_from_user(&si, uinfo, (int)sig, (u32)tgid);
+	err = queue_info(&si, uinfo, (int)sig, (u32)tid);
 	return err ? err : proc_tgkill((u32)tgid, (u32)tid, (int)sig, &si);
 }
 
@@ -98,9 +111,9 @@ long sys_pidfd_send_signal(u64 fd, u64 sig, u64 uinfo, u64 flags)
 	if (err)
 		return err;
 	if (uinfo) {
-		err = info_from_user(&si, uinfo, (int)sig, pid->nr);
-		if (!err && si.si_signo != (int)sig)
-			err = -EINVAL;
+		err = info_from_user(&si, uinfo);
+		if (!err)
+			err = si.si_signo != (int)sig ? -EINVAL : info_check(&si, pid->nr);
 	} else {
 		siginfo_fill(&si, (int)sig, SI_USER);
 	}

@@ -2,6 +2,7 @@
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <poll.h>
+#include <pthread.h>
 #include <stdint.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -150,11 +151,70 @@ static void test_epoll_many(void)
 	close(ev), close(ep);
 }
 
+static volatile int waiter_got;
+
+static void *exclusive_wait(void *arg)
+{
+	waiter_got = wait_one(*(int *)arg, -1);
+	return NULL;
+}
+
+/* Of two sets that want a file exclusively one has a waiter: the event is for that one. */
+static void test_exclusive(int waited_first)
+{
+	struct epoll_event e = { .events = EPOLLIN | EPOLLEXCLUSIVE, .data.u32 = 3 };
+	int idle = epoll_create1(0), waited = epoll_create1(0), ev = eventfd(0, 0);
+	uint64_t v = 1;
+	pthread_t t;
+
+	CHECK(!epoll_ctl(waited_first ? waited : idle, EPOLL_CTL_ADD, ev, &e));
+	CHECK(!epoll_ctl(waited_first ? idle : waited, EPOLL_CTL_ADD, ev, &e));
+	CHECK_ERR(epoll_ctl(idle, EPOLL_CTL_MOD, ev, &e), EINVAL);
+	e.events = EPOLLIN;
+	CHECK_ERR(epoll_ctl(idle, EPOLL_CTL_MOD, ev, &e), EINVAL);
+	e.events = EPOLLIN | EPOLLEXCLUSIVE;
+	CHECK_ERR(epoll_ctl(idle, EPOLL_CTL_ADD, waited, &e), EINVAL);
+	e.events = EPOLLIN | EPOLLEXCLUSIVE | EPOLLONESHOT;
+	CHECK_ERR(epoll_ctl(idle, EPOLL_CTL_ADD, 0, &e), EINVAL);
+	waiter_got = 0;
+	REQUIRE(!pthread_create(&t, NULL, exclusive_wait, &waited));
+	usleep(1000);
+	CHECK(write(ev, &v, 8) == 8);
+	pthread_join(t, NULL);
+	CHECK(waiter_got == 3);
+	CHECK(!epoll_ctl(idle, EPOLL_CTL_DEL, ev, NULL));
+	close(idle), close(waited), close(ev);
+}
+
+/* How many files a user may have in sets. */
+static void test_epoll_limit(void)
+{
+	struct epoll_event e = { .events = EPOLLIN };
+	int ep = epoll_create1(0), a = eventfd(0, 0), b = eventfd(0, 0), was = 0;
+	FILE *f = fopen("/proc/sys/fs/epoll/max_user_watches", "r+");
+
+	if (geteuid() || !CHECK(f && fscanf(f, "%d", &was) == 1 && was > 1000))
+		return;
+	rewind(f);
+	CHECK(fprintf(f, "1\n") == 2 && !fflush(f));
+	CHECK(!epoll_ctl(ep, EPOLL_CTL_ADD, a, &e));
+	CHECK_ERR(epoll_ctl(ep, EPOLL_CTL_ADD, b, &e), ENOSPC);
+	CHECK(!epoll_ctl(ep, EPOLL_CTL_DEL, a, NULL));
+	CHECK(!epoll_ctl(ep, EPOLL_CTL_ADD, b, &e));
+	rewind(f);
+	fprintf(f, "%d\n", was);
+	fclose(f);
+	close(ep), close(a), close(b);
+}
+
 int main(void)
 {
 	test_eventfd();
 	test_timerfd();
 	test_epoll();
 	test_epoll_many();
+	test_exclusive(0);
+	test_exclusive(1);
+	test_epoll_limit();
 	return tap_done();
 }
