@@ -34,7 +34,7 @@ obj-kernel/sched := cred.o balance.o fair.o idle.o mutex.o param.o rt.o rwsem.o 
 	waitq.o work.o ktest_lock.o ktest_perf.o ktest_sched.o
 
 obj-kernel/proc := \
-	pid.o user.o session.o proc.o rlimit.o fork.o exec.o exec_args.o exec_layout.o elf.o exit.o wait.o \
+	pid.o user.o session.o proc.o rlimit.o fork.o exec.o exec_args.o exec_cred.o exec_layout.o elf.o exit.o wait.o \
 	rseq.o futex_owner.o futex_requeue.o futex_waitv.o \
 	signal_send.o signal_deliver.o signal_stop.o kill.o cred.o futex.o futex_pi.o itimer.o ptimer.o \
 	ptrace.o ptrace_stop.o ptrace_request.o coredump.o core_elf.o helper.o \
@@ -65,7 +65,7 @@ obj-net/sock := socket.o af_unix.o unix_msg.o unix_gc.o af_netlink.o
 obj-block := \
 
 obj-fs := \
-	async.o attr.o chrdev.o cpio.o dentry.o devfs.o fdtable.o file.o filemap.o fsctx.o fsuser.o initramfs.o inode.o \
+	async.o attr.o chrdev.o cpio.o dentry.o devfs.o fdtable.o file.o filecap.o filemap.o fsctx.o fsuser.o initramfs.o inode.o \
 	locks.o lockrange.o memdev.o mount.o mount_peer.o mount_pivot.o mount_show.o namei.o namei_ops.o open.o rename.o splice.o super.o \
 	tmpfs.o tmpfs_dir.o tmpfs_file.o tmpfs_xattr.o vfs_init.o xattr.o \
 	procfs.o procfs_pid.o pseudo.o textfile.o proc_cpu.o proc_mem.o proc_misc.o sysfs.o \

@@ -12,6 +12,7 @@
 #include <linux/capability.h>
 #include <linux/errno.h>
 #include <linux/mount.h>
+#include "fs/filecap.h"
 #include "fs/namei.h"
 #include "fs/notify.h"
 #include "kernel/base/time.h"
@@ -72,6 +73,8 @@ int inode_strip_suid_locked(struct inode *i)
 	struct iattr a = { .valid = ATTR_KILL_SUID };
 	int err;
 
+	if (unlikely(i->flags & INODE_FILECAPS))
+		filecap_drop_locked(i);
 	if (likely(mode_without_suid(i) == i->mode) || cred_capable(current->cred, CAP_FSETID))
 		return 0;
 	err = setattr_locked(i, &a);
@@ -110,6 +113,8 @@ int vfs_setattr_nocheck(const struct path *p, struct iattr *a)
 	if ((a->valid & ATTR_KILL_SUID) && cred_capable(current->cred, CAP_FSETID))
 		a->valid &= ~ATTR_KILL_SUID;
 	rwsem_write_lock(&i->lock);
+	if ((a->valid & ATTR_SIZE) && (i->flags & INODE_FILECAPS))
+		filecap_drop_locked(i);
 	err = setattr_locked(i, a);
 	rwsem_write_unlock(&i->lock);
 	if (!err)
@@ -174,8 +179,11 @@ int vfs_setattr(const struct path *p, struct iattr *a)
 	rwsem_write_lock(&i->lock);
 	err = may_setattr(i, a);
 	a->valid &= ~ATTR_TIMES_NOW;
-	if (!err && (a->valid & (ATTR_UID | ATTR_GID)))
+	if (!err && (a->valid & (ATTR_UID | ATTR_GID))) {
 		a->valid |= ATTR_KILL_SUID;
+		if (i->flags & INODE_FILECAPS)
+			filecap_drop_locked(i);
+	}
 	if (!err)
 		err = setattr_locked(i, a);
 	rwsem_write_unlock(&i->lock);

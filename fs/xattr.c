@@ -2,16 +2,23 @@
  * Extended attributes: the rules that hold for every file system, around its four operations.
  *
  * Name spaces (xattr(7)): trusted. is for CAP_SYS_ADMIN, and not there for others; user. exists on
- * regular files and directories only; security. may be read by all and written with CAP_SYS_ADMIN;
- * system. is what the file system makes of it. Sizes are limited as on Linux.
+ * regular files and directories only; security. may be read by all and written with CAP_SYS_ADMIN,
+ * but for the file capabilities (filecap.c), which CAP_SETFCAP is for; system. is what the file
+ * system makes of it. Sizes are limited as on Linux.
  */
 #include <linux/capability.h>
 #include <linux/errno.h>
 #include <linux/limits.h>
 #include <linux/xattr.h>
+#include "fs/filecap.h"
 #include "fs/namei.h"
 #include "fs/notify.h"
 #include "kernel/lib/string.h"
+
+static bool is_filecap(const char *name)
+{
+	return !strcmp(name, XATTR_NAME_CAPS);
+}
 
 /* May current use attribute @name of @i? */
 static int may_use(const struct path *p, const char *name, bool write)
@@ -29,6 +36,8 @@ static int may_use(const struct path *p, const char *name, bool write)
 	}
 	if (str_begins(name, XATTR_TRUSTED_PREFIX))
 		return admin ? 0 : write ? -EPERM : -ENODATA;
+	if (is_filecap(name))
+		return !write || cred_capable(current->cred, CAP_SETFCAP) ? 0 : -EPERM;
 	if (str_begins(name, XATTR_SECURITY_PREFIX))
 		return !write || admin ? 0 : -EPERM;
 	if (str_begins(name, XATTR_SYSTEM_PREFIX))
@@ -52,6 +61,8 @@ ssize_t vfs_getxattr(const struct path *p, const char *name, void *buf, size_t s
 		return n;
 	if (!i->ops || !i->ops->getxattr)
 		return -EOPNOTSUPP;
+	if (is_filecap(name))
+		return filecap_present(i, buf, size);
 	rwsem_read_lock(&i->lock);
 	n = i->ops->getxattr(i, name, buf, size);
 	rwsem_read_unlock(&i->lock);
@@ -62,14 +73,18 @@ ssize_t vfs_getxattr(const struct path *p, const char *name, void *buf, size_t s
 int vfs_setxattr(const struct path *p, const char *name, const void *buf, size_t size, int flags)
 {
 	struct inode *i = dentry_inode(p->dentry);
-	int err = may_use(p, name, true);
+	int err = is_filecap(name) ? filecap_check_set(buf, size) : 0;
 
+	if (!err)
+		err = may_use(p, name, true);
 	if (err)
 		return err;
 	if (!i->ops || !i->ops->setxattr)
 		return -EOPNOTSUPP;
 	rwsem_write_lock(&i->lock);
 	err = i->ops->setxattr(i, name, buf, size, flags);
+	if (!err && is_filecap(name))
+		i->flags |= INODE_FILECAPS;
 	rwsem_write_unlock(&i->lock);
 	if (!err)
 		notify_dentry(p->dentry, IN_ATTRIB);
@@ -121,6 +136,8 @@ int vfs_removexattr(const struct path *p, const char *name)
 		return -EOPNOTSUPP;
 	rwsem_write_lock(&i->lock);
 	err = i->ops->removexattr(i, name);
+	if (!err && is_filecap(name))
+		i->flags &= ~INODE_FILECAPS;
 	rwsem_write_unlock(&i->lock);
 	if (!err)
 		notify_dentry(p->dentry, IN_ATTRIB);

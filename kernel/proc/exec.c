@@ -9,15 +9,12 @@
  * The thread that execs becomes the leader: if it is not, it takes over the number of the leader,
  * whose thread has exited like the others.
  *
- * Credentials follow capabilities(7): set-id bits unless the mount or no_new_privs forbid them,
- * root's capabilities by securebits, ambient ones otherwise. File capabilities are not kept by any
- * file system here.
+ * The new credentials are made in exec_cred.c.
  */
 #include <linux/capability.h>
 #include <linux/errno.h>
 #include <linux/fcntl.h>
 #include <linux/personality.h>
-#include <linux/securebits.h>
 #include <linux/mount.h>
 #include <arch/irqflags.h>
 #include <arch/pmap.h>
@@ -234,89 +231,6 @@ static int resolve_program(struct exec_image *img)
 		if (err)
 			return err;
 	}
-}
-
-/* --- credentials --- */
-
-/* Set-id bits of the program; true if any id changed. */
-static bool cred_apply_setid(struct cred *c, const struct file *f)
-{
-	const struct inode *i = f->inode;
-	u32 mode = READ_ONCE(i->mode), uid = c->euid, gid = c->egid;
-	bool shared = ref_read(&current->fs->refs) > READ_ONCE(current_proc()->ntasks);
-
-	if ((READ_ONCE(f->path.mnt->flags) & MS_NOSUID) || c->no_new_privs)
-		return false;
-	/* Somebody outside could move our root directory under a privileged program. */
-	if (shared && !cred_capable(c, CAP_SETUID))
-		return false;
-	if (mode & S_ISUID)
-		c->euid = i->uid;
-	if ((mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP))
-		c->egid = i->gid;
-	return c->euid != uid || c->egid != gid;
-}
-
-/* P'(permitted), P'(effective), P'(ambient) for a file without capabilities of its own. */
-static void cred_apply_caps(struct cred *c, bool setid)
-{
-	bool root = !(c->securebits & SECBIT_NOROOT) && (c->euid == 0 || c->uid == 0);
-	bool effective = !(c->securebits & SECBIT_NOROOT) && c->euid == 0;
-
-	if (setid)
-		c->ambient = 0;
-	c->permitted = c->ambient;
-	if (root)
-		c->permitted |= c->inheritable | c->bounding;
-	c->effective = effective ? c->permitted : c->ambient;
-	c->securebits &= ~(u32)SECBIT_KEEP_CAPS;
-}
-
-/* A tracer that may not trace what this becomes: it becomes no more than it is. */
-static void cred_limit(struct cred *c, const struct cred *old)
-{
-	if (!cred_capable(old, CAP_SETUID) || c->no_new_privs) {
-		c->euid = c->uid;
-		c->egid = c->gid;
-	}
-	c->permitted &= old->permitted;
-	c->effective &= c->permitted;
-}
-
-/* Is current traced by somebody whose rights end where those of its victim do? */
-static bool tracer_limits(void)
-{
-	struct proc *p = current_proc();
-	u64 f = spin_lock_irqsave(&p->siglock);
-	bool yes = !ptrace_allows_setid(current_task());
-
-	spin_unlock_irqrestore(&p->siglock, f);
-	return yes;
-}
-
-static int prepare_creds(struct exec_image *img)
-{
-	const struct cred *old = current->cred;
-	struct cred *c;
-	bool setid;
-	int err = cred_copy(old, old->ngroups, &c);
-
-	if (err)
-		return err;
-	setid = cred_apply_setid(c, img->file);
-	cred_apply_caps(c, setid);
-	img->gains = setid || (c->permitted & ~old->permitted);
-	img->limited = tracer_limits();
-	if (img->gains && img->limited)
-		cred_limit(c, old);
-	c->suid = c->fsuid = c->euid;
-	c->sgid = c->fsgid = c->egid;
-	img->secure = setid || c->uid != c->euid || c->gid != c->egid ||
-		      (c->uid != 0 && (c->effective & ~c->ambient));
-	if (setid)
-		img->personality &= ~(u32)PER_CLEAR_ON_SETID;
-	img->cred = c;
-	return 0;
 }
 
 /* --- building --- */
@@ -595,7 +509,7 @@ static int exec_image(struct exec_image *img)
 	err = resolve_program(img);
 	if (err)
 		return err;
-	err = prepare_creds(img);
+	err = exec_cred_prepare(img);
 	if (err)
 		return err;
 	err = arg_stack_build(img);

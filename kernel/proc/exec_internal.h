@@ -44,7 +44,7 @@ struct exec_image {
 	struct cred *cred;
 	bool secure;
 	bool gains; /* the credentials hold more than the old ones */
-	bool limited; /* they would hold more, but for a tracer */
+	bool limited; /* they were cut: a tracer, or somebody who shares directories, is in the way */
 	bool dumpable; /* the program may be read, and is not secure */
 	u32 old_tid; /* of the thread that execs */
 };
@@ -55,6 +55,9 @@ struct exec_image {
  */
 int __must_check exec_open(const struct path *at, const char *name, u32 lookup, struct file **out);
 void exec_close(struct file *f);
+
+/* exec_cred.c: img->cred and what follows from it. 0, -ENOMEM, -EPERM, -EINVAL (see there). */
+int __must_check exec_cred_prepare(struct exec_image *img);
 
 /* exec_args.c. Each 0 or -E2BIG, -EFAULT, -ENOMEM. */
 int __must_check arg_stack_build(struct exec_image *img);

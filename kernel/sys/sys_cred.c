@@ -38,9 +38,39 @@ long sys_getegid(void)
 	return current->cred->egid;
 }
 
-static int put_three(u64 ua, u64 ub, u64 uc, u32 a, u32 b, u32 c)
+/*
+ * User and group ids come in the same three, and the calls on them differ in what follows a change
+ * of user ids only.
+ */
+enum kind { UIDS, GIDS };
+
+struct ids {
+	u32 real, effective, saved;
+};
+
+static struct ids ids_of(const struct cred *c, enum kind k)
 {
-	if (put_user(ua, a) || put_user(ub, b) || put_user(uc, c))
+	return k == UIDS ? (struct ids){ c->uid, c->euid, c->suid }
+			 : (struct ids){ c->gid, c->egid, c->sgid };
+}
+
+/* May the caller take any id whatever? */
+static bool ids_free(enum kind k)
+{
+	return sys_capable(k == UIDS ? CAP_SETUID : CAP_SETGID);
+}
+
+/* Is @id one of the caller's own, or none asked for? */
+static bool ids_has(const struct ids *i, u32 id)
+{
+	return id == KEEP_ID || id == i->real || id == i->effective || id == i->saved;
+}
+
+static int put_three(u64 ua, u64 ub, u64 uc, enum kind k)
+{
+	struct ids i = ids_of(current->cred, k);
+
+	if (put_user(ua, i.real) || put_user(ub, i.effective) || put_user(uc, i.saved))
 		return -EFAULT;
 	return 0;
 }
@@ -48,17 +78,13 @@ static int put_three(u64 ua, u64 ub, u64 uc, u32 a, u32 b, u32 c)
 /* getresuid(2) */
 long sys_getresuid(u64 ruid, u64 euid, u64 suid)
 {
-	const struct cred *c = current->cred;
-
-	return put_three(ruid, euid, suid, c->uid, c->euid, c->suid);
+	return put_three(ruid, euid, suid, UIDS);
 }
 
 /* getresgid(2) */
 long sys_getresgid(u64 rgid, u64 egid, u64 sgid)
 {
-	const struct cred *c = current->cred;
-
-	return put_three(rgid, egid, sgid, c->gid, c->egid, c->sgid);
+	return put_three(rgid, egid, sgid, GIDS);
 }
 
 static struct cred *cred_edit(void)
@@ -89,200 +115,158 @@ static void fix_caps_for_uids(struct cred *c, const struct cred *old)
 		c->effective = c->permitted;
 }
 
-static long commit_uids(struct cred *c)
+/* The caller's ids become @new; the one for files follows the effective one. 0 or -ENOMEM */
+static long ids_commit(enum kind k, const struct ids *new)
 {
-	c->fsuid = c->euid;
-	fix_caps_for_uids(c, current->cred);
+	struct cred *c = cred_edit();
+
+	if (!c)
+		return -ENOMEM;
+	if (k == UIDS) {
+		c->uid = new->real;
+		c->euid = c->fsuid = new->effective;
+		c->suid = new->saved;
+		fix_caps_for_uids(c, current->cred);
+	} else {
+		c->gid = new->real;
+		c->egid = c->fsgid = new->effective;
+		c->sgid = new->saved;
+	}
 	cred_commit(c);
 	return 0;
 }
 
-/* setuid(2) */
-long sys_setuid(u64 id)
+/* All three with the privilege, else the effective one. */
+static long ids_set(enum kind k, u32 id)
 {
-	const struct cred *old = current->cred;
-	u32 uid = (u32)id;
-	struct cred *c;
+	struct ids i = ids_of(current->cred, k);
+	bool free = ids_free(k);
 
-	if (uid == KEEP_ID)
+	if (id == KEEP_ID)
 		return -EINVAL;
-	if (!sys_capable(CAP_SETUID) && uid != old->uid && uid != old->suid)
+	if (!free && id != i.real && id != i.saved)
 		return -EPERM;
-	c = cred_edit();
-	if (!c)
-		return -ENOMEM;
-	if (sys_capable(CAP_SETUID))
-		c->uid = c->suid = uid;
-	c->euid = uid;
-	return commit_uids(c);
+	if (free)
+		i.real = i.saved = id;
+	i.effective = id;
+	return ids_commit(k, &i);
 }
 
-/* setreuid(2) */
-long sys_setreuid(u64 r, u64 e)
+/* The saved one becomes the effective one when the real one is set, or differs from that. */
+static long ids_set_two(enum kind k, u32 real, u32 effective)
+{
+	struct ids old = ids_of(current->cred, k), i = old;
+	bool free = ids_free(k);
+
+	if (!free && real != KEEP_ID && real != old.real && real != old.effective)
+		return -EPERM;
+	if (!free && !ids_has(&old, effective))
+		return -EPERM;
+	if (real != KEEP_ID)
+		i.real = real;
+	if (effective != KEEP_ID)
+		i.effective = effective;
+	if (real != KEEP_ID || (effective != KEEP_ID && effective != old.real))
+		i.saved = i.effective;
+	return ids_commit(k, &i);
+}
+
+static long ids_set_three(enum kind k, u32 real, u32 effective, u32 saved)
+{
+	struct ids old = ids_of(current->cred, k), i = old;
+
+	if (!ids_free(k) &&
+	    (!ids_has(&old, real) || !ids_has(&old, effective) || !ids_has(&old, saved)))
+		return -EPERM;
+	if (real != KEEP_ID)
+		i.real = real;
+	if (effective != KEEP_ID)
+		i.effective = effective;
+	if (saved != KEEP_ID)
+		i.saved = saved;
+	return ids_commit(k, &i);
+}
+
+/* The file capabilities go and come back with root's id for files. */
+static void fix_caps_for_fsuid(struct cred *c, u32 was)
+{
+	if (c->securebits & SECBIT_NO_SETUID_FIXUP)
+		return;
+	if (!was && c->fsuid)
+		c->effective &= ~CAPS_FS;
+	if (was && !c->fsuid)
+		c->effective |= c->permitted & CAPS_FS;
+}
+
+/* The id for files; the old one, whatever happens. */
+static long ids_set_files(enum kind k, u32 id)
 {
 	const struct cred *old = current->cred;
-	u32 ruid = (u32)r, euid = (u32)e;
-	bool cap = sys_capable(CAP_SETUID);
+	struct ids mine = ids_of(old, k);
+	u32 was = k == UIDS ? old->fsuid : old->fsgid;
 	struct cred *c;
 
-	if (!cap && ruid != KEEP_ID && ruid != old->uid && ruid != old->euid)
-		return -EPERM;
-	if (!cap && euid != KEEP_ID && euid != old->uid && euid != old->euid && euid != old->suid)
-		return -EPERM;
-	c = cred_edit();
-	if (!c)
-		return -ENOMEM;
-	if (ruid != KEEP_ID)
-		c->uid = ruid;
-	if (euid != KEEP_ID)
-		c->euid = euid;
-	if (ruid != KEEP_ID || (euid != KEEP_ID && euid != old->uid))
-		c->suid = c->euid;
-	return commit_uids(c);
-}
-
-static bool one_of(u32 id, u32 a, u32 b, u32 c)
-{
-	return id == KEEP_ID || id == a || id == b || id == c;
-}
-
-/* setresuid(2) */
-long sys_setresuid(u64 r, u64 e, u64 s)
-{
-	const struct cred *old = current->cred;
-	u32 ruid = (u32)r, euid = (u32)e, suid = (u32)s;
-	struct cred *c;
-
-	if (!sys_capable(CAP_SETUID) && (!one_of(ruid, old->uid, old->euid, old->suid) ||
-					 !one_of(euid, old->uid, old->euid, old->suid) ||
-					 !one_of(suid, old->uid, old->euid, old->suid)))
-		return -EPERM;
-	c = cred_edit();
-	if (!c)
-		return -ENOMEM;
-	if (ruid != KEEP_ID)
-		c->uid = ruid;
-	if (euid != KEEP_ID)
-		c->euid = euid;
-	if (suid != KEEP_ID)
-		c->suid = suid;
-	return commit_uids(c);
-}
-
-/* setfsuid(2): the old id, whatever happens. */
-long sys_setfsuid(u64 id)
-{
-	const struct cred *old = current->cred;
-	u32 was = old->fsuid, uid = (u32)id;
-	struct cred *c;
-
-	if (uid == KEEP_ID || uid == was)
-		return was;
-	if (!sys_capable(CAP_SETUID) && uid != old->uid && uid != old->euid && uid != old->suid)
+	if (id == KEEP_ID || id == was || (!ids_free(k) && !ids_has(&mine, id)))
 		return was;
 	c = cred_edit();
 	if (!c)
 		return was;
-	c->fsuid = uid;
-	if (!(c->securebits & SECBIT_NO_SETUID_FIXUP)) {
-		if (!was && uid)
-			c->effective &= ~CAPS_FS;
-		if (was && !uid)
-			c->effective |= c->permitted & CAPS_FS;
+	if (k == UIDS) {
+		c->fsuid = id;
+		fix_caps_for_fsuid(c, was);
+	} else {
+		c->fsgid = id;
 	}
 	cred_commit(c);
 	return was;
 }
 
+/* setuid(2) */
+long sys_setuid(u64 id)
+{
+	return ids_set(UIDS, (u32)id);
+}
+
+/* setreuid(2) */
+long sys_setreuid(u64 ruid, u64 euid)
+{
+	return ids_set_two(UIDS, (u32)ruid, (u32)euid);
+}
+
+/* setresuid(2) */
+long sys_setresuid(u64 ruid, u64 euid, u64 suid)
+{
+	return ids_set_three(UIDS, (u32)ruid, (u32)euid, (u32)suid);
+}
+
+/* setfsuid(2) */
+long sys_setfsuid(u64 id)
+{
+	return ids_set_files(UIDS, (u32)id);
+}
+
 /* setgid(2) */
 long sys_setgid(u64 id)
 {
-	const struct cred *old = current->cred;
-	u32 gid = (u32)id;
-	struct cred *c;
-
-	if (gid == KEEP_ID)
-		return -EINVAL;
-	if (!sys_capable(CAP_SETGID) && gid != old->gid && gid != old->sgid)
-		return -EPERM;
-	c = cred_edit();
-	if (!c)
-		return -ENOMEM;
-	if (sys_capable(CAP_SETGID))
-		c->gid = c->sgid = gid;
-	c->egid = c->fsgid = gid;
-	cred_commit(c);
-	return 0;
+	return ids_set(GIDS, (u32)id);
 }
 
 /* setregid(2) */
-long sys_setregid(u64 r, u64 e)
+long sys_setregid(u64 rgid, u64 egid)
 {
-	const struct cred *old = current->cred;
-	u32 rgid = (u32)r, egid = (u32)e;
-	bool cap = sys_capable(CAP_SETGID);
-	struct cred *c;
-
-	if (!cap && rgid != KEEP_ID && rgid != old->gid && rgid != old->egid)
-		return -EPERM;
-	if (!cap && egid != KEEP_ID && egid != old->gid && egid != old->egid && egid != old->sgid)
-		return -EPERM;
-	c = cred_edit();
-	if (!c)
-		return -ENOMEM;
-	if (rgid != KEEP_ID)
-		c->gid = rgid;
-	if (egid != KEEP_ID)
-		c->egid = egid;
-	if (rgid != KEEP_ID || (egid != KEEP_ID && egid != old->gid))
-		c->sgid = c->egid;
-	c->fsgid = c->egid;
-	cred_commit(c);
-	return 0;
+	return ids_set_two(GIDS, (u32)rgid, (u32)egid);
 }
 
 /* setresgid(2) */
-long sys_setresgid(u64 r, u64 e, u64 s)
+long sys_setresgid(u64 rgid, u64 egid, u64 sgid)
 {
-	const struct cred *old = current->cred;
-	u32 rgid = (u32)r, egid = (u32)e, sgid = (u32)s;
-	struct cred *c;
-
-	if (!sys_capable(CAP_SETGID) && (!one_of(rgid, old->gid, old->egid, old->sgid) ||
-					 !one_of(egid, old->gid, old->egid, old->sgid) ||
-					 !one_of(sgid, old->gid, old->egid, old->sgid)))
-		return -EPERM;
-	c = cred_edit();
-	if (!c)
-		return -ENOMEM;
-	if (rgid != KEEP_ID)
-		c->gid = rgid;
-	if (egid != KEEP_ID)
-		c->egid = egid;
-	if (sgid != KEEP_ID)
-		c->sgid = sgid;
-	c->fsgid = c->egid;
-	cred_commit(c);
-	return 0;
+	return ids_set_three(GIDS, (u32)rgid, (u32)egid, (u32)sgid);
 }
 
-/* setfsgid(2): the old id, whatever happens. */
+/* setfsgid(2) */
 long sys_setfsgid(u64 id)
 {
-	const struct cred *old = current->cred;
-	u32 was = old->fsgid, gid = (u32)id;
-	struct cred *c;
-
-	if (gid == KEEP_ID || gid == was)
-		return was;
-	if (!sys_capable(CAP_SETGID) && gid != old->gid && gid != old->egid && gid != old->sgid)
-		return was;
-	c = cred_edit();
-	if (!c)
-		return was;
-	c->fsgid = gid;
-	cred_commit(c);
-	return was;
+	return ids_set_files(GIDS, (u32)id);
 }
 
 /* getgroups(2) */
@@ -377,7 +361,8 @@ long sys_capget(u64 uhead, u64 udata)
 	u32 words;
 	int err = cap_words(uhead, &h, &words);
 
-	if (err)
+	/* Without data the call asks which version there is. */
+	if (err || !udata)
 		return err == -EINVAL && !udata ? 0 : err;
 	if (h.pid < 0)
 		return -EINVAL;
