@@ -38,7 +38,7 @@ obj-kernel/proc := \
 	rseq.o futex_owner.o futex_requeue.o futex_waitv.o \
 	signal_send.o signal_deliver.o signal_stop.o kill.o cred.o futex.o futex_pi.o itimer.o ptimer.o \
 	ptrace.o ptrace_stop.o ptrace_request.o coredump.o core_elf.o helper.o \
-	pidfd.o signalfd.o fileowner.o oom.o procfs_load.o procfs_pid.o procfs_stat.o procfs_maps.o procfs_mem.o procfs_fd.o
+	pidfd.o signalfd.o fileowner.o oom.o procfs_load.o procfs_pid.o procfs_stat.o procfs_maps.o procfs_mem.o procfs_fd.o procfs_failnth.o
 
 obj-kernel/tty := \
 	devpts.o ldisc.o ldisc_out.o pty.o tty.o tty_ioctl.o tty_job.o uart.o

@@ -464,6 +464,10 @@ void *kvm_stack_alloc(void)
 	struct stack_cache *c = this_cpu_ptr(stack_cache);
 	void *stack;
 
+	if (unlikely(mm_fail_nth_hit(0))) {
+		irq_restore(irq);
+		return NULL;
+	}
 	if (unlikely(!c->count) && READ_ONCE(depot_count))
 		stacks_refill(c);
 	stack = c->count ? c->stack[--c->count] : NULL;

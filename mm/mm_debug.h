@@ -16,9 +16,20 @@ struct mm_fail {
 	u64 count; /* a */
 	bool armed; /* a: read on every allocation */
 };
+extern struct mm_fail pmm_fail, slab_fail;
 void mm_fail_set(struct mm_fail *f, u64 after, u64 count);
-/* Only called while @f is armed. True: this allocation fails. ctx: any */
-bool mm_fail_hit(struct mm_fail *f);
+/* Only called while @f is armed. True: this allocation, with PMM_* @flags, fails. ctx: any */
+bool mm_fail_hit(struct mm_fail *f, u32 flags);
+
+/*
+ * The @nth allocation that thread @t makes from now on fails, once (0: none does). Allocations of
+ * interrupts, of memory shrinkers and those that may use the reserve are not counted. ctx: any
+ */
+void mm_fail_nth_set(struct arch_thread *t, u32 nth);
+/* How many are left until then; 0: it has failed. ctx: any */
+u32 mm_fail_nth_get(const struct arch_thread *t);
+/* True: this allocation of the current thread, with PMM_* @flags, fails. ctx: any */
+bool mm_fail_nth_hit(u32 flags);
 
 void mm_debug_poison_frames(struct page *p, u32 order);
 void mm_debug_check_frames(struct page *p, u32 order);

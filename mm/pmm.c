@@ -43,7 +43,7 @@ u64 pmm_end_pfn;
 
 struct pmm_state pmm_state = { .lock = SPINLOCK_INIT(RANK_PMM) };
 
-static struct mm_fail pmm_fail;
+struct mm_fail pmm_fail;
 static struct shrinker *shrinkers; /* I after boot */
 static bool (*oom_handler)(u32 order); /* I after boot */
 
@@ -305,7 +305,7 @@ static __noinline struct page *alloc_slow(u32 order, u32 flags)
 	struct page *p;
 
 	mm_assert_may_wait(flags);
-	if (order > PMM_MAX_ORDER || (pmm_fail.armed && mm_fail_hit(&pmm_fail)))
+	if (order > PMM_MAX_ORDER || (pmm_fail.armed && mm_fail_hit(&pmm_fail, flags)))
 		return NULL;
 	p = alloc_from_lists(order, flags);
 	if (!p)

@@ -244,7 +244,7 @@ static void *cell_find(struct kmem_cache *c, u32 flags)
 void *slab_alloc_slow(struct kmem_cache *c, void *cell, size_t size, u32 flags, const void *who)
 {
 	mm_assert_may_wait(flags);
-	if (slab_fail.armed && mm_fail_hit(&slab_fail)) {
+	if (slab_fail.armed && mm_fail_hit(&slab_fail, flags)) {
 		if (cell)
 			mag_push(c, cell);
 		return NULL;

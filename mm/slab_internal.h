@@ -46,7 +46,6 @@ struct kmem_cache {
 };
 
 extern struct kmem_cache slab_caches[SLAB_CACHES_MAX];
-extern struct mm_fail slab_fail;
 
 void *slab_alloc_slow(struct kmem_cache *c, void *cell, size_t size, u32 flags, const void *who);
 void slab_free_slow(struct kmem_cache *c, u64 irq);

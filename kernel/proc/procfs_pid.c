@@ -490,6 +490,7 @@ static const struct procfs_dir_ops task_list_dir = {
 		{ .name = "statm", .mode = S_IFREG | 0444, .show = pid_statm_show },               \
 		{ .name = "maps", .mode = S_IFREG | 0444, .show = pid_maps_show },                 \
 		{ .name = "mem", .mode = S_IFREG | 0600, .ops = &pid_mem_ops },                    \
+		{ .name = "fail-nth", .mode = S_IFREG | 0644, .ops = &pid_failnth_ops },           \
 		{ .name = "cwd", .mode = S_IFLNK | 0777, .link = cwd_link },                       \
 		{ .name = "root", .mode = S_IFLNK | 0777, .link = root_link },                     \
 		{ .name = "exe", .mode = S_IFLNK | 0777, .link = exe_link },                       \

@@ -42,6 +42,9 @@ int pid_environ_show(struct sbuf *out, void *h);
 int pid_auxv_show(struct sbuf *out, void *h);
 extern const struct file_ops pid_mem_ops;
 
+/* procfs_failnth.c */
+extern const struct file_ops pid_failnth_ops;
+
 /* coredump.c */
 int pid_coredump_filter_show(struct sbuf *out, void *h);
 ssize_t pid_coredump_filter_write(void *h, const char *text, size_t n);

@@ -17,9 +17,9 @@
 #include <linux/sched.h>
 #include "kernel/base/cred.h"
 #include "kernel/lib/string.h"
-#include "kernel/base/cred.h"
 #include "kernel/sched/sched_internal.h"
 #include "mm/kvm.h"
+#include "mm/mm_debug.h"
 #include "mm/slab.h"
 
 /* A kernel thread and what it runs. */
@@ -185,6 +185,7 @@ void thread_put(struct thread *t)
 {
 	if (!ref_put(&t->refs))
 		return;
+	mm_fail_nth_set(&t->arch, 0);
 	if (t->destroy)
 		t->destroy(t);
 	else

@@ -44,6 +44,17 @@ static int fault_resolve(const struct fault *f)
 	return vm_fault(current->vm, f->addr, f->flags & FAULT_WRITE, f->flags & FAULT_EXEC, &lim);
 }
 
+/*
+ * Bring in what a user access wants. Without memory a second time: who was killed for it by the
+ * first attempt may have gone by then.
+ */
+static int fault_resolve_user(const struct fault *f)
+{
+	int err = fault_resolve(f);
+
+	return unlikely(err == -ENOMEM) ? fault_resolve(f) : err;
+}
+
 /* Memory is gone even after the OOM killer had its turn: this process cannot go on. */
 static __cold void fault_out_of_memory(void)
 {
@@ -87,7 +98,7 @@ static __cold void fault_signal(const struct fault *f, int sig, int code, u64 ad
 
 static void fault_memory(struct trapframe *tf, const struct fault *f)
 {
-	int err = f->addr < USER_TOP ? fault_resolve(f) : -EFAULT;
+	int err = f->addr < USER_TOP ? fault_resolve_user(f) : -EFAULT;
 
 	switch (err) {
 	case 0:

@@ -437,11 +437,9 @@ static int devpts_mount(const struct fs_type *t, const char *source, u32 flags, 
 	root->nlink = 2;
 	sb->root = dentry_make_root(root, sb);
 	if (!sb->root)
-		goto put_root;
+		goto put_ptmx;
 	*out = sb;
 	return 0;
-put_root:
-	inode_put(root);
 put_ptmx:
 	inode_put(d->ptmx);
 free_super:

@@ -55,6 +55,7 @@ struct arch_thread {
 	u32 fpu_cpu; /* o: CPU whose registers hold our state, or ~0 */
 	bool fpu_used; /* o: state below is live (the thread has used FP since exec) */
 	bool reclaiming; /* o: inside memory shrinkers: its allocations do not reclaim again */
+	u32 fail_nth; /* a: that many allocations from now one fails; 0: none (mm/mm_debug.h) */
 	u32 debug; /* o: DEBUG_*: what the CPU's debug unit does while it is in user mode */
 	u64 tls_parked; /* o: TPIDR_EL0 from arch_thread_park to arch_thread_unpark */
 	/* o: breakpoints and watchpoints, NULL: never had any; whoever embeds this allocates */
