@@ -12,6 +12,7 @@
  * one.
  */
 #include <linux/errno.h>
+#include <linux/falloc.h>
 #include <linux/fcntl.h>
 #include <linux/fs.h>
 #include <linux/mount.h>
@@ -459,12 +460,26 @@ static int vmf_sync(struct vm_file *v, u64 start, u64 end)
 	return f->ops->fsync ? f->ops->fsync(f, start, end, false) : 0;
 }
 
+static int vmf_punch(struct vm_file *v, u64 start, u64 end)
+{
+	struct file *f = file_of_vm(v);
+	int err;
+
+	if (!f->ops->fallocate)
+		return -EOPNOTSUPP;
+	err = f->ops->fallocate(f, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, start, end - start);
+	if (!err)
+		notify_file(f, IN_MODIFY);
+	return err;
+}
+
 static const struct vm_file_ops file_vm_ops = {
 	.get = vmf_get,
 	.put = vmf_put,
 	.cache = vmf_cache,
 	.describe = vmf_describe,
 	.sync = vmf_sync,
+	.punch = vmf_punch,
 };
 
 /* An inode of the kernel's own nameless file system. */

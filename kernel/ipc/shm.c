@@ -112,11 +112,18 @@ static void shm_vm_describe(struct vm_file *f, char *path, size_t size, u64 *dev
 	*ino = s->perm.id;
 }
 
+static int shm_vm_punch(struct vm_file *f, u64 start, u64 end)
+{
+	pagecache_punch(&shm_of(f)->cache, start, end);
+	return 0;
+}
+
 static const struct vm_file_ops shm_vm_ops = {
 	.get = shm_vm_get,
 	.put = shm_vm_put,
 	.cache = shm_vm_cache,
 	.describe = shm_vm_describe,
+	.punch = shm_vm_punch,
 };
 
 static const struct pagecache_ops shm_cache_ops;

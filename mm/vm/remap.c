@@ -67,26 +67,48 @@ static int remap_find(struct remap *m)
 	return remap_check_limits(m, m->new_len - m->old_len);
 }
 
-/* Make the leaf tables for [start, end). holds: sem for writing. 0 or -ENOMEM. */
-static int remap_make_tables(struct vmspace *vm, vaddr_t start, vaddr_t end)
+/* Make the leaf table of @va. holds: sem for writing. 0 or -ENOMEM. */
+static int remap_make_table(struct vmspace *vm, vaddr_t va)
 {
-	for (vaddr_t va = start; va < end;) {
+	for (;;) {
 		struct page *room;
 		pte_t *slot;
 
 		spin_lock(&vm->pmap.lock);
 		slot = pmap_leaf_alloc(&vm->pmap, va);
 		spin_unlock(&vm->pmap.lock);
-		if (slot) {
-			va = LEAF_END(va);
-			continue;
-		}
+		if (slot)
+			return 0;
+		/* The table came without waiting; this allocation may make room. */
 		room = pmm_alloc(0, PMM_USER);
 		if (!room)
 			return -ENOMEM;
 		page_put(room);
 	}
-	return 0;
+}
+
+/*
+ * Make the leaf tables that the entries of [from, from + len) need at @to: where nothing was ever
+ * touched none, however long the range is. holds: sem for writing. 0 or -ENOMEM.
+ */
+static int remap_make_tables(struct vmspace *vm, vaddr_t from, vaddr_t to, u64 len)
+{
+	vaddr_t end = from + len, va = from;
+	int err = 0;
+
+	while (!err) {
+		spin_lock(&vm->pmap.lock);
+		va = pmap_next_leaf(&vm->pmap, va, end);
+		spin_unlock(&vm->pmap.lock);
+		if (va >= end)
+			break;
+		/* One leaf's entries may come to lie in two. */
+		err = remap_make_table(vm, va - from + to);
+		va = MIN(LEAF_END(va), end);
+		if (!err)
+			err = remap_make_table(vm, va - 1 - from + to);
+	}
+	return err;
 }
 
 /* Move the entries of [from, from + len) to @to, whose tables exist. */
@@ -170,7 +192,7 @@ static int remap_move(struct remap *m)
 			return err;
 		m->r = region_find(m->vm, m->old);
 	}
-	err = remap_make_tables(m->vm, m->new, m->new + moved);
+	err = remap_make_tables(m->vm, m->old, m->new, moved);
 	if (err)
 		return err;
 	err = remap_new_region(m, PAGES(keep ? m->new_len : m->new_len - moved), &n);
