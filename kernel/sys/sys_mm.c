@@ -7,8 +7,9 @@
  * removed here.
  *
  * Man pages: mmap(2), munmap(2), mprotect(2), mremap(2), madvise(2), brk(2), msync(2), mlock(2),
- * mincore(2), process_vm_readv(2).
+ * mincore(2), process_vm_readv(2), process_madvise(2).
  */
+#include <linux/capability.h>
 #include <linux/mman.h>
 #include <linux/personality.h>
 #include <linux/uio.h>
@@ -438,6 +439,80 @@ free_remote:
 	kfree(remote);
 free_local:
 	kfree(local);
+	return r;
+}
+
+/* Advise the ranges of @segs in @vm. Bytes done, or -errno when those are none. */
+static long advise_segments(struct vmspace *vm, const struct uio_seg *segs, u64 count, int advice)
+{
+	long done = 0;
+
+	for (u64 i = 0; i < count; i++) {
+		int err = vm_advise(vm, untag(segs[i].base), segs[i].len, advice);
+
+		if (err)
+			return done ? done : err;
+		done += (long)segs[i].len;
+	}
+	return done;
+}
+
+/* The address space of the process behind @pidfd, which the caller may look into. 0 or -errno. */
+static int pidfd_vm(int pidfd, struct vmspace **out)
+{
+	struct proc *p = NULL;
+	struct pid *pid;
+	struct task *t;
+	int err = pidfd_get_pid(pidfd, &pid);
+
+	if (err)
+		return err;
+	proc_tree_lock();
+	if (pid->proc)
+		p = proc_get(pid->proc);
+	proc_tree_unlock();
+	pid_put(pid);
+	if (!p)
+		return -ESRCH;
+	t = proc_get_leader(p);
+	proc_put(p);
+	if (!t)
+		return -ESRCH;
+	err = proc_may_access(t, ACCESS_READ);
+	if (!err) {
+		*out = task_get_vm(t);
+		err = *out ? 0 : -ESRCH;
+	}
+	task_put(t);
+	return err;
+}
+
+/* process_madvise(2): advice about another's memory that changes nothing but speed. */
+long sys_process_madvise(u64 pidfd, u64 uvec, u64 count, u64 advice, u64 flags)
+{
+	struct vmspace *vm = NULL;
+	struct uio_seg *segs;
+	size_t total;
+	long r;
+
+	if ((u32)flags)
+		return -EINVAL;
+	r = import_segs(uvec, count, &segs, &total);
+	if (r)
+		return r;
+	r = pidfd_vm((int)pidfd, &vm);
+	if (r && r != -EPERM)
+		goto free_segs;
+	if ((int)advice != MADV_COLD && (int)advice != MADV_PAGEOUT && (int)advice != MADV_WILLNEED)
+		r = -EINVAL;
+	else if (!r && !cred_capable(current->cred, CAP_SYS_NICE))
+		r = -EPERM;
+	if (!r)
+		r = advise_segments(vm, segs, count, (int)advice);
+	if (vm)
+		vmspace_put(vm);
+free_segs:
+	kfree(segs);
 	return r;
 }
 
