@@ -41,7 +41,7 @@ obj-kernel/proc := \
 	pidfd.o signalfd.o fileowner.o oom.o procfs_load.o procfs_pid.o procfs_stat.o procfs_maps.o procfs_mem.o procfs_fd.o procfs_failnth.o
 
 obj-kernel/tty := \
-	devpts.o ldisc.o ldisc_out.o pty.o tty.o tty_ioctl.o tty_job.o uart.o
+	devpts.o ldisc.o ldisc_out.o pty.o pty_ioctl.o tty.o tty_console.o tty_ioctl.o tty_job.o uart.o
 
 obj-kernel/ipc := \
 	ipc.o \

@@ -78,7 +78,7 @@ static void exit_process_parts(struct proc *p)
 	ptimers_exit(p);
 	if (p->sem_undo)
 		proc_sem_ops->exit(p);
-	if (p->tty) {
+	if (p->tty || p->hung_pgrp) {
 		bool leads;
 
 		proc_tree_lock();

@@ -159,6 +159,7 @@ struct proc {
 	bool thp_disable; /* a */
 	bool nproc_exceeded; /* a: setuid went over RLIMIT_NPROC; exec checks again */
 	struct tty *tty; /* T: controlling terminal, reference held (proc_tty_ops) */
+	struct pid *hung_pgrp; /* T: reference: foreground when that was hung up; leaders only */
 	struct rlimit64 rlim[RLIM_NLIMITS]; /* S to write; a for reading */
 	struct user_counts *user; /* S: reference; processes and queued signals of the real user */
 	struct proc_usage dead, kids; /* S: of exited threads; of reaped children */
@@ -233,7 +234,7 @@ bool proc_is_session_leader(const struct proc *p); /* holds: tree */
 struct proc_tty_ops {
 	void (*get)(struct tty *t); /* ctx: any */
 	void (*put)(struct tty *t); /* ctx: thread; holds: nothing; sleeps */
-	/* hangs the session's terminal up. ctx: thread; holds: nothing; sleeps */
+	/* the session's terminal loses it. ctx: thread; holds: nothing; sleeps */
 	void (*leader_exit)(struct proc *leader);
 	u32 (*dev)(struct tty *t); /* in stat's old encoding. ctx: any */
 	/* id of the foreground group, 0: none. ctx: thread; holds: nothing; sleeps */
@@ -243,8 +244,9 @@ extern const struct proc_tty_ops *proc_tty_ops; /* I after boot */
 struct tty *proc_get_tty(struct proc *p); /* with a reference; NULL: none */
 /* takes over the reference; drops the old one; NULL: none */
 void proc_set_tty(struct proc *p, struct tty *t);
-/* every member that has @t loses it */
-void proc_session_clear_tty(struct pid *session, struct tty *t);
+/* every member that has @t loses it; the leader keeps @hung_pgrp in mind (NULL: nothing) */
+void proc_session_clear_tty(struct pid *session, struct tty *t, struct pid *hung_pgrp);
+struct pid *proc_take_hung_pgrp(struct proc *p); /* with its reference; NULL: none */
 struct pid *proc_get_pgrp(struct proc *p); /* with a reference */
 struct pid *proc_get_session(struct proc *p);
 /* does a member of @pgrp belong to @session? */

@@ -46,6 +46,14 @@ void proc_join_session_locked(struct proc *p, struct pid *session)
 	}
 }
 
+/* Consumes the reference; holds: tree. */
+static void keep_hung_pgrp(struct proc *p, struct pid *pgrp)
+{
+	if (p->hung_pgrp)
+		pid_put(p->hung_pgrp);
+	p->hung_pgrp = pgrp;
+}
+
 /*
  * A process is being reaped: it leaves its group and session. ctx: thread; holds: tree.
  */
@@ -57,6 +65,7 @@ void proc_leave_groups_locked(struct proc *p)
 	pid_release_locked(p->session);
 	pid_put(p->pgrp);
 	pid_put(p->session);
+	keep_hung_pgrp(p, NULL);
 	p->pgrp = NULL;
 	p->session = NULL;
 }
@@ -222,9 +231,11 @@ void proc_set_tty(struct proc *p, struct tty *t)
 }
 
 /*
- * The terminal was taken from the session: every member that has @t loses it. ctx: thread; sleeps.
+ * The terminal was taken from the session: every member that has @t loses it. After a hangup
+ * @hung_pgrp is what was its foreground group, to be told when the leader ends; else NULL.
+ * ctx: thread; sleeps.
  */
-void proc_session_clear_tty(struct pid *session, struct tty *t)
+void proc_session_clear_tty(struct pid *session, struct tty *t, struct pid *hung_pgrp)
 {
 	struct proc *p, *hit;
 
@@ -234,6 +245,8 @@ void proc_session_clear_tty(struct pid *session, struct tty *t)
 		list_for_each(p, &session->session, session_link) {
 			if (p->tty == t) {
 				p->tty = NULL;
+				if (hung_pgrp && p->pid == session)
+					keep_hung_pgrp(p, pid_get(hung_pgrp));
 				hit = p;
 				break;
 			}
@@ -242,6 +255,21 @@ void proc_session_clear_tty(struct pid *session, struct tty *t)
 		if (hit)
 			proc_tty_ops->put(t);
 	} while (hit);
+}
+
+/*
+ * The group that was in front on the terminal that @p lost by a hangup; the caller gets the
+ * reference. ctx: thread.
+ */
+struct pid *proc_take_hung_pgrp(struct proc *p)
+{
+	struct pid *pgrp;
+
+	proc_tree_lock();
+	pgrp = p->hung_pgrp;
+	p->hung_pgrp = NULL;
+	proc_tree_unlock();
+	return pgrp;
 }
 
 /*

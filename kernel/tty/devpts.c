@@ -40,9 +40,13 @@ struct devpts {
 	struct inode *ptmx; /* I: reference */
 };
 
+#define LIMIT_MAX (1 << 20) /* of the numbers that can be asked for */
+
 static int pty_limit = PTY_MAX; /* a */
+static int pty_reserve = 1024; /* a: kept from other mount namespaces, of which there are none */
 static atomic_t pty_total; /* a */
-SYSCTL_INT(pty_max, "sys/kernel/pty/max", &pty_limit, 0, 1 << 20);
+SYSCTL_INT(pty_max, "sys/kernel/pty/max", &pty_limit, 0, LIMIT_MAX);
+SYSCTL_INT(pty_reserve, "sys/kernel/pty/reserve", &pty_reserve, 0, LIMIT_MAX);
 
 static int show_total(struct sbuf *out, void *arg)
 {
@@ -127,7 +131,8 @@ static int take_index(struct devpts *d, u32 *out)
 {
 	u32 max = MIN(d->max, (u32)PTY_MAX);
 
-	if (atomic_read(&pty_total) >= (u32)READ_ONCE(pty_limit))
+	/* The limit itself is not reached, as on Linux. */
+	if ((s32)atomic_read(&pty_total) + 1 >= READ_ONCE(pty_limit))
 		return -ENOSPC;
 	for (u32 i = 0; i < max; i++) {
 		if (d->used[i / 64] >> (i % 64) & 1)
@@ -321,6 +326,8 @@ static int parse_option(struct devpts *d, const char *s, size_t len)
 			continue;
 		if (str_to_u64(s + n, &end, known[k].base, &v) || end != s + len || v > 0xffffffffu)
 			return -EINVAL;
+		if (k == 4 && v > LIMIT_MAX)
+			return -EINVAL;
 		d->set_uid |= k == 0;
 		d->set_gid |= k == 1;
 		*(u32 *[]){ &d->uid, &d->gid, &d->mode, &d->ptmx_mode, &d->max }[k] =
@@ -381,7 +388,7 @@ static void super_show_options(struct super *sb, struct sbuf *out)
 	if (d->set_gid)
 		sbuf_printf(out, ",gid=%u", d->gid);
 	sbuf_printf(out, ",mode=%03o,ptmxmode=%03o", d->mode, d->ptmx_mode);
-	if (d->max < PTY_MAX)
+	if (d->max < LIMIT_MAX)
 		sbuf_printf(out, ",max=%u", d->max);
 }
 
@@ -402,7 +409,7 @@ static struct devpts *instance_alloc(const char *data)
 	mutex_init(&d->lock, RANK_LEAF_MUTEX);
 	list_init(&d->ptys);
 	d->mode = 0600;
-	d->max = PTY_MAX;
+	d->max = LIMIT_MAX;
 	return d;
 }
 

@@ -28,11 +28,6 @@
 #define POLL_ROOM (POLLOUT | POLLWRNORM)
 #define WRITE_CHUNK 512
 
-struct pty_master {
-	struct pty *pty; /* I: reference on its slave */
-	struct path root; /* I: of the devpts mount, references: for TIOCGPTPEER */
-};
-
 static const struct file_ops master_ops;
 
 static struct pty *of_slave(struct tty *t)
@@ -56,11 +51,7 @@ static void packet_note(struct pty *p, u8 bits, u8 not )
 
 static int slave_open(struct tty *t)
 {
-	struct pty *p = of_slave(t);
-
-	if (READ_ONCE(p->locked))
-		return -EIO;
-	p->slave_seen = true;
+	of_slave(t)->slave_seen = true;
 	return 0;
 }
 
@@ -190,17 +181,17 @@ int pty_create(struct devpts *dir, u32 index, struct pty **out)
  */
 int pty_open_slave(struct pty *p, struct file *f)
 {
-	return tty_open_file(&p->slave, f, false);
-}
-
-static struct pty *pty_of(struct file *f)
-{
-	return ((struct pty_master *)f->priv)->pty;
+	return READ_ONCE(p->locked) ? -EIO : tty_open_file(&p->slave, f, false);
 }
 
 static bool slave_gone(const struct pty *p)
 {
 	return READ_ONCE(p->slave_seen) && READ_ONCE(p->slave.opens) == 0;
+}
+
+static bool master_is_dead(const struct pty *p)
+{
+	return READ_ONCE(p->master_hung);
 }
 
 static bool master_has_input(const struct pty *p)
@@ -256,7 +247,7 @@ static ssize_t master_read_locked(struct pty *p, struct uio *u)
 
 static ssize_t master_read(struct file *f, struct uio *u, u64 *pos)
 {
-	struct pty *p = pty_of(f);
+	struct pty *p = pty_of_master(f);
 
 	if (!u->left)
 		return 0;
@@ -264,41 +255,52 @@ static ssize_t master_read(struct file *f, struct uio *u, u64 *pos)
 		ssize_t n;
 
 		tty_lock(&p->slave);
-		n = master_read_locked(p, u);
+		n = master_is_dead(p) ? 0 : master_read_locked(p, u);
 		if (n == 0 && slave_gone(p))
 			n = -EIO;
 		tty_unlock(&p->slave);
-		if (n)
-			return n;
+		if (n || master_is_dead(p))
+			return master_is_dead(p) ? 0 : n;
 		if (u->nonblock)
 			return -EAGAIN;
-		if (wait_event_interruptible(&p->master_read, master_has_input(p) || slave_gone(p)))
+		if (wait_event_interruptible(&p->master_read, master_has_input(p) ||
+								      slave_gone(p) ||
+								      master_is_dead(p)))
 			return -ERESTARTSYS;
 	}
 }
 
+static bool master_may_write(const struct pty *p)
+{
+	return !READ_ONCE(p->master_held) && ldisc_room(&p->slave.ld) > 0;
+}
+
 static ssize_t master_write(struct file *f, struct uio *u, u64 *pos)
 {
-	struct pty *p = pty_of(f);
+	struct pty *p = pty_of_master(f);
 	ssize_t done = 0;
 
 	while (u->left) {
 		u8 chunk[WRITE_CHUNK];
 		ssize_t n = uio_copy_from(u, chunk, MIN(u->left, sizeof(chunk)));
-		size_t taken;
+		size_t taken = 0;
 
 		if (n < 0)
 			return done ? done : n;
 		tty_lock(&p->slave);
-		taken = ldisc_receive(&p->slave.ld, chunk, NULL, (size_t)n);
+		if (!p->master_held && !p->master_hung)
+			taken = ldisc_receive(&p->slave.ld, chunk, NULL, (size_t)n);
 		tty_unlock(&p->slave);
 		uio_revert(u, (size_t)n - taken);
 		done += (ssize_t)taken;
 		if (taken == (size_t)n)
 			continue;
+		if (master_is_dead(p))
+			return done ? done : -EIO;
 		if (u->nonblock)
 			return done ? done : -EAGAIN;
-		if (wait_event_interruptible(&p->master_write, ldisc_room(&p->slave.ld) > 0))
+		if (wait_event_interruptible(&p->master_write,
+					     master_may_write(p) || master_is_dead(p)))
 			return done ? done : -ERESTARTSYS;
 	}
 	return done;
@@ -306,121 +308,22 @@ static ssize_t master_write(struct file *f, struct uio *u, u64 *pos)
 
 static u32 master_poll(struct file *f, struct poll_table *pt)
 {
-	struct pty *p = pty_of(f);
+	struct pty *p = pty_of_master(f);
 	u32 events = 0;
 
 	poll_wait(pt, &p->master_read);
 	poll_wait(pt, &p->master_write);
+	if (master_is_dead(p))
+		return POLL_INPUT | POLL_ROOM | POLLERR | POLLHUP;
 	if (master_has_input(p))
 		events |= POLL_INPUT;
 	if (READ_ONCE(p->packet) && READ_ONCE(p->packet_status))
 		events |= POLLPRI;
-	if (ldisc_room(&p->slave.ld))
+	if (master_may_write(p))
 		events |= POLL_ROOM;
 	if (slave_gone(p))
 		events |= POLLHUP;
 	return events;
-}
-
-static long set_packet(struct pty *p, u64 arg)
-{
-	s32 on;
-
-	if (get_user(&on, arg))
-		return -EFAULT;
-	tty_lock(&p->slave);
-	if (on && !p->packet)
-		p->packet_status = 0;
-	p->packet = on;
-	tty_unlock(&p->slave);
-	return 0;
-}
-
-static long send_signal(struct pty *p, u64 arg)
-{
-	struct pid *pgrp;
-
-	if (arg != SIGINT && arg != SIGQUIT && arg != SIGTSTP)
-		return -EINVAL;
-	tty_lock(&p->slave);
-	pgrp = p->slave.pgrp ? pid_get(p->slave.pgrp) : NULL;
-	tty_unlock(&p->slave);
-	if (pgrp) {
-		signal_send_pgrp(pgrp, (int)arg, NULL);
-		pid_put(pgrp);
-	}
-	return 0;
-}
-
-/* TIOCGPTPEER: open the slave by its place in the file system the master came from. */
-static long open_peer(struct pty_master *m, u64 flags)
-{
-	struct file *f;
-	char name[16];
-	int fd, err;
-
-	if (flags & ~(u64)(O_RDWR | O_WRONLY | O_NOCTTY | O_NONBLOCK | O_CLOEXEC))
-		return -EINVAL;
-	err = fd_reserve(0, proc_rlimit(RLIMIT_NOFILE), flags & O_CLOEXEC, &fd);
-	if (err)
-		return err;
-	scnprintf(name, sizeof(name), "%u", m->pty->index);
-	err = vfs_open(&m->root, name, (u32)flags, 0, LOOKUP_FOLLOW, &f);
-	if (err) {
-		fd_unreserve(fd);
-		return err;
-	}
-	fd_install(fd, f);
-	return fd;
-}
-
-static long set_lock(struct pty *p, u64 arg)
-{
-	s32 on;
-
-	if (get_user(&on, arg))
-		return -EFAULT;
-	WRITE_ONCE(p->locked, on != 0);
-	return 0;
-}
-
-static long flush_queues(struct pty *p, u64 which)
-{
-	if (which > TCIOFLUSH)
-		return -EINVAL;
-	tty_lock(&p->slave);
-	if (which != TCOFLUSH) {
-		ring_clear(&p->out);
-		tty_note_room(&p->slave);
-	}
-	if (which != TCIFLUSH)
-		ldisc_flush_input(&p->slave.ld);
-	tty_unlock(&p->slave);
-	return 0;
-}
-
-static long master_ioctl(struct file *f, u32 cmd, u64 arg)
-{
-	struct pty *p = pty_of(f);
-	long r;
-
-	switch (cmd) {
-	case TIOCGPTN: return put_user(arg, p->index);
-	case TIOCSPTLCK: return set_lock(p, arg);
-	case TIOCGPTLCK: return put_user(arg, (s32)READ_ONCE(p->locked));
-	case TIOCPKT: return set_packet(p, arg);
-	case TIOCGPKT: return put_user(arg, (s32)READ_ONCE(p->packet));
-	case TIOCSIG: return send_signal(p, arg);
-	case TIOCGPTPEER: return open_peer(f->priv, arg);
-	case FIONREAD: return put_user(arg, (s32)ring_used(&p->out));
-	case TIOCOUTQ: return put_user(arg, (s32)0);
-	case TCFLSH: return flush_queues(p, arg);
-	default:
-		r = tty_ioctl_modes(&p->slave, cmd, arg);
-		if (r == -ENOIOCTLCMD)
-			r = tty_ioctl_job(&p->slave, f, cmd, arg);
-		return r == -ENOIOCTLCMD ? -ENOTTY : r;
-	}
 }
 
 static void master_release(struct file *f)
@@ -440,7 +343,7 @@ static void master_release(struct file *f)
 
 static int master_fasync(struct file *f, int fd, bool on)
 {
-	int err = async_change(&pty_of(f)->slave.master_async, f, fd, on);
+	int err = async_change(&pty_of_master(f)->slave.master_async, f, fd, on);
 
 	if (!err && on)
 		file_owner_set_default(f, F_OWNER_PID, current_proc()->pid);
@@ -452,7 +355,7 @@ static const struct file_ops master_ops = {
 	.read = master_read,
 	.write = master_write,
 	.poll = master_poll,
-	.ioctl = master_ioctl,
+	.ioctl = pty_master_ioctl,
 	.release = master_release,
 	.splice_read = true,
 	.splice_write = true,

@@ -26,13 +26,30 @@ struct pty {
 	struct waitq master_write; /* own */
 	bool locked; /* a: TIOCSPTLCK */
 	bool slave_seen; /* t: was opened once */
+	bool master_held; /* t: TCOOFF by the master: what it writes waits */
+	bool master_exclusive; /* t: its own TIOCEXCL, which nothing asks for */
+	bool master_hung; /* t to set, a: TIOCVHANGUP by the master */
 	bool packet; /* t: TIOCPKT */
 	u8 packet_status; /* t: TIOCPKT_* to report */
 };
 
+/* An open of a master: file->priv. */
+struct pty_master {
+	struct pty *pty; /* I: reference on its slave */
+	struct path root; /* I: of the devpts mount, references: for TIOCGPTPEER */
+};
+
+static inline struct pty *pty_of_master(struct file *f)
+{
+	return ((struct pty_master *)f->priv)->pty;
+}
+
 /* pty.c */
 int __must_check pty_create(struct devpts *dir, u32 index, struct pty **out);
 int __must_check pty_open_slave(struct pty *p, struct file *f);
+
+/* pty_ioctl.c */
+long pty_master_ioctl(struct file *f, u32 cmd, u64 arg);
 
 /* devpts.c */
 /*

@@ -268,7 +268,8 @@ int tty_open_file(struct tty *t, struct file *f, bool console)
 	tty_lock(t);
 	if (t->other_closed)
 		err = -EIO;
-	else if (t->exclusive && t->opens && !cred_capable(current->cred, CAP_SYS_ADMIN))
+	else if (t->exclusive && (t->opens || t->is_pty) &&
+		 !cred_capable(current->cred, CAP_SYS_ADMIN))
 		err = -EBUSY;
 	else if (t->opens == 0 && t->ops->open)
 		err = t->ops->open(t);
@@ -299,7 +300,8 @@ static void tty_release(struct file *f)
 
 	tty_lock(t);
 	if (--t->opens == 0) {
-		t->exclusive = false;
+		if (!t->is_pty) /* whose master keeps it as it is */
+			t->exclusive = false;
 		t->flow_off = false;
 		t->ld.stopped = false;
 		if (t->ops->close)
@@ -331,6 +333,7 @@ void tty_hangup(struct tty *t)
 	tty_unlock(t);
 	waitq_wake(&t->read_wait, ~0u, POLL_INPUT | POLLHUP);
 	waitq_wake(&t->write_wait, ~0u, POLL_ROOM | POLLHUP);
+	tty_console_hung_up(t);
 }
 
 /* Bytes from the discipline to the reader, up to a line's end; holds: t->lock. */
@@ -419,13 +422,17 @@ static ssize_t tty_read(struct file *f, struct uio *u, u64 *pos)
 	ssize_t done = 0;
 	bool begun = false;
 
+	if (!tf->console && !tty_file_is_dead(tf)) {
+		int err = tty_check_job(t, SIGTTIN);
+
+		if (err)
+			return err;
+	}
 	for (;;) {
 		bool ended = false, closed;
 		ssize_t n = 0;
-		int err = tty_file_is_dead(tf) ? 0 : tty_check_job(t, SIGTTIN);
+		int err;
 
-		if (err)
-			return done ? done : err;
 		tty_lock(t);
 		if (!begun) {
 			w = read_wait_of(t, u->left);
@@ -514,6 +521,8 @@ static ssize_t tty_write(struct file *f, struct uio *u, u64 *pos)
 
 	if (tty_file_is_dead(tf))
 		return -EIO;
+	if (tf->console && tty_console_write_redirected(u, &n))
+		return n;
 	if ((READ_ONCE(t->termios.c_lflag) & TOSTOP) && !tf->console) {
 		err = tty_check_job(t, SIGTTOU);
 		if (err)
@@ -624,23 +633,9 @@ static int dev_tty_open(struct inode *i, struct file *f)
 	return err;
 }
 
-static int dev_console_open(struct inode *i, struct file *f)
-{
-	struct tty *t = uart_console_tty();
-	int err;
-
-	if (!t)
-		return -ENODEV;
-	err = tty_open_file(t, f, true);
-	tty_put(t);
-	return err;
-}
-
 static const struct file_ops dev_tty_ops = { .open = dev_tty_open };
-static const struct file_ops dev_console_ops = { .open = dev_console_open };
 
 static struct chrdev dev_tty = { .name = "tty", .mode = 0666, .ops = &dev_tty_ops };
-static struct chrdev dev_console = { .name = "console", .mode = 0600, .ops = &dev_console_ops };
 
 /*
  * Make the devices that are no line of their own, and ptys; tell kernel/proc how to treat
@@ -650,9 +645,9 @@ static struct chrdev dev_console = { .name = "console", .mode = 0600, .ops = &de
 void tty_init(void)
 {
 	dev_tty.dev = dev_make(TTYAUX_MAJOR, 0);
-	dev_console.dev = dev_make(TTYAUX_MAJOR, 1);
-	if (chrdev_register(&dev_tty) || chrdev_register(&dev_console))
-		log_err("tty: no device files");
+	if (chrdev_register(&dev_tty))
+		log_err("tty: no /dev/tty");
+	tty_console_init();
 	uart_console_init();
 	tty_job_init();
 	pty_init();

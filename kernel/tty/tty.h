@@ -108,6 +108,7 @@ extern const struct ktermios tty_default_termios;
 long tty_ioctl(struct file *f, u32 cmd, u64 arg);
 /* Of the real terminal, also through a pty master. */
 long tty_ioctl_modes(struct tty *t, u32 cmd, u64 arg);
+long tty_ioctl_discipline(u64 arg); /* TIOCSETD */
 u32 tty_baud(const struct ktermios *t);
 
 /* tty_job.c */
@@ -119,6 +120,13 @@ void tty_open_controlling(struct tty *t, const struct file *f);
 void tty_vhangup(struct tty *t); /* as when the line drops: session, then files */
 void tty_vhangup_current(void); /* vhangup(2) */
 void tty_job_init(void);
+
+/* tty_console.c */
+void tty_console_init(void);
+long tty_console_redirect(struct file *f); /* TIOCCONS */
+void tty_console_hung_up(const struct tty *t);
+/* True: the write to /dev/console went elsewhere, with this result. */
+bool tty_console_write_redirected(struct uio *u, ssize_t *out);
 
 /* uart.c */
 struct tty *uart_console_tty(void); /* with a reference; NULL */

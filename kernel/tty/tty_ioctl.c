@@ -305,18 +305,35 @@ static void line_break(struct tty *t, bool on)
 	tty_unlock(t);
 }
 
-static long send_break(struct tty *t, s64 ns)
+/* What groups in the background may not do, and what comes after all that was written. */
+static long in_turn(struct tty *t)
 {
 	long err = tty_check_job(t, SIGTTOU);
 
-	if (!err)
-		err = tty_drain(t);
+	if (!err && tty_drain(t))
+		err = -EINTR;
+	return err;
+}
+
+static long send_break(struct tty *t, s64 ns)
+{
+	long err = in_turn(t);
+
 	if (err || !ns || !t->ops->set_break)
 		return err;
 	line_break(t, true);
 	err = sched_sleep_interruptible(time_now() + ns);
 	line_break(t, false);
 	return err ? -EINTR : 0;
+}
+
+static long set_break(struct tty *t, bool on)
+{
+	long err = on ? in_turn(t) : tty_check_job(t, SIGTTOU);
+
+	if (!err)
+		line_break(t, on);
+	return err;
 }
 
 static long modem_lines(struct tty *t, u32 cmd, u64 arg)
@@ -375,13 +392,21 @@ static size_t count_input(struct tty *t)
 	return ldisc_available(&t->ld);
 }
 
-static long set_discipline(u64 arg)
+/* TIOCSETD: there is one discipline. ctx: thread. 0, -EINVAL, -EFAULT */
+long tty_ioctl_discipline(u64 arg)
 {
 	s32 n;
 
 	if (get_user(&n, arg))
 		return -EFAULT;
 	return n == N_TTY ? 0 : -EINVAL;
+}
+
+static long set_discipline(struct tty *t, u64 arg)
+{
+	long err = in_turn(t);
+
+	return err ? err : tty_ioctl_discipline(arg);
 }
 
 static long hangup(struct tty *t)
@@ -402,8 +427,8 @@ static long ioctl_line(struct tty *t, struct file *f, u32 cmd, u64 arg)
 	case TCXONC: return flow_control(t, arg);
 	case TCSBRK: return send_break(t, arg ? 0 : BREAK_NS);
 	case TCSBRKP: return send_break(t, arg ? (s64)arg * 100 * NSEC_PER_MSEC : BREAK_NS);
-	case TIOCSBRK:
-	case TIOCCBRK: line_break(t, cmd == TIOCSBRK); return 0;
+	case TIOCSBRK: return set_break(t, true);
+	case TIOCCBRK: return set_break(t, false);
 	case TIOCMGET:
 	case TIOCMSET:
 	case TIOCMBIS:
@@ -413,7 +438,8 @@ static long ioctl_line(struct tty *t, struct file *f, u32 cmd, u64 arg)
 	case TIOCNXCL: return set_exclusive(t, cmd == TIOCEXCL);
 	case TIOCGEXCL: return put_user(arg, (s32)t->exclusive);
 	case TIOCGETD: return put_user(arg, (s32)N_TTY);
-	case TIOCSETD: return set_discipline(arg);
+	case TIOCSETD: return set_discipline(t, arg);
+	case TIOCCONS: return tty_console_redirect(f);
 	case TIOCGDEV: return put_user(arg, proc_tty_ops->dev(t));
 	case TIOCVHANGUP: return hangup(t);
 	default: return t->ops->ioctl ? t->ops->ioctl(t, cmd, arg) : -ENOIOCTLCMD;

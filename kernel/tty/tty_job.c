@@ -51,6 +51,12 @@ int tty_check_job(struct tty *t, int sig)
 	return err;
 }
 
+static void pid_put_maybe(struct pid *p)
+{
+	if (p)
+		pid_put(p);
+}
+
 /* Give @t to the caller's session, if it is nobody's. 0 or -EPERM */
 static int controlling_set(struct tty *t)
 {
@@ -71,12 +77,15 @@ static int controlling_set(struct tty *t)
 	WRITE_ONCE(t->pgrp_nr, pgrp ? pgrp->nr : 0);
 	tty_unlock(t);
 	tty_get(t);
+	pid_put_maybe(proc_take_hung_pgrp(p));
 	proc_set_tty(p, t);
 	return 0;
 }
 
-/* Take @t from its session; both references go to the caller. */
-static void controlling_take(struct tty *t, struct pid **session, struct pid **pgrp)
+/*
+ * Take @t from its session, by a hangup or not; both references go to the caller.
+ */
+static void controlling_take(struct tty *t, bool hung, struct pid **session, struct pid **pgrp)
 {
 	tty_lock(t);
 	*session = t->session;
@@ -86,13 +95,7 @@ static void controlling_take(struct tty *t, struct pid **session, struct pid **p
 	WRITE_ONCE(t->pgrp_nr, 0);
 	tty_unlock(t);
 	if (*session)
-		proc_session_clear_tty(*session, t);
-}
-
-static void pid_put_maybe(struct pid *p)
-{
-	if (p)
-		pid_put(p);
+		proc_session_clear_tty(*session, t, hung ? *pgrp : NULL);
 }
 
 /*
@@ -112,14 +115,14 @@ void tty_open_controlling(struct tty *t, const struct file *f)
 
 /*
  * The session's end of a hangup: the leader learns of it; the foreground group too when the leader
- * is what ended.
+ * is what ended, else once it ends.
  */
 static void hangup(struct tty *t, bool leader_exits)
 {
 	struct pid *session, *pgrp;
 	struct proc *leader;
 
-	controlling_take(t, &session, &pgrp);
+	controlling_take(t, true, &session, &pgrp);
 	leader = session ? proc_lookup(session->nr) : NULL;
 	if (leader) {
 		signal_send_proc(leader, SIGHUP, NULL);
@@ -156,36 +159,42 @@ void tty_vhangup_current(void)
 	tty_put(t);
 }
 
-static void leader_exit(struct proc *leader)
-{
-	struct tty *t = proc_get_tty(leader);
-
-	if (!t)
-		return;
-	if (READ_ONCE(t->session) == leader->session)
-		hangup(t, true);
-	tty_put(t);
-}
-
 /*
- * TIOCNOTTY by the session leader: the whole session loses the terminal, which stays up if it is a
- * pty.
+ * The session loses @t, which stays up; its foreground group is told that it is on its own, and
+ * let go on when it was not the end of the leader.
  */
-static void leader_detach(struct tty *t)
+static void leader_detach(struct tty *t, bool exits)
 {
 	struct pid *session, *pgrp;
 
-	if (!t->is_pty) {
-		hangup(t, true);
-		return;
-	}
-	controlling_take(t, &session, &pgrp);
+	controlling_take(t, false, &session, &pgrp);
 	if (pgrp) {
 		signal_send_pgrp(pgrp, SIGHUP, NULL);
-		signal_send_pgrp(pgrp, SIGCONT, NULL);
+		if (!exits)
+			signal_send_pgrp(pgrp, SIGCONT, NULL);
 	}
 	pid_put_maybe(session);
 	pid_put_maybe(pgrp);
+}
+
+/* A pty outlives the sessions on it; a line is hung up for whoever comes next. */
+static void leader_exit(struct proc *leader)
+{
+	struct tty *t = proc_get_tty(leader);
+	struct pid *pgrp = proc_take_hung_pgrp(leader);
+
+	if (t && READ_ONCE(t->session) == leader->session) {
+		if (t->is_pty)
+			leader_detach(t, true);
+		else
+			hangup(t, true);
+	} else if (!t && pgrp) {
+		signal_send_pgrp(pgrp, SIGHUP, NULL);
+		signal_send_pgrp(pgrp, SIGCONT, NULL);
+	}
+	pid_put_maybe(pgrp);
+	if (t)
+		tty_put(t);
 }
 
 static long ioctl_set_controlling(struct tty *t, struct file *f, u64 arg)
@@ -202,7 +211,7 @@ static long ioctl_set_controlling(struct tty *t, struct file *f, u64 arg)
 	if (READ_ONCE(t->session)) {
 		if (arg != 1 || !cred_capable(current->cred, CAP_SYS_ADMIN))
 			return -EPERM;
-		controlling_take(t, &session, &pgrp);
+		controlling_take(t, false, &session, &pgrp);
 		pid_put_maybe(session);
 		pid_put_maybe(pgrp);
 	}
@@ -216,7 +225,7 @@ static long ioctl_detach(struct tty *t)
 	if (READ_ONCE(p->tty) != t)
 		return -ENOTTY;
 	if (is_leader(p))
-		leader_detach(t);
+		leader_detach(t, false);
 	proc_set_tty(p, NULL);
 	return 0;
 }
@@ -292,7 +301,7 @@ long tty_ioctl_job(struct tty *t, struct file *f, u32 cmd, u64 arg)
 	bool real = !pty_is_master(f);
 
 	switch (cmd) {
-	case TIOCSCTTY: return real ? ioctl_set_controlling(t, f, arg) : -ENOTTY;
+	case TIOCSCTTY: return ioctl_set_controlling(t, f, arg);
 	case TIOCNOTTY: return real ? ioctl_detach(t) : -ENOTTY;
 	case TIOCGPGRP: return ioctl_get_pgrp(t, real, arg);
 	case TIOCSPGRP: return ioctl_set_pgrp(t, arg);
