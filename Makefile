@@ -45,12 +45,14 @@ obj-kernel/tty := \
 
 obj-kernel/ipc := \
 	ipc.o \
+	mqueue.o \
+	mqueue_fs.o \
 	msg.o \
 	sem.o \
 	shm.o
 
 obj-kernel/sys := \
-	syscall.o trap.o path.o machine.o sys_event.o sys_fcntl.o sys_file.o sys_ipc.o sys_misc.o stats.o sys_kcmp.o sys_mm.o sys_mount.o \
+	syscall.o trap.o path.o machine.o sys_event.o sys_fcntl.o sys_file.o sys_ipc.o sys_misc.o sys_mqueue.o stats.o sys_kcmp.o sys_mm.o sys_mount.o \
 	sys_open.o sys_path.o sys_pipe.o sys_poll.o sys_rw.o sys_splice.o sys_stat.o sys_syslog.o sys_time.o sys_xattr.o \
 	sys_socket.o sys_sockmsg.o sys_cred.o sys_futex.o sys_prctl.o sys_priority.o sys_proc.o sys_ptrace.o sys_sched.o sys_signal.o sys_timer.o
 

@@ -1,7 +1,8 @@
 #pragma once
 /*
  * What a user (by number) has of things that are limited per user: inotify instances and watches,
- * files in epoll sets, pages of pipes. One object per user, for as long as somebody refers to it.
+ * files in epoll sets, pages of pipes, bytes of POSIX message queues. One object per user, for as long
+ * as somebody refers to it.
  */
 #include "kernel/lib/list.h"
 #include "kernel/lib/refcount.h"
@@ -13,6 +14,7 @@ struct fs_user {
 	u32 refs; /* u */
 	u32 inotify_instances, inotify_watches, epoll_watches; /* a */
 	u64 pipe_pages; /* a */
+	u64 mqueue_bytes; /* a: RLIMIT_MSGQUEUE */
 };
 
 /* With a reference. 0 or -ENOMEM. ctx: thread; sleeps */

@@ -373,6 +373,15 @@ static int super_single(const struct fs_type *t, const char *source, u32 flags, 
 	return err;
 }
 
+/* See vfs.h. ctx: thread; sleeps. */
+int mount_single_internal(const struct fs_type *t, struct mount **out)
+{
+	struct super *sb;
+	int err = super_single(t, t->name, 0, NULL, &sb);
+
+	return err ? err : mount_create_internal(sb, out);
+}
+
 /* A superblock of @t for a mount. */
 static int super_make(const struct fs_type *t, const char *source, u32 flags, const char *data,
 		      struct super **out)

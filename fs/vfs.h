@@ -530,6 +530,8 @@ void super_get(struct super *sb);
 void super_put(struct super *sb);
 /* A mount that is in no tree (pipes, memfd); consumes the reference to @sb. */
 int __must_check mount_create_internal(struct super *sb, struct mount **out);
+/* The same of the one instance of a FS_SINGLE type. 0 or -ENOMEM. */
+int __must_check mount_single_internal(const struct fs_type *t, struct mount **out);
 struct mount *mount_get(struct mount *m);
 void mount_put(struct mount *m); /* ctx: thread; sleeps */
 /* May @m be written to? 0 or -EROFS. */

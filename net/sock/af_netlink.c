@@ -1,5 +1,8 @@
 /*
- * AF_NETLINK: NETLINK_KOBJECT_UEVENT, the kernel's news of devices.
+ * AF_NETLINK: NETLINK_KOBJECT_UEVENT, the kernel's news of devices, and sockets of NETLINK_ROUTE, to
+ * which only notes come: nobody in the kernel answers requests there, and sending one is refused as
+ * Linux refuses it on a protocol without a listener. A note is a message to one socket that was made
+ * beforehand: mq_notify(3) with SIGEV_THREAD is told in that way.
  *
  * A socket that has bound itself to multicast group 1 gets one message per event, as text: a head
  * "ACTION@DEVPATH" and KEY=VALUE strings, each ended by NUL. Nothing can be sent to the kernel on this
@@ -22,6 +25,7 @@
 struct nl_msg {
 	struct list link; /* nl_lock */
 	u32 size; /* I */
+	u32 groups; /* I: it was sent to */
 	char data[]; /* I */
 };
 
@@ -162,7 +166,7 @@ static struct nl_msg *peek_copy(struct nl_sock *n)
 static ssize_t nl_recv(struct socket *s, struct sock_msg *m)
 {
 	struct nl_sock *n = nl_of(s);
-	struct sockaddr_nl from = { .nl_family = AF_NETLINK, .nl_groups = 1 };
+	struct sockaddr_nl from = { .nl_family = AF_NETLINK };
 	struct nl_msg *msg;
 	ssize_t got;
 	int err;
@@ -176,6 +180,7 @@ static ssize_t nl_recv(struct socket *s, struct sock_msg *m)
 		msg = m->flags & MSG_PEEK ? peek_copy(n) : queue_pop(n);
 	} while (!msg);
 	if (m->addr) {
+		from.nl_groups = msg->groups;
 		m->addr->len = sizeof(from);
 		memcpy(m->addr->bytes, &from, sizeof(from));
 	}
@@ -207,22 +212,34 @@ static const struct sock_ops netlink_ops = {
 	.poll = nl_poll,
 };
 
+static bool has_room(const struct nl_sock *n, u32 size)
+{
+	return n->charged + size + MESSAGE_CHARGE <= (u32)READ_ONCE(n->s.rcvbuf);
+}
+
+/* holds: nl_lock */
+static void queue_message(struct nl_sock *n, struct nl_msg *m)
+{
+	list_add_tail(&n->queue, &m->link);
+	n->nqueued++;
+	n->charged += m->size + MESSAGE_CHARGE;
+}
+
 /* One copy for @n, or word of the loss. holds: nl_lock */
 static void queue_add(struct nl_sock *n, const char *text, u32 size)
 {
 	struct nl_msg *m = NULL;
 
-	if (n->charged + size + MESSAGE_CHARGE <= (u32)READ_ONCE(n->s.rcvbuf))
+	if (has_room(n, size))
 		m = kmalloc(sizeof(*m) + size, PMM_NOWAIT);
 	if (!m) {
 		WRITE_ONCE(n->s.err, ENOBUFS);
 		return;
 	}
 	m->size = size;
+	m->groups = 1;
 	memcpy(m->data, text, size);
-	list_add_tail(&n->queue, &m->link);
-	n->nqueued++;
-	n->charged += size + MESSAGE_CHARGE;
+	queue_message(n, m);
 }
 
 /* See sysfs_uevent_hook in sysfs.h. */
@@ -246,7 +263,7 @@ static int netlink_create(int type, int protocol, struct socket **out)
 
 	if (type != SOCK_RAW && type != SOCK_DGRAM)
 		return -ESOCKTNOSUPPORT;
-	if (protocol != NETLINK_KOBJECT_UEVENT)
+	if (protocol != NETLINK_KOBJECT_UEVENT && protocol != NETLINK_ROUTE)
 		return -EPROTONOSUPPORT;
 	n = kzalloc(sizeof(*n), 0);
 	if (!n)
@@ -261,6 +278,61 @@ static int netlink_create(int type, int protocol, struct socket **out)
 	return 0;
 }
 SOCK_FAMILY(netlink, .family = AF_NETLINK, .create = netlink_create);
+
+struct netlink_note {
+	struct nl_msg m;
+};
+
+/* See socket.h. ctx: thread */
+struct netlink_note *netlink_note_alloc(const void *data, u32 size)
+{
+	struct nl_msg *m = kmalloc(sizeof(*m) + size, 0);
+
+	if (!m)
+		return NULL;
+	m->size = size;
+	m->groups = 0;
+	memcpy(m->data, data, size);
+	return container_of(m, struct netlink_note, m);
+}
+
+/* See socket.h. ctx: any */
+u8 *netlink_note_bytes(struct netlink_note *n)
+{
+	return (u8 *)n->m.data;
+}
+
+/* See socket.h. ctx: any */
+void netlink_note_free(struct netlink_note *n)
+{
+	kfree(n);
+}
+
+/* See socket.h. ctx: any; sleeps: no. */
+void netlink_note_post(struct file *sock, struct netlink_note *note)
+{
+	struct nl_sock *n = nl_of(socket_of(sock));
+	bool room;
+
+	spin_lock(&nl_lock);
+	room = has_room(n, note->m.size);
+	if (room)
+		queue_message(n, &note->m);
+	else
+		WRITE_ONCE(n->s.err, ENOBUFS);
+	waitq_wake(&n->wait, ~0u, POLLIN | POLLRDNORM);
+	spin_unlock(&nl_lock);
+	if (!room)
+		netlink_note_free(note);
+}
+
+/* See socket.h. ctx: any */
+bool file_is_netlink(const struct file *f)
+{
+	const struct socket *s = socket_of(f);
+
+	return s && s->ops == &netlink_ops;
+}
 
 /* See socket.h. ctx: boot */
 void netlink_init(void)

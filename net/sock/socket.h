@@ -135,3 +135,15 @@ struct sock_ucred socket_current_cred(void);
 void socket_set_pid_hook(u32 (*pid)(void));
 void unix_init(void); /* boot */
 void netlink_init(void); /* boot */
+
+/*
+ * --- af_netlink.c: a message of the kernel's to one netlink socket, made before it is needed, so
+ * that sending it cannot fail for want of memory (mq_notify(3) of the C library). ---
+ */
+struct netlink_note;
+struct netlink_note *netlink_note_alloc(const void *data, u32 size); /* NULL: no memory */
+u8 *netlink_note_bytes(struct netlink_note *n); /* still to be changed */
+/* Takes @n; a full socket loses it and says ENOBUFS. ctx: any; holds: nothing ranked UNIX or later */
+void netlink_note_post(struct file *sock, struct netlink_note *n);
+void netlink_note_free(struct netlink_note *n); /* NULL: nothing */
+bool file_is_netlink(const struct file *f);
