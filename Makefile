@@ -67,7 +67,7 @@ obj-net/sock := socket.o af_unix.o unix_msg.o unix_gc.o af_netlink.o
 obj-block := \
 
 obj-fs := \
-	async.o attr.o chrdev.o cpio.o dentry.o devfs.o fdtable.o file.o filecap.o filemap.o fsctx.o fsuser.o initramfs.o inode.o \
+	async.o attr.o chrdev.o cpio.o dentry.o devfs.o dnotify.o fdtable.o file.o filecap.o filemap.o fsctx.o fsuser.o initramfs.o inode.o \
 	locks.o lockrange.o memdev.o mount.o mount_peer.o mount_pivot.o mount_show.o namei.o namei_ops.o open.o rename.o splice.o super.o \
 	tmpfs.o tmpfs_dir.o tmpfs_file.o tmpfs_xattr.o vfs_init.o xattr.o \
 	procfs.o procfs_pid.o pseudo.o textfile.o proc_cpu.o proc_mem.o proc_misc.o sysfs.o \

@@ -11,11 +11,34 @@
  */
 #include <linux/capability.h>
 #include <linux/errno.h>
+#include <linux/fs.h>
 #include <linux/mount.h>
 #include "fs/filecap.h"
 #include "fs/namei.h"
 #include "fs/notify.h"
 #include "kernel/base/time.h"
+
+#define FILEATTR_STATX (STATX_ATTR_IMMUTABLE | STATX_ATTR_APPEND | STATX_ATTR_NODUMP)
+_Static_assert(STATX_ATTR_IMMUTABLE == FS_IMMUTABLE_FL && STATX_ATTR_APPEND == FS_APPEND_FL &&
+		       STATX_ATTR_NODUMP == FS_NODUMP_FL,
+	       "statx(2) took them over");
+
+/* What statx says beyond stat. */
+static __cold void getattr_more(const struct path *p, struct kstat *st)
+{
+	struct inode *i = dentry_inode(p->dentry);
+	u32 flags;
+
+	st->mnt_id = p->mnt->id;
+	st->has_btime = i->sb->has_btime;
+	st->attributes_mask = STATX_ATTR_AUTOMOUNT | STATX_ATTR_DAX | STATX_ATTR_MOUNT_ROOT;
+	st->attributes = p->dentry == p->mnt->root ? STATX_ATTR_MOUNT_ROOT : 0;
+	if (vfs_get_fileattr(i, &flags))
+		return;
+	/* The same bits in both. */
+	st->attributes_mask |= FILEATTR_STATX;
+	st->attributes |= flags & FILEATTR_STATX;
+}
 
 /* ctx: thread; sleeps: in the file system. 0 or its error. */
 int vfs_getattr(const struct path *p, struct kstat *st)
@@ -30,8 +53,49 @@ int vfs_getattr(const struct path *p, struct kstat *st)
 	} else {
 		inode_getattr_generic(i, st);
 	}
-	st->mnt_id = p->mnt->id;
+	if (unlikely(st->full))
+		getattr_more(p, st);
 	return 0;
+}
+
+static bool has_fileattr(const struct inode *i)
+{
+	return (S_ISREG(i->mode) || S_ISDIR(i->mode)) && i->ops && i->ops->fileattr;
+}
+
+/* See vfs.h. ctx: thread */
+int vfs_get_fileattr(struct inode *i, u32 *flags)
+{
+	return has_fileattr(i) ? i->ops->fileattr(i, flags, false) : -ENOTTY;
+}
+
+/* See vfs.h. ctx: thread; sleeps */
+int vfs_set_fileattr(const struct path *p, u32 flags, u32 keep)
+{
+	struct inode *i = dentry_inode(p->dentry);
+	u32 old;
+	int err = mount_may_write(p->mnt);
+
+	if (err)
+		return err;
+	if (!has_fileattr(i))
+		return -ENOTTY;
+	if (!inode_owner_or_capable(i))
+		return -EPERM;
+	rwsem_write_lock(&i->lock);
+	err = i->ops->fileattr(i, &old, false);
+	flags |= old & keep;
+	if (!err && ((flags ^ old) & (FS_APPEND_FL | FS_IMMUTABLE_FL)) &&
+	    !cred_capable(current->cred, CAP_LINUX_IMMUTABLE))
+		err = -EPERM;
+	if (!err)
+		err = i->ops->fileattr(i, &flags, true);
+	if (!err)
+		inode_touch(i, ATTR_CTIME);
+	rwsem_write_unlock(&i->lock);
+	if (!err)
+		notify_dentry(p->dentry, IN_ATTRIB);
+	return err;
 }
 
 /* Set-id bits that go when the owner changes or the contents do. */
@@ -144,9 +208,9 @@ static int may_setattr(struct inode *i, struct iattr *a)
 	u32 gid = a->valid & ATTR_GID ? a->gid : i->gid;
 	int err;
 
-	if (i->flags & (INODE_IMMUTABLE | INODE_APPEND))
-		if ((i->flags & INODE_IMMUTABLE) || (a->valid & (ATTR_MODE | ATTR_UID | ATTR_GID)))
-			return -EPERM;
+	if ((i->flags & INODE_IMMUTABLE) ||
+	    ((i->flags & INODE_APPEND) && !(a->valid & ATTR_TIMES_NOW)))
+		return -EPERM;
 	err = may_chown(i, a);
 	if (err)
 		return err;
@@ -231,7 +295,7 @@ int vfs_set_size(const struct path *p, u64 size)
 			   .size = size };
 	int err;
 
-	if (i->flags & (INODE_APPEND | INODE_IMMUTABLE))
+	if (i->flags & INODE_APPEND)
 		return -EPERM;
 	if (size > i->sb->max_size)
 		return -EFBIG;

@@ -16,6 +16,7 @@
 #include <linux/close_range.h>
 #include <linux/errno.h>
 #include "fs/locks.h"
+#include "fs/notify.h"
 #include "fs/namei.h"
 #include "kernel/base/panic.h"
 #include "kernel/lib/bitmap.h"
@@ -214,6 +215,7 @@ static int close_file(struct fdtable *t, struct file *f)
 
 	if (f->inode->locks)
 		locks_remove_posix(f, t);
+	notify_close(f, t);
 	if (f->ops && f->ops->flush && !(f->mode & FILE_PATH))
 		err = f->ops->flush(f);
 	file_put(f);

@@ -147,6 +147,7 @@ struct file *file_get(struct file *f)
 static void file_release(struct file *f)
 {
 	notify_file(f, f->mode & FILE_WRITE ? IN_CLOSE_WRITE : IN_CLOSE_NOWRITE);
+	notify_close(f, NULL);
 	if (f->inode->locks)
 		locks_release_file(f);
 	if (unlikely(!list_empty(&f->eps)))

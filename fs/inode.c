@@ -147,7 +147,7 @@ int inode_setattr_generic(struct inode *i, const struct iattr *a)
 	return 0;
 }
 
-/* Default getattr: the inode's fields. ctx: any; takes no lock (see the head of the file). */
+/* Default getattr: the inode's fields but for statx's own. ctx: any; takes no lock (see the head of the file). */
 void inode_getattr_generic(struct inode *i, struct kstat *st)
 {
 	st->dev = i->sb->dev;
@@ -164,9 +164,6 @@ void inode_getattr_generic(struct inode *i, struct kstat *st)
 	st->mtime = READ_ONCE(i->mtime);
 	st->ctime = READ_ONCE(i->ctime);
 	st->btime = READ_ONCE(i->btime);
-	st->attributes = 0;
-	st->attributes_mask = 0;
-	st->mnt_id = 0;
 }
 
 /* What capabilities allow beyond the mode bits. */

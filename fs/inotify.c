@@ -24,9 +24,8 @@
 #include "fs/fsuser.h"
 #include "fs/inotify.h"
 #include "fs/namei.h"
-#include "fs/notify.h"
+#include "fs/notify_watch.h"
 #include "fs/procfs.h"
-#include "kernel/lib/rbtree.h"
 #include "kernel/lib/string.h"
 #include "mm/slab.h"
 
@@ -49,19 +48,8 @@ struct inotify_group {
 	struct fs_user *user; /* I: counts this instance and its watches */
 };
 
-/* n: guarded by notify_lock */
-struct watch {
-	struct rb_node node; /* n: group->watches */
-	struct list of_inode; /* n: inode->watches */
-	struct list all; /* n: all_watches, later a list to free */
-	struct inotify_group *group; /* I */
-	struct inode *inode; /* I: reference */
-	int wd; /* I */
-	u32 mask; /* n: IN_*, flags included */
-};
-
 u32 notify_watches;
-static struct spinlock notify_lock = SPINLOCK_INIT(RANK_SPIN_OUTER);
+struct spinlock notify_lock = SPINLOCK_INIT(RANK_SPIN_OUTER);
 static struct list all_watches = LIST_INIT(all_watches); /* n */
 static u32 last_cookie; /* a */
 
@@ -88,25 +76,39 @@ static bool watch_less(const struct rb_node *a, const struct rb_node *b)
 	return rb_entry(a, struct watch, node)->wd < rb_entry(b, struct watch, node)->wd;
 }
 
-/* Take @w out of everything, onto @dead, for watches_free(). holds: notify_lock */
-static void watch_detach(struct watch *w, struct list *dead)
+/* See notify_watch.h. ctx: thread */
+void watch_hang(struct watch *w, struct inode *i)
 {
-	rb_erase(&w->group->watches, &w->node);
+	w->inode = i;
+	inode_get(i);
+	list_add(&i->watches, &w->of_inode);
+	list_add(&all_watches, &w->all);
+	WRITE_ONCE(notify_watches, notify_watches + 1);
+}
+
+/* See notify_watch.h. ctx: thread */
+void watch_detach(struct watch *w, struct list *dead)
+{
+	if (w->group) {
+		rb_erase(&w->group->watches, &w->node);
+		fs_user_uncharge(&w->group->user->inotify_watches);
+	}
 	list_del(&w->of_inode);
 	list_del(&w->all);
 	list_add(dead, &w->all);
-	fs_user_uncharge(&w->group->user->inotify_watches);
 	WRITE_ONCE(notify_watches, notify_watches - 1);
 }
 
 /* As above, and the instance is told. holds: notify_lock */
 static void watch_end(struct watch *w, struct list *dead)
 {
-	inotify_queue_add(&w->group->queue, w->wd, IN_IGNORED, 0, "", 0);
+	if (w->group)
+		inotify_queue_add(&w->group->queue, w->wd, IN_IGNORED, 0, "", 0);
 	watch_detach(w, dead);
 }
 
-static void watches_free(struct list *dead)
+/* See notify_watch.h. ctx: thread; sleeps */
+void watches_free(struct list *dead)
 {
 	while (!list_empty(dead)) {
 		struct watch *w = list_first(dead, struct watch, all);
@@ -138,13 +140,9 @@ static int watch_enter(struct inotify_group *g, struct inode *i, u32 mask, struc
 		g->next_wd = w->wd == 0x7fffffff ? 1 : w->wd + 1;
 	} while (watch_find(g, w->wd));
 	w->group = g;
-	w->inode = i;
 	w->mask = (mask & (EVENTS_ASKED | FLAGS_KEPT)) | IN_UNMOUNT;
-	inode_get(i);
 	rb_insert(&g->watches, &w->node, watch_less);
-	list_add(&i->watches, &w->of_inode);
-	list_add(&all_watches, &w->all);
-	WRITE_ONCE(notify_watches, notify_watches + 1);
+	watch_hang(w, i);
 	return w->wd;
 }
 
@@ -204,10 +202,15 @@ static void watches_tell(struct inode *i, u32 mask, const struct qname *n, u32 c
 
 	spin_lock(&notify_lock);
 	list_for_each_safe(w, tmp, &i->watches, of_inode) {
+		if (!w->group) {
+			if (dnotify_tell(w, mask))
+				watch_end(w, &dead);
+			continue;
+		}
 		if (!(w->mask & mask & EVENTS_ASKED) || (unlinked && (w->mask & IN_EXCL_UNLINK)))
 			continue;
-		inotify_queue_add(&w->group->queue, w->wd, mask, cookie, n ? n->name : "",
-				  n ? n->len : 0);
+		inotify_queue_add(&w->group->queue, w->wd, mask & ~NOTIFY_SAME_DIR, cookie,
+				  n ? n->name : "", n ? n->len : 0);
 		if (w->mask & IN_ONESHOT)
 			watch_end(w, &dead);
 	}
@@ -293,7 +296,7 @@ static void watches_end(struct inode *i, u32 mask)
 
 	spin_lock(&notify_lock);
 	list_for_each_safe(w, tmp, &i->watches, of_inode) {
-		if (w->mask & mask)
+		if (w->group && (w->mask & mask))
 			inotify_queue_add(&w->group->queue, w->wd, mask, 0, "", 0);
 		watch_end(w, &dead);
 	}

@@ -1,10 +1,13 @@
 #pragma once
 /*
- * What the VFS tells about files to those who watch them (inotify). While there is no watch at all,
+ * What the VFS tells about files to those who watch them (inotify, dnotify). While there is no watch at all,
  * a call costs one look at a counter. Masks are IN_* of <linux/inotify.h>; IN_ISDIR is added here.
  */
 #include <linux/inotify.h>
 #include "fs/vfs.h"
+
+/* Beside IN_MOVED_FROM: the new name is in the same directory (dnotify wants to know). */
+#define NOTIFY_SAME_DIR 0x00100000u
 
 extern u32 notify_watches; /* a: watches there are */
 
@@ -55,6 +58,23 @@ static inline void notify_gone(struct inode *i)
 	if (notify_wanted() && !i->nlink)
 		notify_gone_event(i);
 }
+
+/*
+ * The open directory @f leaves the descriptor table @owner (NULL: goes for good): no more signals
+ * from it.
+ */
+void notify_file_gone(struct file *f, const void *owner);
+static inline void notify_close(struct file *f, const void *owner)
+{
+	if (notify_wanted() && !list_empty(&f->inode->watches))
+		notify_file_gone(f, owner);
+}
+
+/*
+ * F_NOTIFY: signals by the owner of @f, which @owner's @fd means, for the DN_* events of @mask. 0,
+ * -ENOTDIR, -EINVAL (switched off), -ENOMEM. ctx: thread; sleeps
+ */
+int dnotify_set(struct file *f, const void *owner, int fd, u32 mask);
 
 /* The superblock is about to go. ctx: thread; sleeps */
 static inline void notify_unmount(struct super *sb)

@@ -141,7 +141,8 @@ static void notify_move(struct inode *from, const struct qname *old, struct inod
 {
 	u32 kind = inode_is_dir(i) ? IN_ISDIR : 0, cookie = notify_cookie();
 
-	notify_entry_event(from, old, IN_MOVED_FROM | kind, cookie);
+	notify_entry_event(from, old, IN_MOVED_FROM | kind | (from == to ? NOTIFY_SAME_DIR : 0),
+			   cookie);
 	notify_entry_event(to, new, IN_MOVED_TO | kind, cookie);
 }
 
@@ -219,8 +220,6 @@ int vfs_rename(const struct path *oat, const char *oname, const struct path *nat
 
 	if ((flags & ~RENAME_KNOWN) ||
 	    ((flags & RENAME_EXCHANGE) && (flags & (RENAME_NOREPLACE | RENAME_WHITEOUT))))
-		return -EINVAL;
-	if (flags & RENAME_WHITEOUT)
 		return -EINVAL;
 	err = walk_begin(&r.from, oat, oname, LOOKUP_PARENT);
 	if (err)

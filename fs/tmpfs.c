@@ -70,7 +70,7 @@ static void set_type_ops(struct inode *i, u64 rdev)
 		i->size = 2 * TMPFS_ENTRY_SIZE; /* "." and ".." */
 		rb_root_init(&ti->dir.by_name);
 		rb_root_init(&ti->dir.by_pos);
-		ti->dir.next_pos = 2;
+		ti->dir.next_pos = TMPFS_POS_TOP;
 		break;
 	case S_IFLNK: i->ops = &tmpfs_link_ops; break;
 	default: inode_init_special(i, rdev);
@@ -100,8 +100,32 @@ int tmpfs_inode_alloc(struct super *sb, const struct inode *dir, u32 mode, u64 r
 	ti->xattrs = NULL;
 	ti->seals = F_SEAL_SEAL;
 	ti->link = NULL;
+	ti->fsflags =
+		dir ? tmpfs_of((struct inode *)(uintptr_t)dir)->fsflags & TMPFS_FL_INHERITED : 0;
+	if (unlikely(ti->fsflags & FS_NOATIME_FL))
+		ti->vfs.flags |= INODE_NOATIME;
 	set_type_ops(&ti->vfs, rdev);
 	*out = &ti->vfs;
+	return 0;
+}
+
+/* inode_ops.fileattr. ctx: thread; holds: for setting, i->lock. 0 or -EOPNOTSUPP. */
+int tmpfs_fileattr(struct inode *i, u32 *flags, bool set)
+{
+	struct tmpfs_inode *ti = tmpfs_of(i);
+	u32 vfs = i->flags & ~(INODE_IMMUTABLE | INODE_APPEND | INODE_NOATIME);
+
+	if (!set) {
+		*flags = READ_ONCE(ti->fsflags);
+		return 0;
+	}
+	if (*flags & ~(u32)TMPFS_FL_SETTABLE)
+		return -EOPNOTSUPP;
+	WRITE_ONCE(ti->fsflags, *flags);
+	vfs |= *flags & FS_IMMUTABLE_FL ? INODE_IMMUTABLE : 0;
+	vfs |= *flags & FS_APPEND_FL ? INODE_APPEND : 0;
+	vfs |= *flags & FS_NOATIME_FL ? INODE_NOATIME : 0;
+	WRITE_ONCE(i->flags, vfs);
 	return 0;
 }
 
@@ -314,6 +338,7 @@ int tmpfs_super_create(const struct fs_type *t, const char *data, u32 mode, stru
 	if (!sb || !ts)
 		goto free;
 	sb->priv = ts;
+	sb->has_btime = true;
 	pmm_get_stats(&st);
 	ts->max_pages = ts->default_pages = st.total / 2;
 	ts->max_inodes = ts->default_inodes = st.total / 2;

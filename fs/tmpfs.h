@@ -1,8 +1,10 @@
 #pragma once
 /* Private to tmpfs and devtmpfs: the in-memory file system's own structures. */
+#include <linux/fs.h>
 #include "fs/vfs.h"
 #include "kernel/lib/rbtree.h"
 
+#define TMPFS_POS_TOP (1ull << 62) /* readdir cookie of the first entry */
 #define TMPFS_ENTRY_SIZE 20 /* what an entry adds to a directory's size, as Linux has it */
 
 /* a atomic, I immutable. Limits of 0 mean none. */
@@ -31,20 +33,25 @@ struct tmpfs_inode {
 		struct {
 			struct rb_root by_name; /* i */
 			struct rb_root by_pos; /* i */
-			u64 next_pos; /* i */
+			u64 next_pos; /* i: goes down */
 		} dir;
 		char *link; /* I */
 	};
 	u64 charged; /* a: pages counted in the super */
 	u32 seals; /* i: F_SEAL_*; F_SEAL_SEAL unless it is a memfd that allows them */
+	u32 fsflags; /* i: FS_*_FL, of TMPFS_FL_SETTABLE */
 	struct tmpfs_xattr *xattrs; /* x */
 };
+
+/* What chattr(1) can set; new files have the second half of it from their directory. */
+#define TMPFS_FL_SETTABLE (FS_IMMUTABLE_FL | FS_APPEND_FL | TMPFS_FL_INHERITED)
+#define TMPFS_FL_INHERITED (FS_NODUMP_FL | FS_NOATIME_FL)
 
 /* A directory entry; holds a reference to the inode. i: guarded by the directory's lock. */
 struct tmpfs_entry {
 	struct rb_node by_name; /* i */
 	struct rb_node by_pos; /* i */
-	u64 pos; /* I: readdir cookie, grows */
+	u64 pos; /* i: readdir cookie: lower than those of all that are older */
 	struct inode *inode; /* i */
 	struct tmpfs_entry *next_doomed; /* o */
 	u32 hash; /* I */
@@ -77,6 +84,7 @@ void tmpfs_recount(struct inode *i); /* settle .charged with what the cache hold
 /* May current contents be changed (@grow_to: up to that size)? holds: vfs.lock. 0 or -EPERM. */
 int __must_check tmpfs_seal_check(struct inode *i, u64 grow_to);
 int tmpfs_file_mmap(struct file *f, struct vm_map_args *a);
+int tmpfs_fileattr(struct inode *i, u32 *flags, bool set);
 /* tmpfs_dir.c */
 void tmpfs_dir_drain(struct tmpfs_inode *dir);
 /* tmpfs_xattr.c */

@@ -1,7 +1,8 @@
 /*
  * Directories of tmpfs. An entry sits in two trees: by name (hash, then length, then text) for
- * lookups, and by position for readdir. Positions only grow, so a reader that goes on after entries
- * came and went neither repeats nor misses what stayed; 0 and 1 are "." and "..".
+ * lookups, and by position for readdir. 0 and 1 are "." and ".."; the others go down from a high
+ * number, so that the newest comes first, as programs know it from Linux, and a reader that goes on
+ * after entries came and went neither repeats nor misses what stayed.
  *
  * Everything here runs with the directory's inode lock held for writing (lookup and readdir: for
  * reading).
@@ -80,7 +81,7 @@ static void entry_insert(struct inode *dir, struct tmpfs_entry *e)
 {
 	struct tmpfs_inode *td = tmpfs_of(dir);
 
-	e->pos = td->dir.next_pos++;
+	e->pos = td->dir.next_pos--;
 	rb_insert(&td->dir.by_name, &e->by_name, name_less);
 	rb_insert(&td->dir.by_pos, &e->by_pos, pos_less);
 	WRITE_ONCE(dir->size, dir->size + TMPFS_ENTRY_SIZE);
@@ -258,12 +259,16 @@ static void exchange(struct inode *odir, struct tmpfs_entry *oe, struct inode *n
 	inode_touch(ndir, ATTR_MTIME | ATTR_CTIME);
 }
 
-/* @oe's inode takes over the entry @ne, whose own loses the name. */
+/* @oe's inode takes over the entry @ne, the newest from now on, whose own loses the name. */
 static void replace(struct inode *ndir, struct tmpfs_entry *oe, struct tmpfs_entry *ne)
 {
+	struct tmpfs_inode *td = tmpfs_of(ndir);
 	struct inode *ni = ne->inode;
 
 	ne->inode = oe->inode;
+	rb_erase(&td->dir.by_pos, &ne->by_pos);
+	ne->pos = td->dir.next_pos--;
+	rb_insert(&td->dir.by_pos, &ne->by_pos, pos_less);
 	inode_touch(ndir, ATTR_MTIME | ATTR_CTIME);
 	if (S_ISDIR(ni->mode)) {
 		WRITE_ONCE(ndir->nlink, ndir->nlink - 1);
@@ -276,7 +281,8 @@ static int tmpfs_rename(struct inode *odir, struct dentry *od, struct inode *ndi
 			struct dentry *nd, u32 flags)
 {
 	struct tmpfs_entry *oe = entry_of(odir, od), *ne = entry_of(ndir, nd);
-	struct inode *oi = od->inode;
+	struct inode *oi = od->inode, *white = NULL;
+	int err;
 
 	if (!oe || (!ne && nd->inode))
 		return -ENOENT;
@@ -286,15 +292,26 @@ static int tmpfs_rename(struct inode *odir, struct dentry *od, struct inode *ndi
 	}
 	if (ne && S_ISDIR(ne->inode->mode) && !rb_empty(&tmpfs_of(ne->inode)->dir.by_name))
 		return -ENOTEMPTY;
+	/* A whiteout, the device 0:0, stays behind: overlays take it for "there is no such name". */
+	err = flags & RENAME_WHITEOUT ? tmpfs_inode_alloc(odir->sb, odir, S_IFCHR, 0, &white) : 0;
+	if (err)
+		return err;
 	if (ne) {
 		replace(ndir, oe, ne);
 	} else {
 		ne = entry_alloc(nd, oi);
-		if (!ne)
+		if (!ne) {
+			if (white)
+				inode_put(white);
 			return -ENOMEM;
+		}
 		entry_insert(ndir, ne);
 	}
-	entry_remove(odir, oe);
+	inode_touch(odir, ATTR_MTIME | ATTR_CTIME);
+	if (white)
+		oe->inode = white;
+	else
+		entry_remove(odir, oe);
 	if (S_ISDIR(oi->mode)) {
 		WRITE_ONCE(odir->nlink, odir->nlink - 1);
 		WRITE_ONCE(ndir->nlink, ndir->nlink + 1);
@@ -401,6 +418,7 @@ const struct inode_ops tmpfs_dir_ops = {
 	.setxattr = tmpfs_setxattr,
 	.listxattr = tmpfs_listxattr,
 	.removexattr = tmpfs_removexattr,
+	.fileattr = tmpfs_fileattr,
 };
 
 const struct file_ops tmpfs_dir_fops = { .readdir = tmpfs_readdir, .fsync = tmpfs_fsync };

@@ -298,6 +298,7 @@ const struct inode_ops tmpfs_file_inode_ops = {
 	.setxattr = tmpfs_setxattr,
 	.listxattr = tmpfs_listxattr,
 	.removexattr = tmpfs_removexattr,
+	.fileattr = tmpfs_fileattr,
 };
 
 const struct inode_ops tmpfs_link_ops = {

@@ -75,6 +75,8 @@ struct kstat {
 	u64 size, blocks; /* 512-byte blocks */
 	u32 blksize;
 	s64 atime, mtime, ctime, btime; /* ns since the epoch */
+	bool full; /* asked for: what follows is wanted too (statx) */
+	bool has_btime; /* .btime means something */
 	u64 attributes, attributes_mask; /* STATX_ATTR_* */
 	u64 mnt_id;
 };
@@ -141,7 +143,10 @@ struct inode_ops {
 	int (*setxattr)(struct inode *i, const char *name, const void *buf, size_t size, int flags);
 	ssize_t (*listxattr)(struct inode *i, char *buf, size_t size); /* NULL: 0 */
 	int (*removexattr)(struct inode *i, const char *name); /* NULL: -EOPNOTSUPP */
-	/* statx-like flags (FS_IOC_GETFLAGS); NULL: -ENOTTY */
+	/*
+	 * FS_*_FL of FS_IOC_GETFLAGS; @set: these they become, with i->lock held for writing, also
+	 * in i->flags as far as the VFS knows them. 0 or -EOPNOTSUPP. NULL: -ENOTTY.
+	 */
 	int (*fileattr)(struct inode *i, u32 *flags, bool set);
 };
 
@@ -287,6 +292,7 @@ struct super {
 	u64 dev; /* I: st_dev */
 	u32 blksize; /* I */
 	u32 flags; /* a: MS_RDONLY, MS_SYNCHRONOUS... */
+	bool has_btime; /* I: inodes know when they were made */
 	u64 max_size; /* I: largest file */
 	struct dentry *root; /* I after mount: a reference is held */
 	struct mutex rename_lock; /* rank RENAME */
@@ -405,6 +411,10 @@ int vfs_setattr(const struct path *p, struct iattr *a);
 int vfs_truncate(const struct path *p, u64 size);
 ssize_t vfs_readlink(const struct path *p, char *buf, size_t size);
 int vfs_statfs(const struct path *p, struct kstatfs *st);
+/* The flags of FS_IOC_GETFLAGS (FS_*_FL). 0 or -ENOTTY. */
+int vfs_get_fileattr(struct inode *i, u32 *flags);
+/* Sets them but for those in @keep. 0, -EROFS, -ENOTTY, -EPERM, -EOPNOTSUPP. */
+int vfs_set_fileattr(const struct path *p, u32 flags, u32 keep);
 /* by the current fsuid: access(2) sets that for the time of the call */
 int vfs_access(const struct path *p, u32 mask);
 int vfs_set_size(const struct path *p, u64 size); /* ftruncate: no permission check */

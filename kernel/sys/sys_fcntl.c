@@ -3,13 +3,14 @@
  *
  * O_ASYNC is more than a flag: an object that supports signal-driven I/O is told when it changes,
  * with the descriptor that si_fd will say. Objects that do not just keep the flag, except that
- * FIOASYNC says so (sys_file.c). Leases are refused as a file system without them refuses.
+ * FIOASYNC says so (sys_file.c). F_NOTIFY uses the same owner (fs/dnotify.c). Leases are refused as a file system without them refuses.
  *
  * dup(2), fcntl(2), flock(2).
  */
 #include <linux/fs.h>
 #include "fs/locks.h"
 #include "fs/namei.h"
+#include "fs/notify.h"
 #include "fs/pipe.h"
 #include "kernel/proc/fileowner.h"
 #include "kernel/sys/abi.h"
@@ -238,6 +239,14 @@ static long fcntl_setlease(const struct file *f, u64 type)
 	return S_ISREG(f->inode->mode) ? -EAGAIN : -EINVAL;
 }
 
+/* The signals go to the process that asked first, unless the file has an owner. */
+static long fcntl_notify(struct file *f, int fd, u64 mask)
+{
+	if ((mask & ~(u64)DN_MULTISHOT) && S_ISDIR(f->inode->mode))
+		file_owner_set_default(f, F_OWNER_PID, current_proc()->pid);
+	return dnotify_set(f, current->files, fd, (u32)mask);
+}
+
 /* How long what is written will live: kept, and of no consequence. */
 static long fcntl_write_hint(struct inode *i, int cmd, u64 uarg)
 {
@@ -273,6 +282,7 @@ static long fcntl_file(struct file *f, int fd, int cmd, u64 arg)
 	case F_OFD_SETLKW: return fcntl_setlk(f, cmd, arg);
 	case F_GETLEASE: return F_UNLCK;
 	case F_SETLEASE: return fcntl_setlease(f, arg);
+	case F_NOTIFY: return fcntl_notify(f, fd, arg);
 	case F_GETPIPE_SZ: return file_is_pipe(f) ? pipe_get_size(f) : -EBADF;
 	case F_SETPIPE_SZ: return file_is_pipe(f) ? pipe_set_size(f, arg) : -EBADF;
 	case F_GET_SEALS: return tmpfs_get_seals(f);

@@ -31,26 +31,61 @@ static long ioctl_flag(struct file *f, int fd, u32 flag, u64 uarg)
 
 static long ioctl_attr_flags(struct file *f, u32 cmd, u64 uarg)
 {
-	const struct inode_ops *ops = f->inode->ops;
 	u32 flags = 0;
 	long err;
 
-	if (!ops || !ops->fileattr)
-		return -ENOTTY;
 	if (cmd == FS_IOC_GETFLAGS) {
-		err = ops->fileattr(f->inode, &flags, false);
+		err = vfs_get_fileattr(f->inode, &flags);
 		return err ? err : put_user(uarg, flags);
 	}
 	if (get_user(&flags, uarg))
 		return -EFAULT;
-	err = mount_may_write(f->path.mnt);
-	if (!err && !inode_owner_or_capable(f->inode))
-		err = -EPERM;
-	if (!err)
-		err = ops->fileattr(f->inode, &flags, true);
-	if (!err)
-		notify_dentry(f->path.dentry, IN_ATTRIB);
-	return err;
+	return vfs_set_fileattr(&f->path, flags, 0);
+}
+
+/* The flags that both forms of the calls know, as struct fsxattr has them and as FS_*_FL. */
+static const u32 xflags[][2] = {
+	{ FS_XFLAG_IMMUTABLE, FS_IMMUTABLE_FL },
+	{ FS_XFLAG_APPEND, FS_APPEND_FL },
+	{ FS_XFLAG_SYNC, FS_SYNC_FL },
+	{ FS_XFLAG_NOATIME, FS_NOATIME_FL },
+	{ FS_XFLAG_NODUMP, FS_NODUMP_FL },
+	{ FS_XFLAG_DAX, FS_DAX_FL },
+	{ FS_XFLAG_PROJINHERIT, FS_PROJINHERIT_FL },
+};
+
+/* @flags in the other form, @from and @to being 0 or 1. Others are left out. */
+static u32 convert_flags(u32 flags, u32 from, u32 to)
+{
+	u32 out = 0;
+
+	for (u32 k = 0; k < ARRAY_SIZE(xflags); k++)
+		if (flags & xflags[k][from])
+			out |= xflags[k][to];
+	return out;
+}
+
+static long ioctl_fsxattr(struct file *f, u32 cmd, u64 uarg)
+{
+	struct fsxattr x = { 0 };
+	u32 flags;
+	long err;
+
+	if (cmd == FS_IOC_FSGETXATTR) {
+		err = vfs_get_fileattr(f->inode, &flags);
+		x.fsx_xflags = err ? 0 : convert_flags(flags, 1, 0);
+		return err ? err : copy_to_user(uarg, &x, sizeof(x));
+	}
+	if (copy_from_user(&x, uarg, sizeof(x)))
+		return -EFAULT;
+	flags = convert_flags(x.fsx_xflags, 0, 1);
+	/* Nothing here has extents or projects. */
+	if (convert_flags(flags, 1, 0) != x.fsx_xflags || x.fsx_extsize || x.fsx_projid ||
+	    x.fsx_cowextsize) {
+		err = vfs_get_fileattr(f->inode, &flags);
+		return err ? err : inode_owner_or_capable(f->inode) ? -EOPNOTSUPP : -EPERM;
+	}
+	return vfs_set_fileattr(&f->path, flags, ~convert_flags(~0u, 0, 1));
 }
 
 /* What every file, or every regular file, answers itself. */
@@ -80,6 +115,11 @@ static long ioctl_generic(struct file *f, int fd, u32 cmd, u64 arg)
 		if (f->ops->ioctl)
 			break;
 		return ioctl_attr_flags(f, cmd, arg);
+	case FS_IOC_FSGETXATTR:
+	case FS_IOC_FSSETXATTR:
+		if (f->ops->ioctl)
+			break;
+		return ioctl_fsxattr(f, cmd, arg);
 	case FICLONE:
 	case FICLONERANGE:
 	case FIDEDUPERANGE:
@@ -226,6 +266,8 @@ static long do_fallocate(struct file *f, int mode, u64 off, u64 len)
 	if (!(f->mode & FILE_WRITE))
 		return -EBADF;
 	if ((f->inode->flags & INODE_APPEND) && (mode & ~FALLOC_FL_KEEP_SIZE))
+		return -EPERM;
+	if (f->inode->flags & INODE_IMMUTABLE)
 		return -EPERM;
 	if (S_ISFIFO(f->inode->mode))
 		return -ESPIPE;

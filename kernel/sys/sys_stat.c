@@ -96,6 +96,7 @@ long sys_newfstatat(u64 dfd, u64 uname, u64 ubuf, u64 flags)
 	struct kstat k;
 	int err;
 
+	k.full = false;
 	if (unlikely((u32)flags & ~(u32)(AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | AT_EMPTY_PATH)))
 		return -EINVAL;
 	err = name_getattr((int)dfd, uname, (u32)flags, &k);
@@ -106,8 +107,10 @@ long sys_newfstatat(u64 dfd, u64 uname, u64 ubuf, u64 flags)
 long sys_fstat(u64 fd, u64 ubuf)
 {
 	struct kstat k;
-	int err = fd_getattr((int)fd, &k);
+	int err;
 
+	k.full = false;
+	err = fd_getattr((int)fd, &k);
 	return unlikely(err) ? err : stat_to_user(&k, ubuf);
 }
 
@@ -120,7 +123,7 @@ static struct statx_timestamp statx_time(s64 ns)
 long sys_statx(u64 dfd, u64 uname, u64 flags, u64 mask, u64 ubuf)
 {
 	struct statx x;
-	struct kstat k;
+	struct kstat k = { .full = true };
 	int err;
 
 	if ((u32)mask & STATX__RESERVED)
@@ -134,7 +137,7 @@ long sys_statx(u64 dfd, u64 uname, u64 flags, u64 mask, u64 ubuf)
 	if (err)
 		return err;
 	memset(&x, 0, sizeof(x));
-	x.stx_mask = STATX_BASIC_STATS | STATX_MNT_ID | STATX_BTIME;
+	x.stx_mask = STATX_BASIC_STATS | STATX_MNT_ID;
 	x.stx_blksize = k.blksize;
 	x.stx_attributes = k.attributes;
 	x.stx_attributes_mask = k.attributes_mask;
@@ -146,9 +149,12 @@ long sys_statx(u64 dfd, u64 uname, u64 flags, u64 mask, u64 ubuf)
 	x.stx_size = k.size;
 	x.stx_blocks = k.blocks;
 	x.stx_atime = statx_time(k.atime);
-	x.stx_btime = statx_time(k.btime);
 	x.stx_ctime = statx_time(k.ctime);
 	x.stx_mtime = statx_time(k.mtime);
+	if (k.has_btime && ((u32)mask & STATX_BTIME)) {
+		x.stx_mask |= STATX_BTIME;
+		x.stx_btime = statx_time(k.btime);
+	}
 	x.stx_rdev_major = dev_major(k.rdev);
 	x.stx_rdev_minor = dev_minor(k.rdev);
 	x.stx_dev_major = dev_major(k.dev);
