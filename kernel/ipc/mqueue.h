@@ -31,7 +31,7 @@ struct mq_event {
 
 /* q: guarded by .lock */
 struct mqueue {
-	struct inode vfs; /* its waitq: pollers */
+	struct inode vfs; /* a: as its own fields say; its waitq: pollers */
 	struct spinlock lock; /* rank SPIN_OUTER: signals are sent inside */
 	struct rb_root messages; /* q: the next to be received is the first */
 	u64 next_seq; /* q */
