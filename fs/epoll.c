@@ -20,7 +20,6 @@
 #include <linux/eventpoll.h>
 #include <linux/fcntl.h>
 #include <linux/poll.h>
-#include <arch/barrier.h>
 #include "fs/epoll.h"
 #include "fs/fsuser.h"
 #include "fs/procfs.h"
@@ -463,9 +462,8 @@ int epoll_collect(struct file *set, struct epoll_event *out, u32 max, s64 deadli
 		if (n) {
 			/*
 			 * More may be left for another waiter. One that comes only now looks at
-			 * the list before it sleeps; the list's stores go before our look.
+			 * the list before it sleeps.
 			 */
-			smp_mb();
 			if (waitq_active(&s->wait) && set_has_ready(s))
 				waitq_wake_one(&s->wait);
 			return n;

@@ -245,14 +245,6 @@ void cpu_idle(void)
 	__asm__ volatile("dsb sy\n\twfi" ::: "memory");
 }
 
-/* Never comes back; for CPUs stopped by a panic. ctx: any. */
-void cpu_halt_forever(void)
-{
-	__asm__ volatile("msr daifset, #0xf" ::: "memory");
-	for (;;)
-		__asm__ volatile("wfi");
-}
-
 /*
  * Contract in arch/cpu.h. CTR_EL0 tells line sizes, and what the hardware does by itself (IDC,
  * DIC).

@@ -34,6 +34,7 @@
 #include "kernel/lib/string.h"
 #include "mm/pmm.h"
 
+#define PSCI_CPU_OFF 0x84000002
 #define PSCI_CPU_ON 0xc4000003
 #define PSCI_SYSTEM_OFF 0x84000008
 #define PSCI_SYSTEM_RESET 0x84000009
@@ -113,6 +114,19 @@ void cpu_power_off(void)
 void cpu_power_reset(void)
 {
 	psci_call(PSCI_SYSTEM_RESET, 0, 0, 0);
+}
+
+/*
+ * Never comes back; for CPUs stopped by a panic. By the firmware: with an interrupt pending, which
+ * nobody takes any more, wfi does not wait.
+ * ctx: any.
+ */
+void cpu_halt_forever(void)
+{
+	__asm__ volatile("msr daifset, #0xf" ::: "memory");
+	psci_call(PSCI_CPU_OFF, 0, 0, 0);
+	for (;;)
+		__asm__ volatile("wfi");
 }
 
 /* Contract in arch/cpu.h. */

@@ -4,6 +4,7 @@
  * callback. The default callback wakes the thread; poll and epoll bring their own. Exclusive
  * entries come behind all others, in FIFO order; they stop a wake after @nr of them were woken.
  */
+#include <arch/barrier.h>
 #include "kernel/base/spinlock.h"
 #include "kernel/base/time.h"
 #include "kernel/lib/list.h"
@@ -43,8 +44,13 @@ void waitq_wake(struct waitq *q, u32 nr, u32 key);
 #define waitq_wake_all(q) waitq_wake((q), ~0u, 0)
 /* As waitq_wake, and the waker will sleep soon: prefer running the woken thread on this CPU. */
 void waitq_wake_sync(struct waitq *q, u32 nr, u32 key);
+/*
+ * Does anybody wait? To leave out the work that goes before a wake: what was stored before this is
+ * seen by a waiter that this does not see.
+ */
 static inline bool waitq_active(struct waitq *q)
 {
+	smp_mb();
 	return !list_empty(&q->waiters);
 }
 
