@@ -13,6 +13,7 @@
 #include <linux/capability.h>
 #include <linux/errno.h>
 #include <linux/mount.h>
+#include "fs/handle.h"
 #include "fs/namei.h"
 #include "fs/notify.h"
 #include "fs/procfs.h"
@@ -304,6 +305,8 @@ static void remove_end(struct walk *w, struct dentry *d, bool removed)
 	}
 	rwsem_write_unlock(&dir->lock);
 	dentry_put(d);
+	if (removed)
+		handle_name_gone(i);
 	inode_put(i);
 	walk_end(w);
 }

@@ -13,6 +13,7 @@
 #include <linux/errno.h>
 #include <linux/fs.h>
 #include <linux/mount.h>
+#include "fs/handle.h"
 #include "fs/namei.h"
 #include "fs/notify.h"
 
@@ -244,6 +245,8 @@ int vfs_rename(const struct path *oat, const char *oname, const struct path *nat
 	unlock_dirs(&r);
 	if (r.od)
 		dentry_put(r.od);
+	if (r.nd && dentry_inode(r.nd))
+		handle_name_gone(dentry_inode(r.nd));
 	if (r.nd)
 		dentry_put(r.nd);
 end_to:

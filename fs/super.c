@@ -6,6 +6,7 @@
  * Types with FS_SINGLE have one instance for ever, made at the first mount and shared by all.
  */
 #include <linux/errno.h>
+#include "fs/handle.h"
 #include "fs/namei.h"
 #include "fs/notify.h"
 #include "kernel/lib/string.h"
@@ -55,6 +56,7 @@ void super_put(struct super *sb)
 	if (sb->ops && sb->ops->sync)
 		sb->ops->sync(sb, true);
 	notify_unmount(sb);
+	handle_drop_super(sb);
 	dcache_drop_super(sb);
 	if (sb->root)
 		dentry_put(sb->root);

@@ -339,6 +339,7 @@ int tmpfs_super_create(const struct fs_type *t, const char *data, u32 mode, stru
 		goto free;
 	sb->priv = ts;
 	sb->has_btime = true;
+	sb->handles = true;
 	pmm_get_stats(&st);
 	ts->max_pages = ts->default_pages = st.total / 2;
 	ts->max_inodes = ts->default_inodes = st.total / 2;

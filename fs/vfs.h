@@ -196,6 +196,7 @@ struct file_ops {
 #define INODE_NOLINK 16u /* O_TMPFILE|O_EXCL: may not get a name */
 #define INODE_UNCACHED 64u /* its name lives only as long as its users (processes in procfs) */
 #define INODE_FILECAPS 128u /* has the attribute security.capability (filecap.h) */
+#define INODE_HANDLE 128u /* there is a handle of it (handle.c) */
 #define INODE_HINT_SHIFT 28 /* the bits from here on: fcntl's write hint */
 #define INODE_DEAD 8u /* directory that was removed: nothing can be made in it */
 
@@ -293,6 +294,7 @@ struct super {
 	u32 blksize; /* I */
 	u32 flags; /* a: MS_RDONLY, MS_SYNCHRONOUS... */
 	bool has_btime; /* I: inodes know when they were made */
+	bool handles; /* I: inode numbers are never used twice: handles can be made of them */
 	u64 max_size; /* I: largest file */
 	struct dentry *root; /* I after mount: a reference is held */
 	struct mutex rename_lock; /* rank RENAME */

@@ -348,6 +348,111 @@ static void test_dnotify(void)
 	CHECK(signals == 6);
 }
 
+struct handle {
+	unsigned bytes;
+	int type;
+	unsigned char data[128];
+};
+
+static int to_handle(int dfd, const char *name, void *h, int *id, int flags)
+{
+	return syscall(SYS_name_to_handle_at, dfd, name, h, id, flags);
+}
+
+static int by_handle(int mfd, void *h, int flags)
+{
+	return syscall(SYS_open_by_handle_at, mfd, h, flags);
+}
+
+static void test_handles(void)
+{
+	struct handle h = { .bytes = 128 }, d = { .bytes = 128 }, small = { .bytes = 4 }, bad;
+	struct stat a, b;
+	char text[8];
+	int fd = make("h", "text"), dir, id = -1, id2 = -2, proc;
+	pid_t pid;
+
+	REQUIRE(fd >= 0 && !fstat(fd, &a));
+	CHECK(!to_handle(AT_FDCWD, "h", &h, &id, 0));
+	CHECK(h.bytes > 0 && h.bytes <= 128 && id > 0);
+	CHECK_ERR(to_handle(AT_FDCWD, "h", &small, &id2, 0), EOVERFLOW);
+	CHECK(small.bytes == h.bytes && id2 == id);
+	d = h;
+	CHECK(!to_handle(fd, "", &d, &id2, AT_EMPTY_PATH) && id2 == id &&
+	      !memcmp(&d, &h, 8 + h.bytes));
+	close(fd);
+	dir = open(".", O_RDONLY);
+	CHECK(!rename("h", "h2"));
+	fd = by_handle(dir, &h, O_RDWR);
+	CHECK(fd >= 0 && !fstat(fd, &b) && a.st_ino == b.st_ino && read(fd, text, 8) == 4);
+	close(fd);
+	fd = by_handle(AT_FDCWD, &h, O_RDONLY | O_CLOEXEC);
+	CHECK(fd >= 0 && fcntl(fd, F_GETFD) == FD_CLOEXEC);
+	close(fd);
+	CHECK_ERR(by_handle(AT_FDCWD, &h, O_RDONLY | O_DIRECTORY), ENOTDIR);
+	bad = h;
+	bad.bytes = 129;
+	CHECK_ERR(by_handle(AT_FDCWD, &bad, O_RDONLY), EINVAL);
+	CHECK_ERR(to_handle(AT_FDCWD, "h2", &bad, &id, 0), EINVAL);
+	bad.bytes = 0;
+	CHECK_ERR(by_handle(AT_FDCWD, &bad, O_RDONLY), EINVAL);
+	bad = h;
+	memset(bad.data, 0xa5, 12);
+	CHECK_ERR(by_handle(AT_FDCWD, &bad, O_RDONLY), ESTALE);
+	CHECK_ERR(by_handle(AT_FDCWD, (void *)8, O_RDONLY), EFAULT);
+	CHECK_ERR(by_handle(-1, &h, O_RDONLY), EBADF);
+	CHECK_ERR(to_handle(AT_FDCWD, "h2", (void *)8, &id, 0), EFAULT);
+	CHECK_ERR(to_handle(AT_FDCWD, "h2", &d, (void *)8, 0), EFAULT);
+	CHECK_ERR(to_handle(AT_FDCWD, "none", &d, &id, 0), ENOENT);
+	CHECK_ERR(to_handle(AT_FDCWD, "h2", &d, &id, AT_SYMLINK_NOFOLLOW), EINVAL);
+	proc = open("/proc", O_RDONLY);
+	CHECK_ERR(to_handle(proc, "", &d, &id, AT_EMPTY_PATH), EOPNOTSUPP);
+	CHECK_ERR(by_handle(proc, &h, O_RDONLY), ESTALE);
+	close(proc);
+	/* A symlink itself, and what it leads to. */
+	CHECK(!symlink("h2", "hl"));
+	d.bytes = 128;
+	CHECK(!to_handle(AT_FDCWD, "hl", &d, &id, AT_SYMLINK_FOLLOW) &&
+	      !memcmp(&d, &h, 8 + h.bytes));
+	d.bytes = 128;
+	CHECK(!to_handle(AT_FDCWD, "hl", &d, &id, 0));
+	CHECK_ERR(by_handle(AT_FDCWD, &d, O_RDONLY), ELOOP);
+	fd = by_handle(AT_FDCWD, &d, O_PATH);
+	CHECK(fd >= 0 && !fstat(fd, &b) && S_ISLNK(b.st_mode));
+	close(fd);
+	pid = fork();
+	if (!pid)
+		_exit(!setuid(1000) && by_handle(AT_FDCWD, &h, O_RDONLY) < 0 && errno == EPERM ? 7
+											       : 8);
+	CHECK(child_status(pid) == 7);
+	/* A directory; and what is gone is gone. */
+	CHECK(!mkdir("hd", 0755));
+	close(make("hd/in", "x"));
+	d.bytes = 128;
+	CHECK(!to_handle(AT_FDCWD, "hd", &d, &id, 0));
+	fd = by_handle(AT_FDCWD, &d, O_RDONLY | O_DIRECTORY);
+	CHECK(fd >= 0 && !faccessat(fd, "in", F_OK, 0) && !faccessat(fd, "../h2", F_OK, 0));
+	close(fd);
+	CHECK(!unlink("hd/in") && !rmdir("hd"));
+	CHECK_ERR(by_handle(AT_FDCWD, &d, O_RDONLY), ESTALE);
+	CHECK(!unlink("hl"));
+	close(make("h3", "other"));
+	CHECK(!rename("h3", "h2"));
+	CHECK_ERR(by_handle(AT_FDCWD, &h, O_RDONLY), ESTALE);
+	h.bytes = 128;
+	CHECK(!to_handle(AT_FDCWD, "h2", &h, &id, 0) && !link("h2", "h4") && !unlink("h2"));
+	fd = by_handle(AT_FDCWD, &h, O_RDONLY);
+	CHECK(fd >= 0 && read(fd, text, 8) == 5);
+	close(fd);
+	CHECK(!unlink("h4"));
+	CHECK_ERR(by_handle(AT_FDCWD, &h, O_RDONLY), ESTALE);
+	/* One that is left for the unmounting. */
+	close(make("h5", "x"));
+	h.bytes = 128;
+	CHECK(!to_handle(AT_FDCWD, "h5", &h, &id, 0));
+	close(dir);
+}
+
 int main(void)
 {
 	char dir[] = "/tmp/fs_attr.XXXXXX";
@@ -362,6 +467,7 @@ int main(void)
 	test_whiteout();
 	test_order();
 	test_dnotify();
+	test_handles();
 	CHECK(!chdir("/") && !umount(dir) && !rmdir(dir));
 	return tap_done();
 }

@@ -1,0 +1,135 @@
+/*
+ * File handles (open_by_handle_at(2)): a number for a file that finds it again without a name.
+ *
+ * The handle is the inode's number. Names come and go in the cache, but a file must be opened with
+ * one; so a table keeps a name in use for each file that a handle was made of, from the first handle
+ * until the file's last name is removed or its file system is unmounted. That bounds the table by
+ * the number of files. Only file systems that say so (super.handles: numbers are never used twice)
+ * take part.
+ *
+ * An inode with an entry has INODE_HANDLE set, guarded by its lock, as its link count is: so an
+ * entry is never made for a file that has just lost its last name. The table's own lock (rank
+ * SPIN_OUTER) is taken alone; names are put after it.
+ */
+#include <linux/errno.h>
+#include "fs/handle.h"
+#include "fs/namei.h"
+#include "mm/slab.h"
+
+#define BUCKETS 64
+
+/* h: guarded by table_lock */
+struct entry {
+	struct list link; /* h */
+	struct dentry *dentry; /* I: reference */
+	u64 ino; /* I */
+};
+
+static struct spinlock table_lock = SPINLOCK_INIT(RANK_SPIN_OUTER);
+static struct list table[BUCKETS]; /* table_lock; all zero: never used */
+
+static struct list *bucket_of(u64 ino)
+{
+	struct list *b = &table[ino % BUCKETS];
+
+	if (!b->next)
+		list_init(b);
+	return b;
+}
+
+/* holds: table_lock */
+static struct entry *entry_find(const struct super *sb, u64 ino)
+{
+	struct entry *e;
+
+	list_for_each(e, bucket_of(ino), link)
+		if (e->ino == ino && e->dentry->sb == sb)
+			return e;
+	return NULL;
+}
+
+static void entry_free(struct entry *e)
+{
+	if (!e)
+		return;
+	dentry_put(e->dentry);
+	kfree(e);
+}
+
+/* See handle.h. ctx: thread; sleeps */
+int handle_make(const struct path *p, u64 *ino)
+{
+	struct inode *i = dentry_inode(p->dentry);
+	struct entry *e;
+
+	if (!i->sb->handles)
+		return -EOPNOTSUPP;
+	*ino = i->ino;
+	e = kmalloc(sizeof(*e), 0);
+	if (!e)
+		return -ENOMEM;
+	e->dentry = dentry_get(p->dentry);
+	e->ino = i->ino;
+	rwsem_write_lock(&i->lock);
+	if (i->nlink && !(i->flags & INODE_HANDLE)) {
+		i->flags |= INODE_HANDLE;
+		spin_lock(&table_lock);
+		list_add(bucket_of(e->ino), &e->link);
+		spin_unlock(&table_lock);
+		e = NULL;
+	}
+	rwsem_write_unlock(&i->lock);
+	entry_free(e);
+	return 0;
+}
+
+/* See handle.h. ctx: thread; sleeps */
+int handle_find(const struct mount *m, u64 ino, struct path *out)
+{
+	struct entry *e;
+
+	spin_lock(&table_lock);
+	e = entry_find(m->sb, ino);
+	if (e)
+		*out = (struct path){ (struct mount *)(uintptr_t)m, dentry_get(e->dentry) };
+	spin_unlock(&table_lock);
+	if (!e)
+		return -ESTALE;
+	mount_get(out->mnt);
+	return 0;
+}
+
+/* See handle.h. ctx: thread; sleeps */
+void handle_drop(struct inode *i)
+{
+	struct entry *e;
+
+	spin_lock(&table_lock);
+	e = entry_find(i->sb, i->ino);
+	if (e)
+		list_del(&e->link);
+	spin_unlock(&table_lock);
+	entry_free(e);
+}
+
+/* See handle.h. ctx: thread; sleeps */
+void handle_drop_super(const struct super *sb)
+{
+	struct entry *e, *tmp;
+	struct list dead = LIST_INIT(dead);
+
+	if (!sb->handles)
+		return;
+	spin_lock(&table_lock);
+	for (u64 b = 0; b < BUCKETS; b++) {
+		list_for_each_safe(e, tmp, bucket_of(b), link) {
+			if (e->dentry->sb == sb) {
+				list_del(&e->link);
+				list_add(&dead, &e->link);
+			}
+		}
+	}
+	spin_unlock(&table_lock);
+	list_for_each_safe(e, tmp, &dead, link)
+		entry_free(e);
+}
