@@ -60,11 +60,11 @@ obj-mm := kmalloc.o kvm.o mm_debug.o percpu.o pmm.o pmm_boot.o slab.o ktest_mm.o
 	$(if $(KASAN),kasan_mm.o ktest_kasan.o,slab_debug.o)
 
 obj-mm/vm := vmspace.o region.o commit.o map.o unmap.o protect.o remap.o advise.o fork.o fault.o access.o \
-	shared_anon.o pagecache.o pagecache_io.o vm_test.o give.o
+	shared_anon.o pagecache.o pagecache_io.o readahead.o reclaim.o writeback.o vm_test.o give.o
 
 obj-net/sock := socket.o af_unix.o unix_msg.o unix_gc.o af_netlink.o
 
-obj-block := \
+obj-block := bio.o direct.o disk.o file.o ioctl.o node.o parttable.o queue.o scan.o show.o
 
 obj-fs := \
 	async.o attr.o chrdev.o cpio.o dentry.o devfs.o dnotify.o fdtable.o file.o filecap.o filemap.o fsctx.o fsuser.o handle.o initramfs.o inode.o \
@@ -98,6 +98,7 @@ obj-drivers/rtc := pl031.o
 obj-drivers/gpio := pl061.o
 
 obj-drivers/virtio := \
+	blk.o \
 	console.o \
 	mmio.o \
 	pci.o \

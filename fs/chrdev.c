@@ -7,6 +7,7 @@
  * operations directly.
  */
 #include <linux/errno.h>
+#include "block/block.h"
 #include "fs/namei.h"
 #include "fs/procfs.h"
 #include "fs/sysfs.h"
@@ -83,10 +84,9 @@ int chrdev_open(struct inode *i, struct file *f)
 
 static const struct file_ops chrdev_fops = { .open = chrdev_open };
 static const struct file_ops fifo_fops = { .open = pipe_open_fifo };
+static const struct file_ops block_fops = { .open = blkdev_open_node };
 
-/*
- * See vfs.h: block devices and sockets have no operations here, so that open gives -ENXIO. ctx: any
- */
+/* See vfs.h: sockets have no operations here, so that open gives -ENXIO. ctx: any */
 void inode_init_special(struct inode *i, u64 rdev)
 {
 	i->rdev = rdev;
@@ -94,6 +94,8 @@ void inode_init_special(struct inode *i, u64 rdev)
 		i->fops = &chrdev_fops;
 	else if (S_ISFIFO(i->mode))
 		i->fops = &fifo_fops;
+	else if (S_ISBLK(i->mode))
+		i->fops = &block_fops;
 	else
 		i->fops = NULL;
 }
@@ -142,6 +144,7 @@ static int devices_show(struct sbuf *out, void *arg)
 	} while (next);
 	spin_unlock(&chrdev_lock);
 	sbuf_puts(out, "\nBlock devices:\n");
+	blkdev_show_majors(out);
 	return 0;
 }
 PROC_FILE(devices, "devices", 0444, .show = devices_show);

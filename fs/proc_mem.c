@@ -13,6 +13,7 @@
 #include "kernel/sched/sched.h"
 #include "mm/kvm.h"
 #include "mm/slab.h"
+#include "mm/vm/writeback.h"
 
 typedef unsigned long long ull;
 
@@ -71,8 +72,8 @@ static int meminfo_show(struct sbuf *out, void *arg)
 	meminfo_line(out, "Inactive", shmem);
 	meminfo_line(out, "SwapTotal", 0);
 	meminfo_line(out, "SwapFree", 0);
-	meminfo_line(out, "Dirty", 0);
-	meminfo_line(out, "Writeback", 0);
+	meminfo_line(out, "Dirty", writeback_dirty_frames());
+	meminfo_line(out, "Writeback", writeback_busy_frames());
 	meminfo_line(out, "AnonPages", t.anon);
 	meminfo_line(out, "Mapped", t.mapped);
 	meminfo_line(out, "Shmem", shmem);
@@ -91,7 +92,8 @@ static int vmstat_show(struct sbuf *out, void *arg)
 	sbuf_printf(out, "nr_mapped %llu\n", (ull)t.mapped);
 	sbuf_printf(out, "nr_file_pages %llu\n", (ull)pagecache_total_frames());
 	sbuf_printf(out, "nr_shmem %llu\n", (ull)pagecache_memory_frames());
-	sbuf_printf(out, "nr_dirty 0\nnr_writeback 0\n");
+	sbuf_printf(out, "nr_dirty %llu\nnr_writeback %llu\n", (ull)writeback_dirty_frames(),
+		    (ull)writeback_busy_frames());
 	sbuf_printf(out, "nr_page_table_pages %llu\n", (ull)t.tables);
 	sbuf_printf(out, "nr_slab_unreclaimable %llu\n", (ull)slab_total_frames());
 	sbuf_printf(out, "pgpgin 0\npgpgout 0\npswpin 0\npswpout 0\n");
@@ -150,15 +152,17 @@ static int drop_caches_show(struct sbuf *out, void *arg)
 PROC_FILE(drop_caches, "sys/vm/drop_caches", 0200, .show = drop_caches_show,
 	  .write = drop_caches_write);
 
-/* Kept for who sets and reads them; nothing here swaps. */
+/* Kept for who sets and reads it; nothing here swaps. */
 static int swappiness = 60;
-static int dirty_ratio = 20, dirty_background_ratio = 10;
 
 SYSCTL_INT(overcommit_memory, "sys/vm/overcommit_memory", &vm_overcommit_mode, 0, 2);
 SYSCTL_INT(overcommit_ratio, "sys/vm/overcommit_ratio", &vm_overcommit_ratio, 0, 0x7fffffff);
 SYSCTL_INT(max_map_count, "sys/vm/max_map_count", &vm_max_map_count, 0, 0x7fffffff);
 SYSCTL_INT(mmap_min_addr, "sys/vm/mmap_min_addr", &vm_mmap_min_addr, 0, 0x7fffffff);
 SYSCTL_INT(swappiness, "sys/vm/swappiness", &swappiness, 0, 200);
-SYSCTL_INT(dirty_ratio, "sys/vm/dirty_ratio", &dirty_ratio, 0, 100);
-SYSCTL_INT(dirty_background_ratio, "sys/vm/dirty_background_ratio", &dirty_background_ratio, 0,
+SYSCTL_INT(dirty_ratio, "sys/vm/dirty_ratio", &writeback_ratio, 0, 100);
+SYSCTL_INT(dirty_background_ratio, "sys/vm/dirty_background_ratio", &writeback_background_ratio, 0,
 	   100);
+SYSCTL_INT(dirty_expire, "sys/vm/dirty_expire_centisecs", &writeback_expire_cs, 0, 0x7fffffff);
+SYSCTL_INT(dirty_interval, "sys/vm/dirty_writeback_centisecs", &writeback_interval_cs, 0,
+	   0x7fffffff);

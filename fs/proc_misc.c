@@ -1,10 +1,9 @@
 /*
- * The other system-wide /proc files: the command line, file systems, block devices, symbols, and
- * the settings under sys/kernel and sys/fs that no other part owns.
+ * The other system-wide /proc files: the command line, file systems, symbols, and the settings under
+ * sys/kernel and sys/fs that no other part owns.
  *
  * Each file is a function that writes its text (fs/procfs.h); what never changes is one function
- * over a string. The tables of block devices and modules have no lines: there are no such drivers,
- * and nothing is loaded at run time.
+ * over a string. The table of modules has no lines: nothing is loaded at run time.
  *
  * man: proc(5), random(4); RFC 4122 for uuid.
  */
@@ -48,11 +47,8 @@ static int empty_show(struct sbuf *out, void *arg)
 {
 	return 0;
 }
-PROC_FILE(diskstats, "diskstats", 0444, .show = empty_show);
 PROC_FILE(modules, "modules", 0444, .show = empty_show);
 PROC_FILE(fb, "fb", 0444, .show = empty_show);
-PROC_FILE(partitions, "partitions", 0444, .show = text_show,
-	  .arg = (void *)"major minor  #blocks  name\n");
 PROC_FILE(execdomains, "execdomains", 0444, .show = text_show,
 	  .arg = (void *)"0-0\tLinux           \t[kernel]");
 

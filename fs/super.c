@@ -6,6 +6,7 @@
  * Types with FS_SINGLE have one instance for ever, made at the first mount and shared by all.
  */
 #include <linux/errno.h>
+#include "block/block.h"
 #include "fs/handle.h"
 #include "fs/namei.h"
 #include "fs/notify.h"
@@ -73,11 +74,15 @@ static void sync_one(struct mount *m, void *arg)
 		*(int *)arg = err;
 }
 
-/* sync(2): every file system, waiting. ctx: thread; sleeps. The last error, or 0. */
+/*
+ * sync(2): every file system, then every block device, waiting. ctx: thread; sleeps. The last
+ * error, or 0.
+ */
 int vfs_sync_all(void)
 {
 	int err = 0;
 
 	mount_foreach(sync_one, &err);
+	blkdev_sync_all();
 	return err;
 }

@@ -18,11 +18,11 @@
 #include "kernel/lib/string.h"
 #include "mm/slab.h"
 
-/* Path of @d below the root of sysfs; false when it does not fit. */
-static bool device_path(const struct device *d, char *path, size_t size)
+/* See sysfs.h. ctx: any */
+bool sysfs_device_path(const struct device *d, char *path, size_t size)
 {
 	if (d->parent) {
-		if (!device_path(d->parent, path, size))
+		if (!sysfs_device_path(d->parent, path, size))
 			return false;
 	} else if (strlcpy(path, "devices", size) >= size) {
 		return false;
@@ -30,8 +30,8 @@ static bool device_path(const struct device *d, char *path, size_t size)
 	return strlcat(path, "/", size) < size && strlcat(path, d->name, size) < size;
 }
 
-/* A link at the printed path to @target, which is given from the root. */
-static void __printf(2, 3) add_link(const char *target, const char *fmt, ...)
+/* See sysfs.h. ctx: thread; sleeps */
+void sysfs_add_link(const char *target, const char *fmt, ...)
 {
 	char path[SYSFS_PATH_MAX], text[SYSFS_PATH_MAX] = "";
 	const struct pseudo_attr link = { .target = text };
@@ -63,12 +63,9 @@ static int seqnum_show(struct sbuf *out, void *arg)
 	return 0;
 }
 
-/*
- * Send the event @action of what is at @path, of @subsystem. @lines: its uevent text. Without
- * memory it is lost, as a slow reader would lose it.
- */
-static void event_send(const char *action, const char *path, const char *subsystem,
-		       int (*lines)(struct sbuf *out, void *arg), void *arg)
+/* See sysfs.h. Without memory it is lost, as a slow reader would lose it. ctx: thread; sleeps */
+void sysfs_event(const char *action, const char *path, const char *subsystem,
+		 int (*lines)(struct sbuf *out, void *arg), void *arg)
 {
 	u64 seq = __atomic_add_fetch(&event_seq, 1, __ATOMIC_RELAXED);
 	char *text;
@@ -94,8 +91,8 @@ static void event_send(const char *action, const char *path, const char *subsyst
 	kfree(text);
 }
 
-/* The action that a write to a uevent file asks for, or NULL. */
-static const char *event_action(const char *text, size_t n)
+/* See sysfs.h. ctx: any */
+const char *sysfs_event_action(const char *text, size_t n)
 {
 	static const char *const actions[] = { "add",	 "remove",  "change", "move",
 					       "online", "offline", "bind",   "unbind" };
@@ -139,13 +136,13 @@ static int device_uevent_show(struct sbuf *out, void *arg)
 static ssize_t device_uevent_write(const char *text, size_t n, void *arg)
 {
 	const struct device *d = arg;
-	const char *action = event_action(text, n);
+	const char *action = sysfs_event_action(text, n);
 	char path[SYSFS_PATH_MAX];
 
 	if (!action)
 		return -EINVAL;
-	if (d->bus && device_path(d, path, sizeof(path)))
-		event_send(action, path, d->bus, device_uevent_show, arg);
+	if (d->bus && sysfs_device_path(d, path, sizeof(path)))
+		sysfs_event(action, path, d->bus, device_uevent_show, arg);
 	return (ssize_t)n;
 }
 
@@ -172,13 +169,13 @@ static void add_bus_links(const struct device *d, const char *path)
 	char target[SYSFS_PATH_MAX];
 
 	snprintf(target, sizeof(target), "bus/%s", d->bus);
-	add_link(target, "%s/subsystem", path);
-	add_link(path, "bus/%s/devices/%s", d->bus, d->name);
+	sysfs_add_link(target, "%s/subsystem", path);
+	sysfs_add_link(path, "bus/%s/devices/%s", d->bus, d->name);
 	if (!d->driver)
 		return;
 	snprintf(target, sizeof(target), "bus/%s/drivers/%s", d->bus, d->driver);
-	add_link(path, "%s/%s", target, d->name);
-	add_link(target, "%s/driver", path);
+	sysfs_add_link(path, "%s/%s", target, d->name);
+	sysfs_add_link(target, "%s/driver", path);
 }
 
 /* See device_added in device.h. */
@@ -193,14 +190,14 @@ static void show_device(const struct device *d)
 	};
 	char path[SYSFS_PATH_MAX];
 
-	if (!device_path(d, path, sizeof(path)))
+	if (!sysfs_device_path(d, path, sizeof(path)))
 		return;
 	(void)sysfs_add_at(&uevent, "%s/uevent", path);
 	add_attrs(d, path);
 	if (!d->bus)
 		return;
 	add_bus_links(d, path);
-	event_send("add", path, d->bus, device_uevent_show, (void *)d);
+	sysfs_event("add", path, d->bus, device_uevent_show, (void *)d);
 }
 
 /* See sysfs_internal.h. */
@@ -254,7 +251,7 @@ static bool chrdev_path(const struct chrdev *c, char path[SYSFS_PATH_MAX], const
 
 	if (!c->parent)
 		strlcpy(path, "devices/virtual", SYSFS_PATH_MAX);
-	else if (!device_path(c->parent, path, SYSFS_PATH_MAX))
+	else if (!sysfs_device_path(c->parent, path, SYSFS_PATH_MAX))
 		return false;
 	strlcat(path, "/", SYSFS_PATH_MAX);
 	strlcat(path, class_of(c), SYSFS_PATH_MAX);
@@ -271,13 +268,13 @@ static bool chrdev_path(const struct chrdev *c, char path[SYSFS_PATH_MAX], const
 static ssize_t uevent_write(const char *text, size_t n, void *arg)
 {
 	const struct chrdev *c = arg;
-	const char *action = event_action(text, n), *name;
+	const char *action = sysfs_event_action(text, n), *name;
 	char path[SYSFS_PATH_MAX];
 
 	if (!action)
 		return -EINVAL;
 	if (chrdev_path(c, path, &name))
-		event_send(action, path, class_of(c), uevent_show, arg);
+		sysfs_event(action, path, class_of(c), uevent_show, arg);
 	return (ssize_t)n;
 }
 
@@ -302,12 +299,12 @@ void sysfs_add_chrdev(const struct chrdev *c)
 	(void)sysfs_add_at(&dev, "%s/dev", path);
 	(void)sysfs_add_at(&uevent, "%s/uevent", path);
 	snprintf(target, sizeof(target), "class/%s", class_of(c));
-	add_link(target, "%s/subsystem", path);
-	add_link(path, "%s/%s", target, name);
-	add_link(path, "dev/char/%u:%u", dev_major(c->dev), dev_minor(c->dev));
-	if (c->parent && device_path(c->parent, target, sizeof(target)))
-		add_link(target, "%s/device", path);
-	event_send("add", path, class_of(c), uevent_show, (void *)c);
+	sysfs_add_link(target, "%s/subsystem", path);
+	sysfs_add_link(path, "%s/%s", target, name);
+	sysfs_add_link(path, "dev/char/%u:%u", dev_major(c->dev), dev_minor(c->dev));
+	if (c->parent && sysfs_device_path(c->parent, target, sizeof(target)))
+		sysfs_add_link(target, "%s/device", path);
+	sysfs_event("add", path, class_of(c), uevent_show, (void *)c);
 }
 
 /* See sysfs.h. ctx: thread; sleeps. */
@@ -318,7 +315,7 @@ void sysfs_remove_chrdev(const struct chrdev *c)
 
 	if (!chrdev_path(c, path, &name))
 		return;
-	event_send("remove", path, class_of(c), uevent_show, (void *)c);
+	sysfs_event("remove", path, class_of(c), uevent_show, (void *)c);
 	snprintf(link, sizeof(link), "dev/char/%u:%u", dev_major(c->dev), dev_minor(c->dev));
 	sysfs_remove(link);
 	snprintf(link, sizeof(link), "class/%s/%s", class_of(c), name);

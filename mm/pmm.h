@@ -29,6 +29,7 @@ enum page_type {
 #define PG_REFERENCED 0x10u /* for the reclaim clock */
 #define PG_EXEC 0x20u /* instruction cache is in step */
 #define PG_ERROR 0x40u
+#define PG_READAHEAD 0x100u /* cache page: a reader that comes here wants more soon */
 #define PG_HEAD 0x80u /* head of an allocated block of order > 0 */
 
 /*

@@ -23,6 +23,7 @@
 #include <arch/cpu.h>
 #include "kernel/sched/thread.h"
 #include "mm/vm/vm_internal.h"
+#include "mm/vm/writeback.h"
 
 #define AROUND_PAGES 16u
 #define SEQ_WINDOW_MAX 16u
@@ -181,10 +182,17 @@ static enum fault_need fault_copy(struct fault_state *f, pte_t *slot, struct pag
 	return FAULT_DONE;
 }
 
-/* May a store go to the frame that a shared mapping shows? */
+/*
+ * May a store go to the frame that a shared mapping shows? Writeback clears PG_DIRTY before it takes
+ * the pmap lock, which we hold, to protect the page: while the flag is set, it will come by after us.
+ */
 static bool shared_write_ok(const struct fault_state *f)
 {
-	return f->leave || !f->r->cache || !pagecache_tracks_writes(f->r->cache);
+	const struct pagecache *pc = f->r->cache;
+
+	if (!pc || !pagecache_tracks_writes(pc))
+		return true;
+	return f->leave && (!pc->ops->write || page_flag(f->have, PG_DIRTY));
 }
 
 /*
@@ -395,6 +403,8 @@ static int get_leave(struct fault_state *f)
 		if (err)
 			return err == -ENOMEM || err == -EINTR ? err : -EIO;
 	}
+	if (pc->ops->write)
+		writeback_throttle();
 	pagecache_mark_dirty(pc, f->have);
 	f->leave = true;
 	return 0;

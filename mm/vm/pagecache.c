@@ -19,6 +19,7 @@
  * freed after it is released.
  */
 #include <linux/errno.h>
+#include <arch/barrier.h>
 #include <arch/cpu.h>
 #include "kernel/base/panic.h"
 #include "kernel/base/percpu.h"
@@ -28,9 +29,9 @@
 #include "mm/vm/pagecache.h"
 #include "mm/vm/pagecache_internal.h"
 #include "mm/vm/vm_internal.h"
+#include "mm/vm/writeback.h"
 
 #define PAGE_QUEUES 64u
-#define TAG_DIRTY 0
 
 static struct waitq page_queues[PAGE_QUEUES];
 static struct kmem_cache *node_cache;
@@ -43,6 +44,7 @@ void pagecache_setup(void)
 	node_cache = kmem_cache_create("radix_node", sizeof(struct radix_node), 0);
 	for (u32 i = 0; i < PAGE_QUEUES; i++)
 		waitq_init(&page_queues[i]);
+	reclaim_setup();
 }
 
 /* An empty cache of @owner. ctx: any */
@@ -53,8 +55,11 @@ void pagecache_init(struct pagecache *pc, const struct pagecache_ops *ops, void 
 	spin_init(&pc->maps_lock, RANK_VM_OBJECT);
 	radix_init(&pc->pages);
 	list_init(&pc->maps);
+	list_init(&pc->dirty_link);
 	pc->ops = ops;
 	pc->owner = owner;
+	if (ops->fill)
+		reclaim_add(pc);
 }
 
 /* Frames in all caches. ctx: any */
@@ -76,12 +81,14 @@ static void count_frame(const struct pagecache *pc, s64 n)
 		PERCPU_ADD(memory_frames, n);
 }
 
-static struct waitq *page_queue(const struct page *p)
+/* Where those wait who wait for @p. ctx: any */
+struct waitq *page_queue(const struct page *p)
 {
 	return &page_queues[((u64)p / sizeof(*p) * 0x9e3779b97f4a7c15ull) >> 58];
 }
 
-static bool page_trylock(struct page *p)
+/* ctx: any */
+bool page_trylock(struct page *p)
 {
 	return !(__atomic_fetch_or(&p->flags, PG_LOCKED, __ATOMIC_ACQUIRE) & PG_LOCKED);
 }
@@ -170,8 +177,10 @@ int pagecache_add(struct pagecache *pc, u64 index, struct page *p, bool bounded)
 static void remove_locked(struct pagecache *pc, struct page *p, struct radix_pool *pool)
 {
 	radix_erase(&pc->pages, p->index, pool);
-	if (page_flag_clear(p, PG_DIRTY) & PG_DIRTY)
+	if (page_flag_clear(p, PG_DIRTY) & PG_DIRTY) {
 		pc->ndirty--;
+		writeback_count(-1);
+	}
 	pc->npages--;
 	p->cache = NULL;
 }
@@ -225,21 +234,6 @@ struct page *pagecache_find(struct pagecache *pc, u64 index)
 }
 
 /*
- * Wait for the fill of @p. 0: up to date; -EAGAIN: look it up again; -EIO. The reference stays the
- * caller's.
- */
-static int wait_filled(struct pagecache *pc, struct page *p)
-{
-	if (page_flag(p, PG_UPTODATE))
-		return 0;
-	page_lock(p);
-	page_unlock(p);
-	if (page_flag(p, PG_UPTODATE))
-		return 0;
-	return page_flag(p, PG_ERROR) ? -EIO : -EAGAIN;
-}
-
-/*
  * A page of one's own for @index: ready when the cache is memory-only, else locked and to be
  * filled.
  */
@@ -252,7 +246,7 @@ static struct page *page_make(struct pagecache *pc)
 	return p;
 }
 
-/* Fill the page that was just inserted. 0, or the fill's error with the page taken out again. */
+/* Fill @p, locked. 0, or the fill's error with the page taken out again; unlocked. */
 static int page_fill(struct pagecache *pc, struct page *p)
 {
 	int err = pc->ops->fill(pc, p);
@@ -265,6 +259,26 @@ static int page_fill(struct pagecache *pc, struct page *p)
 	}
 	page_unlock(p);
 	return err;
+}
+
+/*
+ * Wait for the fill of @p. 0: up to date; -EAGAIN: look it up again; -EIO. A page whose reading
+ * ahead failed is still in the cache: it is read once more, now by who needs it. The reference
+ * stays the caller's.
+ */
+static int wait_filled(struct pagecache *pc, struct page *p)
+{
+	if (page_flag(p, PG_UPTODATE))
+		return 0;
+	page_lock(p);
+	if (!page_flag(p, PG_UPTODATE) && p->cache == pc && pc->ops->fill) {
+		page_flag_clear(p, PG_ERROR);
+		return page_fill(pc, p);
+	}
+	page_unlock(p);
+	if (page_flag(p, PG_UPTODATE))
+		return 0;
+	return page_flag(p, PG_ERROR) ? -EIO : -EAGAIN;
 }
 
 /*
@@ -335,6 +349,16 @@ int pagecache_get_mapped(struct pagecache *pc, u64 index, struct page **out, boo
 {
 	if (index >= DIV_ROUND_UP(READ_ONCE(pc->size), PAGE_SIZE))
 		return -EIO;
+	if (pc->ra_pages) {
+		*out = pagecache_find(pc, index);
+		if (*out) {
+			if (unlikely(page_flag(*out, PG_READAHEAD)))
+				readahead_hit(pc, *out);
+			return 0;
+		}
+		*major = true;
+		readahead_miss(pc, index, 1);
+	}
 	return get_page(pc, index, true, out, major);
 }
 
@@ -419,13 +443,19 @@ int pagecache_insert(struct pagecache *pc, u64 index, struct page *p)
  */
 void pagecache_mark_dirty(struct pagecache *pc, struct page *p)
 {
-	if (!pc->ops->write || page_flag(p, PG_DIRTY))
+	if (!pc->ops->write)
+		return;
+	/* What was stored is seen by who clears the flag before we look at it. */
+	smp_mb();
+	if (page_flag(p, PG_DIRTY))
 		return;
 	spin_lock(&pc->lock);
 	if (p->cache == pc && !page_flag(p, PG_DIRTY)) {
 		page_flag_set(p, PG_DIRTY);
 		radix_tag_set(&pc->pages, p->index, TAG_DIRTY);
-		pc->ndirty++;
+		writeback_count(1);
+		if (!pc->ndirty++)
+			writeback_note(pc);
 	}
 	spin_unlock(&pc->lock);
 }
@@ -452,8 +482,10 @@ static void remove_range(struct pagecache *pc, u64 first, u64 last)
 		if (!n)
 			return;
 		for (u32 i = 0; i < n; i++) {
-			if (io)
+			if (io) {
 				page_lock(pages[i]);
+				page_wait_writeback(pages[i]);
+			}
 			page_remove(pc, pages[i]);
 			if (io)
 				page_unlock(pages[i]);
@@ -524,8 +556,69 @@ void pagecache_punch(struct pagecache *pc, u64 start, u64 end)
 void pagecache_fini(struct pagecache *pc)
 {
 	debug_assert(list_empty(&pc->maps));
+	if (pc->ops->write)
+		writeback_unlist(pc);
+	if (pc->ops->fill)
+		reclaim_remove(pc);
 	if (pc->npages)
 		remove_range(pc, 0, ~0ull);
+}
+
+/* Out of the cache if it is clean and nobody else has it. holds: pc->lock */
+static bool forget_locked(struct pagecache *pc, struct page *p, struct radix_pool *pool)
+{
+	const u16 busy = PG_DIRTY | PG_WRITEBACK | PG_LOCKED;
+
+	if (page_refs(p) != 1 || (READ_ONCE(p->flags) & busy))
+		return false;
+	remove_locked(pc, p, pool);
+	return true;
+}
+
+/* The clean pages of a gang from *@at to @last; with @spare the used ones stay, once. */
+static u64 take_gang(struct pagecache *pc, u64 *at, u64 last, bool spare)
+{
+	struct radix_pool pool = { NULL, 0 };
+	void *pages[GANG];
+	u64 keys[GANG];
+	u32 n, gone = 0;
+
+	spin_lock(&pc->lock);
+	n = radix_gang(&pc->pages, *at, last, pages, keys, GANG);
+	for (u32 i = 0; i < n; i++) {
+		struct page *p = pages[i];
+
+		if (spare && (page_flag_clear(p, PG_REFERENCED) & PG_REFERENCED))
+			continue;
+		if (forget_locked(pc, p, &pool))
+			pages[gone++] = p;
+	}
+	spin_unlock(&pc->lock);
+	pool_drain(&pool);
+	count_frame(pc, -(s64)gone);
+	for (u32 i = 0; i < gone; i++)
+		page_put(pages[i]);
+	*at = n == GANG ? keys[n - 1] + 1 : 0;
+	return gone;
+}
+
+/* See pagecache_internal.h. ctx: thread; sleeps: no */
+u64 pagecache_take_clean(struct pagecache *pc, u64 *at, bool all)
+{
+	return take_gang(pc, at, ~0ull, !all);
+}
+
+/* See the header. Memory-only caches have nothing to read it from again. ctx: thread; sleeps: no */
+u64 pagecache_forget(struct pagecache *pc, u64 first, u64 last)
+{
+	u64 total = 0;
+
+	if (!pc->ops->fill)
+		return 0;
+	do {
+		total += take_gang(pc, &first, last, false);
+	} while (first && first <= last);
+	return total;
 }
 
 /* First index >= @from with a page, ~0 if there is none. ctx: thread */

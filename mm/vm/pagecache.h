@@ -7,7 +7,7 @@
  * -> up to date -> dirty <-> writeback -> removed by truncate or reclaim. The cache holds one
  * reference, every mapping and user one more.
  *
- * I immutable, a atomic, c guarded by .lock (rank PAGECACHE).
+ * I immutable, a atomic, c guarded by .lock (rank PAGECACHE), w by the lock of the dirty list.
  */
 #include "kernel/base/spinlock.h"
 #include "kernel/lib/list.h"
@@ -23,15 +23,26 @@ struct pagecache_ops {
 	 */
 	int (*fill)(struct pagecache *pc, struct page *p);
 	/*
-	 * Write @p (locked, PG_WRITEBACK set by the caller) out. NULL op: pages are never written
-	 * back nor reclaimed.
+	 * Begin to read @n pages, locked, of consecutive indices; each is ended by
+	 * pagecache_read_done(). NULL: nothing is read ahead. ctx: thread; sleeps
 	 */
-	int (*write)(struct pagecache *pc, struct page *p);
+	void (*read_ahead)(struct pagecache *pc, struct page **pages, u32 n);
+	/*
+	 * Begin to write @n pages, PG_WRITEBACK set, of consecutive indices; each is ended by
+	 * pagecache_write_done(). NULL: pages are never written back. ctx: thread; sleeps
+	 */
+	void (*write)(struct pagecache *pc, struct page **pages, u32 n);
 	/*
 	 * A shared mapping is about to be written, or write(2) to dirty @index: allocate blocks.
 	 * NULL: nothing to do.
 	 */
 	int (*make_writable)(struct pagecache *pc, u64 index);
+	/*
+	 * Keep the owner alive: the list of dirty caches does. pin is false when it is going away
+	 * already. NULL: it never does. ctx: any (pin), thread (unpin); sleeps: unpin
+	 */
+	bool (*pin)(struct pagecache *pc);
+	void (*unpin)(struct pagecache *pc);
 };
 
 struct pagecache {
@@ -44,7 +55,15 @@ struct pagecache {
 	u64 size; /* a: bytes; pages wholly beyond are out of bounds for faults (SIGBUS) */
 	struct spinlock maps_lock; /* rank VM_OBJECT */
 	struct list maps; /* maps_lock: struct region.object_link of all regions that map it */
-	u32 error; /* a: last writeback error, and its sequence */
+	u32 error; /* a: last error of writing: kernel/lib/errseq.h */
+	u32 ra_pages; /* a: how far to read ahead at most; 0: not */
+	u64 ra_next; /* c: where a reader in order would go on */
+	u32 ra_window; /* c: pages read ahead last */
+	bool listed; /* w: on the list of dirty caches, with a pin */
+	s64 dirtied; /* w: when it came there */
+	struct list dirty_link; /* w */
+	struct list reclaim_link; /* reclaim's list lock */
+	u64 reclaim_at; /* reclaim's list lock: where its hand is */
 };
 
 /*
@@ -98,6 +117,13 @@ void pagecache_fresh_done(struct pagecache *pc, struct page *p, bool ok);
  */
 int __must_check pagecache_insert(struct pagecache *pc, u64 index, struct page *p);
 void pagecache_mark_dirty(struct pagecache *pc, struct page *p);
+/* Ends of what read_ahead and write began. ctx: any */
+void pagecache_read_done(struct page *p, int err);
+void pagecache_write_done(struct page *p, int err);
+/* Drop the clean pages of [@first, @last] that nobody uses; how many. ctx: thread */
+u64 pagecache_forget(struct pagecache *pc, u64 first, u64 last);
+/* Read pages from @index on into the cache, @n at most, without waiting. ctx: thread; sleeps */
+void pagecache_prefetch(struct pagecache *pc, u64 index, u32 n);
 void page_lock(struct page *p); /* sleeps */
 void page_unlock(struct page *p);
 

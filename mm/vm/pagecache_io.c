@@ -16,6 +16,9 @@
 #include "kernel/lib/string.h"
 #include "mm/vm/pagecache.h"
 #include "mm/vm/pagecache_internal.h"
+#include "mm/vm/writeback.h"
+
+#define THROTTLE_PAGES 32u /* a large write looks that often whether it may go on */
 
 /* One page's part of a read. Bytes, or -errno. */
 static ssize_t read_page(struct pagecache *pc, struct uio *u, u64 pos, size_t n)
@@ -29,9 +32,13 @@ static ssize_t read_page(struct pagecache *pc, struct uio *u, u64 pos, size_t n)
 			return uio_zero(u, n);
 		if (u->nonblock)
 			return -EAGAIN;
+		if (pc->ra_pages)
+			readahead_miss(pc, pos >> PAGE_SHIFT, DIV_ROUND_UP(u->left, PAGE_SIZE));
 		err = pagecache_get(pc, pos >> PAGE_SHIFT, &p);
 		if (err)
 			return err;
+	} else if (unlikely(page_flag(p, PG_READAHEAD))) {
+		readahead_hit(pc, p);
 	}
 	done = uio_copy_to(u, (char *)page_to_va(p) + (pos & PAGE_MASK), n);
 	page_put(p);
@@ -180,6 +187,8 @@ ssize_t pagecache_write(struct pagecache *pc, struct uio *u, u64 *pos)
 			store_release(&pc->size, *pos);
 		if ((size_t)put < n)
 			break;
+		if (pc->ops->write && (!u->left || !(*pos >> PAGE_SHIFT & (THROTTLE_PAGES - 1))))
+			writeback_throttle();
 	}
 	return (ssize_t)done;
 }

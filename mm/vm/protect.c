@@ -7,6 +7,7 @@
  * down to accounting and bringing the pages in.
  */
 #include <linux/mman.h>
+#include "mm/vm/pagecache_internal.h"
 #include "mm/vm/vm_internal.h"
 
 /*
@@ -241,4 +242,34 @@ int vm_lock_all(struct vmspace *vm, int flags, const struct vm_limits *lim)
 	if ((flags & MCL_CURRENT) && !(flags & MCL_ONFAULT))
 		populate_all(vm);
 	return 0;
+}
+
+static void protect_one(struct region *r, vaddr_t va)
+{
+	struct pmap *pm = &r->vm->pmap;
+	pte_t *slot;
+
+	spin_lock(&pm->lock);
+	slot = pmap_leaf(pm, va);
+	if (slot && pte_present(*slot) && pte_writable(*slot)) {
+		pte_set(slot, pte_wrprotect(*slot));
+		tlb_flush_page(pm, va);
+	}
+	spin_unlock(&pm->lock);
+}
+
+/*
+ * Page @index of @pc is about to be written back: the next store through any shared mapping of it
+ * faults, and makes it dirty again. ctx: thread; holds: no PAGECACHE lock; sleeps: no
+ */
+void vm_write_protect_object(struct pagecache *pc, u64 index)
+{
+	struct region *r;
+
+	spin_lock(&pc->maps_lock);
+	list_for_each(r, &pc->maps, object_link)
+		if ((r->flags & VM_SHARED) && index >= r->pgoff &&
+		    index - r->pgoff < region_pages(r))
+			protect_one(r, r->start + ((index - r->pgoff) << PAGE_SHIFT));
+	spin_unlock(&pc->maps_lock);
 }

@@ -1,0 +1,137 @@
+/*
+ * Open block devices: reading, writing, O_DIRECT, fsync.
+ *
+ * Opening a node of type S_IFBLK finds the device by its number and gives the open file the
+ * device's own inode (node.c); the path stays the node's. From there on this is a file whose size
+ * is fixed: a read beyond the end gives 0 bytes, a write beyond it ENOSPC.
+ *
+ * O_DIRECT takes pages of the caller's memory as bios' segments. The cache is written out and
+ * emptied of the range before, so both ways see the same data.
+ */
+#include <linux/capability.h>
+#include <linux/errno.h>
+#include <linux/fcntl.h>
+#include <linux/fs.h>
+#include "block/block.h"
+#include "fs/namei.h"
+#include "kernel/lib/errseq.h"
+#include "kernel/sched/thread.h"
+#include "mm/vm/writeback.h"
+
+static u32 how_of(const struct file *f)
+{
+	return (f->mode & FILE_WRITE ? BLK_WRITE : 0) | (f->flags & O_EXCL ? BLK_EXCL : 0);
+}
+
+/* See block.h. ctx: thread; sleeps. 0, -ENXIO, -EBUSY or the driver's error */
+int blkdev_open_node(struct inode *i, struct file *f)
+{
+	struct blkdev *b = blkdev_find(i->rdev);
+	u32 how = how_of(f);
+	int err;
+
+	if (!b)
+		return -ENXIO;
+	err = blkdev_get(b, how, f);
+	if (err)
+		return err;
+	f->inode = blkdev_inode(b);
+	inode_get(f->inode);
+	f->ops = &blkdev_fops;
+	f->priv = b;
+	f->wb_err = errseq_sample(&blkdev_cache(b)->error);
+	return 0;
+}
+
+static void blkdev_release(struct file *f)
+{
+	blkdev_put(blkdev_of_file(f), how_of(f));
+	inode_put(f->inode);
+}
+
+/* Cut @u to what lies before @end. The bytes cut. */
+static size_t cut(struct uio *u, u64 pos, u64 end)
+{
+	size_t over = 0;
+
+	if (u->left > end - pos) {
+		over = u->left - (size_t)(end - pos);
+		u->left -= over;
+	}
+	return over;
+}
+
+static ssize_t blkdev_read(struct file *f, struct uio *u, u64 *pos)
+{
+	struct blkdev *b = blkdev_of_file(f);
+	u64 size = blkdev_bytes(b);
+	ssize_t n;
+
+	if (*pos >= size)
+		return 0;
+	if (!(f->flags & O_DIRECT))
+		return pagecache_read(f->inode->cache, u, pos);
+	cut(u, *pos, size);
+	n = blkdev_direct(b, u, *pos, false);
+	if (n > 0)
+		*pos += (u64)n;
+	return n;
+}
+
+static ssize_t blkdev_write(struct file *f, struct uio *u, u64 *pos)
+{
+	struct blkdev *b = blkdev_of_file(f);
+	struct inode *i = f->inode;
+	u64 size = blkdev_bytes(b);
+	ssize_t n;
+	int err;
+
+	if (blkdev_read_only(b))
+		return -EPERM;
+	if (!u->left)
+		return 0;
+	if (*pos >= size)
+		return -ENOSPC;
+	cut(u, *pos, size);
+	rwsem_write_lock(&i->lock);
+	if (f->flags & O_DIRECT) {
+		n = blkdev_direct(b, u, *pos, true);
+		if (n > 0)
+			*pos += (u64)n;
+	} else {
+		n = pagecache_write(i->cache, u, pos);
+	}
+	rwsem_write_unlock(&i->lock);
+	if (n > 0 && ((f->flags & O_DSYNC) || (u->flags & (RWF_DSYNC | RWF_SYNC)))) {
+		err = file_fsync(f, *pos - (u64)n, *pos - 1, true);
+		if (err)
+			n = err;
+	}
+	return n;
+}
+
+static int blkdev_fsync(struct file *f, u64 start, u64 end, bool datasync)
+{
+	struct blkdev *b = blkdev_of_file(f);
+	int err = writeback_range(f->inode->cache, start >> PAGE_SHIFT, end >> PAGE_SHIFT,
+				  WRITEBACK_WAIT);
+	int flush = blkdev_flush(b);
+	int seen = errseq_check(&f->inode->cache->error, &f->wb_err);
+
+	if (seen)
+		return seen;
+	if (err)
+		return err;
+	return flush == -EOPNOTSUPP ? 0 : flush;
+}
+
+const struct file_ops blkdev_fops = {
+	.open = blkdev_open_node,
+	.release = blkdev_release,
+	.read = blkdev_read,
+	.write = blkdev_write,
+	.fsync = blkdev_fsync,
+	.ioctl = blkdev_ioctl,
+	.splice_read = true,
+	.splice_write = true,
+};
