@@ -142,8 +142,13 @@ void pmap_activate(struct pmap *pm)
 	if (!pm || pm == pmap_loaded[cpu])
 		return;
 	asid = asid_get(pm, cpu);
-	__atomic_store_n(&pmap_loaded[cpu], pm, __ATOMIC_SEQ_CST);
-	if (!(__atomic_load_n(&pm->active, __ATOMIC_SEQ_CST) & BIT(cpu))) {
+	WRITE_ONCE(pmap_loaded[cpu], pm);
+	/*
+	 * Pairs with active_trim_begin. A store-release and a load-acquire would do by the
+	 * architecture, but QEMU lets them pass each other.
+	 */
+	smp_mb();
+	if (!(READ_ONCE(pm->active) & BIT(cpu))) {
 		__atomic_fetch_or(&pm->active, BIT(cpu), __ATOMIC_SEQ_CST);
 		dsb(ish);
 	}
