@@ -5,10 +5,10 @@
  * The counter is guarded by ctx->lock (rank EVENT), which is let go before waiters are woken.
  * Writers wake readers through the _sync form: the usual partner is a thread that answers at once.
  */
-#include <linux/errno.h>
 #include <linux/fcntl.h>
 #include <linux/poll.h>
 #include "fs/eventfd.h"
+#include "kernel/base/errno.h"
 #include "kernel/lib/sbuf.h"
 #include "mm/slab.h"
 
@@ -48,16 +48,14 @@ static ssize_t eventfd_read(struct file *f, struct uio *u, u64 *pos)
 {
 	struct eventfd *e = f->priv;
 	u64 v;
-	int err;
 
 	if (u->left < sizeof(v))
 		return -EINVAL;
 	while (!take(e, &v)) {
 		if (u->nonblock)
 			return -EAGAIN;
-		err = wait_event_exclusive(&e->wait, READ_ONCE(e->count));
-		if (err)
-			return err;
+		if (wait_event_exclusive(&e->wait, READ_ONCE(e->count)))
+			return -ERESTARTSYS;
 	}
 	waitq_wake(&e->wait, 1, POLLOUT);
 	return uio_copy_to(u, &v, sizeof(v)) == sizeof(v) ? (ssize_t)sizeof(v) : -EFAULT;
@@ -67,7 +65,6 @@ static ssize_t eventfd_write(struct file *f, struct uio *u, u64 *pos)
 {
 	struct eventfd *e = f->priv;
 	u64 v;
-	int err;
 
 	if (u->left < sizeof(v))
 		return -EINVAL;
@@ -78,9 +75,8 @@ static ssize_t eventfd_write(struct file *f, struct uio *u, u64 *pos)
 	while (!add(e, v)) {
 		if (u->nonblock)
 			return -EAGAIN;
-		err = wait_event_interruptible(&e->wait, v <= COUNT_MAX - READ_ONCE(e->count));
-		if (err)
-			return err;
+		if (wait_event_interruptible(&e->wait, v <= COUNT_MAX - READ_ONCE(e->count)))
+			return -ERESTARTSYS;
 	}
 	waitq_wake_sync(&e->wait, 1, POLLIN);
 	return sizeof(v);

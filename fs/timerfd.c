@@ -9,12 +9,12 @@
  * Everything is guarded by t->lock (rank EVENT, irqsave: the timeout runs in interrupts), let go
  * before waking. The watch has the clock's own lock, which is taken first.
  */
-#include <linux/errno.h>
 #include <linux/fcntl.h>
 #include <linux/poll.h>
 #include <linux/time.h>
 #include <linux/timerfd.h>
 #include "fs/eventfd.h"
+#include "kernel/base/errno.h"
 #include "kernel/base/time.h"
 #include "kernel/base/timeout.h"
 #include "kernel/lib/sbuf.h"
@@ -127,9 +127,8 @@ static ssize_t timerfd_read(struct file *f, struct uio *u, u64 *pos)
 	if (u->left < sizeof(ticks))
 		return -EINVAL;
 	while ((err = take(t, &ticks)) == -EAGAIN && !u->nonblock) {
-		err = wait_event_interruptible(&t->wait, has_news(t));
-		if (err)
-			return err;
+		if (wait_event_interruptible(&t->wait, has_news(t)))
+			return -ERESTARTSYS;
 	}
 	if (err)
 		return err;

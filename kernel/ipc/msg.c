@@ -7,9 +7,9 @@
  * A sleeper holds a reference on its queue.
  */
 #include <linux/capability.h>
-#include <linux/errno.h>
 #include <linux/msg.h>
 #include "fs/procfs.h"
+#include "kernel/base/errno.h"
 #include "kernel/base/time.h"
 #include "kernel/ipc/ipc.h"
 #include "kernel/lib/string.h"
@@ -136,7 +136,7 @@ static int queue_lookup_locked(int id, u32 want, struct msg_queue **out)
 
 /*
  * Sleep until the queue changed since @seen. Called with msg_ids.lock held; comes back with it
- * held. 0 or -EINTR, -EIDRM.
+ * held. 0 or -ERESTARTNOHAND, -EIDRM.
  */
 static int queue_wait_locked(struct msg_queue *q, u32 seen)
 {
@@ -146,7 +146,9 @@ static int queue_wait_locked(struct msg_queue *q, u32 seen)
 	err = wait_event_interruptible(&q->wait,
 				       __atomic_load_n(&q->changes, __ATOMIC_ACQUIRE) != seen);
 	mutex_lock(&msg_ids.lock);
-	return q->perm.removed ? -EIDRM : err;
+	if (q->perm.removed)
+		return -EIDRM;
+	return err ? -ERESTARTNOHAND : 0;
 }
 
 static bool queue_has_room(struct msg_queue *q, size_t size)
@@ -167,7 +169,7 @@ static void queue_append(struct msg_queue *q, struct msg *m)
 
 /*
  * msgsnd(2): queue a copy of @text.
- * ctx: thread; sleeps: yes. 0, -EINVAL, -EACCES, -EAGAIN, -EIDRM, -EINTR, -ENOMEM.
+ * ctx: thread; sleeps: yes. 0, -EINVAL, -EACCES, -EAGAIN, -EIDRM, -ERESTARTNOHAND, -ENOMEM.
  */
 int msg_send(int id, s64 type, const void *text, size_t size, u32 flags)
 {
@@ -234,7 +236,7 @@ static void queue_take(struct msg_queue *q, struct msg *m)
 /*
  * msgrcv(2): take the first message that fits @type.
  * ctx: thread; sleeps: yes. Bytes in *text (the caller's to kfree), or -E2BIG, -EACCES, -EINVAL,
- * -EIDRM, -EINTR, -ENOMSG, -ENOMEM,
+ * -EIDRM, -ERESTARTNOHAND, -ENOMSG, -ENOMEM,
  * -ENOSYS for MSG_COPY, as a Linux without checkpoint support has it.
  */
 ssize_t msg_receive(int id, size_t size, s64 type, u32 flags, s64 *got_type, void **text)

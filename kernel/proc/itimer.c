@@ -91,7 +91,7 @@ static void cpu_check_locked(struct proc *p)
 	cpu_itimer_check(p, &p->itimer_cpu[CPU_VIRT], u.utime, SIGVTALRM, &left);
 	cpu_itimer_check(p, &p->itimer_cpu[CPU_PROF], u.utime + u.stime, SIGPROF, &left);
 	cpu_limit_check(p, u.utime + u.stime, &left);
-	left = MIN(left, ptimers_check_cpu_locked(p, u.utime + u.stime));
+	left = MIN(left, ptimers_check_cpu_locked(p));
 	if (left == TIME_NEVER || p->group_exit)
 		return;
 	p->had_timers = true;

@@ -14,6 +14,7 @@
  * All fields are guarded by the owner's siglock (S); the kernel timer's function takes it in
  * interrupts. Deleting first takes the timer off the list, then waits for its function to end.
  */
+#include <linux/capability.h>
 #include <linux/errno.h>
 #include <linux/time.h>
 #include "kernel/base/time.h"
@@ -30,7 +31,9 @@ struct ptimer {
 	int clock; /* I */
 	int notify; /* I: SIGEV_* */
 	struct task *target; /* I: SIGEV_THREAD_ID: reference */
-	struct task *cpu_of; /* I: CLOCK_THREAD_CPUTIME_ID: reference */
+	bool by_cpu; /* I: .clock is a CPU clock: of the process, or of .cpu_of */
+	struct task *cpu_of; /* I: reference */
+	struct user_counts *user; /* I: reference: whose RLIMIT_SIGPENDING it counts against */
 	struct timeout timeout; /* S */
 	s64 expires; /* S: monotonic, wall or CPU time; 0 = off */
 	bool wall; /* S: by the wall clock */
@@ -38,11 +41,6 @@ struct ptimer {
 	u64 overrun; /* S: of the signal taken last */
 	struct sigqueue_entry entry; /* S */
 };
-
-static bool clock_is_cpu(int clock)
-{
-	return clock == CLOCK_PROCESS_CPUTIME_ID || clock == CLOCK_THREAD_CPUTIME_ID;
-}
 
 static bool clock_is_wall(int clock)
 {
@@ -54,19 +52,19 @@ static s64 ptimer_now(const struct ptimer *t)
 {
 	struct proc_usage u = { 0 };
 
-	if (!clock_is_cpu(t->clock))
+	if (!t->by_cpu)
 		return t->wall ? time_wall() : time_now();
 	if (t->cpu_of)
 		proc_usage_add_task(&u, t->cpu_of);
 	else
 		proc_usage_get(t->proc, &u);
-	return u.utime + u.stime;
+	return cpu_clock_is_user(t->clock) ? u.utime : u.utime + u.stime;
 }
 
 static void ptimer_start_locked(struct ptimer *t)
 {
 	t->proc->had_timers = true;
-	if (clock_is_cpu(t->clock))
+	if (t->by_cpu)
 		return;
 	if (t->wall)
 		timeout_set_wall(&t->timeout, t->expires);
@@ -96,7 +94,7 @@ static void ptimer_expire_locked(struct ptimer *t, s64 now)
 		return;
 	}
 	ptimer_forward(t, now);
-	if (!clock_is_cpu(t->clock))
+	if (!t->by_cpu)
 		t->expires = MAX(t->expires, now + IGNORED_PERIOD);
 	ptimer_start_locked(t);
 }
@@ -120,7 +118,7 @@ static void ptimer_fire(struct timeout *to)
  * Raise what is due of the timers on CPU clocks; time left until the next. ctx: any; holds:
  * siglock.
  */
-s64 ptimers_check_cpu_locked(struct proc *p, s64 cpu_now)
+s64 ptimers_check_cpu_locked(struct proc *p)
 {
 	struct ptimer *t;
 	s64 left = TIME_NEVER;
@@ -128,9 +126,9 @@ s64 ptimers_check_cpu_locked(struct proc *p, s64 cpu_now)
 	list_for_each(t, &p->posix_timers, link) {
 		s64 now;
 
-		if (!clock_is_cpu(t->clock) || !t->expires || !list_empty(&t->entry.link))
+		if (!t->by_cpu || !t->expires || !list_empty(&t->entry.link))
 			continue;
-		now = t->cpu_of ? ptimer_now(t) : cpu_now;
+		now = ptimer_now(t);
 		if (now >= t->expires)
 			ptimer_expire_locked(t, now);
 		if (t->expires && list_empty(&t->entry.link))
@@ -151,7 +149,7 @@ void ptimer_dequeued_locked(struct sigqueue_entry *e, struct ksiginfo *info)
 	if (t->expires && t->interval) {
 		t->overrun = MIN(ptimer_forward(t, ptimer_now(t)), (u64)OVERRUN_MAX);
 		ptimer_start_locked(t);
-		if (clock_is_cpu(t->clock))
+		if (t->by_cpu)
 			timeout_set(&t->proc->cpu_timeout, time_now() + NSEC_PER_MSEC);
 	} else {
 		t->expires = 0;
@@ -193,25 +191,71 @@ static void ptimer_free(struct ptimer *t)
 		task_put(t->target);
 	if (t->cpu_of)
 		task_put(t->cpu_of);
+	if (t->user) {
+		atomic_dec(&t->user->signals);
+		user_put(t->user);
+	}
 	kfree(t);
 }
 
-static bool clock_ok(int clock)
+/* The CPU clock by number, @clock < 0, is the process's own or one of a thread of it. */
+static int ptimer_set_cpu_clock(struct ptimer *t, int clock)
 {
+	struct proc *p = current_proc();
+	u32 id = cpu_clock_id(clock);
+
+	if (!cpu_clock_valid(clock))
+		return cpu_clock_is_device(clock) ? -EOPNOTSUPP : -EINVAL;
+	t->by_cpu = true;
+	if (!cpu_clock_is_thread(clock))
+		return !id || id == p->pid->nr ? 0 : -EINVAL;
+	t->cpu_of = id ? task_lookup(id) : current_task();
+	if (t->cpu_of && !id)
+		task_get(t->cpu_of);
+	return t->cpu_of && t->cpu_of->proc == p ? 0 : -EINVAL;
+}
+
+static int ptimer_set_clock(struct ptimer *t, int clock)
+{
+	t->clock = clock;
 	switch (clock) {
 	case CLOCK_REALTIME:
 	case CLOCK_MONOTONIC:
-	case CLOCK_PROCESS_CPUTIME_ID:
-	case CLOCK_THREAD_CPUTIME_ID:
 	case CLOCK_BOOTTIME:
-	case CLOCK_TAI: return true;
-	default: return false;
+	case CLOCK_TAI: return 0;
+	case CLOCK_REALTIME_ALARM:
+	case CLOCK_BOOTTIME_ALARM: return cred_capable(current->cred, CAP_WAKE_ALARM) ? 0 : -EPERM;
+	case CLOCK_PROCESS_CPUTIME_ID: t->by_cpu = true; return 0;
+	case CLOCK_THREAD_CPUTIME_ID:
+		t->by_cpu = true;
+		t->cpu_of = current_task();
+		task_get(t->cpu_of);
+		return 0;
+	/* Clocks that tell the time and wake nobody. */
+	case CLOCK_MONOTONIC_RAW:
+	case CLOCK_REALTIME_COARSE:
+	case CLOCK_MONOTONIC_COARSE: return -EOPNOTSUPP;
+	default: return clock < 0 ? ptimer_set_cpu_clock(t, clock) : -EINVAL;
 	}
+}
+
+/* Its signal, which is always there, counts as one that is queued. 0 or -EAGAIN. */
+static int ptimer_charge(struct ptimer *t)
+{
+	struct proc *p = t->proc;
+	u64 f = spin_lock_irqsave(&p->siglock);
+
+	t->user = user_get(p->user);
+	spin_unlock_irqrestore(&p->siglock, f);
+	return atomic_add_return(&t->user->signals, 1) >
+			       READ_ONCE(p->rlim[RLIMIT_SIGPENDING].rlim_cur)
+		       ? -EAGAIN
+		       : 0;
 }
 
 /*
  * timer_create(2) for current's process. ctx: thread; sleeps. 0 and the timer's number; -EINVAL,
- * -EAGAIN.
+ * -EOPNOTSUPP, -EPERM, -EAGAIN (RLIMIT_SIGPENDING, or no memory).
  */
 int ptimer_create(int clock, const struct ptimer_event *ev, int *id)
 {
@@ -220,25 +264,21 @@ int ptimer_create(int clock, const struct ptimer_event *ev, int *id)
 	int err;
 	u64 f;
 
-	if (!clock_ok(clock))
-		return clock == CLOCK_REALTIME_ALARM || clock == CLOCK_BOOTTIME_ALARM ? -EOPNOTSUPP
-										      : -EINVAL;
 	t = kzalloc(sizeof(*t), 0);
 	if (!t)
 		return -EAGAIN;
 	t->proc = p;
-	t->clock = clock;
 	list_init(&t->link);
 	list_init(&t->entry.link);
 	timeout_init(&t->timeout, ptimer_fire);
-	err = ptimer_set_event(t, ev);
+	err = ptimer_set_clock(t, clock);
+	if (!err)
+		err = ptimer_charge(t);
+	if (!err)
+		err = ptimer_set_event(t, ev);
 	if (err) {
 		ptimer_free(t);
 		return err;
-	}
-	if (clock == CLOCK_THREAD_CPUTIME_ID) {
-		t->cpu_of = current_task();
-		task_get(t->cpu_of);
 	}
 	f = spin_lock_irqsave(&p->siglock);
 	do {
@@ -327,7 +367,7 @@ int ptimer_settime(int id, bool absolute, const struct itimer_ns *set, struct it
 			ptimer_aim_locked(t, absolute, set->value);
 			ptimer_start_locked(t);
 		}
-		cpu = clock_is_cpu(t->clock);
+		cpu = t->by_cpu;
 	}
 	spin_unlock_irqrestore(&p->siglock, f);
 	if (cpu)

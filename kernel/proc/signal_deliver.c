@@ -26,6 +26,10 @@
 #include "kernel/sched/sched.h"
 
 #define SVC_SIZE 4
+/* The others read back as 0: so a program finds out what is supported (SA_UNSUPPORTED). */
+#define FLAGS_KNOWN                                                                      \
+	((u64)(u32)(SA_NOCLDSTOP | SA_NOCLDWAIT | SA_SIGINFO | SA_ONSTACK | SA_RESTART | \
+		    SA_NODEFER | SA_RESETHAND | SA_EXPOSE_TAGBITS | SA_RESTORER))
 
 int sysctl_print_fatal_signals;
 
@@ -147,7 +151,7 @@ int signal_action(int sig, const struct ksigaction *act, struct ksigaction *old)
 		*old = *a;
 	if (act) {
 		WRITE_ONCE(a->handler, act->handler);
-		a->flags = act->flags;
+		a->flags = act->flags & FLAGS_KNOWN;
 		a->restorer = act->restorer;
 		a->mask = act->mask & ~KSIG_UNBLOCKABLE;
 	}

@@ -49,14 +49,14 @@ long sys_futex(u64 uaddr, u64 op, u64 val, u64 utime, u64 uaddr2, u64 val3)
 	};
 	int cmd = (int)op & FUTEX_CMD_MASK, err;
 
-	if (((int)op & FUTEX_CLOCK_REALTIME) && cmd != FUTEX_WAIT_BITSET &&
-	    cmd != FUTEX_WAIT_REQUEUE_PI && cmd != FUTEX_LOCK_PI2)
-		return -ENOSYS;
 	if (utime && op_has_timeout(cmd)) {
 		err = read_deadline(utime, (int)op, &a.deadline);
 		if (err)
 			return err;
 	}
+	if (((int)op & FUTEX_CLOCK_REALTIME) && cmd != FUTEX_WAIT_BITSET &&
+	    cmd != FUTEX_WAIT_REQUEUE_PI && cmd != FUTEX_LOCK_PI2)
+		return -ENOSYS;
 	return futex_call(&a);
 }
 

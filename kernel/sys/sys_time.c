@@ -15,13 +15,9 @@
  */
 #include <linux/personality.h>
 #include <linux/timex.h>
+#include "kernel/proc/timers.h"
 #include "kernel/sched/sched.h"
 #include "kernel/sys/abi.h"
-
-/* CPU clocks of others: ~id << 3 | kind, bit 2 for a thread. */
-#define CPUCLOCK_THREAD 4
-#define CPUCLOCK_KIND 3
-#define CPUCLOCK_VIRT 1
 
 #define TZ_MAX_MINUTES (15 * 60)
 
@@ -57,14 +53,14 @@ static s64 proc_cpu_time(struct proc *p, bool user_only)
  */
 static int cpu_clock_read(int clock, s64 *out)
 {
-	u32 id = (u32) ~(clock >> 3);
-	bool user_only = (clock & CPUCLOCK_KIND) == CPUCLOCK_VIRT;
+	u32 id = cpu_clock_id(clock);
+	bool user_only = cpu_clock_is_user(clock);
 	struct task *t;
 	struct proc *p;
 
-	if ((clock & CPUCLOCK_KIND) == CPUCLOCK_KIND)
+	if (!cpu_clock_valid(clock))
 		return -EINVAL;
-	if (clock & CPUCLOCK_THREAD) {
+	if (cpu_clock_is_thread(clock)) {
 		t = id ? task_lookup(id) : current_task();
 		if (!t)
 			return -EINVAL;
@@ -134,14 +130,12 @@ long sys_clock_settime(u64 clock, u64 uts)
 	struct __kernel_timespec ts;
 	s64 ns;
 
-	if ((int)clock < 0)
-		return clock_read((int)clock, &ns) ? -EINVAL : -EPERM;
-	if ((int)clock == CLOCK_PROCESS_CPUTIME_ID || (int)clock == CLOCK_THREAD_CPUTIME_ID)
-		return -EPERM;
-	if ((int)clock != CLOCK_REALTIME)
+	if ((int)clock > CLOCK_REALTIME)
 		return -EINVAL;
 	if (copy_from_user(&ts, uts, sizeof(ts)))
 		return -EFAULT;
+	if ((int)clock < 0)
+		return clock_read((int)clock, &ns) ? -EINVAL : -EPERM;
 	if (!sys_timespec_ns(&ts, &ns) || ns == TIME_NEVER)
 		return -EINVAL;
 	if (!sys_capable(CAP_SYS_TIME))
@@ -285,32 +279,49 @@ long sys_nanosleep(u64 ureq, u64 urem)
 	return sleep_begin(CLOCK_MONOTONIC, rel, urem);
 }
 
-/* May one sleep on @clock? 0 or -errno */
-static int sleep_clock_check(int clock)
+/* Is there such a clock that one can sleep on? 0, -EINVAL, -EOPNOTSUPP */
+static int sleep_clock_find(int clock)
 {
-	s64 now;
-
 	switch (clock) {
 	case CLOCK_REALTIME:
 	case CLOCK_MONOTONIC:
 	case CLOCK_BOOTTIME:
 	case CLOCK_TAI:
-	case CLOCK_PROCESS_CPUTIME_ID: return 0;
+	case CLOCK_PROCESS_CPUTIME_ID:
 	case CLOCK_REALTIME_ALARM:
-	case CLOCK_BOOTTIME_ALARM: return sys_capable(CAP_WAKE_ALARM) ? 0 : -EPERM;
+	case CLOCK_BOOTTIME_ALARM: return 0;
 	case CLOCK_REALTIME_COARSE:
 	case CLOCK_MONOTONIC_COARSE:
-	case CLOCK_MONOTONIC_RAW: return -EOPNOTSUPP;
-	case CLOCK_THREAD_CPUTIME_ID: return -EINVAL;
-	default: return clock_read(clock, &now);
+	case CLOCK_MONOTONIC_RAW:
+	case CLOCK_THREAD_CPUTIME_ID: return -EOPNOTSUPP;
+	default: return clock >= 0 ? -EINVAL : cpu_clock_is_device(clock) ? -EOPNOTSUPP : 0;
 	}
+}
+
+/* May current sleep on @clock like that? 0 or -errno */
+static int sleep_clock_check(int clock, u64 flags)
+{
+	s64 now;
+
+	if (clock == CLOCK_REALTIME_ALARM || clock == CLOCK_BOOTTIME_ALARM) {
+		if ((int)flags & ~TIMER_ABSTIME)
+			return -EINVAL;
+		return sys_capable(CAP_WAKE_ALARM) ? 0 : -EPERM;
+	}
+	if (clock >= 0)
+		return 0;
+	/* Nobody can wait for what its own sleep keeps from passing. */
+	if (cpu_clock_is_thread(clock) &&
+	    (!cpu_clock_id(clock) || cpu_clock_id(clock) == current_task()->tid->nr))
+		return -EINVAL;
+	return clock_read(clock, &now);
 }
 
 /* clock_nanosleep(2). ctx: thread; sleeps */
 long sys_clock_nanosleep(u64 uclock, u64 flags, u64 ureq, u64 urem)
 {
 	struct __kernel_timespec ts;
-	int clock = (int)uclock, err = sleep_clock_check(clock);
+	int clock = (int)uclock, err = sleep_clock_find(clock);
 	s64 ns;
 
 	if (err)
@@ -319,6 +330,9 @@ long sys_clock_nanosleep(u64 uclock, u64 flags, u64 ureq, u64 urem)
 		return -EFAULT;
 	if (!sys_timespec_ns(&ts, &ns))
 		return -EINVAL;
+	err = sleep_clock_check(clock, flags);
+	if (err)
+		return err;
 	if (!(flags & TIMER_ABSTIME)) {
 		/* What a setting of the wall clock does must not show in a relative sleep. */
 		if (clock == CLOCK_REALTIME || clock == CLOCK_TAI || clock == CLOCK_REALTIME_ALARM)

@@ -397,8 +397,23 @@ static void test_threads(void)
 	main_thread = pthread_self();
 }
 
+/* Flags that nobody knows read back as 0, which is how a program asks for those it knows. */
+static void test_unknown_flags(void)
+{
+	const unsigned long known = 0xdc000807;
+	struct {
+		unsigned long handler, flags, restorer, mask;
+	} a = { 0, ~0ul, 0, 0 }, old = { 0 };
+
+	CHECK(!syscall(SYS_rt_sigaction, SIGUSR1, &a, NULL, 8));
+	CHECK(!syscall(SYS_rt_sigaction, SIGUSR1, NULL, &old, 8) && old.flags == known);
+	a.flags = 0;
+	CHECK(!syscall(SYS_rt_sigaction, SIGUSR1, &a, NULL, 8));
+}
+
 int main(void)
 {
+	test_unknown_flags();
 	test_basics();
 	test_realtime();
 	test_flags();

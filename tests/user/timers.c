@@ -159,11 +159,63 @@ static void test_tiny_periods(void)
 	close(fd);
 }
 
+/* The number of a CPU clock, clock_getcpuclockid(3): of process or, with 4, thread @id. */
+static int cpu_clock(pid_t id, int kind)
+{
+	return (int)(~(unsigned)id << 3) | kind;
+}
+
+static long timer_on(int clock, int *id)
+{
+	struct sigevent ev = { .sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGALRM };
+
+	return syscall(SYS_timer_create, clock, &ev, id);
+}
+
+/* On which clocks there are timers and sleeps. */
+static void test_clocks(void)
+{
+	const int spent[] = { cpu_clock(getpid(), 2), cpu_clock(getpid(), 1), cpu_clock(0, 0),
+			      cpu_clock(gettid(), 6), cpu_clock(0, 4 | 1) };
+	struct itimerspec soon = { { 0, 0 }, { 0, 2000000 } };
+	struct timespec none = { 0, 0 };
+	struct rlimit was, no;
+	int id;
+
+	CHECK_ERR(timer_on(CLOCK_MONOTONIC_RAW, &id), EOPNOTSUPP);
+	CHECK_ERR(timer_on(CLOCK_REALTIME_COARSE, &id), EOPNOTSUPP);
+	CHECK_ERR(timer_on(cpu_clock(1, 3), &id), EOPNOTSUPP);
+	CHECK_ERR(timer_on(77, &id), EINVAL);
+	CHECK_ERR(timer_on(cpu_clock(999999, 6), &id), EINVAL);
+	for (int i = 0; i < 5; i++) {
+		alarms = 0;
+		CHECK(!timer_on(spent[i], &id) && !syscall(SYS_timer_settime, id, 0, &soon, NULL));
+		while (!alarms)
+			;
+		CHECK(!syscall(SYS_timer_delete, id));
+	}
+	CHECK_ERR(syscall(SYS_clock_nanosleep, CLOCK_THREAD_CPUTIME_ID, 0, &none, NULL),
+		  EOPNOTSUPP);
+	CHECK_ERR(syscall(SYS_clock_nanosleep, spent[3], 0, &none, NULL), EINVAL);
+	CHECK_ERR(syscall(SYS_clock_nanosleep, spent[4], 0, &none, NULL), EINVAL);
+	CHECK_ERR(syscall(SYS_clock_nanosleep, spent[3], 0, NULL, NULL), EFAULT);
+	CHECK(!syscall(SYS_clock_nanosleep, spent[0], 0, &none, NULL));
+	/* A timer's signal counts as one that is queued. */
+	CHECK(!getrlimit(RLIMIT_SIGPENDING, &was));
+	no = was;
+	no.rlim_cur = 0;
+	CHECK(!setrlimit(RLIMIT_SIGPENDING, &no));
+	CHECK_ERR(timer_on(CLOCK_MONOTONIC, &id), EAGAIN);
+	CHECK(!setrlimit(RLIMIT_SIGPENDING, &was) && !timer_on(CLOCK_MONOTONIC, &id));
+	CHECK(!syscall(SYS_timer_delete, id));
+}
+
 int main(void)
 {
 	test_itimers();
 	test_posix();
 	test_cpu_limit();
 	test_tiny_periods();
+	test_clocks();
 	return tap_done();
 }
