@@ -269,10 +269,14 @@ void irq_entry(struct trapframe *tf)
 		log_notify_irq();
 }
 
-/* See irq.h. ctx: any. */
+/*
+ * See irq.h. A handler runs with preemption off. Without that the thread may move to another CPU
+ * between finding its CPU's depth and reading it.
+ * ctx: any
+ */
 bool irq_in_handler(void)
 {
-	return this_cpu(irq_depth) != 0;
+	return arch_current()->preempt_count && this_cpu(irq_depth) != 0;
 }
 
 /* See irq.h. */
