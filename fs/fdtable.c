@@ -21,10 +21,13 @@
 #include "kernel/base/panic.h"
 #include "kernel/lib/bitmap.h"
 #include "kernel/lib/string.h"
+#include "kernel/sched/work.h"
+#include "mm/kvm.h"
 #include "mm/slab.h"
 
 #define FDS_INLINE 64
 #define FDS_MAX (1u << 20)
+#define ARRAYS_KMALLOC 16384 /* larger ones need not lie in one block of frames */
 
 /* The growing part; f: guarded by the table's lock. */
 struct fdarrays {
@@ -39,19 +42,26 @@ struct fdtable {
 	refcount_t refs; /* a */
 	struct spinlock lock;
 	u32 next; /* f: no free slot below */
+	struct fdtable *reap; /* o: list of tables whose end was deferred */
 	struct fdarrays a; /* f, o */
 	u64 open1, cloexec1; /* f: of the first 64 */
 	struct file *files1[FDS_INLINE]; /* f */
 };
 
 static struct kmem_cache *table_cache; /* I after the first table */
+static struct fdtable *reap_list; /* a: stack of tables to close */
+
+static void reap_run(struct work *w);
+static struct work reap_work; /* I after the first table */
 
 static struct fdtable *table_alloc(void)
 {
 	struct fdtable *t;
 
-	if (!table_cache) /* the first is made at boot, alone */
+	if (!table_cache) { /* the first is made at boot, alone */
 		table_cache = kmem_cache_create("fdtable", sizeof(struct fdtable), 64);
+		work_init(&reap_work, reap_run);
+	}
 	t = kmem_cache_alloc(table_cache, 0);
 	if (!t)
 		return NULL;
@@ -72,10 +82,15 @@ int fdtable_create(struct fdtable **out)
 }
 
 /* Files, then both bit maps, in one block. */
+static size_t arrays_bytes(u32 size)
+{
+	return size * sizeof(struct file *) + size / 64 * 2 * sizeof(u64);
+}
+
 static int arrays_alloc(u32 size, struct fdarrays *a)
 {
-	size_t words = size / 64;
-	u64 *block = kzalloc(size * sizeof(struct file *) + 2 * words * sizeof(u64), 0);
+	size_t words = size / 64, bytes = arrays_bytes(size);
+	u64 *block = bytes > ARRAYS_KMALLOC ? kvm_alloc(bytes, 0) : kzalloc(bytes, 0);
 
 	if (!block)
 		return -ENOMEM;
@@ -88,7 +103,9 @@ static int arrays_alloc(u32 size, struct fdarrays *a)
 
 static void arrays_free(struct fdtable *t, struct fdarrays *a)
 {
-	if (a->files != t->files1)
+	if (arrays_bytes(a->size) > ARRAYS_KMALLOC)
+		kvm_free(a->files);
+	else if (a->files != t->files1)
 		kfree(a->files);
 }
 
@@ -222,17 +239,47 @@ static int close_file(struct fdtable *t, struct file *f)
 	return err;
 }
 
-/* Drop a reference; the last closes all. ctx: thread; sleeps. */
-void fdtable_put(struct fdtable *t)
+/* Close all of @t, which nobody refers to any more. */
+static void table_end(struct fdtable *t)
 {
-	if (!ref_put(&t->refs))
-		return;
 	for (u64 fd = bitmap_find_set(t->a.open, t->a.size, 0); fd != BITMAP_NONE;
 	     fd = bitmap_find_set(t->a.open, t->a.size, fd + 1))
 		if (t->a.files[fd])
 			close_file(t, t->a.files[fd]);
 	arrays_free(t, &t->a);
 	kmem_cache_free(table_cache, t);
+}
+
+/* Drop a reference; the last closes all. ctx: thread; sleeps. */
+void fdtable_put(struct fdtable *t)
+{
+	if (ref_put(&t->refs))
+		table_end(t);
+}
+
+static void reap_run(struct work *w)
+{
+	struct fdtable *t = word_xchg(&reap_list, NULL), *next;
+
+	for (; t; t = next) {
+		next = t->reap;
+		table_end(t);
+	}
+}
+
+/* See vfs.h. ctx: any; sleeps: no */
+void fdtable_put_deferred(struct fdtable *t)
+{
+	struct fdtable *head;
+
+	if (!ref_put(&t->refs))
+		return;
+	head = load_acquire(&reap_list);
+	do {
+		t->reap = head;
+	} while (!__atomic_compare_exchange_n(&reap_list, &head, t, false, __ATOMIC_ACQ_REL,
+					      __ATOMIC_ACQUIRE));
+	work_queue(&reap_work);
 }
 
 static inline struct file *slot(const struct fdtable *t, u32 fd)
@@ -535,6 +582,29 @@ int fdtable_next(struct fdtable *t, int from, int *fd, struct file **out)
 	}
 	spin_unlock(&t->lock);
 	return err;
+}
+
+/*
+ * See vfs.h. What several descriptors or tables refer to counts in parts; the files themselves
+ * count, too.
+ * ctx: thread; sleeps: no
+ */
+u64 fdtable_memory(struct fdtable *t)
+{
+	u64 frames = 0, files = 0;
+
+	spin_lock(&t->lock);
+	for (u32 k = 0; k < t->a.size; k++) {
+		const struct file *f = t->a.files[k];
+
+		if (!f)
+			continue;
+		files++;
+		if (f->ops && f->ops->memory)
+			frames += f->ops->memory(f) / MAX(ref_read(&f->refs), 1u);
+	}
+	spin_unlock(&t->lock);
+	return frames + files * sizeof(struct file) / PAGE_SIZE;
 }
 
 /* Slots there are (FDSize of /proc/PID/status). ctx: any */

@@ -409,7 +409,16 @@ static int pipe_fasync(struct file *f, int fd, bool on)
 	return err;
 }
 
+/* Each end stands for half of what is in it. */
+static u64 pipe_memory(const struct file *f)
+{
+	const struct pipe *p = f->priv;
+
+	return (READ_ONCE(p->head) - READ_ONCE(p->tail) + READ_ONCE(p->nspare)) / 2;
+}
+
 static const struct file_ops pipe_ops = {
+	.memory = pipe_memory,
 	.fasync = pipe_fasync,
 	.read = pipe_read,
 	.write = pipe_write,

@@ -23,11 +23,25 @@ static u64 pages_free(struct tmpfs_super *ts)
 	return used < max ? max - used : 0;
 }
 
+/*
+ * Memory for @want pages of @i, or how many there can be: a file with a name outlives who writes it,
+ * so the OOM killer could not get its memory back, and is not to be asked.
+ */
+static u64 memory_for(struct inode *i, u64 want)
+{
+	u64 spare = pmm_spare_frames();
+
+	if (likely(want <= spare) || !READ_ONCE(i->nlink))
+		return want;
+	(void)pmm_shrink(want - spare);
+	return pmm_spare_frames();
+}
+
 /* How many of the @len bytes at @pos can be written with the pages left. holds: i->lock */
 static u64 space_for(struct inode *i, u64 pos, u64 len)
 {
-	u64 room = pages_free(tmpfs_sb(i->sb));
 	u64 index = pos >> PAGE_SHIFT, end = DIV_ROUND_UP(pos + len, PAGE_SIZE);
+	u64 room = MIN(pages_free(tmpfs_sb(i->sb)), memory_for(i, end - index));
 
 	if (likely(end - index <= room))
 		return len;
@@ -309,7 +323,14 @@ const struct inode_ops tmpfs_link_ops = {
 	.removexattr = tmpfs_removexattr,
 };
 
+/* What has no name any more, or never had one (memfd), goes with its last file. */
+static u64 tmpfs_memory(const struct file *f)
+{
+	return READ_ONCE(f->inode->nlink) ? 0 : READ_ONCE(f->inode->cache->npages);
+}
+
 const struct file_ops tmpfs_file_fops = {
+	.memory = tmpfs_memory,
 	.open = tmpfs_open,
 	.read = generic_file_read,
 	.write = tmpfs_write,

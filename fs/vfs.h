@@ -185,6 +185,11 @@ struct file_ops {
 	int (*fasync)(struct file *f, int fd, bool on);
 	/* For /proc/PID/fdinfo. NULL: nothing more than pos/flags/mnt_id. */
 	void (*show_fdinfo)(struct file *f, struct sbuf *sb);
+	/*
+	 * Frames that go when the file goes (what a pipe holds, a file without a name): a guess for
+	 * the OOM killer. Called with a table's spinlock held, so without any lock. NULL: 0.
+	 */
+	u64 (*memory)(const struct file *f);
 	/* May be spliced from and to. What has a page cache, pipes and sockets may in any case. */
 	bool splice_read, splice_write;
 };
@@ -608,6 +613,8 @@ void fdtable_close_on_exec(struct fdtable *t);
 /* Iterate a table of another process: next fd >= @from with its file referenced, or -ENOENT. */
 int fdtable_next(struct fdtable *t, int from, int *fd, struct file **out);
 u32 fdtable_size(struct fdtable *t);
+u64 fdtable_memory(struct fdtable *t); /* frames that its files hold (file_ops.memory) */
+void fdtable_put_deferred(struct fdtable *t); /* as fdtable_put, but a worker closes. ctx: any */
 bool fdtable_get_cloexec(struct fdtable *t, int fd); /* of any table; false also when closed */
 bool fdtable_shared(const struct fdtable *t);
 bool fd_table_has(const struct file *f); /* does any descriptor of current refer to @f? */

@@ -28,6 +28,7 @@
 #include "mm/pmm_internal.h"
 
 #define CPU_STACK_MAX 128
+#define SPARE_PART 64 /* of memory: not for files in memory */
 #define RETRIES_MAX 64 /* rounds of reclaim before an allocation gives up */
 
 struct pmm_cpu {
@@ -419,6 +420,16 @@ u64 pmm_free_frames(void)
 		if (c == 0 || cpu_online_mask >> c & 1)
 			n += READ_ONCE(per_cpu(pmm_cpu, c).count);
 	return n;
+}
+
+/*
+ * See pmm.h. ctx: any
+ */
+u64 pmm_spare_frames(void)
+{
+	u64 kept = pmm_state.reserve + pmm_state.ram / SPARE_PART, n = READ_ONCE(pmm_state.nfree);
+
+	return n > kept ? n - kept : 0;
 }
 
 /*

@@ -139,6 +139,11 @@ struct pmm_stats {
 };
 void pmm_get_stats(struct pmm_stats *s);
 u64 pmm_free_frames(void);
+/*
+ * Free frames that data nobody's death gives back (files with names in memory) may still take: what
+ * programs need to go on is left. A lower bound, cheap. ctx: any
+ */
+u64 pmm_spare_frames(void);
 
 /* Memory pressure: shrinkers free what they can of @want frames and return how many. Registered at
  * boot. Called in thread context without locks by an allocation that may sleep. */

@@ -324,8 +324,10 @@ static void exit_leave_tree(struct task *t)
 	proc_tree_lock();
 	ptrace_exit_tracer_locked(t, &dead);
 	exit_detach_task_locked(t);
-	if (p->ntasks == 0)
+	if (p->ntasks == 0) {
 		exit_last_locked(p, &dead);
+		oom_note_left(p);
+	}
 	/* A traced leader that is the last of all is told of as the zombie that its process is. */
 	if ((t->trace.flags & TRACE_DEAD) && !(p->dead_leader == t && proc_is_empty(p)))
 		ptrace_notify_dead_locked(t);

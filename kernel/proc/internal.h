@@ -189,6 +189,7 @@ void cpu_limit_changed(struct proc *p);
 void procfs_pid_init(void);
 void oom_init(void);
 s64 oom_score(struct proc *p);
+void oom_note_left(const struct proc *p); /* its last thread has given all back */
 
 /* exec.c */
 struct file *exec_file_of(struct vmspace *vm); /* with a reference; NULL */

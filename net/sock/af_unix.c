@@ -730,11 +730,16 @@ static bool unix_listening(struct socket *s)
 	return READ_ONCE(unix_of(s)->state) == UNIX_LISTEN;
 }
 
+static u64 unix_memory(const struct socket *s)
+{
+	return READ_ONCE(container_of(s, const struct unix_sock, s)->wmem);
+}
+
 #define CONNECTED_OPS                                                                             \
 	.release = unix_release, .bind = unix_bind, .connect = unix_connect,                      \
 	.listen = unix_listen, .accept = unix_accept, .pair = unix_pair, .getname = unix_getname, \
 	.shutdown = unix_shutdown, .poll = stream_poll, .queued = unix_queued,                    \
-	.peercred = unix_peercred, .listening = unix_listening
+	.memory = unix_memory, .peercred = unix_peercred, .listening = unix_listening
 
 static const struct sock_ops stream_ops = {
 	CONNECTED_OPS,
@@ -759,6 +764,7 @@ static const struct sock_ops dgram_ops = {
 	.shutdown = unix_shutdown,
 	.poll = dgram_poll,
 	.queued = unix_queued,
+	.memory = unix_memory,
 	.peercred = unix_peercred,
 };
 

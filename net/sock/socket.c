@@ -170,7 +170,15 @@ static int socket_no_open(struct inode *i, struct file *f)
 	return -ENXIO;
 }
 
+static u64 socket_memory(const struct file *f)
+{
+	const struct socket *s = f->priv;
+
+	return s->ops->memory ? s->ops->memory(s) / PAGE_SIZE : 0;
+}
+
 static const struct file_ops socket_fops = {
+	.memory = socket_memory,
 	.open = socket_no_open,
 	.read = socket_read,
 	.write = socket_write,

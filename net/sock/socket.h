@@ -80,6 +80,8 @@ struct sock_ops {
 	u32 (*poll)(struct socket *s, struct poll_table *pt);
 	/* Bytes to read (SIOCINQ) or not yet read by the peer (SIOCOUTQ). */
 	long (*queued)(struct socket *s, bool out);
+	/* Bytes that the peer has not read, for file_ops.memory: takes no lock. NULL: 0. */
+	u64 (*memory)(const struct socket *s);
 	/* Whom the peer was when it connected; false: nobody. */
 	bool (*peercred)(struct socket *s, struct sock_ucred *out);
 	bool (*listening)(struct socket *s);
