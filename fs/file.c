@@ -393,6 +393,58 @@ ssize_t file_write_kernel(struct file *f, const void *buf, size_t len, u64 pos)
 	return (ssize_t)done;
 }
 
+/* Which of the modes go together. 0, -EOPNOTSUPP, -EINVAL. */
+static int check_fallocate_mode(int mode)
+{
+	const int known = FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE | FALLOC_FL_COLLAPSE_RANGE |
+			  FALLOC_FL_ZERO_RANGE | FALLOC_FL_INSERT_RANGE | FALLOC_FL_UNSHARE_RANGE;
+	const int both = FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE;
+
+	if ((mode & ~known) || (mode & both) == both)
+		return -EOPNOTSUPP;
+	if ((mode & FALLOC_FL_PUNCH_HOLE) && !(mode & FALLOC_FL_KEEP_SIZE))
+		return -EOPNOTSUPP;
+	if ((mode & FALLOC_FL_COLLAPSE_RANGE) && (mode & ~FALLOC_FL_COLLAPSE_RANGE))
+		return -EINVAL;
+	if ((mode & FALLOC_FL_INSERT_RANGE) && (mode & ~FALLOC_FL_INSERT_RANGE))
+		return -EINVAL;
+	if ((mode & FALLOC_FL_UNSHARE_RANGE) &&
+	    (mode & ~(FALLOC_FL_UNSHARE_RANGE | FALLOC_FL_KEEP_SIZE)))
+		return -EINVAL;
+	return 0;
+}
+
+/*
+ * fallocate(2) with Linux's FALLOC_FL_*. ctx: thread; sleeps: yes. 0, or what the man page says.
+ */
+int file_fallocate(struct file *f, int mode, u64 off, u64 len)
+{
+	int err = (s64)off < 0 || (s64)len <= 0 ? -EINVAL : check_fallocate_mode(mode);
+
+	if (err)
+		return err;
+	if (!(f->mode & FILE_WRITE))
+		return -EBADF;
+	if ((f->inode->flags & INODE_APPEND) && (mode & ~FALLOC_FL_KEEP_SIZE))
+		return -EPERM;
+	if (f->inode->flags & INODE_IMMUTABLE)
+		return -EPERM;
+	if (S_ISFIFO(f->inode->mode))
+		return -ESPIPE;
+	if (S_ISDIR(f->inode->mode))
+		return -EISDIR;
+	if (!S_ISREG(f->inode->mode))
+		return -ENODEV;
+	if (off + len < off || off + len > f->inode->sb->max_size)
+		return -EFBIG;
+	if (!f->ops->fallocate)
+		return -EOPNOTSUPP;
+	err = f->ops->fallocate(f, mode, off, len);
+	if (!err)
+		notify_file(f, IN_MODIFY);
+	return err;
+}
+
 /*
  * For mmap(2): what the open mode allows, and what is mapped.
  * ctx: thread; sleeps. Returns 0, -EACCES, -EPERM (noexec), -ENODEV or the object's error.
@@ -421,6 +473,18 @@ int file_mmap(struct file *f, struct vm_map_args *a)
 	a->file = &f->vmf;
 	file_accessed(f);
 	return 0;
+}
+
+/*
+ * Do @len bytes (whole pages) from page @pgoff on lie within what a file of this kind can have?
+ * ctx: any.
+ */
+bool file_mmap_in_range(const struct file *f, u64 pgoff, u64 len)
+{
+	u32 mode = f->inode->mode;
+	u64 most = S_ISREG(mode) || S_ISBLK(mode) || S_ISSOCK(mode) ? ~0ull >> 1 : ~0ull;
+
+	return len <= most && pgoff <= (most - len) >> PAGE_SHIFT;
 }
 
 static void vmf_get(struct vm_file *v)
@@ -463,15 +527,8 @@ static int vmf_sync(struct vm_file *v, u64 start, u64 end)
 
 static int vmf_punch(struct vm_file *v, u64 start, u64 end)
 {
-	struct file *f = file_of_vm(v);
-	int err;
-
-	if (!f->ops->fallocate)
-		return -EOPNOTSUPP;
-	err = f->ops->fallocate(f, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, start, end - start);
-	if (!err)
-		notify_file(f, IN_MODIFY);
-	return err;
+	return file_fallocate(file_of_vm(v), FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, start,
+			      end - start);
 }
 
 static const struct vm_file_ops file_vm_ops = {

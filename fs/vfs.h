@@ -455,12 +455,14 @@ s64 file_seek_nothing(struct file *f, s64 off, int whence);
 u32 file_poll(struct file *f, struct poll_table *pt);
 long file_ioctl(struct file *f, u32 cmd, u64 arg);
 int file_readdir(struct file *f, struct dir_ctx *c);
+int __must_check file_fallocate(struct file *f, int mode, u64 off, u64 len);
 int file_fsync(struct file *f, u64 start, u64 end, bool datasync);
 /* Kernel-internal read of a whole range (exec): bytes or -errno. */
 ssize_t file_read_kernel(struct file *f, void *buf, size_t len, u64 pos);
 ssize_t file_write_kernel(struct file *f, const void *buf, size_t len, u64 pos);
 /* For mmap: fills a->file, max_prot by open mode. 0, -EACCES, -ENODEV. */
 int __must_check file_mmap(struct file *f, struct vm_map_args *a);
+bool file_mmap_in_range(const struct file *f, u64 pgoff, u64 len);
 static inline struct file *file_of_vm(struct vm_file *v)
 {
 	return container_of(v, struct file, vmf);

@@ -236,55 +236,6 @@ long sys_ftruncate(u64 fd, u64 size)
 	return ret;
 }
 
-/* Which of the modes go together. 0, -EOPNOTSUPP, -EINVAL. */
-static int check_fallocate_mode(int mode)
-{
-	const int known = FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE | FALLOC_FL_COLLAPSE_RANGE |
-			  FALLOC_FL_ZERO_RANGE | FALLOC_FL_INSERT_RANGE | FALLOC_FL_UNSHARE_RANGE;
-	const int both = FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE;
-
-	if ((mode & ~known) || (mode & both) == both)
-		return -EOPNOTSUPP;
-	if ((mode & FALLOC_FL_PUNCH_HOLE) && !(mode & FALLOC_FL_KEEP_SIZE))
-		return -EOPNOTSUPP;
-	if ((mode & FALLOC_FL_COLLAPSE_RANGE) && (mode & ~FALLOC_FL_COLLAPSE_RANGE))
-		return -EINVAL;
-	if ((mode & FALLOC_FL_INSERT_RANGE) && (mode & ~FALLOC_FL_INSERT_RANGE))
-		return -EINVAL;
-	if ((mode & FALLOC_FL_UNSHARE_RANGE) &&
-	    (mode & ~(FALLOC_FL_UNSHARE_RANGE | FALLOC_FL_KEEP_SIZE)))
-		return -EINVAL;
-	return 0;
-}
-
-static long do_fallocate(struct file *f, int mode, u64 off, u64 len)
-{
-	int err = (s64)off < 0 || (s64)len <= 0 ? -EINVAL : check_fallocate_mode(mode);
-
-	if (err)
-		return err;
-	if (!(f->mode & FILE_WRITE))
-		return -EBADF;
-	if ((f->inode->flags & INODE_APPEND) && (mode & ~FALLOC_FL_KEEP_SIZE))
-		return -EPERM;
-	if (f->inode->flags & INODE_IMMUTABLE)
-		return -EPERM;
-	if (S_ISFIFO(f->inode->mode))
-		return -ESPIPE;
-	if (S_ISDIR(f->inode->mode))
-		return -EISDIR;
-	if (!S_ISREG(f->inode->mode))
-		return -ENODEV;
-	if (off + len < off || off + len > f->inode->sb->max_size)
-		return -EFBIG;
-	if (!f->ops->fallocate)
-		return -EOPNOTSUPP;
-	err = f->ops->fallocate(f, mode, off, len);
-	if (!err)
-		notify_file(f, IN_MODIFY);
-	return err;
-}
-
 /* ctx: thread */
 long sys_fallocate(u64 fd, u64 mode, u64 off, u64 len)
 {
@@ -293,7 +244,7 @@ long sys_fallocate(u64 fd, u64 mode, u64 off, u64 len)
 
 	if (ret)
 		return ret;
-	ret = do_fallocate(r.file, (int)mode, off, len);
+	ret = file_fallocate(r.file, (int)mode, off, len);
 	fd_release(&r);
 	return ret;
 }
@@ -326,22 +277,23 @@ long sys_fdatasync(u64 fd)
 long sys_sync_file_range(u64 fd, u64 off, u64 len, u64 flags)
 {
 	struct fdref r;
+	bool syncs;
 	u32 mode;
-	long ret;
+	long ret = fd_borrow((int)fd, &r);
 
+	if (ret)
+		return ret;
+	mode = r.file->inode->mode;
+	syncs = flags && r.file->ops->fsync;
+	fd_release(&r);
 	if ((u32)flags & ~(u32)(SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE |
 				SYNC_FILE_RANGE_WAIT_AFTER))
 		return -EINVAL;
 	if ((s64)off < 0 || (s64)(off + len) < 0 || off + len < off)
 		return -EINVAL;
-	ret = fd_borrow((int)fd, &r);
-	if (ret)
-		return ret;
-	mode = r.file->inode->mode;
-	fd_release(&r);
 	if (!S_ISREG(mode) && !S_ISBLK(mode) && !S_ISDIR(mode) && !S_ISLNK(mode))
 		return -ESPIPE;
-	return flags ? do_fsync((int)fd, off, len ? off + len : LOCK_END_MAX, true) : 0;
+	return syncs ? do_fsync((int)fd, off, len ? off + len : LOCK_END_MAX, true) : 0;
 }
 
 /* ctx: thread */

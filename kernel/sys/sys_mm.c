@@ -14,6 +14,7 @@
 #include <linux/personality.h>
 #include <linux/uio.h>
 #include "kernel/sys/abi.h"
+#include "kernel/sys/iovs.h"
 #include "mm/slab.h"
 #include "mm/vm/vmspace.h"
 
@@ -24,9 +25,10 @@ _Static_assert(PROT_R == PROT_READ && PROT_W == PROT_WRITE && PROT_X == PROT_EXE
 	       "passed on as they are");
 _Static_assert(sizeof(struct uio_seg) == sizeof(struct iovec), "imported in one copy");
 
+/* Addresses of the kernel's half keep their top byte. */
 static inline u64 untag(u64 addr)
 {
-	return addr & ((1ull << TAG_SHIFT) - 1);
+	return addr & (u64)((s64)(addr << (64 - TAG_SHIFT)) >> (64 - TAG_SHIFT));
 }
 
 /* What mmap flags say for the region and the call, whatever is mapped. */
@@ -67,12 +69,14 @@ static int mmap_anonymous(u64 flags, u64 len, struct vm_map_args *a)
 #define MAP_VALIDATED                                                                            \
 	(MAP_SHARED | MAP_PRIVATE | MAP_FIXED | MAP_ANONYMOUS | MAP_DENYWRITE | MAP_EXECUTABLE | \
 	 MAP_GROWSDOWN | MAP_LOCKED | MAP_NORESERVE | MAP_POPULATE | MAP_NONBLOCK | MAP_STACK |  \
-	 MAP_HUGETLB | MAP_FIXED_NOREPLACE)
+	 MAP_HUGETLB | MAP_HUGE_2MB | MAP_HUGE_1GB)
 
 static int mmap_file(struct file *f, u64 flags, struct vm_map_args *a)
 {
 	u32 type = flags & MAP_TYPE;
 
+	if (!file_mmap_in_range(f, a->pgoff, ALIGN_UP(a->len, (u64)PAGE_SIZE)))
+		return -EOVERFLOW;
 	if (type == MAP_SHARED_VALIDATE && (flags & ~(u64)MAP_VALIDATED))
 		return -EOPNOTSUPP;
 	if (type == MAP_SHARED || type == MAP_SHARED_VALIDATE)
@@ -84,6 +88,25 @@ static int mmap_file(struct file *f, u64 flags, struct vm_map_args *a)
 	return file_mmap(f, a);
 }
 
+#define HUGE_SIZE_OF(flags) ((flags) & ((u64)MAP_HUGE_MASK << MAP_HUGE_SHIFT))
+
+/*
+ * There are no huge pages, so the best answer is -ENOMEM. -EINVAL on a file, for a size that the
+ * machine does not have, for no length, and for a fixed address that is not a multiple of the size.
+ */
+static int mmap_huge(struct file *f, u64 addr, u64 len, u64 flags)
+{
+	u64 encoded = HUGE_SIZE_OF(flags) ?: MAP_HUGE_2MB;
+	u64 size = 1ull << (encoded >> MAP_HUGE_SHIFT);
+
+	if (encoded != MAP_HUGE_64KB && encoded != MAP_HUGE_2MB && encoded != MAP_HUGE_32MB &&
+	    encoded != MAP_HUGE_1GB)
+		return -EINVAL;
+	if (f || !len || ((flags & MAP_FIXED) && (addr & (size - 1))))
+		return -EINVAL;
+	return -ENOMEM;
+}
+
 /* The part of mmap after the descriptor was looked up; @f is NULL for anonymous memory. */
 static long mmap_object(struct file *f, u64 len, u64 flags, struct vm_map_args *a)
 {
@@ -91,18 +114,20 @@ static long mmap_object(struct file *f, u64 len, u64 flags, struct vm_map_args *
 	vaddr_t addr;
 	int err;
 
+	if (flags & MAP_HUGETLB)
+		return mmap_huge(f, a->addr, len, flags);
 	if (!len)
 		return -EINVAL;
 	if (size < len || size > USER_TOP)
 		return -ENOMEM;
-	if (a->pgoff + (size >> PAGE_SHIFT) < a->pgoff)
-		return -EOVERFLOW;
-	if (flags & MAP_HUGETLB)
-		return f ? -EINVAL : -ENOMEM;
+	if (a->how & VM_MAP_FIXED) {
+		if (a->addr > USER_TOP - size)
+			return -ENOMEM;
+		if (a->addr & PAGE_MASK)
+			return -EINVAL;
+	}
 	if ((a->flags & VM_LOCKED) && !a->limits->ipc_lock && !a->limits->memlock)
 		return -EPERM;
-	if ((a->how & VM_MAP_FIXED) && ((a->addr & PAGE_MASK) || a->addr > USER_TOP - size))
-		return a->addr & PAGE_MASK ? -EINVAL : -ENOMEM;
 	err = f ? mmap_file(f, flags, a) : mmap_anonymous(flags, size, a);
 	if (err)
 		return err;
@@ -315,13 +340,11 @@ long sys_mincore(u64 uaddr, u64 len, u64 uvec)
  * An array of iovecs from user memory. *out is NULL for none; kfree it. 0, -EINVAL, -EFAULT,
  * -ENOMEM.
  */
-static int import_segs(u64 uiov, u64 count, struct uio_seg **out, size_t *total)
+static int import_segs(u64 uiov, u64 count, struct uio_seg **out)
 {
 	struct uio_seg *segs;
-	size_t sum = 0;
 
 	*out = NULL;
-	*total = 0;
 	if (count > UIO_MAXIOV)
 		return -EINVAL;
 	if (!count)
@@ -333,16 +356,34 @@ static int import_segs(u64 uiov, u64 count, struct uio_seg **out, size_t *total)
 		kfree(segs);
 		return -EFAULT;
 	}
-	for (u64 i = 0; i < count; i++) {
-		if ((ssize_t)segs[i].len < 0 || (ssize_t)(sum + segs[i].len) < 0) {
+	for (u64 i = 0; i < count; i++)
+		if ((ssize_t)segs[i].len < 0) {
 			kfree(segs);
 			return -EINVAL;
 		}
-		sum += segs[i].len;
-	}
 	*out = segs;
-	*total = sum;
 	return 0;
+}
+
+/* The caller's buffers: user memory, cut to the most that one call moves. */
+static int check_local(struct uio_seg *segs, u32 count, size_t *total)
+{
+	*total = 0;
+	for (u32 i = 0; i < count; i++) {
+		if (!user_range_ok(segs[i].base, segs[i].len))
+			return -EFAULT;
+		segs[i].len = MIN(segs[i].len, MAX_RW - *total);
+		*total += segs[i].len;
+	}
+	return 0;
+}
+
+static bool any_length(const struct uio_seg *segs, u64 count)
+{
+	for (u64 i = 0; i < count; i++)
+		if ((ssize_t)segs[i].len > 0)
+			return true;
+	return false;
 }
 
 /* Move between the caller's @u and one remote segment. Bytes, or -errno when there were none. */
@@ -411,28 +452,35 @@ static int remote_vm(u64 pid, struct vmspace **out)
 	return err;
 }
 
+/*
+ * The remote segments are looked at when their turn comes only, and the number of the caller's has
+ * 32 bits, as on Linux.
+ */
 static long process_vm_rw(u64 pid, u64 lvec, u64 nl, u64 rvec, u64 nr, u64 flags, bool write)
 {
 	struct uio_seg *local, *remote;
 	struct vmspace *vm;
-	size_t ltotal, rtotal;
+	size_t total;
 	struct uio u;
 	long r;
 
 	if (flags)
 		return -EINVAL;
-	r = import_segs(lvec, nl, &local, &ltotal);
+	r = import_segs(lvec, (u32)nl, &local);
 	if (r)
 		return r;
-	r = import_segs(rvec, nr, &remote, &rtotal);
+	r = check_local(local, (u32)nl, &total);
+	if (r || !total)
+		goto free_local;
+	r = import_segs(rvec, nr, &remote);
 	if (r)
 		goto free_local;
-	if (!ltotal || !rtotal)
+	if (!any_length(remote, nr))
 		goto free_remote;
 	r = remote_vm(pid, &vm);
 	if (r)
 		goto free_remote;
-	uio_init_segs(&u, local, (u32)nl, ltotal);
+	uio_init_segs(&u, local, (u32)nl, total);
 	r = remote_segments(vm, &u, remote, nr, write);
 	vmspace_put(vm);
 free_remote:
@@ -497,9 +545,12 @@ long sys_process_madvise(u64 pidfd, u64 uvec, u64 count, u64 advice, u64 flags)
 
 	if ((u32)flags)
 		return -EINVAL;
-	r = import_segs(uvec, count, &segs, &total);
+	count = (u32)count;
+	r = import_segs(uvec, count, &segs);
+	if (!r)
+		r = check_local(segs, (u32)count, &total);
 	if (r)
-		return r;
+		goto free_segs;
 	r = pidfd_vm((int)pidfd, &vm);
 	if (r && r != -EPERM)
 		goto free_segs;

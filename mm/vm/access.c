@@ -207,10 +207,10 @@ int vm_get_page(struct vmspace *vm, vaddr_t addr, bool write, struct page **out)
 
 /*
  * What identifies a futex word: for shared mappings the cache and byte offset, for private ones
- * *object NULL.
+ * *object NULL. Private memory must be writable, shared memory only to @write.
  * ctx: thread; sleeps. 0 or -EFAULT.
  */
-int vm_shared_key(struct vmspace *vm, vaddr_t addr, const void **object, u64 *offset)
+int vm_shared_key(struct vmspace *vm, vaddr_t addr, bool write, const void **object, u64 *offset)
 {
 	struct region *r;
 	int err = -EFAULT;
@@ -220,7 +220,7 @@ int vm_shared_key(struct vmspace *vm, vaddr_t addr, const void **object, u64 *of
 	if (r && r->start <= addr && r->prot) {
 		bool shared = (r->flags & VM_SHARED) && r->file;
 
-		err = 0;
+		err = (r->prot & PROT_W) || (shared && !write) ? 0 : -EFAULT;
 		*object = shared ? r->cache ? (const void *)r->cache : (const void *)r->file : NULL;
 		*offset = shared ? (r->pgoff << PAGE_SHIFT) + (addr - r->start) : addr;
 	}

@@ -71,7 +71,7 @@ static int advise_flags(struct vmspace *vm, vaddr_t start, vaddr_t end,
 
 static int advise_drop(struct region *r, vaddr_t start, vaddr_t end, int advice)
 {
-	if (r->flags & (VM_LOCKED | VM_DEVICE))
+	if (r->flags & (VM_LOCKED | VM_DEVICE | VM_VDSO))
 		return -EINVAL;
 	if (advice == MADV_FREE && (r->file || (r->flags & VM_SHARED)))
 		return -EINVAL;
@@ -97,7 +97,7 @@ static int advise_range(struct region *r, vaddr_t start, vaddr_t end, int advice
 	case MADV_PAGEOUT: return r->flags & (VM_LOCKED | VM_DEVICE) ? -EINVAL : 0;
 	case MADV_POPULATE_READ:
 	case MADV_POPULATE_WRITE:
-		if (r->flags & VM_DEVICE)
+		if (r->flags & (VM_DEVICE | VM_VDSO))
 			return -EINVAL;
 		err = vm_populate_locked(r->vm, start, end, advice == MADV_POPULATE_WRITE, &done);
 		return err == -EFAULT ? -EINVAL : err == -EIO ? -EFAULT : err;
@@ -166,9 +166,7 @@ static int remove_part(const struct region *r, vaddr_t start, vaddr_t end)
 {
 	u64 from = region_index(r, start) << PAGE_SHIFT;
 
-	if (r->flags & VM_LOCKED)
-		return -EINVAL;
-	if (!r->file || !r->cache)
+	if ((r->flags & VM_LOCKED) || !r->file || !r->cache)
 		return -EINVAL;
 	if (!(r->flags & VM_SHARED) || !(r->prot & PROT_W))
 		return -EACCES;
@@ -227,8 +225,6 @@ int vm_advise(struct vmspace *vm, vaddr_t addr, u64 len, int advice)
 		return -EINVAL;
 	if (!size)
 		return 0;
-	if (addr >= USER_TOP || size > USER_TOP - addr)
-		return -ENOMEM;
 	if (flags)
 		return advise_flags(vm, addr, addr + size, flags);
 	if (advice == MADV_REMOVE)
@@ -263,7 +259,7 @@ int vm_sync(struct vmspace *vm, vaddr_t addr, u64 len, int flags)
 		return -EINVAL;
 	if (addr & PAGE_MASK)
 		return -EINVAL;
-	if (size < len || addr + size < addr)
+	if (addr + size < addr)
 		return -ENOMEM;
 	for (vaddr_t at = addr; at < addr + size; at = stop) {
 		struct region r;

@@ -601,9 +601,9 @@ int vm_populate_locked(struct vmspace *vm, vaddr_t start, vaddr_t end, bool writ
  * Bring in [@start, @end) for mlock and MAP_POPULATE: private writable memory for writing, so that
  * nothing faults later.
  * ctx: thread; sleeps. 0, -ENOMEM (hole, or no memory), -EIO, -EINTR; regions without access are
- * passed over.
+ * passed over, or with @strict answered with -EFAULT.
  */
-int vm_populate(struct vmspace *vm, vaddr_t start, vaddr_t end)
+int vm_populate(struct vmspace *vm, vaddr_t start, vaddr_t end, bool strict)
 {
 	vaddr_t va = start, done;
 	int err = 0;
@@ -621,6 +621,8 @@ int vm_populate(struct vmspace *vm, vaddr_t start, vaddr_t end)
 		if (r->prot && !(r->flags & (VM_DEVICE | VM_LOCKONFAULT)))
 			err = vm_populate_locked(vm, va, stop,
 						 region_private_writable(r->prot, r->flags), &done);
+		else if (strict && !r->prot)
+			err = -EFAULT;
 		va = stop;
 	}
 	rwsem_read_unlock(&vm->sem);

@@ -181,7 +181,7 @@ int vm_map(struct vmspace *vm, const struct vm_map_args *a, vaddr_t *out)
 	 * MAP_LOCKED.
 	 */
 	if (populate)
-		(void)vm_populate(vm, n.start, n.end);
+		(void)vm_populate(vm, n.start, n.end, false);
 	*out = n.start;
 	return 0;
 }
@@ -240,6 +240,6 @@ vaddr_t vm_brk(struct vmspace *vm, vaddr_t addr, const struct vm_limits *lim)
 	brk = vm->brk;
 	rwsem_write_unlock(&vm->sem);
 	if (to > from && (flags & VM_LOCKED) && !(flags & VM_LOCKONFAULT))
-		(void)vm_populate(vm, from, to);
+		(void)vm_populate(vm, from, to, false);
 	return brk;
 }

@@ -87,9 +87,13 @@ static int protect_region(struct region *r, u32 prot)
 static int for_regions(struct vmspace *vm, vaddr_t start, vaddr_t end,
 		       int (*fn)(struct region *r, u32 arg), u32 arg)
 {
+	struct region *first = region_find(vm, start);
 	vaddr_t at = start;
-	int err = region_isolate(vm, start, end);
+	int err;
 
+	if (!first || first->start > start)
+		return -ENOMEM;
+	err = region_isolate(vm, start, end);
 	while (!err && at < end) {
 		struct region *r = region_find(vm, at);
 
@@ -168,12 +172,10 @@ int vm_lock(struct vmspace *vm, vaddr_t addr, u64 len, bool lock, bool onfault,
 
 	if (lock && lim && !lim->ipc_lock && !lim->memlock)
 		return -EPERM;
-	if (size < len)
+	if (start + size < start)
 		return -EINVAL;
 	if (!size)
 		return 0;
-	if (size > USER_TOP || start > USER_TOP - size)
-		return -ENOMEM;
 	rwsem_write_lock(&vm->sem);
 	if (lock && lim && !lim->ipc_lock &&
 	    vm->locked_pages + pages_unlocked(vm, start, start + size) > PAGES(lim->memlock))
@@ -183,7 +185,7 @@ int vm_lock(struct vmspace *vm, vaddr_t addr, u64 len, bool lock, bool onfault,
 	rwsem_write_unlock(&vm->sem);
 	if (err || !lock || onfault)
 		return err;
-	return lock_errno(vm_populate(vm, start, start + size));
+	return lock_errno(vm_populate(vm, start, start + size, true));
 }
 
 static void lock_all_regions(struct vmspace *vm, u32 flags)
@@ -212,7 +214,7 @@ static void populate_all(struct vmspace *vm)
 		end = r ? r->end : USER_TOP;
 		rwsem_read_unlock(&vm->sem);
 		if (start < end)
-			(void)vm_populate(vm, MAX(start, at), end);
+			(void)vm_populate(vm, MAX(start, at), end, false);
 		at = end;
 	}
 }

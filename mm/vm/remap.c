@@ -7,6 +7,9 @@
  * in order, finds each entry before its move in the old region or after it in the new one.
  */
 #include <linux/mman.h>
+#include <linux/capability.h>
+#include "kernel/base/cred.h"
+#include "kernel/sched/thread.h"
 #include "mm/vm/vm_internal.h"
 
 /* o: one call's arguments, lengths rounded to pages. */
@@ -193,11 +196,12 @@ static int remap_move(struct remap *m)
 		m->r = region_find(m->vm, m->old);
 	}
 	err = remap_make_tables(m->vm, m->old, m->new, moved);
-	if (err)
+	if (!err)
+		err = remap_new_region(m, PAGES(keep ? m->new_len : m->new_len - moved), &n);
+	if (err) {
+		region_merge(m->r);
 		return err;
-	err = remap_new_region(m, PAGES(keep ? m->new_len : m->new_len - moved), &n);
-	if (err)
-		return err;
+	}
 	remap_move_entries(m->vm, m->old, m->new, moved);
 	if (keep)
 		region_set_flags(m->r, 0, VM_LOCKED | VM_LOCKONFAULT);
@@ -228,16 +232,25 @@ static bool remap_grow(struct remap *m, int *err)
 	return true;
 }
 
-/* MREMAP_FIXED: clear the target, cut the source to what fits. */
-static int remap_fixed(struct remap *m)
+/* May what is moved come to m->new, which is a hint without MREMAP_FIXED? */
+static int remap_check_target(const struct remap *m)
 {
-	int err;
-
-	if ((m->new &PAGE_MASK) || m->new_len > USER_TOP || m->new > USER_TOP - m->new_len ||
-	    m->new < (vaddr_t)vm_mmap_min_addr)
+	if ((m->new &PAGE_MASK) || m->new_len > USER_TOP || m->new > USER_TOP - m->new_len)
 		return -EINVAL;
 	if (m->new + m->new_len > m->old && m->old + m->old_len > m->new)
 		return -EINVAL;
+	return 0;
+}
+
+/* MREMAP_FIXED: clear the target, cut the source to what fits. */
+static int remap_fixed(struct remap *m)
+{
+	int err = remap_check_target(m);
+
+	if (err)
+		return err;
+	if (m->new < (vaddr_t)vm_mmap_min_addr && !cred_capable(current->cred, CAP_SYS_RAWIO))
+		return -EPERM;
 	err = remap_find(m);
 	if (err)
 		return err;
@@ -251,24 +264,29 @@ static int remap_fixed(struct remap *m)
 	return err ? err : remap_move(m);
 }
 
+/* What is behind the new length goes, whatever regions it lies in. */
+static int remap_shrink(struct remap *m)
+{
+	m->new = m->old;
+	if (m->old_len == m->new_len)
+		return 0;
+	if (m->old_len > USER_TOP || m->old > USER_TOP - m->old_len)
+		return -EINVAL;
+	return unmap_locked(m->vm, m->old + m->new_len, m->old + m->old_len);
+}
+
 static int remap_anywhere(struct remap *m)
 {
-	int err;
+	int err = 0;
 
-	if (m->old_len > m->new_len) {
-		m->r = region_find(m->vm, m->old);
-		if (!m->r || m->r->start > m->old)
-			return -EFAULT;
-		m->new = m->old;
-		return unmap_locked(m->vm, m->old + m->new_len, m->old + m->old_len);
-	}
-	err = remap_find(m);
+	if (!(m->flags & MREMAP_DONTUNMAP) && m->old_len >= m->new_len)
+		return remap_shrink(m);
+	if (m->flags & MREMAP_DONTUNMAP)
+		err = remap_check_target(m);
+	if (!err)
+		err = remap_find(m);
 	if (err)
 		return err;
-	if (m->old_len == m->new_len && !(m->flags & MREMAP_DONTUNMAP)) {
-		m->new = m->old;
-		return 0;
-	}
 	if (m->old_len && !(m->flags & MREMAP_DONTUNMAP) && remap_grow(m, &err))
 		return err;
 	if (!(m->flags & MREMAP_MAYMOVE))
@@ -295,15 +313,14 @@ int vm_remap(struct vmspace *vm, vaddr_t old, u64 old_len, u64 new_len, u32 flag
 		return -EINVAL;
 	if ((flags & (MREMAP_FIXED | MREMAP_DONTUNMAP)) && !(flags & MREMAP_MAYMOVE))
 		return -EINVAL;
-	if ((flags & MREMAP_DONTUNMAP) && m.old_len != m.new_len)
+	if ((flags & MREMAP_DONTUNMAP) && old_len != new_len)
 		return -EINVAL;
-	if (m.old_len < old_len || m.new_len < new_len || old > USER_TOP ||
-	    m.old_len > USER_TOP - old)
-		return m.new_len < new_len ? -ENOMEM : -EINVAL;
-	if (m.new_len > USER_TOP)
-		return flags & MREMAP_FIXED ? -EINVAL : -ENOMEM;
 	rwsem_write_lock(&vm->sem);
-	err = flags & MREMAP_FIXED ? remap_fixed(&m) : remap_anywhere(&m);
+	m.r = region_find(vm, old);
+	if (!m.r || m.r->start > old)
+		err = -EFAULT;
+	else
+		err = flags & MREMAP_FIXED ? remap_fixed(&m) : remap_anywhere(&m);
 	populate = !err && vm->locked_pages && m.new_len > m.old_len;
 	if (populate) {
 		struct region *r = region_find(vm, m.new);
@@ -314,7 +331,7 @@ int vm_remap(struct vmspace *vm, vaddr_t old, u64 old_len, u64 new_len, u32 flag
 	if (err)
 		return err;
 	if (populate)
-		(void)vm_populate(vm, m.new + m.old_len, m.new + m.new_len);
+		(void)vm_populate(vm, m.new + m.old_len, m.new + m.new_len, false);
 	*out = m.new;
 	return 0;
 }

@@ -77,7 +77,7 @@ int __must_check unmap_locked(struct vmspace *vm, vaddr_t start, vaddr_t end);
 	2u /* ptrace: a private page is copied and written whatever the region's protection */
 #define VMF_MAJOR 4u /* out: something was read from a device */
 int __must_check vm_fault_region(struct region *r, vaddr_t addr, u32 *flags);
-int vm_populate(struct vmspace *vm, vaddr_t start, vaddr_t end);
+int vm_populate(struct vmspace *vm, vaddr_t start, vaddr_t end, bool strict);
 int vm_populate_locked(struct vmspace *vm, vaddr_t start, vaddr_t end, bool write, vaddr_t *done);
 /* Frame of @addr in @r with a reference, made present (and writable). holds: sem for reading. */
 int __must_check vm_page_of(struct region *r, vaddr_t addr, u32 flags, struct page **out);

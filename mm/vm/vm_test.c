@@ -191,9 +191,9 @@ KTEST(vm, shared_object)
 	KT_ASSERT(poke(vm, BASE + 67 * PAGE, 6) == 0 && peek(child, BASE + 67 * PAGE) == 5);
 	KT_ASSERT(vm_fault(vm, BASE + 72 * PAGE, false, false, NULL) == -EIO);
 	KT_ASSERT(vm_fault(vm, BASE + 72 * PAGE, true, false, NULL) == -EIO);
-	KT_ASSERT(vm_shared_key(vm, BASE + 5, &key, &off) == 0 && key && off == 5);
-	KT_ASSERT(vm_shared_key(child, BASE + 5, &key2, &off) == 0 && key2 == key);
-	KT_ASSERT(vm_shared_key(vm, BASE + 64 * PAGE, &key, &off) == 0 && !key);
+	KT_ASSERT(vm_shared_key(vm, BASE + 5, true, &key, &off) == 0 && key && off == 5);
+	KT_ASSERT(vm_shared_key(child, BASE + 5, true, &key2, &off) == 0 && key2 == key);
+	KT_ASSERT(vm_shared_key(vm, BASE + 64 * PAGE, true, &key, &off) == 0 && !key);
 	KT_ASSERT(vm_advise(vm, BASE + 2 * PAGE, 2 * PAGE, MADV_REMOVE) == 0);
 	KT_ASSERT(peek(vm, BASE + 3 * PAGE) == 0 && peek(child, BASE + 3 * PAGE) == 0 &&
 		  peek(vm, BASE + 67 * PAGE) == 6);

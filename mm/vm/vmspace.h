@@ -180,7 +180,7 @@ int __must_check vm_get_page(struct vmspace *vm, vaddr_t addr, bool write, struc
  * Futex key of a shared mapping: object and byte offset; -EFAULT; *object NULL when the address is
  * private.
  */
-int vm_shared_key(struct vmspace *vm, vaddr_t addr, const void **object, u64 *offset);
+int vm_shared_key(struct vmspace *vm, vaddr_t addr, bool write, const void **object, u64 *offset);
 
 struct region *vm_find(struct vmspace *vm,
 		       vaddr_t addr); /* first region ending above @addr; holds: sem */
