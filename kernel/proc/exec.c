@@ -75,6 +75,8 @@ static int exec_check_path(const struct path *p)
 {
 	struct inode *i = p->dentry->inode;
 
+	if (S_ISLNK(i->mode))
+		return -ELOOP;
 	if (!S_ISREG(i->mode) || (READ_ONCE(p->mnt->flags) & MS_NOEXEC))
 		return -EACCES;
 	return inode_permission(i, MAY_EXEC);
@@ -501,9 +503,13 @@ static int exec_image(struct exec_image *img)
 	const struct exec_args *a = img->args;
 	struct exec_spares spares = { 0 };
 	vaddr_t sp;
-	int err = exec_open(&a->at, a->lookup_name ? a->lookup_name : a->filename, a->lookup,
-			    &img->file);
+	int err = arg_stack_build(img);
 
+	if (!err)
+		err = a->open_err;
+	if (!err)
+		err = exec_open(&a->at, a->lookup_name ? a->lookup_name : a->filename, a->lookup,
+				&img->file);
 	if (err)
 		return err;
 	err = resolve_program(img);
@@ -512,9 +518,12 @@ static int exec_image(struct exec_image *img)
 	err = exec_cred_prepare(img);
 	if (err)
 		return err;
-	err = arg_stack_build(img);
-	if (err)
-		return err;
+	if (img->nprefix) { /* a script: its interpreter's words come first */
+		arg_stack_free(&img->stack);
+		err = arg_stack_build(img);
+		if (err)
+			return err;
+	}
 	err = build_image(img, &sp);
 	if (err)
 		return err;
@@ -546,6 +555,7 @@ static int exec_once(const struct exec_args *a, u32 *old_tid)
  * Replace the program of current's process: see proc.h. ctx: thread, a user task with no lock held;
  * sleeps. 0: the user frame is the new program's. Else nothing has changed: -ENOENT, -EACCES,
  * -ENOEXEC, -ELIBBAD, -E2BIG, -EFAULT, -ENOMEM, -ETXTBSY, -ELOOP, -EAGAIN and others of the lookup.
+ * The arguments are read before the program is looked up, as on Linux.
  */
 int proc_exec(const struct exec_args *a)
 {

@@ -442,6 +442,5 @@ void arg_stack_free(struct arg_stack *s)
 			page_put(s->pages[i]);
 	}
 	kfree(s->pages);
-	s->pages = NULL;
-	s->npages = s->capacity = 0;
+	*s = (struct arg_stack){ 0 };
 }

@@ -74,22 +74,25 @@ struct futex_bucket *futex_bucket_of(const struct futex_key *k)
 }
 
 /*
- * What identifies the word at @uaddr. ctx: thread; sleeps unless private. 0, -EINVAL, -EFAULT.
+ * What identifies the word at @uaddr, which the call will @write or only read. A word of shared
+ * memory must be there, and one of private memory be writable, as nobody could change it.
+ * ctx: thread; sleeps unless private. 0, -EINVAL, -EFAULT.
  */
-int futex_key_get(u64 uaddr, bool private, struct futex_key *out)
+int futex_key_get(u64 uaddr, bool private, bool write, struct futex_key *out)
 {
 	const void *object = NULL;
 	u64 offset = uaddr;
+	u32 v;
 
 	if (uaddr & 3)
 		return -EINVAL;
 	if (!user_ok(uaddr, 4))
 		return -EFAULT;
 	if (!private) {
-		int err = vm_shared_key(current->vm, uaddr, &object, &offset);
+		int err = vm_shared_key(current->vm, uaddr, write, &object, &offset);
 
-		if (err)
-			return err;
+		if (err || copy_from_user(&v, uaddr, sizeof(v)))
+			return -EFAULT;
 	}
 	out->object = object ? object : current->vm;
 	out->offset = object ? offset : uaddr | !private;
@@ -259,7 +262,7 @@ static int futex_wait(const struct wait_args *a)
 		return -EINVAL;
 	futex_waiter_init(&w);
 	w.bitset = a->bitset;
-	err = futex_key_get(a->uaddr, a->private, &w.key);
+	err = futex_key_get(a->uaddr, a->private, false, &w.key);
 	if (!err)
 		err = futex_queue_if(&w, a->uaddr, a->val);
 	return err ? err : futex_sleep(&w, &a->deadline);
@@ -327,7 +330,7 @@ static int futex_wake(u64 uaddr, bool private, int nr, u32 bitset)
 
 	if (!bitset)
 		return -EINVAL;
-	ret = futex_key_get(uaddr, private, &k);
+	ret = futex_key_get(uaddr, private, false, &k);
 	if (ret)
 		return ret;
 	b = futex_bucket_of(&k);
@@ -396,9 +399,9 @@ static int futex_wake_op(const struct futex_args *a, bool private)
 		return -ENOSYS;
 	if (a->val3 & (u32)FUTEX_OP_OPARG_SHIFT << 28)
 		oparg = (s32)(1u << (oparg & 31));
-	err = futex_key_get(a->uaddr, private, &k1);
+	err = futex_key_get(a->uaddr, private, false, &k1);
 	if (!err)
-		err = futex_key_get(a->uaddr2, private, &k2);
+		err = futex_key_get(a->uaddr2, private, true, &k2);
 	if (err)
 		return err;
 	b1 = futex_bucket_of(&k1);

@@ -38,7 +38,7 @@ struct futex_waiter {
 
 /* futex.c */
 struct futex_bucket *futex_bucket_of(const struct futex_key *k);
-int __must_check futex_key_get(u64 uaddr, bool private, struct futex_key *out);
+int __must_check futex_key_get(u64 uaddr, bool private, bool write, struct futex_key *out);
 int __must_check futex_load_locked(u64 uaddr, u32 *out);
 int __must_check futex_fault_in(u64 uaddr, bool write);
 void futex_waiter_init(struct futex_waiter *w);

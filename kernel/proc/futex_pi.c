@@ -198,7 +198,7 @@ int futex_lock_pi(u64 uaddr, bool private, const struct futex_deadline *deadline
 
 	futex_waiter_init(&w);
 	w.pi = true;
-	err = futex_key_get(uaddr, private, &w.key);
+	err = futex_key_get(uaddr, private, true, &w.key);
 	if (err)
 		return err;
 	if (try)
@@ -240,8 +240,12 @@ int futex_unlock_pi(u64 uaddr, bool private)
 	u32 tid = current_task()->tid->nr, v;
 	struct futex_bucket *b;
 	struct futex_key k;
-	int err = futex_key_get(uaddr, private, &k);
+	int err = get_user(&v, uaddr);
 
+	if (!err && (v & FUTEX_TID_MASK) != tid)
+		err = -EPERM;
+	if (!err)
+		err = futex_key_get(uaddr, private, true, &k);
 	if (err)
 		return err;
 	b = futex_bucket_of(&k);

@@ -24,7 +24,7 @@ struct move {
 	u32 done; /* waiters woken or moved */
 };
 
-static int move_init(struct move *m, const struct futex_args *a, bool private)
+static int move_init(struct move *m, const struct futex_args *a, bool private, bool pi)
 {
 	int err;
 
@@ -32,9 +32,9 @@ static int move_init(struct move *m, const struct futex_args *a, bool private)
 	m->done = 0;
 	if ((s32)a->val < 0 || (s32)a->val2 < 0)
 		return -EINVAL;
-	err = futex_key_get(a->uaddr, private, &m->k1);
+	err = futex_key_get(a->uaddr, private, false, &m->k1);
 	if (!err)
-		err = futex_key_get(a->uaddr2, private, &m->k2);
+		err = futex_key_get(a->uaddr2, private, pi, &m->k2);
 	if (err)
 		return err;
 	m->from = futex_bucket_of(&m->k1);
@@ -79,7 +79,7 @@ long futex_requeue(const struct futex_args *a, bool private, bool compare)
 {
 	struct futex_waiter *w, *tmp;
 	struct move m;
-	int err = move_init(&m, a, private);
+	int err = move_init(&m, a, private, false);
 
 	if (!err)
 		err = move_lock(&m, compare);
@@ -167,7 +167,7 @@ long futex_requeue_pi(const struct futex_args *a, bool private)
 
 	if (a->uaddr == a->uaddr2 || a->val != 1)
 		return -EINVAL;
-	err = move_init(&m, a, private);
+	err = move_init(&m, a, private, true);
 	if (err)
 		return err;
 	if (futex_key_equal(&m.k1, &m.k2))
@@ -203,9 +203,9 @@ long futex_wait_requeue_pi(const struct futex_args *a, bool private)
 		return -EINVAL;
 	futex_waiter_init(&w);
 	w.requeue_to = &k2;
-	err = futex_key_get(a->uaddr, private, &w.key);
+	err = futex_key_get(a->uaddr, private, false, &w.key);
 	if (!err)
-		err = futex_key_get(a->uaddr2, private, &k2);
+		err = futex_key_get(a->uaddr2, private, true, &k2);
 	if (err)
 		return err;
 	if (futex_key_equal(&w.key, &k2))

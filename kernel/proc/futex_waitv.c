@@ -27,12 +27,16 @@ static int queue_all(struct futex_waiter *w, const struct futex_wait_word *words
 		     long *index)
 {
 	for (u32 i = 0; i < n; i++) {
-		int err, woken;
+		int err;
 
 		futex_waiter_init(&w[i]);
-		err = futex_key_get(words[i].uaddr, words[i].private, &w[i].key);
-		if (!err)
-			err = futex_queue_if(&w[i], words[i].uaddr, words[i].val);
+		err = futex_key_get(words[i].uaddr, words[i].private, false, &w[i].key);
+		if (err)
+			return err;
+	}
+	for (u32 i = 0; i < n; i++) {
+		int woken, err = futex_queue_if(&w[i], words[i].uaddr, words[i].val);
+
 		sched_cancel();
 		if (!err)
 			continue;

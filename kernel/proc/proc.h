@@ -289,6 +289,7 @@ struct exec_args {
 	const char *lookup_name; /* what to look up at .at; NULL: filename */
 	struct path at; /* start of a relative lookup */
 	u32 lookup; /* LOOKUP_* */
+	int open_err; /* what opening the program will fail with, when that is known; else 0 */
 	bool fd_cloexec; /* execveat of a close-on-exec descriptor: a script cannot be reopened */
 	u64 user_argv, user_envp;
 	const char *const *argv, *const *envp; /* kernel ones; argv NULL: use user_ */

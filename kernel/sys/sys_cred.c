@@ -279,7 +279,7 @@ long sys_getgroups(u64 size, u64 ulist)
 	if (size) {
 		if (c->ngroups > (u32)size)
 			return -EINVAL;
-		if (copy_to_user(ulist, c->groups, c->ngroups * sizeof(u32)))
+		if (c->ngroups && copy_to_user(ulist, c->groups, c->ngroups * sizeof(u32)))
 			return -EFAULT;
 	}
 	return c->ngroups;
@@ -330,6 +330,11 @@ long sys_setgroups(u64 size, u64 ulist)
 		cred_put(c);
 		return -EFAULT;
 	}
+	for (u32 i = 0; i < n; i++)
+		if (c->groups[i] == (u32)-1) {
+			cred_put(c);
+			return -EINVAL;
+		}
 	sort_ids(c->groups, n);
 	cred_commit(c);
 	return 0;
@@ -378,7 +383,7 @@ long sys_capget(u64 uhead, u64 udata)
 	cred_put(c);
 	if (t)
 		task_put(t);
-	return copy_to_user(udata, data, words * sizeof(data[0]));
+	return udata ? copy_to_user(udata, data, words * sizeof(data[0])) : 0;
 }
 
 /* What capset(2) allows. */

@@ -188,8 +188,8 @@ long sys_membarrier(u64 cmd, u64 flags, u64 cpu)
 {
 	struct proc *p = current_proc();
 
-	if (flags && ((int)cmd != MEMBARRIER_CMD_PRIVATE_EXPEDITED_RSEQ ||
-		      (u32)flags != MEMBARRIER_CMD_FLAG_CPU))
+	if ((u32)flags && ((int)cmd != MEMBARRIER_CMD_PRIVATE_EXPEDITED_RSEQ ||
+			   (u32)flags != MEMBARRIER_CMD_FLAG_CPU))
 		return -EINVAL;
 	switch ((int)cmd) {
 	case MEMBARRIER_CMD_QUERY: return MEMBARRIER_SUPPORTED;

@@ -208,10 +208,11 @@ static int random_gather(void)
 long sys_getrandom(u64 ubuf, u64 len, u64 flags)
 {
 	u8 chunk[256];
+	struct uio u;
 	u64 done = 0;
 	long err;
 
-	if (flags & ~(u64)(GRND_NONBLOCK | GRND_RANDOM | GRND_INSECURE))
+	if ((u32)flags & ~(u32)(GRND_NONBLOCK | GRND_RANDOM | GRND_INSECURE))
 		return -EINVAL;
 	if ((flags & GRND_RANDOM) && (flags & GRND_INSECURE))
 		return -EINVAL;
@@ -223,13 +224,20 @@ long sys_getrandom(u64 ubuf, u64 len, u64 flags)
 			return err;
 	}
 	len = MIN(len, (u64)0x7ffff000);
+	if (!user_range_ok(ubuf, len))
+		return -EFAULT;
+	uio_init_user(&u, ubuf, len);
 	while (done < len) {
 		size_t n = MIN(len - done, sizeof(chunk));
+		ssize_t copied;
 
 		rand_bytes(chunk, n);
-		if (copy_to_user(ubuf + done, chunk, n))
-			return done ? (long)done : -EFAULT;
-		done += n;
+		copied = uio_copy_to(&u, chunk, n);
+		if (copied < 0)
+			return done ? (long)done : copied;
+		done += (u64)copied;
+		if ((size_t)copied < n)
+			break;
 		if (!(done & PAGE_MASK) && signal_pending())
 			break;
 	}

@@ -23,8 +23,10 @@ long sys_pipe2(u64 ufds, u64 flags)
 	struct file *r, *w;
 	int fds[2], err;
 
-	if ((u32)flags & ~(u32)(O_CLOEXEC | O_NONBLOCK | O_DIRECT))
+	if ((u32)flags & ~(u32)(O_CLOEXEC | O_NONBLOCK | O_DIRECT | O_EXCL))
 		return -EINVAL;
+	if (flags & O_EXCL) /* a pipe of the kernel's notifications */
+		return -ENOPKG;
 	err = reserve_pair(flags & O_CLOEXEC, fds);
 	if (err)
 		return err;

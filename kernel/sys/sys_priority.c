@@ -69,7 +69,10 @@ static void visit_all(enum who which, u32 id, struct visit *v)
 	}
 }
 
-/* Call v->fn for every thread that @which and @id name. @id 0: the caller's own. ctx: thread */
+/*
+ * Call v->fn for every thread that @which and @id name. @id 0: the caller's own thread or group, but
+ * user 0. ctx: thread
+ */
 static void visit(enum who which, u32 id, struct visit *v)
 {
 	struct task *t = current_task();
@@ -86,7 +89,7 @@ static void visit(enum who which, u32 id, struct visit *v)
 		task_put(t);
 		return;
 	}
-	visit_all(which, which == WHO_USER && !id ? current->cred->uid : id, v);
+	visit_all(which, id, v);
 }
 
 static void nice_set(struct task *t, struct visit *v)
@@ -116,6 +119,12 @@ static void nice_get(struct task *t, struct visit *v)
 	v->result = MAX(v->result, (long)(20 - nice));
 }
 
+/* User 0 is the caller's own here, unlike with ioprio_set. */
+static u32 nice_who(u64 which, u64 who)
+{
+	return (s32)which == PRIO_USER && !(u32)who ? current->cred->uid : (u32)who;
+}
+
 /* setpriority(2). ctx: thread */
 long sys_setpriority(u64 which, u64 who, u64 value)
 {
@@ -123,7 +132,7 @@ long sys_setpriority(u64 which, u64 who, u64 value)
 
 	if ((s32)which < PRIO_PROCESS || (s32)which > PRIO_USER)
 		return -EINVAL;
-	visit((enum who)which, (u32)who, &v);
+	visit((enum who)which, nice_who(which, who), &v);
 	return v.result;
 }
 
@@ -134,7 +143,7 @@ long sys_getpriority(u64 which, u64 who)
 
 	if ((s32)which < PRIO_PROCESS || (s32)which > PRIO_USER)
 		return -EINVAL;
-	visit((enum who)which, (u32)who, &v);
+	visit((enum who)which, nice_who(which, who), &v);
 	return v.result;
 }
 
@@ -149,22 +158,40 @@ static void ioprio_set(struct task *t, struct visit *v)
 	WRITE_ONCE(t->ioprio, (u16)v->value);
 }
 
-/* The best: the lowest number of the lowest class, none set counting as best effort. */
 static void ioprio_get(struct task *t, struct visit *v)
 {
-	long mine = READ_ONCE(t->ioprio), best = v->result;
+	v->result = READ_ONCE(t->ioprio);
+}
 
-	if (best < 0)
-		v->result = mine;
-	else if (IOPRIO_PRIO_CLASS(mine) && (!IOPRIO_PRIO_CLASS(best) || mine < best))
-		v->result = mine;
+/* What a thread has that was given none: by its policy and nice value. */
+static long ioprio_effective(struct task *t)
+{
+	long mine = READ_ONCE(t->ioprio);
+	int policy, prio, nice, class = IOPRIO_CLASS_BE;
+
+	if (IOPRIO_PRIO_CLASS(mine))
+		return mine;
+	sched_get_policy(&t->thread, &policy, &prio, &nice);
+	if (policy == SCHED_IDLE)
+		class = IOPRIO_CLASS_IDLE;
+	else if (policy == SCHED_FIFO || policy == SCHED_RR)
+		class = IOPRIO_CLASS_RT;
+	return IOPRIO_PRIO_VALUE(class, (nice + 20) / 5);
+}
+
+/* The best of several: the lowest number of the lowest class. */
+static void ioprio_get_best(struct task *t, struct visit *v)
+{
+	long mine = ioprio_effective(t);
+
+	v->result = v->result < 0 ? mine : MIN(v->result, mine);
 }
 
 /* ioprio_set(2). ctx: thread */
 long sys_ioprio_set(u64 which, u64 who, u64 ioprio)
 {
 	struct visit v = { .fn = ioprio_set, .value = (s32)ioprio };
-	u32 data = IOPRIO_PRIO_DATA((u32)ioprio);
+	u32 level = (u32)ioprio % IOPRIO_NR_LEVELS;
 
 	switch (IOPRIO_PRIO_CLASS((u32)ioprio)) {
 	case IOPRIO_CLASS_RT:
@@ -172,12 +199,9 @@ long sys_ioprio_set(u64 which, u64 who, u64 ioprio)
 			return -EPERM;
 		/* fallthrough */
 	case IOPRIO_CLASS_BE:
-		if (data >= IOPRIO_NR_LEVELS)
-			return -EINVAL;
-		break;
 	case IOPRIO_CLASS_IDLE: break;
 	case IOPRIO_CLASS_NONE:
-		if (data)
+		if (level)
 			return -EINVAL;
 		break;
 	default: return -EINVAL;
@@ -191,7 +215,7 @@ long sys_ioprio_set(u64 which, u64 who, u64 ioprio)
 /* ioprio_get(2). ctx: thread */
 long sys_ioprio_get(u64 which, u64 who)
 {
-	struct visit v = { .fn = ioprio_get };
+	struct visit v = { .fn = (s32)which == IOPRIO_WHO_PROCESS ? ioprio_get : ioprio_get_best };
 
 	if ((s32)which < IOPRIO_WHO_PROCESS || (s32)which > IOPRIO_WHO_USER)
 		return -EINVAL;

@@ -125,7 +125,7 @@ long sys_clone3(u64 uargs, u64 size)
 /* unshare(2) */
 long sys_unshare(u64 flags)
 {
-	return proc_unshare(flags & 0xffffffffu);
+	return flags >> 32 ? -EINVAL : proc_unshare(flags);
 }
 
 /* setns(2): there are no namespaces to enter. */
@@ -181,8 +181,11 @@ static int execveat_fd(struct exec_args *a, int fd, const char *path)
 	size_t size;
 	int err = fd_get_any(fd, &f);
 
-	if (err)
-		return err;
+	if (err) {
+		a->open_err = a->open_err ?: err;
+		a->filename = path;
+		return proc_exec(a);
+	}
 	a->at = f->path;
 	path_get(&a->at);
 	file_put(f);
@@ -211,8 +214,8 @@ long sys_execveat(u64 fd, u64 upath, u64 argv, u64 envp, u64 flags)
 	char *path = NULL;
 	int err;
 
-	if (flags & ~(u64)(AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW))
-		return -EINVAL;
+	if ((u32)flags & ~(u32)(AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW))
+		a.open_err = -EINVAL;
 	a.lookup = (flags & AT_SYMLINK_NOFOLLOW ? 0 : LOOKUP_FOLLOW) |
 		   (flags & AT_EMPTY_PATH ? LOOKUP_EMPTY : 0);
 	err = exec_path_from_user(upath, &path);
@@ -288,6 +291,7 @@ static int waitid_tell(u64 uinfo, u64 urusage, const struct proc_wait_result *r)
 {
 	struct ksiginfo si = { 0 };
 	siginfo_t info;
+	const size_t told = offsetof(siginfo_t, si_status) + sizeof(info.si_status);
 
 	if (urusage && r && copy_to_user(urusage, &r->ru, sizeof(r->ru)))
 		return -EFAULT;
@@ -301,15 +305,14 @@ static int waitid_tell(u64 uinfo, u64 urusage, const struct proc_wait_result *r)
 		si.si_status = waitid_status(r);
 	}
 	signal_siginfo_to_user(&si, &info);
-	return copy_to_user(uinfo, &info, sizeof(info));
+	return copy_to_user(uinfo, &info, told);
 }
 
-/* waitid(2) */
-long sys_waitid(u64 which, u64 id, u64 uinfo, u64 options, u64 urusage)
+/* waitid(2) but for what is told. The child's number, 0 for none, or -errno. */
+static long waitid_wait(u64 which, u64 id, u64 options, struct proc_wait_result *res)
 {
 	const int known = WNOHANG | WNOWAIT | WEXITED | WSTOPPED | WCONTINUED |
 			  (int)(__WNOTHREAD | __WCLONE | __WALL);
-	struct proc_wait_result res;
 	struct pid *pidfd = NULL;
 	bool nonblock;
 	long ret;
@@ -326,14 +329,23 @@ long sys_waitid(u64 which, u64 id, u64 uinfo, u64 options, u64 urusage)
 	}
 	/* A descriptor that does not block makes the call one that does not wait. */
 	nonblock = pidfd && pidfd_is_nonblock((int)id);
-	ret = proc_wait((int)which, (u32)id, pidfd, (int)options | (nonblock ? WNOHANG : 0), &res);
+	ret = proc_wait((int)which, (u32)id, pidfd, (int)options | (nonblock ? WNOHANG : 0), res);
 	if (pidfd)
 		pid_put(pidfd);
 	if (!ret && nonblock && !((int)options & WNOHANG))
 		return -EAGAIN;
-	if (ret < 0)
-		return ret;
-	return waitid_tell(uinfo, urusage, ret ? &res : NULL);
+	return ret;
+}
+
+/* waitid(2): a call that fails writes as well, as on Linux. */
+long sys_waitid(u64 which, u64 id, u64 uinfo, u64 options, u64 urusage)
+{
+	struct proc_wait_result res;
+	long ret = waitid_wait(which, id, options, &res);
+
+	if (waitid_tell(uinfo, urusage, ret > 0 ? &res : NULL))
+		return -EFAULT;
+	return MIN(ret, 0l);
 }
 
 /* --- numbers and groups --- */
@@ -375,15 +387,17 @@ long sys_setsid(void)
 /* setpgid(2) */
 long sys_setpgid(u64 pid, u64 pgid)
 {
-	if ((int)pgid < 0 || (int)pid < 0)
-		return (int)pgid < 0 ? -EINVAL : -ESRCH;
-	return proc_setpgid((u32)pid, (u32)pgid);
+	int group = (int)pgid ?: (int)pid;
+
+	if (group < 0)
+		return -EINVAL;
+	return (int)pid < 0 ? -ESRCH : proc_setpgid((u32)pid, (u32)pgid);
 }
 
 /* A number of process @pid, 0 the caller, that @get finds. */
 static long number_of(u64 pid, struct pid *(*get)(struct proc *))
 {
-	struct proc *p = pid ? proc_lookup((u32)pid) : proc_get(current_proc());
+	struct proc *p = (u32)pid ? proc_lookup((u32)pid) : proc_get(current_proc());
 	struct pid *found;
 	long nr = -ESRCH;
 
@@ -417,7 +431,7 @@ long sys_pidfd_open(u64 nr, u64 flags)
 	struct pid *pid;
 	int fd, err;
 
-	if ((flags & ~(u64)O_NONBLOCK) || (int)nr <= 0)
+	if (((u32)flags & ~(u32)O_NONBLOCK) || (int)nr <= 0)
 		return -EINVAL;
 	pid = pid_lookup((u32)nr);
 	if (!pid)
@@ -491,7 +505,7 @@ long sys_pidfd_getfd(u64 pidfd, u64 target, u64 flags)
 	struct task *t;
 	int fd, err;
 
-	if (flags)
+	if ((u32)flags)
 		return -EINVAL;
 	err = pidfd_get_pid((int)pidfd, &pid);
 	if (err)
@@ -540,7 +554,7 @@ long sys_prlimit64(u64 pid, u64 which, u64 unew, u64 uold)
 
 	if (unew && copy_from_user(&new, unew, sizeof(new)))
 		return -EFAULT;
-	p = pid ? proc_lookup((u32)pid) : proc_get(current_proc());
+	p = (u32)pid ? proc_lookup((u32)pid) : proc_get(current_proc());
 	if (!p)
 		return -ESRCH;
 	err = prlimit_allowed(p);

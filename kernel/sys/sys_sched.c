@@ -321,7 +321,7 @@ long sys_sched_getaffinity(u64 pid, u64 len, u64 umask)
 	struct task *t;
 	int err;
 
-	if ((u32)len * 8ull < cpu_count || ((u32)len & (sizeof(u64) - 1)))
+	if ((u32)len * 8 < cpu_count || ((u32)len & (sizeof(u64) - 1)))
 		return -EINVAL;
 	err = thread_by_pid(pid, &t);
 	if (err)

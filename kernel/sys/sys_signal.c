@@ -46,43 +46,69 @@ long sys_tkill(u64 tid, u64 sig)
 	return proc_tgkill(0, (u32)tid, (int)sig, &si);
 }
 
-static int info_from_user(struct ksiginfo *out, u64 uinfo)
-{
-	siginfo_t si;
+#define SI_LAST_KNOWN (-7)
 
-	if (copy_from_user(&si, uinfo, sizeof(si)))
-		return -EFAULT;
-	memcpy(out, &si, sizeof(*out));
-	return 0;
+/* The highest code that has a meaning with @sig. */
+static int info_last_code(int sig)
+{
+	switch (sig) {
+	case SIGILL: return NSIGILL;
+	case SIGFPE: return NSIGFPE;
+	case SIGSEGV: return NSIGSEGV;
+	case SIGBUS: return NSIGBUS;
+	case SIGTRAP: return NSIGTRAP;
+	case SIGCHLD: return NSIGCHLD;
+	case SIGSYS: return NSIGSYS;
+	default: return NSIGPOLL;
+	}
+}
+
+static bool info_has_layout(int sig, int code)
+{
+	if (code > SI_USER)
+		return code == SI_KERNEL || code <= info_last_code(sig);
+	return code >= SI_LAST_KNOWN || code == SI_ASYNCNL;
 }
 
 /*
- * May current say this, which a program made up, to the bearer of @target? What the kernel or tkill
- * would say may be said to oneself only, by the number of the thread.
+ * A siginfo that a program made up. Of one whose code has no known layout, the rest must be zero.
+ * 0, -EFAULT, -E2BIG.
  */
-static int info_check(const struct ksiginfo *si, u32 target)
+static int info_from_user(struct ksiginfo *out, u64 uinfo, int sig)
 {
-	bool honest = si->si_code < 0 && si->si_code != SI_TKILL;
+	u8 rest[sizeof(siginfo_t) - sizeof(*out)];
 
-	return honest || target == current_task()->tid->nr ? 0 : -EPERM;
+	if (copy_from_user(out, uinfo, sizeof(*out)))
+		return -EFAULT;
+	if (info_has_layout(sig, out->si_code))
+		return 0;
+	if (copy_from_user(rest, uinfo + sizeof(*out), sizeof(rest)))
+		return -EFAULT;
+	for (size_t i = 0; i < sizeof(rest); i++)
+		if (rest[i])
+			return -E2BIG;
+	return 0;
 }
 
-static int queue_info(struct ksiginfo *out, u64 uinfo, int sig, u32 target)
+/* What the kernel or tkill would say may be said to oneself only. */
+static int info_check(const struct ksiginfo *si, u32 target)
 {
-	int err = info_from_user(out, uinfo);
+	bool official = si->si_code >= 0 || si->si_code == SI_TKILL;
 
-	out->si_signo = sig;
-	return err ? err : info_check(out, target);
+	return official && target != current_task()->tid->nr ? -EPERM : 0;
 }
 
 /* rt_sigqueueinfo(2) */
 long sys_rt_sigqueueinfo(u64 pid, u64 sig, u64 uinfo)
 {
 	struct ksiginfo si;
-	int err = queue_info(&si, uinfo, (int)sig, (u32)pid);
+	int err = info_from_user(&si, uinfo, (int)sig);
 
+	if (!err)
+		err = info_check(&si, (u32)pid);
 	if (err)
 		return err;
+	si.si_signo = (int)sig;
 	return (int)pid <= 0 ? -ESRCH : proc_kill((int)pid, (int)sig, &si);
 }
 
@@ -90,11 +116,13 @@ long sys_rt_sigqueueinfo(u64 pid, u64 sig, u64 uinfo)
 long sys_rt_tgsigqueueinfo(u64 tgid, u64 tid, u64 sig, u64 uinfo)
 {
 	struct ksiginfo si;
-	int err;
+	int err = info_from_user(&si, uinfo, (int)sig);
 
-	if ((int)tgid <= 0 || (int)tid <= 0)
-		return -EINVAL;
-	err = queue_info(&si, uinfo, (int)sig, (u32)tid);
+	if (!err && ((int)tgid <= 0 || (int)tid <= 0))
+		err = -EINVAL;
+	if (!err)
+		err = info_check(&si, (u32)tid);
+	si.si_signo = (int)sig;
 	return err ? err : proc_tgkill((u32)tgid, (u32)tid, (int)sig, &si);
 }
 
@@ -105,15 +133,17 @@ long sys_pidfd_send_signal(u64 fd, u64 sig, u64 uinfo, u64 flags)
 	struct pid *pid;
 	int err;
 
-	if (flags)
+	if ((u32)flags)
 		return -EINVAL;
 	err = pidfd_get_pid_or_dir((int)fd, &pid);
 	if (err)
 		return err;
 	if (uinfo) {
-		err = info_from_user(&si, uinfo);
+		err = info_from_user(&si, uinfo, (int)sig);
+		if (!err && si.si_signo != (int)sig)
+			err = -EINVAL;
 		if (!err)
-			err = si.si_signo != (int)sig ? -EINVAL : info_check(&si, pid->nr);
+			err = info_check(&si, pid->nr);
 	} else {
 		siginfo_fill(&si, (int)sig, SI_USER);
 	}

@@ -426,7 +426,8 @@ static long ioctl_line(struct tty *t, struct file *f, u32 cmd, u64 arg)
 	case TCFLSH: return flush_queues(t, arg);
 	case TCXONC: return flow_control(t, arg);
 	case TCSBRK: return send_break(t, arg ? 0 : BREAK_NS);
-	case TCSBRKP: return send_break(t, arg ? (s64)arg * 100 * NSEC_PER_MSEC : BREAK_NS);
+	case TCSBRKP:
+		return send_break(t, (u32)arg ? (s64)(u32)arg * 100 * NSEC_PER_MSEC : BREAK_NS);
 	case TIOCSBRK: return set_break(t, true);
 	case TIOCCBRK: return set_break(t, false);
 	case TIOCMGET:
