@@ -336,13 +336,13 @@ static int case_set(const struct entry *e, int i, int v, long *out)
 	return CASE_END;
 }
 
-static int can_pair(const struct entry *e, int i)
+static inline int can_pair(const struct entry *e, int i)
 {
 	return e->arg[i].kind != K_NONE && e->arg[i].kind != K_CONST;
 }
 
 /* The two wrongs that are tried together with wrongs of other arguments. */
-static long case_pair(const struct entry *e, int i, int v)
+static inline long case_pair(const struct entry *e, int i, int v)
 {
 	static const long pairs[][2] = {
 		[K_INT] = { -1, 0x7ffffffe },
@@ -367,7 +367,7 @@ static long case_pair(const struct entry *e, int i, int v)
 	return pairs[e->arg[i].kind][v];
 }
 
-static void case_name(const struct entry *e, int i, int v, char *out, size_t size)
+static inline void case_name(const struct entry *e, int i, int v, char *out, size_t size)
 {
 	int kind = e->arg[i].kind, n = sizeof(bad_paths) / sizeof(bad_paths[0]);
 	long value;

@@ -16,8 +16,13 @@
 #include <sys/eventfd.h>
 #include <sys/inotify.h>
 #include <sys/ioctl.h>
+#include <sys/ipc.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
+#include <sys/msg.h>
+#include <sys/resource.h>
+#include <sys/sem.h>
+#include <sys/shm.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -77,6 +82,26 @@ enum {
 #define FIXTURE_TOP "/tmp/baduse" /* no mount, so that one on ".." can be taken away */
 static const char fixture_dir[] = FIXTURE_TOP "/dir";
 
+/*
+ * Programs that rows of exec begin, this one, with whatever arguments, must end at once. They know
+ * themselves by a limit that nothing else depends on.
+ */
+#define MARK_RESOURCE RLIMIT_RTTIME
+#define MARK_VALUE 4242424242
+
+static inline void fixture_mark(void)
+{
+	setrlimit(MARK_RESOURCE, &(struct rlimit){ MARK_VALUE, MARK_VALUE });
+}
+
+static inline void fixture_end_if_marked(void)
+{
+	struct rlimit r;
+
+	if (!getrlimit(MARK_RESOURCE, &r) && r.rlim_max == MARK_VALUE)
+		_exit(77);
+}
+
 static void fix_at(int want, int fd)
 {
 	if (fd >= 0 && fd != want) {
@@ -113,7 +138,7 @@ static void fixture_memory(void)
 	fix_map(A_AUX, 1, rw, anon, -1);
 	memset((void *)A_MAP, 1, 4 * PAGE);
 	memset((void *)A_AUX, 'a', PAGE);
-	strcpy((char *)A_AUX + 4000, "--exit"); /* what rows of exec say */
+	strcpy((char *)A_AUX + 4000, "word"); /* what rows of exec say */
 	fd = open("/tmp/baduse-map", O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 	if (fd < 0 || ftruncate(fd, 4 * PAGE)) {
 		perror("fixture: /tmp/baduse-map");
@@ -200,12 +225,20 @@ static void fixture_files(int owner)
 		lchown(owned[i], owner, owner);
 }
 
+/* Which descriptors to make: a bit for each, from FD_FILE on. */
+static uint64_t fix_wanted = ~0ull;
+
+static int fix_wants(int fd)
+{
+	return fix_wanted >> (fd - FD_FILE) & 1;
+}
+
 static void fix_pipe(int r, int w, int bytes)
 {
 	char text[64] = "";
 	int p[2];
 
-	if (pipe2(p, O_CLOEXEC))
+	if ((!fix_wants(r) && !fix_wants(w)) || pipe2(p, O_CLOEXEC))
 		return;
 	write(p[1], text, bytes);
 	fix_at(r, p[0]);
@@ -214,9 +247,12 @@ static void fix_pipe(int r, int w, int bytes)
 
 static void fix_tty(void)
 {
-	int n, zero = 0, fd = open("/dev/ptmx", O_RDWR | O_NOCTTY | O_CLOEXEC);
+	int n, fd, zero = 0;
 	char name[32];
 
+	if (!fix_wants(FD_TTY) && !fix_wants(FD_PTMX))
+		return;
+	fd = open("/dev/ptmx", O_RDWR | O_NOCTTY | O_CLOEXEC);
 	if (fd < 0)
 		return;
 	ioctl(fd, TIOCSPTLCK, &zero);
@@ -230,11 +266,14 @@ static void fix_sockets(void)
 {
 	int s[2];
 
-	if (!socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, s)) {
+	if (fix_wants(FD_SOCKET) && !socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, s)) {
 		fix_at(FD_SOCKET, s[0]);
 		fix_at(FD_SOCKET + 80, s[1]);
 	}
-	fix_at(FD_UDP, socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+	if (fix_wants(FD_UDP))
+		fix_at(FD_UDP, socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+	if (!fix_wants(FD_LISTEN))
+		return;
 	s[0] = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (s[0] >= 0 && !listen(s[0], 1))
 		fix_at(FD_LISTEN, s[0]);
@@ -242,40 +281,96 @@ static void fix_sockets(void)
 		close(s[0]);
 }
 
-/* One descriptor of each sort. Those that the kernel does not have stay closed. */
-static void fixture_descriptors(void)
+/* Files by name, each open in one way. */
+static void fix_open(void)
 {
-	struct epoll_event ev = { .events = EPOLLIN };
+	static const struct {
+		int fd;
+		const char *path;
+		int flags;
+	} files[] = {
+		{ FD_FILE, "file", O_RDWR },
+		{ FD_RDONLY, "file", O_RDONLY },
+		{ FD_WRONLY, "file", O_WRONLY },
+		{ FD_DIR, "dir", O_RDONLY | O_DIRECTORY },
+		{ FD_PATH, "file", O_PATH },
+		{ FD_DIR_PATH, "dir", O_PATH },
+		{ FD_APPEND, "file", O_RDWR | O_APPEND },
+		{ FD_BIG, "big", O_RDWR },
+		{ FD_NULL, "/dev/null", O_RDWR },
+		{ FD_ZERO, "/dev/zero", O_RDWR },
+		{ FD_FULL, "/dev/full", O_RDWR },
+		{ FD_PROC, "/proc/self/status", O_RDONLY },
+		{ FD_SYS, "/sys/devices/system/cpu/online", O_RDONLY },
+	};
+
+	for (unsigned i = 0; i < sizeof(files) / sizeof(files[0]); i++)
+		if (fix_wants(files[i].fd))
+			fix_at(files[i].fd, open(files[i].path, files[i].flags | O_CLOEXEC));
+}
+
+/* Those that calls of their own make. */
+static void fix_make(void)
+{
 	sigset_t set;
 
 	sigemptyset(&set);
 	sigaddset(&set, SIGUSR2);
-	fix_at(FD_FILE, open("file", O_RDWR | O_CLOEXEC));
-	fix_at(FD_RDONLY, open("file", O_RDONLY | O_CLOEXEC));
-	fix_at(FD_WRONLY, open("file", O_WRONLY | O_CLOEXEC));
-	fix_at(FD_DIR, open("dir", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-	fix_at(FD_PATH, open("file", O_PATH | O_CLOEXEC));
-	fix_at(FD_DIR_PATH, open("dir", O_PATH | O_CLOEXEC));
-	fix_at(FD_APPEND, open("file", O_RDWR | O_APPEND | O_CLOEXEC));
-	fix_at(FD_BIG, open("big", O_RDWR | O_CLOEXEC));
-	fix_at(FD_NULL, open("/dev/null", O_RDWR | O_CLOEXEC));
-	fix_at(FD_ZERO, open("/dev/zero", O_RDWR | O_CLOEXEC));
-	fix_at(FD_FULL, open("/dev/full", O_RDWR | O_CLOEXEC));
-	fix_at(FD_PROC, open("/proc/self/status", O_RDONLY | O_CLOEXEC));
-	fix_at(FD_SYS, open("/sys/devices/system/cpu/online", O_RDONLY | O_CLOEXEC));
-	fix_at(FD_EPOLL, epoll_create1(EPOLL_CLOEXEC));
-	fix_at(FD_EVENT, eventfd(3, EFD_CLOEXEC));
-	fix_at(FD_TIMER, timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC));
-	fix_at(FD_PIDFD, syscall(__NR_pidfd_open, getpid(), 0));
-	fix_at(FD_MEMFD, syscall(__NR_memfd_create, "m", 3));
-	fix_at(FD_SIGNAL, signalfd(-1, &set, SFD_CLOEXEC));
-	fix_at(FD_INOTIFY, inotify_init1(IN_CLOEXEC));
+	if (fix_wants(FD_EPOLL))
+		fix_at(FD_EPOLL, epoll_create1(EPOLL_CLOEXEC));
+	if (fix_wants(FD_EVENT))
+		fix_at(FD_EVENT, eventfd(3, EFD_CLOEXEC));
+	if (fix_wants(FD_TIMER))
+		fix_at(FD_TIMER, timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC));
+	if (fix_wants(FD_PIDFD))
+		fix_at(FD_PIDFD, syscall(__NR_pidfd_open, getpid(), 0));
+	if (fix_wants(FD_MEMFD))
+		fix_at(FD_MEMFD, syscall(__NR_memfd_create, "m", 3));
+	if (fix_wants(FD_SIGNAL))
+		fix_at(FD_SIGNAL, signalfd(-1, &set, SFD_CLOEXEC));
+	if (fix_wants(FD_INOTIFY))
+		fix_at(FD_INOTIFY, inotify_init1(IN_CLOEXEC));
+}
+
+/* One descriptor of each sort that is wanted. Those that the kernel does not have stay closed. */
+static void fixture_descriptors(void)
+{
+	struct epoll_event ev = { .events = EPOLLIN };
+
+	fix_wanted |= 1ull << (FD_NULL - FD_FILE);
+	if (fix_wants(FD_EPOLL))
+		fix_wanted |= 1ull << (FD_EVENT - FD_FILE);
+	fix_open();
+	fix_make();
 	fix_pipe(FD_PIPE_R, FD_PIPE_W, 16);
 	fix_pipe(FD_EMPTY_R, FD_EMPTY_W, 0);
 	fix_tty();
 	fix_sockets();
-	epoll_ctl(FD_EPOLL, EPOLL_CTL_ADD, FD_EVENT, &ev);
+	if (fix_wants(FD_EPOLL))
+		epoll_ctl(FD_EPOLL, EPOLL_CTL_ADD, FD_EVENT, &ev);
 	fix_at(FD_OWN, open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
 	for (int i = 0; i < 3; i++)
 		dup3(FD_NULL, i, 0);
+}
+
+/* Everything of System V's and the message queue that rows name goes. */
+static void fixture_remove_ipc(void)
+{
+	struct shmid_ds shm;
+	struct msqid_ds msg;
+	struct semid_ds sem;
+
+	for (int i = 0; i < 64; i++) {
+		int id = shmctl(i, SHM_STAT, &shm);
+
+		if (id >= 0)
+			shmctl(id, IPC_RMID, NULL);
+		id = msgctl(i, MSG_STAT, &msg);
+		if (id >= 0)
+			msgctl(id, IPC_RMID, NULL);
+		id = semctl(i, 0, SEM_STAT, &sem);
+		if (id >= 0)
+			semctl(id, 0, IPC_RMID);
+	}
+	syscall(__NR_mq_unlink, "baduse");
 }
