@@ -120,6 +120,11 @@ static long ioctl_generic(struct file *f, int fd, u32 cmd, u64 arg)
 		if (f->ops->ioctl)
 			break;
 		return ioctl_fsxattr(f, cmd, arg);
+	case FIFREEZE:
+	case FITHAW: /* no file system here can be frozen, so none is */
+		if (!sys_capable(CAP_SYS_ADMIN))
+			return -EPERM;
+		return cmd == FIFREEZE ? -EOPNOTSUPP : -EINVAL;
 	case FICLONE:
 	case FICLONERANGE:
 	case FIDEDUPERANGE:

@@ -164,6 +164,8 @@ int pty_create(struct devpts *dir, u32 index, struct pty **out)
 	scnprintf(name, sizeof(name), "pts/%u", index);
 	tty_setup(&p->slave, &slave_ops, p, dev_make(UNIX98_PTY_SLAVE_MAJOR, index), name);
 	p->slave.is_pty = true;
+	p->slave.termios.c_cflag &= ~(tcflag_t)HUPCL; /* there is no line to drop */
+	ldisc_set_termios(&p->slave.ld, &p->slave.termios);
 	ring_init(&p->out, p->out_buf, PTY_OUT);
 	waitq_init(&p->master_read);
 	waitq_init(&p->master_write);

@@ -36,6 +36,7 @@ static void test_speeds(void)
 
 	pair(&m, &s);
 	CHECK(!ioctl(s, TCGETS2_, &t) && t.ispeed == 38400 && t.ospeed == 38400);
+	CHECK(t.iflag == 02400 && t.oflag == 5 && t.cflag == 0277 && t.lflag == 0105073);
 	t.cflag = (t.cflag & ~(CBAUD_ | CIBAUD_)) | BOTHER_;
 	t.ospeed = 12345;
 	t.ispeed = 99;
