@@ -121,6 +121,10 @@ int file_open_path(const struct path *p, u32 oflags, struct file **out)
 		err = -ENXIO;
 		goto writer;
 	}
+	if ((oflags & O_DIRECT) && !S_ISREG(f->inode->mode) && !S_ISBLK(f->inode->mode)) {
+		err = -EINVAL; /* a regular file's own open knows */
+		goto writer;
+	}
 	err = f->ops->open ? f->ops->open(f->inode, f) : 0;
 	if (err)
 		goto writer;

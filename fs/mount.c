@@ -549,8 +549,10 @@ static int mount_move(const struct path *src, const struct path *where)
 		goto unlock;
 	}
 	err = mount_may_attach(src->mnt, &at);
-	if (err)
+	if (err) {
+		err = err == -ENOTDIR ? -EINVAL : err;
 		goto unlock;
+	}
 	mount_detach(src->mnt, &was);
 	err = mount_hang(src->mnt, &at);
 	if (err)
@@ -647,7 +649,7 @@ int vfs_mount(const char *source, const struct path *where, const char *type, u6
 		return -EPERM;
 	if (ms & MS_REMOUNT)
 		return mount_remount(where, ms, data);
-	if (!(ms & (MS_BIND | MS_MOVE)) && (ms & PROPAGATION_FLAGS))
+	if (!(ms & MS_BIND) && (ms & PROPAGATION_FLAGS))
 		return mount_propagation(where, ms);
 	if (!(ms & (MS_BIND | MS_MOVE)))
 		return mount_new(source, where, type, ms, data);

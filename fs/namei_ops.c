@@ -140,7 +140,8 @@ int vfs_mknod(const struct path *at, const char *name, u32 mode, u64 rdev)
 		return err;
 	dir = dentry_inode(w.cur.dentry);
 	err = -EPERM;
-	if ((S_ISCHR(mode) || S_ISBLK(mode)) && !cred_capable(current->cred, CAP_MKNOD))
+	/* The device 0:0 is none: a whiteout, which anybody may make. */
+	if (((S_ISCHR(mode) && rdev) || S_ISBLK(mode)) && !cred_capable(current->cred, CAP_MKNOD))
 		goto end;
 	mode &= ~(fsctx_current()->umask & 07777);
 	if (dir->ops->create)

@@ -60,8 +60,8 @@ static int may_open(const struct path *p, u32 oflags)
 	err = inode_permission(i, want);
 	if (err)
 		return err;
-	if ((i->flags & INODE_APPEND) &&
-	    ((oflags & O_TRUNC) || ((want & MAY_WRITE) && !(oflags & O_APPEND))))
+	if ((i->flags & INODE_APPEND) && (((oflags & O_TRUNC) && S_ISREG(i->mode)) ||
+					  ((want & MAY_WRITE) && !(oflags & O_APPEND))))
 		return -EPERM;
 	if ((oflags & O_NOATIME) && !inode_owner_or_capable(i))
 		return -EPERM;
@@ -112,11 +112,11 @@ int file_open_checked(const struct path *p, u32 oflags, struct file **out)
 
 	if (oflags & O_PATH)
 		return file_open_path(p, oflags, out);
-	if (!S_ISREG(dentry_inode(p->dentry)->mode))
-		oflags &= ~(u32)O_TRUNC;
 	err = may_open(p, oflags);
 	if (err)
 		return err;
+	if (!S_ISREG(dentry_inode(p->dentry)->mode))
+		oflags &= ~(u32)O_TRUNC;
 	err = file_open_path(p, oflags & ~(u32)O_TRUNC, &f);
 	if (err)
 		return err;

@@ -312,6 +312,36 @@ ssize_t pipe_to_file(struct file *in, struct file *out, u64 *opos, u64 len, bool
 	return done ? (ssize_t)done : n;
 }
 
+/* The user's pages one after the other: what went in before one that is not there counts. */
+static ssize_t put_pages(struct pipe *p, struct uio *u)
+{
+	ssize_t done = 0, n = 0;
+	struct uio one;
+	size_t len;
+	u64 at;
+
+	while (u->left) {
+		at = u->seg->base + u->off;
+		len = MIN(u->seg->len - u->off, PAGE_SIZE - (at & PAGE_MASK));
+		if (len) {
+			uio_init_user(&one, at, len);
+			n = pipe_put_now(p, &one);
+			if (n <= 0)
+				break;
+			done += n;
+			if ((size_t)n < len)
+				break;
+		}
+		uio_advance(u, len);
+		if (!len) {
+			u->seg++;
+			u->nseg--;
+			u->off = 0;
+		}
+	}
+	return done ? done : n;
+}
+
 /* See pipe.h. */
 ssize_t pipe_from_user(struct file *out, struct uio *u, bool nonblock)
 {
@@ -323,7 +353,7 @@ ssize_t pipe_from_user(struct file *out, struct uio *u, bool nonblock)
 		err = wait_room(p, nonblock);
 		if (err)
 			return err;
-		n = pipe_put_now(p, u);
+		n = put_pages(p, u);
 	} while (!n);
 	if (n > 0)
 		pipe_wake_readers(p);

@@ -456,6 +456,7 @@ static const struct file_ops text_fops = {
 	.open = text_open,
 	.release = textfile_release,
 	.read = textfile_read,
+	.seek = textfile_seek,
 	.write = text_write,
 };
 static const struct inode_ops file_ops_none = { .setattr = pid_setattr };

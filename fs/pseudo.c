@@ -273,6 +273,7 @@ static const struct file_ops pseudo_text_fops = {
 	.open = pseudo_open,
 	.release = textfile_release,
 	.read = textfile_read,
+	.seek = textfile_seek,
 	.write = pseudo_write,
 	.fsync = pseudo_fsync,
 	.poll = pseudo_poll,

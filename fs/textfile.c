@@ -4,6 +4,7 @@
  * apart while the text is remade; it ranks before everything that a text's maker may take.
  */
 #include <linux/errno.h>
+#include <linux/fs.h>
 #include "fs/textfile.h"
 #include "kernel/lib/string.h"
 #include "kernel/sched/mutex.h"
@@ -104,6 +105,12 @@ ssize_t textfile_read(struct file *f, struct uio *u, u64 *pos)
 	}
 	mutex_unlock(&t->lock);
 	return n;
+}
+
+/* file_ops.seek: unless stat says a size, the end is not known before it is reached. ctx: thread. -EINVAL */
+s64 textfile_seek(struct file *f, s64 off, int whence)
+{
+	return whence > SEEK_CUR && !f->inode->size ? -EINVAL : generic_file_seek(f, off, whence);
 }
 
 /* file_ops.release. ctx: thread */

@@ -13,6 +13,7 @@ typedef int textfile_make(struct file *f, struct sbuf *out);
 int __must_check textfile_open(struct file *f,
 			       textfile_make *make); /* 0 or -ENOMEM; uses f->priv */
 ssize_t textfile_read(struct file *f, struct uio *u, u64 *pos);
+s64 textfile_seek(struct file *f, s64 off, int whence);
 void textfile_release(struct file *f);
 /*
  * What a write brought, as a C string of at most a page (kfree it). Its length, -EINVAL when

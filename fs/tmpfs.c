@@ -211,6 +211,10 @@ static int parse_option(struct tmpfs_super *ts, const char *name, const char *v)
 	u64 n;
 	int err;
 
+	if (!strcmp(name, "ro") || !strcmp(name, "rw")) {
+		ts->ms_flags = name[1] == 'o' ? MS_RDONLY : 0;
+		return v ? -EINVAL : 0;
+	}
 	if (!strcmp(name, "inode64") || !strcmp(name, "noswap"))
 		return v ? -EINVAL : 0;
 	if (!v)
@@ -269,6 +273,8 @@ static int tmpfs_remount(struct super *sb, u32 flags, const char *data)
 
 	if (err)
 		return err;
+	if (n.ms_flags != ts->ms_flags)
+		return -EINVAL; /* said by mount's flags, not here */
 	if ((n.max_pages && n.max_pages < READ_ONCE(ts->used_pages)) ||
 	    (n.max_inodes && n.max_inodes < READ_ONCE(ts->used_inodes)))
 		return -EINVAL;
@@ -353,6 +359,7 @@ int tmpfs_super_create(const struct fs_type *t, const char *data, u32 mode, stru
 	err = make_root(sb);
 	if (err)
 		goto free;
+	sb->flags |= ts->ms_flags;
 	*out = sb;
 	return 0;
 free:

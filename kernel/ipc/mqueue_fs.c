@@ -201,6 +201,11 @@ static u32 queue_poll(struct file *f, struct poll_table *pt)
 	return mqueue_poll(queue_of(f->inode), pt);
 }
 
+static int queue_open(struct inode *i, struct file *f)
+{
+	return f->flags & O_DIRECT ? -EINVAL : 0;
+}
+
 static int queue_flush(struct file *f)
 {
 	mqueue_leave(queue_of(f->inode));
@@ -221,6 +226,7 @@ static int queue_setattr(struct inode *i, const struct iattr *a)
 static const struct inode_ops queue_inode_ops = { .setattr = queue_setattr };
 
 const struct file_ops mqueue_file_ops = {
+	.open = queue_open,
 	.read = queue_read,
 	.poll = queue_poll,
 	.flush = queue_flush,

@@ -278,27 +278,35 @@ long sys_fdatasync(u64 fd)
 	return do_fsync((int)fd, 0, LOCK_END_MAX, true);
 }
 
-/* ctx: thread */
-long sys_sync_file_range(u64 fd, u64 off, u64 len, u64 flags)
+static long do_sync_range(struct file *f, u64 off, u64 len, u32 flags)
 {
-	struct fdref r;
-	bool syncs;
-	u32 mode;
-	long ret = fd_borrow((int)fd, &r);
+	const u32 known =
+		SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER;
+	u32 mode = f->inode->mode;
 
-	if (ret)
-		return ret;
-	mode = r.file->inode->mode;
-	syncs = flags && r.file->ops->fsync;
-	fd_release(&r);
-	if ((u32)flags & ~(u32)(SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE |
-				SYNC_FILE_RANGE_WAIT_AFTER))
+	if (flags & ~known)
 		return -EINVAL;
 	if ((s64)off < 0 || (s64)(off + len) < 0 || off + len < off)
 		return -EINVAL;
 	if (!S_ISREG(mode) && !S_ISBLK(mode) && !S_ISDIR(mode) && !S_ISLNK(mode))
 		return -ESPIPE;
-	return syncs ? do_fsync((int)fd, off, len ? off + len : LOCK_END_MAX, true) : 0;
+	/* What has no pages of its own has none to write. */
+	if (!flags || !f->ops->fsync)
+		return 0;
+	return file_fsync(f, off, len ? off + len : LOCK_END_MAX, true);
+}
+
+/* ctx: thread */
+long sys_sync_file_range(u64 fd, u64 off, u64 len, u64 flags)
+{
+	struct fdref r;
+	long ret = fd_borrow((int)fd, &r);
+
+	if (ret)
+		return ret;
+	ret = do_sync_range(r.file, off, len, (u32)flags);
+	fd_release(&r);
+	return ret;
 }
 
 /* ctx: thread */

@@ -141,15 +141,17 @@ long sys_open_by_handle_at(u64 mfd, u64 uhandle, u64 flags)
 	struct mount *m;
 	u64 ino = 0;
 	long ret;
+	int err;
 
 	if (!sys_capable(CAP_DAC_READ_SEARCH))
 		return -EPERM;
+	err = handle_from_user(uhandle, &ino);
+	if (err && err != -ESTALE)
+		return err;
 	ret = mount_of_fd((int)mfd, &m);
 	if (ret)
 		return ret;
-	ret = handle_from_user(uhandle, &ino);
-	if (!ret)
-		ret = open_handle(m, ino, (u32)flags | O_LARGEFILE);
+	ret = err ? err : open_handle(m, ino, (u32)flags | O_LARGEFILE);
 	mount_put(m);
 	return ret;
 }

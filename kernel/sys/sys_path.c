@@ -440,7 +440,7 @@ long sys_utimensat(u64 dfd, u64 uname, u64 utimes, u64 flags)
 	if (!a.valid)
 		return 0;
 	if (!uname && (int)dfd != AT_FDCWD)
-		return flags ? -EINVAL : do_utimes_fd((int)dfd, &a);
+		return (u32)flags ? -EINVAL : do_utimes_fd((int)dfd, &a);
 	err = sys_path_lookup((int)dfd, uname, follow_unless((u32)flags), (u32)flags, &p);
 	if (err)
 		return err;

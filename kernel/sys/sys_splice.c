@@ -173,6 +173,9 @@ static int check_splice_side(struct file *f, const struct pos_arg *p, u64 len, b
 		return -EINVAL;
 	if (write && (f->flags & O_APPEND))
 		return -EINVAL;
+	/* One call never reads more than this. */
+	if (!write)
+		len = MIN(len, MAX_RW);
 	if (!(f->mode & FILE_STREAM) && check_area(*p->pos, len))
 		return -EINVAL;
 	return file_can_splice(f, write) ? 0 : -EINVAL;

@@ -97,7 +97,8 @@ long sys_newfstatat(u64 dfd, u64 uname, u64 ubuf, u64 flags)
 	int err;
 
 	k.full = false;
-	if (unlikely((u32)flags & ~(u32)(AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | AT_EMPTY_PATH)))
+	if (unlikely((u32)flags & ~(u32)(AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | AT_EMPTY_PATH |
+					 AT_STATX_SYNC_TYPE)))
 		return -EINVAL;
 	err = name_getattr((int)dfd, uname, (u32)flags, &k);
 	return unlikely(err) ? err : stat_to_user(&k, ubuf);
