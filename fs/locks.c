@@ -139,6 +139,9 @@ static void grant_waiters(struct file_lock_ctx *c)
 		}
 		lock_range_apply(held_list(c, &w->want), &w->want, false, &w->pool);
 		list_del(&w->link);
+		spin_lock(&wait_lock);
+		list_del(&w->all); /* who has what he wants waits for nobody, even before he runs */
+		spin_unlock(&wait_lock);
 		WRITE_ONCE(w->granted, true);
 		waitq_wake_all(&w->q);
 	}

@@ -4,9 +4,11 @@
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <sys/time.h>
 #include <sys/wait.h>
@@ -165,6 +167,35 @@ static void test_deadlock(void)
 	close(fd), close(ready[0]), close(ready[1]);
 }
 
+/*
+ * Who was given a lock waits for nobody any more, although it has not run since: the child cannot,
+ * as the parent keeps the CPU.
+ */
+static void test_given(void)
+{
+	int fd = open(NAME, O_RDWR), status, none;
+	struct sched_param p = { .sched_priority = 10 }, fair = { 0 };
+	cpu_set_t all, one;
+	pid_t pid;
+
+	sched_getaffinity(0, sizeof(all), &all);
+	CPU_ZERO(&one);
+	CPU_SET(0, &one);
+	CHECK(!sched_setaffinity(0, sizeof(one), &one));
+	CHECK(!lock(fd, F_SETLK, F_WRLCK, 0, 1));
+	pid = fork();
+	if (!pid)
+		_exit(lock(fd, F_SETLKW, F_WRLCK, 0, 1) || lock(fd, F_SETLK, F_UNLCK, 0, 1));
+	CHECK(EVENTUALLY(is_asleep(pid)));
+	CHECK(!syscall(SYS_sched_setscheduler, 0, SCHED_FIFO, &p));
+	none = lock(fd, F_SETLK, F_UNLCK, 0, 1);
+	CHECK(!lock(fd, F_SETLKW, F_WRLCK, 0, 1) && !none);
+	CHECK(!syscall(SYS_sched_setscheduler, 0, SCHED_OTHER, &fair));
+	CHECK(waitpid(pid, &status, 0) == pid && status == 0);
+	sched_setaffinity(0, sizeof(all), &all);
+	close(fd);
+}
+
 static void test_flock(void)
 {
 	int a = open(NAME, O_RDWR), b = open(NAME, O_RDWR), c, status;
@@ -258,6 +289,7 @@ int main(void)
 	test_posix();
 	test_waiting();
 	test_deadlock();
+	test_given();
 	test_flock();
 	test_ofd();
 	test_listing();
