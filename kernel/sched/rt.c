@@ -7,6 +7,12 @@
  * the rest only: or else a thread that comes and goes above would keep it in front of its equals
  * for ever. The running thread is on no list. All of it under the RUNQ lock. POSIX.1-2017, 2.8.4,
  * Process Scheduling.
+ *
+ * So that a real-time thread that never sleeps does not take the machine from who could end it, the
+ * class rests now and then: when it was found running sched_rt_runtime_us long while fair threads
+ * waited on the same CPU, they come first for the rest of sched_rt_period_us (sched(7)). What it ran
+ * is counted in samples of the timer, not in time: a virtual machine that was held up is not taken
+ * for a thread that ran.
  */
 #include "kernel/sched/sched_internal.h"
 
@@ -46,6 +52,39 @@ static int highest(const struct runq *rq)
 	if (rq->rt_map[1])
 		return 127 - __builtin_clzll(rq->rt_map[1]);
 	return rq->rt_map[0] ? 63 - __builtin_clzll(rq->rt_map[0]) : -1;
+}
+
+int sched_rt_period_us = 1000000, sched_rt_runtime_us = 950000;
+
+/*
+ * The timer fired: note whether fair threads wait for a real-time one, and begin a rest when they
+ * have waited for long enough. True: pick again, as a rest has begun or is being missed.
+ * ctx: IRQ; holds: rq->lock
+ */
+bool rt_sample(struct runq *rq, s64 now)
+{
+	s64 run = (s64)READ_ONCE(sched_rt_runtime_us) * NSEC_PER_USEC;
+	s64 period = (s64)READ_ONCE(sched_rt_period_us) * NSEC_PER_USEC;
+
+	if (!klass_is_rt(rq->curr->se.klass)) {
+		rq->rt_samples = 0;
+		return now >= rq->rt_rest_end && highest(rq) >= 0;
+	}
+	if (!rq->nfair || run < 0 || run >= period)
+		return false;
+	if (now < rq->rt_rest_end)
+		return true;
+	if (++rq->rt_samples * SAMPLE_PERIOD < run)
+		return false;
+	rq->rt_samples = 0;
+	rq->rt_rest_end = now + period - run;
+	return true;
+}
+
+/* Do fair threads go first at @now, and is there one queued? holds: rq->lock */
+bool rt_rests(const struct runq *rq, s64 now)
+{
+	return unlikely(now < rq->rt_rest_end) && rq->nfair;
 }
 
 /* First of the highest priority, off its list; NULL: none. holds: rq->lock */

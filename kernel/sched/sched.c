@@ -153,7 +153,11 @@ void sched_check_preempt_locked(struct runq *rq, struct thread *t, bool sync, s6
 	sync |= !t->se.sum_exec;
 	if (c->klass == SC_IDLE ||
 	    (klass_is_rt(t->se.klass) && (!klass_is_rt(c->klass) || t->se.prio > c->prio))) {
-		sched_resched_locked(rq);
+		/* In a rest of its class it has the CPU when the running thread's slice is over. */
+		if (c->klass == SC_IDLE || klass_is_rt(c->klass) || likely(now >= rq->rt_rest_end))
+			sched_resched_locked(rq);
+		else if (c->slice_end < READ_ONCE(rq->timer_at))
+			resched_flag(rq);
 		return;
 	}
 	if (klass_is_rt(c->klass)) {
@@ -291,11 +295,11 @@ static void put_asleep(struct runq *rq, struct thread *t)
 		rq->dead = t;
 }
 
-static struct thread *pick(struct runq *rq)
+static struct thread *pick(struct runq *rq, s64 now)
 {
 	struct thread *t = NULL;
 
-	if (unlikely(rq->rt_map[0] | rq->rt_map[1]))
+	if (unlikely(rq->rt_map[0] | rq->rt_map[1]) && !rt_rests(rq, now))
 		t = rt_pick(rq);
 	if (!t)
 		t = fair_pick(rq, false);
@@ -316,7 +320,7 @@ static struct thread *pick_other(struct runq *rq, struct thread *t, s64 now)
 			next->se.queued = false;
 	}
 	put_back(rq, t, now);
-	return next ? next : pick(rq);
+	return next ? next : pick(rq, now);
 }
 
 /*
@@ -342,20 +346,20 @@ static void __schedule(bool preempt)
 	if (prev == rq->idle) {
 		if (rq->nr == 0)
 			(void)balance_pull_locked(rq, 2);
-		next = pick(rq);
+		next = pick(rq, now);
 	} else if (!preempt && prev->state != TS_RUNNABLE) {
 		/* Before it leaves: while this lock is held it cannot be taken for asleep. */
 		if (rq->nr == 1)
 			(void)balance_pull_locked(rq, 2);
 		put_asleep(rq, prev);
-		next = pick(rq);
+		next = pick(rq, now);
 	} else if (!rq->preempt) {
 		next = prev;
 	} else if (rq->skip_curr) {
 		next = pick_other(rq, prev, now);
 	} else {
 		put_back(rq, prev, now);
-		next = pick(rq);
+		next = pick(rq, now);
 		if (next == prev)
 			turn_begin(prev, now);
 	}

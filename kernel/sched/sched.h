@@ -35,6 +35,7 @@ int sched_sleep_interruptible(s64 deadline);
 int sched_sleep_wall(s64 deadline); /* interruptible, until a time of the wall clock */
 
 /* Parameters. 0 or -EINVAL; permission is the caller's business. ctx: any */
+extern int sched_rt_period_us, sched_rt_runtime_us; /* a: of one, real-time may use the other */
 int sched_set_policy(struct thread *t, int policy, int rt_prio, int nice);
 void sched_get_policy(struct thread *t, int *policy, int *rt_prio, int *nice);
 /*

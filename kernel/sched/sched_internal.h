@@ -42,6 +42,8 @@ struct runq {
 
 	u64 rt_map[2]; /* R: bit n: rt[n] is not empty */
 	struct list rt[RT_PRIOS]; /* R */
+	s64 rt_samples; /* R: of the timer at which fair threads waited for real-time ones */
+	s64 rt_rest_end; /* R: until then queued fair threads go first */
 
 	struct thread *handover; /* R: woken by a thread about to sleep: leave it to this CPU */
 	/* o: may not run here any more; to be placed by the tail of the switch */
@@ -125,6 +127,8 @@ void rt_dequeue(struct runq *rq, struct thread *t);
 /* ran until @now and could go on; @yields: after its equals */
 void rt_put_back(struct runq *rq, struct thread *t, bool yields, s64 now);
 struct thread *rt_pick(struct runq *rq);
+bool rt_sample(struct runq *rq, s64 now); /* at the timer; true: pick again */
+bool rt_rests(const struct runq *rq, s64 now); /* fair threads go first */
 /* queued of the same or higher priority */
 bool rt_has_peer(const struct runq *rq, const struct thread *t);
 

@@ -144,6 +144,8 @@ static s64 tick_work(struct runq *rq, s64 now, bool *waiting)
 		rebalance(rq, now);
 	*waiting = rq->nr > 1;
 	at = tick_want_locked(rq, now);
+	if (unlikely(rt_sample(rq, now)))
+		at = now;
 	if (at <= now) {
 		/* Its turn is over; the switch arms the timer for who comes on. */
 		sched_resched_locked(rq);

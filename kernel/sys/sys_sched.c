@@ -13,6 +13,7 @@
 #include <linux/sched.h>
 #include <linux/sched/types.h>
 #include <arch/cpu.h>
+#include "fs/procfs.h"
 #include "kernel/sched/sched.h"
 #include "kernel/sys/abi.h"
 #include "kernel/sys/sched_perm.h"
@@ -21,6 +22,10 @@
 struct user_sched_param {
 	int sched_priority;
 };
+
+SYSCTL_INT(sched_rt_period_us, "sys/kernel/sched_rt_period_us", &sched_rt_period_us, 1, 0x7fffffff);
+SYSCTL_INT(sched_rt_runtime_us, "sys/kernel/sched_rt_runtime_us", &sched_rt_runtime_us, -1,
+	   0x7fffffff);
 
 #define RT_PRIO_MAX 99
 #define FLAGS_KNOWN (SCHED_FLAG_RESET_ON_FORK | SCHED_FLAG_KEEP_POLICY | SCHED_FLAG_KEEP_PARAMS)
