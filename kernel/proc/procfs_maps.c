@@ -91,11 +91,21 @@ int pid_maps_show(struct sbuf *out, void *h)
 /* @bytes in KiB, in the columns of smaps. */
 static void kb_line(struct sbuf *out, const char *name, u64 bytes)
 {
+	char line[] = "                       0 kB\n";
+	u64 kb = bytes / 1024;
 	size_t from = out->len;
 
-	sbuf_puts(out, name);
-	sbuf_pad(out, from, 16);
-	sbuf_printf(out, "%8llu kB\n", (ull)bytes / 1024);
+	if (unlikely(kb > 99999999)) {
+		sbuf_puts(out, name);
+		sbuf_pad(out, from, 16);
+		sbuf_printf(out, "%8llu kB\n", (ull)kb);
+		return;
+	}
+	/* Some twenty lines for each mapping: by hand, in one piece. */
+	memcpy(line, name, strlen(name));
+	for (u32 at = 23; kb; kb /= 10)
+		line[at--] = (char)('0' + kb % 10);
+	sbuf_write(out, line, sizeof(line) - 1);
 }
 
 static void put_flags(struct sbuf *out, const struct region *r)
