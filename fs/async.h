@@ -11,6 +11,7 @@
  */
 int __must_check async_change(struct list *head, struct file *f, int fd, bool on);
 void async_leave(struct list *head, struct file *f); /* as above with @on false */
+#define ASYNC_URGENT 0 /* a code beside POLL_*, for ->send only: SIGURG, whatever F_SETSIG says */
 void async_notify_list(struct list *head, int code);
 
 /*
@@ -25,7 +26,7 @@ static inline void async_notify(struct list *head, int code)
 
 /* Who gets signals, and which: kernel/proc knows. f->owner is its own. */
 struct file_owner_ops {
-	void (*send)(struct file *f, int fd, int code); /* holds: FILE_ASYNC */
+	void (*send)(struct file *f, int fd, int code); /* @f must live meanwhile */
 	void (*release)(struct file *f); /* the file goes */
 };
 extern const struct file_owner_ops *file_owner_ops; /* I after boot */

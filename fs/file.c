@@ -158,14 +158,14 @@ static void file_release(struct file *f)
 		epoll_forget(f);
 	if (unlikely(f->flags & FASYNC) && f->ops && f->ops->fasync)
 		(void)f->ops->fasync(f, -1, false);
-	if (unlikely(f->owner))
-		file_owner_ops->release(f);
 	if (!(f->mode & FILE_PATH)) {
 		if (f->ops && f->ops->release)
 			f->ops->release(f);
 		if (counts_as_writer(f))
 			writer_end(f);
 	}
+	if (unlikely(f->owner)) /* after what may still have had something to tell him */
+		file_owner_ops->release(f);
 	file_free(f);
 }
 

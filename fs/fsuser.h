@@ -15,6 +15,7 @@ struct fs_user {
 	u32 inotify_instances, inotify_watches, epoll_watches; /* a */
 	u64 pipe_pages; /* a */
 	u64 mqueue_bytes; /* a: RLIMIT_MSGQUEUE */
+	u32 unix_inflight; /* a: files in messages of AF_UNIX that nobody has received yet */
 };
 
 /* With a reference. 0 or -ENOMEM. ctx: thread; sleeps */

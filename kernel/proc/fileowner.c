@@ -208,6 +208,10 @@ static void tell(const struct file_owner *o, struct proc *p, struct task *t, int
 	cred_put(c);
 	if (!may)
 		return;
+	if (code == ASYNC_URGENT) {
+		(void)send_to(p, t, SIGURG, NULL);
+		return;
+	}
 	if (o->sig) {
 		si.si_signo = o->sig;
 		si.si_code = has_own_codes(o->sig) ? SI_SIGIO : code;

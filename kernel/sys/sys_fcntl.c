@@ -176,15 +176,16 @@ static long fcntl_setlk(struct file *f, int cmd, u64 uarg)
 	return locks_set(f, &want, fl.l_type == F_UNLCK, wait);
 }
 
-/* F_SETOWN: a process, or a group by the negative of its number. */
-static long fcntl_setown(struct file *f, int who)
+/* See sys.h. */
+long sys_file_set_owner(struct file *f, int who)
 {
 	if (who == (int)0x80000000)
 		return -EINVAL;
 	return file_owner_set(f, who < 0 ? F_OWNER_PGRP : F_OWNER_PID, who < 0 ? -who : who);
 }
 
-static long fcntl_getown(struct file *f)
+/* See sys.h. */
+long sys_file_get_owner(struct file *f)
 {
 	int type, nr = file_owner_get(f, &type);
 
@@ -218,8 +219,8 @@ static long fcntl_owner_uids(struct file *f, u64 uarg)
 static long fcntl_owner(struct file *f, int cmd, u64 arg)
 {
 	switch (cmd) {
-	case F_GETOWN: return fcntl_getown(f);
-	case F_SETOWN: return fcntl_setown(f, (int)arg);
+	case F_GETOWN: return sys_file_get_owner(f);
+	case F_SETOWN: return sys_file_set_owner(f, (int)arg);
 	case F_GETOWN_EX:
 	case F_SETOWN_EX: return fcntl_owner_ex(f, cmd, arg);
 	case F_GETOWNER_UIDS: return fcntl_owner_uids(f, arg);

@@ -6,6 +6,7 @@
  * posix_fadvise(2), readahead(2).
  */
 #include <asm/ioctls.h>
+#include <asm/sockios.h>
 #include <linux/fadvise.h>
 #include <linux/falloc.h>
 #include <linux/fiemap.h>
@@ -97,6 +98,17 @@ static long ioctl_generic(struct file *f, int fd, u32 cmd, u64 arg)
 	switch (cmd) {
 	case FIONBIO: return ioctl_flag(f, fd, O_NONBLOCK, arg);
 	case FIOASYNC: return ioctl_flag(f, fd, FASYNC, arg);
+	case FIOSETOWN:
+	case SIOCSPGRP:
+		if (!S_ISSOCK(f->inode->mode))
+			break;
+		return get_user(&n, arg) ? -EFAULT : sys_file_set_owner(f, n);
+	case FIOGETOWN:
+	case SIOCGPGRP:
+		if (!S_ISSOCK(f->inode->mode))
+			break;
+		n = (int)sys_file_get_owner(f);
+		return put_user(arg, n);
 	case FIOQSIZE:
 		if (regular || S_ISDIR(f->inode->mode) || S_ISLNK(f->inode->mode)) {
 			s64 size = (s64)f->inode->size;

@@ -9,6 +9,7 @@
 #include "kernel/sys/abi.h"
 #include "kernel/sys/sys.h"
 #include "kernel/sys/sys_socket.h"
+#include "mm/slab.h"
 
 #define SOCK_CLOEXEC 02000000u
 #define SOCK_NONBLOCK 04000u
@@ -291,7 +292,7 @@ long sys_setsockopt(u64 fd, u64 level, u64 option, u64 uval, u64 len)
 /* ctx: thread */
 long sys_getsockopt(u64 fd, u64 level, u64 option, u64 uval, u64 ulen)
 {
-	u8 val[OPT_MAX] = { 0 };
+	u8 small[OPT_MAX] = { 0 }, *val = small;
 	struct socket *s;
 	struct fdref r;
 	u32 size;
@@ -306,12 +307,19 @@ long sys_getsockopt(u64 fd, u64 level, u64 option, u64 uval, u64 ulen)
 	else if (!get_user(&len, ulen))
 		err = len < 0 ? -EINVAL : 0;
 	size = MIN((u32)len, (u32)OPT_MAX);
+	if (!err && (u32)len > OPT_MAX && (int)option == SO_PEERGROUPS) {
+		size = MIN((u32)len, CRED_NGROUPS_MAX * (u32)sizeof(u32));
+		val = kmalloc(size, 0);
+		err = val ? 0 : -ENOMEM;
+	}
 	if (!err)
 		err = socket_getsockopt(s, (int)option, val, &size);
 	if (!err && copy_to_user(uval, val, size))
 		err = -EFAULT;
-	if (!err)
-		err = put_user(ulen, (int)size);
+	if ((!err || err == -ERANGE) && put_user(ulen, (int)size))
+		err = -EFAULT;
+	if (val != small)
+		kfree(val);
 	fd_release(&r);
 	return err;
 }

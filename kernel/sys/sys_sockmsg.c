@@ -9,12 +9,15 @@
  * send(2), recv(2), sendmmsg(2), recvmmsg(2), cmsg(3), unix(7).
  */
 #include <linux/uio.h>
+#include "fs/fsuser.h"
 #include "kernel/sys/abi.h"
 #include "kernel/sys/iovs.h"
 #include "kernel/sys/sys.h"
 #include "kernel/sys/sys_socket.h"
 #include "mm/slab.h"
 
+#define MSG_CMSG_COMPAT \
+	0x80000000u /* how Linux marks calls of 32-bit programs inside: never from here */
 #define CONTROL_MAX 20480 /* sysctl net.core.optmem_max of Linux */
 
 struct user_msghdr {
@@ -45,6 +48,15 @@ static int take_rights(struct scm *scm, const int *fds, u32 n)
 {
 	if (scm->nfiles + n > SCM_FILES_MAX)
 		return -EINVAL;
+	if (!scm->user) {
+		int err = fs_user_get(current->cred->uid, &scm->user);
+
+		if (err)
+			return err;
+	}
+	if (READ_ONCE(scm->user->unix_inflight) > proc_rlimit(RLIMIT_NOFILE) &&
+	    !sys_capable(CAP_SYS_RESOURCE) && !sys_capable(CAP_SYS_ADMIN))
+		return -ETOOMANYREFS;
 	if (!scm->files)
 		scm->files = kcalloc(SCM_FILES_MAX, sizeof(*scm->files), 0);
 	if (!scm->files)
@@ -192,7 +204,7 @@ long sys_sendmsg(u64 fd, u64 umsg, u64 flags)
 	struct user_msghdr h;
 	struct socket *s;
 	struct fdref r;
-	long n = sock_borrow((int)fd, &r, &s);
+	long n = (u32)flags & MSG_CMSG_COMPAT ? -EINVAL : sock_borrow((int)fd, &r, &s);
 
 	if (n)
 		return n;
@@ -207,7 +219,7 @@ long sys_sendmmsg(u64 fd, u64 uvec, u64 count, u64 flags)
 	struct socket *s;
 	struct fdref r;
 	u32 done = 0;
-	long n = sock_borrow((int)fd, &r, &s);
+	long n = (u32)flags & MSG_CMSG_COMPAT ? -EINVAL : sock_borrow((int)fd, &r, &s);
 
 	if (n)
 		return n;
@@ -290,11 +302,26 @@ static int give_rights(struct control_out *c, struct scm *scm, bool cloexec)
 	return 0;
 }
 
+/* When the message was received, in the form that the socket's option asks for. */
+static int give_stamp(struct control_out *c, enum sock_stamp kind, s64 stamp)
+{
+	static const int types[] = {
+		[STAMP_USEC_OLD] = SO_TIMESTAMP_OLD,
+		[STAMP_NSEC_OLD] = SO_TIMESTAMPNS_OLD,
+		[STAMP_USEC_NEW] = SO_TIMESTAMP_NEW,
+		[STAMP_NSEC_NEW] = SO_TIMESTAMPNS_NEW,
+	};
+	bool usec = kind == STAMP_USEC_OLD || kind == STAMP_USEC_NEW;
+	s64 v[2] = { stamp / NSEC_PER_SEC, stamp % NSEC_PER_SEC / (usec ? 1000 : 1) };
+
+	return kind == STAMP_NONE ? 0 : give_record(c, types[kind], v, sizeof(v));
+}
+
 static int control_out(struct control_out *c, struct socket *s, struct sock_msg *m)
 {
-	int err = 0;
+	int err = m->stamp ? give_stamp(c, READ_ONCE(s->stamp), m->stamp) : 0;
 
-	if (READ_ONCE(s->passcred) && m->scm.has_cred)
+	if (!err && READ_ONCE(s->passcred) && m->scm.has_cred)
 		err = give_record(c, SCM_CREDENTIALS, &m->scm.cred, sizeof(m->scm.cred));
 	if (!err && m->scm.nfiles)
 		err = give_rights(c, &m->scm, m->flags & MSG_CMSG_CLOEXEC);
@@ -388,7 +415,7 @@ long sys_recvmsg(u64 fd, u64 umsg, u64 flags)
 {
 	struct socket *s;
 	struct fdref r;
-	long n = sock_borrow((int)fd, &r, &s);
+	long n = (u32)flags & MSG_CMSG_COMPAT ? -EINVAL : sock_borrow((int)fd, &r, &s);
 
 	if (n)
 		return n;
@@ -434,7 +461,7 @@ long sys_recvmmsg(u64 fd, u64 uvec, u64 count, u64 flags, u64 utimeout)
 	struct fdref r;
 	s64 deadline;
 	u32 done = 0;
-	long n = mmsg_deadline(utimeout, &deadline);
+	long n = (u32)flags & MSG_CMSG_COMPAT ? -EINVAL : mmsg_deadline(utimeout, &deadline);
 
 	if (!n)
 		n = sock_borrow((int)fd, &r, &s);

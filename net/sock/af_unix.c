@@ -14,9 +14,12 @@
  * Locks: two sockets are never locked at once; a state that spans two is set on the far one first,
  * under its lock, and given up when the near one turns out to have changed. unix(7).
  */
+#include <asm/siginfo.h>
 #include <linux/errno.h>
 #include <linux/poll.h>
+#include "fs/async.h"
 #include "fs/procfs.h"
+#include "kernel/base/cred.h"
 #include "kernel/base/errno.h"
 #include "kernel/lib/sbuf.h"
 #include "kernel/lib/string.h"
@@ -31,6 +34,12 @@ static struct spinlock names_lock = SPINLOCK_INIT(RANK_SPIN_OUTER);
 static struct list names[NAME_BUCKETS]; /* names_lock: struct unix_sock.named */
 static struct list all_socks = LIST_INIT(all_socks); /* names_lock */
 
+/* Who a peer is: as it was when it connected or listened. */
+struct unix_peer {
+	struct sock_ucred cred;
+	struct cred *groups; /* reference */
+};
+
 /* See unix.h. The last reference: nothing leads here any more. */
 void unix_put(struct unix_sock *u)
 {
@@ -38,6 +47,8 @@ void unix_put(struct unix_sock *u)
 		return;
 	if (u->bound)
 		path_put(&u->where);
+	if (u->peergroups)
+		cred_put(u->peergroups);
 	kfree(u->addr);
 	kfree(u);
 }
@@ -337,6 +348,7 @@ static void peer_died(struct unix_sock *u, bool reset)
 	if (reset)
 		WRITE_ONCE(u->s.err, ECONNRESET);
 	waitq_wake_all(&u->wait);
+	async_notify(&u->s.async, POLL_HUP);
 }
 
 static struct unix_sock *next_pending(struct unix_sock *u)
@@ -386,9 +398,24 @@ static void unix_release(struct socket *s)
 
 /* --- connections --- */
 
+/*
+ * Who the peer of @u is: the same as that of @like, or the caller (NULL). Returns what was known
+ * before, to be put. holds: u->lock
+ */
+static struct cred *peer_is(struct unix_sock *u, const struct unix_peer *like)
+{
+	struct cred *old = u->peergroups;
+
+	u->peercred = like ? like->cred : socket_current_cred();
+	u->peergroups = cred_get(like ? like->groups : current->cred);
+	u->has_peercred = true;
+	return old;
+}
+
 static int unix_listen(struct socket *s, int backlog)
 {
 	struct unix_sock *u = unix_of(s);
+	struct cred *old = NULL;
 	int err = 0;
 
 	if (!load_acquire(&u->addr))
@@ -398,31 +425,33 @@ static int unix_listen(struct socket *s, int backlog)
 		err = -EINVAL;
 	} else {
 		u->backlog = (u32)MIN((u32)backlog, (u32)BACKLOG_MAX);
-		u->peercred = socket_current_cred();
-		u->has_peercred = true;
+		old = peer_is(u, NULL);
 		WRITE_ONCE(u->state, UNIX_LISTEN);
 	}
 	spin_unlock(&u->lock);
+	if (old)
+		cred_put(old);
 	if (!err)
 		waitq_wake_all(&u->wait); /* a larger backlog */
 	return err;
 }
 
 /* @end becomes connected to @other, whose reference it takes. False: it is not free any more. */
-static bool end_connect(struct unix_sock *end, struct unix_sock *other,
-			const struct sock_ucred *cred)
+static bool end_connect(struct unix_sock *end, struct unix_sock *other, const struct unix_peer *who)
 {
+	struct cred *old = NULL;
 	bool free;
 
 	spin_lock(&end->lock);
 	free = end->state == UNIX_FREE && !end->peer;
 	if (free) {
 		end->peer = other;
-		end->peercred = *cred;
-		end->has_peercred = true;
+		old = peer_is(end, who);
 		WRITE_ONCE(end->state, UNIX_CONNECTED);
 	}
 	spin_unlock(&end->lock);
+	if (old)
+		cred_put(old);
 	return free;
 }
 
@@ -451,22 +480,28 @@ static int pending_add(struct unix_sock *l, struct unix_sock *c)
 		l->npending++;
 	}
 	spin_unlock(&l->lock);
-	if (!err)
+	if (!err) {
 		waitq_wake(&l->wait, ~0u, POLLIN | POLLRDNORM);
+		async_notify(&l->s.async, POLL_IN);
+	}
 	return err;
 }
 
 /* Connect @u to the listener @l through the fresh end @c. 0, or -errno and nothing has changed. */
 static int connect_through(struct unix_sock *u, struct unix_sock *l, struct unix_sock *c)
 {
-	struct sock_ucred me = socket_current_cred(), listener;
+	struct unix_peer listener;
+	bool mine;
 	int err;
 
 	spin_lock(&l->lock);
-	listener = l->peercred;
+	listener.cred = l->peercred;
+	listener.groups = cred_get(l->peergroups);
 	spin_unlock(&l->lock);
-	(void)end_connect(c, unix_get(u), &me);
-	if (!end_connect(u, unix_get(c), &listener)) {
+	(void)end_connect(c, unix_get(u), NULL);
+	mine = end_connect(u, unix_get(c), &listener);
+	cred_put(listener.groups);
+	if (!mine) {
 		unix_put(c);
 		return READ_ONCE(u->state) == UNIX_CONNECTED ? -EISCONN : -EINVAL;
 	}
@@ -617,10 +652,8 @@ static int unix_accept(struct socket *s, bool nonblock, struct socket **out)
 
 static int unix_pair(struct socket *a, struct socket *b)
 {
-	struct sock_ucred me = socket_current_cred();
-
-	(void)end_connect(unix_of(a), unix_get(unix_of(b)), &me);
-	(void)end_connect(unix_of(b), unix_get(unix_of(a)), &me);
+	(void)end_connect(unix_of(a), unix_get(unix_of(b)), NULL);
+	(void)end_connect(unix_of(b), unix_get(unix_of(a)), NULL);
 	return 0;
 }
 
@@ -637,6 +670,7 @@ static int unix_shutdown(struct socket *s, u32 how)
 					       (how & SHUT_WRITE ? SHUT_READ : 0));
 		spin_unlock(&peer->lock);
 		waitq_wake_all(&peer->wait);
+		async_notify(&peer->s.async, how == (SHUT_READ | SHUT_WRITE) ? POLL_HUP : POLL_IN);
 	}
 	if (peer)
 		unix_put(peer);
@@ -645,90 +679,7 @@ static int unix_shutdown(struct socket *s, u32 how)
 	return 0;
 }
 
-/* --- looking --- */
-
-/* What shows on every type: errors, ends, something to read. */
-static u32 poll_common(struct unix_sock *u)
-{
-	u32 shut = READ_ONCE(u->shut), mask = 0;
-
-	if (READ_ONCE(u->s.err))
-		mask |= POLLERR;
-	if (shut == (SHUT_READ | SHUT_WRITE))
-		mask |= POLLHUP;
-	if (shut & SHUT_READ)
-		mask |= POLLRDHUP | POLLIN | POLLRDNORM;
-	if (READ_ONCE(u->nqueued) || READ_ONCE(u->npending))
-		mask |= POLLIN | POLLRDNORM;
-	return mask;
-}
-
-static u32 stream_poll(struct socket *s, struct poll_table *pt)
-{
-	struct unix_sock *u = unix_of(s);
-	u32 mask;
-
-	poll_wait(pt, &u->wait);
-	mask = poll_common(u);
-	if (READ_ONCE(u->state) == UNIX_FREE)
-		mask |= POLLHUP;
-	if (READ_ONCE(u->state) != UNIX_LISTEN && unix_writable(u))
-		mask |= POLLOUT | POLLWRNORM | POLLWRBAND;
-	return mask;
-}
-
-static u32 dgram_poll(struct socket *s, struct poll_table *pt)
-{
-	struct unix_sock *u = unix_of(s), *peer;
-	u32 mask;
-	bool room;
-
-	poll_wait(pt, &u->wait);
-	poll_wait(pt, &unix_room);
-	mask = poll_common(u);
-	peer = unix_peer(u);
-	room = !peer || unix_has_room(peer, u) || READ_ONCE(peer->dead);
-	if (peer)
-		unix_put(peer);
-	if (room && unix_writable(u))
-		mask |= POLLOUT | POLLWRNORM | POLLWRBAND;
-	return mask;
-}
-
-static long unix_queued(struct socket *s, bool out)
-{
-	struct unix_sock *u = unix_of(s);
-	struct unix_msg *m;
-	long n;
-
-	if (out)
-		return READ_ONCE(u->wmem);
-	if (READ_ONCE(u->state) == UNIX_LISTEN)
-		return -EINVAL;
-	spin_lock(&u->lock);
-	m = list_empty(&u->queue) ? NULL : list_first(&u->queue, struct unix_msg, link);
-	n = s->type != SOCK_DGRAM ? (long)u->bytes : m ? (long)m->size : 0;
-	spin_unlock(&u->lock);
-	return n;
-}
-
-static bool unix_peercred(struct socket *s, struct sock_ucred *out)
-{
-	struct unix_sock *u = unix_of(s);
-	bool known;
-
-	spin_lock(&u->lock);
-	known = u->has_peercred;
-	if (known)
-		*out = u->peercred;
-	spin_unlock(&u->lock);
-	return known;
-}
-
-static bool unix_listening(struct socket *s)
-{
-	return READ_ONCE(unix_of(s)->state) == UNIX_LISTEN;
-}
+/* --- operations --- */
 
 static u64 unix_memory(const struct socket *s)
 {
@@ -738,8 +689,9 @@ static u64 unix_memory(const struct socket *s)
 #define CONNECTED_OPS                                                                             \
 	.release = unix_release, .bind = unix_bind, .connect = unix_connect,                      \
 	.listen = unix_listen, .accept = unix_accept, .pair = unix_pair, .getname = unix_getname, \
-	.shutdown = unix_shutdown, .poll = stream_poll, .queued = unix_queued,                    \
-	.memory = unix_memory, .peercred = unix_peercred, .listening = unix_listening
+	.shutdown = unix_shutdown, .poll = unix_stream_poll, .queued = unix_queued,               \
+	.memory = unix_memory, .at_mark = unix_at_mark, .peercred = unix_peercred,                \
+	.listening = unix_listening, .peek_off = true
 
 static const struct sock_ops stream_ops = {
 	CONNECTED_OPS,
@@ -762,36 +714,22 @@ static const struct sock_ops dgram_ops = {
 	.send = unix_dgram_send,
 	.recv = unix_dgram_recv,
 	.shutdown = unix_shutdown,
-	.poll = dgram_poll,
+	.poll = unix_dgram_poll,
 	.queued = unix_queued,
 	.memory = unix_memory,
+	.at_mark = unix_at_mark,
 	.peercred = unix_peercred,
+	.peek_off = true,
 };
 
-/* /proc/net/unix. The state is Linux's: 1 unconnected, 3 connected; the flag marks listeners. */
 static int unix_show(struct sbuf *out, void *arg)
 {
 	struct unix_sock *u;
 
 	sbuf_puts(out, "Num       RefCount Protocol Flags    Type St Inode Path\n");
 	spin_lock(&names_lock);
-	list_for_each(u, &all_socks, all) {
-		const struct unix_addr *a = u->addr;
-		struct file *f = u->s.file;
-
-		sbuf_printf(out, "%016x: %08X %08X %08X %04X %02X %5llu", 0, ref_read(&u->refs), 0,
-			    u->state == UNIX_LISTEN ? 1u << 16 : 0u, u->s.type,
-			    u->state == UNIX_CONNECTED ? 3u : 1u,
-			    f ? (unsigned long long)f->inode->ino : 0ull);
-		if (a) {
-			sbuf_putc(out, ' ');
-			for (u32 i = 0; i < a->len - PATH_OFF &&
-					(i < 1 || a->sun.sun_path[0] == '\0' || a->sun.sun_path[i]);
-			     i++)
-				sbuf_putc(out, a->sun.sun_path[i] ? a->sun.sun_path[i] : '@');
-		}
-		sbuf_putc(out, '\n');
-	}
+	list_for_each(u, &all_socks, all)
+		unix_show_sock(out, u);
 	spin_unlock(&names_lock);
 	return 0;
 }

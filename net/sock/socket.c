@@ -3,20 +3,17 @@
  *
  * socket(2) finds the family in a table and asks it for an object; socket_open puts a file around
  * it, whose inode is a socket in the nameless file system. read and write are receive and send
- * without address and flags. Options of the level SOL_SOCKET live in struct socket; each is one word
- * that one writer stores and readers load, so they need no lock. Buffer sizes are doubled when set,
- * as Linux does, which leaves room for bookkeeping.
+ * without address and flags.
  *
- * socket(2), socket(7), getsockopt(2).
+ * socket(2), socket(7).
  */
 #include <asm/ioctls.h>
 #include <asm/sockios.h>
-#include <linux/capability.h>
 #include <linux/errno.h>
 #include <linux/fcntl.h>
 #include <linux/sockios.h>
-#include <linux/time_types.h>
-#include "fs/procfs.h"
+#include "fs/async.h"
+#include "fs/fsuser.h"
 #include "kernel/base/cred.h"
 #include "kernel/base/errno.h"
 #include "kernel/base/time.h"
@@ -24,17 +21,6 @@
 #include "kernel/sched/thread.h"
 #include "mm/slab.h"
 #include "net/sock/socket.h"
-
-#define BUF_DEFAULT 212992
-#define SNDBUF_MIN 4608
-#define RCVBUF_MIN 2304
-
-static int wmem_max = BUF_DEFAULT, rmem_max = BUF_DEFAULT; /* a */
-static int wmem_default = BUF_DEFAULT, rmem_default = BUF_DEFAULT; /* a */
-SYSCTL_INT(wmem_max, "sys/net/core/wmem_max", &wmem_max, SNDBUF_MIN, 1 << 30);
-SYSCTL_INT(rmem_max, "sys/net/core/rmem_max", &rmem_max, RCVBUF_MIN, 1 << 30);
-SYSCTL_INT(wmem_default, "sys/net/core/wmem_default", &wmem_default, SNDBUF_MIN, 1 << 30);
-SYSCTL_INT(rmem_default, "sys/net/core/rmem_default", &rmem_default, RCVBUF_MIN, 1 << 30);
 
 static u32 (*pid_hook)(void); /* I after boot */
 
@@ -78,10 +64,11 @@ void socket_init(struct socket *s, const struct sock_ops *ops, u16 family, u16 t
 	s->type = type;
 	s->protocol = protocol;
 	s->rcvtimeo = s->sndtimeo = TIME_NEVER;
-	s->rcvbuf = READ_ONCE(rmem_default);
-	s->sndbuf = READ_ONCE(wmem_default);
+	socket_init_buffers(s);
 	s->rcvlowat = 1;
+	s->peek_off = -1;
 	s->linger = -1;
+	list_init(&s->async);
 }
 
 /* See socket.h. ctx: any */
@@ -113,8 +100,47 @@ void scm_release(struct scm *scm)
 	for (u32 i = 0; i < scm->nfiles; i++)
 		file_put_deferred(scm->files[i]);
 	kfree(scm->files);
+	if (scm->user)
+		fs_user_put(scm->user);
 	scm->files = NULL;
 	scm->nfiles = 0;
+	scm->user = NULL;
+}
+
+/* See socket.h. */
+void socket_urgent(struct socket *s)
+{
+	if (s->file && s->file->owner)
+		file_owner_ops->send(s->file, -1, ASYNC_URGENT);
+}
+
+/* See socket.h. */
+void socket_stamp(struct socket *s, struct sock_msg *m)
+{
+	if (unlikely(READ_ONCE(s->stamp) != STAMP_NONE))
+		m->stamp = time_wall();
+}
+
+/* See socket.h. */
+u32 socket_peek_from(const struct socket *s, u32 flags)
+{
+	int off = READ_ONCE(s->peek_off);
+
+	return (flags & MSG_PEEK) && off > 0 ? (u32)off : 0;
+}
+
+/* See socket.h. Readers of one socket take turns. */
+void socket_peek_moved(struct socket *s, u32 flags, u32 n)
+{
+	int off = READ_ONCE(s->peek_off);
+
+	if (likely(off < 0))
+		return;
+	if (flags & MSG_PEEK)
+		off += (int)MIN(n, (u32)(0x7fffffff - off));
+	else
+		off -= (int)MIN(n, (u32)off);
+	WRITE_ONCE(s->peek_off, off);
 }
 
 /* --- the file --- */
@@ -152,10 +178,19 @@ static long socket_ioctl(struct file *f, u32 cmd, u64 arg)
 	struct socket *s = f->priv;
 	long n;
 
+	if (cmd == SIOCATMARK && s->ops->at_mark)
+		return put_user(arg, (int)s->ops->at_mark(s));
 	if ((cmd != FIONREAD && cmd != SIOCOUTQ) || !s->ops->queued)
 		return -ENOTTY;
 	n = s->ops->queued(s, cmd == SIOCOUTQ);
 	return n < 0 ? n : put_user(arg, (int)n);
+}
+
+static int socket_fasync(struct file *f, int fd, bool on)
+{
+	struct socket *s = f->priv;
+
+	return async_change(&s->async, f, fd, on);
 }
 
 static void socket_release(struct file *f)
@@ -184,6 +219,7 @@ static const struct file_ops socket_fops = {
 	.write = socket_write,
 	.poll = socket_poll,
 	.ioctl = socket_ioctl,
+	.fasync = socket_fasync,
 	.release = socket_release,
 };
 
@@ -202,190 +238,4 @@ int socket_open(struct socket *s, u32 flags, struct file **out)
 	if (!err)
 		store_release(&s->file, *out);
 	return err;
-}
-
-/* --- options --- */
-
-/* Options that are on or off and that nothing but getsockopt looks at here. */
-static const int plain_options[] = {
-	SO_DEBUG,	  SO_REUSEADDR,	      SO_DONTROUTE, SO_BROADCAST,
-	SO_KEEPALIVE,	  SO_OOBINLINE,	      SO_REUSEPORT, SO_NO_CHECK,
-	SO_TIMESTAMP_OLD, SO_TIMESTAMPNS_OLD, SO_RXQ_OVFL,  SO_LOCK_FILTER,
-};
-
-static int plain_option(int option)
-{
-	for (u32 i = 0; i < ARRAY_SIZE(plain_options); i++) {
-		if (plain_options[i] == option)
-			return (int)i;
-	}
-	return -1;
-}
-
-static bool timeout_option(int option)
-{
-	return option == SO_RCVTIMEO_OLD || option == SO_SNDTIMEO_OLD ||
-	       option == SO_RCVTIMEO_NEW || option == SO_SNDTIMEO_NEW;
-}
-
-static int set_timeout(s64 *timeo, const void *val, u32 len)
-{
-	struct {
-		s64 sec, usec;
-	} tv;
-
-	if (len < sizeof(tv))
-		return -EINVAL;
-	memcpy(&tv, val, sizeof(tv));
-	if (tv.usec < 0 || tv.usec >= 1000000)
-		return -EDOM;
-	if (tv.sec < 0) /* has passed already: as Linux, no wait at all */
-		WRITE_ONCE(*timeo, 0);
-	else if ((!tv.sec && !tv.usec) || tv.sec >= TIME_NEVER / NSEC_PER_SEC - 1)
-		WRITE_ONCE(*timeo, TIME_NEVER);
-	else
-		WRITE_ONCE(*timeo, tv.sec * NSEC_PER_SEC + tv.usec * 1000);
-	return 0;
-}
-
-static int set_buffer(int *buf, int val, int max, int min)
-{
-	val = MAX(val, 0);
-	max = MIN(max, 1 << 29);
-	val = MIN(val, max) * 2;
-	WRITE_ONCE(*buf, MAX(val, min));
-	return 0;
-}
-
-static int set_linger(struct socket *s, const void *val, u32 len)
-{
-	int v[2]; /* struct linger: on, seconds */
-
-	if (len < sizeof(v))
-		return -EINVAL;
-	memcpy(v, val, sizeof(v));
-	WRITE_ONCE(s->linger, v[0] ? MAX(v[1], 0) : -1);
-	return 0;
-}
-
-static int set_plain(struct socket *s, int option, int v)
-{
-	int bit = plain_option(option);
-
-	if (bit < 0)
-		return -ENOPROTOOPT;
-	if (option == SO_DEBUG && v && !cred_capable(current->cred, CAP_NET_ADMIN))
-		return -EACCES;
-	if (v)
-		__atomic_or_fetch(&s->options, BIT(bit), __ATOMIC_RELAXED);
-	else
-		__atomic_and_fetch(&s->options, ~BIT(bit), __ATOMIC_RELAXED);
-	return 0;
-}
-
-/* See socket.h. ctx: thread */
-int socket_setsockopt(struct socket *s, int option, const void *val, u32 len)
-{
-	bool admin = cred_capable(current->cred, CAP_NET_ADMIN);
-	int v;
-
-	if (timeout_option(option)) {
-		bool rcv = option == SO_RCVTIMEO_OLD || option == SO_RCVTIMEO_NEW;
-
-		return set_timeout(rcv ? &s->rcvtimeo : &s->sndtimeo, val, len);
-	}
-	if (len < sizeof(v))
-		return -EINVAL;
-	memcpy(&v, val, sizeof(v));
-	switch (option) {
-	case SO_SNDBUF: return set_buffer(&s->sndbuf, v, READ_ONCE(wmem_max), SNDBUF_MIN);
-	case SO_RCVBUF: return set_buffer(&s->rcvbuf, v, READ_ONCE(rmem_max), RCVBUF_MIN);
-	case SO_SNDBUFFORCE: return admin ? set_buffer(&s->sndbuf, v, 1 << 29, SNDBUF_MIN) : -EPERM;
-	case SO_RCVBUFFORCE: return admin ? set_buffer(&s->rcvbuf, v, 1 << 29, RCVBUF_MIN) : -EPERM;
-	case SO_PASSCRED: WRITE_ONCE(s->passcred, v != 0); return 0;
-	case SO_LINGER: return set_linger(s, val, len);
-	case SO_RCVLOWAT: WRITE_ONCE(s->rcvlowat, v < 0 ? 0x7fffffff : MAX(v, 1)); return 0;
-	case SO_PRIORITY:
-		if (v < 0 || (v > 6 && !admin))
-			return -EPERM;
-		WRITE_ONCE(s->priority, v);
-		return 0;
-	case SO_TYPE:
-	case SO_PROTOCOL:
-	case SO_DOMAIN:
-	case SO_ERROR: return -ENOPROTOOPT;
-	default: return set_plain(s, option, v);
-	}
-}
-
-static int give(void *val, u32 *len, const void *from, u32 size)
-{
-	*len = MIN(*len, size);
-	memcpy(val, from, *len);
-	return 0;
-}
-
-static int give_timeout(s64 timeo, void *val, u32 *len)
-{
-	s64 tv[2] = { 0, 0 };
-
-	if (timeo != TIME_NEVER) {
-		tv[0] = timeo / NSEC_PER_SEC;
-		tv[1] = timeo % NSEC_PER_SEC / 1000;
-	}
-	return give(val, len, tv, sizeof(tv));
-}
-
-static int give_peercred(struct socket *s, void *val, u32 *len)
-{
-	struct sock_ucred c = { 0, ~0u, ~0u };
-
-	if (s->ops->peercred)
-		(void)s->ops->peercred(s, &c);
-	return give(val, len, &c, sizeof(c));
-}
-
-static int option_value(struct socket *s, int option, int *v)
-{
-	int bit;
-
-	switch (option) {
-	case SO_SNDBUF: *v = READ_ONCE(s->sndbuf); return 0;
-	case SO_RCVBUF: *v = READ_ONCE(s->rcvbuf); return 0;
-	case SO_PASSCRED: *v = READ_ONCE(s->passcred); return 0;
-	case SO_RCVLOWAT: *v = READ_ONCE(s->rcvlowat); return 0;
-	case SO_SNDLOWAT: *v = 1; return 0;
-	case SO_PRIORITY: *v = READ_ONCE(s->priority); return 0;
-	case SO_TYPE: *v = s->type; return 0;
-	case SO_DOMAIN: *v = s->family; return 0;
-	case SO_PROTOCOL: *v = s->protocol; return 0;
-	case SO_ERROR: *v = -socket_take_error(s); return 0;
-	case SO_ACCEPTCONN: *v = s->ops->listening && s->ops->listening(s); return 0;
-	}
-	bit = plain_option(option);
-	if (bit < 0)
-		return -ENOPROTOOPT;
-	*v = READ_ONCE(s->options) >> bit & 1;
-	return 0;
-}
-
-/* See socket.h. ctx: thread */
-int socket_getsockopt(struct socket *s, int option, void *val, u32 *len)
-{
-	int v[2], err;
-
-	if (timeout_option(option)) {
-		bool rcv = option == SO_RCVTIMEO_OLD || option == SO_RCVTIMEO_NEW;
-
-		return give_timeout(READ_ONCE(*(rcv ? &s->rcvtimeo : &s->sndtimeo)), val, len);
-	}
-	if (option == SO_PEERCRED)
-		return give_peercred(s, val, len);
-	if (option == SO_LINGER) {
-		v[0] = READ_ONCE(s->linger) >= 0;
-		v[1] = MAX(READ_ONCE(s->linger), 0);
-		return give(val, len, v, sizeof(v));
-	}
-	err = option_value(s, option, v);
-	return err ? err : give(val, len, v, sizeof(int));
 }

@@ -50,6 +50,7 @@ struct sock_ucred {
 struct scm {
 	struct file **files; /* kmalloc'ed array; NULL: none */
 	u32 nfiles;
+	struct fs_user *user; /* reference: who sent the files, which count as his; or NULL */
 	bool has_cred;
 	struct sock_ucred cred;
 };
@@ -57,7 +58,8 @@ struct scm {
 struct sock_msg {
 	struct uio *data;
 	u32 flags; /* MSG_*, with MSG_DONTWAIT also for a non-blocking file */
-	u32 out_flags; /* receive: MSG_TRUNC, MSG_CTRUNC, MSG_EOR */
+	u32 out_flags; /* receive: MSG_TRUNC, MSG_CTRUNC, MSG_EOR, MSG_OOB */
+	s64 stamp; /* receive: wall time, when the socket asks for it (socket_stamp) */
 	struct sock_addr
 		*addr; /* send: destination, len 0: none; receive: filled in. May be NULL */
 	struct scm scm; /* send: handed over on success; receive: the caller's */
@@ -82,10 +84,16 @@ struct sock_ops {
 	long (*queued)(struct socket *s, bool out);
 	/* Bytes that the peer has not read, for file_ops.memory: takes no lock. NULL: 0. */
 	u64 (*memory)(const struct socket *s);
-	/* Whom the peer was when it connected; false: nobody. */
-	bool (*peercred)(struct socket *s, struct sock_ucred *out);
+	/* Is the out-of-band byte the next? NULL: no SIOCATMARK */
+	bool (*at_mark)(struct socket *s);
+	/* Whom the peer was when it connected; false: nobody. @groups NULL or for a reference. */
+	bool (*peercred)(struct socket *s, struct sock_ucred *out, struct cred **groups);
 	bool (*listening)(struct socket *s);
+	bool peek_off; /* recv follows .peek_off */
 };
+
+/* Kinds of time stamps that a receiver asks for: SO_TIMESTAMP and SO_TIMESTAMPNS, by either number. */
+enum sock_stamp { STAMP_NONE, STAMP_USEC_OLD, STAMP_NSEC_OLD, STAMP_USEC_NEW, STAMP_NSEC_NEW };
 
 struct socket {
 	const struct sock_ops *ops; /* I */
@@ -97,8 +105,14 @@ struct socket {
 	int err; /* a: positive errno to report once, 0: none */
 	u32 options; /* a: bits, by socket.c's table */
 	int rcvlowat, priority; /* a */
-	bool passcred; /* a: SO_PASSCRED */
+	bool passcred, passsec; /* a: SO_PASSCRED, SO_PASSSEC */
+	bool oobinline; /* a: SO_OOBINLINE */
+	u8 stamp; /* a: enum sock_stamp */
+	u32 mark; /* a: SO_MARK */
+	u64 cookie; /* a: SO_COOKIE; 0: nobody asked yet */
+	int peek_off; /* a: where MSG_PEEK begins; < 0: at the first byte. By the receiver, or set */
 	int linger; /* a: seconds; < 0: off */
+	struct list async; /* own lock (fs/async.h): open files with O_ASYNC */
 };
 
 struct sock_family {
@@ -128,7 +142,20 @@ int socket_take_error(struct socket *s);
 s64 socket_deadline(s64 timeo, bool nonblock);
 /* Error of a wait that ended with @err: -EAGAIN for a timeout; -EINTR if @timeo was set. */
 int socket_wait_error(int err, s64 timeo);
-/* SOL_SOCKET options; @len in, *len out. -ENOPROTOOPT when unknown. */
+/* Urgent data came: SIGURG to the owner of the file, which must live. ctx: thread */
+void socket_urgent(struct socket *s);
+/* The receiver of @m gets the time, if @s asks for it. ctx: thread */
+void socket_stamp(struct socket *s, struct sock_msg *m);
+/* MSG_PEEK: how far in to begin. ctx: any */
+u32 socket_peek_from(const struct socket *s, u32 flags);
+/* @n bytes were looked at or, with @flags without MSG_PEEK, taken. ctx: any */
+void socket_peek_moved(struct socket *s, u32 flags, u32 n);
+
+/* --- sockopt.c --- */
+
+void socket_init_buffers(struct socket *s); /* the default sizes */
+/* SOL_SOCKET options; @len in, *len out. -ENOPROTOOPT when unknown; -ERANGE: *len is
+ * what it takes. */
 int socket_setsockopt(struct socket *s, int option, const void *val, u32 len);
 int socket_getsockopt(struct socket *s, int option, void *val, u32 *len);
 void scm_release(struct scm *scm); /* drops what it holds */

@@ -14,6 +14,7 @@ struct unix_addr {
 /* One piece of a stream, or one message. */
 struct unix_msg {
 	struct list link; /* receiver's u */
+	bool peeked; /* receiver's rlock: an empty one was looked at */
 	struct unix_sock *sender; /* I: reference */
 	struct unix_addr *from; /* I: the sender's name, or NULL; owned by .sender */
 	u32 size; /* I */
@@ -40,7 +41,9 @@ struct unix_sock {
 	bool dead; /* u; a for looking: the file is gone */
 	struct unix_sock *peer; /* u: reference; other end, or default destination */
 	struct list queue; /* u: struct unix_msg */
-	u32 nqueued; /* u; a for looking */
+	u32 nqueued; /* u; a for looking: messages that hold something */
+	u32 arrivals; /* u; a for looking: messages that ever came */
+	struct unix_msg *oob; /* u: of the queue: the out-of-band byte, unless it was read */
 	u32 bytes; /* u; a for looking: to be read from the queue */
 	u32 wmem; /* a: charges of messages of this sender */
 	struct list pending; /* u, of a listener: connections to accept, by .accept_link */
@@ -51,6 +54,7 @@ struct unix_sock {
 	struct path where; /* I once bound: references */
 	struct list named, all; /* n */
 	struct sock_ucred peercred; /* u */
+	struct cred *peergroups; /* u: reference; who .peercred is, or NULL */
 	bool has_peercred; /* u */
 	struct waitq wait; /* own lock */
 	u32 inflight; /* g: times it is in messages */
@@ -83,11 +87,22 @@ ssize_t unix_stream_recv(struct socket *s, struct sock_msg *m);
 ssize_t unix_dgram_send(struct socket *s, struct sock_msg *m);
 ssize_t unix_dgram_recv(struct socket *s, struct sock_msg *m);
 ssize_t unix_seqpacket_send(struct socket *s, struct sock_msg *m);
+void unix_msg_free(struct unix_msg *m); /* on no queue. ctx: thread; sleeps */
 void unix_flush(struct unix_sock *u); /* drop what was not read. ctx: thread; sleeps */
 bool unix_writable(const struct unix_sock *u);
 /* May a datagram go to @to from @from, as far as its queue goes? */
 bool unix_has_room(const struct unix_sock *to, const struct unix_sock *from);
 extern struct waitq unix_room; /* woken when a full queue of datagrams is no longer full */
+
+/* --- unix_look.c --- */
+u32 unix_stream_poll(struct socket *s, struct poll_table *pt);
+u32 unix_dgram_poll(struct socket *s, struct poll_table *pt);
+long unix_queued(struct socket *s, bool out);
+bool unix_at_mark(struct socket *s);
+bool unix_peercred(struct socket *s, struct sock_ucred *out, struct cred **groups);
+bool unix_listening(struct socket *s);
+/* One line of /proc/net/unix. ctx: thread; holds: the names' lock */
+void unix_show_sock(struct sbuf *out, const struct unix_sock *u);
 
 /* --- unix_gc.c --- */
 /* @scm's files begin or end to be on their way. holds: gc_lock */

@@ -15,6 +15,7 @@
  * gc_lock makes the picture stand still: files get into messages and out of them under it only, and
  * a candidate's other references cannot grow, as nobody has a descriptor of it.
  */
+#include "fs/fsuser.h"
 #include "kernel/sched/work.h"
 #include "net/sock/unix.h"
 
@@ -40,6 +41,8 @@ void unix_fly(struct scm *scm)
 			nflying++;
 		}
 	}
+	if (scm->user)
+		__atomic_add_fetch(&scm->user->unix_inflight, scm->nfiles, __ATOMIC_RELAXED);
 }
 
 /* See unix.h. holds: gc_lock */
@@ -53,6 +56,8 @@ void unix_land(struct scm *scm)
 			nflying--;
 		}
 	}
+	if (scm->user)
+		__atomic_sub_fetch(&scm->user->unix_inflight, scm->nfiles, __ATOMIC_RELAXED);
 }
 
 /* Is @u a candidate of this collection? Marked by .found above zero. */

@@ -1,30 +1,31 @@
 /*
- * AF_UNIX: sending and receiving.
+ * AF_UNIX: receiving, and the life of a message.
  *
- * A send copies user data into a fresh struct unix_msg before any lock is taken, and puts that on the
- * receiver's queue. A stream is cut into messages of at most STREAM_PIECE bytes, which reads run
- * across, except where credentials that are asked for change, and behind descriptors: those come
- * with the first byte of their message. The other types keep messages apart; what does not fit the
- * reader's buffer is dropped (MSG_TRUNC).
+ * Reads of a stream run across messages, except where credentials that are asked for change, and
+ * behind descriptors: those come with the first byte of their message. The other types keep messages
+ * apart; what does not fit the reader's buffer is dropped (MSG_TRUNC).
  *
- * Flow control: a message is charged to its sender until it was read (SO_SNDBUF); a queue of
- * datagrams takes max_dgram_qlen at most, except from the socket that the receiver itself is
- * connected to. Senders that wait for the room of a queue wait on one queue of waiters for all
- * sockets (unix_room), so that polling a sender never hangs on the life of its receiver.
+ * An out-of-band byte (MSG_OOB, streams only) is a message of its own in its place in the queue.
+ * While nobody has read it, ->oob is that message; a newer one takes the place, and the older is
+ * plain data from then on. A read never runs across the byte. One that begins at it passes it over,
+ * for good, unless SO_OOBINLINE makes it plain; MSG_OOB reads it and leaves the empty message behind,
+ * as the mark.
+ *
+ * A reader that finds nothing of use waits for the next arrival rather than for the queue to fill:
+ * what is queued may be an out-of-band byte, or lie before the offset that it peeks at.
  *
  * Receivers of one socket take turns by rlock, which is held while user memory is written; senders
- * do not care. unix(7), recv(2), send(2).
+ * do not care. unix(7), recv(2), socket(7).
  */
+#include <asm/siginfo.h>
 #include <linux/errno.h>
 #include <linux/poll.h>
+#include "fs/async.h"
 #include "fs/procfs.h"
 #include "kernel/base/errno.h"
 #include "kernel/lib/string.h"
 #include "mm/slab.h"
 #include "net/sock/unix.h"
-
-#define STREAM_PIECE 16000 /* with its header within four frames */
-#define CHARGE_EXTRA 512 /* what a message costs beside its bytes, about */
 
 struct waitq unix_room = WAITQ_INIT(unix_room);
 static int max_dgram_qlen = 10; /* a */
@@ -43,8 +44,14 @@ bool unix_has_room(const struct unix_sock *to, const struct unix_sock *from)
 	       READ_ONCE(to->nqueued) <= (u32)READ_ONCE(max_dgram_qlen);
 }
 
-/* ctx: thread; sleeps. Its files go too. */
-static void msg_free(struct unix_msg *m)
+static void wake_writers(struct unix_sock *u)
+{
+	waitq_wake(&u->wait, ~0u, POLLOUT | POLLWRNORM | POLLWRBAND);
+	async_notify(&u->s.async, POLL_OUT);
+}
+
+/* See unix.h. Its files go too. */
+void unix_msg_free(struct unix_msg *m)
 {
 	struct unix_sock *from = m->sender;
 
@@ -55,7 +62,7 @@ static void msg_free(struct unix_msg *m)
 	}
 	scm_release(&m->scm);
 	if (__atomic_fetch_sub(&from->wmem, m->charge, __ATOMIC_ACQ_REL) && unix_writable(from))
-		waitq_wake(&from->wait, ~0u, POLLOUT | POLLWRNORM | POLLWRBAND);
+		wake_writers(from);
 	unix_put(from);
 	kfree(m);
 }
@@ -69,265 +76,15 @@ void unix_flush(struct unix_sock *u)
 	list_splice_tail(&all, &u->queue);
 	u->nqueued = 0;
 	u->bytes = 0;
+	u->oob = NULL;
 	spin_unlock(&u->lock);
 	while (!list_empty(&all)) {
 		struct unix_msg *m = list_first(&all, struct unix_msg, link);
 
 		list_del(&m->link);
-		msg_free(m);
+		unix_msg_free(m);
 	}
 }
-
-/* --- sending --- */
-
-/* Room for @size more bytes, waited for until @deadline. @size is kept below the buffer's size. */
-static int wait_writable(struct unix_sock *u, s64 deadline)
-{
-	int err;
-
-	if (READ_ONCE(u->wmem) < (u32)READ_ONCE(u->s.sndbuf))
-		return 0;
-	if (!deadline)
-		return -EAGAIN;
-	err = wait_event_interruptible_timeout(&u->wait,
-					       READ_ONCE(u->wmem) < (u32)READ_ONCE(u->s.sndbuf) ||
-						       (READ_ONCE(u->shut) & SHUT_WRITE),
-					       deadline);
-	return err ? socket_wait_error(err, u->s.sndtimeo) : 0;
-}
-
-/* The next @size bytes of the caller's data, charged to @u. 0, -ENOMEM, -EFAULT. */
-static int msg_make(struct unix_sock *u, struct sock_msg *m, u32 size, struct unix_msg **out)
-{
-	struct unix_msg *msg = kmalloc(sizeof(*msg) + size, 0);
-
-	if (!msg)
-		return -ENOMEM;
-	memset(msg, 0, sizeof(*msg));
-	if (uio_copy_from(m->data, msg->data, size) != (ssize_t)size && size) {
-		kfree(msg);
-		return -EFAULT;
-	}
-	msg->size = size;
-	msg->charge = size + CHARGE_EXTRA;
-	msg->sender = unix_get(u);
-	msg->from = load_acquire(&u->addr);
-	msg->scm.cred = m->scm.has_cred ? m->scm.cred : socket_current_cred();
-	__atomic_add_fetch(&u->wmem, msg->charge, __ATOMIC_ACQ_REL);
-	*out = msg;
-	return 0;
-}
-
-/* Put @msg on @to's queue, the caller's files with it. 0, or -EPIPE: @msg stays the caller's. */
-static int msg_deliver(struct unix_sock *to, struct unix_msg *msg, struct sock_msg *m)
-{
-	bool files = m && m->scm.nfiles, gone;
-
-	if (files) {
-		mutex_lock(&unix_gc_lock);
-		msg->scm.files = m->scm.files;
-		msg->scm.nfiles = m->scm.nfiles;
-		unix_fly(&msg->scm);
-	}
-	spin_lock(&to->lock);
-	gone = to->dead || (to->shut & SHUT_READ);
-	if (!gone) {
-		list_add_tail(&to->queue, &msg->link);
-		to->nqueued++;
-		to->bytes += msg->size;
-	}
-	spin_unlock(&to->lock);
-	if (files) {
-		if (gone) {
-			unix_land(&msg->scm);
-			msg->scm.files = NULL;
-			msg->scm.nfiles = 0;
-		} else {
-			m->scm.files = NULL;
-			m->scm.nfiles = 0;
-		}
-		mutex_unlock(&unix_gc_lock);
-	}
-	if (gone)
-		return -EPIPE;
-	waitq_wake_sync(&to->wait, 1, POLLIN | POLLRDNORM);
-	return 0;
-}
-
-/* One piece of a stream. Bytes, or -errno. */
-static ssize_t stream_piece(struct unix_sock *u, struct unix_sock *peer, struct sock_msg *m,
-			    s64 deadline)
-{
-	u32 most = MIN((u32)READ_ONCE(u->s.sndbuf) / 2, (u32)STREAM_PIECE);
-	struct unix_msg *msg;
-	u32 size;
-	int err;
-
-	do {
-		err = wait_writable(u, deadline);
-		if (err)
-			return err;
-		if ((READ_ONCE(u->shut) & SHUT_WRITE) || READ_ONCE(peer->dead))
-			return -EPIPE;
-	} while (READ_ONCE(u->wmem) >= (u32)READ_ONCE(u->s.sndbuf));
-	size = (u32)MIN(m->data->left, (size_t)most);
-	err = msg_make(u, m, size, &msg);
-	if (err)
-		return err;
-	err = msg_deliver(peer, msg, m);
-	if (err)
-		msg_free(msg);
-	return err ? err : (ssize_t)size;
-}
-
-/* See sock_ops.send. */
-ssize_t unix_stream_send(struct socket *s, struct sock_msg *m)
-{
-	struct unix_sock *u = unix_of(s), *peer = unix_peer(u);
-	s64 deadline = socket_deadline(READ_ONCE(s->sndtimeo), m->flags & MSG_DONTWAIT);
-	ssize_t sent = 0, n = socket_take_error(s);
-
-	if (m->flags & MSG_OOB)
-		n = -EOPNOTSUPP;
-	else if (m->addr && m->addr->len)
-		n = READ_ONCE(u->state) == UNIX_CONNECTED ? -EISCONN : -EOPNOTSUPP;
-	else if (!peer)
-		n = READ_ONCE(u->shut) & SHUT_WRITE ? -EPIPE : -ENOTCONN;
-	else if (!n && ((READ_ONCE(u->shut) & SHUT_WRITE) || READ_ONCE(peer->dead)))
-		n = -EPIPE;
-	while (!n && m->data->left) {
-		n = stream_piece(u, peer, m, deadline);
-		if (n > 0) {
-			sent += n;
-			n = 0;
-		}
-	}
-	if (peer)
-		unix_put(peer);
-	return sent ? sent : n;
-}
-
-/* Where a datagram goes: the address given, or the default. Reference in *out. */
-static int dgram_target(struct unix_sock *u, struct sock_msg *m, struct unix_sock **out)
-{
-	if (m->addr && m->addr->len)
-		return unix_find(m->addr, u->s.type, out);
-	*out = unix_peer(u);
-	return *out ? 0 : -ENOTCONN;
-}
-
-/* A connected datagram socket's destination died: forget it, once. */
-static void dgram_disconnect(struct unix_sock *u, struct unix_sock *peer)
-{
-	bool mine;
-
-	spin_lock(&u->lock);
-	mine = u->peer == peer;
-	if (mine)
-		u->peer = NULL;
-	spin_unlock(&u->lock);
-	if (mine)
-		unix_put(peer);
-}
-
-static int wait_room(struct unix_sock *to, struct unix_sock *u, s64 deadline)
-{
-	int err;
-
-	if (unix_has_room(to, u))
-		return 0;
-	if (!deadline)
-		return -EAGAIN;
-	err = wait_event_interruptible_timeout(&unix_room,
-					       unix_has_room(to, u) || READ_ONCE(to->dead) ||
-						       (READ_ONCE(to->shut) & SHUT_READ),
-					       deadline);
-	return err ? socket_wait_error(err, u->s.sndtimeo) : 0;
-}
-
-/* To @to, which is alive or not. Bytes or -errno. */
-static ssize_t dgram_send_to(struct unix_sock *u, struct unix_sock *to, struct sock_msg *m)
-{
-	s64 deadline = socket_deadline(READ_ONCE(u->s.sndtimeo), m->flags & MSG_DONTWAIT);
-	size_t size = m->data->left;
-	struct unix_sock *its = READ_ONCE(to->peer);
-	struct unix_msg *msg;
-	int err;
-
-	if (size + CHARGE_EXTRA > (size_t)READ_ONCE(u->s.sndbuf))
-		return -EMSGSIZE;
-	if (READ_ONCE(to->dead)) {
-		dgram_disconnect(u, to);
-		return -ECONNREFUSED;
-	}
-	if (u->s.type == SOCK_DGRAM && its && its != u)
-		return -EPERM;
-	if (READ_ONCE(to->shut) & SHUT_READ)
-		return -EPIPE;
-	err = wait_writable(u, deadline);
-	if (!err && u->s.type == SOCK_DGRAM)
-		err = wait_room(to, u, deadline);
-	if (!err && (READ_ONCE(u->shut) & SHUT_WRITE))
-		err = -EPIPE;
-	if (!err)
-		err = msg_make(u, m, (u32)size, &msg);
-	if (err)
-		return err;
-	err = msg_deliver(to, msg, m);
-	if (!err)
-		return (ssize_t)size;
-	msg_free(msg);
-	if (!READ_ONCE(to->dead))
-		return -EPIPE;
-	dgram_disconnect(u, to);
-	return u->s.type == SOCK_DGRAM ? -ECONNREFUSED : -EPIPE;
-}
-
-/* See sock_ops.send. */
-ssize_t unix_dgram_send(struct socket *s, struct sock_msg *m)
-{
-	struct unix_sock *u = unix_of(s), *to;
-	ssize_t n = socket_take_error(s);
-
-	if (m->flags & MSG_OOB)
-		return -EOPNOTSUPP;
-	if (!n && (READ_ONCE(u->shut) & SHUT_WRITE))
-		n = -EPIPE;
-	/* With credentials on, the receiver must be able to answer. */
-	if (!n && READ_ONCE(s->passcred))
-		n = unix_autobind(u);
-	if (!n)
-		n = dgram_target(u, m, &to);
-	if (n)
-		return n;
-	n = dgram_send_to(u, to, m);
-	unix_put(to);
-	return n;
-}
-
-/* See sock_ops.send. */
-ssize_t unix_seqpacket_send(struct socket *s, struct sock_msg *m)
-{
-	struct unix_sock *u = unix_of(s), *peer;
-	ssize_t n = socket_take_error(s);
-
-	if (n)
-		return n;
-	if (m->flags & MSG_OOB)
-		return -EOPNOTSUPP;
-	if (READ_ONCE(u->state) != UNIX_CONNECTED)
-		return -ENOTCONN;
-	peer = unix_peer(u);
-	if (!peer || (READ_ONCE(u->shut) & SHUT_WRITE) || READ_ONCE(peer->dead))
-		n = -EPIPE;
-	else
-		n = dgram_send_to(u, peer, m); /* a name given is not looked at */
-	if (peer)
-		unix_put(peer);
-	return n;
-}
-
-/* --- receiving --- */
 
 /* The message behind @after (NULL: the first), or NULL. holds: u->rlock, so that it stays. */
 static struct unix_msg *queue_next(struct unix_sock *u, struct unix_msg *after)
@@ -340,19 +97,22 @@ static struct unix_msg *queue_next(struct unix_sock *u, struct unix_msg *after)
 	return next == &u->queue ? NULL : list_entry(next, struct unix_msg, link);
 }
 
-/* @m, the first, was read. holds: u->rlock. */
-static void queue_drop(struct unix_sock *u, struct unix_msg *m)
+/* @m goes; @spent: it was no longer counted as queued. holds: u->rlock. */
+static void queue_drop(struct unix_sock *u, struct unix_msg *m, bool spent)
 {
 	bool was_full;
 
 	spin_lock(&u->lock);
 	list_del(&m->link);
-	was_full = u->nqueued-- > (u32)READ_ONCE(max_dgram_qlen);
+	was_full = u->nqueued > (u32)READ_ONCE(max_dgram_qlen);
+	u->nqueued -= !spent;
 	u->bytes -= m->size - m->off;
+	if (u->oob == m)
+		WRITE_ONCE(u->oob, NULL);
 	spin_unlock(&u->lock);
 	if (was_full && u->s.type == SOCK_DGRAM)
 		waitq_wake(&unix_room, ~0u, POLLOUT | POLLWRNORM | POLLWRBAND);
-	msg_free(m);
+	unix_msg_free(m);
 }
 
 static void give_name(struct sock_msg *m, const struct unix_msg *msg)
@@ -396,38 +156,27 @@ static bool peer_gone(struct unix_sock *u)
 	return (READ_ONCE(u->shut) & SHUT_READ) || READ_ONCE(u->s.err);
 }
 
-/* Wait, without rlock, until something is to be read, or never will. */
-static int wait_readable(struct unix_sock *u, s64 deadline)
+/* Wait, without rlock, until more than @seen messages ever came, or none will. */
+static int wait_arrival(struct unix_sock *u, u32 seen, s64 deadline)
 {
 	int err;
 
 	if (!deadline)
 		return -EAGAIN;
 	mutex_unlock(&u->rlock);
-	err = wait_event_interruptible_timeout(&u->wait, READ_ONCE(u->nqueued) || peer_gone(u),
-					       deadline);
+	err = wait_event_interruptible_timeout(
+		&u->wait, READ_ONCE(u->arrivals) != seen || peer_gone(u), deadline);
 	mutex_lock(&u->rlock);
 	return err ? socket_wait_error(err, u->s.rcvtimeo) : 0;
 }
 
-/* The first message, waited for. holds: rlock. 0 with NULL at the end, or -errno. */
-static int next_msg(struct unix_sock *u, s64 deadline, struct unix_msg **out)
+/* Nothing of use is queued since @seen: 0 with *end false after an arrival, true at the end. */
+static int wait_more(struct unix_sock *u, u32 seen, s64 deadline, bool *end)
 {
-	for (;;) {
-		int err;
+	int err = socket_take_error(&u->s);
 
-		*out = queue_next(u, NULL);
-		if (*out)
-			return 0;
-		err = socket_take_error(&u->s);
-		if (err)
-			return err;
-		if (READ_ONCE(u->shut) & SHUT_READ)
-			return 0;
-		err = wait_readable(u, deadline);
-		if (err)
-			return err;
-	}
+	*end = !err && (READ_ONCE(u->shut) & SHUT_READ);
+	return err || *end ? err : wait_arrival(u, seen, deadline);
 }
 
 static bool same_cred(const struct sock_ucred *a, const struct sock_ucred *b)
@@ -435,20 +184,70 @@ static bool same_cred(const struct sock_ucred *a, const struct sock_ucred *b)
 	return a->pid == b->pid && a->uid == b->uid && a->gid == b->gid;
 }
 
+/* --- streams --- */
+
 /* State of one read of a stream. */
 struct stream_read {
 	ssize_t got;
+	u32 skip; /* MSG_PEEK: bytes still to be passed over (SO_PEEK_OFF) */
 	bool files; /* of a message were taken: this read ends with it */
+	bool done;
 	struct unix_msg *peeked; /* MSG_PEEK: the message looked at last */
 };
+
+/* The out-of-band byte becomes plain data. holds: rlock */
+static void oob_forget(struct unix_sock *u)
+{
+	spin_lock(&u->lock);
+	WRITE_ONCE(u->oob, NULL);
+	spin_unlock(&u->lock);
+}
+
+/*
+ * The message to read next, NULL: none now, or r->done when the read ends here, at the mark. What is
+ * passed over for good is dropped. holds: rlock
+ */
+static struct unix_msg *stream_next(struct unix_sock *u, struct sock_msg *m, struct stream_read *r)
+{
+	bool peek = m->flags & MSG_PEEK, plain = READ_ONCE(u->s.oobinline);
+	struct unix_msg *msg, *after = r->peeked;
+
+	while ((msg = queue_next(u, after))) {
+		struct unix_msg *oob = READ_ONCE(u->oob);
+		bool spent = msg->off == msg->size;
+
+		if (!spent && msg != oob)
+			return msg;
+		if (r->got && (msg == oob || !oob)) {
+			r->done = true;
+			return NULL;
+		}
+		if (!spent && plain) {
+			if (!peek)
+				oob_forget(u);
+			return msg;
+		}
+		if (peek)
+			after = msg;
+		else
+			queue_drop(u, msg, spent);
+	}
+	return NULL;
+}
 
 /* Bytes of @msg for the reader. False ends the read. holds: rlock. */
 static bool stream_take(struct unix_sock *u, struct sock_msg *m, struct unix_msg *msg,
 			struct stream_read *r)
 {
 	bool peek = m->flags & MSG_PEEK;
+	u32 left = msg->size - msg->off;
 	ssize_t n;
 
+	if (r->skip >= left && r->skip) { /* only when peeking */
+		r->skip -= left;
+		r->peeked = msg;
+		return true;
+	}
 	if (r->got && READ_ONCE(u->s.passcred) && !same_cred(&m->scm.cred, &msg->scm.cred))
 		return false;
 	if (!take_files(m, msg)) {
@@ -460,12 +259,14 @@ static bool stream_take(struct unix_sock *u, struct sock_msg *m, struct unix_msg
 		give_name(m, msg);
 	m->scm.cred = msg->scm.cred;
 	m->scm.has_cred = true;
-	n = uio_copy_to(m->data, msg->data + msg->off, msg->size - msg->off);
+	n = uio_copy_to(m->data, msg->data + msg->off + r->skip, left - r->skip);
 	if (n < 0) {
 		r->got = r->got ? r->got : n;
 		return false;
 	}
 	r->got += n;
+	r->skip = 0;
+	socket_peek_moved(&u->s, m->flags, (u32)n);
 	if (peek) {
 		r->peeked = msg;
 		return !r->files;
@@ -476,8 +277,62 @@ static bool stream_take(struct unix_sock *u, struct sock_msg *m, struct unix_msg
 	spin_unlock(&u->lock);
 	if (msg->off < msg->size)
 		return false;
-	queue_drop(u, msg);
+	queue_drop(u, msg, false);
 	return !r->files;
+}
+
+/* MSG_OOB: the byte, if there is one that was not read. holds: rlock. 1, -EINVAL, -EFAULT. */
+static ssize_t stream_take_oob(struct unix_sock *u, struct sock_msg *m)
+{
+	bool peek = m->flags & MSG_PEEK;
+	struct unix_msg *msg;
+
+	if (READ_ONCE(u->s.oobinline))
+		return -EINVAL;
+	spin_lock(&u->lock);
+	msg = u->oob;
+	if (msg && !peek) {
+		WRITE_ONCE(u->oob, NULL);
+		u->nqueued--;
+		u->bytes--;
+	}
+	spin_unlock(&u->lock);
+	if (!msg)
+		return -EINVAL;
+	if (!peek)
+		msg->off = 1;
+	if (uio_copy_to(m->data, msg->data, 1) != 1)
+		return -EFAULT;
+	m->out_flags |= MSG_OOB;
+	return 1;
+}
+
+/* As much as there is, waiting until @want bytes are had. holds: rlock. 0 or -errno, r->got. */
+static int stream_read(struct unix_sock *u, struct sock_msg *m, s64 deadline, size_t want,
+		       struct stream_read *r)
+{
+	bool end = false;
+	int err = 0;
+
+	do {
+		u32 seen = READ_ONCE(u->arrivals);
+		struct unix_msg *msg = stream_next(u, m, r);
+
+		if (r->done)
+			break;
+		if (msg) {
+			if (!stream_take(u, m, msg, r))
+				break;
+			continue;
+		}
+		if (r->got && ((m->flags & MSG_PEEK) || (size_t)r->got >= want))
+			break;
+		err = wait_more(u, seen, deadline, &end);
+		/* The queue may have been read by others meanwhile: look from its head. */
+		r->peeked = NULL;
+		r->skip = socket_peek_from(&u->s, m->flags);
+	} while (!err && !end && m->data->left);
+	return err;
 }
 
 /* See sock_ops.recv. */
@@ -490,24 +345,55 @@ ssize_t unix_stream_recv(struct socket *s, struct sock_msg *m)
 	struct stream_read r = { 0 };
 	int err = 0;
 
-	if (m->flags & (MSG_OOB | MSG_ERRQUEUE))
-		return -EOPNOTSUPP;
 	if (READ_ONCE(u->state) != UNIX_CONNECTED)
 		return -EINVAL;
 	mutex_lock(&u->rlock);
-	do {
-		struct unix_msg *msg;
-
-		/* What is enough is not waited beyond. */
-		if (r.peeked)
-			msg = queue_next(u, r.peeked);
-		else
-			err = next_msg(u, r.got && (size_t)r.got >= want ? 0 : deadline, &msg);
-		if (err || !msg || !stream_take(u, m, msg, &r))
-			break;
-	} while (m->data->left);
+	r.skip = socket_peek_from(s, m->flags);
+	if (m->flags & MSG_OOB)
+		r.got = stream_take_oob(u, m);
+	else
+		err = stream_read(u, m, deadline, want, &r);
 	mutex_unlock(&u->rlock);
 	return r.got ? r.got : err;
+}
+
+/* --- messages kept apart --- */
+
+/*
+ * The message to read: the first, or with MSG_PEEK the one at the peek offset, which is brought down
+ * to an offset in it. NULL: none. holds: rlock
+ */
+static struct unix_msg *dgram_at(struct unix_sock *u, struct sock_msg *m, u32 *off)
+{
+	struct unix_msg *msg = NULL;
+
+	while ((msg = queue_next(u, msg)) && (m->flags & MSG_PEEK)) {
+		if (*off < msg->size || (!*off && !msg->peeked))
+			break;
+		*off -= msg->size;
+	}
+	if (msg && (m->flags & MSG_PEEK) && !msg->size)
+		msg->peeked = true;
+	return msg;
+}
+
+/* As dgram_at, waited for. holds: rlock. 0 with NULL at the end, or -errno. */
+static int dgram_wait(struct unix_sock *u, struct sock_msg *m, s64 deadline, u32 *off,
+		      struct unix_msg **out)
+{
+	bool end = false;
+	int err;
+
+	do {
+		u32 seen = READ_ONCE(u->arrivals);
+
+		*off = socket_peek_from(&u->s, m->flags);
+		*out = dgram_at(u, m, off);
+		if (*out)
+			return 0;
+		err = wait_more(u, seen, deadline, &end);
+	} while (!err && !end);
+	return err;
 }
 
 /* See sock_ops.recv. */
@@ -516,17 +402,15 @@ ssize_t unix_dgram_recv(struct socket *s, struct sock_msg *m)
 	struct unix_sock *u = unix_of(s);
 	s64 deadline = socket_deadline(READ_ONCE(s->rcvtimeo), m->flags & MSG_DONTWAIT);
 	struct unix_msg *msg;
+	u32 off;
 	ssize_t n;
 
-	if (m->flags & (MSG_OOB | MSG_ERRQUEUE))
-		return m->flags & MSG_OOB ? -EOPNOTSUPP : -EAGAIN;
+	if (m->flags & MSG_OOB)
+		return -EOPNOTSUPP;
 	if (s->type == SOCK_SEQPACKET && READ_ONCE(u->state) != UNIX_CONNECTED)
 		return -ENOTCONN;
 	mutex_lock(&u->rlock);
-	n = next_msg(u, deadline, &msg);
-	/* A datagram socket that is shut down but cannot know that nothing comes: as Linux. */
-	if (n == -EAGAIN && s->type == SOCK_SEQPACKET && (READ_ONCE(u->shut) & SHUT_READ))
-		n = 0;
+	n = dgram_wait(u, m, deadline, &off, &msg);
 	if (n || !msg)
 		goto unlock;
 	if (!take_files(m, msg)) {
@@ -536,13 +420,16 @@ ssize_t unix_dgram_recv(struct socket *s, struct sock_msg *m)
 	give_name(m, msg);
 	m->scm.cred = msg->scm.cred;
 	m->scm.has_cred = true;
-	if (msg->size > m->data->left)
+	socket_stamp(s, m);
+	if (msg->size - off > m->data->left)
 		m->out_flags |= MSG_TRUNC;
-	n = uio_copy_to(m->data, msg->data, MIN(m->data->left, (size_t)msg->size));
+	n = uio_copy_to(m->data, msg->data + off, MIN(m->data->left, (size_t)(msg->size - off)));
+	if (n >= 0)
+		socket_peek_moved(s, m->flags, m->flags & MSG_PEEK ? (u32)n : msg->size);
 	if (n >= 0 && (m->flags & MSG_TRUNC))
-		n = msg->size;
+		n = msg->size - off;
 	if (!(m->flags & MSG_PEEK))
-		queue_drop(u, msg);
+		queue_drop(u, msg, false);
 unlock:
 	mutex_unlock(&u->rlock);
 	return n;

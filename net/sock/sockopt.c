@@ -1,0 +1,327 @@
+/*
+ * Options of the level SOL_SOCKET.
+ *
+ * They live in struct socket; each is one word that one writer stores and readers load, so they need
+ * no lock. What only a family can know (the peer, peeking at an offset) is asked through its
+ * operations. Buffer sizes are doubled when set, as Linux does, which leaves room for bookkeeping.
+ *
+ * socket(7), getsockopt(2).
+ */
+#include <linux/capability.h>
+#include <linux/errno.h>
+#include <linux/time_types.h>
+#include "fs/procfs.h"
+#include "kernel/base/cred.h"
+#include "kernel/base/errno.h"
+#include "kernel/base/time.h"
+#include "kernel/lib/string.h"
+#include "kernel/sched/thread.h"
+#include "net/sock/socket.h"
+
+#define BUF_DEFAULT 212992
+#define SNDBUF_MIN 4608
+#define RCVBUF_MIN 2304
+
+static int wmem_max = BUF_DEFAULT, rmem_max = BUF_DEFAULT; /* a */
+static int wmem_default = BUF_DEFAULT, rmem_default = BUF_DEFAULT; /* a */
+SYSCTL_INT(wmem_max, "sys/net/core/wmem_max", &wmem_max, SNDBUF_MIN, 1 << 30);
+SYSCTL_INT(rmem_max, "sys/net/core/rmem_max", &rmem_max, RCVBUF_MIN, 1 << 30);
+SYSCTL_INT(wmem_default, "sys/net/core/wmem_default", &wmem_default, SNDBUF_MIN, 1 << 30);
+SYSCTL_INT(rmem_default, "sys/net/core/rmem_default", &rmem_default, RCVBUF_MIN, 1 << 30);
+
+/* See socket.h. ctx: any */
+void socket_init_buffers(struct socket *s)
+{
+	s->rcvbuf = READ_ONCE(rmem_default);
+	s->sndbuf = READ_ONCE(wmem_default);
+}
+
+/* Options that are on or off and that nothing but getsockopt looks at here. */
+static const int plain_options[] = {
+	SO_DEBUG,     SO_REUSEADDR, SO_DONTROUTE, SO_BROADCAST,	  SO_KEEPALIVE,
+	SO_REUSEPORT, SO_NO_CHECK,  SO_RXQ_OVFL,  SO_LOCK_FILTER, SO_SELECT_ERR_QUEUE,
+};
+
+static int plain_option(int option)
+{
+	for (u32 i = 0; i < ARRAY_SIZE(plain_options); i++) {
+		if (plain_options[i] == option)
+			return (int)i;
+	}
+	return -1;
+}
+
+/* The kind of time stamp that an option asks for; STAMP_NONE: it is another option. */
+static enum sock_stamp stamp_option(int option)
+{
+	switch (option) {
+	case SO_TIMESTAMP_OLD: return STAMP_USEC_OLD;
+	case SO_TIMESTAMPNS_OLD: return STAMP_NSEC_OLD;
+	case SO_TIMESTAMP_NEW: return STAMP_USEC_NEW;
+	case SO_TIMESTAMPNS_NEW: return STAMP_NSEC_NEW;
+	}
+	return STAMP_NONE;
+}
+
+static bool timeout_option(int option)
+{
+	return option == SO_RCVTIMEO_OLD || option == SO_SNDTIMEO_OLD ||
+	       option == SO_RCVTIMEO_NEW || option == SO_SNDTIMEO_NEW;
+}
+
+static int set_timeout(s64 *timeo, const void *val, u32 len)
+{
+	struct {
+		s64 sec, usec;
+	} tv;
+
+	if (len < sizeof(tv))
+		return -EINVAL;
+	memcpy(&tv, val, sizeof(tv));
+	if (tv.usec < 0 || tv.usec >= 1000000)
+		return -EDOM;
+	if (tv.sec < 0) /* has passed already: as Linux, no wait at all */
+		WRITE_ONCE(*timeo, 0);
+	else if ((!tv.sec && !tv.usec) || tv.sec >= TIME_NEVER / NSEC_PER_SEC - 1)
+		WRITE_ONCE(*timeo, TIME_NEVER);
+	else
+		WRITE_ONCE(*timeo, tv.sec * NSEC_PER_SEC + tv.usec * 1000);
+	return 0;
+}
+
+static int set_buffer(int *buf, int val, int max, int min)
+{
+	val = MAX(val, 0);
+	max = MIN(max, 1 << 29);
+	val = MIN(val, max) * 2;
+	WRITE_ONCE(*buf, MAX(val, min));
+	return 0;
+}
+
+static int set_linger(struct socket *s, const void *val, u32 len)
+{
+	int v[2]; /* struct linger: on, seconds */
+
+	if (len < sizeof(v))
+		return -EINVAL;
+	memcpy(v, val, sizeof(v));
+	WRITE_ONCE(s->linger, v[0] ? MAX(v[1], 0) : -1);
+	return 0;
+}
+
+/* No device has a name yet that a socket could be bound to: only "none" can be said. */
+static int set_device(const void *val, u32 len)
+{
+	return len && *(const char *)val ? -ENODEV : 0;
+}
+
+static int set_mark(struct socket *s, u32 mark)
+{
+	if (!cred_capable(current->cred, CAP_NET_ADMIN) &&
+	    !cred_capable(current->cred, CAP_NET_RAW))
+		return -EPERM;
+	WRITE_ONCE(s->mark, mark);
+	return 0;
+}
+
+static int set_peek_off(struct socket *s, int v)
+{
+	if (!s->ops->peek_off)
+		return -EOPNOTSUPP;
+	WRITE_ONCE(s->peek_off, v);
+	return 0;
+}
+
+static int set_plain(struct socket *s, int option, int v)
+{
+	int bit = plain_option(option);
+
+	if (stamp_option(option)) {
+		WRITE_ONCE(s->stamp, v ? stamp_option(option) : STAMP_NONE);
+		return 0;
+	}
+	if (bit < 0)
+		return -ENOPROTOOPT;
+	if (option == SO_DEBUG && v && !cred_capable(current->cred, CAP_NET_ADMIN))
+		return -EACCES;
+	if (v)
+		__atomic_or_fetch(&s->options, BIT(bit), __ATOMIC_RELAXED);
+	else
+		__atomic_and_fetch(&s->options, ~BIT(bit), __ATOMIC_RELAXED);
+	return 0;
+}
+
+/* See socket.h. ctx: thread */
+int socket_setsockopt(struct socket *s, int option, const void *val, u32 len)
+{
+	bool admin = cred_capable(current->cred, CAP_NET_ADMIN);
+	int v;
+
+	if (timeout_option(option)) {
+		bool rcv = option == SO_RCVTIMEO_OLD || option == SO_RCVTIMEO_NEW;
+
+		return set_timeout(rcv ? &s->rcvtimeo : &s->sndtimeo, val, len);
+	}
+	if (option == SO_BINDTODEVICE)
+		return set_device(val, len);
+	if (len < sizeof(v))
+		return -EINVAL;
+	memcpy(&v, val, sizeof(v));
+	switch (option) {
+	case SO_SNDBUF: return set_buffer(&s->sndbuf, v, READ_ONCE(wmem_max), SNDBUF_MIN);
+	case SO_RCVBUF: return set_buffer(&s->rcvbuf, v, READ_ONCE(rmem_max), RCVBUF_MIN);
+	case SO_SNDBUFFORCE: return admin ? set_buffer(&s->sndbuf, v, 1 << 29, SNDBUF_MIN) : -EPERM;
+	case SO_RCVBUFFORCE: return admin ? set_buffer(&s->rcvbuf, v, 1 << 29, RCVBUF_MIN) : -EPERM;
+	case SO_PASSCRED: WRITE_ONCE(s->passcred, v != 0); return 0;
+	case SO_PASSSEC: WRITE_ONCE(s->passsec, v != 0); return 0;
+	case SO_OOBINLINE: WRITE_ONCE(s->oobinline, v != 0); return 0;
+	case SO_PEEK_OFF: return set_peek_off(s, v);
+	case SO_MARK: return set_mark(s, (u32)v);
+	case SO_LINGER: return set_linger(s, val, len);
+	case SO_RCVLOWAT: WRITE_ONCE(s->rcvlowat, v < 0 ? 0x7fffffff : MAX(v, 1)); return 0;
+	case SO_PRIORITY:
+		if (v < 0 || (v > 6 && !admin))
+			return -EPERM;
+		WRITE_ONCE(s->priority, v);
+		return 0;
+	case SO_TYPE:
+	case SO_PROTOCOL:
+	case SO_DOMAIN:
+	case SO_ERROR: return -ENOPROTOOPT;
+	default: return set_plain(s, option, v);
+	}
+}
+
+static int give(void *val, u32 *len, const void *from, u32 size)
+{
+	*len = MIN(*len, size);
+	memcpy(val, from, *len);
+	return 0;
+}
+
+static int give_timeout(s64 timeo, void *val, u32 *len)
+{
+	s64 tv[2] = { 0, 0 };
+
+	if (timeo != TIME_NEVER) {
+		tv[0] = timeo / NSEC_PER_SEC;
+		tv[1] = timeo % NSEC_PER_SEC / 1000;
+	}
+	return give(val, len, tv, sizeof(tv));
+}
+
+static int give_peercred(struct socket *s, void *val, u32 *len)
+{
+	struct sock_ucred c = { 0, ~0u, ~0u };
+
+	if (s->ops->peercred)
+		(void)s->ops->peercred(s, &c, NULL);
+	return give(val, len, &c, sizeof(c));
+}
+
+/* Supplementary groups: all of them or -ERANGE, with the room that is needed in *len. */
+static int give_groups(struct socket *s, void *val, u32 *len)
+{
+	struct sock_ucred c;
+	struct cred *groups = NULL;
+	u32 size;
+
+	if (!s->ops->peercred || !s->ops->peercred(s, &c, &groups))
+		return -ENODATA;
+	size = groups->ngroups * (u32)sizeof(u32);
+	if (*len >= size)
+		memcpy(val, groups->groups, size);
+	cred_put(groups);
+	if (*len < size) {
+		*len = size;
+		return -ERANGE;
+	}
+	*len = size;
+	return 0;
+}
+
+static int give_peername(struct socket *s, void *val, const u32 *len)
+{
+	struct sock_addr a;
+
+	if (!s->ops->getname || s->ops->getname(s, true, &a))
+		return -ENOTCONN;
+	if (a.len < *len)
+		return -EINVAL;
+	memcpy(val, a.bytes, *len);
+	return 0;
+}
+
+/* A number that no other socket ever has, given when it is asked for. */
+static int give_cookie(struct socket *s, void *val, u32 *len)
+{
+	static u64 last; /* a */
+	u64 none = 0, fresh;
+
+	if (*len < sizeof(s->cookie))
+		return -EINVAL;
+	if (!READ_ONCE(s->cookie)) {
+		fresh = __atomic_add_fetch(&last, 1, __ATOMIC_RELAXED);
+		(void)__atomic_compare_exchange_n(&s->cookie, &none, fresh, false, __ATOMIC_RELAXED,
+						  __ATOMIC_RELAXED);
+	}
+	fresh = READ_ONCE(s->cookie);
+	return give(val, len, &fresh, sizeof(fresh));
+}
+
+static int option_value(struct socket *s, int option, int *v)
+{
+	int bit;
+
+	switch (option) {
+	case SO_SNDBUF: *v = READ_ONCE(s->sndbuf); return 0;
+	case SO_RCVBUF: *v = READ_ONCE(s->rcvbuf); return 0;
+	case SO_PASSCRED: *v = READ_ONCE(s->passcred); return 0;
+	case SO_PASSSEC: *v = READ_ONCE(s->passsec); return 0;
+	case SO_OOBINLINE: *v = READ_ONCE(s->oobinline); return 0;
+	case SO_PEEK_OFF: *v = READ_ONCE(s->peek_off); return s->ops->peek_off ? 0 : -EOPNOTSUPP;
+	case SO_MARK: *v = (int)READ_ONCE(s->mark); return 0;
+	case SO_RCVLOWAT: *v = READ_ONCE(s->rcvlowat); return 0;
+	case SO_SNDLOWAT: *v = 1; return 0;
+	case SO_PRIORITY: *v = READ_ONCE(s->priority); return 0;
+	case SO_TYPE: *v = s->type; return 0;
+	case SO_DOMAIN: *v = s->family; return 0;
+	case SO_PROTOCOL: *v = s->protocol; return 0;
+	case SO_ERROR: *v = -socket_take_error(s); return 0;
+	case SO_ACCEPTCONN: *v = s->ops->listening && s->ops->listening(s); return 0;
+	}
+	if (stamp_option(option)) {
+		*v = READ_ONCE(s->stamp) == stamp_option(option);
+		return 0;
+	}
+	bit = plain_option(option);
+	if (bit < 0)
+		return -ENOPROTOOPT;
+	*v = READ_ONCE(s->options) >> bit & 1;
+	return 0;
+}
+
+/* See socket.h. ctx: thread */
+int socket_getsockopt(struct socket *s, int option, void *val, u32 *len)
+{
+	int v[2], err;
+
+	if (timeout_option(option)) {
+		bool rcv = option == SO_RCVTIMEO_OLD || option == SO_RCVTIMEO_NEW;
+
+		return give_timeout(READ_ONCE(*(rcv ? &s->rcvtimeo : &s->sndtimeo)), val, len);
+	}
+	switch (option) {
+	case SO_PEERCRED: return give_peercred(s, val, len);
+	case SO_PEERGROUPS: return give_groups(s, val, len);
+	case SO_PEERNAME: return give_peername(s, val, len);
+	case SO_COOKIE: return give_cookie(s, val, len);
+	case SO_BINDTODEVICE: *len = 0; return 0;
+	case SO_LINGER:
+		v[0] = READ_ONCE(s->linger) >= 0;
+		v[1] = MAX(READ_ONCE(s->linger), 0);
+		return give(val, len, v, sizeof(v));
+	}
+	err = option_value(s, option, v);
+	return err ? err : give(val, len, v, sizeof(int));
+}

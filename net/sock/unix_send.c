@@ -1,0 +1,290 @@
+/*
+ * AF_UNIX: sending.
+ *
+ * A send copies user data into a fresh struct unix_msg before any lock is taken, and puts that on the
+ * receiver's queue. A stream is cut into messages of at most STREAM_PIECE bytes. With MSG_OOB its
+ * last byte is a message of its own, the out-of-band byte (unix_msg.c), and the receiver's owner gets
+ * SIGURG.
+ *
+ * Flow control: a message is charged to its sender until it was read (SO_SNDBUF); a queue of
+ * datagrams takes max_dgram_qlen at most, except from the socket that the receiver itself is
+ * connected to. Senders that wait for the room of a queue wait on one queue of waiters for all
+ * sockets (unix_room), so that polling a sender never hangs on the life of its receiver.
+ *
+ * unix(7), send(2).
+ */
+#include <asm/siginfo.h>
+#include <linux/errno.h>
+#include <linux/poll.h>
+#include "fs/async.h"
+#include "kernel/base/errno.h"
+#include "kernel/lib/string.h"
+#include "mm/slab.h"
+#include "net/sock/unix.h"
+
+#define STREAM_PIECE 16000 /* with its header within four frames */
+#define CHARGE_EXTRA 512 /* what a message costs beside its bytes, about */
+
+/* Room for @size more bytes, waited for until @deadline. @size is kept below the buffer's size. */
+static int wait_writable(struct unix_sock *u, s64 deadline)
+{
+	int err;
+
+	if (READ_ONCE(u->wmem) < (u32)READ_ONCE(u->s.sndbuf))
+		return 0;
+	if (!deadline)
+		return -EAGAIN;
+	err = wait_event_interruptible_timeout(&u->wait,
+					       READ_ONCE(u->wmem) < (u32)READ_ONCE(u->s.sndbuf) ||
+						       (READ_ONCE(u->shut) & SHUT_WRITE),
+					       deadline);
+	return err ? socket_wait_error(err, u->s.sndtimeo) : 0;
+}
+
+/* The next @size bytes of the caller's data, charged to @u. 0, -ENOMEM, -EFAULT. */
+static int msg_make(struct unix_sock *u, struct sock_msg *m, u32 size, struct unix_msg **out)
+{
+	struct unix_msg *msg = kmalloc(sizeof(*msg) + size, 0);
+
+	if (!msg)
+		return -ENOMEM;
+	memset(msg, 0, sizeof(*msg));
+	if (uio_copy_from(m->data, msg->data, size) != (ssize_t)size && size) {
+		kfree(msg);
+		return -EFAULT;
+	}
+	msg->size = size;
+	msg->charge = size + CHARGE_EXTRA;
+	msg->sender = unix_get(u);
+	msg->from = load_acquire(&u->addr);
+	msg->scm.cred = m->scm.has_cred ? m->scm.cred : socket_current_cred();
+	__atomic_add_fetch(&u->wmem, msg->charge, __ATOMIC_ACQ_REL);
+	*out = msg;
+	return 0;
+}
+
+/*
+ * Put @msg on @to's queue, the caller's files with it; @oob: as its out-of-band byte. 0, or -EPIPE:
+ * @msg stays the caller's.
+ */
+static int msg_deliver(struct unix_sock *to, struct unix_msg *msg, struct sock_msg *m, bool oob)
+{
+	bool files = m && m->scm.nfiles, gone;
+
+	if (files) {
+		mutex_lock(&unix_gc_lock);
+		msg->scm.files = m->scm.files;
+		msg->scm.nfiles = m->scm.nfiles;
+		msg->scm.user = m->scm.user;
+		unix_fly(&msg->scm);
+	}
+	spin_lock(&to->lock);
+	gone = to->dead || (to->shut & SHUT_READ);
+	if (!gone) {
+		list_add_tail(&to->queue, &msg->link);
+		to->nqueued++;
+		to->bytes += msg->size;
+		WRITE_ONCE(to->arrivals, to->arrivals + 1);
+		if (oob) {
+			WRITE_ONCE(to->oob, msg);
+			socket_urgent(&to->s);
+		}
+	}
+	spin_unlock(&to->lock);
+	if (files) {
+		if (gone) {
+			unix_land(&msg->scm);
+			msg->scm.files = NULL;
+			msg->scm.nfiles = 0;
+			msg->scm.user = NULL;
+		} else {
+			m->scm.files = NULL;
+			m->scm.nfiles = 0;
+			m->scm.user = NULL;
+		}
+		mutex_unlock(&unix_gc_lock);
+	}
+	if (gone)
+		return -EPIPE;
+	waitq_wake_sync(&to->wait, 1, POLLIN | POLLRDNORM | (oob ? POLLPRI : 0));
+	async_notify(&to->s.async, oob ? POLL_PRI : POLL_IN);
+	return 0;
+}
+
+/* One piece of a stream; @oob: its last byte, out of band. Bytes, or -errno. */
+static ssize_t stream_piece(struct unix_sock *u, struct unix_sock *peer, struct sock_msg *m,
+			    s64 deadline, bool oob)
+{
+	u32 most = MIN((u32)READ_ONCE(u->s.sndbuf) / 2, (u32)STREAM_PIECE);
+	struct unix_msg *msg;
+	u32 size;
+	int err;
+
+	do {
+		err = wait_writable(u, deadline);
+		if (err)
+			return err;
+		if ((READ_ONCE(u->shut) & SHUT_WRITE) || READ_ONCE(peer->dead))
+			return -EPIPE;
+	} while (READ_ONCE(u->wmem) >= (u32)READ_ONCE(u->s.sndbuf));
+	size = (u32)MIN(m->data->left, (size_t)most);
+	/* The byte that goes out of band is no part of what goes before it. */
+	if ((m->flags & MSG_OOB) && !oob && size == m->data->left)
+		size--;
+	err = msg_make(u, m, size, &msg);
+	if (err)
+		return err;
+	err = msg_deliver(peer, msg, m, oob);
+	if (err)
+		unix_msg_free(msg);
+	return err ? err : (ssize_t)size;
+}
+
+/* See sock_ops.send. */
+ssize_t unix_stream_send(struct socket *s, struct sock_msg *m)
+{
+	struct unix_sock *u = unix_of(s), *peer = unix_peer(u);
+	s64 deadline = socket_deadline(READ_ONCE(s->sndtimeo), m->flags & MSG_DONTWAIT);
+	ssize_t sent = 0, n = socket_take_error(s);
+
+	if ((m->flags & MSG_OOB) && !m->data->left)
+		n = -EOPNOTSUPP;
+	else if (m->addr && m->addr->len)
+		n = READ_ONCE(u->state) == UNIX_CONNECTED ? -EISCONN : -EOPNOTSUPP;
+	else if (!peer)
+		n = READ_ONCE(u->shut) & SHUT_WRITE ? -EPIPE : -ENOTCONN;
+	else if (!n && ((READ_ONCE(u->shut) & SHUT_WRITE) || READ_ONCE(peer->dead)))
+		n = -EPIPE;
+	while (!n && m->data->left) {
+		bool oob = (m->flags & MSG_OOB) && m->data->left == 1;
+
+		n = stream_piece(u, peer, m, deadline, oob);
+		if (n > 0) {
+			sent += n;
+			n = 0;
+		}
+	}
+	if (peer)
+		unix_put(peer);
+	return sent ? sent : n;
+}
+
+/* Where a datagram goes: the address given, or the default. Reference in *out. */
+static int dgram_target(struct unix_sock *u, struct sock_msg *m, struct unix_sock **out)
+{
+	if (m->addr && m->addr->len)
+		return unix_find(m->addr, u->s.type, out);
+	*out = unix_peer(u);
+	return *out ? 0 : -ENOTCONN;
+}
+
+/* A connected datagram socket's destination died: forget it, once. */
+static void dgram_disconnect(struct unix_sock *u, struct unix_sock *peer)
+{
+	bool mine;
+
+	spin_lock(&u->lock);
+	mine = u->peer == peer;
+	if (mine)
+		u->peer = NULL;
+	spin_unlock(&u->lock);
+	if (mine)
+		unix_put(peer);
+}
+
+static int wait_room(struct unix_sock *to, struct unix_sock *u, s64 deadline)
+{
+	int err;
+
+	if (unix_has_room(to, u))
+		return 0;
+	if (!deadline)
+		return -EAGAIN;
+	err = wait_event_interruptible_timeout(&unix_room,
+					       unix_has_room(to, u) || READ_ONCE(to->dead) ||
+						       (READ_ONCE(to->shut) & SHUT_READ),
+					       deadline);
+	return err ? socket_wait_error(err, u->s.sndtimeo) : 0;
+}
+
+/* To @to, which is alive or not. Bytes or -errno. */
+static ssize_t dgram_send_to(struct unix_sock *u, struct unix_sock *to, struct sock_msg *m)
+{
+	s64 deadline = socket_deadline(READ_ONCE(u->s.sndtimeo), m->flags & MSG_DONTWAIT);
+	size_t size = m->data->left;
+	struct unix_sock *its = READ_ONCE(to->peer);
+	struct unix_msg *msg;
+	int err;
+
+	if (size + CHARGE_EXTRA > (size_t)READ_ONCE(u->s.sndbuf))
+		return -EMSGSIZE;
+	if (READ_ONCE(to->dead)) {
+		dgram_disconnect(u, to);
+		return -ECONNREFUSED;
+	}
+	if (u->s.type == SOCK_DGRAM && its && its != u)
+		return -EPERM;
+	if (READ_ONCE(to->shut) & SHUT_READ)
+		return -EPIPE;
+	err = wait_writable(u, deadline);
+	if (!err && u->s.type == SOCK_DGRAM)
+		err = wait_room(to, u, deadline);
+	if (!err && (READ_ONCE(u->shut) & SHUT_WRITE))
+		err = -EPIPE;
+	if (!err)
+		err = msg_make(u, m, (u32)size, &msg);
+	if (err)
+		return err;
+	err = msg_deliver(to, msg, m, false);
+	if (!err)
+		return (ssize_t)size;
+	unix_msg_free(msg);
+	if (!READ_ONCE(to->dead))
+		return -EPIPE;
+	dgram_disconnect(u, to);
+	return u->s.type == SOCK_DGRAM ? -ECONNREFUSED : -EPIPE;
+}
+
+/* See sock_ops.send. */
+ssize_t unix_dgram_send(struct socket *s, struct sock_msg *m)
+{
+	struct unix_sock *u = unix_of(s), *to;
+	ssize_t n = socket_take_error(s);
+
+	if (m->flags & MSG_OOB)
+		return -EOPNOTSUPP;
+	if (!n && (READ_ONCE(u->shut) & SHUT_WRITE))
+		n = -EPIPE;
+	/* With credentials on, the receiver must be able to answer. */
+	if (!n && READ_ONCE(s->passcred))
+		n = unix_autobind(u);
+	if (!n)
+		n = dgram_target(u, m, &to);
+	if (n)
+		return n;
+	n = dgram_send_to(u, to, m);
+	unix_put(to);
+	return n;
+}
+
+/* See sock_ops.send. */
+ssize_t unix_seqpacket_send(struct socket *s, struct sock_msg *m)
+{
+	struct unix_sock *u = unix_of(s), *peer;
+	ssize_t n = socket_take_error(s);
+
+	if (n)
+		return n;
+	if (m->flags & MSG_OOB)
+		return -EOPNOTSUPP;
+	if (READ_ONCE(u->state) != UNIX_CONNECTED)
+		return -ENOTCONN;
+	peer = unix_peer(u);
+	if (!peer || (READ_ONCE(u->shut) & SHUT_WRITE) || READ_ONCE(peer->dead))
+		n = -EPIPE;
+	else
+		n = dgram_send_to(u, peer, m); /* a name given is not looked at */
+	if (peer)
+		unix_put(peer);
+	return n;
+}
