@@ -190,6 +190,7 @@ static void test_given(void)
 	CHECK(!syscall(SYS_sched_setscheduler, 0, SCHED_FIFO, &p));
 	none = lock(fd, F_SETLK, F_UNLCK, 0, 1);
 	CHECK(!lock(fd, F_SETLKW, F_WRLCK, 0, 1) && !none);
+	CHECK(!lock(fd, F_SETLK, F_UNLCK, 0, 1));
 	CHECK(!syscall(SYS_sched_setscheduler, 0, SCHED_OTHER, &fair));
 	CHECK(waitpid(pid, &status, 0) == pid && status == 0);
 	sched_setaffinity(0, sizeof(all), &all);
