@@ -64,7 +64,7 @@ obj-mm/vm := vmspace.o region.o commit.o map.o unmap.o protect.o remap.o advise.
 
 obj-net/sock := socket.o sockopt.o af_unix.o unix_look.o unix_send.o unix_msg.o unix_gc.o af_netlink.o
 
-obj-block := bio.o direct.o disk.o file.o ioctl.o node.o parttable.o queue.o scan.o show.o
+obj-block := bio.o direct.o disk.o file.o ioctl.o node.o parttable.o queue.o scan.o show.o ktest_block.o
 
 obj-fs := \
 	async.o attr.o chrdev.o cpio.o dentry.o devfs.o dnotify.o fdtable.o file.o filecap.o filemap.o fsctx.o fsuser.o handle.o initramfs.o inode.o \
@@ -78,6 +78,8 @@ obj-fs := \
 	pipe.o pipe_size.o pipe_splice.o \
 	poll.o \
 	timerfd.o
+
+obj-fs/ext := dir.o file.o group.o inode.o io.o map.o super.o xattr.o
 
 obj-net := \
 

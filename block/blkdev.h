@@ -32,6 +32,7 @@ struct request {
 	enum bio_op op; /* q */
 	u64 sector; /* q */
 	u32 nsect, nsegs; /* q */
+	bool under_way; /* q: the driver has it */
 	s64 expires; /* q: waiting: when it goes before its turn; under way: when it began */
 	u64 driver[]; /* o: driver's own, disk_ops.request_size bytes */
 };
@@ -50,7 +51,7 @@ struct disk_ops {
 	void (*submit)(struct disk *d, struct bio *b);
 	/*
 	 * The device does not answer any more, or not sensibly: stop it for good, so that it
-	 * touches no memory. No request_done() comes afterwards. ctx: worker; sleeps. NULL: cannot happen
+	 * touches no memory. A request_done() that comes afterwards is ignored. ctx: worker; sleeps. NULL: cannot happen
 	 */
 	void (*stop)(struct disk *d);
 	/* Switch the write cache. 0 or -errno. NULL: it cannot be. ctx: thread */

@@ -335,6 +335,7 @@ static void dispatch(struct disk *d, struct list *ended)
 		if (!r)
 			break;
 		list_add_tail(&d->under_way, &r->link);
+		r->under_way = true;
 		d->nunderway++;
 		err = d->ops->queue(d, r);
 		if (!err) {
@@ -344,6 +345,7 @@ static void dispatch(struct disk *d, struct list *ended)
 			continue;
 		}
 		list_del(&r->link);
+		r->under_way = false;
 		d->nunderway--;
 		if (err != -EBUSY || !d->nunderway) {
 			retire(d, r, err == -EBUSY ? -EIO : err, ended);
@@ -423,17 +425,21 @@ static void log_failure(const struct disk *d, const struct request *r, int statu
 
 /*
  * A request has ended. ctx: any; holds: nothing of the block layer. Drivers call it after their own
- * lock is released.
+ * lock is released; what was ended meanwhile because the device was stopped is left alone.
  */
 void request_done(struct request *r, int status)
 {
 	struct disk *d = r->disk;
 	struct list ended = LIST_INIT(ended);
-	u64 flags;
+	u64 flags = spin_lock_irqsave(&d->lock);
 
+	if (!r->under_way) {
+		spin_unlock_irqrestore(&d->lock, flags);
+		return;
+	}
 	log_failure(d, r, status);
-	flags = spin_lock_irqsave(&d->lock);
 	list_del(&r->link);
+	r->under_way = false;
 	d->nunderway--;
 	d->full = false;
 	retire(d, r, status, &ended);
@@ -509,6 +515,7 @@ static void stop_run(struct work *w)
 		r = list_first(&all, struct request, link);
 		log_failure(d, r, -EIO);
 		list_del(&r->link);
+		r->under_way = false;
 		retire(d, r, -EIO, &ended);
 	}
 	spin_unlock_irqrestore(&d->lock, flags);

@@ -310,7 +310,7 @@ ssize_t vfs_readlink(const struct path *p, char *buf, size_t size)
 
 	if (!S_ISLNK(i->mode) || !i->ops || !i->ops->readlink)
 		return -EINVAL;
-	if (i->atime <= i->mtime && !(p->mnt->flags & MS_NOATIME))
+	if (i->atime <= i->mtime && !((p->mnt->flags | i->sb->flags) & (MS_NOATIME | MS_RDONLY)))
 		inode_touch(i, ATTR_ATIME);
 	return i->ops->readlink(i, buf, size);
 }

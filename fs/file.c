@@ -23,6 +23,7 @@
 #include "fs/notify.h"
 #include "fs/pipe.h"
 #include "kernel/base/panic.h"
+#include "kernel/lib/errseq.h"
 #include "kernel/lib/string.h"
 #include "kernel/sched/work.h"
 #include "mm/slab.h"
@@ -61,7 +62,7 @@ static int file_alloc(const struct path *p, u32 mode, u32 flags, struct file **o
 	f->owner = NULL;
 	list_init(&f->eps);
 	f->reap = NULL;
-	f->wb_err = f->inode->cache ? f->inode->cache->error : 0;
+	f->wb_err = f->inode->cache ? errseq_sample(&f->inode->cache->error) : 0;
 	*out = f;
 	return 0;
 }

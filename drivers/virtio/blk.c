@@ -172,21 +172,13 @@ static void vblk_done(struct virtqueue *vq)
 		disk_broken(v->disk);
 }
 
-/*
- * No completion is taken from here on: those that were are past request_done() when their queue's
- * lock can be had, or were by an interrupt that is still to come to it.
- */
+/* The reset makes the device forget all memory; a broken one is given and asked nothing any more. */
 static void vblk_stop(struct disk *d)
 {
 	struct vblk *v = vblk_of(d);
 
 	WRITE_ONCE(v->vd->broken, true);
 	v->vd->ops->set_status(v->vd, 0);
-	for (u32 i = 0; i < v->nqueues; i++) {
-		u64 flags = spin_lock_irqsave(&v->vd->vqs[i]->lock);
-
-		spin_unlock_irqrestore(&v->vd->vqs[i]->lock, flags);
-	}
 }
 
 static void read_config(struct virtio_device *vd, u32 off, void *buf, u32 len)

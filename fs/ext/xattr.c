@@ -1,0 +1,201 @@
+/*
+ * Extended attributes, read: behind the known fields of a large inode, and in a block that several
+ * inodes may share.
+ *
+ * Both are a list of entries, ended by four zero bytes, with values that are counted from the first
+ * entry (inode) or from the block's beginning. An attribute is in one place only; the inode is
+ * looked at first. Entries and values must lie within their region, else EUCLEAN.
+ *
+ * Access control lists have another form on the disk than system.posix_acl_access; they are not
+ * shown, as with the mount option noacl.
+ */
+#include <linux/errno.h>
+#include <linux/xattr.h>
+#include "fs/ext/ext.h"
+#include "kernel/lib/string.h"
+#include "mm/slab.h"
+
+static const char *const prefixes[] = { NULL,	    "user.", NULL,	  NULL,
+					"trusted.", NULL,    "security.", "system." };
+
+/* A list of entries: memory, its size, and what values are counted from. */
+struct attr_list {
+	const char *base, *values;
+	size_t size, values_size;
+};
+
+struct search {
+	const char *name; /* of a get */
+	char *buf; /* of a get the value's place, of a list the names' */
+	size_t size;
+	ssize_t done; /* bytes so far (list), or the value's (get) */
+	bool found;
+};
+
+static const char *prefix_of(const struct ext_xattr_entry *e)
+{
+	return e->name_index < ARRAY_SIZE(prefixes) ? prefixes[e->name_index] : NULL;
+}
+
+static bool names(const struct ext_xattr_entry *e, const char *name)
+{
+	const char *prefix = prefix_of(e);
+
+	return prefix && str_begins(name, prefix) && strlen(name + strlen(prefix)) == e->name_len &&
+	       !memcmp(name + strlen(prefix), e->name, e->name_len);
+}
+
+/* One entry of a get. 1: it was this one. */
+static int get_entry(struct search *s, const struct attr_list *r, const struct ext_xattr_entry *e)
+{
+	if (!names(e, s->name))
+		return 0;
+	s->found = true;
+	s->done = (ssize_t)e->value_size;
+	if (!s->size)
+		return 1;
+	if (s->size < e->value_size)
+		return -ERANGE;
+	memcpy(s->buf, r->values + e->value_offs, e->value_size);
+	return 1;
+}
+
+/* One entry of a list. */
+static int list_entry_name(struct search *s, const struct ext_xattr_entry *e)
+{
+	const char *prefix = prefix_of(e);
+	size_t at = (size_t)s->done, n;
+
+	if (!prefix)
+		return 0;
+	n = strlen(prefix) + e->name_len + 1;
+	s->done += (ssize_t)n;
+	if (!s->size)
+		return 0;
+	if (s->size < at + n)
+		return -ERANGE;
+	memcpy(s->buf + at, prefix, strlen(prefix));
+	memcpy(s->buf + at + strlen(prefix), e->name, e->name_len);
+	s->buf[at + n - 1] = '\0';
+	return 0;
+}
+
+static size_t entry_size(const struct ext_xattr_entry *e)
+{
+	return ALIGN_UP(sizeof(*e) + e->name_len, (size_t)4);
+}
+
+/* Every entry of @r. 0, 1 (found), -EUCLEAN, -ERANGE */
+static int walk(const struct attr_list *r, struct search *s)
+{
+	size_t at = 0;
+
+	while (at + 4 <= r->size) {
+		const struct ext_xattr_entry *e = (const void *)(r->base + at);
+		u32 end;
+		int ret;
+
+		memcpy(&end, e, sizeof(end));
+		if (!end)
+			return 0;
+		if (r->size - at < sizeof(*e) || r->size - at < entry_size(e) || e->value_block)
+			return -EUCLEAN;
+		if (e->value_size > r->values_size ||
+		    e->value_offs > r->values_size - e->value_size)
+			return -EUCLEAN;
+		ret = s->name ? get_entry(s, r, e) : list_entry_name(s, e);
+		if (ret)
+			return ret;
+		at += entry_size(e);
+	}
+	return 0;
+}
+
+/* The part of the inode behind its known fields. */
+static int walk_inode(struct inode *i, struct search *s)
+{
+	const struct ext_sb *sb = ext_sb_of(i->sb);
+	u32 ino = (u32)i->ino - 1, from = EXT_INODE_OLD + ext_of(i)->extra, magic;
+	struct ext_group_disk g;
+	struct attr_list r;
+	struct ext_buf b;
+	int err;
+
+	if (sb->inode_size < from + 8)
+		return 0;
+	err = ext_group_get(sb, ino / sb->inodes_per_group, &g);
+	ino %= sb->inodes_per_group;
+	if (!err)
+		err = ext_buf_get(sb, g.inode_table + ino / sb->inodes_per_block, &b);
+	if (err)
+		return err;
+	r.base = (char *)b.data + ino % sb->inodes_per_block * sb->inode_size + from;
+	memcpy(&magic, r.base, sizeof(magic));
+	r.base += sizeof(magic);
+	r.size = sb->inode_size - from - sizeof(magic);
+	r.values = r.base;
+	r.values_size = r.size;
+	if (magic == EXT_XATTR_MAGIC)
+		err = walk(&r, s);
+	ext_buf_put(&b);
+	return err;
+}
+
+static int walk_block(struct inode *i, struct search *s)
+{
+	const struct ext_sb *sb = ext_sb_of(i->sb);
+	const struct ext_xattr_header *h;
+	struct attr_list r;
+	struct ext_buf b;
+	int err;
+
+	if (!ext_of(i)->file_acl)
+		return 0;
+	err = ext_buf_get(sb, ext_of(i)->file_acl, &b);
+	if (err)
+		return err;
+	h = b.data;
+	r.base = (char *)b.data + sizeof(*h);
+	r.size = sb->block_size - sizeof(*h);
+	r.values = b.data;
+	r.values_size = sb->block_size;
+	err = h->magic == EXT_XATTR_MAGIC && h->blocks == 1 ? walk(&r, s) : -EUCLEAN;
+	ext_buf_put(&b);
+	return err;
+}
+
+static int search(struct inode *i, struct search *s)
+{
+	int ret = walk_inode(i, s);
+
+	if (!ret)
+		ret = walk_block(i, s);
+	if (ret == -EUCLEAN)
+		return ext_bad(ext_sb_of(i->sb), i->ino, "damaged extended attributes");
+	return ret;
+}
+
+/* See vfs.h. ctx: thread; sleeps. Bytes, -ENODATA, -ERANGE, -EOPNOTSUPP, -EUCLEAN */
+ssize_t ext_getxattr(struct inode *i, const char *name, void *buf, size_t size)
+{
+	struct search s = { .name = name, .buf = buf, .size = size };
+	int ret;
+
+	if (str_begins(name, "user.") && ext_sb_of(i->sb)->no_user_xattr)
+		return -EOPNOTSUPP;
+	if (str_begins(name, "system."))
+		return -EOPNOTSUPP;
+	ret = search(i, &s);
+	if (ret < 0)
+		return ret;
+	return s.found ? s.done : -ENODATA;
+}
+
+/* See vfs.h. ctx: thread; sleeps. Bytes, -ERANGE, -EUCLEAN */
+ssize_t ext_listxattr(struct inode *i, char *buf, size_t size)
+{
+	struct search s = { .buf = buf, .size = size };
+	int ret = search(i, &s);
+
+	return ret < 0 ? ret : s.done;
+}
