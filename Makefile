@@ -35,10 +35,10 @@ obj-kernel/sched := cred.o balance.o fair.o idle.o mutex.o param.o rt.o rwsem.o 
 
 obj-kernel/proc := \
 	pid.o user.o session.o proc.o rlimit.o fork.o exec.o exec_args.o exec_cred.o exec_layout.o elf.o exit.o wait.o \
-	rseq.o futex_owner.o futex_requeue.o futex_waitv.o \
+	sysctl_kernel.o rseq.o futex_owner.o futex_requeue.o futex_waitv.o \
 	signal_send.o signal_deliver.o signal_stop.o kill.o cred.o futex.o futex_pi.o itimer.o ptimer.o \
 	ptrace.o ptrace_stop.o ptrace_request.o coredump.o core_elf.o helper.o \
-	pidfd.o signalfd.o fileowner.o oom.o procfs_load.o procfs_pid.o procfs_stat.o procfs_maps.o procfs_mem.o procfs_fd.o procfs_failnth.o
+	pidfd.o signalfd.o fileowner.o oom.o procfs_io.o procfs_load.o procfs_ns.o procfs_pagemap.o procfs_pid.o procfs_stat.o procfs_maps.o procfs_mem.o procfs_fd.o procfs_failnth.o
 
 obj-kernel/tty := \
 	devpts.o ldisc.o ldisc_out.o pty.o pty_ioctl.o tty.o tty_console.o tty_ioctl.o tty_job.o uart.o
@@ -70,7 +70,7 @@ obj-fs := \
 	async.o attr.o chrdev.o cpio.o dentry.o devfs.o dnotify.o fdtable.o file.o filecap.o filemap.o fsctx.o fsuser.o handle.o initramfs.o inode.o \
 	locks.o lockrange.o memdev.o mount.o mount_peer.o mount_pivot.o mount_show.o namei.o namei_ops.o open.o rename.o splice.o super.o \
 	tmpfs.o tmpfs_dir.o tmpfs_file.o tmpfs_xattr.o vfs_init.o xattr.o \
-	procfs.o procfs_pid.o pseudo.o textfile.o proc_cpu.o proc_mem.o proc_misc.o sysfs.o \
+	procfs.o procfs_pid.o pseudo.o textfile.o proc_cpu.o proc_kernel.o proc_mem.o proc_misc.o sysfs.o \
 	sysfs_cpu.o sysfs_device.o \
 	epoll.o \
 	eventfd.o \

@@ -505,6 +505,8 @@ static int anon_to_string(const struct path *p, char *buf, size_t size, char **o
 		sbuf_printf(&sb, "%s:[%llu]", p->dentry->name, (unsigned long long)i->ino);
 	else if (*p->dentry->name == '/')
 		sbuf_printf(&sb, "%s (deleted)", p->dentry->name);
+	else if (S_ISREG(i->mode)) /* a name space */
+		sbuf_printf(&sb, "%s:[%llu]", p->dentry->name, (unsigned long long)i->ino);
 	else
 		sbuf_printf(&sb, "anon_inode:%s", p->dentry->name);
 	if (sbuf_overflowed(&sb) || sb.len == size)

@@ -83,6 +83,7 @@ static void add_stats(struct sched_cpu_stats *sum, const struct sched_cpu_stats 
 	sum->irq_ns += s->irq_ns;
 	sum->switches += s->switches;
 	sum->running += s->running;
+	sum->blocked += s->blocked;
 }
 
 static u64 sum_stats(struct sched_cpu_stats *sum)
@@ -102,19 +103,26 @@ static u64 sum_stats(struct sched_cpu_stats *sum)
 	return irqs;
 }
 
-static void count_blocked(struct thread *t, void *arg)
+/* All interrupts, then those of each number. */
+static void show_intr(struct sbuf *out, u64 total)
 {
-	u64 *n = arg;
+	struct irq_info i;
 
-	/* Kernel threads wait that way for work; only user threads say something about I/O. */
-	if (t->user && READ_ONCE(t->state) == TS_BLOCKED)
-		*n += 1;
+	sbuf_printf(out, "intr %llu", (ull)total);
+	for (u32 n = 0; irq_get_info(n, &i); n++) {
+		u64 sum = 0;
+
+		for (u32 cpu = 0; cpu < cpu_count; cpu++)
+			sum += irq_count(i.irq, cpu);
+		sbuf_printf(out, " %llu", (ull)sum);
+	}
+	sbuf_putc(out, '\n');
 }
 
 static int stat_show(struct sbuf *out, void *arg)
 {
 	struct sched_cpu_stats sum, s;
-	u64 irqs = sum_stats(&sum), blocked = 0;
+	u64 irqs = sum_stats(&sum);
 
 	sbuf_puts(out, "cpu  ");
 	show_times(out, &sum);
@@ -125,12 +133,12 @@ static int stat_show(struct sbuf *out, void *arg)
 		sbuf_printf(out, "cpu%u ", cpu);
 		show_times(out, &s);
 	}
-	thread_foreach(count_blocked, &blocked);
-	sbuf_printf(out, "intr %llu\nctxt %llu\n", (ull)irqs, (ull)sum.switches);
+	show_intr(out, irqs);
+	sbuf_printf(out, "ctxt %llu\n", (ull)sum.switches);
 	sbuf_printf(out, "btime %lld\n", (long long)((time_wall() - time_now()) / NSEC_PER_SEC));
 	sbuf_printf(out, "processes %llu\n", (ull)sched_total_forks());
-	sbuf_printf(out, "procs_running %u\nprocs_blocked %llu\n", sum.running ? sum.running : 1,
-		    (ull)blocked);
+	sbuf_printf(out, "procs_running %u\nprocs_blocked %d\n", sum.running ? sum.running : 1,
+		    MAX(sum.blocked, 0));
 	sbuf_puts(out, "softirq 0 0 0 0 0 0 0 0 0 0 0\n");
 	return 0;
 }

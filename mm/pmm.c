@@ -71,12 +71,14 @@ static void block_insert(struct page *p, u32 order)
 	p->order = (u8)order;
 	p->type = PAGE_FREE;
 	list_add(&pmm_state.free[order], &p->free);
+	pmm_state.blocks[order]++;
 	pmm_state.nonempty |= 1u << order;
 }
 
 static void block_remove(struct page *p, u32 order)
 {
 	list_del(&p->free);
+	pmm_state.blocks[order]--;
 	if (list_empty(&pmm_state.free[order]))
 		pmm_state.nonempty &= ~(1u << order);
 	p->order = 0;
@@ -430,6 +432,21 @@ u64 pmm_spare_frames(void)
 	u64 kept = pmm_state.reserve + pmm_state.ram / SPARE_PART, n = READ_ONCE(pmm_state.nfree);
 
 	return n > kept ? n - kept : 0;
+}
+
+/*
+ * How many free blocks of each order the lists hold; the frames on CPU stacks are single blocks.
+ * ctx: any
+ */
+void pmm_get_free_blocks(u64 n[PMM_MAX_ORDER + 1])
+{
+	u64 irq = spin_lock_irqsave(&pmm_state.lock), listed;
+
+	for (u32 i = 0; i <= PMM_MAX_ORDER; i++)
+		n[i] = pmm_state.blocks[i];
+	listed = pmm_state.nfree;
+	spin_unlock_irqrestore(&pmm_state.lock, irq);
+	n[0] += MAX(pmm_free_frames(), listed) - listed;
 }
 
 /*

@@ -144,6 +144,7 @@ u64 pmm_free_frames(void);
  * programs need to go on is left. A lower bound, cheap. ctx: any
  */
 u64 pmm_spare_frames(void);
+void pmm_get_free_blocks(u64 n[PMM_MAX_ORDER + 1]); /* of each order; ctx: any */
 
 /* Memory pressure: shrinkers free what they can of @want frames and return how many. Registered at
  * boot. Called in thread context without locks by an allocation that may sleep. */

@@ -14,6 +14,7 @@ struct pmm_state {
 	u32 cpu_max; /* I: frames a per-CPU list may hold */
 	u32 cpu_batch; /* I: frames moved at a time */
 	struct list free[PMM_MAX_ORDER + 1]; /* p: heads of free blocks */
+	u64 blocks[PMM_MAX_ORDER + 1]; /* p: how many */
 };
 extern struct pmm_state pmm_state;
 

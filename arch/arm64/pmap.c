@@ -111,6 +111,12 @@ pte_t pte_mkdirty(pte_t p)
 	return p | PTE_SW_DIRTY;
 }
 
+/* Accessed. ctx: any. */
+pte_t pte_mkyoung(pte_t p)
+{
+	return p | PTE_AF;
+}
+
 /* Not accessed. ctx: any. */
 pte_t pte_mkold(pte_t p)
 {

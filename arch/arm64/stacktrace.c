@@ -51,6 +51,30 @@ u32 stacktrace(const struct arch_thread *t, const struct trapframe *tf, vaddr_t 
 	return n;
 }
 
+/*
+ * Return addresses of @t, which sleeps, or may have begun to run meanwhile: the walk stays within
+ * its stack, which the caller's reference keeps.
+ * ctx: any.
+ */
+u32 stacktrace_sleeping(const struct arch_thread *t, vaddr_t *out, u32 max)
+{
+	vaddr_t top = t->kstack_top, bottom = top - KSTACK_SIZE, fp = READ_ONCE(t->sp);
+	u32 n = 0;
+
+	while (n < max && fp >= bottom && fp <= top - 16 && IS_ALIGNED(fp, 8)) {
+		const vaddr_t *record = (const vaddr_t *)fp;
+		vaddr_t next = READ_ONCE(record[0]), pc = READ_ONCE(record[1]);
+
+		if (!pc)
+			break;
+		out[n++] = pc;
+		if (next <= fp)
+			break;
+		fp = next;
+	}
+	return n;
+}
+
 /* As stacktrace, to the log, with symbols. ctx: any. */
 void stacktrace_print(const struct arch_thread *t, const struct trapframe *tf)
 {

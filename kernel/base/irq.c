@@ -58,6 +58,7 @@ static const struct irq_msi_ops *msi; /* I */
 
 PERCPU(u64, irq_counts[LINES_MAX]); /* o */
 PERCPU(u64, irq_counts_total); /* o */
+static PERCPU(u64, irq_ticks); /* o; a for reading: time in handlers, by the counter */
 PERCPU(u32, irq_depth); /* o */
 static PERCPU(bool, irq_user); /* o: the interrupt came from user mode */
 PERCPU(u32, irq_running); /* o: line being dispatched; read by irq_unregister */
@@ -255,6 +256,7 @@ void irq_dispatch(u32 irq)
 void irq_entry(struct trapframe *tf)
 {
 	struct arch_thread *t = arch_current();
+	u64 begin = arch_counter_relaxed(), end;
 	u32 saved = lockdebug_irq_enter();
 
 	t->preempt_count++;
@@ -264,7 +266,9 @@ void irq_entry(struct trapframe *tf)
 	this_cpu(irq_depth)--;
 	t->preempt_count--;
 	lockdebug_irq_exit(saved);
-	rand_add_interrupt(arch_counter_relaxed());
+	end = arch_counter_relaxed();
+	WRITE_ONCE(this_cpu(irq_ticks), this_cpu(irq_ticks) + (end - begin));
+	rand_add_interrupt(end);
 	if (t->preempt_count == 0)
 		log_notify_irq();
 }
@@ -321,6 +325,12 @@ u64 irq_count(u32 irq, u32 cpu)
 	if (!number_index(irq, &index) || line_of[index] == NO_LINE)
 		return 0;
 	return READ_ONCE(per_cpu(irq_counts, cpu)[line_of[index]]);
+}
+
+/* Time that interrupts took on @cpu, in ticks of the counter. ctx: any. */
+u64 irq_time(u32 cpu)
+{
+	return READ_ONCE(per_cpu(irq_ticks, cpu));
 }
 
 /* Interrupts taken on @cpu. ctx: any. */

@@ -75,3 +75,4 @@ struct irq_info {
 bool irq_get_info(u32 index, struct irq_info *out);
 u64 irq_count(u32 irq, u32 cpu);
 u64 irq_total(u32 cpu);
+u64 irq_time(u32 cpu); /* spent in handlers, in ticks of the counter */

@@ -47,4 +47,6 @@ vaddr_t symbol_address(u32 index, const char **name); /* for /proc/kallsyms; 0 p
 /* arch/arm64/stacktrace.c: return addresses from @fp (NULL: the caller's); returns the count. */
 struct arch_thread;
 u32 stacktrace(const struct arch_thread *t, const struct trapframe *tf, vaddr_t *out, u32 max);
+/* of a thread that sleeps, with a reference that keeps its stack */
+u32 stacktrace_sleeping(const struct arch_thread *t, vaddr_t *out, u32 max);
 void stacktrace_print(const struct arch_thread *t, const struct trapframe *tf);

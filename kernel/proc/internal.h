@@ -187,6 +187,7 @@ void cpu_limit_changed(struct proc *p);
 
 /* procfs_pid.c, oom.c */
 void procfs_pid_init(void);
+void procfs_ns_init(void);
 void oom_init(void);
 s64 oom_score(struct proc *p);
 void oom_note_left(const struct proc *p); /* its last thread has given all back */

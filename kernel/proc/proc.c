@@ -362,6 +362,14 @@ struct task *proc_get_leader(struct proc *p)
 	return t;
 }
 
+static void usage_add_io(struct proc_io *sum, const struct proc_io *io)
+{
+	sum->rchar += READ_ONCE(io->rchar);
+	sum->wchar += READ_ONCE(io->wchar);
+	sum->syscr += READ_ONCE(io->syscr);
+	sum->syscw += READ_ONCE(io->syscw);
+}
+
 /*
  * Add what thread @t has used. ctx: any.
  */
@@ -376,6 +384,7 @@ void proc_usage_add_task(struct proc_usage *u, struct task *t)
 	u->nivcsw += t->thread.se.nivcsw;
 	u->minflt += t->minflt;
 	u->majflt += t->majflt;
+	usage_add_io(&u->io, &t->io);
 }
 
 /*
@@ -392,6 +401,7 @@ void proc_usage_add(struct proc_usage *u, const struct proc_usage *more)
 	u->inblock += more->inblock;
 	u->oublock += more->oublock;
 	u->maxrss = MAX(u->maxrss, more->maxrss);
+	usage_add_io(&u->io, &more->io);
 }
 
 /*
@@ -496,6 +506,7 @@ void proc_init(void)
 	user_init();
 	futex_init();
 	procfs_pid_init();
+	procfs_ns_init();
 	oom_init();
 }
 

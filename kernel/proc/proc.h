@@ -64,6 +64,11 @@ struct pid {
 #define TJ_LEAVING 0x1000u /* ends, past that point */
 #define TJ_TRAPS (TJ_TRAP_STOP | TJ_TRAP_NOTIFY)
 
+/* What calls read and wrote: bytes and calls, whatever they went to (/proc/PID/io). */
+struct proc_io {
+	u64 rchar, wchar, syscr, syscw;
+};
+
 struct task {
 	struct thread thread; /* first */
 	struct pid *tid; /* T; o */
@@ -103,6 +108,7 @@ struct task {
 	u8 mce_kill; /* o: PR_MCE_KILL_* policy + 1, 0: default */
 	bool io_flusher; /* o: PR_SET_IO_FLUSHER */
 	u64 minflt, majflt; /* o */
+	struct proc_io io; /* o */
 	struct trapframe *frame; /* I: user registers at the top of its stack */
 };
 
@@ -113,6 +119,7 @@ struct proc_usage {
 	s64 utime, stime;
 	u64 minflt, majflt, nvcsw, nivcsw, inblock, oublock;
 	u64 maxrss; /* pages */
+	struct proc_io io;
 };
 
 struct proc {
@@ -278,6 +285,7 @@ struct clone_args_k {
 /* The child's id, or -errno (EAGAIN, ENOMEM, EINVAL...). */
 long proc_clone(const struct clone_args_k *a);
 int proc_unshare(u64 flags);
+int proc_setns(int fd, u32 type); /* procfs_ns.c */
 
 /*
  * --- exec.c: 0 (returns to the new image through the frame) or -errno. argv/envp as user pointers,

@@ -271,9 +271,8 @@ static ssize_t slack_write(void *h, const char *text, size_t n)
 }
 
 /*
- * Texts that are the same for every process here: no audit, no control groups. What belongs to user
- * namespaces (uid_map, gid_map, setgroups) and security modules (attr) is not there, as on a Linux
- * built without them.
+ * Texts that are the same for every process here: no audit, no control groups. What belongs to
+ * security modules (attr) is not there, as on a Linux built without them.
  */
 static int unset_id_show(struct sbuf *out, void *h)
 {
@@ -474,6 +473,7 @@ static const struct procfs_dir_ops task_list_dir = {
 #define COMMON_ENTRIES                                                                             \
 	{ .name = "fd", .mode = S_IFDIR | 0500, .dir = &pid_fd_dir },                              \
 		{ .name = "fdinfo", .mode = S_IFDIR | 0555, .dir = &pid_fdinfo_dir },              \
+		{ .name = "ns", .mode = S_IFDIR | 0511, .dir = &pid_ns_dir },                      \
 		{ .name = "environ", .mode = S_IFREG | 0400, .show = pid_environ_show },           \
 		{ .name = "auxv", .mode = S_IFREG | 0400, .show = pid_auxv_show },                 \
 		{ .name = "status", .mode = S_IFREG | 0444, .show = pid_status_show },             \
@@ -491,6 +491,28 @@ static const struct procfs_dir_ops task_list_dir = {
 		{ .name = "maps", .mode = S_IFREG | 0444, .show = pid_maps_show },                 \
 		{ .name = "mem", .mode = S_IFREG | 0600, .ops = &pid_mem_ops },                    \
 		{ .name = "fail-nth", .mode = S_IFREG | 0644, .ops = &pid_failnth_ops },           \
+		{ .name = "io", .mode = S_IFREG | 0400, .show = pid_io_show },                     \
+		{ .name = "stack", .mode = S_IFREG | 0400, .show = pid_stack_show },               \
+		{ .name = "pagemap", .mode = S_IFREG | 0400, .ops = &pid_pagemap_ops },            \
+		{ .name = "clear_refs", .mode = S_IFREG | 0200, .write = pid_clear_refs_write },   \
+		{ .name = "numa_maps", .mode = S_IFREG | 0444, .show = pid_numa_maps_show },       \
+		{ .name = "cpuset", .mode = S_IFREG | 0444, .show = pid_cpuset_show },             \
+		{ .name = "uid_map",                                                               \
+		  .mode = S_IFREG | 0644,                                                          \
+		  .show = pid_id_map_show,                                                         \
+		  .write = pid_id_map_write },                                                     \
+		{ .name = "gid_map",                                                               \
+		  .mode = S_IFREG | 0644,                                                          \
+		  .show = pid_id_map_show,                                                         \
+		  .write = pid_id_map_write },                                                     \
+		{ .name = "projid_map",                                                            \
+		  .mode = S_IFREG | 0644,                                                          \
+		  .show = pid_id_map_show,                                                         \
+		  .write = pid_id_map_write },                                                     \
+		{ .name = "setgroups",                                                             \
+		  .mode = S_IFREG | 0644,                                                          \
+		  .show = pid_setgroups_show,                                                      \
+		  .write = pid_setgroups_write },                                                  \
 		{ .name = "cwd", .mode = S_IFLNK | 0777, .link = cwd_link },                       \
 		{ .name = "root", .mode = S_IFLNK | 0777, .link = root_link },                     \
 		{ .name = "exe", .mode = S_IFLNK | 0777, .link = exe_link },                       \
@@ -529,6 +551,8 @@ static const struct procfs_pid_entry proc_entries[] = {
 	  .mode = S_IFREG | 0644,
 	  .show = pid_coredump_filter_show,
 	  .write = pid_coredump_filter_write },
+	{ .name = "timers", .mode = S_IFREG | 0444, .show = pid_timers_show },
+	{ .name = "timens_offsets", .mode = S_IFREG | 0444, .show = pid_timens_show },
 	{ .name = "timerslack_ns",
 	  .mode = S_IFREG | 0666,
 	  .show = slack_show,

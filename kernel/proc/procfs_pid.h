@@ -44,6 +44,26 @@ extern const struct file_ops pid_mem_ops;
 
 /* procfs_failnth.c */
 extern const struct file_ops pid_failnth_ops;
+/* procfs_io.c */
+int pid_io_show(struct sbuf *out, void *h);
+int pid_stack_show(struct sbuf *out, void *h);
+int pid_id_map_show(struct sbuf *out, void *h);
+ssize_t pid_id_map_write(void *h, const char *text, size_t n);
+int pid_setgroups_show(struct sbuf *out, void *h);
+ssize_t pid_setgroups_write(void *h, const char *text, size_t n);
+int pid_timens_show(struct sbuf *out, void *h);
+int pid_cpuset_show(struct sbuf *out, void *h);
+
+/* procfs_pagemap.c */
+extern const struct file_ops pid_pagemap_ops;
+ssize_t pid_clear_refs_write(void *h, const char *text, size_t n);
+int pid_numa_maps_show(struct sbuf *out, void *h);
+
+/* procfs_ns.c */
+extern const struct procfs_dir_ops pid_ns_dir;
+
+/* ptimer.c */
+int pid_timers_show(struct sbuf *out, void *h);
 
 /* coredump.c */
 int pid_coredump_filter_show(struct sbuf *out, void *h);

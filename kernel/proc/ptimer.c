@@ -18,7 +18,7 @@
 #include <linux/errno.h>
 #include <linux/time.h>
 #include "kernel/base/time.h"
-#include "kernel/proc/internal.h"
+#include "kernel/proc/procfs_pid.h"
 #include "kernel/proc/timers.h"
 
 #define IGNORED_PERIOD (10 * NSEC_PER_MSEC)
@@ -452,4 +452,36 @@ void ptimers_exit(struct proc *p)
 		timeout_cancel_sync(&t->timeout);
 		ptimer_free(t);
 	}
+}
+
+static void timer_show(struct sbuf *out, const struct ptimer *t)
+{
+	static const char *const ways[] = {
+		[SIGEV_SIGNAL] = "signal", [SIGEV_NONE] = "none", [SIGEV_THREAD] = "thread"
+	};
+	bool one = t->notify & SIGEV_THREAD_ID;
+
+	sbuf_printf(out, "ID: %d\nsignal: %d/%016llx\nnotify: %s/%s.%u\nClockID: %d\n", t->id,
+		    t->entry.info.si_signo, (unsigned long long)(u64)t->entry.info.si_value.sival_ptr,
+		    ways[t->notify & ~SIGEV_THREAD_ID], one ? "tid" : "pid",
+		    one && t->target->tid ? t->target->tid->nr : t->proc->pid->nr, t->clock);
+}
+
+/*
+ * timers: what timer_create(2) made, four lines each. ctx: thread. 0 or -ESRCH.
+ */
+int pid_timers_show(struct sbuf *out, void *h)
+{
+	struct proc *p = handle_proc(h);
+	struct ptimer *t;
+	u64 f;
+
+	if (!p)
+		return -ESRCH;
+	f = spin_lock_irqsave(&p->siglock);
+	list_for_each(t, &p->posix_timers, link)
+		timer_show(out, t);
+	spin_unlock_irqrestore(&p->siglock, f);
+	proc_put(p);
+	return 0;
 }

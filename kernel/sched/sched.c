@@ -37,6 +37,7 @@
 #include <arch/pmap.h>
 #include "kernel/base/trap.h"
 #include "kernel/lib/string.h"
+#include "kernel/base/irq.h"
 #include "kernel/sched/sched_internal.h"
 
 PERCPU(struct runq, sched_runq);
@@ -74,10 +75,18 @@ void sched_account_locked(struct runq *rq, s64 now)
 {
 	struct thread *t = rq->curr;
 	s64 ns = now - t->se.exec_start;
+	u64 irq = irq_time(rq->cpu) - rq->irq_seen;
 
 	if (unlikely(ns <= 0))
 		return;
 	t->se.exec_start = now;
+	/* What interrupts took is nobody's. */
+	if (unlikely(irq)) {
+		rq->irq_seen += irq;
+		irq = MIN((u64)time_from_counter(irq), (u64)ns);
+		rq->irq_ns += irq;
+		ns -= (s64)irq;
+	}
 	if (unlikely(t->se.klass == SC_IDLE)) {
 		rq->idle_ns += (u64)ns;
 		return;
@@ -96,6 +105,10 @@ void sched_enqueue_locked(struct runq *rq, struct thread *t)
 {
 	t->se.queued = true;
 	WRITE_ONCE(rq->nr, rq->nr + 1);
+	if (unlikely(t->se.blocked)) {
+		t->se.blocked = false;
+		WRITE_ONCE(rq->nblocked, rq->nblocked - 1);
+	}
 	if (likely(klass_is_fair(t->se.klass)))
 		fair_enqueue(rq, t, false);
 	else
@@ -293,6 +306,11 @@ static void put_asleep(struct runq *rq, struct thread *t)
 		t->se.slice_left = 0;
 	if (unlikely(t->state == TS_DEAD))
 		rq->dead = t;
+	/* Kernel threads wait that way for work; what users' wait for says something of the load. */
+	if (unlikely(t->state == TS_BLOCKED && t->user)) {
+		t->se.blocked = true;
+		WRITE_ONCE(rq->nblocked, rq->nblocked + 1);
+	}
 }
 
 static struct thread *pick(struct runq *rq, s64 now)

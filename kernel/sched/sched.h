@@ -62,6 +62,7 @@ struct sched_cpu_stats {
 	u64 user_ns, nice_ns, sys_ns, idle_ns, irq_ns;
 	u64 switches;
 	u32 running;
+	s32 blocked; /* in uninterruptible waits; right in the sum over all CPUs only */
 };
 void sched_get_cpu_stats(u32 cpu, struct sched_cpu_stats *out);
 void sched_get_loadavg(u32 avg[3]); /* fixed point, 11 bits of fraction, 1/5/15 minutes */

@@ -56,7 +56,11 @@ struct runq {
 
 	u64 switches; /* R */
 	u64 forks; /* o */
-	u64 user_ns, nice_ns, sys_ns, idle_ns; /* R */
+	u64 user_ns, nice_ns, sys_ns, idle_ns, irq_ns; /* R */
+	u64 irq_seen; /* R: of irq_time(), what has been taken off run times */
+	/* R: user threads that went into uninterruptible waits here less those that came out here: a
+	 * sum over the CPUs makes sense only; a for reading */
+	s32 nblocked;
 };
 PERCPU_DECLARE(struct runq, sched_runq);
 extern cpumask_t sched_cpus; /* a: CPUs that run threads */

@@ -46,6 +46,7 @@ struct sched_entity {
 	u8 boost; /* r: real-time priority that it was lent, 0: none */
 	s8 nice; /* r: -20..19 */
 	bool reset_on_fork; /* r */
+	bool blocked; /* r: counted in a run queue's .nblocked */
 	bool queued; /* r: in the tree or an rt queue; the running thread is not */
 	bool on_cpu; /* r: running; a for reading */
 	s64 slice_end; /* r: real time at which a competitor gets its turn */

@@ -74,13 +74,17 @@ static void sample(struct runq *rq)
 	}
 }
 
+/* Threads that run, want to run, or wait uninterruptibly. */
 static u32 load_active(void)
 {
-	u32 n = 0;
+	s32 n = 0;
 
-	for (cpumask_t left = sched_cpus; left; left &= left - 1)
-		n += READ_ONCE(runq_of((u32)__builtin_ctzll(left))->nr);
-	return n;
+	for (cpumask_t left = sched_cpus; left; left &= left - 1) {
+		const struct runq *rq = runq_of((u32)__builtin_ctzll(left));
+
+		n += (s32)READ_ONCE(rq->nr) + READ_ONCE(rq->nblocked);
+	}
+	return (u32)MAX(n, 0);
 }
 
 static void load_step(u32 active)
@@ -222,6 +226,8 @@ void sched_get_cpu_stats(u32 cpu, struct sched_cpu_stats *out)
 					 .nice_ns = rq->nice_ns,
 					 .sys_ns = rq->sys_ns,
 					 .idle_ns = rq->idle_ns,
+					 .irq_ns = rq->irq_ns,
+					 .blocked = rq->nblocked,
 					 .switches = rq->switches,
 					 .running = rq->nr };
 	spin_unlock_irqrestore(&rq->lock, irq);

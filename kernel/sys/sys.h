@@ -18,6 +18,8 @@ void machine_init(void);
 void kmsg_flush_notify(void);
 /* Pass on the result of a write; -EPIPE also raises SIGPIPE. ctx: thread */
 ssize_t sys_write_result(ssize_t r);
+/* @n bytes (or an error) were read from one file and written to another. ctx: thread */
+void sys_count_copied(long n);
 /* File behind descriptor @fd of @t, with a reference. 0, -EBADF, -ESRCH. ctx: thread; sleeps */
 int sys_file_of_task(struct task *t, int fd, struct file **out);
 /* Core dumps can be named by the host. ctx: boot */

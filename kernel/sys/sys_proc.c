@@ -128,16 +128,10 @@ long sys_unshare(u64 flags)
 	return flags >> 32 ? -EINVAL : proc_unshare(flags);
 }
 
-/* setns(2): there are no namespaces to enter. */
+/* setns(2) */
 long sys_setns(u64 fd, u64 type)
 {
-	struct fdref r;
-	int err = fd_borrow((int)fd, &r);
-
-	if (err)
-		return err;
-	fd_release(&r);
-	return -EINVAL;
+	return proc_setns((int)fd, (u32)type);
 }
 
 /* --- running --- */

@@ -37,6 +37,28 @@ static __cold long refuse(const struct file *f, bool write)
 	return err ? err : -EFAULT;
 }
 
+/* A call that reads or writes is over: for /proc/PID/io. */
+static inline long count_io(long n, bool write)
+{
+	struct proc_io *io = &current_task()->io;
+
+	if (write) {
+		io->syscw++;
+		io->wchar += likely(n > 0) ? (u64)n : 0;
+	} else {
+		io->syscr++;
+		io->rchar += likely(n > 0) ? (u64)n : 0;
+	}
+	return n;
+}
+
+/* See sys.h. ctx: thread */
+void sys_count_copied(long n)
+{
+	count_io(n, false);
+	count_io(n, true);
+}
+
 /* ctx: thread */
 long sys_read(u64 fd, u64 ubuf, u64 count)
 {
@@ -50,7 +72,7 @@ long sys_read(u64 fd, u64 ubuf, u64 count)
 	n = likely(user_range_ok(ubuf, count)) ? file_read(r.file, &u, &r.file->pos)
 					       : refuse(r.file, false);
 	fd_release(&r);
-	return n;
+	return count_io(n, false);
 }
 
 /* ctx: thread */
@@ -66,7 +88,7 @@ long sys_write(u64 fd, u64 ubuf, u64 count)
 	n = likely(user_range_ok(ubuf, count)) ? file_write(r.file, &u, &r.file->pos)
 					       : refuse(r.file, true);
 	fd_release(&r);
-	return sys_write_result(n);
+	return sys_write_result(count_io(n, true));
 }
 
 /* Has @f positions of its own to read or write at? */
@@ -94,7 +116,7 @@ static long do_at(u64 fd, u64 ubuf, u64 count, u64 pos, bool write)
 	if (!n)
 		n = write ? file_write(r.file, &u, &pos) : file_read(r.file, &u, &pos);
 	fd_release(&r);
-	return n;
+	return count_io(n, write);
 }
 
 /* ctx: thread */
@@ -197,6 +219,7 @@ static long do_vector(int fd, u64 uiov, u64 count, bool at, u64 pos, u32 flags, 
 	if (!n)
 		n = do_vector_file(r.file, uiov, (u32)count, at ? &pos : NULL, flags, write);
 	fd_release(&r);
+	n = count_io(n, write);
 	return write ? sys_write_result(n) : n;
 }
 

@@ -93,6 +93,7 @@ long sys_sendfile(u64 ofd, u64 ifd, u64 upos, u64 count)
 		n = fd_borrow((int)ofd, &out);
 	if (!n) {
 		n = do_sendfile(out.file, in.file, &ipos, count);
+		sys_count_copied(n);
 		fd_release(&out);
 	}
 	fd_release(&in);

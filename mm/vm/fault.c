@@ -205,7 +205,9 @@ static enum fault_need fault_present(struct fault_state *f, pte_t *slot)
 	struct page *p;
 
 	if (!f->write || pte_writable(pte) || (r->flags & VM_DEVICE)) {
-		/* A stale translation of ours at most. */
+		/* A stale translation of ours at most, or the first access since somebody asked. */
+		if (unlikely(!pte_young(pte)))
+			pte_set(slot, pte_mkyoung(pte));
 		tlb_flush_page(&r->vm->pmap, f->addr);
 		return FAULT_DONE;
 	}

@@ -48,6 +48,7 @@ bool pte_young(pte_t p); /* accessed flag */
 pte_t pte_set_prot(pte_t p, u32 prot); /* same frame, new protection; keeps dirty */
 pte_t pte_wrprotect(pte_t p);
 pte_t pte_mkdirty(pte_t p);
+pte_t pte_mkyoung(pte_t p);
 pte_t pte_mkold(pte_t p);
 
 /*

@@ -1,0 +1,45 @@
+/*
+ * Settings under /proc/sys/kernel and /proc/sys/user that tell what this kernel is: most cannot be
+ * changed, since there is only one way that it works.
+ *
+ * Real-time threads are not throttled (sched_rt_runtime_us is -1); no name spaces can be made (all
+ * the limits of sys/user are 0).
+ *
+ * man: proc(5), namespaces(7), sched(7).
+ */
+#include <linux/capability.h>
+#include <linux/errno.h>
+#include "fs/procfs.h"
+#include "kernel/lib/string.h"
+#include "kernel/proc/internal.h"
+
+static int text_show(struct sbuf *out, void *arg)
+{
+	sbuf_printf(out, "%s\n", (const char *)arg);
+	return 0;
+}
+
+#define FIXED(id, path, text) PROC_FILE(id, path, 0444, .show = text_show, .arg = (void *)(text))
+
+FIXED(sysctl_arch, "sys/kernel/arch", "aarch64");
+FIXED(sysctl_cad, "sys/kernel/ctrl-alt-del", "0");
+FIXED(sysctl_rr, "sys/kernel/sched_rr_timeslice_ms", "100");
+FIXED(sysctl_rt_period, "sys/kernel/sched_rt_period_us", "1000000");
+FIXED(sysctl_rt_runtime, "sys/kernel/sched_rt_runtime_us", "-1");
+FIXED(sysctl_child_first, "sys/kernel/sched_child_runs_first", "0");
+FIXED(sysctl_userns, "sys/kernel/unprivileged_userns_clone", "0");
+FIXED(sysctl_cgroup_max, "sys/user/max_cgroup_namespaces", "0");
+FIXED(sysctl_ipc_max, "sys/user/max_ipc_namespaces", "0");
+FIXED(sysctl_mnt_max, "sys/user/max_mnt_namespaces", "0");
+FIXED(sysctl_net_max, "sys/user/max_net_namespaces", "0");
+FIXED(sysctl_pid_max, "sys/user/max_pid_namespaces", "0");
+FIXED(sysctl_time_max, "sys/user/max_time_namespaces", "0");
+FIXED(sysctl_user_max, "sys/user/max_user_namespaces", "0");
+FIXED(sysctl_uts_max, "sys/user/max_uts_namespaces", "0");
+
+static int last_pid_show(struct sbuf *out, void *arg)
+{
+	sbuf_printf(out, "%u\n", pid_last());
+	return 0;
+}
+PROC_FILE(ns_last_pid, "sys/kernel/ns_last_pid", 0444, .show = last_pid_show);

@@ -1,0 +1,263 @@
+/*
+ * proc(5): io, stack, ns, pagemap, clear_refs, numa_maps, timers and the maps of the user name space
+ * of a process; setns(2). System-wide: buddyinfo, zoneinfo, schedstat, iomem, cgroups, stat. Runs as
+ * root.
+ */
+#define _GNU_SOURCE
+#include <dirent.h>
+#include <fcntl.h>
+#include <linux/nsfs.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdint.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+#include "tap.h"
+
+static char text[65536];
+
+/* The file's text in @text; its length. */
+static ssize_t slurp(const char *path)
+{
+	int fd = open(path, O_RDONLY);
+	ssize_t n = 0, r;
+
+	text[0] = 0;
+	if (fd < 0)
+		return -1;
+	while ((r = read(fd, text + n, sizeof(text) - 1 - (size_t)n)) > 0)
+		n += r;
+	text[n] = 0;
+	close(fd);
+	return r < 0 ? -1 : n;
+}
+
+static int spit(const char *path, const char *what)
+{
+	int fd = open(path, O_WRONLY), r;
+
+	if (fd < 0)
+		return -1;
+	r = write(fd, what, strlen(what)) == (ssize_t)strlen(what) ? 0 : -1;
+	close(fd);
+	return r;
+}
+
+static unsigned long long field(const char *name)
+{
+	char *p = strstr(text, name);
+
+	return p ? strtoull(p + strlen(name), NULL, 10) : ~0ull;
+}
+
+static void io(void)
+{
+	unsigned long long r0, w0, c0, d0;
+	char buf[1000] = { 0 };
+	int fd = open("/dev/zero", O_RDWR);
+
+	CHECK(slurp("/proc/self/io") > 0);
+	r0 = field("rchar: ");
+	w0 = field("wchar: ");
+	c0 = field("syscr: ");
+	d0 = field("syscw: ");
+	CHECK(read(fd, buf, 1000) == 1000 && pread(fd, buf, 500, 0) == 500);
+	CHECK(write(fd, buf, 300) == 300);
+	slurp("/proc/self/io");
+	CHECK(field("rchar: ") >= r0 + 1500 && field("syscr: ") >= c0 + 2);
+	CHECK(field("wchar: ") >= w0 + 300 && field("syscw: ") > d0);
+	CHECK(field("read_bytes: ") != ~0ull && field("cancelled_write_bytes: ") == 0);
+	CHECK(slurp("/proc/thread-self/io") > 0 && slurp("/proc/1/io") > 0);
+	close(fd);
+}
+
+static void name_spaces(void)
+{
+	static const char *const names[] = { "cgroup", "ipc", "mnt", "net", "pid", "user", "uts" };
+	struct stat mine, its;
+	char path[64], link[64];
+	int fd, found = 0;
+	DIR *d = opendir("/proc/self/ns");
+	ssize_t n;
+
+	for (unsigned i = 0; i < 7; i++) {
+		snprintf(path, sizeof(path), "/proc/self/ns/%s", names[i]);
+		n = readlink(path, link, sizeof(link) - 1);
+		link[n > 0 ? n : 0] = 0;
+		if (!stat(path, &mine)) {
+			snprintf(path, sizeof(path), "%s:[%llu]", names[i],
+				 (unsigned long long)mine.st_ino);
+			snprintf(text, sizeof(text), "/proc/1/ns/%s", names[i]);
+			found += !strcmp(path, link) && !stat(text, &its) &&
+				 its.st_ino == mine.st_ino && its.st_dev == mine.st_dev;
+		}
+	}
+	CHECK(found == 7);
+	found = 0;
+	while (d && readdir(d))
+		found++;
+	CHECK(found >= 2 + 8);
+	if (d)
+		closedir(d);
+	fd = open("/proc/self/ns/uts", O_RDONLY);
+	REQUIRE(fd >= 0);
+	CHECK(ioctl(fd, NS_GET_NSTYPE) == CLONE_NEWUTS);
+	CHECK(!setns(fd, 0) && !setns(fd, CLONE_NEWUTS));
+	CHECK_ERR(setns(fd, CLONE_NEWNET), EINVAL);
+	CHECK_ERR(ioctl(fd, NS_GET_PARENT), EINVAL);
+	CHECK_ERR(read(fd, text, 1), EINVAL);
+	close(fd);
+	fd = open("/proc/self/ns/user", O_RDONLY);
+	CHECK_ERR(setns(fd, 0), EINVAL);
+	CHECK_ERR(ioctl(fd, NS_GET_USERNS), EPERM);
+	close(fd);
+	fd = open("/proc/self/stat", O_RDONLY);
+	CHECK_ERR(setns(fd, 0), EINVAL);
+	close(fd);
+	CHECK_ERR(setns(-1, 0), EBADF);
+	fd = (int)syscall(SYS_pidfd_open, getpid(), 0);
+	CHECK(!setns(fd, CLONE_NEWUTS | CLONE_NEWIPC));
+	CHECK_ERR(setns(fd, 0), EINVAL);
+	CHECK_ERR(setns(fd, 1), EINVAL);
+	close(fd);
+	CHECK(slurp("/proc/self/uid_map") == 33 && field("0") == 0);
+	CHECK(slurp("/proc/self/setgroups") == 6 && !strcmp(text, "allow\n"));
+	CHECK_ERR(spit("/proc/self/uid_map", "0 0 1"), EPERM);
+	CHECK_ERR(spit("/proc/self/setgroups", "deny"), EPERM);
+}
+
+static void stack(void)
+{
+	char path[64];
+	pid_t p = fork();
+
+	if (p == 0) {
+		pause();
+		_exit(0);
+	}
+	CHECK(EVENTUALLY(is_asleep(p)));
+	snprintf(path, sizeof(path), "/proc/%d/stack", p);
+	CHECK(slurp(path) > 0 && !strncmp(text, "[<0>] ", 6));
+	snprintf(path, sizeof(path), "/proc/%d/task/%d/stack", p, p);
+	CHECK(slurp(path) > 0);
+	kill(p, SIGKILL);
+	waitpid(p, NULL, 0);
+	p = fork();
+	if (p == 0)
+		_exit(setresuid(1000, 1000, 1000) || slurp("/proc/self/stack") > 0);
+	int st;
+	waitpid(p, &st, 0);
+	CHECK(st == 0);
+}
+
+static void page_tables(void)
+{
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	char *m = mmap(NULL, 4 * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	int fd = open("/proc/self/pagemap", O_RDONLY);
+	uint64_t w[4];
+	off_t at = (off_t)((uintptr_t)m / page * 8);
+
+	m[page] = 1;
+	REQUIRE(fd >= 0 && pread(fd, w, sizeof(w), at) == sizeof(w));
+	CHECK(!(w[0] >> 63) && w[1] >> 63 && !(w[3] >> 63));
+	CHECK((w[1] & ((1ull << 55) - 1)) != 0 && !(w[1] >> 61 & 1) && w[1] >> 56 & 1);
+	CHECK_ERR(pread(fd, w, 7, at), EINVAL);
+	CHECK_ERR(pread(fd, w, 8, at + 4), EINVAL);
+	CHECK(pread(fd, w, 8, 0) == 8 && w[0] == 0);
+	close(fd);
+	CHECK(!spit("/proc/self/clear_refs", "1"));
+	/* Memory works as before; what is touched is referenced again. */
+	m[page]++;
+	m[2 * page] = 3;
+	CHECK(m[page] == 2 && m[0] == 0 && m[2 * page] == 3);
+	CHECK(!spit("/proc/self/clear_refs", "5"));
+	CHECK_ERR(spit("/proc/self/clear_refs", "6"), EINVAL);
+	CHECK_ERR(spit("/proc/self/clear_refs", "x"), EINVAL);
+	CHECK(slurp("/proc/self/numa_maps") > 0 && strstr(text, " N0=") && strstr(text, "default"));
+	munmap(m, 4 * page);
+}
+
+static void timers(void)
+{
+	struct sigevent ev = { .sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGUSR1 };
+	timer_t t;
+	char want[128];
+
+	ev.sigev_value.sival_ptr = (void *)0x1234;
+	CHECK(slurp("/proc/self/timers") == 0);
+	CHECK(!timer_create(CLOCK_REALTIME, &ev, &t));
+	snprintf(want, sizeof(want),
+		 "signal: 10/0000000000001234\nnotify: signal/pid.%d\nClockID: 0\n", getpid());
+	CHECK(slurp("/proc/self/timers") > 0 && !strncmp(text, "ID: ", 4) && strstr(text, want));
+	timer_delete(t);
+	CHECK(slurp("/proc/self/timers") == 0);
+}
+
+static void whole_system(void)
+{
+	char *p;
+
+	CHECK(slurp("/proc/buddyinfo") > 0 && !strncmp(text, "Node 0, zone ", 13));
+	CHECK(slurp("/proc/zoneinfo") > 0 && strstr(text, "  pages free "));
+	CHECK(slurp("/proc/pagetypeinfo") > 0 && strstr(text, "Movable"));
+	CHECK(slurp("/proc/schedstat") > 0 && !strncmp(text, "version 15\ntimestamp ", 21) &&
+	      strstr(text, "cpu0 "));
+	CHECK(slurp("/proc/iomem") > 0 && strstr(text, " : System RAM\n") && field("") != 0);
+	CHECK(slurp("/proc/cgroups") > 0 &&
+	      !strncmp(text, "#subsys_name\thierarchy\tnum_cgroups\tenabled\n", 43));
+	CHECK(slurp("/proc/misc") >= 0 && slurp("/proc/ioports") >= 0);
+	CHECK(access("/proc/sysrq-trigger", F_OK) == 0);
+	CHECK(!spit("/proc/sysrq-trigger", "s"));
+	CHECK(slurp("/proc/stat") > 0 && (p = strstr(text, "\nintr ")) && strchr(p + 6, ' '));
+	CHECK(field("procs_blocked ") != ~0ull);
+	CHECK(slurp("/proc/sys/kernel/arch") > 0 && !strcmp(text, "aarch64\n"));
+	CHECK(slurp("/proc/sys/kernel/ns_last_pid") > 0 && field("") > 0);
+}
+
+/* A parent that waits for CLONE_VFORK waits uninterruptibly. */
+static void blocked(void)
+{
+	static int go[2];
+	char path[64], c;
+	pid_t p;
+	int st;
+
+	if (pipe(go))
+		return;
+	p = fork();
+	if (p == 0) {
+		long q = syscall(SYS_clone, CLONE_VFORK | SIGCHLD, 0, 0, 0, 0);
+
+		if (q == 0) {
+			read(go[0], &c, 1);
+			_exit(0);
+		}
+		_exit(q < 0);
+	}
+	snprintf(path, sizeof(path), "/proc/%d/stat", p);
+	CHECK(EVENTUALLY(task_state(p, p) == 'D'));
+	write(go[1], "x", 1);
+	waitpid(p, &st, 0);
+	CHECK(st == 0);
+}
+
+int main(void)
+{
+	if (getuid()) {
+		printf("1..0 # SKIP not root\n");
+		return 0;
+	}
+	io();
+	name_spaces();
+	stack();
+	page_tables();
+	timers();
+	whole_system();
+	blocked();
+	return tap_done();
+}
