@@ -137,6 +137,14 @@ static void pl011_write_polled(struct uart_port *p, const char *s, size_t n)
 	}
 }
 
+/* What goes out next. holds: port.lock */
+static bool next_char(struct pl011 *u, u8 *c)
+{
+	*c = u->port.x_char;
+	u->port.x_char = 0;
+	return *c || (!u->stopped && ring_get(&u->port.tx, c));
+}
+
 /* Ring to FIFO. holds: port.lock. */
 static void send(struct pl011 *u)
 {
@@ -144,12 +152,12 @@ static void send(struct pl011 *u)
 	u8 c;
 
 	flags = spin_lock_irqsave(&u->fifo_lock);
-	while (!u->stopped && !(u->regs[FR] & FR_TXFF) && ring_get(&u->port.tx, &c)) {
+	while (!(u->regs[FR] & FR_TXFF) && next_char(u, &c)) {
 		u->regs[DR] = c;
 		u->port.tx_count++;
 	}
 	spin_unlock_irqrestore(&u->fifo_lock, flags);
-	if (ring_used(&u->port.tx) && !u->stopped)
+	if ((ring_used(&u->port.tx) && !u->stopped) || u->port.x_char)
 		set_irqs(u, u->irqs | IRQ_TX);
 	else
 		set_irqs(u, u->irqs & ~IRQ_TX);
@@ -228,6 +236,11 @@ static void pl011_shutdown(struct uart_port *p)
 	set_irqs(u, 0);
 	u->regs[CR] = CR_ENABLE | CR_TX | CR_RX;
 	spin_unlock_irqrestore(&p->lock, flags);
+}
+
+static void pl011_send_x(struct uart_port *p)
+{
+	send(pl011_of(p));
 }
 
 static void pl011_start_tx(struct uart_port *p)
@@ -319,6 +332,7 @@ static const struct uart_ops pl011_ops = {
 	.shutdown = pl011_shutdown,
 	.start_tx = pl011_start_tx,
 	.stop_tx = pl011_stop_tx,
+	.send_x = pl011_send_x,
 	.stop_rx = pl011_stop_rx,
 	.start_rx = pl011_start_rx,
 	.tx_empty = pl011_tx_empty,

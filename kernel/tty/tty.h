@@ -36,6 +36,8 @@ struct tty_ops {
 	void (*flush)(struct tty *t); /* drop what is pending */
 	void (*stop)(struct tty *t);
 	void (*start)(struct tty *t);
+	/* A flow control character, ahead of what waits; NULL: write it. */
+	void (*send_now)(struct tty *t, u8 c);
 	void (*unthrottle)(struct tty *t); /* the discipline has room for input again */
 	void (*input_flushed)(struct tty *t);
 	void (*termios_changed)(struct tty *t, const struct ktermios *old);

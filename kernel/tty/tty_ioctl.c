@@ -268,7 +268,9 @@ static long flush_queues(struct tty *t, u64 which)
 /* A character straight to the device, past flow control. */
 static void send_char(struct tty *t, u8 c)
 {
-	if (c)
+	if (c && t->ops->send_now)
+		t->ops->send_now(t, c);
+	else if (c)
 		t->ops->write(t, &c, 1);
 }
 

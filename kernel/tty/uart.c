@@ -33,6 +33,7 @@
 #include "mm/slab.h"
 
 #define RX_RING 2048
+#define FLOW_LEVEL 128 /* bytes: room left when IXOFF asks to wait, input left when to go on */
 #define CONSOLES_MAX 8
 
 struct uart_tty {
@@ -42,6 +43,7 @@ struct uart_tty {
 	u8 rx_buf[RX_RING]; /* rx */
 	u8 rx_flags[RX_RING]; /* rx: enum uart_flag beside each byte */
 	bool rx_held; /* port->lock: the device was told to stop */
+	bool asked_to_wait; /* tty.lock: little room is left for input */
 	struct work work; /* own */
 	struct chrdev dev; /* I */
 	struct log_console console; /* I after registration */
@@ -211,10 +213,37 @@ static void uart_start(struct tty *t)
 	spin_unlock_irqrestore(&p->lock, flags);
 }
 
+static void uart_send_now(struct tty *t, u8 c)
+{
+	struct uart_port *p = t->priv;
+	u64 flags;
+
+	if (!p->ops->send_x) {
+		uart_write(t, &c, 1);
+		return;
+	}
+	flags = spin_lock_irqsave(&p->lock);
+	p->x_char = c;
+	p->ops->send_x(p);
+	spin_unlock_irqrestore(&p->lock, flags);
+}
+
+/* IXOFF: tell the sender when the room for input gets little and when it is there again. */
+static void ask_to_wait(struct tty *t, bool wait)
+{
+	u8 c = t->termios.c_cc[wait ? VSTOP : VSTART];
+
+	of_tty(t)->asked_to_wait = wait;
+	if ((t->termios.c_iflag & IXOFF) && c)
+		uart_send_now(t, c);
+}
+
 static void uart_unthrottle(struct tty *t)
 {
 	struct uart_tty *ut = of_tty(t);
 
+	if (ut->asked_to_wait && ldisc_available(&t->ld) <= FLOW_LEVEL)
+		ask_to_wait(t, false);
 	if (ring_used(&ut->rx))
 		work_queue_on(uart_queue, &ut->work);
 }
@@ -331,6 +360,7 @@ static const struct tty_ops uart_tty_ops = {
 	.flush = uart_flush,
 	.stop = uart_stop,
 	.start = uart_start,
+	.send_now = uart_send_now,
 	.unthrottle = uart_unthrottle,
 	.termios_changed = uart_termios_changed,
 	.modem = uart_modem,
@@ -361,6 +391,8 @@ static bool rx_run(struct uart_tty *ut)
 	if (t->opens && (t->termios.c_cflag & CREAD))
 		taken = (u32)ldisc_receive(&t->ld, p, any_flag(flags, n) ? flags : NULL, n);
 	ring_consume(&ut->rx, taken);
+	if (!ut->asked_to_wait && ldisc_room(&t->ld) < FLOW_LEVEL && ldisc_available(&t->ld))
+		ask_to_wait(t, true);
 	return taken == n;
 }
 

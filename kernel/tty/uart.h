@@ -38,6 +38,9 @@ struct uart_ops {
 	/* port->tx has bytes, or output is to pause. holds: p->lock. */
 	void (*start_tx)(struct uart_port *p);
 	void (*stop_tx)(struct uart_port *p);
+	/* port->x_char is to be sent, before port->tx and even while stopped. holds: p->lock.
+	 * NULL: it goes behind port->tx. */
+	void (*send_x)(struct uart_port *p);
 	/*
 	 * Stop and resume taking characters from the device (input buffers are full). holds:
 	 * p->lock. NULL: cannot.
@@ -72,6 +75,7 @@ struct uart_port {
 	const struct uart_ops *ops; /* I */
 	const struct device *parent; /* I: what it is part of, for sysfs; NULL: nothing */
 	struct ring tx; /* u: bytes to send; the driver gives the buffer */
+	u8 x_char; /* u: flow control for the other side, 0: none */
 	struct uart_line settings; /* u: as applied last */
 	/* u: for TIOCGICOUNT */
 	u64 rx_count, tx_count, overruns, frame_errors, parity_errors, breaks;
