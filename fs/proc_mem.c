@@ -164,5 +164,3 @@ SYSCTL_INT(dirty_ratio, "sys/vm/dirty_ratio", &writeback_ratio, 0, 100);
 SYSCTL_INT(dirty_background_ratio, "sys/vm/dirty_background_ratio", &writeback_background_ratio, 0,
 	   100);
 SYSCTL_INT(dirty_expire, "sys/vm/dirty_expire_centisecs", &writeback_expire_cs, 0, 0x7fffffff);
-SYSCTL_INT(dirty_interval, "sys/vm/dirty_writeback_centisecs", &writeback_interval_cs, 0,
-	   0x7fffffff);

@@ -38,7 +38,7 @@
 #define GANG 32u
 
 int writeback_ratio = 20, writeback_background_ratio = 10;
-int writeback_expire_cs = 3000, writeback_interval_cs = 500;
+int writeback_expire_cs = 3000;
 
 static struct spinlock list_lock = SPINLOCK_INIT(RANK_WRITEBACK);
 static struct list dirty_caches = LIST_INIT(dirty_caches); /* list_lock: oldest first */

@@ -28,4 +28,4 @@ u64 writeback_busy_frames(void);
 
 /* Settings (proc(5)): percent of the memory that could be the cache's, and hundredths of seconds. */
 extern int writeback_ratio, writeback_background_ratio;
-extern int writeback_expire_cs, writeback_interval_cs;
+extern int writeback_expire_cs;
