@@ -4,7 +4,7 @@
 #   like NAME REGEXP COMMAND   what COMMAND prints matches REGEXP (bash's =~), and it succeeds
 #   ok NAME COMMAND            COMMAND succeeds
 #
-# COMMAND is one word, run by bash in an empty folder, without a terminal, for at most a minute.
+# COMMAND is one word, run by bash in an empty folder, without a terminal, for at most five minutes.
 
 export LC_ALL=C.UTF-8 PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root TERM=xterm
 failures=0
@@ -13,7 +13,7 @@ count=0
 run() {
 	local dir status
 	dir=$(mktemp -d)
-	(cd "$dir" && exec timeout 60 bash -c "$1" < /dev/null 2>&1)
+	(cd "$dir" && exec timeout 300 bash -c "$1" < /dev/null 2>&1)
 	status=$?
 	rm -rf "$dir"
 	return "$status"
