@@ -395,13 +395,13 @@ static int futex_wake_op(const struct futex_args *a, bool private)
 	struct futex_key k1, k2;
 	int err, ret, more;
 
-	if (op > FUTEX_OP_XOR || cmp > FUTEX_OP_CMP_GT)
-		return -ENOSYS;
 	if (a->val3 & (u32)FUTEX_OP_OPARG_SHIFT << 28)
 		oparg = (s32)(1u << (oparg & 31));
 	err = futex_key_get(a->uaddr, private, false, &k1);
 	if (!err)
 		err = futex_key_get(a->uaddr2, private, true, &k2);
+	if (!err && (op > FUTEX_OP_XOR || cmp > FUTEX_OP_CMP_GT))
+		err = -ENOSYS;
 	if (err)
 		return err;
 	b1 = futex_bucket_of(&k1);

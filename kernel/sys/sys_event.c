@@ -107,12 +107,12 @@ static long epoll_wait_common(int epfd, u64 uevents, int max, s64 deadline, u64 
 	ksigset_t mask;
 	long ret;
 
-	if (max <= 0 || (u64)max > EPOLL_MAX_EVENTS)
-		return -EINVAL;
 	if (usigmask && size != sizeof(mask))
 		return -EINVAL;
 	if (usigmask && get_user(&mask, usigmask))
 		return -EFAULT;
+	if (max <= 0 || (u64)max > EPOLL_MAX_EVENTS)
+		return -EINVAL;
 	ret = fd_borrow(epfd, &set);
 	if (ret)
 		return ret;

@@ -89,15 +89,16 @@ long sys_semget(u64 key, u64 count, u64 flags)
 	return (int)count < 0 ? -EINVAL : sem_get((u32)key, (u32)count, (u32)flags);
 }
 
-static long sem_op_user(int id, u64 uops, u64 n, s64 deadline)
+static long sem_op_user(int id, u64 uops, u64 count, s64 deadline)
 {
 	struct sembuf few[8], *ops = few;
+	u32 n = (u32)count;
 	long ret;
 
-	if (n < 1 || id < 0)
-		return -EINVAL;
 	if (n > SEM_COPY_MAX)
 		return -E2BIG;
+	if (!n)
+		return -EINVAL;
 	if (n > ARRAY_SIZE(few)) {
 		ops = kcalloc(n, sizeof(*ops), 0);
 		if (!ops)
@@ -105,7 +106,7 @@ static long sem_op_user(int id, u64 uops, u64 n, s64 deadline)
 	}
 	ret = copy_from_user(ops, uops, n * sizeof(*ops));
 	if (!ret)
-		ret = sem_op(id, ops, n, deadline);
+		ret = id < 0 ? -EINVAL : sem_op(id, ops, n, deadline);
 	if (ops != few)
 		kfree(ops);
 	return ret;

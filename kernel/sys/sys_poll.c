@@ -125,12 +125,13 @@ long sys_ppoll(u64 ufds, u64 nfds, u64 uts, u64 umask, u64 size)
 	r = limit_get(&limit, uts);
 	if (r)
 		return r;
-	if ((u32)nfds > proc_rlimit(RLIMIT_NOFILE))
-		return -EINVAL;
 	r = mask_set(umask, size, &masked);
 	if (r)
 		return r;
-	r = poll_user(ufds, (u32)nfds, limit.deadline);
+	if ((u32)nfds > proc_rlimit(RLIMIT_NOFILE))
+		r = -EINVAL;
+	else
+		r = poll_user(ufds, (u32)nfds, limit.deadline);
 	return wait_finish(&limit, masked, r);
 }
 

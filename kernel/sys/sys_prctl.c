@@ -244,6 +244,15 @@ static long prctl_process(int option, u64 a2, u64 a3, u64 a4, u64 a5)
 		if (a2 || a3 || a4 || a5)
 			return -EINVAL;
 		return t->mce_kill ? t->mce_kill - 1 : PR_MCE_KILL_DEFAULT;
+	case PR_GET_SPECULATION_CTRL:
+		if (a3 || a4 || a5)
+			return -EINVAL;
+		/* Nothing is done about speculation, and nothing can be asked for. */
+		return a2 == PR_SPEC_STORE_BYPASS ? (long)PR_SPEC_ENABLE : -ENODEV;
+	case PR_SET_SPECULATION_CTRL:
+		if (a4 || a5)
+			return -EINVAL;
+		return a2 == PR_SPEC_STORE_BYPASS ? -ENXIO : -ENODEV;
 	case PR_SET_IO_FLUSHER:
 	case PR_GET_IO_FLUSHER: return prctl_io_flusher(option, a2, a3, a4, a5);
 	default: return -ENOSYS;

@@ -207,13 +207,16 @@ long sys_accept4(u64 fd, u64 uaddr, u64 ulen, u64 flags)
 	struct sock_addr a;
 	struct fdref r;
 	long err;
+	bool flags_ok = !((u32)flags & ~(SOCK_CLOEXEC | SOCK_NONBLOCK));
 
-	if ((u32)flags & ~(SOCK_CLOEXEC | SOCK_NONBLOCK))
-		return -EINVAL;
 	err = sock_borrow((int)fd, &r, &s);
 	if (err)
-		return err;
-	err = s->ops->accept ? s->ops->accept(s, r.file->flags & O_NONBLOCK, &new) : -EOPNOTSUPP;
+		return flags_ok || err == -EBADF ? err : -EINVAL;
+	if (!flags_ok)
+		err = -EINVAL;
+	else
+		err = s->ops->accept ? s->ops->accept(s, r.file->flags & O_NONBLOCK, &new)
+				     : -EOPNOTSUPP;
 	fd_release(&r);
 	if (err)
 		return err;

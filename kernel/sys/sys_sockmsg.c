@@ -157,11 +157,15 @@ long sys_sendto(u64 fd, u64 ubuf, u64 len, u64 flags, u64 uaddr, u64 addrlen)
 	struct socket *s;
 	struct fdref r;
 	struct uio u;
-	long n = sock_borrow((int)fd, &r, &s);
+	long n = 0;
 
+	len = MIN(len, MAX_RW);
+	if (!user_range_ok(ubuf, len))
+		return -EFAULT;
+	n = sock_borrow((int)fd, &r, &s);
 	if (n)
 		return n;
-	uio_init_user(&u, ubuf, MIN(len, MAX_RW));
+	uio_init_user(&u, ubuf, len);
 	m.data = &u;
 	if (uaddr)
 		n = sock_addr_in(&a, uaddr, addrlen);
@@ -343,11 +347,15 @@ long sys_recvfrom(u64 fd, u64 ubuf, u64 len, u64 flags, u64 uaddr, u64 ulen)
 	struct socket *s;
 	struct fdref r;
 	struct uio u;
-	long n = sock_borrow((int)fd, &r, &s);
+	long n = 0;
 
+	len = MIN(len, MAX_RW);
+	if (!user_range_ok(ubuf, len))
+		return -EFAULT;
+	n = sock_borrow((int)fd, &r, &s);
 	if (n)
 		return n;
-	uio_init_user(&u, ubuf, MIN(len, MAX_RW));
+	uio_init_user(&u, ubuf, len);
 	m.data = &u;
 	n = do_recv(&r, s, &m);
 	if (n >= 0 && uaddr) {

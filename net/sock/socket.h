@@ -26,6 +26,7 @@ enum { SOCK_STREAM = 1, SOCK_DGRAM = 2, SOCK_RAW = 3, SOCK_SEQPACKET = 5, SOCK_T
 #define MSG_NOSIGNAL 0x4000u
 #define MSG_WAITFORONE 0x10000u
 #define MSG_CMSG_CLOEXEC 0x40000000u
+#define MSG_CMSG_COMPAT 0x80000000u /* of 32-bit programs: refused */
 #define SCM_RIGHTS 1
 #define SCM_CREDENTIALS 2
 #define SHUT_READ 1u /* bits, unlike the argument of shutdown(2) */

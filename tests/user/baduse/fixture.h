@@ -28,6 +28,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/timerfd.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #define PAGE 4096L
@@ -196,6 +197,10 @@ static void fixture_files(int owner)
 	static const char *const owned[] = { ".",	 "file", "dir", "dir/f", "link",
 					     "dangling", "loop", "ro",	"priv",	 "fifo",
 					     "big",	 "hard", "mnt", "empty" };
+	static const char *const kept[] = { ".",	   "..",
+					    "/sys/kernel", "/dev/ptmx",
+					    "/dev/null",   "/dev/zero",
+					    "/dev/full",   "/sys/devices/system/cpu/online" };
 
 	umask(022);
 	chmod(FIXTURE_TOP, 0755);
@@ -205,6 +210,10 @@ static void fixture_files(int owner)
 		_exit(2);
 	}
 	fix_clear(open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+	for (unsigned i = 0; i < sizeof(kept) / sizeof(kept[0]); i++) {
+		removexattr(kept[i], "trusted.a");
+		removexattr(kept[i], "user.a");
+	}
 	fix_file("file", 0644, 100);
 	fix_file("ro", 0444, 100);
 	fix_file("priv", 0600, 100);
