@@ -306,7 +306,6 @@ PROC_FILE(kmsg, "kmsg", 0400, .ops = &proc_kmsg_ops);
 struct kmsg_reader {
 	struct mutex lock; /* rank LEAF_MUTEX */
 	u64 seq; /* r; a for looking: next record */
-	char line[LINE_MAX]; /* r */
 	char text[TEXT_MAX]; /* r */
 };
 
@@ -328,10 +327,10 @@ static void kmsg_release(struct file *f)
 }
 
 /*
- * Next record in the extended format into r->line; its length, -EAGAIN, -EPIPE when records were
- * lost.
+ * Next record in the extended format into @line, of LINE_MAX bytes; its length, -EAGAIN, -EPIPE when
+ * records were lost.
  */
-static ssize_t kmsg_next(struct kmsg_reader *r)
+static ssize_t kmsg_next(struct kmsg_reader *r, char *line)
 {
 	struct log_record rec;
 	u64 seq = r->seq;
@@ -344,40 +343,53 @@ static ssize_t kmsg_next(struct kmsg_reader *r)
 		r->seq = seq;
 		return -EPIPE;
 	}
-	len = (size_t)scnprintf(r->line, LINE_MAX, "%u,%llu,%lld,-;", rec.facility * 8u + rec.level,
+	len = (size_t)scnprintf(line, LINE_MAX, "%u,%llu,%lld,-;", rec.facility * 8u + rec.level,
 				(unsigned long long)seq, (long long)(rec.stamp / NSEC_PER_USEC));
 	for (ssize_t i = 0; i < n && len + 5 < LINE_MAX; i++) {
 		u8 c = (u8)r->text[i];
 
 		if (c < ' ' || c >= 127 || c == '\\')
-			len += (size_t)scnprintf(r->line + len, LINE_MAX - len, "\\x%02x", c);
+			len += (size_t)scnprintf(line + len, LINE_MAX - len, "\\x%02x", c);
 		else
-			r->line[len++] = (char)c;
+			line[len++] = (char)c;
 	}
-	r->line[len++] = '\n';
+	line[len++] = '\n';
 	return (ssize_t)len;
 }
 
-static ssize_t kmsg_read(struct file *f, struct uio *u, u64 *pos)
+/* Take the next record, if it fits @room; wait for it unless @nonblock. */
+static ssize_t kmsg_take(struct kmsg_reader *r, char *line, size_t room, bool nonblock)
 {
-	struct kmsg_reader *r = f->priv;
 	ssize_t n;
 
 	for (;;) {
 		mutex_lock(&r->lock);
-		n = kmsg_next(r);
-		if (n > 0 && u->left < (size_t)n)
+		n = kmsg_next(r, line);
+		if (n > 0 && room < (size_t)n)
 			n = -EINVAL;
-		if (n > 0)
-			n = uio_copy_to(u, r->line, (size_t)n);
 		if (n > 0)
 			r->seq++;
 		mutex_unlock(&r->lock);
-		if (n != -EAGAIN || u->nonblock)
+		if (n != -EAGAIN || nonblock)
 			return n;
 		if (wait_event_interruptible(&kmsg_waitq, READ_ONCE(r->seq) < log_next_seq()))
 			return -ERESTARTSYS;
 	}
+}
+
+/* User memory is written without the reader's lock; a record that could not be is gone. */
+static ssize_t kmsg_read(struct file *f, struct uio *u, u64 *pos)
+{
+	char *line = kmalloc(LINE_MAX, 0);
+	ssize_t n;
+
+	if (!line)
+		return -ENOMEM;
+	n = kmsg_take(f->priv, line, u->left, u->nonblock);
+	if (n > 0)
+		n = uio_copy_to(u, line, (size_t)n);
+	kfree(line);
+	return n;
 }
 
 /*

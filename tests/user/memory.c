@@ -406,6 +406,19 @@ static void test_races(void)
 	munmap(race_area, 64 * PAGE);
 }
 
+/* A record of the kernel's log goes to memory that is not there yet. */
+static void test_kmsg(void)
+{
+	char *p = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	int fd = open("/dev/kmsg", O_RDONLY | O_NONBLOCK);
+
+	REQUIRE(p != MAP_FAILED && fd >= 0);
+	CHECK(read(fd, p + 4096, 4096) > 0 && p[4096] >= '0' && p[4096] <= '9');
+	CHECK_ERR(read(fd, NULL, 4096), EFAULT);
+	close(fd);
+	munmap(p, 8192);
+}
+
 int main(void)
 {
 	struct sigaction sa = { .sa_sigaction = on_fault, .sa_flags = SA_SIGINFO };
@@ -423,5 +436,6 @@ int main(void)
 	test_process_vm();
 	test_stack();
 	test_races();
+	test_kmsg();
 	return tap_done();
 }
