@@ -30,7 +30,7 @@
 #include "mm/pmm.h"
 #include "mm/slab.h"
 
-#define EPOLL_DEPTH 5
+#define EPOLL_DEPTH 4 /* sets below one, as Linux */
 #define ITEM_COST (sizeof(struct epitem) + sizeof(struct epoll_hook))
 #define EPOLL_MAX_PATHS 1000
 #define EPOLL_PRIVATE ((u32)(EPOLLWAKEUP | EPOLLONESHOT | EPOLLET | EPOLLEXCLUSIVE))

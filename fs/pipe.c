@@ -145,6 +145,7 @@ static ssize_t pipe_take(struct pipe *p, struct uio *u)
 static ssize_t pipe_read(struct file *f, struct uio *u, u64 *pos)
 {
 	struct pipe *p = f->priv;
+	bool slept = false;
 	ssize_t n;
 
 	if (!u->left)
@@ -166,13 +167,14 @@ static ssize_t pipe_read(struct file *f, struct uio *u, u64 *pos)
 			return 0;
 		if (u->nonblock)
 			return -EAGAIN;
+		slept = true;
 		if (wait_event_exclusive(&p->readable, pipe_may_take(p))) {
 			n = -ERESTARTSYS;
 			break;
 		}
 	}
 	/* The one wake that came for this reader may have been meant for more than it took. */
-	if (waitq_active(&p->readable) && pipe_may_take(p))
+	if (slept && waitq_active(&p->readable) && pipe_may_take(p))
 		waitq_wake(&p->readable, 1, POLL_INPUT);
 	if (n > 0 && p->fifo)
 		inode_touch(f->inode, ATTR_ATIME);
@@ -261,7 +263,7 @@ ssize_t pipe_put_now(struct pipe *p, struct uio *u)
 static ssize_t pipe_write(struct file *f, struct uio *u, u64 *pos)
 {
 	struct pipe *p = f->priv;
-	bool packet = f->flags & O_DIRECT, stop = false;
+	bool packet = f->flags & O_DIRECT, stop = false, slept = false;
 	ssize_t done = 0, n;
 
 	if (!u->left)
@@ -280,12 +282,13 @@ static ssize_t pipe_write(struct file *f, struct uio *u, u64 *pos)
 			n = -EAGAIN;
 			break;
 		}
+		slept = true;
 		if (wait_event_exclusive(&p->writable, pipe_may_put(p))) {
 			n = -ERESTARTSYS;
 			break;
 		}
 	}
-	if (waitq_active(&p->writable) && pipe_may_put(p))
+	if (slept && waitq_active(&p->writable) && pipe_may_put(p))
 		waitq_wake(&p->writable, 1, POLL_ROOM);
 	if (done && p->fifo)
 		inode_touch(f->inode, ATTR_MTIME | ATTR_CTIME);

@@ -383,7 +383,8 @@ static bool wake_op_compare(u32 cmp, s32 old, s32 arg)
 	case FUTEX_OP_CMP_LT: return old < arg;
 	case FUTEX_OP_CMP_GE: return old >= arg;
 	case FUTEX_OP_CMP_LE: return old <= arg;
-	default: return old > arg;
+	case FUTEX_OP_CMP_GT: return old > arg;
+	default: return false;
 	}
 }
 
@@ -400,7 +401,7 @@ static int futex_wake_op(const struct futex_args *a, bool private)
 	err = futex_key_get(a->uaddr, private, false, &k1);
 	if (!err)
 		err = futex_key_get(a->uaddr2, private, true, &k2);
-	if (!err && (op > FUTEX_OP_XOR || cmp > FUTEX_OP_CMP_GT))
+	if (!err && op > FUTEX_OP_XOR)
 		err = -ENOSYS;
 	if (err)
 		return err;
@@ -416,7 +417,9 @@ static int futex_wake_op(const struct futex_args *a, bool private)
 		if (err)
 			return err;
 	}
-	ret = wake_locked(b1, &k1, (int)a->val, FUTEX_BITSET_MATCH_ANY);
+	/* The operation is done all the same. */
+	ret = cmp > FUTEX_OP_CMP_GE ? -ENOSYS
+				    : wake_locked(b1, &k1, (int)a->val, FUTEX_BITSET_MATCH_ANY);
 	if (ret >= 0 && wake_op_compare(cmp, (s32)old, cmparg)) {
 		more = wake_locked(b2, &k2, (int)a->val2, FUTEX_BITSET_MATCH_ANY);
 		ret = more < 0 ? more : ret + more;

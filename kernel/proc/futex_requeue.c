@@ -142,6 +142,11 @@ static int move_pi_locked(struct move *m, struct futex_waiter *w)
 /* Move waiters until there are no more, or enough. holds: buckets */
 static int move_all_pi_locked(struct move *m)
 {
+	u32 v;
+
+	/* It must be there, also if nobody waits. */
+	if (futex_load_locked(m->a->uaddr2, &v))
+		return -EFAULT;
 	while (m->done <= m->a->val2) {
 		struct futex_waiter *w = first_waiter(m, NULL);
 		int err;

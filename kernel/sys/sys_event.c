@@ -7,6 +7,7 @@
 #include <linux/eventpoll.h>
 #include <linux/signalfd.h>
 #include <linux/timerfd.h>
+#include <arch/user.h>
 #include "fs/epoll.h"
 #include "fs/eventfd.h"
 #include "fs/inotify.h"
@@ -113,6 +114,8 @@ static long epoll_wait_common(int epfd, u64 uevents, int max, s64 deadline, u64 
 		return -EFAULT;
 	if (max <= 0 || (u64)max > EPOLL_MAX_EVENTS)
 		return -EINVAL;
+	if (!user_ok(uevents, (u64)max * sizeof(struct epoll_event)))
+		return -EFAULT;
 	ret = fd_borrow(epfd, &set);
 	if (ret)
 		return ret;

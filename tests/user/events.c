@@ -186,6 +186,33 @@ static void test_exclusive(int waited_first)
 	close(idle), close(waited), close(ev);
 }
 
+/* Sets in sets: five deep, and no deeper. Edges come from what others do, not from reading. */
+static void test_nesting(void)
+{
+	struct epoll_event e = { .events = EPOLLIN };
+	int set[6], p[2], ep = epoll_create1(0);
+	char c;
+
+	for (int i = 0; i < 6; i++)
+		set[i] = epoll_create1(0);
+	for (int i = 0; i < 4; i++)
+		CHECK(!epoll_ctl(set[i], EPOLL_CTL_ADD, set[i + 1], &e));
+	CHECK_ERR(epoll_ctl(set[4], EPOLL_CTL_ADD, set[5], &e), ELOOP);
+	CHECK_ERR(epoll_ctl(set[5], EPOLL_CTL_ADD, set[0], &e), ELOOP);
+	CHECK_ERR(epoll_ctl(set[4], EPOLL_CTL_ADD, set[0], &e), ELOOP);
+	for (int i = 0; i < 6; i++)
+		close(set[i]);
+	CHECK_ERR(epoll_wait(ep, (struct epoll_event *)-4096l, 1, 0), EFAULT);
+	REQUIRE(!pipe(p));
+	e.events = EPOLLIN | EPOLLET;
+	e.data.u32 = 4;
+	CHECK(!epoll_ctl(ep, EPOLL_CTL_ADD, p[0], &e));
+	CHECK(write(p[1], "ab", 2) == 2 && wait_one(ep, 0) == 4);
+	CHECK(read(p[0], &c, 1) == 1 && wait_one(ep, 0) == 0);
+	CHECK(write(p[1], "c", 1) == 1 && wait_one(ep, 0) == 4);
+	close(p[0]), close(p[1]), close(ep);
+}
+
 /* How many files a user may have in sets. */
 static void test_epoll_limit(void)
 {
@@ -215,6 +242,7 @@ int main(void)
 	test_epoll_many();
 	test_exclusive(0);
 	test_exclusive(1);
+	test_nesting();
 	test_epoll_limit();
 	return tap_done();
 }

@@ -6,6 +6,7 @@
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <linux/falloc.h>
+#include <pthread.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
@@ -210,6 +211,32 @@ static void test_descriptors(void)
 	close(fd), unlink("d");
 }
 
+static void *close_elsewhere(void *arg)
+{
+	int fd = *(int *)arg;
+
+	/* A table of its own, in which only this one is closed. */
+	if (syscall(SYS_close_range, fd, fd, 2))
+		return (void *)1;
+	return (void *)(long)(fcntl(fd, F_GETFD) != -1 || errno != EBADF || fcntl(1, F_GETFD) < 0);
+}
+
+static void test_close_range(void)
+{
+	int fd = open("/dev/null", O_RDONLY);
+	pthread_t t;
+	void *r;
+
+	CHECK_ERR(syscall(SYS_close_range, 500, 600, 1), EINVAL);
+	CHECK(!syscall(SYS_close_range, 500, ~0u, 0));
+	CHECK(fcntl(fd, F_DUPFD, 300) == 300 && !syscall(SYS_close_range, 300, 300, 4));
+	CHECK(fcntl(300, F_GETFD) == FD_CLOEXEC);
+	close(300);
+	CHECK(!pthread_create(&t, NULL, close_elsewhere, &fd) && !pthread_join(t, &r) && !r);
+	CHECK(fcntl(fd, F_GETFD) == 0);
+	close(fd);
+}
+
 static void test_attributes(void)
 {
 	struct timespec t[2] = { { 100, 5 }, { 200, 7 } };
@@ -365,6 +392,7 @@ int main(void)
 	test_sizes();
 	test_limit();
 	test_descriptors();
+	test_close_range();
 	test_attributes();
 	test_transfers();
 	test_memfd();

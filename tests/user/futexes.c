@@ -202,7 +202,7 @@ static int turn;
 
 static void *pinger(void *arg)
 {
-	for (int i = 0; i < 2000; i++) {
+	for (int i = 0; i < 300; i++) {
 		pthread_mutex_lock(&mutex);
 		while (turn != (int)(long)arg)
 			pthread_cond_wait(&cond, &mutex);
@@ -241,6 +241,43 @@ static void test_more(void)
 	CHECK_ERR(syscall(SYS_membarrier, 1 << 29, 0, 0), EINVAL);
 }
 
+/* What is refused, in which order; the comparisons of FUTEX_WAKE_OP. */
+static void test_refused(void)
+{
+	static const int cmps[6][3] = { { 0, 1, 0 }, { 1, 0, 1 }, { 1, 0, 0 },
+					{ 1, 1, 0 }, { 0, 0, 1 }, { 0, 1, 1 } };
+	uint32_t *ro = mmap(NULL, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	uint32_t op[2] = { 0, 0 };
+	struct timespec none = { 0, 0 };
+	pthread_t t[1];
+
+	CHECK_ERR(fut(ro, FUTEX_WAIT, 0, &none, NULL, 0), EFAULT);
+	CHECK_ERR(fut(ro, FUTEX_WAKE, 1, NULL, NULL, 0), EFAULT);
+	CHECK(fut(ro, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0) == 0);
+	munmap(ro, 4096);
+	CHECK_ERR(fut((uint32_t *)((char *)op + 1), FUTEX_UNLOCK_PI_PRIVATE, 0, NULL, NULL, 0),
+		  EPERM);
+	CHECK_ERR(fut(op, FUTEX_CMP_REQUEUE_PI_PRIVATE, 1, (void *)1, (uint32_t *)8, 0), EFAULT);
+	CHECK_ERR(fut(op, FUTEX_WAKE_OP_PRIVATE, 1, (void *)1, &op[1], FUTEX_OP(1, 1, 6, 0)),
+		  ENOSYS);
+	CHECK(op[1] == 1);
+	for (int cmp = 0; cmp < 6; cmp++) {
+		for (int v = 0; v < 3; v++) {
+			int woken;
+
+			start(t, 1, waiter); /* on word, which is the second here */
+			word = 0;
+			/* Its value is 0: compared with 1, 0 and -1 it is less, equal, greater. */
+			woken = (int)fut(op, FUTEX_WAKE_OP_PRIVATE, 1, (void *)1, &word,
+					 FUTEX_OP(FUTEX_OP_ADD, 0, cmp, (1 - v)));
+			CHECK(woken == cmps[cmp][v]);
+			if (!woken)
+				fut(&word, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
+			join(t, 1);
+		}
+	}
+}
+
 int main(void)
 {
 	test_wait_wake();
@@ -249,5 +286,6 @@ int main(void)
 	test_robust();
 	test_pi();
 	test_more();
+	test_refused();
 	return tap_done();
 }
