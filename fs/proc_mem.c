@@ -156,7 +156,8 @@ PROC_FILE(drop_caches, "sys/vm/drop_caches", 0200, .show = drop_caches_show,
 static int swappiness = 60;
 
 SYSCTL_INT(overcommit_memory, "sys/vm/overcommit_memory", &vm_overcommit_mode, 0, 2);
-SYSCTL_INT(overcommit_ratio, "sys/vm/overcommit_ratio", &vm_overcommit_ratio, 0, 0x7fffffff);
+SYSCTL_INT(admin_reserve, "sys/vm/admin_reserve_kbytes", &vm_admin_reserve_kbytes, 0, 0x7fffffff);
+SYSCTL_INT(user_reserve, "sys/vm/user_reserve_kbytes", &vm_user_reserve_kbytes, 0, 0x7fffffff);
 SYSCTL_INT(max_map_count, "sys/vm/max_map_count", &vm_max_map_count, 0, 0x7fffffff);
 SYSCTL_INT(mmap_min_addr, "sys/vm/mmap_min_addr", &vm_mmap_min_addr, 0, 0x7fffffff);
 SYSCTL_INT(swappiness, "sys/vm/swappiness", &swappiness, 0, 200);
@@ -164,3 +165,53 @@ SYSCTL_INT(dirty_ratio, "sys/vm/dirty_ratio", &writeback_ratio, 0, 100);
 SYSCTL_INT(dirty_background_ratio, "sys/vm/dirty_background_ratio", &writeback_background_ratio, 0,
 	   100);
 SYSCTL_INT(dirty_expire, "sys/vm/dirty_expire_centisecs", &writeback_expire_cs, 0, 0x7fffffff);
+
+static int number_of(const char *text, int *out)
+{
+	const char *end;
+	u64 v;
+
+	if (str_to_u64(text, &end, 0, &v) || (*end && *end != '\n') || v > 0x7fffffff)
+		return -EINVAL;
+	*out = (int)v;
+	return 0;
+}
+
+static int int_show(struct sbuf *out, void *arg)
+{
+	sbuf_printf(out, "%d\n", *(int *)arg);
+	return 0;
+}
+
+/* The limit is told as a ratio or in kilobytes: setting one clears the other. */
+static ssize_t overcommit_write(const char *text, size_t n, void *arg)
+{
+	int v, err = number_of(text, &v);
+
+	if (err)
+		return err;
+	*(int *)arg = v;
+	*(arg == &vm_overcommit_ratio ? &vm_overcommit_kbytes : &vm_overcommit_ratio) = 0;
+	return (ssize_t)n;
+}
+PROC_FILE(overcommit_ratio, "sys/vm/overcommit_ratio", 0644, .show = int_show,
+	  .write = overcommit_write, .arg = &vm_overcommit_ratio);
+PROC_FILE(overcommit_kbytes, "sys/vm/overcommit_kbytes", 0644, .show = int_show,
+	  .write = overcommit_write, .arg = &vm_overcommit_kbytes);
+
+static int min_free_show(struct sbuf *out, void *arg)
+{
+	sbuf_printf(out, "%llu\n", (ull)pmm_reserve_frames() << (PAGE_SHIFT - 10));
+	return 0;
+}
+
+static ssize_t min_free_write(const char *text, size_t n, void *arg)
+{
+	int v, err = number_of(text, &v);
+
+	if (err)
+		return err;
+	pmm_set_reserve_frames((u64)v >> (PAGE_SHIFT - 10));
+	return (ssize_t)n;
+}
+PROC_FILE(min_free, "sys/vm/min_free_kbytes", 0644, .show = min_free_show, .write = min_free_write);

@@ -28,6 +28,7 @@
 #include "mm/pmm_internal.h"
 
 #define CPU_STACK_MAX 128
+#define RESERVE_MIN 24 /* frames */
 #define SPARE_PART 64 /* of memory: not for files in memory */
 #define RETRIES_MAX 64 /* rounds of reclaim before an allocation gives up */
 
@@ -59,7 +60,7 @@ void pmm_state_init(u64 ram)
 	for (u32 i = 0; i <= PMM_MAX_ORDER; i++)
 		list_init(&s->free[i]);
 	s->ram = ram;
-	s->reserve = MIN(MAX(ram / 256, 24ull), 512ull);
+	s->reserve = MIN(MAX(ram / 256, (u64)RESERVE_MIN), 512ull);
 	s->cpu_max = (u32)MIN(MAX(ram / 2048, 8ull), (u64)CPU_STACK_MAX);
 	s->cpu_batch = s->cpu_max / 4;
 }
@@ -422,6 +423,18 @@ u64 pmm_free_frames(void)
 		if (c == 0 || cpu_online_mask >> c & 1)
 			n += READ_ONCE(per_cpu(pmm_cpu, c).count);
 	return n;
+}
+
+/* See pmm.h. ctx: any */
+u64 pmm_reserve_frames(void)
+{
+	return READ_ONCE(pmm_state.reserve);
+}
+
+/* See pmm.h: at most a quarter of memory, at least what boot would give a small machine. ctx: any */
+void pmm_set_reserve_frames(u64 n)
+{
+	WRITE_ONCE(pmm_state.reserve, MIN(MAX(n, (u64)RESERVE_MIN), pmm_state.ram / 4));
 }
 
 /*

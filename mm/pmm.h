@@ -132,6 +132,10 @@ void pmm_init(void); /* after the linear map exists */
 /* Hand a reserved range (initrd, boot data) back. */
 void pmm_free_range(paddr_t start, paddr_t end);
 
+/* Frames kept for allocations that may not wait; may be set (vm.min_free_kbytes). ctx: any */
+u64 pmm_reserve_frames(void);
+void pmm_set_reserve_frames(u64 n);
+
 struct pmm_stats {
 	u64 total; /* frames managed */
 	u64 free;

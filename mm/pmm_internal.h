@@ -10,7 +10,7 @@ struct pmm_state {
 	u64 nfree; /* p: frames on the lists; a for reading */
 	u64 total; /* p: frames ever given to the allocator */
 	u64 ram; /* I: frames of memory in the machine */
-	u64 reserve; /* I: frames kept for allocations that may not wait */
+	u64 reserve; /* a: frames kept for allocations that may not wait */
 	u32 cpu_max; /* I: frames a per-CPU list may hold */
 	u32 cpu_batch; /* I: frames moved at a time */
 	struct list free[PMM_MAX_ORDER + 1]; /* p: heads of free blocks */

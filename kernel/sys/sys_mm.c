@@ -202,6 +202,7 @@ static int stack_start(u64 *addr, u64 *len)
 long sys_mprotect(u64 uaddr, u64 len, u64 prot)
 {
 	u64 addr = untag(uaddr), grows = prot & (PROT_GROWSDOWN | PROT_GROWSUP);
+	struct vm_limits lim;
 	int err;
 
 	if (grows == (PROT_GROWSDOWN | PROT_GROWSUP) || (addr & PAGE_MASK))
@@ -222,7 +223,8 @@ long sys_mprotect(u64 uaddr, u64 len, u64 prot)
 	}
 	if ((current_task()->personality & READ_IMPLIES_EXEC) && (prot & PROT_READ))
 		prot |= PROT_X;
-	return vm_protect(current->vm, addr, len, (u32)prot & PROT_ALL);
+	proc_vm_limits(&lim);
+	return vm_protect(current->vm, addr, len, (u32)prot & PROT_ALL, &lim);
 }
 
 /* mremap(2) */

@@ -168,7 +168,7 @@ static int remove_part(const struct region *r, vaddr_t start, vaddr_t end)
 
 	if ((r->flags & VM_LOCKED) || !r->file || !r->cache)
 		return -EINVAL;
-	if (!(r->flags & VM_SHARED) || !(r->prot & PROT_W))
+	if (!(r->flags & VM_SHARED) || !(r->max_prot & PROT_W))
 		return -EACCES;
 	return r->file->ops->punch ? r->file->ops->punch(r->file, from, from + (end - start))
 				   : -EOPNOTSUPP;

@@ -8,11 +8,19 @@
  * the check and the charge are not one step, so that racing requests may pass the limit by what
  * they ask for together: the limit is a share of memory, with the rest as slack.
  */
+#include <linux/capability.h>
 #include <arch/cpu.h>
+#include "kernel/base/cred.h"
+#include "kernel/sched/thread.h"
 #include "mm/vm/vm_internal.h"
+
+#define KB_PAGES(kb) ((u64)(kb) / (PAGE_SIZE / 1024))
 
 int vm_overcommit_mode;
 int vm_overcommit_ratio = 50;
+int vm_overcommit_kbytes;
+int vm_admin_reserve_kbytes = 8192;
+int vm_user_reserve_kbytes = 131072;
 
 static PERCPU(s64, committed);
 
@@ -27,8 +35,26 @@ u64 vm_commit_limit_pages(void)
 {
 	struct pmm_stats s;
 
+	if (vm_overcommit_kbytes)
+		return KB_PAGES(vm_overcommit_kbytes);
 	pmm_get_stats(&s);
 	return s.total * (u64)vm_overcommit_ratio / 100;
+}
+
+/*
+ * Mode 2: something is left for an administrator to log in with, and a process cannot grow so large
+ * that its user has nothing left to end it with.
+ */
+static bool commit_within_limit(u64 pages)
+{
+	u64 limit = vm_commit_limit_pages(), kept = 0;
+
+	if (!cred_capable(current->cred, CAP_SYS_ADMIN))
+		kept = KB_PAGES(vm_admin_reserve_kbytes);
+	if (current->vm)
+		kept += MIN(READ_ONCE(current->vm->total_pages) / 32,
+			    KB_PAGES(vm_user_reserve_kbytes));
+	return vm_committed_pages() + pages + kept <= limit;
 }
 
 static bool commit_allowed(u64 pages)
@@ -38,7 +64,7 @@ static bool commit_allowed(u64 pages)
 	if (vm_overcommit_mode == 1)
 		return true;
 	if (vm_overcommit_mode == 2)
-		return vm_committed_pages() + pages <= vm_commit_limit_pages();
+		return commit_within_limit(pages);
 	/* Small requests cannot be absurd; spare them the sum over the CPUs' free lists. */
 	if (pages <= PAGES(MIB(4)))
 		return true;

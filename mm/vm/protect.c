@@ -60,8 +60,20 @@ static void protect_entries(struct region *r)
 	spin_unlock(&pm->lock);
 }
 
-/* Give the whole region @r the protection @prot. 0, -EACCES, -ENOMEM (commit limit). */
-static int protect_region(struct region *r, u32 prot)
+/* Would @r, private and now to be written, take its process over RLIMIT_DATA? */
+static bool protect_over_limit(const struct region *r, u32 prot, const struct vm_limits *lim)
+{
+	u64 max = lim ? PAGES(lim->data) : ~0ull;
+
+	return region_private_writable(prot, r->flags) && !(r->flags & (VM_GROWSDOWN | VM_STACK)) &&
+	       !region_private_writable(r->prot, r->flags) && r->vm->data_pages <= max &&
+	       r->vm->data_pages + region_pages(r) > max;
+}
+
+/*
+ * Give the whole region @r the protection @prot. 0, -EACCES, -ENOMEM (RLIMIT_DATA, commit limit).
+ */
+static int protect_region(struct region *r, u32 prot, const struct vm_limits *lim)
 {
 	struct vmspace *vm = r->vm;
 	bool account;
@@ -70,6 +82,8 @@ static int protect_region(struct region *r, u32 prot)
 		return 0;
 	if (prot & ~r->max_prot)
 		return -EACCES;
+	if (protect_over_limit(r, prot, lim))
+		return -ENOMEM;
 	account = region_private_writable(prot, r->flags) && !(r->flags & VM_ACCOUNT) &&
 		  (!(r->flags & VM_NORESERVE) || vm_overcommit_mode == 2);
 	if (account && vm_commit(region_pages(r)) != 0)
@@ -85,7 +99,8 @@ static int protect_region(struct region *r, u32 prot)
 
 /* Call @fn for each region of the isolated, gapless part of [start, end); merges behind itself. */
 static int for_regions(struct vmspace *vm, vaddr_t start, vaddr_t end,
-		       int (*fn)(struct region *r, u32 arg), u32 arg)
+		       int (*fn)(struct region *r, u32 arg, const struct vm_limits *lim), u32 arg,
+		       const struct vm_limits *lim)
 {
 	struct region *first = region_find(vm, start);
 	vaddr_t at = start;
@@ -100,7 +115,7 @@ static int for_regions(struct vmspace *vm, vaddr_t start, vaddr_t end,
 		if (!r || r->start > at)
 			return -ENOMEM;
 		at = r->end;
-		err = fn(r, arg);
+		err = fn(r, arg, lim);
 		region_merge(r);
 	}
 	return err;
@@ -110,7 +125,7 @@ static int for_regions(struct vmspace *vm, vaddr_t start, vaddr_t end,
  * mprotect(2) of whole pages; prot is PROT_R/W/X.
  * ctx: thread; sleeps. 0, -EINVAL (unaligned), -ENOMEM (a hole, or no memory to split), -EACCES.
  */
-int vm_protect(struct vmspace *vm, vaddr_t addr, u64 len, u32 prot)
+int vm_protect(struct vmspace *vm, vaddr_t addr, u64 len, u32 prot, const struct vm_limits *lim)
 {
 	u64 size = ALIGN_UP(len, (u64)PAGE_SIZE);
 	int err;
@@ -122,12 +137,12 @@ int vm_protect(struct vmspace *vm, vaddr_t addr, u64 len, u32 prot)
 	if (size < len || size > USER_TOP || addr > USER_TOP - size)
 		return -ENOMEM;
 	rwsem_write_lock(&vm->sem);
-	err = for_regions(vm, addr, addr + size, protect_region, prot);
+	err = for_regions(vm, addr, addr + size, protect_region, prot, lim);
 	rwsem_write_unlock(&vm->sem);
 	return err;
 }
 
-static int lock_region(struct region *r, u32 flags)
+static int lock_region(struct region *r, u32 flags, const struct vm_limits *lim)
 {
 	if (r->flags & (VM_DEVICE | VM_VDSO))
 		return 0;
@@ -181,7 +196,7 @@ int vm_lock(struct vmspace *vm, vaddr_t addr, u64 len, bool lock, bool onfault,
 	    vm->locked_pages + pages_unlocked(vm, start, start + size) > PAGES(lim->memlock))
 		err = -ENOMEM;
 	else
-		err = for_regions(vm, start, start + size, lock_region, flags);
+		err = for_regions(vm, start, start + size, lock_region, flags, lim);
 	rwsem_write_unlock(&vm->sem);
 	if (err || !lock || onfault)
 		return err;
@@ -195,7 +210,7 @@ static void lock_all_regions(struct vmspace *vm, u32 flags)
 	while (n) {
 		struct region *r = rb_entry(n, struct region, node);
 
-		(void)lock_region(r, flags);
+		(void)lock_region(r, flags, NULL);
 		n = rb_next(&region_merge(r)->node);
 	}
 }

@@ -101,23 +101,23 @@ KTEST(vm, split_and_merge)
 	KT_ASSERT(map_at(vm, BASE, 4, RW, 0) == 0 && map_at(vm, BASE + 4 * PAGE, 4, RW, 0) == 0);
 	KT_ASSERT(regions(vm) == 1);
 	KT_ASSERT(poke(vm, BASE + 2 * PAGE, 1) == 0);
-	KT_ASSERT(vm_protect(vm, BASE + 2 * PAGE, 2 * PAGE, PROT_R) == 0);
+	KT_ASSERT(vm_protect(vm, BASE + 2 * PAGE, 2 * PAGE, PROT_R, NULL) == 0);
 	KT_ASSERT(regions(vm) == 3);
 	KT_ASSERT(vm_fault(vm, BASE + 2 * PAGE, true, false, NULL) == -EACCES);
 	KT_ASSERT(peek(vm, BASE + 2 * PAGE) == 1);
-	KT_ASSERT(vm_protect(vm, BASE + 2 * PAGE, 2 * PAGE, RW) == 0);
+	KT_ASSERT(vm_protect(vm, BASE + 2 * PAGE, 2 * PAGE, RW, NULL) == 0);
 	KT_ASSERT(regions(vm) == 1);
 	KT_ASSERT(poke(vm, BASE + 2 * PAGE, 9) == 0 && peek(vm, BASE + 2 * PAGE) == 9);
 	KT_ASSERT(vm_unmap(vm, BASE + 3 * PAGE, PAGE) == 0);
 	KT_ASSERT(regions(vm) == 2 && vm->total_pages == 7);
-	KT_ASSERT(vm_protect(vm, BASE, 8 * PAGE, PROT_R) == -ENOMEM);
+	KT_ASSERT(vm_protect(vm, BASE, 8 * PAGE, PROT_R, NULL) == -ENOMEM);
 	KT_ASSERT(vm_fault(vm, BASE, true, false, NULL) == -EACCES);
 	KT_ASSERT(map_at(vm, BASE + 3 * PAGE, 1, PROT_R, 0) == 0);
 	/* Once writable memory stays charged, the new page is not: they do not merge. */
 	KT_ASSERT(regions(vm) == 3 && peek(vm, BASE + 2 * PAGE) == 9);
-	KT_ASSERT(vm_protect(vm, BASE, 8 * PAGE, 0) == 0 && regions(vm) == 3);
+	KT_ASSERT(vm_protect(vm, BASE, 8 * PAGE, 0, NULL) == 0 && regions(vm) == 3);
 	KT_ASSERT(peek(vm, BASE + 2 * PAGE) == -EFAULT);
-	KT_ASSERT(vm_protect(vm, BASE, 8 * PAGE, RW) == 0 && peek(vm, BASE + 2 * PAGE) == 9);
+	KT_ASSERT(vm_protect(vm, BASE, 8 * PAGE, RW, NULL) == 0 && peek(vm, BASE + 2 * PAGE) == 9);
 	KT_ASSERT(regions(vm) == 1);
 	vmspace_put_user(vm);
 }
@@ -400,7 +400,7 @@ KTEST(vm, truncate_unmaps)
 	KT_ASSERT(map_object(vm, BASE + 64 * PAGE, 64, RW, 0, f) == 0);
 	for (u64 i = 0; i < 64; i++)
 		KT_ASSERT(poke(vm, BASE + i * PAGE, (u8)i) == 0);
-	KT_ASSERT(vm_protect(vm, BASE + 10 * PAGE, 30 * PAGE, PROT_R) == 0);
+	KT_ASSERT(vm_protect(vm, BASE + 10 * PAGE, 30 * PAGE, PROT_R, NULL) == 0);
 	KT_ASSERT(poke(vm, BASE + 94 * PAGE, 1) == 0 && peek(vm, BASE + 80 * PAGE) == 16);
 	pagecache_truncate(pc, 20 * PAGE);
 	KT_ASSERT(peek(vm, BASE + 19 * PAGE) == 19 && peek(vm, BASE + 20 * PAGE) == -EFAULT);

@@ -136,7 +136,7 @@ struct vm_map_args {
 };
 int __must_check vm_map(struct vmspace *vm, const struct vm_map_args *a, vaddr_t *out);
 int vm_unmap(struct vmspace *vm, vaddr_t addr, u64 len); /* 0, -EINVAL, -ENOMEM */
-int vm_protect(struct vmspace *vm, vaddr_t addr, u64 len, u32 prot);
+int vm_protect(struct vmspace *vm, vaddr_t addr, u64 len, u32 prot, const struct vm_limits *lim);
 /* mremap with Linux's MREMAP_* flags. */
 int vm_remap(struct vmspace *vm, vaddr_t old, u64 old_len, u64 new_len, u32 flags, vaddr_t new_addr,
 	     const struct vm_limits *lim, vaddr_t *out);
@@ -207,6 +207,8 @@ int __must_check vm_shared_anon(u64 size, struct vm_file **out);
 /* Overcommit accounting (vm.overcommit_memory). */
 extern int vm_overcommit_mode;
 extern int vm_overcommit_ratio;
+extern int vm_overcommit_kbytes; /* not 0: the limit of mode 2, whatever the ratio */
+extern int vm_admin_reserve_kbytes, vm_user_reserve_kbytes; /* what mode 2 keeps back */
 extern int vm_max_map_count;
 extern int vm_mmap_min_addr;
 u64 vm_commit_limit_pages(void);
