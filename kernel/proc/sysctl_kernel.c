@@ -2,8 +2,7 @@
  * Settings under /proc/sys/kernel and /proc/sys/user that tell what this kernel is: most cannot be
  * changed, since there is only one way that it works.
  *
- * Real-time threads are not throttled (sched_rt_runtime_us is -1); no name spaces can be made (all
- * the limits of sys/user are 0).
+ * No name spaces can be made (all the limits of sys/user are 0).
  *
  * man: proc(5), namespaces(7), sched(7).
  */
@@ -24,8 +23,6 @@ static int text_show(struct sbuf *out, void *arg)
 FIXED(sysctl_arch, "sys/kernel/arch", "aarch64");
 FIXED(sysctl_cad, "sys/kernel/ctrl-alt-del", "0");
 FIXED(sysctl_rr, "sys/kernel/sched_rr_timeslice_ms", "100");
-FIXED(sysctl_rt_period, "sys/kernel/sched_rt_period_us", "1000000");
-FIXED(sysctl_rt_runtime, "sys/kernel/sched_rt_runtime_us", "-1");
 FIXED(sysctl_child_first, "sys/kernel/sched_child_runs_first", "0");
 FIXED(sysctl_userns, "sys/kernel/unprivileged_userns_clone", "0");
 FIXED(sysctl_cgroup_max, "sys/user/max_cgroup_namespaces", "0");
