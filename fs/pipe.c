@@ -112,12 +112,13 @@ static ssize_t slot_read(struct pipe *p, struct uio *u, bool *done)
 	size_t n = MIN((size_t)s->len, u->left);
 	ssize_t c = uio_copy_to(u, (const u8 *)page_to_va(s->page) + s->off, n);
 
-	if (unlikely(c < 0))
-		return c;
+	/* What cannot be taken whole stays, as on Linux. */
+	if (unlikely(c != (ssize_t)n))
+		return -EFAULT;
 	s->off += (u32)c;
 	s->len -= (u32)c;
-	*done = s->packet || (size_t)c < n;
-	if (s->packet && (size_t)c == n)
+	*done = s->packet;
+	if (s->packet)
 		s->len = 0;
 	if (!s->len) {
 		pipe_page_give(p, s->page, s->shared);
