@@ -52,7 +52,7 @@ obj-kernel/ipc := \
 	shm.o
 
 obj-kernel/sys := \
-	syscall.o trap.o path.o machine.o sys_event.o sys_fcntl.o sys_file.o sys_handle.o sys_ipc.o sys_misc.o sys_mqueue.o stats.o sys_kcmp.o sys_mm.o sys_mount.o \
+	syscall.o trap.o path.o machine.o sys_event.o sys_fcntl.o sys_file.o sys_handle.o sys_ipc.o sys_misc.o sys_mqueue.o stats.o sys_kcmp.o sys_mm.o sys_mount.o sys_mount_fd.o \
 	sys_open.o sys_path.o sys_pipe.o sys_poll.o sys_rw.o sys_splice.o sys_stat.o sys_syslog.o sys_time.o sys_xattr.o \
 	sys_socket.o sys_sockmsg.o sys_cred.o sys_futex.o sys_prctl.o sys_priority.o sys_proc.o sys_ptrace.o sys_sched.o sys_signal.o sys_timer.o
 
@@ -68,7 +68,7 @@ obj-block := bio.o direct.o disk.o file.o ioctl.o node.o parttable.o queue.o sca
 
 obj-fs := \
 	async.o attr.o chrdev.o cpio.o dentry.o devfs.o dnotify.o fdtable.o file.o filecap.o filemap.o fsctx.o fsuser.o handle.o initramfs.o inode.o \
-	locks.o lockrange.o memdev.o mount.o mount_peer.o mount_pivot.o mount_show.o namei.o namei_ops.o open.o rename.o splice.o super.o \
+	locks.o lockrange.o memdev.o fscontext.o mount.o mount_fd.o mount_peer.o mount_pivot.o mount_show.o namei.o namei_ops.o open.o rename.o splice.o super.o \
 	tmpfs.o tmpfs_dir.o tmpfs_file.o tmpfs_xattr.o vfs_init.o xattr.o \
 	procfs.o procfs_pid.o pseudo.o textfile.o proc_cpu.o proc_kernel.o proc_mem.o proc_misc.o sysfs.o \
 	sysfs_cpu.o sysfs_device.o \

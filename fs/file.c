@@ -19,6 +19,7 @@
 #include "fs/async.h"
 #include "fs/epoll.h"
 #include "fs/locks.h"
+#include "fs/mount_fd.h"
 #include "fs/namei.h"
 #include "fs/notify.h"
 #include "fs/pipe.h"
@@ -167,6 +168,8 @@ static void file_release(struct file *f)
 	}
 	if (unlikely(f->owner)) /* after what may still have had something to tell him */
 		file_owner_ops->release(f);
+	if (unlikely(f->mode & FILE_UNMOUNT))
+		mount_release_loose(f->path.mnt);
 	file_free(f);
 }
 

@@ -22,6 +22,7 @@
 #include <linux/errno.h>
 #include <linux/mount.h>
 #include "fs/mount.h"
+#include "fs/mount_fd.h"
 #include "kernel/base/panic.h"
 #include "kernel/lib/string.h"
 #include "mm/slab.h"
@@ -338,7 +339,20 @@ void mount_place_unlock(struct path *p)
 	mutex_unlock(&mount_mutex);
 }
 
-static const struct fs_type *type_find(const char *name)
+/* See mount.h. ctx: thread; sleeps */
+void mount_lock(void)
+{
+	mutex_lock(&mount_mutex);
+}
+
+/* See mount.h. ctx: thread */
+void mount_unlock(void)
+{
+	mutex_unlock(&mount_mutex);
+}
+
+/* See mount.h. ctx: any */
+const struct fs_type *mount_type_find(const char *name)
 {
 	const struct fs_type *t;
 
@@ -382,9 +396,9 @@ int mount_single_internal(const struct fs_type *t, struct mount **out)
 	return err ? err : mount_create_internal(sb, out);
 }
 
-/* A superblock of @t for a mount. */
-static int super_make(const struct fs_type *t, const char *source, u32 flags, const char *data,
-		      struct super **out)
+/* See mount.h. ctx: thread; sleeps */
+int mount_super_make(const struct fs_type *t, const char *source, u32 flags, const char *data,
+		     struct super **out)
 {
 	int err;
 
@@ -413,7 +427,7 @@ int mount_may_attach(const struct mount *m, const struct path *at)
 {
 	if (inode_is_dir(dentry_inode(m->root)) != inode_is_dir(dentry_inode(at->dentry)))
 		return -ENOTDIR;
-	if (at->mnt->anon || at->mnt->detached)
+	if (at->mnt->anon || at->mnt->detached || at->mnt->loose)
 		return -EINVAL;
 	if (at->mnt->sb == m->sb && at->mnt->root == at->dentry && m->root == at->dentry)
 		return -EBUSY;
@@ -441,7 +455,7 @@ put:
 static int mount_new(const char *source, const struct path *where, const char *type, u64 ms,
 		     const char *data)
 {
-	const struct fs_type *t = type ? type_find(type) : NULL;
+	const struct fs_type *t = type ? mount_type_find(type) : NULL;
 	struct super *sb;
 	struct mount *m;
 	int err;
@@ -450,7 +464,7 @@ static int mount_new(const char *source, const struct path *where, const char *t
 		return -EINVAL;
 	if (!t)
 		return -ENODEV;
-	err = super_make(t, source, (u32)ms & SB_FLAGS, data, &sb);
+	err = mount_super_make(t, source, (u32)ms & SB_FLAGS, data, &sb);
 	if (err)
 		return err;
 	err = mount_alloc(sb, dentry_get(sb->root), flags_of(ms), source, &m);
@@ -460,6 +474,12 @@ static int mount_new(const char *source, const struct path *where, const char *t
 	if (err)
 		mount_put(m);
 	return err;
+}
+
+/* See mount.h. ctx: thread; sleeps */
+int mount_make(struct super *sb, u32 flags, const char *source, struct mount **out)
+{
+	return mount_alloc(sb, dentry_get(sb->root), flags, source, out);
 }
 
 /* Copy of @m that shows @root. */
@@ -488,7 +508,7 @@ static int mount_bind(const struct path *src, const struct path *where, bool rec
 	struct path at = *where;
 	int err;
 
-	if (src->mnt->anon || src->mnt->unbindable)
+	if (src->mnt->anon || src->mnt->unbindable || src->mnt->loose)
 		return -EINVAL;
 	err = mount_clone(src->mnt, src->dentry, &m);
 	if (err)
@@ -532,7 +552,8 @@ bool mount_is_below(const struct mount *m, const struct mount *top)
 	return false;
 }
 
-static int mount_move(const struct path *src, const struct path *where)
+/* move_mount(2) of a mount that hangs somewhere; mount(2) with MS_MOVE. ctx: thread; sleeps */
+int vfs_move_mount(const struct path *src, const struct path *where)
 {
 	struct path at = *where, was;
 	int err;
@@ -542,7 +563,8 @@ static int mount_move(const struct path *src, const struct path *where)
 	if (err)
 		goto put;
 	err = -EINVAL;
-	if (src->dentry != src->mnt->root || !src->mnt->parent || src->mnt->parent->group)
+	if (src->dentry != src->mnt->root || !src->mnt->parent || src->mnt->parent->group ||
+	    src->mnt->loose)
 		goto unlock;
 	if (mount_is_below(at.mnt, src->mnt)) {
 		err = -ELOOP;
@@ -576,6 +598,25 @@ static bool super_has_writers(const struct super *sb)
 	return false;
 }
 
+/* See mount.h. ctx: thread; sleeps */
+int mount_super_change(struct super *sb, u32 set, u32 clear, const char *data)
+{
+	u32 flags;
+	int err = 0;
+
+	file_flush_deferred();
+	mutex_lock(&mount_mutex);
+	flags = (sb->flags & ~clear) | set;
+	if ((flags & ~sb->flags & MS_RDONLY) && super_has_writers(sb))
+		err = -EBUSY;
+	if (!err && sb->ops && sb->ops->remount)
+		err = sb->ops->remount(sb, flags & SB_FLAGS, data);
+	if (!err)
+		WRITE_ONCE(sb->flags, flags);
+	mutex_unlock(&mount_mutex);
+	return err;
+}
+
 static u32 remount_flags(const struct mount *m, u64 ms)
 {
 	u32 f = flags_of(ms);
@@ -592,7 +633,7 @@ static int mount_remount(const struct path *where, u64 ms, const char *data)
 	bool to_ro = (ms & MS_RDONLY) != 0;
 	int err = 0;
 
-	if (where->dentry != m->root || m->anon)
+	if (where->dentry != m->root || m->anon || m->loose)
 		return -EINVAL;
 	file_flush_deferred();
 	mutex_lock(&mount_mutex);
@@ -658,7 +699,7 @@ int vfs_mount(const char *source, const struct path *where, const char *type, u6
 	err = path_lookup(NULL, source, LOOKUP_FOLLOW, &src);
 	if (err)
 		return err;
-	err = ms & MS_BIND ? mount_bind(&src, where, ms & MS_REC) : mount_move(&src, where);
+	err = ms & MS_BIND ? mount_bind(&src, where, ms & MS_REC) : vfs_move_mount(&src, where);
 	path_put(&src);
 	return err;
 }
@@ -696,7 +737,7 @@ int vfs_umount(const struct path *where, u32 flags)
 		return -EINVAL;
 	if (!cred_capable(current->cred, CAP_SYS_ADMIN))
 		return -EPERM;
-	if (where->dentry != m->root)
+	if (where->dentry != m->root || m->loose)
 		return -EINVAL;
 	if ((flags & MNT_EXPIRE) && (flags & (MNT_FORCE | MNT_DETACH)))
 		return -EINVAL;

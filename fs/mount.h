@@ -26,6 +26,19 @@ bool mount_dentry_below(const struct dentry *d, const struct dentry *top);
 /* Out of the tree for good, with all that hangs on it; @spread: where it was propagated to, too. */
 void mount_remove_tree(struct mount *top, bool spread);
 void mount_tree_changed(void);
+/* A tree that was never hung anywhere goes again. */
+void mount_discard_tree(struct mount *top);
+/* The tree's lock alone. ctx: thread; sleeps */
+void mount_lock(void);
+void mount_unlock(void);
+/* A mount of @sb, whose reference it takes, in no tree. 0 or -ENOMEM. ctx: any lock */
+int __must_check mount_make(struct super *sb, u32 flags, const char *source, struct mount **out);
+const struct fs_type *mount_type_find(const char *name); /* NULL: there is none */
+/* A superblock of @t, with a reference. ctx: no lock of mounts */
+int __must_check mount_super_make(const struct fs_type *t, const char *source, u32 flags,
+				  const char *data, struct super **out);
+/* Change the MS_* of @sb and tell it @data. 0, -EBUSY (writers), -EINVAL. ctx: as above */
+int __must_check mount_super_change(struct super *sb, u32 set, u32 clear, const char *data);
 /* May @root of @m be hung on @at? 0, -ENOTDIR, -EINVAL, -EBUSY. */
 int __must_check mount_may_attach(const struct mount *m, const struct path *at);
 

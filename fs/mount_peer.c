@@ -111,8 +111,8 @@ int mount_copy_children(const struct path *src, struct mount *copy, enum mount_k
 	return 0;
 }
 
-/* A tree that was never hung anywhere goes again. */
-static void discard_tree(struct mount *top)
+/* See mount.h. ctx: thread; holds: mount_mutex; sleeps */
+void mount_discard_tree(struct mount *top)
 {
 	while (!list_empty(&top->children))
 		mount_remove_tree(list_first(&top->children, struct mount, sibling), false);
@@ -176,7 +176,7 @@ static int copy_tree(struct mount *m, struct mount *t, enum mount_kin kin, struc
 	mount_join(copy, m, kin);
 	err = mount_copy_children(&(struct path){ m, m->root }, copy, kin);
 	if (err) {
-		discard_tree(copy);
+		mount_discard_tree(copy);
 		return err;
 	}
 	if (t->group)
@@ -230,7 +230,7 @@ static void copies_finish(struct list *queue, struct dentry *at, bool hang)
 		if (t->hung && hang)
 			hang_copy(t->hung, t, at);
 		else if (t->hung)
-			discard_tree(t->hung);
+			mount_discard_tree(t->hung);
 		t->hung = NULL;
 	}
 }

@@ -313,6 +313,7 @@ struct super {
 #define FILE_STREAM 4u /* no position: pipe, socket, tty */
 #define FILE_PATH 8u /* O_PATH */
 #define FILE_NOPWRITE 16u /* has positions, yet none to write at: text made on demand */
+#define FILE_UNMOUNT 64u /* its mount is loose: goes with it (mount_fd.c) */
 #define FILE_NOWAIT 32u /* understands RWF_NOWAIT */
 struct file {
 	refcount_t refs; /* a */
@@ -512,6 +513,7 @@ struct mount {
 	struct list children, sibling, all; /* m */
 	struct list hash; /* m and its bucket's lock: (parent, mountpoint) */
 	bool detached; /* m */
+	bool loose; /* m: of a tree that hangs nowhere yet (mount_fd.c) */
 	bool anon; /* I: never in the tree: pipes, sockets, memfd */
 	struct mount *clone; /* m: during a copy of a tree */
 	bool expire; /* m: umount2(MNT_EXPIRE) was here */

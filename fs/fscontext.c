@@ -1,0 +1,231 @@
+/*
+ * Contexts of file systems: what fsopen(2) and fspick(2) give, fsconfig(2) fills and fsmount(2) uses.
+ *
+ * A context collects options as mount(2)'s data string has them, and goes through phases: options
+ * for a new superblock, the superblock made (fsmount mounts it), options for changing one. The file
+ * system sees the options when the superblock is made or changed, and refuses then what it does not
+ * know.
+ *
+ * Everything in a context is guarded by its lock (rank MODULE: mounting locks further).
+ */
+#include <linux/errno.h>
+#include <linux/fcntl.h>
+#include <linux/mount.h>
+#include "fs/mount.h"
+#include "fs/mount_fd.h"
+#include "kernel/lib/string.h"
+#include "mm/slab.h"
+
+enum phase { OPTIONS, MADE, CHANGE, FAILED };
+
+/* c: guarded by .lock */
+struct fscontext {
+	struct mutex lock; /* rank MODULE */
+	const struct fs_type *type; /* I */
+	enum phase phase; /* c */
+	struct super *sb; /* c: reference; of MADE and CHANGE */
+	struct path picked; /* I: of fspick, with references */
+	char *source; /* c */
+	u32 ms_set, ms_clear; /* c: MS_* that options named */
+	size_t len; /* c: of .data */
+	char data[PAGE_SIZE - 1]; /* c */
+};
+
+/* Flags of the superblock, which every file system has. */
+static const struct {
+	const char *name;
+	u32 set, clear;
+} common[] = {
+	{ "ro", MS_RDONLY, 0 },		  { "rw", 0, MS_RDONLY },
+	{ "sync", MS_SYNCHRONOUS, 0 },	  { "async", 0, MS_SYNCHRONOUS },
+	{ "dirsync", MS_DIRSYNC, 0 },	  { "lazytime", MS_LAZYTIME, 0 },
+	{ "nolazytime", 0, MS_LAZYTIME }, { "mand", MS_MANDLOCK, 0 },
+	{ "nomand", 0, MS_MANDLOCK },
+};
+
+static void context_release(struct file *f)
+{
+	struct fscontext *c = f->priv;
+
+	if (c->sb)
+		super_put(c->sb);
+	if (c->picked.mnt)
+		path_put(&c->picked);
+	kfree(c->source);
+	kfree(c);
+}
+
+/* Messages about what went wrong: there are none. */
+static ssize_t context_read(struct file *f, struct uio *u, u64 *pos)
+{
+	return -ENODATA;
+}
+
+static const struct file_ops context_ops = {
+	.read = context_read,
+	.release = context_release,
+};
+
+/* See mount_fd.h. ctx: any */
+bool file_is_fscontext(const struct file *f)
+{
+	return f->ops == &context_ops;
+}
+
+static int context_make(const struct fs_type *t, enum phase phase, struct fscontext **out,
+			struct file **f)
+{
+	struct fscontext *c = kzalloc(sizeof(*c), 0);
+	int err;
+
+	if (!c)
+		return -ENOMEM;
+	mutex_init(&c->lock, RANK_MODULE);
+	c->type = t;
+	c->phase = phase;
+	err = file_alloc_anon("[fscontext]", &context_ops, c, FILE_READ | FILE_WRITE | FILE_STREAM,
+			      O_RDWR, f);
+	if (err)
+		kfree(c);
+	*out = c;
+	return err;
+}
+
+/* See mount_fd.h. ctx: thread; sleeps */
+int fscontext_open(const char *type, struct file **out)
+{
+	const struct fs_type *t = mount_type_find(type);
+	struct fscontext *c;
+
+	return t ? context_make(t, OPTIONS, &c, out) : -ENODEV;
+}
+
+/* See mount_fd.h. ctx: thread; sleeps */
+int fscontext_pick(const struct path *p, struct file **out)
+{
+	struct fscontext *c;
+	int err;
+
+	if (p->dentry != p->mnt->root)
+		return -EINVAL;
+	err = context_make(p->mnt->sb->type, CHANGE, &c, out);
+	if (err)
+		return err;
+	c->picked = *p;
+	path_get(p);
+	return 0;
+}
+
+static int add_option(struct fscontext *c, const char *key, const char *value)
+{
+	size_t k = strlen(key), v = value ? strlen(value) + 1 : 0;
+
+	if (c->len + k + v + 2 > sizeof(c->data))
+		return -EINVAL;
+	if (strchr(key, ',') || (value && strchr(value, ',')))
+		return -EINVAL;
+	if (c->len)
+		c->data[c->len++] = ',';
+	memcpy(c->data + c->len, key, k);
+	c->len += k;
+	if (value) {
+		c->data[c->len++] = '=';
+		memcpy(c->data + c->len, value, v - 1);
+		c->len += v - 1;
+	}
+	c->data[c->len] = '\0';
+	return 0;
+}
+
+static int set_source(struct fscontext *c, const char *value)
+{
+	if (!value || c->source)
+		return -EINVAL;
+	c->source = kstrdup(value, 0);
+	return c->source ? 0 : -ENOMEM;
+}
+
+/* See mount_fd.h. ctx: thread; sleeps */
+int fscontext_set(struct file *f, const char *key, const char *value)
+{
+	struct fscontext *c = f->priv;
+	int err = -EBUSY;
+
+	mutex_lock(&c->lock);
+	if (c->phase != OPTIONS && c->phase != CHANGE)
+		goto unlock;
+	if (!value) {
+		for (u32 k = 0; k < ARRAY_SIZE(common); k++) {
+			if (strcmp(common[k].name, key))
+				continue;
+			c->ms_set = (c->ms_set & ~common[k].clear) | common[k].set;
+			c->ms_clear = (c->ms_clear & ~common[k].set) | common[k].clear;
+			err = 0;
+			goto unlock;
+		}
+	}
+	err = strcmp(key, "source") ? add_option(c, key, value) : set_source(c, value);
+unlock:
+	mutex_unlock(&c->lock);
+	return err;
+}
+
+/* What was said so far has been done. holds: c->lock */
+static void forget_options(struct fscontext *c)
+{
+	c->len = 0;
+	c->data[0] = '\0';
+	c->ms_set = c->ms_clear = 0;
+}
+
+/* See mount_fd.h. ctx: thread; sleeps */
+int fscontext_create(struct file *f)
+{
+	struct fscontext *c = f->priv;
+	int err = -EBUSY;
+
+	mutex_lock(&c->lock);
+	if (c->phase == OPTIONS) {
+		err = mount_super_make(c->type, c->source ? c->source : "none", c->ms_set, c->data,
+				       &c->sb);
+		c->phase = err ? FAILED : MADE;
+	}
+	mutex_unlock(&c->lock);
+	return err;
+}
+
+/* See mount_fd.h. ctx: thread; sleeps */
+int fscontext_reconfigure(struct file *f)
+{
+	struct fscontext *c = f->priv;
+	int err = -EBUSY;
+
+	mutex_lock(&c->lock);
+	if (c->phase == CHANGE) {
+		err = mount_super_change(c->picked.mnt ? c->picked.mnt->sb : c->sb, c->ms_set,
+					 c->ms_clear, c->data);
+		forget_options(c);
+	}
+	mutex_unlock(&c->lock);
+	return err;
+}
+
+/* See mount_fd.h. ctx: thread; sleeps */
+int fscontext_mount(struct file *f, u32 flags, struct file **out)
+{
+	struct fscontext *c = f->priv;
+	int err;
+
+	mutex_lock(&c->lock);
+	err = c->sb || c->picked.mnt ? -EBUSY : -EINVAL;
+	if (c->phase == MADE) {
+		super_get(c->sb);
+		err = mount_open_new(c->sb, flags, c->source, out);
+		if (!err) {
+			c->phase = CHANGE;
+			forget_options(c);
+		}
+	}
+	mutex_unlock(&c->lock);
+	return err;
+}
