@@ -579,6 +579,8 @@ static void prepare_files(void)
 						   "big", "mnt",  "empty", "fifo" };
 
 	fixture_remove_ipc();
+	for (unsigned i = 0; i < sizeof(bad_paths) / sizeof(bad_paths[0]); i++)
+		syscall(__NR_mq_unlink, bad_paths[i]);
 	fixture_files(0);
 	for (unsigned i = 0; i < sizeof(open_to_all) / sizeof(open_to_all[0]); i++)
 		chmod(open_to_all[i], 0777);

@@ -367,18 +367,22 @@ static void fixture_remove_ipc(void)
 {
 	struct shmid_ds shm;
 	struct msqid_ds msg;
-	struct semid_ds sem;
+	struct seminfo sem;
+	int id, top;
 
-	for (int i = 0; i < 64; i++) {
-		int id = shmctl(i, SHM_STAT, &shm);
-
-		if (id >= 0)
+	top = shmctl(0, SHM_INFO, &shm);
+	for (int i = 0; i <= top; i++)
+		if ((id = shmctl(i, SHM_STAT, &shm)) >= 0)
 			shmctl(id, IPC_RMID, NULL);
-		id = msgctl(i, MSG_STAT, &msg);
-		if (id >= 0)
+	top = msgctl(0, MSG_INFO, &msg);
+	for (int i = 0; i <= top; i++)
+		if ((id = msgctl(i, MSG_STAT, &msg)) >= 0)
 			msgctl(id, IPC_RMID, NULL);
-		id = semctl(i, 0, SEM_STAT, &sem);
-		if (id >= 0)
+	top = semctl(0, 0, SEM_INFO, &sem);
+	for (int i = 0; i <= top; i++) {
+		struct semid_ds set;
+
+		if ((id = semctl(i, 0, SEM_STAT, &set)) >= 0)
 			semctl(id, 0, IPC_RMID);
 	}
 	syscall(__NR_mq_unlink, "baduse");
