@@ -99,7 +99,8 @@ static void birth_fill_task(struct birth *b)
 	t->thread.cred = cred_get(current->cred);
 	t->blocked = self->blocked;
 	t->personality = self->personality;
-	t->timer_slack = self->timer_slack;
+	t->timer_slack = t->default_slack = self->timer_slack;
+	t->seccomp_strict = self->seccomp_strict;
 	t->ioprio = self->ioprio;
 	t->mce_kill = self->mce_kill;
 	t->io_flusher = self->io_flusher;

@@ -107,6 +107,8 @@ struct task {
 	u16 ioprio; /* a: ioprio_set(2) */
 	u8 mce_kill; /* o: PR_MCE_KILL_* policy + 1, 0: default */
 	bool io_flusher; /* o: PR_SET_IO_FLUSHER */
+	bool seccomp_strict; /* o; a for reading: see syscall_bind_strictly() */
+	u64 default_slack; /* I: the creator's timer slack, which a slack of 0 stands for */
 	u64 minflt, majflt; /* o */
 	struct proc_io io; /* o */
 	struct trapframe *frame; /* I: user registers at the top of its stack */

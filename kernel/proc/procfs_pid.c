@@ -12,7 +12,6 @@
 #include "kernel/lib/string.h"
 #include "kernel/proc/procfs_pid.h"
 
-#define SLACK_DEFAULT 50000
 #define OOM_ADJ_MIN (-1000)
 #define OOM_ADJ_MAX 1000
 #define OOM_OLD_DISABLE (-17)
@@ -265,7 +264,7 @@ static ssize_t slack_write(void *h, const char *text, size_t n)
 		return err;
 	err = parse_line(text, &v);
 	if (!err)
-		t->timer_slack = v > 0 ? (u64)v : SLACK_DEFAULT;
+		t->timer_slack = v > 0 ? (u64)v : t->default_slack;
 	task_put(t);
 	return err ? err : (ssize_t)n;
 }

@@ -318,8 +318,9 @@ static void status_signals(struct sbuf *out, const struct snapshot *s)
 		    (ull)c->inheritable, (ull)c->permitted, (ull)c->effective);
 	sbuf_printf(out, "CapBnd:\t%016llx\nCapAmb:\t%016llx\nNoNewPrivs:\t%d\n", (ull)c->bounding,
 		    (ull)c->ambient, c->no_new_privs);
-	sbuf_puts(out, "Seccomp:\t0\nSeccomp_filters:\t0\n");
-	sbuf_puts(out, "Speculation_Store_Bypass:\tunknown\nSpeculationIndirectBranch:\tunknown\n");
+	sbuf_printf(out, "Seccomp:\t%d\nSeccomp_filters:\t0\n", s->t && s->t->seccomp_strict);
+	sbuf_puts(out, "Speculation_Store_Bypass:\tvulnerable\n");
+	sbuf_puts(out, "SpeculationIndirectBranch:\tunknown\n");
 }
 
 /* Bits of @mask as "0-2,5". */

@@ -34,5 +34,9 @@ long sys_file_set_owner(struct file *f, int who);
 long sys_file_get_owner(struct file *f);
 /* Tell the file layer how to ask for RLIMIT_FSIZE. ctx: boot */
 void sys_rw_init(void);
+/* prctl(PR_SET_MM): sys_prctl_mm.c. ctx: thread; sleeps */
+long prctl_set_mm(int what, u64 addr, u64 a4, u64 a5);
+/* SECCOMP_MODE_STRICT for the caller. ctx: thread */
+long sys_seccomp_strict(void);
 /* Sockets: families that need it, and whose they are. ctx: boot */
 void sys_socket_init(void);

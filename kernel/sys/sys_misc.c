@@ -183,6 +183,7 @@ long sys_sysinfo(u64 uinfo)
 		si.loads[i] = (u64)avg[i] << (SI_LOAD_SHIFT - 11);
 	si.totalram = st.total << PAGE_SHIFT;
 	si.freeram = st.free << PAGE_SHIFT;
+	si.sharedram = pagecache_memory_frames() << PAGE_SHIFT;
 	si.procs = (u16)MIN(thread_count(), 0xffffu);
 	si.mem_unit = 1;
 	return copy_to_user(uinfo, &si, sizeof(si));

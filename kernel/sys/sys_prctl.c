@@ -7,10 +7,11 @@
  */
 #include <linux/prctl.h>
 #include <linux/securebits.h>
+#include <linux/seccomp.h>
 #include "kernel/sys/abi.h"
+#include "kernel/sys/sys.h"
 
 #define NAME_SIZE 16
-#define SLACK_DEFAULT 50000
 
 static long prctl_set_name(u64 uname)
 {
@@ -227,7 +228,7 @@ static long prctl_process(int option, u64 a2, u64 a3, u64 a4, u64 a5)
 		proc_tree_unlock();
 		return 0;
 	case PR_GET_CHILD_SUBREAPER: return put_user(a2, (int)p->subreaper);
-	case PR_SET_TIMERSLACK: t->timer_slack = a2 && (s64)a2 > 0 ? a2 : SLACK_DEFAULT; return 0;
+	case PR_SET_TIMERSLACK: t->timer_slack = a2 ? a2 : t->default_slack; return 0;
 	case PR_GET_TIMERSLACK: return (long)t->timer_slack;
 	case PR_GET_TID_ADDRESS: return put_user(a2, t->clear_child_tid);
 	case PR_SET_THP_DISABLE:
@@ -238,7 +239,9 @@ static long prctl_process(int option, u64 a2, u64 a3, u64 a4, u64 a5)
 	case PR_GET_THP_DISABLE: return a2 || a3 || a4 || a5 ? -EINVAL : p->thp_disable;
 	case PR_GET_TIMING: return PR_TIMING_STATISTICAL;
 	case PR_SET_TIMING: return a2 == PR_TIMING_STATISTICAL ? 0 : -EINVAL;
-	case PR_GET_SECCOMP: return 0;
+	case PR_GET_SECCOMP: return 0; /* who is bound by it cannot ask */
+	case PR_SET_SECCOMP: return a2 == SECCOMP_MODE_STRICT ? sys_seccomp_strict() : -EINVAL;
+	case PR_SET_MM: return prctl_set_mm((int)a2, a3, a4, a5);
 	case PR_MCE_KILL: return prctl_mce_kill(a2, a3, a4, a5);
 	case PR_MCE_KILL_GET:
 		if (a2 || a3 || a4 || a5)

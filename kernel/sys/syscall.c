@@ -22,6 +22,8 @@
  * row is the tracer.
  */
 #include <arch/frame.h>
+#include <asm/signal.h>
+#include <asm/unistd.h>
 #include "kernel/base/bootargs.h"
 #include "kernel/base/errno.h"
 #include "kernel/base/log.h"
@@ -80,7 +82,8 @@ static const struct syscall_row {
 };
 
 static const syscall_fn *syscall_calls = syscall_table; /* a: the table in use */
-static const syscall_fn *syscall_base = syscall_table; /* I after boot: while nobody is traced */
+static const syscall_fn *syscall_base = syscall_table; /* T: while nobody is traced */
+static const syscall_fn *strict_base; /* T: what stands behind strict_table */
 static char trace_name[16]; /* I after boot: "" = every program */
 
 /*
@@ -216,6 +219,39 @@ static const syscall_fn ptraced_table[SYSCALL_MAX] = {
 	[0 ... SYSCALL_MAX - 1] = syscall_ptraced,
 };
 
+/*
+ * Stands in every row once a thread was bound to read, write, exit and sigreturn (seccomp(2)): one
+ * that asks for more is killed.
+ */
+static long syscall_strict(u64 a, u64 b, u64 c, u64 d, u64 e, u64 f)
+{
+	u64 nr = (u64)arch_user_frame(arch_current())->syscallno;
+
+	if (unlikely(current_task()->seccomp_strict) && nr != __NR_read && nr != __NR_write &&
+	    nr != __NR_exit && nr != __NR_rt_sigreturn)
+		proc_exit_thread(SIGKILL);
+	return nr < SYSCALL_MAX ? strict_base[nr](a, b, c, d, e, f)
+				: syscall_absent(a, b, c, d, e, f);
+}
+
+static const syscall_fn strict_table[SYSCALL_MAX] = {
+	[0 ... SYSCALL_MAX - 1] = syscall_strict,
+};
+
+/* See syscall.h. */
+void syscall_bind_strictly(void)
+{
+	proc_tree_lock();
+	if (!strict_base) {
+		strict_base = syscall_base;
+		if (syscall_calls == syscall_base)
+			WRITE_ONCE(syscall_calls, strict_table);
+		syscall_base = strict_table;
+	}
+	proc_tree_unlock();
+	current_task()->seccomp_strict = true;
+}
+
 /* @any thread is traced, or none any more. holds: tree */
 static void syscall_ptrace_switch(bool any)
 {
@@ -227,7 +263,8 @@ static __cold long syscall_beyond(u64 a, u64 b, u64 c, u64 d, u64 e, u64 f)
 {
 	if (READ_ONCE(arch_current()->work) & WORK_TRACE)
 		return syscall_reported(arch_user_frame(arch_current()));
-	return syscall_absent(a, b, c, d, e, f);
+	return current_task()->seccomp_strict ? syscall_strict(a, b, c, d, e, f)
+					      : syscall_absent(a, b, c, d, e, f);
 }
 
 /*

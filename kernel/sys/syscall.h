@@ -31,3 +31,6 @@
 
 #define SYSCALL_MAX 451 /* one more than the highest number of Linux 6.1 */
 const char *syscall_name(u32 nr); /* NULL for holes */
+
+/* The calling thread may only read, write, exit and return from signals: SECCOMP_MODE_STRICT. */
+void syscall_bind_strictly(void);

@@ -41,7 +41,17 @@ static int fault_resolve(const struct fault *f)
 		.ipc_lock = cred_capable(current->cred, CAP_IPC_LOCK),
 	};
 
-	return vm_fault(current->vm, f->addr, f->flags & FAULT_WRITE, f->flags & FAULT_EXEC, &lim);
+	struct task *t = current_task();
+	u64 major = atomic_read(&current->vm->majflt);
+	int err =
+		vm_fault(current->vm, f->addr, f->flags & FAULT_WRITE, f->flags & FAULT_EXEC, &lim);
+
+	/* Another thread's major fault at the same time may be taken for this one's. */
+	if (unlikely(atomic_read(&current->vm->majflt) != major))
+		t->majflt++;
+	else
+		t->minflt++;
+	return err;
 }
 
 /*
