@@ -4,6 +4,7 @@
  */
 #define _GNU_SOURCE
 #include <asm/ioctls.h>
+#include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
@@ -564,7 +565,7 @@ static int cannot_redirect(int m, int s)
 }
 
 /* What is written to /dev/console goes to the terminal that asked for it. */
-static void test_redirection(void)
+static void redirect(void)
 {
 	int m, s, m2, s2, console = open("/dev/console", O_WRONLY | O_NOCTTY), reading;
 
@@ -590,6 +591,23 @@ static void test_redirection(void)
 	CHECK(types(console, "# to the console itself\n"));
 	close(s2);
 	close(console);
+}
+
+/* The results must not go the same way, should they be written to the console. */
+static void test_redirection(void)
+{
+	int out = dup(1), held = memfd_create("results", 0);
+	char buf[4096];
+	ssize_t n;
+
+	dup2(held, 1);
+	redirect();
+	dup2(out, 1);
+	lseek(held, 0, SEEK_SET);
+	while ((n = read(held, buf, sizeof(buf))) > 0)
+		write(1, buf, (size_t)n);
+	close(held);
+	close(out);
 }
 
 int main(void)
