@@ -43,7 +43,7 @@ struct disk_ops {
 	 * fails @r. holds: disk->lock; ctx: any; sleeps: no.
 	 */
 	int (*queue)(struct disk *d, struct request *r);
-	/* That was all for now: tell the device. holds: disk->lock. NULL: nothing */
+	/* The last of several requests was queued: tell the device. holds: disk->lock. NULL: nothing */
 	void (*commit)(struct disk *d);
 	/*
 	 * Instead of the above: serve @b and bio_end() it. ctx: thread; sleeps.

@@ -487,6 +487,35 @@ int vfs_getattr_at(const struct path *at, const char *name, u32 flags, struct ks
 	return err;
 }
 
+/*
+ * Path of @d within its file system, built backwards from the end of @buf; *out points into it.
+ * ctx: thread; sleeps: no. Returns 0 or -ENAMETOOLONG.
+ */
+int dentry_path(struct dentry *d, char *buf, size_t size, char **out)
+{
+	char *p = buf + size;
+	int err = -ENAMETOOLONG;
+
+	if (size < 2)
+		return err;
+	*--p = '\0';
+	spin_lock(&vfs_tree_lock);
+	for (; d->parent != d; d = d->parent) {
+		if ((size_t)(p - buf) < d->name_len + 1u)
+			goto unlock;
+		p -= d->name_len;
+		memcpy(p, d->name, d->name_len);
+		*--p = '/';
+	}
+	if (!*p)
+		*--p = '/';
+	*out = p;
+	err = 0;
+unlock:
+	spin_unlock(&vfs_tree_lock);
+	return err;
+}
+
 /* See vfs.h. ctx: any */
 bool path_is_deleted(const struct path *p)
 {
