@@ -25,6 +25,7 @@ struct member {
 	struct completion ended;
 	u32 index;
 	u64 count; /* o */
+	u32 cpu; /* o: where it was seen to run last */
 	s64 exec; /* o: run time at the end */
 	s64 begin; /* run time when a measurement began */
 };
@@ -76,10 +77,21 @@ static void crew_join(struct crew *c)
 		thread_put(c->m[i].thread);
 }
 
+static u32 where_am_i(void)
+{
+	u32 cpu;
+
+	preempt_disable();
+	cpu = cpu_id();
+	preempt_enable();
+	return cpu;
+}
+
 static void spin(struct member *m)
 {
 	while (!READ_ONCE(m->crew->stop)) {
 		WRITE_ONCE(m->count, m->count + 1);
+		WRITE_ONCE(m->cpu, where_am_i());
 		cpu_relax();
 	}
 }
@@ -333,18 +345,25 @@ KTEST(sched, rt_priority)
 	KT_ASSERT(sched_set_affinity(current, ~0ull) == 0);
 }
 
-/* Fair threads get nothing while a FIFO thread computes; RR threads of one priority share. */
+/*
+ * Fair threads get nothing from real-time threads that compute, unless sched_rt_runtime_us leaves
+ * them a share; real-time threads of one priority share. A thread has left its CPU some time after
+ * its affinity changed, so the count begins when all are where they belong.
+ */
 KTEST(sched, rt_over_fair)
 {
+	int share = sched_rt_runtime_us;
 	u64 before, first, second;
 	bool turns, starved;
 
+	WRITE_ONCE(sched_rt_runtime_us, -1);
 	KT_ASSERT(sched_set_affinity(current, 1) == 0);
 	KT_ASSERT(sched_set_policy(current, SCHED_FIFO, 50, 0) == 0);
 	KT_ASSERT(crew_start(&crew, 3, spin));
 	for (u32 i = 0; i < 3; i++)
 		KT_ASSERT(sched_set_affinity(crew.m[i].thread, 1) == 0);
-	pause_ms(5);
+	for (u32 i = 0; i < 3; i++)
+		KT_ASSERT(EVENTUALLY(READ_ONCE(crew.m[i].count) && READ_ONCE(crew.m[i].cpu) == 0));
 	KT_ASSERT(sched_set_policy(crew.m[0].thread, SCHED_RR, 10, 0) == 0);
 	KT_ASSERT(sched_set_policy(crew.m[1].thread, SCHED_RR, 10, 0) == 0);
 	before = READ_ONCE(crew.m[2].count);
@@ -355,19 +374,10 @@ KTEST(sched, rt_over_fair)
 	starved = READ_ONCE(crew.m[2].count) == before;
 	crew.stop = true;
 	crew_join(&crew);
+	WRITE_ONCE(sched_rt_runtime_us, share);
 	KT_ASSERT(turns && starved);
 	KT_ASSERT(sched_set_policy(current, SCHED_NORMAL, 0, 0) == 0);
 	KT_ASSERT(sched_set_affinity(current, ~0ull) == 0);
-}
-
-static u32 where_am_i(void)
-{
-	u32 cpu;
-
-	preempt_disable();
-	cpu = cpu_id();
-	preempt_enable();
-	return cpu;
 }
 
 static void watch_cpu(struct member *m)

@@ -84,7 +84,7 @@ bool rt_sample(struct runq *rq, s64 now)
 /* Do fair threads go first at @now, and is there one queued? holds: rq->lock */
 bool rt_rests(const struct runq *rq, s64 now)
 {
-	return unlikely(now < rq->rt_rest_end) && rq->nfair;
+	return unlikely(now < rq->rt_rest_end) && rq->nfair && READ_ONCE(sched_rt_runtime_us) >= 0;
 }
 
 /* First of the highest priority, off its list; NULL: none. holds: rq->lock */
