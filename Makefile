@@ -24,7 +24,7 @@ obj-arch/arm64 := \
 
 obj-kernel := init.o main.o
 
-obj-kernel/lib := string.o fmt.o sbuf.o rbtree.o radix.o bitmap.o ring.o crc.o
+obj-kernel/lib := string.o fmt.o sbuf.o rbtree.o radix.o bitmap.o ring.o crc.o bpf.o
 
 obj-kernel/base := device.o spinlock.o log.o panic.o symbols.o stackguard.o time.o timeout.o irq.o fdt.o earlycon.o bootargs.o \
 	rand.o uio.o ktest.o ktest_base.o machine.o \
