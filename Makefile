@@ -120,16 +120,13 @@ CACHE   ?= $(or $(LINNET_CACHE),$(HOME)/.cache/linnet)
 export LINNET_CACHE := $(CACHE)
 
 CROSS   ?= aarch64-linux-gnu-
+OBJCOPY := $(CROSS)objcopy
 ifdef LLVM
 CC      := clang --target=aarch64-linux-gnu
 LD      := ld.lld
-OBJCOPY := $(firstword $(shell command -v llvm-objcopy llvm-objcopy-14 llvm-objcopy-18) $(CROSS)objcopy)
-NM      := $(firstword $(shell command -v llvm-nm llvm-nm-14 llvm-nm-18) $(CROSS)nm)
 else
 CC      := $(CROSS)gcc
 LD      := $(CROSS)ld
-OBJCOPY := $(CROSS)objcopy
-NM      := $(CROSS)nm
 endif
 Q       := $(if $(V),,@)
 say      = $(if $(V)$(findstring s,$(firstword -$(MAKEFLAGS))),,@printf '  %-6s %s\n' $(1) $(2))
@@ -161,7 +158,7 @@ AFLAGS := -g -D__ASSEMBLY__ $(if $(DEBUG),-DCONFIG_DEBUG=1) $(if $(KASAN),-DCONF
 	-ffile-prefix-map=$(CURDIR)/= -ffile-prefix-map=$(CURDIR)=. $(if $(LLVM),-Wno-unused-command-line-argument)
 
 LDFLAGS := -static -pie --no-dynamic-linker -z text -z noexecstack -z norelro -z max-page-size=4096 \
-	--no-undefined --gc-sections --build-id=none
+	--no-undefined --gc-sections --build-id=none $(if $(LLVM),--apply-dynamic-relocs)
 
 # Runs before relocation, when the stack guard's address is not known yet, nor that of a message.
 CFLAGS-arch/arm64/kaslr := -fno-stack-protector $(if $(DEBUG),-fsanitize-undefined-trap-on-error)
@@ -276,30 +273,30 @@ $(O)/vdso.so: $(O)/vdso.so.dbg
 
 $(O)/arch/arm64/vdso_blob.o: $(O)/vdso.so
 
-# Two links: the first gives the addresses for the symbol table that the second carries. The table
-# lies behind the code (kernel.ld puts .ksyms last among what is read only), so it moves no function.
-LINK = $(LD) $(LDFLAGS) -T $(O)/kernel.lds -o $@ $(OBJS) $(filter %.ksyms.o,$^) $(FDTLIB)
+# Two links: the first gives the addresses for the tables that the second carries. They lie behind
+# the code (kernel.ld puts .tables last among what is read only), so they move no function.
+LINK = $(LD) $(LDFLAGS) -T $(O)/kernel.lds -o $@ $(OBJS) $(filter %.tables.o,$^) $(FDTLIB)
 
 $(O)/kernel.lds: arch/arm64/kernel.ld $(PREP) $(O)/.flags
 	$(Q)$(CC) -E -P -x c -undef -D__ASSEMBLY__ $(if $(KASAN),-DCONFIG_KASAN=1) $(INCLUDES) -MMD -MP -MT $@ -MF $(O)/kernel.lds.d -o $@ $<
 
-$(O)/empty.ksyms.S: scripts/ksyms
-	$(Q)scripts/ksyms < /dev/null > $@
+$(O)/empty.tables.S: scripts/imagetables
+	$(Q)scripts/imagetables > $@
 
-$(O)/linnet.ksyms.S: $(O)/pass1.elf scripts/ksyms
-	$(Q)$(NM) -n $< | scripts/ksyms > $@
+$(O)/linnet.tables.S: $(O)/pass1.elf scripts/imagetables
+	$(Q)scripts/imagetables $< > $@
 
-$(O)/%.ksyms.o: $(O)/%.ksyms.S
+$(O)/%.tables.o: $(O)/%.tables.S
 	$(Q)$(CC) -c -o $@ $<
 
-$(O)/pass1.elf: $(OBJS) $(O)/empty.ksyms.o $(O)/kernel.lds $(FDTLIB)
+$(O)/pass1.elf: $(OBJS) $(O)/empty.tables.o $(O)/kernel.lds $(FDTLIB)
 	$(call say,LD,$@)
 	$(Q)$(LINK)
 
-$(O)/linnet.elf: $(OBJS) $(O)/linnet.ksyms.o $(O)/kernel.lds $(FDTLIB) $(O)/pass1.elf
+$(O)/linnet.elf: $(OBJS) $(O)/linnet.tables.o $(O)/kernel.lds $(FDTLIB) $(O)/pass1.elf
 	$(call say,LD,$@)
 	$(Q)$(LINK)
-	$(Q)$(NM) -n $@ | scripts/ksyms | cmp - $(O)/linnet.ksyms.S
+	$(Q)scripts/imagetables $@ | cmp - $(O)/linnet.tables.S
 
 $(O)/Image: $(O)/linnet.elf
 	$(call say,IMAGE,$@)

@@ -22,15 +22,9 @@
 #define FDT_MAX MIB(2)
 enum { FDT_BEGIN_NODE = 1, FDT_END_NODE, FDT_PROP, FDT_NOP };
 
-#define R_AARCH64_RELATIVE 0x403
 #define IMAGE_TABLES (2 + KIMAGE_SIZE_MAX / MIB(2)) /* up to two of level 2, and those of level 3 */
 
-struct rela {
-	u64 offset;
-	u64 info;
-	s64 addend;
-};
-extern const struct rela __rela_begin[], __rela_end[];
+extern const s32 relocs_begin[], relocs_end[]; /* scripts/imagetables: tells the format */
 
 u64 kimage_voffset;
 
@@ -251,11 +245,22 @@ static void map_image(vaddr_t va, paddr_t image, u64 size)
 	}
 }
 
-static void relocate(paddr_t image, u64 slide)
+/* Each word that holds an address of the image has the one it was linked at. */
+static void relocate(u64 slide)
 {
-	for (const struct rela *r = __rela_begin; r < __rela_end; r++) {
-		if ((u32)r->info == R_AARCH64_RELATIVE)
-			*(u64 *)(r->offset - KIMAGE_BASE + image) = (u64)r->addend + slide;
+	u64 *next = NULL;
+
+	for (const s32 *r = relocs_begin; r < relocs_end; r++) {
+		if (*r & 1) {
+			u64 *p = next;
+
+			for (u32 bits = (u32)*r >> 1; bits; bits >>= 1, p++)
+				*p += bits & 1 ? slide : 0;
+			next += 31;
+		} else {
+			next = (u64 *)((const char *)r + *r);
+			*next++ += slide;
+		}
 	}
 }
 
@@ -276,7 +281,8 @@ u64 kimage_map(const u8 *fdt, paddr_t image)
 	map_linear(image, size);
 	map_image(KIMAGE_BASE + slide, image, size);
 	kasan_shadow_map_early(kernel_root_boot);
-	relocate(image, slide);
+	if (slide)
+		relocate(slide);
 	kimage_voffset = KIMAGE_BASE + slide - image;
 	return kimage_voffset;
 }

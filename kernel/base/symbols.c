@@ -1,45 +1,78 @@
 /*
  * Symbols of the kernel image, for backtraces and /proc/kallsyms.
  *
- * The table is made from the linked image by the build (scripts/ksyms) and linked into it in a
- * second pass: function addresses as offsets from _start in ascending order, so it needs no
- * relocation, and the names. It is read in place; nothing is set up at boot and nothing is ever
- * written. Any context.
+ * The table is made from the linked image by the build (scripts/imagetables, which tells its format)
+ * and linked into it in a second pass: functions in ascending order, the distances between them, and
+ * their names one after the other. Blocks of KSYMS_BLOCK give offsets from _start, so that the table
+ * needs no relocation; within a block one walks. It is read in place; nothing is set up at boot and
+ * nothing is ever written. Any context.
  */
 #include "kernel/base/panic.h"
+#include "kernel/lib/string.h"
 #include "kernel/lib/types.h"
 
 extern const char _start[], _end[];
-extern const u32 ksyms_count, ksyms_offsets[], ksyms_nameoff[];
+#define KSYMS_BLOCK 64
+
+struct ksyms_block {
+	u32 offset; /* of its first function */
+	u32 name;
+};
+extern const u32 ksyms_count;
+extern const struct ksyms_block ksyms_blocks[];
+extern const u16 ksyms_steps[];
 extern const char ksyms_names[];
+
+/* The function in @block that has @offset or, when that is further on, number @index; its name, and its offset. */
+static const char *walk_block(u32 block, u64 offset, u32 index, u64 *found)
+{
+	const char *name = ksyms_names + ksyms_blocks[block].name;
+	u64 at = ksyms_blocks[block].offset;
+
+	for (u32 i = block * KSYMS_BLOCK; i < index; i++) {
+		u64 next = at + ksyms_steps[i] * 4ull;
+
+		if (next > offset)
+			break;
+		at = next;
+		name += strlen(name) + 1;
+	}
+	*found = at;
+	return name;
+}
 
 /*
  * Name of the function that @addr lies in and the distance from its start; NULL outside the image.
  */
 const char *symbol_lookup(vaddr_t addr, u64 *offset)
 {
-	u32 low = 0, high = ksyms_count;
-	u64 at = addr - (vaddr_t)_start;
+	u32 low = 0, high = (ksyms_count + KSYMS_BLOCK - 1) / KSYMS_BLOCK;
+	u64 at = addr - (vaddr_t)_start, begin;
+	const char *name;
 
-	if (addr < (vaddr_t)_start || addr >= (vaddr_t)_end || high == 0 || at < ksyms_offsets[0])
+	if (addr < (vaddr_t)_start || addr >= (vaddr_t)_end || high == 0 ||
+	    at < ksyms_blocks[0].offset)
 		return NULL;
 	while (high - low > 1) {
 		u32 mid = (low + high) / 2;
 
-		if (ksyms_offsets[mid] <= at)
+		if (ksyms_blocks[mid].offset <= at)
 			low = mid;
 		else
 			high = mid;
 	}
-	*offset = at - ksyms_offsets[low];
-	return ksyms_names + ksyms_nameoff[low];
+	name = walk_block(low, at, MIN((low + 1) * KSYMS_BLOCK, ksyms_count) - 1, &begin);
+	*offset = at - begin;
+	return name;
 }
 
 /* Symbol number @index; 0 past the end. */
 vaddr_t symbol_address(u32 index, const char **name)
 {
+	u64 offset;
+
 	if (index >= ksyms_count)
 		return 0;
-	*name = ksyms_names + ksyms_nameoff[index];
-	return (vaddr_t)_start + ksyms_offsets[index];
+	*name = walk_block(index / KSYMS_BLOCK, ~0ull, index, &offset);
+	return (vaddr_t)_start + offset;
 }
