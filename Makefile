@@ -81,7 +81,8 @@ obj-fs := \
 
 obj-fs/ext := dir.o file.o group.o inode.o io.o map.o super.o xattr.o
 
-obj-net := \
+obj-net := arp.o cksum.o ether.o gso.o icmp.o ifaddr.o inet_pcb.o ip_input.o ip_output.o ipfrag.o loopback.o mcast.o \
+	netdev.o pkt.o raw.o route.o udp.o
 
 obj-drivers/irqchip := gicv2.o gicv2m.o gicv3.o its.o \
 

@@ -39,6 +39,7 @@
 #include "mm/pmm.h"
 #include "mm/slab.h"
 #include "mm/vm/vmspace.h"
+#include "net/netdev.h"
 
 static void command_line_init(void)
 {
@@ -97,6 +98,7 @@ static void __noreturn boot(void)
 	proc_init();
 	ipc_init();
 	tty_init();
+	net_init();
 	kmsg_init();
 	sys_rw_init();
 	sys_socket_init();

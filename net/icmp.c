@@ -1,0 +1,276 @@
+/*
+ * ICMP (RFC 792, RFC 1122 section 3.2.2).
+ *
+ * Echo requests are answered, those to broadcast and multicast addresses are not. Errors about what we
+ * sent go to the protocol that sent it. Redirects are counted and ignored.
+ *
+ * Errors of ours are about unicast packets only, never about other errors nor about any but the first
+ * fragment, hold as much of the packet as fits 576 bytes (RFC 1812, 4.3.2.3), and are limited: a
+ * bucket of tokens for all, and one for each of the last addresses (by hash).
+ */
+#include <linux/errno.h>
+#include <linux/icmp.h>
+#include <linux/rtnetlink.h>
+#include "kernel/base/time.h"
+#include "kernel/lib/string.h"
+#include "net/ip.h"
+#include "net/udp.h"
+
+#define ERROR_MAX 576u
+#define LIMIT_SLOTS 64u
+#define PEER_BURST 6
+#define ALL_BURST 50
+#define ALL_PER_SEC 1000
+
+u32 icmp_counts[2][19];
+
+/* L: limit_lock */
+struct bucket {
+	be32 addr; /* L */
+	u32 tokens; /* L */
+	s64 filled; /* L: up to here */
+};
+static struct spinlock limit_lock = SPINLOCK_INIT(RANK_NET_LEAF);
+static struct bucket limits[LIMIT_SLOTS], limit_all; /* limit_lock */
+
+static void count_type(u32 dir, u8 type)
+{
+	if (type < ARRAY_SIZE(icmp_counts[0]))
+		__atomic_add_fetch(&icmp_counts[dir][type], 1, __ATOMIC_RELAXED);
+}
+
+/* A token of @b, which gets one each @period up to @burst. holds: limit_lock */
+static bool token(struct bucket *b, s64 period, u32 burst)
+{
+	s64 now = time_now(), n = (now - b->filled) / period;
+
+	if (n > 0) {
+		b->tokens = (u32)MIN((s64)b->tokens + n, (s64)burst);
+		b->filled = now;
+	}
+	if (!b->tokens)
+		return false;
+	b->tokens--;
+	return true;
+}
+
+static bool may_send(be32 to)
+{
+	struct bucket *b = &limits[(to ^ to >> 24) % LIMIT_SLOTS];
+	bool ok;
+
+	if (inet_is_loopback(to))
+		return true;
+	spin_lock(&limit_lock);
+	if (b->addr != to)
+		*b = (struct bucket){ to, PEER_BURST, time_now() };
+	if (!limit_all.filled)
+		limit_all = (struct bucket){ 0, ALL_BURST, time_now() };
+	ok = token(b, NSEC_PER_SEC, PEER_BURST) &&
+	     token(&limit_all, NSEC_PER_SEC / ALL_PER_SEC, ALL_BURST);
+	spin_unlock(&limit_lock);
+	return ok;
+}
+
+static void set_check(struct pkt *p)
+{
+	struct icmphdr *h = (struct icmphdr *)p->head;
+
+	h->checksum = 0;
+	h->checksum = (u16)~cksum_fold(pkt_cksum(p, 0, p->len, 0));
+}
+
+/* May there be an error about the packet of @h? @linear bytes of it are there. */
+static bool may_answer(const struct pkt *p, const struct iphdr *h, u32 linear)
+{
+	u32 hlen = h->ihl * 4u;
+	u8 type;
+
+	if (p->type == PKT_BROADCAST || p->type == PKT_MULTICAST || p->type == PKT_OTHERHOST)
+		return false;
+	if (h->frag_off & net16(IP_OFFSET))
+		return false;
+	type = ip_addr_type(h->daddr);
+	if (type == RTN_BROADCAST || type == RTN_MULTICAST)
+		return false;
+	type = ip_addr_type(h->saddr);
+	if (type == RTN_BROADCAST || type == RTN_MULTICAST || inet_is_reserved(h->saddr))
+		return false;
+	if (h->protocol != IPPROTO_ICMP)
+		return true;
+	if (linear <= hlen)
+		return false;
+	type = ((const u8 *)h)[hlen];
+	return type == ICMP_ECHO || type == ICMP_ECHOREPLY || type == ICMP_TIMESTAMP;
+}
+
+/* See ip.h. */
+void icmp_send_error(struct pkt *p, u8 type, u8 code, u32 info)
+{
+	struct iphdr *about = pkt_net(p);
+	u32 linear = (u32)(p->tail - (u8 *)about), n;
+	struct ip_out o = { .proto = IPPROTO_ICMP, .tos = 0xc0 };
+	struct icmphdr *h;
+	struct route rt;
+	struct pkt *e;
+
+	if ((u8 *)about > p->tail || linear < sizeof(*about) || !may_answer(p, about, linear) ||
+	    !may_send(about->saddr))
+		return;
+	o.dst = about->saddr;
+	o.src = ip_addr_is_local(about->daddr) ? about->daddr : 0;
+	if (route_lookup(o.dst, o.src, NULL, &rt) || (!rt.src && !o.src))
+		return;
+	o.src = rt.src;
+	n = MIN(p->len + (u32)(p->head - (u8 *)about), ERROR_MAX - IP_HEADER_LEN - 8);
+	e = pkt_alloc(PKT_HEADROOM, 8 + n, PMM_NOWAIT);
+	if (!e)
+		return;
+	h = pkt_append(e, 8);
+	*h = (struct icmphdr){ .type = type, .code = code };
+	h->un.gateway = type == ICMP_DEST_UNREACH ? net32(info & 0xffff) : net32(info << 24);
+	linear = MIN(linear, n);
+	memcpy(pkt_append(e, linear), about, linear);
+	if (n > linear)
+		pkt_copy_out(p, pkt_linear_len(p), pkt_append(e, n - linear), n - linear);
+	set_check(e);
+	net_count(ICMP_OUT_MSGS);
+	count_type(1, type);
+	(void)ip_output(e, &rt, &o);
+}
+
+/* The request becomes the answer. Consumes @p. */
+static void echo(struct pkt *p)
+{
+	struct icmphdr *h = (struct icmphdr *)p->head;
+	const struct iphdr *ip = pkt_net(p);
+	struct ip_out o = {
+		.proto = IPPROTO_ICMP, .tos = ip->tos, .dst = ip->saddr, .src = ip->daddr
+	};
+	struct route rt;
+	u32 sum;
+
+	if (ip_addr_type(ip->daddr) != RTN_LOCAL || pkt_headroom(p) < PKT_HEADROOM / 2 ||
+	    route_lookup(o.dst, o.src, NULL, &rt)) {
+		pkt_put(p);
+		return;
+	}
+	h->type = ICMP_ECHOREPLY;
+	/* RFC 1624: a word became smaller by 8 << 8 in network order, which is 8 here. */
+	sum = h->checksum + 8u;
+	h->checksum = (u16)(sum + (sum >> 16));
+	p->csum = PKT_CSUM_NONE;
+	p->looped = false;
+	p->cb[0] = 0;
+	net_count(ICMP_OUT_MSGS);
+	count_type(1, ICMP_ECHOREPLY);
+	(void)ip_output(p, &rt, &o);
+}
+
+static const struct {
+	u8 err;
+	bool hard;
+} unreachable[] = {
+	[ICMP_NET_UNREACH] = { ENETUNREACH, false },
+	[ICMP_HOST_UNREACH] = { EHOSTUNREACH, false },
+	[ICMP_PROT_UNREACH] = { ENOPROTOOPT, true },
+	[ICMP_PORT_UNREACH] = { ECONNREFUSED, true },
+	[ICMP_FRAG_NEEDED] = { EMSGSIZE, false },
+	[ICMP_SR_FAILED] = { EOPNOTSUPP, false },
+	[ICMP_NET_UNKNOWN] = { ENETUNREACH, true },
+	[ICMP_HOST_UNKNOWN] = { EHOSTDOWN, true },
+	[ICMP_HOST_ISOLATED] = { ENONET, true },
+	[ICMP_NET_ANO] = { ENETUNREACH, true },
+	[ICMP_HOST_ANO] = { EHOSTUNREACH, true },
+	[ICMP_NET_UNR_TOS] = { ENETUNREACH, false },
+	[ICMP_HOST_UNR_TOS] = { EHOSTUNREACH, false },
+	[ICMP_PKT_FILTERED] = { EHOSTUNREACH, true },
+	[ICMP_PREC_VIOLATION] = { EHOSTUNREACH, true },
+	[ICMP_PREC_CUTOFF] = { EHOSTUNREACH, true },
+};
+
+/* What an error message says. False: nothing that we know. */
+static bool read_error(const struct icmphdr *h, struct net_error *e)
+{
+	*e = (struct net_error){ .type = h->type, .code = h->code };
+	switch (h->type) {
+	case ICMP_DEST_UNREACH:
+		if (h->code >= ARRAY_SIZE(unreachable))
+			return false;
+		e->err = unreachable[h->code].err;
+		e->hard = unreachable[h->code].hard;
+		if (h->code == ICMP_FRAG_NEEDED)
+			e->info = net16(h->un.frag.mtu);
+		return true;
+	case ICMP_TIME_EXCEEDED: e->err = EHOSTUNREACH; return true;
+	case ICMP_PARAMETERPROB:
+		e->err = EPROTO;
+		e->hard = true;
+		e->info = net32(h->un.gateway) >> 24;
+		return true;
+	}
+	return false;
+}
+
+/* An error about a packet of ours: what is left of that packet goes to its protocol. */
+static void error_input(struct pkt *p)
+{
+	const struct net_proto *proto;
+	const struct iphdr *ip;
+	struct net_error e;
+
+	if (!read_error((const struct icmphdr *)p->head, &e) ||
+	    !pkt_linear(p, MIN(p->len, 8u + 60 + 8)))
+		return;
+	e.from = pkt_net(p)->saddr;
+	pkt_pull(p, sizeof(struct icmphdr));
+	ip = (const struct iphdr *)p->head;
+	if (p->len < sizeof(*ip) || ip->version != 4 || ip->ihl < 5 || p->len < ip->ihl * 4u + 8 ||
+	    pkt_linear_len(p) < ip->ihl * 4u + 8)
+		return;
+	if ((ip->frag_off & net16(IP_OFFSET)) || !ip_addr_is_local(ip->saddr))
+		return;
+	pkt_set_net(p);
+	p->proto = ip->protocol;
+	pkt_pull(p, ip->ihl * 4u);
+	pkt_set_transport(p);
+	raw_error(p, &e);
+	TABLE_FOREACH(net_proto, proto) {
+		if (proto->proto == p->proto && proto->error)
+			proto->error(p, &e);
+	}
+}
+
+static void icmp_input(struct pkt *p)
+{
+	const struct icmphdr *h;
+
+	net_count(ICMP_IN_MSGS);
+	if (!pkt_linear(p, sizeof(*h))) {
+		net_count(ICMP_IN_ERRORS);
+		goto out;
+	}
+	if (!pkt_cksum_ok(p, 0)) {
+		net_count(ICMP_IN_CSUM_ERRORS);
+		net_count(ICMP_IN_ERRORS);
+		goto out;
+	}
+	h = (const struct icmphdr *)p->head;
+	count_type(0, h->type);
+	switch (h->type) {
+	case ICMP_ECHO: echo(p); return;
+	case ICMP_ECHOREPLY: ping_input(p); return;
+	case ICMP_DEST_UNREACH:
+	case ICMP_TIME_EXCEEDED:
+	case ICMP_PARAMETERPROB: error_input(p); break;
+	}
+out:
+	pkt_put(p);
+}
+
+static void icmp_error(struct pkt *p, const struct net_error *e)
+{
+	if (((const struct icmphdr *)p->head)->type == ICMP_ECHO)
+		ping_error(p, e);
+}
+NET_PROTO(icmp, .proto = IPPROTO_ICMP, .input = icmp_input, .error = icmp_error);

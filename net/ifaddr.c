@@ -1,0 +1,247 @@
+/*
+ * The addresses of interfaces.
+ *
+ * They are few, so they are one list, in the order in which they were given; the first of an interface
+ * that fits is the one that packets are sent from. On a loopback interface the whole net of an address
+ * is local. An address brings the route to its net, while its interface is up.
+ *
+ * Guarded by route_lock (rank NET_ROUTE), and changed under net_config_lock too, which is enough to
+ * read it. RFC 1122, section 3.3.4.
+ */
+#include <linux/errno.h>
+#include <linux/if_addr.h>
+#include <linux/rtnetlink.h>
+#include "kernel/lib/string.h"
+#include "mm/slab.h"
+#include "net/arp.h"
+#include "net/route_internal.h"
+
+static struct list addrs = LIST_INIT(addrs); /* route_lock */
+static u32 naddrs; /* net_config_lock */
+
+static bool in_net(const struct ifaddr *a, be32 addr)
+{
+	return !((addr ^ a->peer) & inet_mask(a->prefix));
+}
+
+static bool is_local(const struct ifaddr *a, be32 addr)
+{
+	return a->local == addr || ((a->dev->flags & IFF_LOOPBACK) && in_net(a, addr));
+}
+
+/* Directed broadcast: all bits of the host part set, or none. */
+static bool is_broadcast(const struct ifaddr *a, be32 addr)
+{
+	be32 mask = inet_mask(a->prefix);
+
+	if (!(a->dev->flags & IFF_BROADCAST))
+		return false;
+	return a->broadcast == addr ||
+	       (a->prefix < 31 && in_net(a, addr) && (!(addr & ~mask) || !(~addr & ~mask)));
+}
+
+/* See route_internal.h. */
+u8 ifaddr_type(be32 addr, const struct netdev *only, struct netdev **dev)
+{
+	u8 type = RTN_UNICAST;
+	const struct ifaddr *a;
+
+	list_for_each(a, &addrs, link) {
+		if ((only && a->dev != only) || !netdev_up(a->dev))
+			continue;
+		if (is_local(a, addr))
+			type = RTN_LOCAL;
+		else if (is_broadcast(a, addr))
+			type = RTN_BROADCAST;
+		else
+			continue;
+		*dev = a->dev;
+		return type;
+	}
+	return type;
+}
+
+static u8 addr_type(be32 addr, const struct netdev *only)
+{
+	struct netdev *dev;
+	u8 type;
+
+	if (addr == IP_BROADCAST || !addr)
+		return RTN_BROADCAST;
+	if (inet_is_multicast(addr))
+		return RTN_MULTICAST;
+	spin_lock(&route_lock);
+	type = ifaddr_type(addr, only, &dev);
+	spin_unlock(&route_lock);
+	return type;
+}
+
+/* See route.h. */
+u8 ip_addr_type(be32 addr)
+{
+	return addr_type(addr, NULL);
+}
+
+/* See route.h. ctx: any */
+u8 ip_addr_type_dev(be32 addr, const struct netdev *dev)
+{
+	return addr_type(addr, dev);
+}
+
+/* See route_internal.h. */
+be32 ifaddr_source(const struct netdev *d, be32 dst)
+{
+	const struct ifaddr *a;
+	be32 first = 0, other = 0;
+
+	list_for_each(a, &addrs, link) {
+		if (a->scope >= RT_SCOPE_HOST && d != a->dev)
+			continue;
+		if (a->dev != d) {
+			other = other ? other : a->local;
+			continue;
+		}
+		if (in_net(a, dst))
+			return a->local;
+		first = first ? first : a->local;
+	}
+	return first ? first : other;
+}
+
+/* See route.h. */
+be32 ip_addr_source(const struct netdev *d, be32 dst)
+{
+	be32 src;
+
+	spin_lock(&route_lock);
+	src = ifaddr_source(d, dst);
+	spin_unlock(&route_lock);
+	return src;
+}
+
+/* The route to the net of @a. */
+static struct rt_entry net_route(const struct ifaddr *a)
+{
+	return (struct rt_entry){
+		.dst = a->peer & inet_mask(a->prefix),
+		.prefix = a->prefix,
+		.src = a->local,
+		.dev = a->dev,
+		.type = RTN_UNICAST,
+		.scope = RT_SCOPE_LINK,
+		.protocol = RTPROT_KERNEL,
+		.table = RT_TABLE_MAIN,
+	};
+}
+
+static void net_route_change(const struct ifaddr *a, bool add)
+{
+	struct rt_entry r = net_route(a);
+
+	if ((a->dev->flags & IFF_LOOPBACK) || (a->prefix == 32 && a->peer == a->local))
+		return;
+	if (!add)
+		(void)route_del(&r);
+	else if (netdev_up(a->dev) && !(a->flags & IFA_F_NOPREFIXROUTE))
+		(void)route_add(&r, ROUTE_CREATE | ROUTE_APPEND);
+}
+
+static struct ifaddr *find(const struct netdev *d, be32 local, u8 prefix, const char *label)
+{
+	struct ifaddr *a;
+
+	list_for_each(a, &addrs, link) {
+		if (a->dev == d && (!local || a->local == local) &&
+		    (prefix > 32 || a->prefix == prefix) && (!label || !strcmp(a->label, label)))
+			return a;
+	}
+	return NULL;
+}
+
+/* See route.h. */
+int ifaddr_add(const struct ifaddr *from)
+{
+	struct ifaddr *a;
+
+	mutex_assert_held(&net_config_lock);
+	if (from->prefix > 32)
+		return -EINVAL;
+	if (find(from->dev, from->local, from->prefix, NULL))
+		return -EEXIST;
+	if (naddrs >= IFADDRS_MAX)
+		return -ENOBUFS;
+	a = kmemdup(from, sizeof(*a), 0);
+	if (!a)
+		return -ENOBUFS;
+	if (!a->label[0])
+		strlcpy(a->label, a->dev->name, sizeof(a->label));
+	spin_lock(&route_lock);
+	list_add_tail(&addrs, &a->link);
+	spin_unlock(&route_lock);
+	naddrs++;
+	route_changed();
+	net_event(NET_ADDR, a, false);
+	net_route_change(a, true);
+	if (netdev_up(a->dev))
+		arp_announce(a->dev, a->local);
+	return 0;
+}
+
+/* See route.h. ctx: thread; sleeps; holds: net_config_lock */
+int ifaddr_del(struct netdev *d, be32 local, u8 prefix, const char *label)
+{
+	struct ifaddr *a;
+
+	mutex_assert_held(&net_config_lock);
+	a = find(d, local, prefix, label);
+	if (!a)
+		return -EADDRNOTAVAIL;
+	spin_lock(&route_lock);
+	list_del(&a->link);
+	spin_unlock(&route_lock);
+	naddrs--;
+	net_route_change(a, false);
+	route_changed();
+	net_event(NET_ADDR, a, true);
+	kfree(a);
+	return 0;
+}
+
+/* See route.h. ctx: thread */
+bool ifaddr_get(const struct netdev *d, u32 n, struct ifaddr *out)
+{
+	const struct ifaddr *a;
+
+	mutex_assert_held(&net_config_lock);
+	list_for_each(a, &addrs, link) {
+		if ((d && a->dev != d) || n--)
+			continue;
+		*out = *a;
+		return true;
+	}
+	return false;
+}
+
+/* See route.h. */
+void route_dev_up(struct netdev *d)
+{
+	struct ifaddr *a;
+
+	if ((d->flags & IFF_LOOPBACK) && !find(d, 0, 255, NULL)) {
+		struct ifaddr own = { .dev = d,
+				      .local = IP_ADDR(127, 0, 0, 1),
+				      .peer = IP_ADDR(127, 0, 0, 1),
+				      .prefix = 8,
+				      .scope = RT_SCOPE_HOST,
+				      .flags = IFA_F_PERMANENT };
+
+		(void)ifaddr_add(&own);
+	}
+	route_changed();
+	list_for_each(a, &addrs, link) {
+		if (a->dev != d)
+			continue;
+		net_route_change(a, true);
+		arp_announce(d, a->local);
+	}
+}

@@ -1,0 +1,369 @@
+/*
+ * Routes: the longest prefix wins, then the lowest metric, then the oldest.
+ *
+ * The list is kept in that order, so the first that fits is the answer; a guest has a handful. Local
+ * and broadcast addresses come before all routes, from the addresses of the interfaces. Learnt path
+ * MTUs are in a small table of their own, where a new one may take the place of an old one.
+ *
+ * A lookup copies what it found out of the lock. Whoever keeps the copy compares its generation
+ * (route_valid): any change of addresses, routes, devices or path MTUs makes a new one.
+ *
+ * RFC 1122, section 3.3.1; RFC 1191 for path MTUs.
+ */
+#include <linux/errno.h>
+#include <linux/rtnetlink.h>
+#include "kernel/base/time.h"
+#include "kernel/lib/string.h"
+#include "mm/slab.h"
+#include "net/arp.h"
+#include "net/route_internal.h"
+
+#define PMTU_SLOTS 64u
+#define PMTU_MIN 552u
+#define PMTU_LIFE (600 * NSEC_PER_SEC)
+
+struct spinlock route_lock = SPINLOCK_INIT(RANK_NET_ROUTE);
+u32 route_gen = 1;
+static struct list routes = LIST_INIT(routes); /* route_lock */
+static u32 nroutes; /* net_config_lock */
+
+struct pmtu {
+	be32 dst; /* route_lock */
+	u32 mtu; /* route_lock */
+	s64 until; /* route_lock */
+};
+static struct pmtu pmtus[PMTU_SLOTS]; /* route_lock */
+static u32 npmtus; /* route_lock: ever learnt */
+
+/* See route_internal.h. It is odd always, so never 0. */
+void route_changed(void)
+{
+	__atomic_add_fetch(&route_gen, 2, __ATOMIC_RELEASE);
+}
+
+static bool covers(const struct rt_entry *r, be32 dst)
+{
+	return !((dst ^ r->dst) & inet_mask(r->prefix));
+}
+
+/* The route to @dst among those of main. holds: route_lock */
+static struct rt_entry *find_route(be32 dst, const struct netdev *dev)
+{
+	struct rt_entry *r;
+
+	list_for_each(r, &routes, link) {
+		if (!covers(r, dst) || (dev && r->dev != dev) || (r->dev && !netdev_up(r->dev)))
+			continue;
+		if (r->table != RT_TABLE_MAIN && r->table != RT_TABLE_DEFAULT)
+			continue;
+		if (r->type != RTN_THROW)
+			return r;
+	}
+	return NULL;
+}
+
+static int error_of(u8 type)
+{
+	switch (type) {
+	case RTN_UNREACHABLE: return -EHOSTUNREACH;
+	case RTN_PROHIBIT: return -EACCES;
+	case RTN_BLACKHOLE: return -EINVAL;
+	default: return 0;
+	}
+}
+
+/* holds: route_lock */
+static u32 pmtu_of(be32 dst, u32 mtu)
+{
+	const struct pmtu *m = &pmtus[net32(dst) % PMTU_SLOTS];
+
+	if (likely(!npmtus) || m->dst != dst || m->until < time_now())
+		return mtu;
+	return MIN(mtu, m->mtu);
+}
+
+/* To a neighbour or through a gateway. holds: route_lock */
+static int lookup_unicast(be32 dst, const struct netdev *dev, struct route *out)
+{
+	const struct rt_entry *r = find_route(dst, dev);
+	int err = r ? error_of(r->type) : 0;
+
+	if (err)
+		return err;
+	if (!r) { /* a device that was asked for is taken as the link to all */
+		if (!dev)
+			return -ENETUNREACH;
+		out->nexthop = dst;
+		return 0;
+	}
+	out->dev = r->dev;
+	out->gateway = r->gateway;
+	out->nexthop = r->gateway ? r->gateway : dst;
+	if (!out->src)
+		out->src = r->src;
+	if (r->mtu)
+		out->mtu = MIN(r->mtu, out->dev->mtu);
+	return 0;
+}
+
+/* To many: by the device asked for, that of the source, or where a route leads. holds: route_lock */
+static int lookup_many(be32 dst, const struct netdev *dev, struct route *out)
+{
+	const struct rt_entry *r;
+
+	if (!out->dev && out->src)
+		(void)ifaddr_type(out->src, NULL, &out->dev);
+	if (!out->dev) {
+		r = find_route(dst, dev);
+		out->dev = r && !error_of(r->type) ? r->dev : NULL;
+		if (out->dev && !out->src)
+			out->src = r->src;
+	}
+	out->nexthop = dst;
+	return out->dev ? 0 : -ENETUNREACH;
+}
+
+/* holds: route_lock */
+static int lookup_locked(be32 dst, const struct netdev *dev, struct route *out)
+{
+	struct netdev *its = out->dev;
+	u8 type;
+
+	if (dst == IP_BROADCAST) {
+		out->type = ROUTE_BROADCAST;
+		return lookup_many(dst, dev, out);
+	}
+	if (inet_is_multicast(dst)) {
+		out->type = ROUTE_MULTICAST;
+		return lookup_many(dst, dev, out);
+	}
+	type = ifaddr_type(dst, NULL, &its);
+	if (type == RTN_LOCAL) {
+		out->type = ROUTE_LOCAL;
+		out->dev = netdev_lo;
+		out->nexthop = dst;
+		out->src = out->src ? out->src : dst;
+		return 0;
+	}
+	if (type == RTN_BROADCAST && (!dev || dev == its)) {
+		out->type = ROUTE_BROADCAST;
+		out->dev = its;
+		return lookup_many(dst, dev, out);
+	}
+	out->type = ROUTE_UNICAST;
+	return lookup_unicast(dst, dev, out);
+}
+
+/* See route.h. */
+int route_lookup(be32 dst, be32 src, const struct netdev *dev, struct route *out)
+{
+	struct route r = { .dev = (struct netdev *)dev, .src = src };
+	int err;
+
+	r.gen = load_acquire(&route_gen);
+	spin_lock(&route_lock);
+	if (!dst) /* 0.0.0.0 means this host */
+		dst = src ? src : IP_ADDR(127, 0, 0, 1);
+	err = lookup_locked(dst, dev, &r);
+	if (!err) {
+		if (!r.mtu)
+			r.mtu = r.dev->mtu;
+		if (r.type == ROUTE_UNICAST)
+			r.mtu = pmtu_of(dst, r.mtu);
+		if (!r.src)
+			r.src = ifaddr_source(r.dev, r.nexthop);
+	}
+	spin_unlock(&route_lock);
+	if (!err)
+		*out = r;
+	return err;
+}
+
+/* --- path MTUs --- */
+
+/* See route.h. What is smaller than any link should be is taken for an attack. */
+void route_pmtu_update(be32 dst, u32 mtu)
+{
+	struct pmtu *m = &pmtus[net32(dst) % PMTU_SLOTS];
+
+	mtu = MAX(mtu, PMTU_MIN);
+	spin_lock(&route_lock);
+	npmtus = 1;
+	*m = (struct pmtu){ dst, mtu, time_now() + PMTU_LIFE };
+	spin_unlock(&route_lock);
+	route_changed();
+}
+
+/* See route.h. ctx: any */
+u32 route_pmtu(be32 dst, u32 mtu)
+{
+	spin_lock(&route_lock);
+	mtu = pmtu_of(dst, mtu);
+	spin_unlock(&route_lock);
+	return mtu;
+}
+
+/* --- changes --- */
+
+/* Does @a stand before @b? */
+static bool before(const struct rt_entry *a, const struct rt_entry *b)
+{
+	return a->prefix != b->prefix ? a->prefix > b->prefix : a->metric < b->metric;
+}
+
+static bool same_place(const struct rt_entry *a, const struct rt_entry *b)
+{
+	return a->dst == b->dst && a->prefix == b->prefix && a->metric == b->metric &&
+	       a->tos == b->tos && a->table == b->table;
+}
+
+/* The gateway must be a neighbour; its device, where none was given. */
+static int check_gateway(struct rt_entry *r)
+{
+	struct netdev *its;
+	struct rt_entry *via;
+	int err = 0;
+
+	spin_lock(&route_lock);
+	if (ifaddr_type(r->gateway, NULL, &its) != RTN_UNICAST || inet_is_multicast(r->gateway))
+		err = -EINVAL;
+	via = err || (r->flags & RTNH_F_ONLINK) ? NULL : find_route(r->gateway, r->dev);
+	if (!err && !(r->flags & RTNH_F_ONLINK) && (!via || via->gateway || !via->dev))
+		err = -ENETUNREACH;
+	if (!err && via)
+		r->dev = via->dev;
+	spin_unlock(&route_lock);
+	return err;
+}
+
+static int check(struct rt_entry *r)
+{
+	if (r->prefix > 32 || (r->dst & ~inet_mask(r->prefix)))
+		return -EINVAL;
+	if (r->type != RTN_UNICAST) {
+		r->dev = NULL;
+		return r->type == RTN_THROW || error_of(r->type) ? 0 : -EINVAL;
+	}
+	if (r->dev && !netdev_up(r->dev))
+		return -ENETDOWN;
+	if (r->src && ip_addr_type(r->src) != RTN_LOCAL)
+		return -EINVAL;
+	if (r->gateway)
+		return check_gateway(r);
+	return r->dev ? 0 : -ENODEV;
+}
+
+/* What the new one takes the place of; NULL: nothing. holds: net_config_lock */
+static struct rt_entry *find_same(const struct rt_entry *like)
+{
+	struct rt_entry *r;
+
+	list_for_each(r, &routes, link) {
+		if (same_place(r, like))
+			return r;
+	}
+	return NULL;
+}
+
+static void insert(struct rt_entry *r)
+{
+	struct rt_entry *at;
+
+	spin_lock(&route_lock);
+	list_for_each(at, &routes, link) {
+		if (before(r, at))
+			break;
+	}
+	list_add_tail(list_node_of(at, link), &r->link);
+	spin_unlock(&route_lock);
+	nroutes++;
+}
+
+/* holds: net_config_lock */
+static void remove(struct rt_entry *r)
+{
+	spin_lock(&route_lock);
+	list_del(&r->link);
+	spin_unlock(&route_lock);
+	nroutes--;
+	route_changed();
+	net_event(NET_ROUTE, r, true);
+	kfree(r);
+}
+
+/* See route.h. */
+int route_add(const struct rt_entry *from, u32 how)
+{
+	struct rt_entry want = *from, *old, *r;
+	int err = check(&want);
+
+	mutex_assert_held(&net_config_lock);
+	if (err)
+		return err;
+	old = find_same(&want);
+	if (old && !(how & (ROUTE_REPLACE | ROUTE_APPEND)))
+		return -EEXIST;
+	if (!old && !(how & ROUTE_CREATE))
+		return -ENOENT;
+	if (nroutes >= ROUTES_MAX)
+		return -ENOSPC;
+	r = kmemdup(&want, sizeof(want), 0);
+	if (!r)
+		return -ENOMEM;
+	insert(r);
+	route_changed();
+	net_event(NET_ROUTE, r, false);
+	if (old && (how & ROUTE_REPLACE))
+		remove(old);
+	return 0;
+}
+
+/* See route.h. ctx: thread; sleeps */
+int route_del(const struct rt_entry *like)
+{
+	struct rt_entry *r;
+
+	mutex_assert_held(&net_config_lock);
+	list_for_each(r, &routes, link) {
+		if (r->dst != like->dst || r->prefix != like->prefix || r->table != like->table)
+			continue;
+		if ((like->gateway && r->gateway != like->gateway) ||
+		    (like->dev && r->dev != like->dev) ||
+		    (like->metric && r->metric != like->metric) ||
+		    (like->type && r->type != like->type) ||
+		    (like->protocol && r->protocol != like->protocol) ||
+		    (like->src && r->src != like->src))
+			continue;
+		remove(r);
+		return 0;
+	}
+	return -ESRCH;
+}
+
+/* See route.h. */
+bool route_get(u32 n, struct rt_entry *out)
+{
+	const struct rt_entry *r;
+
+	mutex_assert_held(&net_config_lock);
+	list_for_each(r, &routes, link) {
+		if (n--)
+			continue;
+		*out = *r;
+		return true;
+	}
+	return false;
+}
+
+/* See route.h. */
+void route_dev_down(struct netdev *d)
+{
+	struct rt_entry *r, *next;
+
+	list_for_each_safe(r, next, &routes, link) {
+		if (r->dev == d)
+			remove(r);
+	}
+	route_changed();
+	neigh_dev_down(d);
+}
