@@ -62,7 +62,8 @@ obj-mm := kmalloc.o kvm.o mm_debug.o percpu.o pmm.o pmm_boot.o slab.o ktest_mm.o
 obj-mm/vm := vmspace.o region.o commit.o map.o unmap.o protect.o remap.o advise.o fork.o fault.o access.o \
 	shared_anon.o pagecache.o pagecache_io.o readahead.o reclaim.o writeback.o vm_test.o give.o
 
-obj-net/sock := socket.o sockopt.o af_unix.o unix_look.o unix_send.o unix_msg.o unix_gc.o af_netlink.o
+obj-net/sock := socket.o sockopt.o af_unix.o unix_look.o unix_send.o unix_msg.o unix_gc.o af_netlink.o \
+	af_inet.o ifioctl.o inet_dgram.o inet_opt.o inet_recv.o inet_send.o sockfilter.o
 
 obj-block := bio.o direct.o disk.o file.o ioctl.o node.o parttable.o queue.o scan.o show.o ktest_block.o
 

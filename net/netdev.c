@@ -319,6 +319,8 @@ int netdev_xmit(struct netdev *d, struct pkt *p)
 		p->type = PKT_OUTGOING;
 		net_tap.see(d, p);
 	}
+	if (unlikely(p->gso_type == PKT_GSO_UDP)) /* the receiver is to see datagrams */
+		return gso_xmit(d, p);
 	if (!(d->features & NETDEV_LOOPBACK)) {
 		p = prepare(d, p, &err);
 		if (!p)

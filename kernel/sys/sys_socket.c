@@ -268,6 +268,29 @@ long sys_getpeername(u64 fd, u64 uaddr, u64 ulen)
 	return get_name(fd, uaddr, ulen, true);
 }
 
+/* The family knows its own levels, and may know more of SOL_SOCKET than all sockets do. */
+static int sock_set(struct socket *s, int level, int option, const void *val, u32 len)
+{
+	int err = -ENOPROTOOPT;
+
+	if (s->ops->setsockopt)
+		err = s->ops->setsockopt(s, level, option, val, len);
+	if (level != SOL_SOCKET || err != -ENOPROTOOPT)
+		return err;
+	return socket_setsockopt(s, option, val, len);
+}
+
+static int sock_get(struct socket *s, int level, int option, void *val, u32 *len)
+{
+	int err = -ENOPROTOOPT;
+
+	if (s->ops->getsockopt)
+		err = s->ops->getsockopt(s, level, option, val, len);
+	if (level != SOL_SOCKET || err != -ENOPROTOOPT)
+		return err;
+	return socket_getsockopt(s, option, val, len);
+}
+
 /* ctx: thread */
 long sys_setsockopt(u64 fd, u64 level, u64 option, u64 uval, u64 len)
 {
@@ -282,12 +305,12 @@ long sys_setsockopt(u64 fd, u64 level, u64 option, u64 uval, u64 len)
 	if (err)
 		return err;
 	len = MIN((u32)len, (u32)OPT_MAX);
-	if ((int)level != SOL_SOCKET)
+	if ((int)level != SOL_SOCKET && !s->ops->setsockopt)
 		err = -EOPNOTSUPP;
 	else if (copy_from_user(val, uval, len))
 		err = -EFAULT;
 	else
-		err = socket_setsockopt(s, (int)option, val, (u32)len);
+		err = sock_set(s, (int)level, (int)option, val, (u32)len);
 	fd_release(&r);
 	return err;
 }
@@ -305,7 +328,7 @@ long sys_getsockopt(u64 fd, u64 level, u64 option, u64 uval, u64 ulen)
 	if (err)
 		return err;
 	err = -EFAULT;
-	if ((int)level != SOL_SOCKET)
+	if ((int)level != SOL_SOCKET && !s->ops->getsockopt)
 		err = -EOPNOTSUPP;
 	else if (!get_user(&len, ulen))
 		err = len < 0 ? -EINVAL : 0;
@@ -316,7 +339,7 @@ long sys_getsockopt(u64 fd, u64 level, u64 option, u64 uval, u64 ulen)
 		err = val ? 0 : -ENOMEM;
 	}
 	if (!err)
-		err = socket_getsockopt(s, (int)option, val, &size);
+		err = sock_get(s, (int)level, (int)option, val, &size);
 	if (!err && copy_to_user(uval, val, size))
 		err = -EFAULT;
 	if ((!err || err == -ERANGE) && put_user(ulen, (int)size))

@@ -91,12 +91,14 @@ static int take_cred(struct scm *scm, const struct sock_ucred *c)
 	return 0;
 }
 
-static int take_record(struct scm *scm, const struct user_cmsghdr *h, const u8 *data)
+static int take_record(struct socket *s, struct sock_msg *m, const struct user_cmsghdr *h,
+		       const u8 *data)
 {
 	u64 n = h->len - CMSG_HEAD;
+	struct scm *scm = &m->scm;
 
 	if (h->level != SOL_SOCKET)
-		return 0; /* another level's, of no concern to these families */
+		return s->ops->control ? s->ops->control(s, m, h->level, h->type, data, (u32)n) : 0;
 	switch (h->type) {
 	case SCM_RIGHTS: return take_rights(scm, (const int *)data, (u32)(n / sizeof(int)));
 	case SCM_CREDENTIALS:
@@ -107,7 +109,7 @@ static int take_record(struct scm *scm, const struct user_cmsghdr *h, const u8 *
 	return -EINVAL;
 }
 
-static int control_in(struct scm *scm, u64 ucontrol, u64 len)
+static int control_in(struct socket *s, struct sock_msg *m, u64 ucontrol, u64 len)
 {
 	u8 *buf;
 	int err = 0;
@@ -128,7 +130,7 @@ static int control_in(struct scm *scm, u64 ucontrol, u64 len)
 			err = -EINVAL;
 			break;
 		}
-		err = take_record(scm, h, buf + at + CMSG_HEAD);
+		err = take_record(s, m, h, buf + at + CMSG_HEAD);
 		if (ALIGN_UP(h->len, 8) > len - at)
 			break;
 		at += ALIGN_UP(h->len, 8);
@@ -178,7 +180,7 @@ long sys_sendto(u64 fd, u64 ubuf, u64 len, u64 flags, u64 uaddr, u64 addrlen)
 static long send_msghdr(struct fdref *r, struct socket *s, const struct user_msghdr *h, u32 flags)
 {
 	struct sock_addr a = { 0 };
-	struct sock_msg m = { .flags = flags, .addr = &a };
+	struct sock_msg m = { .flags = flags, .addr = &a, .inet = { .ttl = -1, .tos = -1 } };
 	struct iovs v;
 	long n = 0;
 
@@ -194,7 +196,7 @@ static long send_msghdr(struct fdref *r, struct socket *s, const struct user_msg
 		return n;
 	m.data = &v.u;
 	if (h->control && h->controllen)
-		n = control_in(&m.scm, h->control, h->controllen);
+		n = control_in(s, &m, h->control, h->controllen);
 	if (!n)
 		n = do_send(r, s, &m);
 	scm_release(&m.scm);
@@ -255,9 +257,9 @@ struct control_out {
 };
 
 /* One record, cut where the room ends. 0 or -EFAULT. */
-static int give_record(struct control_out *c, int type, const void *data, u32 size)
+static int give_record(struct control_out *c, int level, int type, const void *data, u32 size)
 {
-	struct user_cmsghdr h = { CMSG_HEAD + size, SOL_SOCKET, type };
+	struct user_cmsghdr h = { CMSG_HEAD + size, level, type };
 	u64 whole = MIN(ALIGN_UP(h.len, 8), c->left);
 
 	if (c->left < CMSG_HEAD) {
@@ -318,7 +320,21 @@ static int give_stamp(struct control_out *c, enum sock_stamp kind, s64 stamp)
 	bool usec = kind == STAMP_USEC_OLD || kind == STAMP_USEC_NEW;
 	s64 v[2] = { stamp / NSEC_PER_SEC, stamp % NSEC_PER_SEC / (usec ? 1000 : 1) };
 
-	return kind == STAMP_NONE ? 0 : give_record(c, types[kind], v, sizeof(v));
+	return kind == STAMP_NONE ? 0 : give_record(c, SOL_SOCKET, types[kind], v, sizeof(v));
+}
+
+/* What the family had to say. */
+static int give_family(struct control_out *c, const struct sock_control *from)
+{
+	int err = 0;
+
+	for (u32 at = 0; !err && at < from->len;) {
+		const struct sock_control_head *h = (const void *)(from->bytes + at);
+
+		err = give_record(c, h->level, h->type, h + 1, h->len);
+		at += (u32)sizeof(*h) + ALIGN_UP(h->len, 8u);
+	}
+	return err;
 }
 
 static int control_out(struct control_out *c, struct socket *s, struct sock_msg *m)
@@ -326,7 +342,10 @@ static int control_out(struct control_out *c, struct socket *s, struct sock_msg 
 	int err = m->stamp ? give_stamp(c, READ_ONCE(s->stamp), m->stamp) : 0;
 
 	if (!err && READ_ONCE(s->passcred) && m->scm.has_cred)
-		err = give_record(c, SCM_CREDENTIALS, &m->scm.cred, sizeof(m->scm.cred));
+		err = give_record(c, SOL_SOCKET, SCM_CREDENTIALS, &m->scm.cred,
+				  sizeof(m->scm.cred));
+	if (!err && m->control->len)
+		err = give_family(c, m->control);
 	if (!err && m->scm.nfiles)
 		err = give_rights(c, &m->scm, m->flags & MSG_CMSG_CLOEXEC);
 	return err;
@@ -387,7 +406,8 @@ static int give_msghdr(u64 umsg, const struct user_msghdr *h, const struct sock_
 static long recv_msghdr(struct fdref *r, struct socket *s, u64 umsg, u32 flags)
 {
 	struct sock_addr a = { 0 };
-	struct sock_msg m = { .flags = flags, .addr = &a };
+	struct sock_control family;
+	struct sock_msg m = { .flags = flags, .addr = &a, .control = &family };
 	struct control_out c = { 0 };
 	struct user_msghdr h;
 	struct iovs v;
@@ -406,6 +426,7 @@ static long recv_msghdr(struct fdref *r, struct socket *s, u64 umsg, u32 flags)
 	m.data = &v.u;
 	c.at = h.control;
 	c.left = h.control ? h.controllen : 0;
+	family.len = 0;
 	n = do_recv(r, s, &m);
 	if (n >= 0) {
 		err = control_out(&c, s, &m);

@@ -20,7 +20,7 @@
 #include "kernel/lib/string.h"
 #include "kernel/sched/thread.h"
 #include "mm/slab.h"
-#include "net/sock/socket.h"
+#include "net/sock/sockfilter.h"
 
 static u32 (*pid_hook)(void); /* I after boot */
 
@@ -143,6 +143,19 @@ void socket_peek_moved(struct socket *s, u32 flags, u32 n)
 	WRITE_ONCE(s->peek_off, off);
 }
 
+/* See socket.h. */
+void sock_msg_control(struct sock_msg *m, int level, int type, const void *data, u32 len)
+{
+	struct sock_control_head h = { level, type, len, 0 };
+	u32 whole = (u32)sizeof(h) + ALIGN_UP(len, 8u);
+
+	if (!m->control || whole > SOCK_CONTROL_MAX - m->control->len)
+		return;
+	memcpy(m->control->bytes + m->control->len, &h, sizeof(h));
+	memcpy(m->control->bytes + m->control->len + sizeof(h), data, len);
+	m->control->len += whole;
+}
+
 /* --- the file --- */
 
 static ssize_t socket_read(struct file *f, struct uio *u, u64 *pos)
@@ -181,7 +194,7 @@ static long socket_ioctl(struct file *f, u32 cmd, u64 arg)
 	if (cmd == SIOCATMARK && s->ops->at_mark)
 		return put_user(arg, (int)s->ops->at_mark(s));
 	if ((cmd != FIONREAD && cmd != SIOCOUTQ) || !s->ops->queued)
-		return -ENOTTY;
+		return s->ops->ioctl ? s->ops->ioctl(s, cmd, arg) : -ENOTTY;
 	n = s->ops->queued(s, cmd == SIOCOUTQ);
 	return n < 0 ? n : put_user(arg, (int)n);
 }
@@ -197,6 +210,7 @@ static void socket_release(struct file *f)
 {
 	struct socket *s = f->priv;
 
+	socket_filter_free(s);
 	s->ops->release(s);
 }
 

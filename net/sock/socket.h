@@ -13,18 +13,31 @@
 #include "kernel/base/table.h"
 
 /* The packaged headers leave these to the C library: socket(2), send(2), recv(2), shutdown(2). */
-enum { AF_UNSPEC = 0, AF_UNIX = 1, AF_NETLINK = 16, AF_MAX = 46 };
-enum { SOCK_STREAM = 1, SOCK_DGRAM = 2, SOCK_RAW = 3, SOCK_SEQPACKET = 5, SOCK_TYPE_MAX = 11 };
+enum { AF_UNSPEC = 0, AF_UNIX = 1, AF_INET = 2, AF_NETLINK = 16, AF_PACKET = 17, AF_MAX = 46 };
+enum {
+	SOCK_STREAM = 1,
+	SOCK_DGRAM = 2,
+	SOCK_RAW = 3,
+	SOCK_SEQPACKET = 5,
+	SOCK_PACKET = 10,
+	SOCK_TYPE_MAX = 11
+};
+enum { SOL_IP = 0, SOL_TCP = 6, SOL_UDP = 17, SOL_RAW = 255, SOL_PACKET = 263, SOL_NETLINK = 270 };
 #define MSG_OOB 0x1u
 #define MSG_PEEK 0x2u
+#define MSG_DONTROUTE 0x4u
 #define MSG_CTRUNC 0x8u
 #define MSG_TRUNC 0x20u
 #define MSG_DONTWAIT 0x40u
 #define MSG_EOR 0x80u
 #define MSG_WAITALL 0x100u
+#define MSG_CONFIRM 0x800u
 #define MSG_ERRQUEUE 0x2000u
 #define MSG_NOSIGNAL 0x4000u
+#define MSG_MORE 0x8000u
 #define MSG_WAITFORONE 0x10000u
+#define MSG_ZEROCOPY 0x4000000u
+#define MSG_FASTOPEN 0x20000000u
 #define MSG_CMSG_CLOEXEC 0x40000000u
 #define MSG_CMSG_COMPAT 0x80000000u /* of 32-bit programs: refused */
 #define SCM_RIGHTS 1
@@ -56,6 +69,28 @@ struct scm {
 	struct sock_ucred cred;
 };
 
+/*
+ * Control data that a family gives with a received message: records of level, type, length and
+ * bytes, each padded to eight (sock_msg_control).
+ */
+#define SOCK_CONTROL_MAX 512
+struct sock_control {
+	u32 len; /* of what is in .bytes */
+	u8 bytes[SOCK_CONTROL_MAX] __aligned(8);
+};
+struct sock_control_head {
+	int level, type;
+	u32 len, pad; /* of the bytes behind it */
+};
+
+/* What control data of IP says about one message to send (ip(7)). */
+struct sock_inet {
+	u32 src, dev; /* IP_PKTINFO: address, index; 0: not given */
+	int ttl, tos; /* IP_TTL, IP_TOS; < 0: not given */
+	u32 gso_size; /* UDP_SEGMENT; 0: not given */
+	bool given; /* some of this is */
+};
+
 struct sock_msg {
 	struct uio *data;
 	u32 flags; /* MSG_*, with MSG_DONTWAIT also for a non-blocking file */
@@ -64,6 +99,8 @@ struct sock_msg {
 	struct sock_addr
 		*addr; /* send: destination, len 0: none; receive: filled in. May be NULL */
 	struct scm scm; /* send: handed over on success; receive: the caller's */
+	struct sock_inet inet; /* send */
+	struct sock_control *control; /* receive: the family's records; NULL: nobody wants them */
 };
 
 struct socket;
@@ -90,6 +127,18 @@ struct sock_ops {
 	/* Whom the peer was when it connected; false: nobody. @groups NULL or for a reference. */
 	bool (*peercred)(struct socket *s, struct sock_ucred *out, struct cred **groups);
 	bool (*listening)(struct socket *s);
+	/*
+	 * Options of other levels than SOL_SOCKET, value as in socket_setsockopt. NULL: -EOPNOTSUPP.
+	 * SOL_SOCKET comes here too, first; -ENOPROTOOPT leaves it to socket_setsockopt.
+	 */
+	int (*setsockopt)(struct socket *s, int level, int option, const void *val, u32 len);
+	int (*getsockopt)(struct socket *s, int level, int option, void *val, u32 *len);
+	/* A record of control data of a message to send, of another level than SOL_SOCKET. NULL: ignored */
+	int (*control)(struct socket *s, struct sock_msg *m, int level, int type, const void *data,
+		       u32 len);
+	/* What is not answered for all sockets; -ENOTTY: unknown. NULL: nothing */
+	long (*ioctl)(struct socket *s, u32 cmd, u64 arg);
+	void (*device)(struct socket *s); /* .bound_dev changed. NULL: cannot be bound to one */
 	bool peek_off; /* recv follows .peek_off */
 };
 
@@ -113,6 +162,8 @@ struct socket {
 	u64 cookie; /* a: SO_COOKIE; 0: nobody asked yet */
 	int peek_off; /* a: where MSG_PEEK begins; < 0: at the first byte. By the receiver, or set */
 	int linger; /* a: seconds; < 0: off */
+	u32 bound_dev; /* a: SO_BINDTODEVICE: index; 0: any */
+	struct sock_filter_prog *filter; /* own lock (sockfilter.c): SO_ATTACH_FILTER; NULL: none */
 	struct list async; /* own lock (fs/async.h): open files with O_ASYNC */
 };
 
@@ -149,6 +200,10 @@ void socket_urgent(struct socket *s);
 void socket_stamp(struct socket *s, struct sock_msg *m);
 /* MSG_PEEK: how far in to begin. ctx: any */
 u32 socket_peek_from(const struct socket *s, u32 flags);
+/* One record of control data for the receiver; what does not fit is left out. ctx: any */
+void sock_msg_control(struct sock_msg *m, int level, int type, const void *data, u32 len);
+/* Is an option that is on or off (SO_BROADCAST...) on? ctx: any */
+bool socket_option(const struct socket *s, int option);
 /* @n bytes were looked at or, with @flags without MSG_PEEK, taken. ctx: any */
 void socket_peek_moved(struct socket *s, u32 flags, u32 n);
 

@@ -16,7 +16,8 @@
 #include "kernel/base/time.h"
 #include "kernel/lib/string.h"
 #include "kernel/sched/thread.h"
-#include "net/sock/socket.h"
+#include "net/netdev.h"
+#include "net/sock/sockfilter.h"
 
 #define BUF_DEFAULT 212992
 #define SNDBUF_MIN 4608
@@ -109,10 +110,46 @@ static int set_linger(struct socket *s, const void *val, u32 len)
 	return 0;
 }
 
-/* No device has a name yet that a socket could be bound to: only "none" can be said. */
-static int set_device(const void *val, u32 len)
+/* See socket.h. */
+bool socket_option(const struct socket *s, int option)
 {
-	return len && *(const char *)val ? -ENODEV : 0;
+	return READ_ONCE(s->options) >> plain_option(option) & 1;
+}
+
+/* SO_BINDTODEVICE: by name, an empty one for none. Who is bound already must be privileged. */
+static int set_device(struct socket *s, const void *val, u32 len)
+{
+	char name[IFNAMSIZ] = { 0 };
+	const struct netdev *d = NULL;
+
+	memcpy(name, val, MIN(len, (u32)IFNAMSIZ - 1));
+	if (name[0]) {
+		d = netdev_by_name(name);
+		if (!d)
+			return -ENODEV;
+	}
+	if (!s->ops->device)
+		return 0;
+	if (READ_ONCE(s->bound_dev) && !cred_capable(current->cred, CAP_NET_RAW))
+		return -EPERM;
+	WRITE_ONCE(s->bound_dev, d ? d->index : 0);
+	s->ops->device(s);
+	return 0;
+}
+
+static int give_device(struct socket *s, void *val, u32 *len)
+{
+	const struct netdev *d = netdev_by_index(READ_ONCE(s->bound_dev));
+
+	if (!d) {
+		*len = 0;
+		return 0;
+	}
+	if (*len < IFNAMSIZ)
+		return -EINVAL;
+	*len = (u32)strlen(d->name) + 1;
+	memcpy(val, d->name, *len);
+	return 0;
 }
 
 static int set_mark(struct socket *s, u32 mark)
@@ -163,11 +200,14 @@ int socket_setsockopt(struct socket *s, int option, const void *val, u32 len)
 		return set_timeout(rcv ? &s->rcvtimeo : &s->sndtimeo, val, len);
 	}
 	if (option == SO_BINDTODEVICE)
-		return set_device(val, len);
+		return set_device(s, val, len);
+	if (option == SO_ATTACH_FILTER && s->ops->device)
+		return socket_filter_attach(s, val, len);
 	if (len < sizeof(v))
 		return -EINVAL;
 	memcpy(&v, val, sizeof(v));
 	switch (option) {
+	case SO_DETACH_FILTER: return s->ops->device ? socket_filter_detach(s) : -ENOPROTOOPT;
 	case SO_SNDBUF: return set_buffer(&s->sndbuf, v, READ_ONCE(wmem_max), SNDBUF_MIN);
 	case SO_RCVBUF: return set_buffer(&s->rcvbuf, v, READ_ONCE(rmem_max), RCVBUF_MIN);
 	case SO_SNDBUFFORCE: return admin ? set_buffer(&s->sndbuf, v, 1 << 29, SNDBUF_MIN) : -EPERM;
@@ -316,7 +356,7 @@ int socket_getsockopt(struct socket *s, int option, void *val, u32 *len)
 	case SO_PEERGROUPS: return give_groups(s, val, len);
 	case SO_PEERNAME: return give_peername(s, val, len);
 	case SO_COOKIE: return give_cookie(s, val, len);
-	case SO_BINDTODEVICE: *len = 0; return 0;
+	case SO_BINDTODEVICE: return give_device(s, val, len);
 	case SO_LINGER:
 		v[0] = READ_ONCE(s->linger) >= 0;
 		v[1] = MAX(READ_ONCE(s->linger), 0);

@@ -1,0 +1,142 @@
+#pragma once
+/*
+ * AF_INET sockets: what datagram, raw and stream sockets have in common.
+ *
+ * Each type of socket adds itself to a table (INET_TYPE). Its object begins with struct inet_sock, the
+ * options of ip(7) with it; datagram, raw and ping sockets are a struct inet_dgram (inet_dgram.c).
+ */
+/* In this order: the second wants struct timespec. */
+#include <linux/time.h>
+
+#include <linux/errqueue.h>
+#include "net/sock/socket.h"
+#include "net/udp.h"
+
+/* Bits of inet_sock.recv: what the receiver wants to be told. */
+enum {
+	INET_RECV_PKTINFO = 1,
+	INET_RECV_TTL = 2,
+	INET_RECV_TOS = 4,
+	INET_RECV_OPTS = 8,
+	INET_RECV_ORIGDST = 16,
+};
+
+/* a atomic, I immutable after creation: single words, changed by setsockopt. */
+struct inet_sock {
+	struct socket s; /* a: as its fields say */
+	int ttl, mc_ttl; /* a: < 0: the default */
+	u8 tos; /* a */
+	u8 pmtudisc; /* a: IP_PMTUDISC_* */
+	u8 recv; /* a: INET_RECV_* */
+	u8 min_ttl; /* a */
+	bool recverr, mc_loop, mc_all; /* a */
+	bool hdrincl, freebind, transparent, bind_no_port, nodefrag; /* a */
+	u32 mc_dev; /* a: IP_MULTICAST_IF: index; 0: by route */
+	be32 mc_addr; /* a: and the address that was given */
+};
+
+static inline struct inet_sock *inet_of(struct socket *s)
+{
+	return container_of(s, struct inet_sock, s);
+}
+
+struct inet_type {
+	const char *name;
+	u16 type; /* SOCK_* */
+	u16 protocol; /* IPPROTO_*; with .any: what 0 means */
+	bool any; /* takes every protocol (SOCK_RAW) */
+	bool (*may)(void); /* NULL: everybody. Else -EPERM, or -EACCES for datagrams */
+	int (*create)(int type, int protocol, struct socket **out);
+};
+#define INET_TYPE(id, ...) \
+	TABLE_ENTRY(inet_type, struct inet_type, inet_type_##id) = { .name = #id, __VA_ARGS__ }
+TABLE_DECLARE(inet_type, struct inet_type);
+
+/* --- af_inet.c --- */
+
+/* Defaults of the head. */
+void inet_sock_init(struct inet_sock *i, const struct sock_ops *ops, int type, int protocol);
+/* An address of AF_INET from a user. 0, -EINVAL (too short), -EAFNOSUPPORT. */
+int __must_check inet_addr_in(const struct sock_addr *a, struct sockaddr_in *out);
+void inet_addr_out(struct sock_addr *out, be32 addr, be16 port);
+/* May one bind to this address and port (host order)? 0, -EADDRNOTAVAIL, -EACCES. ctx: thread */
+int __must_check inet_may_bind(const struct inet_sock *i, be32 addr, u16 port);
+/*
+ * The route to @dst for this socket: its device, and multicast options. @src: the address it has, or
+ * 0. Errors as route_lookup; -EACCES: broadcast without SO_BROADCAST.
+ */
+int __must_check inet_route(struct inet_sock *i, be32 dst, be32 src, struct route *out);
+/* Send with "do not fragment"? For a packet of @len bytes by @rt. */
+bool inet_df(const struct inet_sock *i, const struct route *rt, u32 len);
+/* TTL for what goes by @rt. */
+u8 inet_ttl(const struct inet_sock *i, const struct route *rt);
+/* sock_ops.ioctl of all kinds of sockets: settings of devices (ifioctl.c). */
+long inet_ioctl(struct socket *s, u32 cmd, u64 arg);
+
+/* --- inet_opt.c: level SOL_IP. -ENOPROTOOPT when unknown. --- */
+int inet_setsockopt(struct inet_sock *i, int option, const void *val, u32 len);
+int inet_getsockopt(struct inet_sock *i, int option, void *val, u32 *len);
+/* Value of an int option that may be given as a byte. 0 or -EINVAL */
+int __must_check inet_opt_int(const void *val, u32 len, int *out);
+/* Give an int; a byte where there is room for one only and it fits. */
+int inet_opt_give(int v, void *val, u32 *len);
+
+/* --- inet_dgram.c and inet_recv.c --- */
+
+struct mc_member {
+	struct list link; /* lock */
+	struct netdev *dev; /* I */
+	be32 group; /* I */
+};
+
+/* k: lock (NET_SOCK); q: qlock (NET_QUEUE); a atomic; I immutable. */
+struct inet_dgram {
+	struct inet_sock i; /* a: as its fields say */
+	struct inet_pcb pcb; /* k: its ends; its references are this object's */
+	struct spinlock lock; /* rank NET_SOCK: binding and connecting */
+	struct spinlock qlock; /* rank NET_QUEUE */
+	struct list queue; /* q: struct pkt */
+	struct list errors; /* q: struct pkt with a struct dgram_error in its cb */
+	u32 nqueued, nerrors; /* q; a to read */
+	u32 rmem; /* a: bytes charged for what is queued */
+	u32 wmem; /* a: for what is sent and not gone yet */
+	struct waitq wait; /* own lock */
+	u32 shut; /* a: SHUT_* */
+	bool addr_bound, port_bound; /* k: by bind(2), so not undone by disconnecting */
+	bool dead; /* a: the file is gone */
+	struct route rt; /* k: of the connected end */
+	u32 icmp_filter; /* a: types that are not wanted (SOCK_RAW) */
+	struct list groups; /* k: struct mc_member */
+	u32 ngroups; /* k */
+	struct pkt *cork; /* k: UDP_CORK, MSG_MORE: what waits to be sent */
+	struct sockaddr_in cork_to; /* k */
+	bool corked; /* a: UDP_CORK */
+	bool no_check; /* a: SO_NO_CHECK */
+	u16 gso_size; /* a: UDP_SEGMENT */
+};
+
+/* What an error message (MSG_ERRQUEUE) carries beside the data. */
+struct dgram_error {
+	struct sock_extended_err ee;
+	be32 offender, dst;
+	be16 port;
+};
+
+static inline struct inet_dgram *dgram_of(struct socket *s)
+{
+	return container_of(s, struct inet_dgram, i.s);
+}
+ssize_t inet_dgram_recv(struct socket *s, struct sock_msg *m); /* as sock_ops.recv */
+ssize_t inet_dgram_send(struct socket *s, struct sock_msg *m); /* as sock_ops.send */
+void inet_dgram_input(struct inet_pcb *pcb, struct pkt *p); /* as inet_pcb_ops */
+void inet_dgram_error(struct inet_pcb *pcb, struct pkt *p, const struct net_error *e);
+/* An error of our own for MSG_ERRQUEUE (IP_RECVERR), about @len bytes to @to. */
+void inet_dgram_local_error(struct inet_dgram *d, int err, u32 info, const struct sockaddr_in *to);
+/* Bind to a free port, if it has none. 0 or -EAGAIN. */
+int __must_check inet_dgram_autobind(struct inet_dgram *d);
+int inet_dgram_push(struct inet_dgram *d); /* send what is corked. 0 or -errno */
+bool inet_dgram_writable(const struct inet_dgram *d);
+/* IP_ADD_MEMBERSHIP and IP_DROP_MEMBERSHIP; @dev NULL: by route. 0 or -errno */
+int inet_group_change(struct inet_dgram *d, be32 group, be32 addr, u32 index, bool join);
+/* The socket is one of these kinds (of any other: TCP). */
+bool inet_is_dgram(const struct socket *s);

@@ -1,0 +1,307 @@
+/*
+ * Datagram sockets of AF_INET: receiving.
+ *
+ * Packets and errors come from the protocols in any thread, with preemption perhaps off, and are put on
+ * a queue; receivers take them off and copy. A receiver that only looks (MSG_PEEK) takes a reference
+ * and leaves the packet. What is queued is charged by its memory; beyond SO_RCVBUF packets are lost.
+ *
+ * Errors that ICMP reports make the next call fail when the socket is connected; with IP_RECVERR they
+ * are kept with the packet that they are about, for MSG_ERRQUEUE. ip(7), recv(2).
+ */
+#include <asm/siginfo.h>
+#include <linux/errno.h>
+#include <linux/poll.h>
+#include "fs/async.h"
+#include "kernel/base/errno.h"
+#include "kernel/lib/string.h"
+#include "net/sock/inet.h"
+#include "net/sock/sockfilter.h"
+
+#define ERRORS_MAX 64u
+
+static struct inet_dgram *of_pcb(struct inet_pcb *pcb)
+{
+	return container_of(pcb, struct inet_dgram, pcb);
+}
+
+static void received_release(struct pkt *p)
+{
+	struct inet_dgram *d = p->owner;
+
+	__atomic_sub_fetch(&d->rmem, p->charge, __ATOMIC_RELAXED);
+}
+
+/* --- from the protocols --- */
+
+static void wake(struct inet_dgram *d, u32 key, int code)
+{
+	waitq_wake(&d->wait, key & POLLERR ? ~0u : 1, key);
+	if (!READ_ONCE(d->dead))
+		async_notify(&d->i.s.async, code);
+}
+
+/* See inet.h. ctx: thread; sleeps: no */
+void inet_dgram_input(struct inet_pcb *pcb, struct pkt *p)
+{
+	struct inet_dgram *d = of_pcb(pcb);
+	struct socket *s = &d->i.s;
+	u32 charge = p->len + PKT_CHARGE;
+	bool full;
+
+	if (unlikely(READ_ONCE(s->filter)) && !socket_filter_run(s, p))
+		goto drop;
+	if (READ_ONCE(d->i.min_ttl) > pkt_net(p)->ttl)
+		goto drop;
+	full = READ_ONCE(d->rmem) > (u32)READ_ONCE(s->rcvbuf);
+	if (unlikely(full)) {
+		net_count(UDP_RCVBUF_ERRORS);
+		net_count(UDP_IN_ERRORS);
+		goto drop;
+	}
+	pkt_orphan(p);
+	p->charge = charge;
+	p->owner = d;
+	p->release = received_release;
+	__atomic_add_fetch(&d->rmem, charge, __ATOMIC_RELAXED);
+	if (unlikely(READ_ONCE(s->stamp) != STAMP_NONE) && !p->stamp)
+		p->stamp = time_wall();
+	spin_lock(&d->qlock);
+	list_add_tail(&d->queue, &p->link);
+	WRITE_ONCE(d->nqueued, d->nqueued + 1);
+	spin_unlock(&d->qlock);
+	wake(d, POLLIN | POLLRDNORM, POLL_IN);
+	return;
+
+drop:
+	pkt_put(p);
+}
+
+/* Keep @p, the data of what failed, with what is known about it. Consumes @p. */
+static void add_error(struct inet_dgram *d, struct pkt *p, const struct dgram_error *e)
+{
+	bool room;
+
+	_Static_assert(sizeof(*e) <= sizeof(p->cb), "an error record fits the packet's own bytes");
+	memcpy(p->cb, e, sizeof(*e));
+	spin_lock(&d->qlock);
+	room = d->nerrors < ERRORS_MAX;
+	if (room) {
+		list_add_tail(&d->errors, &p->link);
+		WRITE_ONCE(d->nerrors, d->nerrors + 1);
+	}
+	spin_unlock(&d->qlock);
+	if (!room)
+		pkt_put(p);
+}
+
+/* See inet.h. ctx: thread; sleeps: no */
+void inet_dgram_error(struct inet_pcb *pcb, struct pkt *p, const struct net_error *e)
+{
+	struct inet_dgram *d = of_pcb(pcb);
+	bool connected = READ_ONCE(pcb->faddr), hard = e->hard;
+	struct dgram_error de = {
+		.ee = { .ee_errno = (u32)e->err,
+			.ee_origin = SO_EE_ORIGIN_ICMP,
+			.ee_type = e->type,
+			.ee_code = e->code,
+			.ee_info = e->info },
+		.offender = e->from,
+		.dst = pkt_net(p)->daddr,
+	};
+	struct pkt *copy;
+
+	if (e->err == EMSGSIZE)
+		hard = READ_ONCE(d->i.pmtudisc) != IP_PMTUDISC_DONT;
+	if (!READ_ONCE(d->i.recverr)) {
+		if (!hard || !connected)
+			return;
+	} else {
+		if (pcb->table == PCB_UDP)
+			de.port = ((const be16 *)pkt_transport(p))[1];
+		copy = pkt_copy(p, 0);
+		if (copy)
+			add_error(d, copy, &de);
+	}
+	WRITE_ONCE(d->i.s.err, e->err);
+	wake(d, POLLERR, POLL_ERR);
+}
+
+/* See inet.h. ctx: thread */
+void inet_dgram_local_error(struct inet_dgram *d, int err, u32 info, const struct sockaddr_in *to)
+{
+	struct pkt *p = pkt_alloc(0, 64, 0);
+	struct dgram_error de = {
+		.ee = { .ee_errno = (u32)err, .ee_origin = SO_EE_ORIGIN_LOCAL, .ee_info = info },
+		.dst = to->sin_addr.s_addr,
+		.port = to->sin_port,
+	};
+
+	if (p)
+		add_error(d, p, &de);
+}
+
+/* --- to the user --- */
+
+/* The first of the queue; @peek: it stays. NULL: there is none. */
+static struct pkt *queue_take(struct inet_dgram *d, bool peek)
+{
+	struct pkt *p = NULL;
+
+	spin_lock(&d->qlock);
+	if (!list_empty(&d->queue)) {
+		p = list_first(&d->queue, struct pkt, link);
+		if (peek) {
+			pkt_get(p);
+		} else {
+			list_del(&p->link);
+			WRITE_ONCE(d->nqueued, d->nqueued - 1);
+		}
+	}
+	spin_unlock(&d->qlock);
+	return p;
+}
+
+/* 0: look at the queue again; 1: the end (shutdown); or -errno. */
+static int wait_packet(struct inet_dgram *d, u32 flags)
+{
+	s64 timeo = READ_ONCE(d->i.s.rcvtimeo);
+	s64 deadline = socket_deadline(timeo, flags & MSG_DONTWAIT);
+	int err = socket_take_error(&d->i.s);
+
+	if (err)
+		return err;
+	if (READ_ONCE(d->nqueued))
+		return 0;
+	if (READ_ONCE(d->shut) & SHUT_READ)
+		return 1;
+	if (!deadline)
+		return -EAGAIN;
+	err = WAIT_EVENT(&d->wait,
+			 READ_ONCE(d->nqueued) || READ_ONCE(d->i.s.err) ||
+				 (READ_ONCE(d->shut) & SHUT_READ),
+			 TS_SLEEPING, deadline, true);
+	return err ? socket_wait_error(err, timeo) : 0;
+}
+
+static void give_control(struct inet_dgram *d, struct sock_msg *m, struct pkt *p)
+{
+	const struct iphdr *ip = pkt_net(p);
+	u8 want = READ_ONCE(d->i.recv);
+
+	if (want & INET_RECV_PKTINFO) {
+		struct in_pktinfo info = { .ipi_ifindex = (int)p->dev->index };
+
+		info.ipi_addr.s_addr = ip->daddr;
+		info.ipi_spec_dst.s_addr =
+			ip_addr_is_local(ip->daddr) ? ip->daddr : ip_addr_source(p->dev, ip->saddr);
+		sock_msg_control(m, SOL_IP, IP_PKTINFO, &info, sizeof(info));
+	}
+	if (want & INET_RECV_TTL) {
+		int ttl = ip->ttl;
+
+		sock_msg_control(m, SOL_IP, IP_TTL, &ttl, sizeof(ttl));
+	}
+	if (want & INET_RECV_TOS)
+		sock_msg_control(m, SOL_IP, IP_TOS, &ip->tos, sizeof(ip->tos));
+	if ((want & INET_RECV_OPTS) && ip->ihl > 5)
+		sock_msg_control(m, SOL_IP, IP_RECVOPTS, ip + 1, ip->ihl * 4u - 20);
+	if (want & INET_RECV_ORIGDST) {
+		struct sock_addr a;
+
+		inet_addr_out(&a, ip->daddr, READ_ONCE(d->pcb.lport));
+		sock_msg_control(m, SOL_IP, IP_ORIGDSTADDR, a.bytes, a.len);
+	}
+}
+
+/* Copy the packet's data out; bytes (with MSG_TRUNC all that there were), or -EFAULT. */
+static ssize_t give_data(struct sock_msg *m, const struct pkt *p)
+{
+	u32 n = (u32)MIN((size_t)p->len, m->data->left);
+
+	if (n < p->len)
+		m->out_flags |= MSG_TRUNC;
+	if (pkt_to_uio(p, 0, m->data, n))
+		return -EFAULT;
+	return m->flags & MSG_TRUNC ? p->len : n;
+}
+
+/* An error that was kept. */
+static ssize_t recv_error(struct inet_dgram *d, struct sock_msg *m)
+{
+	struct {
+		struct sock_extended_err ee;
+		struct sockaddr_in offender;
+	} out = { 0 };
+	struct dgram_error de;
+	struct pkt *p = NULL;
+	ssize_t n;
+
+	spin_lock(&d->qlock);
+	if (!list_empty(&d->errors)) {
+		p = list_first(&d->errors, struct pkt, link);
+		list_del(&p->link);
+		WRITE_ONCE(d->nerrors, d->nerrors - 1);
+	}
+	spin_unlock(&d->qlock);
+	if (!p)
+		return -EAGAIN;
+	memcpy(&de, p->cb, sizeof(de));
+	out.ee = de.ee;
+	if (de.ee.ee_origin == SO_EE_ORIGIN_ICMP) {
+		out.offender.sin_family = AF_INET;
+		out.offender.sin_addr.s_addr = de.offender;
+	}
+	if (m->addr)
+		inet_addr_out(m->addr, de.dst, de.port);
+	n = give_data(m, p);
+	sock_msg_control(m, SOL_IP, IP_RECVERR, &out, sizeof(out));
+	m->out_flags |= MSG_ERRQUEUE;
+	pkt_put(p);
+	return n;
+}
+
+static void give_source(const struct inet_dgram *d, struct sock_msg *m, const struct pkt *p)
+{
+	be16 port = 0;
+
+	if (d->pcb.table == PCB_UDP)
+		port = *(const be16 *)pkt_transport(p);
+	inet_addr_out(m->addr, pkt_net(p)->saddr, port);
+}
+
+/* See inet.h. ctx: thread; sleeps */
+ssize_t inet_dgram_recv(struct socket *s, struct sock_msg *m)
+{
+	struct inet_dgram *d = dgram_of(s);
+	struct pkt *p;
+	ssize_t n;
+
+	if (unlikely(m->flags & MSG_ERRQUEUE))
+		return recv_error(d, m);
+	if (m->flags & MSG_OOB)
+		return -EOPNOTSUPP;
+	for (;;) {
+		int err = READ_ONCE(s->err) ? socket_take_error(s) : 0;
+
+		if (err)
+			return err;
+		p = queue_take(d, m->flags & MSG_PEEK);
+		if (p)
+			break;
+		err = wait_packet(d, m->flags);
+		if (err)
+			return err < 0 ? err : 0;
+	}
+	if (m->addr)
+		give_source(d, m, p);
+	if (m->control)
+		give_control(d, m, p);
+	if (unlikely(READ_ONCE(s->stamp) != STAMP_NONE))
+		m->stamp = p->stamp ? p->stamp : time_wall();
+	n = give_data(m, p);
+	/* There may be more for another that waits. */
+	if (!(m->flags & MSG_PEEK) && READ_ONCE(d->nqueued))
+		waitq_wake(&d->wait, 1, POLLIN | POLLRDNORM);
+	pkt_put(p);
+	return n;
+}

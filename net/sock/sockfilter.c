@@ -1,0 +1,178 @@
+/*
+ * SO_ATTACH_FILTER: classic BPF on what a socket receives (socket(7), Linux's networking/filter).
+ *
+ * A program is checked once and then shared by reference: a packet may run it while another replaces
+ * it. The pointer is exchanged under filter_lock (rank NET_LEAF), of all sockets, which is held for
+ * that only. Loads beyond the packet end the program with 0; ancillary loads answer what tcpdump and
+ * udhcpc ask for.
+ */
+#include <linux/errno.h>
+#include <linux/if_arp.h>
+#include "kernel/base/errno.h"
+#include "kernel/base/rand.h"
+#include "kernel/lib/bpf.h"
+#include "kernel/lib/refcount.h"
+#include "kernel/lib/string.h"
+#include "mm/slab.h"
+#include "net/netdev.h"
+#include "net/sock/sockfilter.h"
+
+struct sock_filter_prog {
+	refcount_t refs; /* a */
+	u32 n; /* I */
+	struct sock_filter insns[]; /* I */
+};
+
+static struct spinlock filter_lock = SPINLOCK_INIT(RANK_NET_LEAF);
+
+static void prog_put(struct sock_filter_prog *f)
+{
+	if (f && ref_put(&f->refs))
+		kfree(f);
+}
+
+static struct sock_filter_prog *prog_get(struct socket *s)
+{
+	struct sock_filter_prog *f;
+
+	spin_lock(&filter_lock);
+	f = s->filter;
+	if (f)
+		ref_get(&f->refs);
+	spin_unlock(&filter_lock);
+	return f;
+}
+
+static void prog_set(struct socket *s, struct sock_filter_prog *f)
+{
+	struct sock_filter_prog *old;
+
+	spin_lock(&filter_lock);
+	old = s->filter;
+	WRITE_ONCE(s->filter, f);
+	spin_unlock(&filter_lock);
+	prog_put(old);
+}
+
+static bool load_ancillary(const struct pkt *p, u32 what, u32 *out)
+{
+	switch (what) {
+	case SKF_AD_PROTOCOL: *out = net16(p->ethertype); return true;
+	case SKF_AD_PKTTYPE: *out = p->type; return true;
+	case SKF_AD_IFINDEX: *out = p->dev ? p->dev->index : 0; return true;
+	case SKF_AD_HATYPE: *out = p->dev ? p->dev->hw_type : 0; return true;
+	case SKF_AD_CPU: *out = 0; return true;
+	case SKF_AD_RANDOM: *out = (u32)rand_u64(); return true;
+	case SKF_AD_MARK:
+	case SKF_AD_QUEUE:
+	case SKF_AD_RXHASH:
+	case SKF_AD_VLAN_TAG:
+	case SKF_AD_VLAN_TAG_PRESENT: *out = 0; return true;
+	case SKF_AD_PAY_OFFSET: *out = (u32)(p->transport - (p->head - p->base)); return true;
+	}
+	return false;
+}
+
+/* See struct bpf_input. */
+static bool load(const void *data, u32 offset, u32 size, u32 *out)
+{
+	const struct pkt *p = data;
+	u32 base = 0;
+	u8 b[4];
+
+	if ((s32)offset < 0) {
+		if (offset >= (u32)SKF_AD_OFF && offset < (u32)SKF_AD_OFF + SKF_AD_MAX)
+			return load_ancillary(p, offset - (u32)SKF_AD_OFF, out);
+		if (offset >= (u32)SKF_NET_OFF && offset < (u32)SKF_AD_OFF) {
+			offset -= (u32)SKF_NET_OFF;
+			base = (u32)(p->net - (p->head - p->base));
+		} else {
+			return false;
+		}
+	}
+	if (base > p->len || offset > p->len - base || size > p->len - base - offset)
+		return false;
+	pkt_copy_out(p, base + offset, b, size);
+	*out = size == 1   ? b[0]
+	       : size == 2 ? (u32)b[0] << 8 | b[1]
+			   : (u32)b[0] << 24 | (u32)b[1] << 16 | (u32)b[2] << 8 | b[3];
+	return true;
+}
+
+/* See sockfilter.h. */
+u32 socket_filter_look(struct socket *s, const struct pkt *p)
+{
+	struct bpf_input in = { load, p, p->len };
+	struct sock_filter_prog *f = prog_get(s);
+	u32 keep = f ? bpf_run(f->insns, &in) : ~0u;
+
+	prog_put(f);
+	return keep;
+}
+
+/* See sockfilter.h. */
+bool socket_filter_run(struct socket *s, struct pkt *p)
+{
+	u32 keep = socket_filter_look(s, p);
+
+	if (keep)
+		pkt_trim(p, keep);
+	return keep;
+}
+
+/* See sockfilter.h. */
+int socket_filter_attach(struct socket *s, const void *val, u32 len)
+{
+	struct {
+		u16 n;
+		u64 at;
+	} prog;
+	struct sock_filter_prog *f;
+	u16 *scratch;
+	int err = -EFAULT;
+
+	_Static_assert(sizeof(prog) == sizeof(struct sock_fprog), "struct sock_fprog");
+	if (len < sizeof(prog))
+		return -EINVAL;
+	if (socket_option(s, SO_LOCK_FILTER))
+		return -EPERM;
+	memcpy(&prog, val, sizeof(prog));
+	if (!prog.n || prog.n > BPF_MAXINSNS)
+		return -EINVAL;
+	f = kmalloc(sizeof(*f) + prog.n * sizeof(f->insns[0]), 0);
+	scratch = kcalloc(prog.n, sizeof(*scratch), 0);
+	if (!f || !scratch) {
+		err = -ENOMEM;
+		goto out;
+	}
+	ref_init(&f->refs, 1);
+	f->n = prog.n;
+	if (!copy_from_user(f->insns, prog.at, prog.n * sizeof(f->insns[0])))
+		err = bpf_check(f->insns, f->n, scratch);
+	if (!err) {
+		prog_set(s, f);
+		f = NULL;
+	}
+out:
+	kfree(scratch);
+	kfree(f);
+	return err;
+}
+
+/* See sockfilter.h. */
+int socket_filter_detach(struct socket *s)
+{
+	if (socket_option(s, SO_LOCK_FILTER))
+		return -EPERM;
+	if (!READ_ONCE(s->filter))
+		return -ENOENT;
+	prog_set(s, NULL);
+	return 0;
+}
+
+/* See sockfilter.h. ctx: any */
+void socket_filter_free(struct socket *s)
+{
+	if (s->filter)
+		prog_set(s, NULL);
+}
