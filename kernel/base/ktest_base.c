@@ -29,10 +29,9 @@ static bool wait_for(const u32 *word, u32 at_least)
 {
 	s64 end = time_now() + KT_PATIENCE;
 
-	while (load_acquire(word) < at_least)
-		if (time_now() > end)
-			return false;
-	return true;
+	while (load_acquire(word) < at_least && time_now() < end)
+		cpu_relax();
+	return load_acquire(word) >= at_least;
 }
 
 /* In interrupts on all CPUs at once: so the lock must be taken with interrupts off. */

@@ -97,11 +97,17 @@ static void mutex_interrupted_job(struct job *j)
 		mutex_unlock(&mutex);
 }
 
+static bool is_asleep(const struct job *j)
+{
+	return READ_ONCE(j->thread->state) == TS_SLEEPING;
+}
+
 KTEST(mutex, interruptible)
 {
 	mutex_lock(&mutex);
 	KT_ASSERT(jobs_start(2, mutex_interrupted_job));
-	pause_us(2000);
+	for (u32 left = KT_LOOKS; left && !(is_asleep(&jobs[0]) && is_asleep(&jobs[1])); left--)
+		pause_us(1000);
 	__atomic_store_n(&jobs[0].thread->interrupted, true, __ATOMIC_SEQ_CST);
 	sched_wake(jobs[0].thread, 1u << TS_SLEEPING);
 	completion_wait(&jobs[0].ended);
@@ -173,12 +179,10 @@ static bool readers_shut_out(void)
 /* A waiting writer keeps new readers out; when it is killed they get in. */
 KTEST(rwsem, killable_writer)
 {
-	s64 end = time_now() + KT_PATIENCE;
-
 	rwsem_read_lock(&rwsem);
 	KT_ASSERT(jobs_start(2, rwsem_writer_job));
-	while (!readers_shut_out() && time_now() < end)
-		pause_us(500);
+	for (u32 left = KT_LOOKS; left && !readers_shut_out(); left--)
+		pause_us(1000);
 	KT_ASSERT(readers_shut_out());
 	for (u32 i = 0; i < 2; i++) {
 		__atomic_store_n(&jobs[i].thread->killed, true, __ATOMIC_SEQ_CST);

@@ -25,7 +25,7 @@ struct member {
 	struct completion ended;
 	u32 index;
 	u64 count; /* o */
-	u32 cpu; /* o: where it was seen to run last */
+	bool here; /* a: it is on CPU 0 for good */
 	s64 exec; /* o: run time at the end */
 	s64 begin; /* run time when a measurement began */
 };
@@ -91,7 +91,6 @@ static void spin(struct member *m)
 {
 	while (!READ_ONCE(m->crew->stop)) {
 		WRITE_ONCE(m->count, m->count + 1);
-		WRITE_ONCE(m->cpu, where_am_i());
 		cpu_relax();
 	}
 }
@@ -101,14 +100,17 @@ static void pause_ms(u32 ms)
 	sched_sleep_until(time_now() + ms * NSEC_PER_MSEC);
 }
 
-/* Wait for @cond, and say whether it came. */
-#define EVENTUALLY(cond)                                       \
-	({                                                     \
-		s64 eventually_end = time_now() + KT_PATIENCE; \
-		while (!(cond) && time_now() < eventually_end) \
-			pause_ms(1);                           \
-		(cond);                                        \
+/* Wait for @cond, looking each @ms milliseconds, and say whether it came. */
+#define EVENTUALLY_EACH(ms, cond)                                                  \
+	({                                                                         \
+		bool eventually = (cond);                                          \
+		for (u32 looks = KT_LOOKS / (ms); !eventually && looks; looks--) { \
+			pause_ms(ms);                                              \
+			eventually = (cond);                                       \
+		}                                                                  \
+		eventually;                                                        \
 	})
+#define EVENTUALLY(cond) EVENTUALLY_EACH(1, cond)
 
 static struct crew crew;
 
@@ -168,6 +170,7 @@ static s64 run_time(struct thread *t)
 static void spin_here(struct member *m)
 {
 	(void)sched_set_affinity(current, 1);
+	store_release(&m->here, true);
 	wait_event(&m->crew->q, READ_ONCE(m->crew->shared));
 	spin(m);
 }
@@ -205,23 +208,19 @@ static void shares_show(void)
 KTEST(sched, fair_weights)
 {
 	bool set = true, fair;
-	s64 end;
 
 	KT_ASSERT(sched_set_affinity(current, 1) == 0);
 	KT_ASSERT(sched_set_policy(current, SCHED_FIFO, 50, 0) == 0);
 	KT_ASSERT(crew_start(&crew, 4, spin_here));
 	for (u32 i = 0; i < 4; i++) {
-		set &= EVENTUALLY(READ_ONCE(crew.m[i].thread->state) == TS_BLOCKED);
+		set &= EVENTUALLY(load_acquire(&crew.m[i].here));
 		set &= sched_set_policy(crew.m[i].thread, SCHED_NORMAL, 0, share_nice[i]) == 0;
 		crew.m[i].begin = run_time(crew.m[i].thread);
 	}
 	crew.shared = 1;
 	waitq_wake_all(&crew.q);
-	end = time_now() + KT_PATIENCE;
-	do {
-		pause_ms(500);
-		fair = shares_are_fair();
-	} while (!fair && time_now() < end);
+	pause_ms(500);
+	fair = EVENTUALLY_EACH(200, shares_are_fair());
 	if (!fair)
 		shares_show();
 	crew.stop = true;
@@ -264,8 +263,7 @@ static bool woken_soon(void)
  */
 KTEST(sched, sleeper_latency)
 {
-	s64 end = time_now() + KT_PATIENCE;
-	u32 soon;
+	u32 soon, left = KT_LOOKS / 80;
 
 	timeout_init(&alarm.t, alarm_fired);
 	KT_ASSERT(crew_start(&crew, 2, spin));
@@ -276,7 +274,7 @@ KTEST(sched, sleeper_latency)
 		soon = 0;
 		for (u32 i = 0; i < 40; i++)
 			soon += woken_soon();
-	} while (soon < 20 && time_now() < end);
+	} while (soon < 20 && left--);
 	KT_ASSERT(sched_set_affinity(current, ~0ull) == 0);
 	crew.stop = true;
 	crew_join(&crew);
@@ -305,14 +303,12 @@ KTEST(sched, balance)
 {
 	u32 cpus = bit_count(cpu_online_mask);
 	u32 n = MIN(cpus * 2 + 1, (u32)CREW_MAX);
-	s64 begin = time_now(), end = begin + KT_PATIENCE;
+	s64 begin = time_now();
 	bool even;
 
 	KT_ASSERT(crew_start(&crew, n, spin));
-	do {
-		pause_ms(400);
-		even = balanced(begin, cpus);
-	} while (!even && time_now() < end);
+	pause_ms(400);
+	even = EVENTUALLY_EACH(100, balanced(begin, MIN(cpus, n)));
 	crew.stop = true;
 	crew_join(&crew);
 	for (u32 i = 0; i < n && !even; i++)
@@ -325,59 +321,67 @@ static void note_order(struct member *m)
 	m->count = __atomic_add_fetch(&m->crew->shared, 1, __ATOMIC_ACQ_REL);
 }
 
+/* The calling test becomes FIFO on CPU 0, and fair threads there get no share. The share before. */
+static int rt_begin(void)
+{
+	int share = sched_rt_runtime_us;
+
+	WRITE_ONCE(sched_rt_runtime_us, -1);
+	if (sched_set_affinity(current, 1) || sched_set_policy(current, SCHED_FIFO, 50, 0))
+		ktest_fail("the test becomes FIFO", __FILE__, __LINE__);
+	return share;
+}
+
+static void rt_end(int share)
+{
+	WRITE_ONCE(sched_rt_runtime_us, share);
+	if (sched_set_policy(current, SCHED_NORMAL, 0, 0) || sched_set_affinity(current, ~0ull))
+		ktest_fail("the test becomes fair", __FILE__, __LINE__);
+}
+
 /* Real-time threads run by priority, and before the fair thread that made them. */
 KTEST(sched, rt_priority)
 {
-	KT_ASSERT(sched_set_affinity(current, 1) == 0);
-	KT_ASSERT(sched_set_policy(current, SCHED_FIFO, 50, 0) == 0);
+	bool alone = cpu_online_mask == 1, set = true, early = false, ordered = true;
+	int share = rt_begin();
+
 	KT_ASSERT(crew_start(&crew, 4, note_order));
 	for (u32 i = 0; i < 4; i++) {
-		KT_ASSERT(sched_set_affinity(crew.m[i].thread, 1) == 0);
-		if (cpu_online_mask == 1)
-			KT_ASSERT(crew.m[i].count == 0);
-		KT_ASSERT(sched_set_policy(crew.m[i].thread, SCHED_FIFO, 10 + (int)i * 10, 0) == 0);
+		set &= sched_set_affinity(crew.m[i].thread, 1) == 0;
+		early |= READ_ONCE(crew.m[i].count) != 0;
+		set &= sched_set_policy(crew.m[i].thread, SCHED_FIFO, 10 + (int)i * 10, 0) == 0;
 	}
 	KT_ASSERT(sched_set_policy(current, SCHED_NORMAL, 0, 0) == 0);
 	crew_join(&crew);
-	if (cpu_online_mask == 1)
-		for (u32 i = 0; i < 4; i++)
-			KT_ASSERT(crew.m[i].count == 4 - i);
-	KT_ASSERT(sched_set_affinity(current, ~0ull) == 0);
+	rt_end(share);
+	for (u32 i = 0; i < 4; i++)
+		ordered &= crew.m[i].count == 4 - i;
+	KT_ASSERT(set && (!alone || (!early && ordered)));
 }
 
 /*
  * Fair threads get nothing from real-time threads that compute, unless sched_rt_runtime_us leaves
- * them a share; real-time threads of one priority share. A thread has left its CPU some time after
- * its affinity changed, so the count begins when all are where they belong.
+ * them a share; real-time threads of one priority share. All are where they belong, and wait, before
+ * any of them computes.
  */
 KTEST(sched, rt_over_fair)
 {
-	int share = sched_rt_runtime_us;
-	u64 before, first, second;
-	bool turns, starved;
+	bool set = true, turns, starved;
+	int share = rt_begin();
 
-	WRITE_ONCE(sched_rt_runtime_us, -1);
-	KT_ASSERT(sched_set_affinity(current, 1) == 0);
-	KT_ASSERT(sched_set_policy(current, SCHED_FIFO, 50, 0) == 0);
-	KT_ASSERT(crew_start(&crew, 3, spin));
+	KT_ASSERT(crew_start(&crew, 3, spin_here));
 	for (u32 i = 0; i < 3; i++)
-		KT_ASSERT(sched_set_affinity(crew.m[i].thread, 1) == 0);
-	for (u32 i = 0; i < 3; i++)
-		KT_ASSERT(EVENTUALLY(READ_ONCE(crew.m[i].count) && READ_ONCE(crew.m[i].cpu) == 0));
-	KT_ASSERT(sched_set_policy(crew.m[0].thread, SCHED_RR, 10, 0) == 0);
-	KT_ASSERT(sched_set_policy(crew.m[1].thread, SCHED_RR, 10, 0) == 0);
-	before = READ_ONCE(crew.m[2].count);
-	first = READ_ONCE(crew.m[0].count);
-	second = READ_ONCE(crew.m[1].count);
-	turns = EVENTUALLY(READ_ONCE(crew.m[0].count) != first &&
-			   READ_ONCE(crew.m[1].count) != second);
-	starved = READ_ONCE(crew.m[2].count) == before;
+		set &= EVENTUALLY(load_acquire(&crew.m[i].here));
+	set &= sched_set_policy(crew.m[0].thread, SCHED_RR, 10, 0) == 0;
+	set &= sched_set_policy(crew.m[1].thread, SCHED_RR, 10, 0) == 0;
+	crew.shared = 1;
+	waitq_wake_all(&crew.q);
+	turns = EVENTUALLY(READ_ONCE(crew.m[0].count) && READ_ONCE(crew.m[1].count));
+	starved = READ_ONCE(crew.m[2].count) == 0;
 	crew.stop = true;
 	crew_join(&crew);
-	WRITE_ONCE(sched_rt_runtime_us, share);
-	KT_ASSERT(turns && starved);
-	KT_ASSERT(sched_set_policy(current, SCHED_NORMAL, 0, 0) == 0);
-	KT_ASSERT(sched_set_affinity(current, ~0ull) == 0);
+	rt_end(share);
+	KT_ASSERT(set && turns && starved);
 }
 
 static void watch_cpu(struct member *m)
