@@ -51,7 +51,7 @@ static void test_clocks(void)
 	}
 	a = kernel_ns(CLOCK_MONOTONIC);
 	b = lib_ns(CLOCK_MONOTONIC);
-	CHECK(b >= a && b - a < TAP_PATIENCE_MS * 1000000LL);
+	CHECK(b >= a && b <= kernel_ns(CLOCK_MONOTONIC));
 	CHECK_ERR(syscall(SYS_clock_gettime, 10, &ts), EINVAL);
 	CHECK_ERR(syscall(SYS_clock_gettime, 77, &ts), EINVAL);
 	CHECK_ERR(syscall(SYS_clock_gettime, CLOCK_REALTIME, 8), EFAULT);
@@ -72,11 +72,10 @@ static int sleep_is_no_work(void)
 static void test_cpu_time(void)
 {
 	int64_t p = kernel_ns(CLOCK_PROCESS_CPUTIME_ID), t = kernel_ns(CLOCK_THREAD_CPUTIME_ID);
-	int64_t end = lib_ns(CLOCK_MONOTONIC) + TAP_PATIENCE_MS * 1000000LL;
 
-	while ((kernel_ns(CLOCK_PROCESS_CPUTIME_ID) - p <= 10000000 ||
-		kernel_ns(CLOCK_THREAD_CPUTIME_ID) - t <= 10000000) &&
-	       lib_ns(CLOCK_MONOTONIC) < end)
+	for (long n = 0; n < 1000000000 && (kernel_ns(CLOCK_PROCESS_CPUTIME_ID) - p <= 10000000 ||
+					    kernel_ns(CLOCK_THREAD_CPUTIME_ID) - t <= 10000000);
+	     n++)
 		;
 	CHECK(kernel_ns(CLOCK_PROCESS_CPUTIME_ID) - p > 10000000);
 	CHECK(kernel_ns(CLOCK_THREAD_CPUTIME_ID) - t > 10000000);
@@ -161,8 +160,8 @@ static void test_wall(void)
 	int64_t a = lib_ns(CLOCK_REALTIME);
 
 	CHECK(!syscall(SYS_gettimeofday, &tv, &tz));
-	CHECK(tv.tv_sec * 1000000000LL + tv.tv_usec * 1000LL - a < TAP_PATIENCE_MS * 1000000LL &&
-	      a > 1000000000000000000LL);
+	CHECK(tv.tv_sec * 1000000000LL + tv.tv_usec * 1000LL <= lib_ns(CLOCK_REALTIME) &&
+	      tv.tv_sec * 1000000LL + tv.tv_usec >= a / 1000 && a > 1000000000000000000LL);
 	CHECK(adjtimex(&tx) >= 0 && tx.tick > 0 && tx.time.tv_sec >= tv.tv_sec);
 	ts = (struct timespec){ 0, -1 };
 	CHECK_ERR(clock_settime(CLOCK_REALTIME, &ts), EINVAL);

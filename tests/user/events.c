@@ -152,9 +152,11 @@ static void test_epoll_many(void)
 }
 
 static volatile int waiter_got;
+static volatile pid_t waiter;
 
 static void *exclusive_wait(void *arg)
 {
+	waiter = gettid();
 	waiter_got = wait_one(*(int *)arg, -1);
 	return NULL;
 }
@@ -164,6 +166,7 @@ static void test_exclusive(int waited_first)
 {
 	struct epoll_event e = { .events = EPOLLIN | EPOLLEXCLUSIVE, .data.u32 = 3 };
 	int idle = epoll_create1(0), waited = epoll_create1(0), ev = eventfd(0, 0);
+	int other = eventfd(0, 0);
 	uint64_t v = 1;
 	pthread_t t;
 
@@ -175,15 +178,15 @@ static void test_exclusive(int waited_first)
 	e.events = EPOLLIN | EPOLLEXCLUSIVE;
 	CHECK_ERR(epoll_ctl(idle, EPOLL_CTL_ADD, waited, &e), EINVAL);
 	e.events = EPOLLIN | EPOLLEXCLUSIVE | EPOLLONESHOT;
-	CHECK_ERR(epoll_ctl(idle, EPOLL_CTL_ADD, 0, &e), EINVAL);
-	waiter_got = 0;
+	CHECK_ERR(epoll_ctl(idle, EPOLL_CTL_ADD, other, &e), EINVAL);
+	waiter_got = waiter = 0;
 	REQUIRE(!pthread_create(&t, NULL, exclusive_wait, &waited));
-	usleep(1000);
+	CHECK(EVENTUALLY(waiter && task_state(getpid(), waiter) == 'S'));
 	CHECK(write(ev, &v, 8) == 8);
 	pthread_join(t, NULL);
 	CHECK(waiter_got == 3);
 	CHECK(!epoll_ctl(idle, EPOLL_CTL_DEL, ev, NULL));
-	close(idle), close(waited), close(ev);
+	close(idle), close(waited), close(ev), close(other);
 }
 
 /* Sets in sets: five deep, and no deeper. Edges come from what others do, not from reading. */

@@ -455,8 +455,11 @@ static void test_requeue(void)
 		worker_end(&w[i]);
 }
 
+static volatile int handled;
+
 static void on_signal(int sig)
 {
+	handled++;
 }
 
 static void test_requeue_ends(void)
@@ -481,7 +484,7 @@ static void test_requeue_ends(void)
 	/* A signal before: it waits on; after: back without the lock. */
 	CHECK(wait_requeue(&x, &c, &m));
 	syscall(SYS_tgkill, getpid(), x.tid, SIGUSR1);
-	usleep(20000);
+	CHECK(EVENTUALLY(handled == 1 && task_state(getpid(), x.tid) == 'S'));
 	CHECK(x.what == WAIT_REQUEUE);
 	CHECK(EVENTUALLY(requeue_pi(&c, &m, 1, 1, 7) == 1));
 	syscall(SYS_tgkill, getpid(), x.tid, SIGUSR1);

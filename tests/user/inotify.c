@@ -487,7 +487,7 @@ static void on_alarm(int sig)
 
 static void *create_later(void *arg)
 {
-	usleep(20000);
+	EVENTUALLY(is_asleep(getpid()));
 	put("late", "");
 	return NULL;
 }

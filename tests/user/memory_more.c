@@ -333,13 +333,14 @@ static void test_locking(void)
 static void test_seals(void)
 {
 	int fd = memfd(2 /* ALLOW_SEALING */), plain = memfd(0), ro;
+	int null = open("/dev/null", O_RDWR);
 	char *p = mmap(NULL, PAGE, RW, MAP_SHARED, fd, 0), path[64];
 
 	CHECK(fcntl(plain, GET_SEALS) == SEAL_SEAL);
 	CHECK_ERR(fcntl(plain, ADD_SEALS, SEAL_GROW), EPERM);
 	CHECK(fcntl(fd, GET_SEALS) == 0);
 	CHECK_ERR(fcntl(fd, ADD_SEALS, 0x10000), EINVAL);
-	CHECK_ERR(fcntl(0, ADD_SEALS, SEAL_GROW), EINVAL);
+	CHECK_ERR(fcntl(null, ADD_SEALS, SEAL_GROW), EINVAL);
 	CHECK_ERR(fcntl(fd, ADD_SEALS, SEAL_WRITE), EBUSY);
 	CHECK(fcntl(fd, ADD_SEALS, SEAL_GROW | SEAL_SHRINK) == 0);
 	CHECK_ERR(ftruncate(fd, 8 * PAGE), EPERM);
@@ -373,6 +374,7 @@ static void test_seals(void)
 	close(ro);
 	close(fd);
 	close(plain);
+	close(null);
 }
 
 static int data_child(void)

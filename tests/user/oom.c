@@ -18,26 +18,13 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include "meminfo.h"
 #include "tap.h"
 
 #define MB (1024 * 1024ul)
 #define SMALL (4 * MB) /* what the bystander holds */
 #define SLACK_KB 8192 /* of free memory, before and after: caches */
 #define DIR "/tmp/oom"
-
-static long meminfo(const char *key)
-{
-	FILE *f = fopen("/proc/meminfo", "r");
-	char line[128];
-	long v = -1;
-
-	while (f && fgets(line, sizeof(line), f))
-		if (!strncmp(line, key, strlen(key)) && line[strlen(key)] == ':')
-			v = atol(line + strlen(key) + 1);
-	if (f)
-		fclose(f);
-	return v;
-}
 
 static void set_number(const char *path, const char *text)
 {
@@ -223,23 +210,20 @@ static long free_before;
 
 static void note_memory(void)
 {
-	set_number("/proc/sys/vm/drop_caches", "3");
+	drop_caches();
 	free_before = meminfo("MemFree");
 }
 
 static int memory_is_back(void)
 {
-	set_number("/proc/sys/vm/drop_caches", "3");
+	drop_caches();
 	return meminfo("MemFree") > free_before - SLACK_KB;
 }
 
 static int memory_comes_back(void)
 {
-	for (int left = TAP_PATIENCE_MS; left > 0; left -= 200) {
-		if (memory_is_back())
-			return 1;
-		usleep(200000);
-	}
+	if (EVENTUALLY_EACH(200, memory_is_back()))
+		return 1;
 	printf("# free: %ld kB, were %ld\n", meminfo("MemFree"), free_before);
 	return 0;
 }

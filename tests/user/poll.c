@@ -58,7 +58,7 @@ static void test_poll(void)
 
 static void *write_later(void *arg)
 {
-	usleep(30000);
+	EVENTUALLY(is_asleep(getpid()));
 	return (void *)(long)write(*(int *)arg, "!", 1);
 }
 

@@ -565,7 +565,7 @@ int main(int argc, char **argv)
 	n = readlink("/proc/self/exe", path, sizeof(path) - 1);
 	path[n > 0 ? n : 0] = 0;
 	self_path = path;
-	alarm(150);
+	alarm(TAP_LIMIT);
 	test_fork_attached();
 	test_vfork_seized();
 	test_clone();

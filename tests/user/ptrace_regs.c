@@ -554,7 +554,7 @@ int main(int argc, char **argv)
 {
 	if (argc > 2 && !strcmp(argv[1], "exit"))
 		return atoi(argv[2]);
-	alarm(150);
+	alarm(TAP_LIMIT);
 	test_general();
 	test_fp_tls();
 	test_memory();

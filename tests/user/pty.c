@@ -144,9 +144,9 @@ static void test_raw(void)
 	t.c_cc[VTIME] = 0;
 	tcsetattr(s, TCSANOW, &t);
 	if (fork() == 0) {
-		usleep(50000);
+		EVENTUALLY(is_asleep(getppid()));
 		types(m, "1");
-		usleep(50000);
+		EVENTUALLY(is_asleep(getppid()));
 		types(m, "23");
 		_exit(0);
 	}
@@ -383,7 +383,8 @@ static void test_little_room(void)
 		for (;;)
 			write(s, buf, sizeof(buf));
 	}
-	CHECK(waitpid(pid, &status, 0) == pid && WIFSIGNALED(status) && WTERMSIG(status) == SIGALRM);
+	CHECK(waitpid(pid, &status, 0) == pid && WIFSIGNALED(status) &&
+	      WTERMSIG(status) == SIGALRM);
 	close(s);
 	close(m);
 }

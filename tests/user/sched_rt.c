@@ -27,7 +27,7 @@ static int64_t now_ms(void)
 static int hog(int policy)
 {
 	struct sched_param p = { .sched_priority = 50 };
-	int64_t end = now_ms() + TAP_PATIENCE_MS;
+	int64_t end = now_ms() + TAP_LIMIT * 1000ll;
 
 	if (syscall(SYS_sched_setscheduler, 0, policy, &p))
 		return 2;

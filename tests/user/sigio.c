@@ -66,12 +66,12 @@ static void test_pipe(void)
 	CHECK(write(p[1], "a", 1) == 1 && next(&si, 0) == 0);
 	CHECK(!fcntl(p[0], F_SETOWN, getpid()) && fcntl(p[0], F_GETOWN) == getpid());
 	CHECK(write(p[1], "b", 1) == 1);
-	CHECK(next(&si, 1000) == SIGIO && si.si_code == SI_KERNEL);
+	CHECK(next(&si, TAP_PATIENCE_MS) == SIGIO && si.si_code == SI_KERNEL);
 	CHECK(next(&si, 0) == 0);
 	/* With a signal of one's own, the siginfo says what happened where. */
 	CHECK(!fcntl(p[0], F_SETSIG, RT) && fcntl(p[0], F_GETSIG) == RT);
 	CHECK(write(p[1], "c", 1) == 1);
-	CHECK(next(&si, 1000) == RT && si.si_code == POLL_IN && si.si_fd == p[0]);
+	CHECK(next(&si, TAP_PATIENCE_MS) == RT && si.si_code == POLL_IN && si.si_fd == p[0]);
 	CHECK(si.si_band == (POLLIN | POLLRDNORM));
 	/* Real-time ones queue. */
 	CHECK(write(p[1], "d", 1) == 1 && write(p[1], "e", 1) == 1);
@@ -80,13 +80,13 @@ static void test_pipe(void)
 	CHECK(!ioctl(p[1], FIOASYNC, &on) && (fcntl(p[1], F_GETFL) & O_ASYNC));
 	CHECK(!fcntl(p[1], F_SETOWN, getpid()) && !fcntl(p[1], F_SETSIG, SIGUSR1));
 	CHECK(read(p[0], c, 2) == 2);
-	CHECK(next(&si, 1000) == SIGUSR1 && si.si_code == POLL_OUT && si.si_fd == p[1]);
+	CHECK(next(&si, TAP_PATIENCE_MS) == SIGUSR1 && si.si_code == POLL_OUT && si.si_fd == p[1]);
 	CHECK(si.si_band == (POLLOUT | POLLWRNORM | POLLWRBAND));
 	CHECK(!ioctl(p[1], FIOASYNC, &off) && !(fcntl(p[1], F_GETFL) & O_ASYNC));
 	CHECK(read(p[0], c, 1) == 1 && next(&si, 0) == 0);
 	/* The end of the writers is an event, too. */
 	close(p[1]);
-	CHECK(next(&si, 1000) == RT && si.si_code == POLL_IN);
+	CHECK(next(&si, TAP_PATIENCE_MS) == RT && si.si_code == POLL_IN);
 	CHECK(!fcntl(p[0], F_SETFL, 0));
 	CHECK_ERR(fcntl(p[0], F_SETSIG, 65), EINVAL);
 	CHECK_ERR(fcntl(p[0], F_SETSIG, -1), EINVAL);
@@ -133,7 +133,7 @@ static void test_owners(void)
 	/* Another process is told. */
 	pid = fork();
 	if (!pid)
-		_exit(next(&si, 5000) != SIGIO);
+		_exit(next(&si, TAP_PATIENCE_MS) != SIGIO);
 	CHECK(!fcntl(p[0], F_SETOWN, pid) && write(p[1], "x", 1) == 1);
 	CHECK(waitpid(pid, &status, 0) == pid && !status);
 	/* One may not send through the file what one may not send by kill. */
@@ -160,7 +160,7 @@ static void *thread_waits(void *arg)
 	fcntl(tpipe[0], F_SETOWN_EX, &o);
 	fcntl(tpipe[0], F_SETFL, O_ASYNC);
 	write(tpipe[1], "x", 1);
-	return (void *)(long)(next(&si, 1000) == SIGIO);
+	return (void *)(long)(next(&si, TAP_PATIENCE_MS) == SIGIO);
 }
 
 static void test_thread(void)
@@ -207,9 +207,9 @@ static void test_fifo(void)
 	REQUIRE(f >= 0);
 	fcntl(f, F_SETOWN, getpid()), fcntl(f, F_SETSIG, RT);
 	CHECK(!fcntl(f, F_SETFL, O_ASYNC));
-	CHECK(write(f, "x", 1) == 1 && next(&si, 1000) == RT && si.si_code == POLL_IN);
+	CHECK(write(f, "x", 1) == 1 && next(&si, TAP_PATIENCE_MS) == RT && si.si_code == POLL_IN);
 	CHECK(next(&si, 0) == 0);
-	CHECK(read(f, &si, 1) == 1 && next(&si, 1000) == RT && si.si_code == POLL_OUT);
+	CHECK(read(f, &si, 1) == 1 && next(&si, TAP_PATIENCE_MS) == RT && si.si_code == POLL_OUT);
 	close(f);
 	unlink("sigio.fifo");
 }
@@ -225,7 +225,7 @@ static void test_tty(void)
 	CHECK(!fcntl(s, F_SETFL, O_ASYNC | O_NONBLOCK));
 	/* A terminal without a session tells who switched the mode on. */
 	CHECK(fcntl(s, F_GETOWN) == getpid());
-	CHECK(write(m, "hi\n", 3) == 3 && next(&si, 1000) == SIGIO);
+	CHECK(write(m, "hi\n", 3) == 3 && next(&si, TAP_PATIENCE_MS) == SIGIO);
 	CHECK(!fcntl(s, F_SETSIG, RT));
 	while (next(&si, 50))
 		;
@@ -233,7 +233,7 @@ static void test_tty(void)
 	/* Half a line is no input yet. */
 	CHECK(write(m, "a", 1) == 1 && next(&si, 50) == 0);
 	CHECK(write(m, "\n", 1) == 1);
-	CHECK(next(&si, 1000) == RT && si.si_code == POLL_IN && si.si_fd == s);
+	CHECK(next(&si, TAP_PATIENCE_MS) == RT && si.si_code == POLL_IN && si.si_fd == s);
 	while (next(&si, 50))
 		;
 	tcgetattr(s, &t);
@@ -246,7 +246,7 @@ static void test_tty(void)
 	/* The master is a terminal's end too. */
 	CHECK(!fcntl(m, F_SETOWN, getpid()) && !fcntl(m, F_SETSIG, RT));
 	CHECK(!fcntl(m, F_SETFL, O_ASYNC) && write(s, "out", 3) == 3);
-	CHECK(next(&si, 1000) == RT && si.si_code == POLL_IN && si.si_fd == m);
+	CHECK(next(&si, TAP_PATIENCE_MS) == RT && si.si_code == POLL_IN && si.si_fd == m);
 	close(s), close(m);
 	while (next(&si, 0))
 		;
@@ -261,7 +261,7 @@ static void test_inotify(void)
 	fcntl(fd, F_SETOWN, getpid()), fcntl(fd, F_SETSIG, RT);
 	CHECK(!fcntl(fd, F_SETFL, O_ASYNC));
 	close(open("sigio.new", O_CREAT | O_WRONLY, 0600));
-	CHECK(next(&si, 1000) == RT && si.si_code == POLL_IN && si.si_fd == fd);
+	CHECK(next(&si, TAP_PATIENCE_MS) == RT && si.si_code == POLL_IN && si.si_fd == fd);
 	close(fd);
 	unlink("sigio.new");
 	CHECK(next(&si, 0) == 0);
@@ -270,7 +270,7 @@ static void test_inotify(void)
 /* A signal with codes of its own cannot say them here. */
 static void test_own_codes(void)
 {
-	struct timespec ts = { 1, 0 };
+	struct timespec ts = { TAP_PATIENCE_MS / 1000, 0 };
 	siginfo_t si = { 0 };
 	sigset_t s;
 	int p[2];

@@ -28,12 +28,15 @@
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+#include "meminfo.h"
 
 #define PAGE 4096
 #define MAX_WORKERS 32
-#define HANG_SECONDS 60
+#define HANG_SECONDS 120
+#define LOOKS_PER_SECOND 10
 #define MAX_SLABS 128
 #define SETTLE_ROUNDS 25
+#define SETTLE_TRIES 60
 
 struct progress {
 	volatile uint64_t ops;
@@ -447,20 +450,6 @@ static void worker(int id, uint64_t seed, double until)
 	_exit(mine->failed);
 }
 
-static long mem_free_kb(void)
-{
-	FILE *f = fopen("/proc/meminfo", "r");
-	char line[128];
-	long kb = -1;
-
-	while (f && fgets(line, sizeof(line), f))
-		if (sscanf(line, "MemFree: %ld", &kb) == 1)
-			break;
-	if (f)
-		fclose(f);
-	return kb;
-}
-
 /* One row of /proc/slabinfo. */
 struct slab {
 	char name[32];
@@ -494,17 +483,6 @@ static void show_slabs(const struct slab *a, int n, const struct slab *b)
 			       b[i].name, b[i].active, b[i].frames, a[i].active, a[i].frames);
 }
 
-static void drop_caches(void)
-{
-	int fd = open("/proc/sys/vm/drop_caches", O_WRONLY);
-
-	if (fd >= 0) {
-		if (write(fd, "3", 1) < 0)
-			perror("drop_caches");
-		close(fd);
-	}
-}
-
 /*
  * Free memory when nothing is going on: the most that is seen in a number of rounds, as what ended
  * last (threads on their way out, work queued by them) is freed a little later.
@@ -515,27 +493,30 @@ static long settled_free_kb(void)
 
 	for (int i = 0; i < SETTLE_ROUNDS; i++) {
 		drop_caches();
-		kb = mem_free_kb();
+		kb = meminfo("MemFree");
 		most = kb > most ? kb : most;
 		usleep(20000);
 	}
 	return most;
 }
 
-/* Kills the workers that hang, names what they were at. */
-static int check_hung(pid_t *pids, int n, uint64_t *seen, double *since)
+/*
+ * Kills the workers that hang, names what they were at. Looks are counted, not time: when the
+ * machine was held up, they were too.
+ */
+static int check_hung(pid_t *pids, int n, uint64_t *seen, int *looks)
 {
 	int hung = 0;
 
 	for (int i = 0; i < n; i++) {
 		if (!pids[i] || progress[i].ops != seen[i]) {
 			seen[i] = progress[i].ops;
-			since[i] = now();
-		} else if (now() - since[i] > HANG_SECONDS) {
+			looks[i] = 0;
+		} else if (++looks[i] > HANG_SECONDS * LOOKS_PER_SECOND) {
 			fprintf(stderr, "stress: worker %d hangs in %s\n", i,
 				ops[progress[i].op].name);
 			kill(pids[i], SIGKILL);
-			since[i] = now();
+			looks[i] = 0;
 			hung = 1;
 		}
 	}
@@ -546,11 +527,10 @@ static int run(int n, uint64_t seed, double seconds)
 {
 	pid_t pids[MAX_WORKERS], pid;
 	uint64_t seen[MAX_WORKERS] = { 0 };
-	double since[MAX_WORKERS], until = now() + seconds;
-	int left = n, bad = 0, st;
+	int looks[MAX_WORKERS] = { 0 }, left = n, bad = 0, st;
+	double until = now() + seconds;
 
 	for (int i = 0; i < n; i++) {
-		since[i] = now();
 		pids[i] = fork();
 		if (!pids[i])
 			worker(i, seed, until);
@@ -562,9 +542,9 @@ static int run(int n, uint64_t seed, double seconds)
 	while (left) {
 		pid = waitpid(-1, &st, WNOHANG);
 		if (pid == 0) {
-			struct timespec ts = { 0, 100000000 };
+			struct timespec ts = { 0, 1000000000 / LOOKS_PER_SECOND };
 
-			bad |= check_hung(pids, n, seen, since);
+			bad |= check_hung(pids, n, seen, looks);
 			nanosleep(&ts, NULL);
 			continue;
 		}
@@ -616,6 +596,8 @@ int main(int argc, char **argv)
 	nslabs = read_slabs(slabs[0]);
 	bad |= run(workers, seed, seconds);
 	after = settled_free_kb();
+	for (int i = 0; i < SETTLE_TRIES && most >= 0 && before - after > most; i++)
+		after = settled_free_kb();
 	bad |= most >= 0 && before - after > most;
 	if (read_slabs(slabs[1]) == nslabs)
 		show_slabs(slabs[0], nslabs, slabs[1]);

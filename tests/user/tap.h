@@ -18,8 +18,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#define TAP_PATIENCE_MS 60000 /* for what must come about, in milliseconds */
+#define TAP_PATIENCE_MS 120000 /* for what must come about, in milliseconds */
 #define TAP_LONG 5000 /* seconds: no test waits for its end */
+#define TAP_LIMIT 1000 /* seconds, for alarm(): only what hangs is still there by then */
 
 static int tap_count, tap_failed;
 
@@ -60,14 +61,15 @@ static inline int tap_done(void)
 			   __LINE__, tap_e);                                               \
 	})
 
-/* Wait for @x, bounded, and say whether it came true. */
-#define EVENTUALLY(x)                           \
-	({                                      \
-		int tap_left = TAP_PATIENCE_MS; \
-		while (!(x) && tap_left-- > 0)  \
-			usleep(1000);           \
-		tap_left >= 0;                  \
+/* Wait for @x, bounded, and say whether it came true: it is looked at each @ms milliseconds. */
+#define EVENTUALLY_EACH(ms, x)                         \
+	({                                             \
+		int tap_left = TAP_PATIENCE_MS / (ms); \
+		while (!(x) && tap_left-- > 0)         \
+			usleep((ms)*1000);             \
+		tap_left >= 0;                         \
 	})
+#define EVENTUALLY(x) EVENTUALLY_EACH(1, x)
 
 /* The letter of /proc/PID/stat: R, S, D, T, Z; 0 when there is no such thread. */
 static inline char task_state(int pid, int tid)

@@ -18,6 +18,7 @@
 #include <sys/syscall.h>
 #include <sys/types.h>
 #include <sys/wait.h>
+#include "../meminfo.h"
 #include "../tap.h"
 
 #define PAGE 4096ul
@@ -196,31 +197,12 @@ struct memory {
 };
 static struct memory memory_before, memory_now;
 
-static long meminfo(const char *key)
-{
-	FILE *f = fopen("/proc/meminfo", "r");
-	char line[128];
-	long v = -1;
-
-	while (f && fgets(line, sizeof(line), f))
-		if (!strncmp(line, key, strlen(key)) && line[strlen(key)] == ':')
-			v = atol(line + strlen(key) + 1);
-	if (f)
-		fclose(f);
-	return v;
-}
-
 static void count_memory(struct memory *m)
 {
-	int fd = open("/proc/sys/vm/drop_caches", O_WRONLY);
 	char line[256];
 	FILE *f;
 
-	if (fd >= 0) {
-		if (write(fd, "3", 1) != 1)
-			perror("# drop_caches");
-		close(fd);
-	}
+	drop_caches();
 	m->n = 0;
 	m->free_kb = meminfo("MemFree");
 	f = fopen("/proc/slabinfo", "r");
@@ -240,17 +222,6 @@ static int memory_is_back(int rounds)
 		if (memory_now.active[i] - memory_before.active[i] >= rounds)
 			return 0;
 	return memory_before.free_kb - memory_now.free_kb < rounds * 4;
-}
-
-/* Some goes by workers, after the call. Looking is dear: not as often as EVENTUALLY does. */
-static int memory_comes_back(int rounds)
-{
-	for (int left = TAP_PATIENCE_MS; left > 0; left -= 200) {
-		if (memory_is_back(rounds))
-			return 1;
-		usleep(200000);
-	}
-	return 0;
 }
 
 static void memory_differences(int rounds)
