@@ -21,12 +21,12 @@
 #include "baduse/fixture.h"
 #include "baduse/cases.h"
 #include "baduse/rows.h"
+#include "baduse/common.h"
 #include <grp.h>
 #include <poll.h>
 #include <pthread.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
-#include <sys/utsname.h>
 #include <sys/wait.h>
 #include "tap.h"
 
@@ -64,7 +64,6 @@ static struct progress (*progress)[MAX_THREADS];
 static struct seat seats[MAX_PROCESSES];
 static int processes = 4, threads = 2, calls = 400, verbose;
 static unsigned long calls_done;
-static int self_pid, child_pid, parent_pid;
 
 static const char *const more_paths[] = {
 	"/proc/self/maps",
@@ -241,16 +240,6 @@ static long pick_arg(const struct entry *e, int i, uint64_t *s)
 	return random_arg(e, i, s);
 }
 
-static long resolve_pid(long v)
-{
-	switch ((uint32_t)v) {
-	case PID_SELF: return self_pid;
-	case PID_CHILD: return child_pid;
-	case PID_PARENT: return parent_pid;
-	}
-	return v;
-}
-
 /* Calls that end the process, or replace it, are made now and then only. */
 static int ends_process(const struct entry *e)
 {
@@ -278,11 +267,9 @@ static void pick_call(struct call *c, uint64_t *s)
 {
 	const struct entry *e = c->row = pick_row(s);
 
-	for (int i = 0; i < 6; i++) {
+	for (int i = 0; i < 6; i++)
 		c->args[i] = pick_arg(e, i, s);
-		if (e->arg[i].kind == K_PID || e->arg[i].kind == K_CONST)
-			c->args[i] = resolve_pid(c->args[i]);
-	}
+	resolve_args(e, c->args);
 	if (e->nr != __NR_ioctl || below(s, 3))
 		return;
 	c->args[0] = below(s, 2) ? FD_TTY + below(s, 2) : FD_FILE + below(s, FD_LAST - FD_FILE);
@@ -470,24 +457,6 @@ static void nudge(struct seat *p, int place)
 	}
 }
 
-static void nap(void)
-{
-	struct timespec ts = { 0, TICK_MS * 1000000L };
-	sigset_t set;
-
-	sigemptyset(&set);
-	sigaddset(&set, SIGCHLD);
-	sigtimedwait(&set, NULL, &ts);
-}
-
-static double now(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec + ts.tv_nsec / 1e9;
-}
-
 /* Reap what has ended. A place whose process did is free, its user's other processes are killed. */
 static void reap(void)
 {
@@ -566,7 +535,7 @@ static int run(uint64_t seed, int rounds, double seconds)
 		}
 		if (!more && !busy())
 			return finish();
-		nap();
+		nap(TICK_MS);
 		reap();
 		fflush(stdout);
 	}
@@ -588,26 +557,6 @@ static void prepare_files(void)
 		close(fd);
 }
 
-static long mem_free_kb(void)
-{
-	int fd = open("/proc/sys/vm/drop_caches", O_WRONLY);
-	char line[128];
-	long kb = -1;
-	FILE *f;
-
-	if (fd >= 0) {
-		write(fd, "3", 1);
-		close(fd);
-	}
-	f = fopen("/proc/meminfo", "r");
-	while (f && fgets(line, sizeof(line), f))
-		if (sscanf(line, "MemFree: %ld", &kb) == 1)
-			break;
-	if (f)
-		fclose(f);
-	return kb;
-}
-
 /* Free memory with the fixture as it was made: the most that is seen while things settle. */
 static long settled_free_kb(void)
 {
@@ -622,53 +571,12 @@ static long settled_free_kb(void)
 	return most;
 }
 
-/* Warnings in the kernel's log since @fd was opened. */
-static int log_warnings(int fd)
-{
-	char record[2048];
-	int found = 0;
-	ssize_t n;
-
-	while ((n = read(fd, record, sizeof(record) - 1)) > 0) {
-		record[n] = 0;
-		if ((atoi(record) & 7) <= 4 && !strstr(record, "were left out")) {
-			printf("# kernel log: %s", record);
-			found++;
-		}
-	}
-	return found;
-}
-
-static int is_linnet(void)
-{
-	struct utsname u;
-
-	return !uname(&u) && strstr(u.release, "linnet");
-}
-
-/* Go on in a session of its own, without a terminal. */
-static void leave_terminal(void)
-{
-	pid_t pid = fork();
-	int st;
-
-	if (pid > 0) {
-		waitpid(pid, &st, 0);
-		exit(WIFEXITED(st) ? WEXITSTATUS(st) : 128 + WTERMSIG(st));
-	}
-	setsid();
-}
-
 static void prepare(void)
 {
-	sigset_t set;
-
 	leave_terminal();
 	progress = mmap(NULL, MAX_PROCESSES * sizeof(*progress), PROT_READ | PROT_WRITE,
 			MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	sigemptyset(&set);
-	sigaddset(&set, SIGCHLD);
-	sigprocmask(SIG_BLOCK, &set, NULL);
+	block_sigchld();
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
 	mkdir(FIXTURE_TOP, 0755);
 	mount("fuzz", FIXTURE_TOP, "tmpfs", 0, "size=32m");
@@ -702,8 +610,7 @@ int main(int argc, char **argv)
 		processes = rounds = 1;
 	if (processes < 1 || processes > MAX_PROCESSES || threads < 1 || threads > MAX_THREADS)
 		return 2;
-	log = open("/dev/kmsg", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
-	lseek(log, 0, SEEK_END);
+	log = log_open();
 	fcntl(log, F_DUPFD_CLOEXEC, 200);
 	prepare();
 	if (most >= 0) {

@@ -210,6 +210,31 @@ static void test_clocks(void)
 	CHECK(!syscall(SYS_timer_delete, id));
 }
 
+/* Now and what is asked for are together more than a kernel counts in nanoseconds. */
+static void test_far_away(void)
+{
+	const time_t far = INT64_MAX / 4;
+	struct itimerval it = { { far, 0 }, { far, 0 } }, old;
+	struct itimerspec ts = { { far, 0 }, { 0, 1 } };
+	int fd = timerfd_create(CLOCK_MONOTONIC, 0);
+	uint64_t ticks = 0;
+
+	for (int which = ITIMER_REAL; which <= ITIMER_PROF; which++)
+		CHECK(!setitimer(which, &it, NULL) && !getitimer(which, &old) &&
+		      old.it_value.tv_sec > 1000000000);
+	set(SIGALRM);
+	it.it_value = (struct timeval){ 0, 1000 };
+	CHECK(!setitimer(ITIMER_REAL, &it, NULL) && EVENTUALLY(hits) && hits == 1);
+	CHECK(!getitimer(ITIMER_REAL, &old) && old.it_value.tv_sec > 1000000000);
+	CHECK(!timerfd_settime(fd, 0, &ts, NULL));
+	CHECK(read(fd, &ticks, sizeof(ticks)) == sizeof(ticks) && ticks == 1);
+	CHECK(!timerfd_gettime(fd, &ts) && ts.it_value.tv_sec > 1000000000);
+	close(fd);
+	memset(&it, 0, sizeof(it));
+	for (int which = ITIMER_REAL; which <= ITIMER_PROF; which++)
+		CHECK(!setitimer(which, &it, NULL));
+}
+
 int main(void)
 {
 	test_itimers();
@@ -217,5 +242,6 @@ int main(void)
 	test_cpu_limit();
 	test_tiny_periods();
 	test_clocks();
+	test_far_away();
 	return tap_done();
 }

@@ -109,6 +109,7 @@ enum {
 	ROOT_ONLY = 256, /* not tried as a plain user: its answers there depend on the machine */
 	NO_PAIRS = 512, /* two wrongs at once are not tried */
 	NAMES = 1024, /* may change the names of host and domain */
+	NUMBER = 4096, /* the number returned depends on what was before: 0 is one of them */
 	SPARES = 2048, /* is not done to process 1 and to the test itself */
 };
 

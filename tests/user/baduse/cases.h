@@ -279,7 +279,7 @@ static int case_word(const struct entry *e, int i, int v, long *out)
 	return CASE_SET;
 }
 
-static int case_path(int i, int v, long *out)
+static int case_path(const struct entry *e, int i, int v, long *out)
 {
 	static const short lengths[MAX_PATH_CASES] = { 255, 256, 4095, 4096 };
 	int n = sizeof(bad_paths) / sizeof(bad_paths[0]);
@@ -288,7 +288,8 @@ static int case_path(int i, int v, long *out)
 	*out = (long)p;
 	if (v < n) {
 		strcpy(p, bad_paths[v]);
-		return CASE_SET;
+		/* How long the number is that it points to depends on how many processes there were. */
+		return e->nr == __NR_readlinkat && !strcmp(p, "/proc/self") ? CASE_SKIP : CASE_SET;
 	}
 	v -= n;
 	if (v < 2) {
@@ -331,7 +332,8 @@ static int case_set(const struct entry *e, int i, int v, long *out)
 		return v < AT_PLACES ? case_place(e, i, v, out)
 				     : case_word(e, i, v - AT_PLACES, out);
 	case K_PATH:
-		return v < AT_PLACES ? case_place(e, i, v, out) : case_path(i, v - AT_PLACES, out);
+		return v < AT_PLACES ? case_place(e, i, v, out)
+				     : case_path(e, i, v - AT_PLACES, out);
 	}
 	return CASE_END;
 }

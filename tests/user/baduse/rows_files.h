@@ -43,7 +43,7 @@ static const struct entry rows_files[] = {
 	ROW(read, "/signal", VALUE | NO_PAIRS, CONST(FD_SIGNAL), OUT(128), LEN(100)),
 	ROW(write, "", FS | VALUE, FD(FD_FILE), IN(some_bytes), LEN(32)),
 	ROW(write, "/pipe", VALUE, FD(FD_PIPE_W), IN(some_bytes), LEN(32)),
-	ROW(write, "/tty", VALUE, FD(FD_TTY), IN(some_bytes), LEN(32)),
+	ROW(write, "/tty", 0, FD(FD_TTY), IN(some_bytes), LEN(32)),
 	ROW(write, "/event", VALUE, FD(FD_EVENT), IN(zero_long), LEN(8)),
 	ROW(readv, "", FS | VALUE, FD(FD_FILE), IN(two_buffers), LONG(2)),
 	ROW(readv, "/bad", FS | VALUE, FD(FD_FILE), IN(bad_buffer), LONG(2)),
