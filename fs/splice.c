@@ -103,9 +103,9 @@ static ssize_t put_all(struct file *out, const char *buf, size_t n, u64 *opos)
 	return done ? (ssize_t)done : w;
 }
 
-/* @once: what one read gives is all. */
+/* @once: what one read gives is all. @nonblock: do not wait for the first bytes either. */
 static ssize_t copy_stream(struct file *in, u64 *ipos, struct file *out, u64 *opos, u64 len,
-			   bool once)
+			   bool once, bool nonblock)
 {
 	char *buf = pmm_alloc_va(STREAM_ORDER, 0);
 	ssize_t done = 0, got, n;
@@ -115,7 +115,7 @@ static ssize_t copy_stream(struct file *in, u64 *ipos, struct file *out, u64 *op
 		return -ENOMEM;
 	do {
 		uio_init_kernel(&u, buf, MIN(len, once ? PAGE_SIZE : (u64)STREAM_SIZE));
-		u.nonblock = done; /* wait for the first bytes only */
+		u.nonblock = nonblock || done; /* wait for the first bytes only */
 		n = file_read(in, &u, ipos);
 		if (n <= 0)
 			break;
@@ -141,7 +141,11 @@ static ssize_t to_pipe(struct file *in, u64 *ipos, struct file *out, u64 len, bo
 	if (in->inode->cache)
 		return pipe_from_cache(in, ipos, out, len, nonblock);
 	err = pipe_wait_room(out, nonblock);
-	return err ? err : copy_stream(in, ipos, out, &nowhere, len, true);
+	if (err)
+		return err;
+	/* SPLICE_F_NONBLOCK is for the pipe, but sockets heed it as well. */
+	return copy_stream(in, ipos, out, &nowhere, len, true,
+			   nonblock && S_ISSOCK(in->inode->mode));
 }
 
 static ssize_t copy_files(struct file *in, u64 *ipos, struct file *out, u64 *opos, u64 len)
@@ -149,7 +153,7 @@ static ssize_t copy_files(struct file *in, u64 *ipos, struct file *out, u64 *opo
 	ssize_t n;
 
 	if (!in->inode->cache)
-		return copy_stream(in, ipos, out, opos, len, false);
+		return copy_stream(in, ipos, out, opos, len, false, false);
 	n = copy_cached(in, ipos, out, opos, len);
 	if (n > 0)
 		notify_file(in, IN_ACCESS);

@@ -70,7 +70,7 @@ static void expire(struct timerfd *t, s64 now)
 	}
 	periods = (u64)(now - t->deadline) / t->interval + 1;
 	t->ticks += periods;
-	t->deadline += periods * t->interval;
+	t->deadline = time_next_period(t->deadline, t->interval, now);
 }
 
 static void fired(struct timeout *to)
@@ -233,7 +233,7 @@ static void deadline_set(struct timerfd *t, u32 flags, s64 value)
 	else if (flags & TFD_TIMER_ABSTIME)
 		t->deadline = value;
 	else
-		t->deadline = value > TIME_NEVER - now ? TIME_NEVER - 1 : now + value;
+		t->deadline = time_add(now, value);
 }
 
 /*

@@ -273,8 +273,8 @@ static int tmpfs_remount(struct super *sb, u32 flags, const char *data)
 
 	if (err)
 		return err;
-	if (n.ms_flags != ts->ms_flags)
-		return -EINVAL; /* said by mount's flags, not here */
+	if (n.ms_flags != ts->ms_flags && n.ms_flags != (flags & MS_RDONLY))
+		return -EINVAL; /* said by mount's flags, not here alone */
 	if ((n.max_pages && n.max_pages < READ_ONCE(ts->used_pages)) ||
 	    (n.max_inodes && n.max_inodes < READ_ONCE(ts->used_inodes)))
 		return -EINVAL;

@@ -12,6 +12,18 @@
 #define NSEC_PER_USEC 1000LL
 #define TIME_NEVER 0x7fffffffffffffffLL
 
+/* @t + @delta, neither negative; at most a moment before TIME_NEVER. */
+static inline s64 time_add(s64 t, s64 delta)
+{
+	return delta > TIME_NEVER - 1 - t ? TIME_NEVER - 1 : t + delta;
+}
+
+/* The first of the moments @t + n * @period that is later than @now, which is not before @t. */
+static inline s64 time_next_period(s64 t, s64 period, s64 now)
+{
+	return time_add(now - (now - t) % period, period);
+}
+
 void time_init(void); /* boot, first of all: now is 0 */
 s64 time_now(void); /* monotonic; ctx: any */
 s64 time_wall(void); /* CLOCK_REALTIME */

@@ -210,9 +210,14 @@ unlock:
 static struct msg *queue_pick(struct msg_queue *q, s64 type, u32 flags)
 {
 	struct msg *m, *best = NULL;
-	s64 most = -MAX(type, -TIME_NEVER);
+	s64 most = -MAX(type, -TIME_NEVER), nr = 0;
 
 	list_for_each(m, &q->messages, link) {
+		if (flags & MSG_COPY) {
+			if (nr++ == type)
+				return m;
+			continue;
+		}
 		if (type == 0)
 			return m;
 		if (type > 0 && (m->type == type) == !(flags & MSG_EXCEPT))
@@ -233,11 +238,28 @@ static void queue_take(struct msg_queue *q, struct msg *m)
 	queue_changed(q);
 }
 
+/* Take @m off the queue, or with MSG_COPY make a copy of it; *m is the caller's. holds: msg_ids.lock. */
+static int queue_hand_out(struct msg_queue *q, struct msg **m, u32 flags)
+{
+	struct msg *copy;
+	size_t size = sizeof(*copy) + (*m)->size;
+
+	if (!(flags & MSG_COPY)) {
+		queue_take(q, *m);
+		return 0;
+	}
+	copy = kmalloc(size, 0);
+	if (!copy)
+		return -ENOMEM;
+	memcpy(copy, *m, size);
+	*m = copy;
+	return 0;
+}
+
 /*
- * msgrcv(2): take the first message that fits @type.
+ * msgrcv(2): take the first message that fits @type, or copy the one whose number it is.
  * ctx: thread; sleeps: yes. Bytes in *text (the caller's to kfree), or -E2BIG, -EACCES, -EINVAL,
- * -EIDRM, -ERESTARTNOHAND, -ENOMSG, -ENOMEM,
- * -ENOSYS for MSG_COPY, as a Linux without checkpoint support has it.
+ * -EIDRM, -ERESTARTNOHAND, -ENOMSG, -ENOMEM.
  */
 ssize_t msg_receive(int id, size_t size, s64 type, u32 flags, s64 *got_type, void **text)
 {
@@ -248,8 +270,8 @@ ssize_t msg_receive(int id, size_t size, s64 type, u32 flags, s64 *got_type, voi
 
 	if (id < 0 || (s64)size < 0)
 		return -EINVAL;
-	if (flags & MSG_COPY)
-		return -ENOSYS;
+	if ((flags & MSG_COPY) && ((flags & MSG_EXCEPT) || !(flags & IPC_NOWAIT)))
+		return -EINVAL;
 	mutex_lock(&msg_ids.lock);
 	err = queue_lookup_locked(id, 0444, &q);
 	if (err) {
@@ -261,7 +283,7 @@ ssize_t msg_receive(int id, size_t size, s64 type, u32 flags, s64 *got_type, voi
 	if (!err && m->size > size && !(flags & MSG_NOERROR))
 		err = -E2BIG;
 	if (!err)
-		queue_take(q, m);
+		err = queue_hand_out(q, &m, flags);
 	mutex_unlock(&msg_ids.lock);
 	queue_put(q);
 	if (err)

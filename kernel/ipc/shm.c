@@ -24,7 +24,7 @@
 #define SHM_DEST 01000u /* of shm_perm.mode: destroyed at the last detach */
 #define SHM_LOCKED 02000u
 #endif
-#define SHM_MAX_SIZE (USER_TOP / 2)
+#define SHM_MAX_SIZE (~0ull - (1ull << 24)) /* shmmax, and shmall in pages: no limit of its own */
 
 /* i: shm_ids.lock, I: immutable after creation. */
 struct shm {
@@ -32,6 +32,7 @@ struct shm {
 	struct vm_file vmf; /* I */
 	struct pagecache cache; /* its own lock */
 	u64 size; /* I: as asked for */
+	u64 committed; /* I: pages promised */
 	u32 nattch; /* i: regions, and attaches under way */
 	s64 atime, dtime, ctime; /* i */
 	u32 cpid, lpid; /* i */
@@ -57,6 +58,7 @@ static struct shm *shm_find(int id)
 static void shm_free(struct shm *s)
 {
 	pagecache_fini(&s->cache);
+	vm_uncommit(s->committed);
 	kfree(s);
 }
 
@@ -130,10 +132,21 @@ static const struct pagecache_ops shm_cache_ops;
 
 static int shm_create(u32 key, u64 size, u32 flags, struct shm **out)
 {
-	struct shm *s = kzalloc(sizeof(*s), 0);
+	u64 pages = DIV_ROUND_UP(size, (u64)PAGE_SIZE);
+	struct shm *s;
 
-	if (!s)
+	if (size > USER_TOP)
 		return -ENOMEM;
+	if ((flags & SHM_NORESERVE) && vm_overcommit_mode != 2)
+		pages = 0;
+	if (vm_commit(pages))
+		return -ENOMEM;
+	s = kzalloc(sizeof(*s), 0);
+	if (!s) {
+		vm_uncommit(pages);
+		return -ENOMEM;
+	}
+	s->committed = pages;
 	ipc_perm_init(&s->perm, key, flags);
 	s->vmf.ops = &shm_vm_ops;
 	pagecache_init(&s->cache, &shm_cache_ops, s);
@@ -163,6 +176,22 @@ static int shm_get_existing(u32 key, u64 size, u32 flags, bool *make)
 }
 
 /*
+ * SHM_HUGETLB: there are no huge pages to be had; some sizes there are not at all on this machine.
+ */
+static int shm_get_huge(u32 flags)
+{
+	switch (flags & ((u32)SHM_HUGE_MASK << SHM_HUGE_SHIFT)) {
+	case 0:
+	case SHM_HUGE_64KB:
+	case SHM_HUGE_2MB:
+	case SHM_HUGE_32MB:
+	case SHM_HUGE_1GB:
+		return cred_capable(current->cred, CAP_IPC_LOCK) ? -ENOMEM : -EPERM;
+	}
+	return -EINVAL;
+}
+
+/*
  * shmget(2).
  * ctx: thread; sleeps: yes. The id, or -EINVAL, -ENOENT, -EEXIST, -EACCES, -ENOSPC, -ENOMEM.
  */
@@ -178,8 +207,10 @@ int shm_get(u32 key, u64 size, u32 flags)
 	mutex_unlock(&shm_ids.lock);
 	if (ret || !make)
 		return ret;
-	if (!size || size > SHM_MAX_SIZE)
+	if (!size || size > SHM_MAX_SIZE || (s64)size < 0)
 		return -EINVAL;
+	if (flags & SHM_HUGETLB)
+		return shm_get_huge(flags);
 	ret = shm_create(key, size, flags, &s);
 	if (ret)
 		return ret;
@@ -419,7 +450,7 @@ int shm_info(struct shminfo64 *limits, struct shm_info *usage)
 	limits->shmmax = SHM_MAX_SIZE;
 	limits->shmmin = 1;
 	limits->shmmni = limits->shmseg = shm_mni;
-	limits->shmall = SHM_MAX_SIZE / PAGE_SIZE;
+	limits->shmall = SHM_MAX_SIZE;
 	mutex_lock(&shm_ids.lock);
 	for (struct ipc_object *p; (p = ipc_next(&shm_ids, &at));) {
 		struct shm *s = container_of(p, struct shm, perm);

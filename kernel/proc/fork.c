@@ -67,6 +67,8 @@ static int clone_check_flags(const struct clone_args_k *a)
 	/* One would overwrite the other. */
 	if ((f & CLONE_PIDFD) && (f & CLONE_PARENT_SETTID) && a->pidfd == a->parent_tid)
 		return -EINVAL;
+	if ((f & CLONE_THREAD) && (f & (CLONE_NEWPID | CLONE_NEWUSER)))
+		return -EINVAL;
 	if (f & CLONE_NAMESPACES)
 		return cred_capable(current->cred, CAP_SYS_ADMIN) ||
 				       (f & CLONE_NAMESPACES) == CLONE_NEWUSER

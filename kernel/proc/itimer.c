@@ -20,16 +20,15 @@
 static void itimer_real_fire(struct timeout *t)
 {
 	struct proc *p = container_of(t, struct proc, itimer_real);
-	s64 now = time_now(), late;
+	s64 now = time_now();
 	u64 f = spin_lock_irqsave(&p->siglock);
 
 	/* Set or stopped while we waited for the lock: not this one's time. */
 	if (p->itimer_real_expires && now >= p->itimer_real_expires) {
 		signal_send_locked(p, NULL, SIGALRM, NULL, false);
-		late = now - p->itimer_real_expires;
 		if (p->itimer_real_interval) {
-			p->itimer_real_expires +=
-				p->itimer_real_interval * (1 + late / p->itimer_real_interval);
+			p->itimer_real_expires = time_next_period(p->itimer_real_expires,
+								  p->itimer_real_interval, now);
 			timeout_set(t, MAX(p->itimer_real_expires, now + TIMEOUT_AGAIN_MIN));
 		} else {
 			p->itimer_real_expires = 0;
@@ -49,7 +48,7 @@ static void cpu_itimer_check(struct proc *p, struct cpu_itimer *it, s64 used, in
 			it->expires = 0;
 			return;
 		}
-		it->expires += it->interval * (1 + (used - it->expires) / it->interval);
+		it->expires = time_next_period(it->expires, it->interval, used);
 	}
 	*left = MIN(*left, it->expires - used);
 }
@@ -95,7 +94,7 @@ static void cpu_check_locked(struct proc *p)
 	if (left == TIME_NEVER || p->group_exit)
 		return;
 	p->had_timers = true;
-	timeout_set(&p->cpu_timeout, time_now() + MAX(left / p->ntasks, CPU_CHECK_MIN));
+	timeout_set(&p->cpu_timeout, time_add(time_now(), MAX(left / p->ntasks, CPU_CHECK_MIN)));
 }
 
 static void cpu_timeout_fire(struct timeout *t)
@@ -141,8 +140,7 @@ static void itimer_real_exchange(struct proc *p, const struct itimer_ns *set, st
 	p->itimer_real_expires = 0;
 	timeout_cancel(&p->itimer_real);
 	if (set->value) {
-		p->itimer_real_expires =
-			set->value > TIME_NEVER - now ? TIME_NEVER - 1 : now + set->value;
+		p->itimer_real_expires = time_add(now, set->value);
 		p->had_timers = true;
 		timeout_set(&p->itimer_real, p->itimer_real_expires);
 	}
@@ -162,7 +160,7 @@ static void itimer_cpu_exchange(struct proc *p, enum cpu_clock clock, const stru
 	if (!set)
 		return;
 	it->interval = set->interval;
-	it->expires = set->value ? MIN(set->value, TIME_NEVER - used - 1) + used : 0;
+	it->expires = set->value ? time_add(used, set->value) : 0;
 	cpu_check_locked(p);
 }
 

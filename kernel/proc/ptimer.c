@@ -79,7 +79,7 @@ static u64 ptimer_forward(struct ptimer *t, s64 now)
 	u64 n = late < 0 ? 0 : (u64)late / (u64)t->interval;
 
 	if (late >= 0)
-		t->expires += (s64)(n + 1) * t->interval;
+		t->expires = time_next_period(t->expires, t->interval, now);
 	return n;
 }
 
@@ -340,7 +340,7 @@ static void ptimer_aim_locked(struct ptimer *t, bool absolute, s64 value)
 		return;
 	}
 	now = ptimer_now(t);
-	t->expires = value > TIME_NEVER - 1 - now ? TIME_NEVER - 1 : now + value;
+	t->expires = time_add(now, value);
 }
 
 /*
@@ -462,7 +462,8 @@ static void timer_show(struct sbuf *out, const struct ptimer *t)
 	bool one = t->notify & SIGEV_THREAD_ID;
 
 	sbuf_printf(out, "ID: %d\nsignal: %d/%016llx\nnotify: %s/%s.%u\nClockID: %d\n", t->id,
-		    t->entry.info.si_signo, (unsigned long long)(u64)t->entry.info.si_value.sival_ptr,
+		    t->entry.info.si_signo,
+		    (unsigned long long)(u64)t->entry.info.si_value.sival_ptr,
 		    ways[t->notify & ~SIGEV_THREAD_ID], one ? "tid" : "pid",
 		    one && t->target->tid ? t->target->tid->nr : t->proc->pid->nr, t->clock);
 }

@@ -121,14 +121,14 @@ long sys_get_robust_list(u64 pid, u64 uhead, u64 ulen)
 	u64 head;
 	int err = 0;
 
-	if (pid) {
+	if ((u32)pid) {
 		t = task_lookup((u32)pid);
 		if (!t)
 			return -ESRCH;
 		err = proc_may_access(t, ACCESS_READ | ACCESS_REAL_IDS);
 	}
 	head = t->robust_list;
-	if (pid)
+	if ((u32)pid)
 		task_put(t);
 	if (err)
 		return err;

@@ -215,13 +215,11 @@ long sys_msgsnd(u64 id, u64 msgp, u64 size, u64 flags)
 	s64 type;
 	long ret;
 
-	if ((s64)size < 0 || (int)id < 0)
-		return -EINVAL;
-	msg_info(&limits, false);
-	if (size > (u64)limits.msgmax)
-		return -EINVAL;
 	if (get_user(&type, msgp))
 		return -EFAULT;
+	msg_info(&limits, false);
+	if ((s64)size < 0 || (int)id < 0 || size > (u64)limits.msgmax || type < 1)
+		return -EINVAL;
 	text = kmalloc(MAX(size, 1ull), 0);
 	if (!text)
 		return -ENOMEM;

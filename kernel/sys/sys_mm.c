@@ -102,7 +102,7 @@ static int mmap_huge(struct file *f, u64 addr, u64 len, u64 flags)
 	if (encoded != MAP_HUGE_64KB && encoded != MAP_HUGE_2MB && encoded != MAP_HUGE_32MB &&
 	    encoded != MAP_HUGE_1GB)
 		return -EINVAL;
-	if (f || !len || ((flags & MAP_FIXED) && (addr & (size - 1))))
+	if (f || !len || ((flags & (MAP_FIXED | MAP_FIXED_NOREPLACE)) && (addr & (size - 1))))
 		return -EINVAL;
 	return -ENOMEM;
 }
@@ -127,6 +127,9 @@ static long mmap_object(struct file *f, u64 len, u64 flags, struct vm_map_args *
 			return -EINVAL;
 	}
 	if ((a->flags & VM_LOCKED) && !a->limits->ipc_lock && !a->limits->memlock)
+		return -EPERM;
+	if ((a->how & VM_MAP_FIXED) && a->addr < (u64)READ_ONCE(vm_mmap_min_addr) &&
+	    !sys_capable(CAP_SYS_RAWIO))
 		return -EPERM;
 	err = f ? mmap_file(f, flags, a) : mmap_anonymous(flags, size, a);
 	if (err)

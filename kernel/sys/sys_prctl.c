@@ -256,6 +256,9 @@ static long prctl_process(int option, u64 a2, u64 a3, u64 a4, u64 a5)
 		if (a4 || a5)
 			return -EINVAL;
 		return a2 == PR_SPEC_STORE_BYPASS ? -ENXIO : -ENODEV;
+	/* Tagged addresses are not taken, as if sysctl abi.tagged_addr_disabled were set. */
+	case PR_SET_TAGGED_ADDR_CTRL:
+	case PR_GET_TAGGED_ADDR_CTRL: return a2 || a3 || a4 || a5 ? -EINVAL : 0;
 	case PR_SET_IO_FLUSHER:
 	case PR_GET_IO_FLUSHER: return prctl_io_flusher(option, a2, a3, a4, a5);
 	default: return -ENOSYS;

@@ -186,10 +186,10 @@ static long send_msghdr(struct fdref *r, struct socket *s, const struct user_msg
 
 	if (h->namelen < 0)
 		return -EINVAL;
-	if (h->iovlen > UIO_MAXIOV)
-		return -EMSGSIZE;
 	if (h->name && h->namelen)
 		n = sock_addr_in(&a, h->name, MIN((u32)h->namelen, (u32)SOCK_ADDR_MAX));
+	if (!n && h->iovlen > UIO_MAXIOV)
+		n = -EMSGSIZE;
 	if (!n)
 		n = iovs_import(&v, h->iov, h->iovlen);
 	if (n)

@@ -420,12 +420,22 @@ long sys_adjtimex(u64 utx)
 	return r >= 0 && copy_to_user(utx, &x, sizeof(x)) ? -EFAULT : r;
 }
 
+/* The low bits of a negative clock: of what sort it is; 3 is a descriptor's (clock_getres(2)). */
+#define CLOCK_SORT 7
+#define CLOCK_SORT_FD 3
+
 /* clock_adjtime(2): as adjtimex, for the wall clock only. ctx: thread */
 long sys_clock_adjtime(u64 clock, u64 utx)
 {
+	struct __kernel_timex x;
 	s64 now;
 
-	if ((int)clock != CLOCK_REALTIME)
-		return clock_read((int)clock, &now) ? -EINVAL : -EOPNOTSUPP;
-	return sys_adjtimex(utx);
+	if ((int)clock == CLOCK_REALTIME)
+		return sys_adjtimex(utx);
+	if (copy_from_user(&x, utx, sizeof(x)))
+		return -EFAULT;
+	/* Negative numbers are CPU clocks, whether or not there is such a thread, or descriptors. */
+	if ((int)clock < 0 && ((int)clock & CLOCK_SORT) != CLOCK_SORT_FD)
+		return -EOPNOTSUPP;
+	return clock_read((int)clock, &now) ? -EINVAL : -EOPNOTSUPP;
 }

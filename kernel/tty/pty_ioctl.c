@@ -21,7 +21,7 @@
 
 #define OPEN_FLAGS                                                                              \
 	(O_ACCMODE | O_NOCTTY | O_NONBLOCK | O_CLOEXEC | O_APPEND | O_DSYNC | O_SYNC | FASYNC | \
-	 O_LARGEFILE | O_NOATIME | O_NOFOLLOW)
+	 O_LARGEFILE | O_NOATIME | O_NOFOLLOW | O_DIRECT)
 
 static long set_packet(struct pty *p, u64 arg)
 {
@@ -53,9 +53,14 @@ static long send_signal(struct pty *p, u64 arg)
 	return 0;
 }
 
-/* TIOCGPTPEER: open the slave by its place in the file system the master came from. */
+/*
+ * TIOCGPTPEER: open the slave by its place in the file system the master came from. Who has the
+ * master may, whatever the slave's mode says.
+ */
 static long open_peer(struct pty_master *m, u64 flags)
 {
+	u32 oflags = (u32)flags & (flags & O_PATH ? O_PATH | O_NOFOLLOW : OPEN_FLAGS);
+	struct path slave;
 	struct file *f;
 	char name[16];
 	int fd, err;
@@ -64,7 +69,11 @@ static long open_peer(struct pty_master *m, u64 flags)
 	if (err)
 		return err;
 	scnprintf(name, sizeof(name), "%u", m->pty->index);
-	err = vfs_open(&m->root, name, (u32)flags & OPEN_FLAGS, 0, LOOKUP_FOLLOW, &f);
+	err = path_lookup(&m->root, name, 0, &slave);
+	if (!err) {
+		err = file_open_path(&slave, oflags, &f);
+		path_put(&slave);
+	}
 	if (err) {
 		fd_unreserve(fd);
 		return err;

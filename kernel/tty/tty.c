@@ -500,11 +500,13 @@ static ssize_t write_all(struct tty *t, struct tty_file *tf, struct uio *u)
 	int err = 0;
 
 	while (u->left && !err) {
-		ssize_t n = uio_copy_from(u, chunk, MIN(u->left, sizeof(chunk)));
-		size_t w;
+		size_t want = MIN(u->left, sizeof(chunk)), w;
+		ssize_t n = uio_copy_from(u, chunk, want);
 
-		if (n < 0)
-			return done ? done : n;
+		if (n < (ssize_t)want) { /* a piece that is not all there is not written at all */
+			uio_revert(u, n < 0 ? 0 : (size_t)n);
+			return done ? done : -EFAULT;
+		}
 		w = write_chunk(t, tf, chunk, (size_t)n, u->nonblock, &err);
 		uio_revert(u, (size_t)n - w);
 		done += (ssize_t)w;

@@ -445,6 +445,7 @@ static long ioctl_line(struct tty *t, struct file *f, u32 cmd, u64 arg)
 	case TIOCCONS: return tty_console_redirect(f);
 	case TIOCGDEV: return put_user(arg, proc_tty_ops->dev(t));
 	case TIOCVHANGUP: return hangup(t);
+	case TIOCGPTPEER: return -EIO; /* only masters have one */
 	default: return t->ops->ioctl ? t->ops->ioctl(t, cmd, arg) : -ENOIOCTLCMD;
 	}
 }

@@ -264,12 +264,12 @@ static long ioctl_set_pgrp(struct tty *t, u64 arg)
 	err = tty_check_job(t, SIGTTOU);
 	if (err)
 		return err == -EIO ? -ENOTTY : err;
-	if (READ_ONCE(p->tty) != t || READ_ONCE(t->session) != READ_ONCE(p->session))
-		return -ENOTTY;
 	if (get_user(&nr, arg))
 		return -EFAULT;
 	if (nr < 0)
 		return -EINVAL;
+	if (READ_ONCE(p->tty) != t || READ_ONCE(t->session) != READ_ONCE(p->session))
+		return -ENOTTY;
 	pgrp = pid_lookup((u32)nr);
 	if (!pgrp)
 		return -ESRCH;

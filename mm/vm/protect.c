@@ -187,8 +187,9 @@ int vm_lock(struct vmspace *vm, vaddr_t addr, u64 len, bool lock, bool onfault,
 
 	if (lock && lim && !lim->ipc_lock && !lim->memlock)
 		return -EPERM;
-	if (start + size < start)
-		return -EINVAL;
+	if (start + size < start) /* also more than any limit */
+		return lock && lim && !lim->ipc_lock && PAGES(size) > PAGES(lim->memlock) ? -ENOMEM
+											  : -EINVAL;
 	if (!size)
 		return 0;
 	rwsem_write_lock(&vm->sem);

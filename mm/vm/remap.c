@@ -246,19 +246,24 @@ static int remap_check_target(const struct remap *m)
 static int remap_fixed(struct remap *m)
 {
 	int err = remap_check_target(m);
+	vaddr_t old_end = m->old + m->old_len;
 
 	if (err)
 		return err;
 	if (m->new < (vaddr_t)vm_mmap_min_addr && !cred_capable(current->cred, CAP_SYS_RAWIO))
 		return -EPERM;
+	if (m->old_len > m->new_len) {
+		/* What is cut off may have holes, but must be user memory. */
+		if (m->old_len > USER_TOP || m->old > USER_TOP - m->old_len)
+			return -EINVAL;
+		m->old_len = m->new_len;
+	}
 	err = remap_find(m);
 	if (err)
 		return err;
 	err = unmap_locked(m->vm, m->new, m->new + m->new_len);
-	if (!err && m->old_len > m->new_len) {
-		err = unmap_locked(m->vm, m->old + m->new_len, m->old + m->old_len);
-		m->old_len = m->new_len;
-	}
+	if (!err && m->old + m->old_len < old_end)
+		err = unmap_locked(m->vm, m->old + m->old_len, old_end);
 	if (!err)
 		err = remap_find(m);
 	return err ? err : remap_move(m);

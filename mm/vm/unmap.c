@@ -4,9 +4,8 @@
  * Frames go back only after no CPU can reach them any more. Entries are cleared under the pmap
  * lock, the frames collected in a batch on the stack; when the batch is full or the range is done,
  * one TLB flush covers the cleared addresses, and then the references are dropped. An address space
- * that is being torn down skips the flush and the
- * clearing: no thread runs in it, its ASID is never used again, and pmap_fini frees the tables
- * next.
+ * that is being torn down skips the flush, and the clearing of what is in no cache: no thread runs
+ * in it, its ASID is never used again, and pmap_fini frees the tables next.
  *
  * Against faults: a fault installs an entry under the pmap lock after it has found the region (sem
  * held for reading, so munmap is out) and, for cache pages, re-checked under that lock that the
@@ -86,6 +85,8 @@ static void unmap_leaf(struct unmap_batch *b, struct region *r, pte_t *slot, vad
 			if (b->hi == b->lo)
 				b->lo = va;
 			b->hi = va + PAGE_SIZE;
+		} else if (r->cache) {
+			pte_set(slot, 0); /* truncation finds the region until it is unlinked */
 		}
 		if (written && pte_dirty(pte))
 			pagecache_mark_dirty(r->cache, p);

@@ -55,10 +55,6 @@ static inline u64 region_index(const struct region *r, vaddr_t va)
 	return r->pgoff + PAGES(va - r->start);
 }
 
-/* ---- commit.c: overcommit ---- */
-int __must_check vm_commit(u64 pages);
-void vm_uncommit(u64 pages);
-
 /* ---- unmap.c ---- */
 /*
  * Take the entries of [start, end) of @r out and drop their pages. holds: sem (any mode) or

@@ -211,6 +211,8 @@ extern int vm_overcommit_kbytes; /* not 0: the limit of mode 2, whatever the rat
 extern int vm_admin_reserve_kbytes, vm_user_reserve_kbytes; /* what mode 2 keeps back */
 extern int vm_max_map_count;
 extern int vm_mmap_min_addr;
+int __must_check vm_commit(u64 pages);
+void vm_uncommit(u64 pages);
 u64 vm_commit_limit_pages(void);
 u64 vm_committed_pages(void);
 /*

@@ -577,15 +577,16 @@ static int unix_connect(struct socket *s, const struct sock_addr *a, bool nonblo
 	struct unix_sock *u = unix_of(s), *l;
 	int err = 0;
 
-	if (READ_ONCE(u->state) != UNIX_FREE)
-		return READ_ONCE(u->state) == UNIX_CONNECTED ? -EISCONN : -EINVAL;
 	if (READ_ONCE(s->passcred))
 		err = unix_autobind(u);
 	if (!err)
 		err = unix_find(a, s->type, &l);
 	if (err)
 		return err;
-	err = connect_to(u, l, socket_deadline(READ_ONCE(s->sndtimeo), nonblock));
+	if (READ_ONCE(u->state) != UNIX_FREE)
+		err = READ_ONCE(u->state) == UNIX_CONNECTED ? -EISCONN : -EINVAL;
+	else
+		err = connect_to(u, l, socket_deadline(READ_ONCE(s->sndtimeo), nonblock));
 	unix_put(l);
 	return err;
 }

@@ -162,8 +162,10 @@ static ssize_t socket_read(struct file *f, struct uio *u, u64 *pos)
 {
 	struct socket *s = f->priv;
 	struct sock_msg m = { .data = u, .flags = u->nonblock ? MSG_DONTWAIT : 0 };
-	ssize_t n = s->ops->recv ? s->ops->recv(s, &m) : -EOPNOTSUPP;
+	ssize_t n = 0;
 
+	if (u->left) /* read(2) of nothing neither waits nor takes a message */
+		n = s->ops->recv ? s->ops->recv(s, &m) : -EOPNOTSUPP;
 	scm_release(&m.scm);
 	return n;
 }
