@@ -284,11 +284,13 @@ static ssize_t master_write(struct file *f, struct uio *u, u64 *pos)
 
 	while (u->left) {
 		u8 chunk[WRITE_CHUNK];
-		ssize_t n = uio_copy_from(u, chunk, MIN(u->left, sizeof(chunk)));
-		size_t taken = 0;
+		size_t want = MIN(u->left, sizeof(chunk)), taken = 0;
+		ssize_t n = uio_copy_from(u, chunk, want);
 
-		if (n < 0)
-			return done ? done : n;
+		if (n < (ssize_t)want) { /* a piece that is not all there is not written at all */
+			uio_revert(u, n < 0 ? 0 : (size_t)n);
+			return done ? done : -EFAULT;
+		}
 		tty_lock(&p->slave);
 		if (!p->master_held && !p->master_hung)
 			taken = ldisc_receive(&p->slave.ld, chunk, NULL, (size_t)n);

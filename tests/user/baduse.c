@@ -7,6 +7,7 @@
  *   baduse -l N PATTERN  do each row N times and say what memory was lost
  *   baduse -s I/N        only every Nth row, from the Ith on
  *   baduse -k            print what differs, in the form of baduse/deviations.inc
+ *   baduse -q            quick: as root only, one wrong at a time
  *   baduse -v            say how long each row took
  *
  * Rows are in baduse/rows_*.h; a row of syscalls.def without one is a failure. Each row is done in
@@ -35,7 +36,7 @@
 #define NUDGES 6 /* so many signals did not help: it is killed */
 #define USER 1000
 
-static int recording, leak_rounds;
+static int recording, quick, leak_rounds;
 
 /* --- the parent --- */
 
@@ -210,16 +211,14 @@ static void do_row(const struct entry *e)
 	double began = now();
 	int bad = 0;
 
-	list_cases(e);
 	for (int user = 0; user <= USER; user += USER) {
 		struct entry mine = *e;
 
-		if (user && (e->flags & ROOT_ONLY))
+		if (user && (quick || (e->flags & ROOT_ONLY)))
 			continue;
-		if (user) {
+		if (user || quick)
 			mine.flags |= NO_PAIRS;
-			list_cases(&mine);
-		}
+		list_cases(&mine);
 		run_cases(&mine, user);
 		if (recording)
 			print_line(&mine, user);
@@ -274,11 +273,13 @@ int main(int argc, char **argv)
 	uint64_t cpus = 1; /* child_wait says why */
 
 	fixture_end_if_marked();
-	while ((opt = getopt(argc, argv, "kvrl:s:")) != -1) {
+	while ((opt = getopt(argc, argv, "kqvrl:s:")) != -1) {
 		if (opt == 'r')
 			recording = 1;
 		else if (opt == 'k')
 			counting = 1;
+		else if (opt == 'q')
+			quick = 1;
 		else if (opt == 'v')
 			verbose = 1;
 		else if (opt == 'l')

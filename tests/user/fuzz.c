@@ -23,6 +23,7 @@
 #include "baduse/rows.h"
 #include "baduse/common.h"
 #include <grp.h>
+#include <limits.h>
 #include <poll.h>
 #include <pthread.h>
 #include <sys/prctl.h>
@@ -38,6 +39,7 @@
 #define NUDGE_TICKS 3 /* without progress: a signal */
 #define KILL_TICKS 40 /* and then the end */
 #define SETTLE_ROUNDS 25
+#define SETTLE_MS 20
 
 struct call {
 	const struct entry *row;
@@ -541,6 +543,25 @@ static int run(uint64_t seed, int rounds, double seconds)
 	}
 }
 
+/* What the users left in /tmp, which is two folders up from theirs. */
+static void clear_tmp(void)
+{
+	DIR *d = opendir("/tmp");
+	struct dirent *e;
+	struct stat st;
+
+	while (d && (e = readdir(d))) {
+		if (fstatat(dirfd(d), e->d_name, &st, AT_SYMLINK_NOFOLLOW) ||
+		    st.st_uid < FIRST_USER || st.st_uid >= FIRST_USER + MAX_PROCESSES)
+			continue;
+		if (S_ISDIR(st.st_mode))
+			fix_clear(openat(dirfd(d), e->d_name, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+		unlinkat(dirfd(d), e->d_name, S_ISDIR(st.st_mode) ? AT_REMOVEDIR : 0);
+	}
+	if (d)
+		closedir(d);
+}
+
 /* The folder anew; every user may do everything in it. */
 static void prepare_files(void)
 {
@@ -548,8 +569,7 @@ static void prepare_files(void)
 						   "big", "mnt",  "empty", "fifo" };
 
 	fixture_remove_ipc();
-	for (unsigned i = 0; i < sizeof(bad_paths) / sizeof(bad_paths[0]); i++)
-		syscall(__NR_mq_unlink, bad_paths[i]);
+	clear_tmp();
 	fixture_files(0);
 	for (unsigned i = 0; i < sizeof(open_to_all) / sizeof(open_to_all[0]); i++)
 		chmod(open_to_all[i], 0777);
@@ -557,18 +577,37 @@ static void prepare_files(void)
 		close(fd);
 }
 
-/* Free memory with the fixture as it was made: the most that is seen while things settle. */
-static long settled_free_kb(void)
+/*
+ * Free memory with the fixture as it was made: the most that is seen while things settle, until it
+ * is @enough.
+ */
+static long settled_free_kb(long enough, int rounds)
 {
 	long most = 0, kb;
 
 	prepare_files();
-	for (int i = 0; i < SETTLE_ROUNDS; i++) {
+	for (int i = 0; i < rounds && most < enough; i++) {
 		kb = mem_free_kb();
 		most = kb > most ? kb : most;
-		usleep(20000);
+		usleep(SETTLE_MS * 1000);
 	}
 	return most;
+}
+
+/* /proc/meminfo as it is; with @before, the lines that are others now are printed. */
+static void tell_memory(char *text, size_t size, const char *before)
+{
+	int fd = open("/proc/meminfo", O_RDONLY | O_CLOEXEC);
+	ssize_t n = read(fd, text, size - 1);
+	char line[128];
+
+	close(fd);
+	text[n > 0 ? n : 0] = 0;
+	for (const char *p = text; before && *p; p += strcspn(p, "\n") + 1) {
+		snprintf(line, sizeof(line), "%.*s", (int)strcspn(p, "\n"), p);
+		if (!strstr(before, line))
+			printf("# now %s\n", line);
+	}
 }
 
 static void prepare(void)
@@ -586,6 +625,7 @@ static void prepare(void)
 
 int main(int argc, char **argv)
 {
+	static char memory[4096], memory_now[4096];
 	int opt, rounds = 12, log, one = 0, hung;
 	uint64_t seed = 1;
 	double seconds = 0;
@@ -615,17 +655,20 @@ int main(int argc, char **argv)
 	prepare();
 	if (most >= 0) {
 		run(seed + 0x1000000, 2, 0);
-		before = settled_free_kb();
+		before = settled_free_kb(LONG_MAX, SETTLE_ROUNDS);
+		tell_memory(memory, sizeof(memory), NULL);
 	}
 	printf("# seed %llu, %d processes of %d threads, %d calls each\n", (unsigned long long)seed,
 	       processes, threads, calls);
 	hung = run(seed, rounds, seconds);
 	tap_result(!hung, "every process ends", __FILE__, __LINE__, 0);
 	if (most >= 0) {
-		after = settled_free_kb();
+		after = settled_free_kb(before - most, TAP_PATIENCE_MS / SETTLE_MS);
 		printf("# free memory before %ld kB, after %ld kB, lost %ld kB\n", before, after,
 		       before - after);
 		tap_result(before - after <= most, "no memory is lost", __FILE__, __LINE__, 0);
+		if (before - after > most)
+			tell_memory(memory_now, sizeof(memory_now), memory);
 	}
 	if (is_linnet())
 		tap_result(!log_warnings(200), "no warnings in the kernel's log", __FILE__,

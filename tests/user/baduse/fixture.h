@@ -108,7 +108,7 @@ static inline void fixture_log(void)
 {
 	int fd = open("/dev/kmsg", O_WRONLY | O_CLOEXEC);
 
-	write(fd, "<6>bad use\n", 11);
+	write(fd, "<7>bad use\n", 11);
 	close(fd);
 	fd = open("/proc/sys/kernel/dmesg_restrict", O_WRONLY | O_CLOEXEC);
 	write(fd, "0", 1);
@@ -374,7 +374,19 @@ static void fixture_descriptors(void)
 		dup3(FD_NULL, i, 0);
 }
 
-/* Everything of System V's and the message queue that rows name goes. */
+/* All message queues go, whatever their names. */
+static void fix_remove_queues(void)
+{
+	const char *where = FIXTURE_TOP "/mqueue";
+
+	mkdir(where, 0700);
+	if (mount("mqueue", where, "mqueue", 0, NULL))
+		return;
+	fix_clear(open(where, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+	umount2(where, MNT_DETACH);
+}
+
+/* Everything of System V's and all message queues go. */
 static void fixture_remove_ipc(void)
 {
 	struct shmid_ds shm;
@@ -397,5 +409,5 @@ static void fixture_remove_ipc(void)
 		if ((id = semctl(i, 0, SEM_STAT, &set)) >= 0)
 			semctl(id, 0, IPC_RMID);
 	}
-	syscall(__NR_mq_unlink, "baduse");
+	fix_remove_queues();
 }
