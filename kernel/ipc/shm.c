@@ -185,8 +185,7 @@ static int shm_get_huge(u32 flags)
 	case SHM_HUGE_64KB:
 	case SHM_HUGE_2MB:
 	case SHM_HUGE_32MB:
-	case SHM_HUGE_1GB:
-		return cred_capable(current->cred, CAP_IPC_LOCK) ? -ENOMEM : -EPERM;
+	case SHM_HUGE_1GB: return cred_capable(current->cred, CAP_IPC_LOCK) ? -ENOMEM : -EPERM;
 	}
 	return -EINVAL;
 }
