@@ -4,15 +4,17 @@
  * A directory's contents are records that fill each block exactly, none across the end of one; a
  * record without an inode is free room. Directories with an index (dir_index) read the same way:
  * the blocks of the index look like free room. Every record is checked before it is used; a bad one
- * ends the search of the directory with EUCLEAN.
+ * ends the search of the directory with EUCLEAN. Blocks of directories are metadata (buf.c).
  *
  * Positions of readdir are byte offsets of records. One that lies in the middle of a record (seekdir
- * with a made-up value) goes on with the next.
+ * with a made-up value, or the record's been joined with the one before) goes on with the next.
  */
 #include <linux/errno.h>
 #include "fs/ext/ext.h"
 #include "fs/namei.h"
 #include "kernel/lib/string.h"
+
+#define AHEAD 16u /* blocks read at once */
 
 /* Why the record at @off of a block of @size bytes cannot be, or NULL. */
 static const char *record_fault(const struct ext_sb *s, const struct ext_dirent_disk *d, u32 off,
@@ -30,90 +32,112 @@ static const char *record_fault(const struct ext_sb *s, const struct ext_dirent_
 	return NULL;
 }
 
-/* The record at byte @pos of @dir whose page is at @page; NULL when it is bad, which is logged. */
-static const struct ext_dirent_disk *record_at(struct inode *dir, const char *page, u64 pos)
+/* The record at @off of block @index; NULL when it is bad, which is logged. ctx: thread */
+const struct ext_dirent_disk *ext_dir_record(struct inode *dir, const struct ext_buf *b, u32 index,
+					     u32 off)
 {
-	const struct ext_sb *s = ext_sb_of(dir->sb);
-	u32 off = (u32)pos & (s->block_size - 1);
-	const struct ext_dirent_disk *d = (const void *)(page + (pos & PAGE_MASK));
+	struct ext_sb *s = ext_sb_of(dir->sb);
+	const struct ext_dirent_disk *d = (const void *)((const char *)b->data + off);
 	const char *fault = record_fault(s, d, off, s->block_size);
 
-	if (!fault)
+	if (likely(!fault))
 		return d;
 	ext_bad(s, dir->ino, "a directory record with a bad %s at byte %llu", fault,
-		(unsigned long long)pos);
+		((unsigned long long)index << s->block_bits) + off);
 	return NULL;
 }
 
-struct scan {
-	struct inode *dir;
-	/* Called for each used record; false ends the scan before it. */
-	bool (*each)(struct scan *sc, const struct ext_dirent_disk *d, u64 pos);
-	u64 from; /* records that begin before it are passed over */
-	const struct qname *name; /* of find */
-	u32 ino; /* what find found */
-	struct dir_ctx *ctx; /* of readdir */
-};
-
-/* The records of one block at @pos. 1: ended by ->each. */
-static int scan_block(struct scan *sc, const char *page, u64 pos)
+/*
+ * Block @index of @dir. ctx: thread; holds: dir->lock; sleeps. 0, -EUCLEAN (also a hole), -EIO,
+ * -ENOMEM
+ */
+int ext_dir_block(struct inode *dir, u32 index, struct ext_buf *out)
 {
-	u64 end = pos + ext_sb_of(sc->dir->sb)->block_size;
+	struct ext_sb *s = ext_sb_of(dir->sb);
+	u32 phys, count;
+	int err = ext_map(dir, index, AHEAD, &phys, &count);
 
-	while (pos < end) {
-		const struct ext_dirent_disk *d = record_at(sc->dir, page, pos);
+	if (err)
+		return err;
+	if (!phys)
+		return ext_bad(s, dir->ino, "a hole in a directory, block %u", index);
+	if (count > 1 && !(index & (AHEAD - 1)))
+		pagecache_prefetch(&s->meta, phys, count);
+	return ext_buf_get(s, phys, out);
+}
+
+static u32 blocks_of(const struct inode *dir)
+{
+	return (u32)(READ_ONCE(dir->size) >> ext_sb_of(dir->sb)->block_bits);
+}
+
+static bool is_name(const struct ext_dirent_disk *d, const char *name, u32 len)
+{
+	return d->name_len == len && d->inode && !memcmp(d->name, name, len);
+}
+
+/* In one block, which stays with @sl when it is there. 0, -ENOENT, -EUCLEAN */
+static int find_in_block(struct inode *dir, const char *name, u32 len, struct ext_slot *sl)
+{
+	u32 size = ext_sb_of(dir->sb)->block_size;
+
+	sl->prev = 0;
+	for (sl->off = 0; sl->off < size;) {
+		const struct ext_dirent_disk *d = ext_dir_record(dir, &sl->b, sl->index, sl->off);
 
 		if (!d)
 			return -EUCLEAN;
-		if (d->inode && pos >= sc->from && !sc->each(sc, d, pos))
-			return 1;
-		pos += d->rec_len;
+		if (is_name(d, name, len)) {
+			sl->ino = d->inode;
+			return 0;
+		}
+		sl->prev = sl->off;
+		sl->off += d->rec_len;
 	}
-	return 0;
+	return -ENOENT;
 }
 
-static int scan_dir(struct scan *sc)
+/* See ext.h. ctx: thread; holds: dir->lock; sleeps */
+int ext_dir_find(struct inode *dir, const char *name, u32 len, struct ext_slot *out)
 {
-	const struct ext_sb *s = ext_sb_of(sc->dir->sb);
-	struct pagecache *pc = &ext_of(sc->dir)->cache;
-	u64 size = READ_ONCE(pc->size);
+	u32 n = blocks_of(dir);
 
-	for (u64 pos = sc->from & ~(u64)(s->block_size - 1); pos < size; pos += s->block_size) {
-		struct page *p;
-		int err;
+	for (out->index = 0; out->index < n; out->index++) {
+		int err = ext_dir_block(dir, out->index, &out->b);
 
-		if (!(pos & PAGE_MASK))
-			pagecache_prefetch(pc, pos >> PAGE_SHIFT, 8);
-		err = pagecache_get(pc, pos >> PAGE_SHIFT, &p);
 		if (err)
 			return err;
-		err = scan_block(sc, page_to_va(p), pos);
-		page_put(p);
-		if (err)
+		err = find_in_block(dir, name, len, out);
+		if (!err)
+			return 0;
+		ext_buf_put(&out->b);
+		if (err != -ENOENT)
 			return err;
 	}
-	return 0;
+	return -ENOENT;
 }
 
-static bool find_each(struct scan *sc, const struct ext_dirent_disk *d, u64 pos)
+/* ctx: any */
+void ext_slot_put(struct ext_slot *sl)
 {
-	if (d->name_len != sc->name->len || memcmp(d->name, sc->name->name, d->name_len) != 0)
-		return true;
-	sc->ino = d->inode;
-	return false;
+	ext_buf_put(&sl->b);
 }
 
-static int ext_lookup(struct inode *dir, const struct qname *n, struct inode **out)
+/* inode_ops.lookup */
+int ext_lookup(struct inode *dir, const struct qname *n, struct inode **out)
 {
-	struct scan sc = { .dir = dir, .each = find_each, .name = n };
-	int ret;
+	struct ext_slot sl;
+	u32 ino;
+	int err;
 
 	if (n->len > EXT_NAME_MAX)
 		return -ENAMETOOLONG;
-	ret = scan_dir(&sc);
-	if (ret <= 0)
-		return ret ? ret : -ENOENT;
-	return ext_iget(dir->sb, sc.ino, out);
+	err = ext_dir_find(dir, n->name, n->len, &sl);
+	if (err)
+		return err;
+	ino = sl.ino;
+	ext_slot_put(&sl);
+	return ext_iget(dir->sb, ino, out);
 }
 
 /* DT_* of a record; 0 (unknown) where the file system does not keep types. */
@@ -126,38 +150,64 @@ static u8 type_of(const struct ext_sb *s, const struct ext_dirent_disk *d)
 	return types[d->file_type];
 }
 
-static bool emit_each(struct scan *sc, const struct ext_dirent_disk *d, u64 pos)
+/* The records of one block from c->pos on. 1: the reader has enough. */
+static int emit_block(struct inode *dir, const struct ext_buf *b, u32 index, struct dir_ctx *c)
 {
-	u8 type = type_of(ext_sb_of(sc->dir->sb), d);
+	const struct ext_sb *s = ext_sb_of(dir->sb);
+	u64 base = (u64)index << s->block_bits;
+	u32 next;
 
-	if (!sc->ctx->emit(sc->ctx, d->name, d->name_len, d->inode, type, pos + d->rec_len)) {
-		sc->ctx->pos = pos;
-		return false;
+	for (u32 off = 0; off < s->block_size; off = next) {
+		const struct ext_dirent_disk *d = ext_dir_record(dir, b, index, off);
+
+		if (!d)
+			return -EUCLEAN;
+		next = off + d->rec_len;
+		if (base + off < c->pos)
+			continue;
+		if (d->inode && !c->emit(c, d->name, d->name_len, d->inode, type_of(s, d),
+					 base + next)) {
+			c->pos = base + off;
+			return 1;
+		}
+		c->pos = base + next;
 	}
-	sc->ctx->pos = pos + d->rec_len;
-	return true;
+	return 0;
 }
 
 static int ext_readdir(struct file *f, struct dir_ctx *c)
 {
-	struct scan sc = { .dir = f->inode, .each = emit_each, .from = c->pos, .ctx = c };
-	int ret = scan_dir(&sc);
+	struct inode *dir = f->inode;
+	u32 bits = ext_sb_of(dir->sb)->block_bits, n = blocks_of(dir);
 
-	if (!ret)
-		c->pos = MAX(c->pos, READ_ONCE(ext_of(f->inode)->cache.size));
-	return ret < 0 ? ret : 0;
-}
+	for (u64 index = c->pos >> bits; index < n; index++) {
+		struct ext_buf b;
+		int ret = ext_dir_block(dir, (u32)index, &b);
 
-static int nothing_to_sync(struct file *f, u64 start, u64 end, bool datasync)
-{
+		if (ret)
+			return ret;
+		ret = emit_block(dir, &b, (u32)index, c);
+		ext_buf_put(&b);
+		if (ret)
+			return ret < 0 ? ret : 0;
+	}
 	return 0;
 }
 
 const struct inode_ops ext_dir_ops = {
 	.lookup = ext_lookup,
+	.create = ext_create,
+	.mkdir = ext_mkdir,
+	.symlink = ext_symlink,
+	.link = ext_link,
+	.unlink = ext_unlink,
+	.rmdir = ext_rmdir,
+	.rename = ext_rename,
+	.tmpfile = ext_tmpfile,
+	.setattr = ext_setattr,
 	.getxattr = ext_getxattr,
 	.listxattr = ext_listxattr,
 	.fileattr = ext_fileattr,
 };
 
-const struct file_ops ext_dir_fops = { .readdir = ext_readdir, .fsync = nothing_to_sync };
+const struct file_ops ext_dir_fops = { .readdir = ext_readdir, .fsync = ext_fsync };

@@ -8,6 +8,8 @@
 #define EXT_MAGIC 0xef53
 #define EXT_SUPER_OFFSET 1024u
 #define EXT_ROOT_INO 2u
+#define EXT_LINK_MAX 32000u
+#define EXT_WANT_EXTRA 32u /* of new inodes that have room */
 #define EXT_NDIR 12u /* direct blocks of an inode */
 #define EXT_IND 12u /* then the single, double and triple indirect one */
 #define EXT_NBLOCKS 15u
@@ -46,6 +48,7 @@ _Static_assert(sizeof(struct ext_super_disk) == 1024, "superblock");
 
 /* super.feature_* */
 #define EXT_COMPAT_EXT_ATTR 0x8u
+#define EXT_COMPAT_DIR_INDEX 0x20u
 #define EXT_INCOMPAT_FILETYPE 0x2u
 #define EXT_RO_SPARSE_SUPER 0x1u
 #define EXT_RO_LARGE_FILE 0x2u
@@ -75,13 +78,24 @@ _Static_assert(sizeof(struct ext_inode_disk) == 152, "inode with the times we kn
 #define EXT_INODE_OLD 128u
 
 /* inode.flags */
+#define EXT_SECRM_FL 0x1u
+#define EXT_UNRM_FL 0x2u
+#define EXT_COMPR_FL 0x4u
 #define EXT_SYNC_FL 0x8u
 #define EXT_IMMUTABLE_FL 0x10u
 #define EXT_APPEND_FL 0x20u
 #define EXT_NODUMP_FL 0x40u
 #define EXT_NOATIME_FL 0x80u
 #define EXT_INDEX_FL 0x1000u
+#define EXT_NOTAIL_FL 0x8000u
+#define EXT_DIRSYNC_FL 0x10000u
+#define EXT_TOPDIR_FL 0x20000u
 #define EXT_VISIBLE_FL 0x4bdfffu
+#define EXT_SETTABLE_FL 0x380ffu /* of those that FS_IOC_SETFLAGS may change */
+/* What a new inode takes over from its directory; links nothing of it but the harmless. */
+#define EXT_INHERITED_FL                                                                        \
+	(EXT_SECRM_FL | EXT_UNRM_FL | EXT_COMPR_FL | EXT_SYNC_FL | EXT_NODUMP_FL |              \
+	 EXT_NOATIME_FL | EXT_NOTAIL_FL | EXT_DIRSYNC_FL)
 
 struct ext_dirent_disk {
 	u32 inode;

@@ -15,6 +15,28 @@ static u32 fan_bits(const struct ext_sb *s)
 	return s->block_bits - 2;
 }
 
+/* See ext.h. ctx: any */
+int ext_map_path(const struct ext_sb *s, u64 index, u32 slots[4])
+{
+	u32 bits = fan_bits(s), mask = (1u << bits) - 1;
+
+	if (index < EXT_NDIR) {
+		slots[0] = (u32)index;
+		return 0;
+	}
+	index -= EXT_NDIR;
+	for (u32 depth = 1; depth <= 3; depth++) {
+		if (index < 1ull << depth * bits) {
+			slots[0] = EXT_IND + depth - 1;
+			for (u32 k = 1; k <= depth; k++)
+				slots[k] = (u32)(index >> (depth - k) * bits) & mask;
+			return (int)depth;
+		}
+		index -= 1ull << depth * bits;
+	}
+	return -EFBIG;
+}
+
 /* The largest file that the blocks of an inode can map. ctx: any */
 u64 ext_max_size(const struct ext_sb *s)
 {
@@ -24,7 +46,8 @@ u64 ext_max_size(const struct ext_sb *s)
 	/* The count of 512-byte sectors in the inode has 32 bits; numbers' own blocks count too. */
 	u64 limit = ((1ull << 32) - 1) * 512;
 
-	if (!(s->ro_compat & EXT_RO_LARGE_FILE))
+	/* A newer revision is told of its first large file; the oldest cannot have any. */
+	if (!s->rev)
 		return MIN(size, 0x7fffffffull);
 	return MIN(size, limit);
 }
@@ -41,7 +64,7 @@ static u32 run_length(const u32 *at, u32 n)
 
 static int check(struct inode *i, u32 block)
 {
-	const struct ext_sb *s = ext_sb_of(i->sb);
+	struct ext_sb *s = ext_sb_of(i->sb);
 
 	if (!block || ext_block_valid(s, block))
 		return 0;
@@ -65,7 +88,7 @@ static int result(struct inode *i, const u32 *at, u32 n, u32 want, u32 *phys, u3
 static int descend(struct inode *i, u32 block, u32 depth, u64 index, u32 want, u32 *phys,
 		   u32 *count)
 {
-	const struct ext_sb *s = ext_sb_of(i->sb);
+	struct ext_sb *s = ext_sb_of(i->sb);
 	u32 bits = fan_bits(s), n = 1u << bits;
 
 	for (;;) {

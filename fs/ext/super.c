@@ -4,11 +4,14 @@
  * The superblock lies at byte 1024. Everything that later code relies on is checked here once: block
  * and inode sizes, counts that fit each other, groups that cover the blocks, all within the
  * device. Features come in three sets: an unknown incompatible one refuses the mount by name; an
- * unknown read-only one does not matter to a mount that only reads; compatible ones never do.
+ * unknown read-only one makes the mount one that only reads; compatible ones never matter.
  *
- * This driver reads only: a mount must ask for ro, as for any medium that cannot be written.
+ * A mount for writing takes the mark of cleanness off the superblock before anything else, sums up the
+ * groups' counts, and frees what was left without a name; unmounting, or going back to reading, writes
+ * all there is and puts the mark back, if it was there.
  *
- * The device is claimed by the mount; a second mount of it shares the superblock.
+ * The device is claimed by the mount; a second mount of it shares the superblock. What others wrote to
+ * the device through its own cache is written and forgotten before the superblock is read.
  */
 #include <linux/errno.h>
 #include <linux/mount.h>
@@ -16,18 +19,21 @@
 #include "fs/namei.h"
 #include "kernel/base/log.h"
 #include "kernel/base/panic.h"
+#include "kernel/base/time.h"
+#include "kernel/lib/bitmap.h"
 #include "kernel/lib/fmt.h"
 #include "kernel/lib/string.h"
 #include "mm/slab.h"
 
 #define KNOWN_INCOMPAT EXT_INCOMPAT_FILETYPE
+#define KNOWN_RO (EXT_RO_SPARSE_SUPER | EXT_RO_LARGE_FILE | EXT_RO_BTREE_DIR)
 
 /* i: guarded by mounts_lock. */
 static struct mutex mounts_lock = MUTEX_INIT(mounts_lock, RANK_SUPERS);
 static struct super *mounted[32]; /* i: no references */
 
 /* See ext.h. ctx: thread; sleeps: no */
-int ext_bad(const struct ext_sb *s, u64 ino, const char *fmt, ...)
+int ext_bad(struct ext_sb *s, u64 ino, const char *fmt, ...)
 {
 	char text[128];
 	va_list ap;
@@ -35,12 +41,69 @@ int ext_bad(const struct ext_sb *s, u64 ino, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
-	if (s->on_error == EXT_ERRORS_PANIC)
+	if (s->opt.on_error == EXT_ERRORS_PANIC)
 		panic_plain("ext2: %s: inode %llu: %s (errors=panic)", s->bdev->name,
 			    (unsigned long long)ino, text);
 	log_limited(LOG_ERR, "ext2: %s: inode %llu: %s", s->bdev->name, (unsigned long long)ino,
 		    text);
+	if (!READ_ONCE(s->writable))
+		return -EUCLEAN;
+	__atomic_fetch_or(&s->disk->state, EXT_ERRORS, __ATOMIC_RELAXED);
+	ext_super_dirty(s);
+	if (s->opt.on_error == EXT_ERRORS_RO && __atomic_exchange_n(&s->writable, false, __ATOMIC_RELAXED)) {
+		log_err("ext2: %s: is read-only from here on (errors=remount-ro)", s->bdev->name);
+		word_or(&s->sb->flags, MS_RDONLY);
+	}
 	return -EUCLEAN;
+}
+
+/* See ext.h. ctx: thread; sleeps: no */
+void ext_super_dirty(struct ext_sb *s)
+{
+	struct ext_buf b = { s->super_page, s->disk };
+
+	ext_buf_dirty(s, &b);
+}
+
+/* See ext.h. ctx: thread; sleeps */
+void ext_super_store(struct ext_sb *s)
+{
+	mutex_lock(&s->super_lock);
+	s->disk->free_blocks_count = __atomic_load_n(&s->free_blocks, __ATOMIC_RELAXED);
+	s->disk->free_inodes_count = __atomic_load_n(&s->free_inodes, __ATOMIC_RELAXED);
+	s->disk->wtime = (u32)(time_wall() / NSEC_PER_SEC);
+	mutex_unlock(&s->super_lock);
+	ext_super_dirty(s);
+}
+
+/* A feature that the file system did not have. ctx: thread; sleeps */
+static void add_features(struct ext_sb *s, u32 compat, u32 ro_compat)
+{
+	mutex_lock(&s->super_lock);
+	s->disk->feature_compat |= compat;
+	s->disk->feature_ro_compat |= ro_compat;
+	WRITE_ONCE(s->ro_compat, s->ro_compat | ro_compat);
+	WRITE_ONCE(s->compat, s->compat | compat);
+	mutex_unlock(&s->super_lock);
+	ext_super_dirty(s);
+}
+
+/* See ext.h. ctx: thread; sleeps */
+int ext_need_large_file(struct ext_sb *s, u64 size)
+{
+	if (likely(size <= 0x7fffffff || (READ_ONCE(s->ro_compat) & EXT_RO_LARGE_FILE)))
+		return 0;
+	if (!s->rev)
+		return -EFBIG;
+	add_features(s, 0, EXT_RO_LARGE_FILE);
+	return 0;
+}
+
+/* See ext.h. ctx: thread; sleeps */
+void ext_need_xattr(struct ext_sb *s)
+{
+	if (unlikely(!(READ_ONCE(s->compat) & EXT_COMPAT_EXT_ATTR)))
+		add_features(s, EXT_COMPAT_EXT_ATTR, 0);
 }
 
 /* --- the superblock --- */
@@ -119,6 +182,12 @@ static const char *check_super(const struct ext_super_disk *d, u64 device_bytes)
 	if (fault)
 		return fault;
 	groups = DIV_ROUND_UP((u64)d->blocks_count - d->first_data_block, d->blocks_per_group);
+	/* The descriptors must fit behind the superblock, also those kept for growing. */
+	if (1 + d->first_data_block +
+		    DIV_ROUND_UP(groups * sizeof(struct ext_group_disk), 1024u << d->log_block_size) +
+		    d->reserved_gdt_blocks >=
+	    d->blocks_count)
+		return "count of descriptors";
 	if (groups * d->inodes_per_group != d->inodes_count)
 		return "count of inodes";
 	if ((u64)d->blocks_count << (10 + d->log_block_size) > device_bytes)
@@ -126,19 +195,13 @@ static const char *check_super(const struct ext_super_disk *d, u64 device_bytes)
 	return NULL;
 }
 
-static u32 overhead_of(const struct ext_sb *s, const struct ext_super_disk *d)
+static u32 overhead_of(const struct ext_sb *s)
 {
-	u32 table = DIV_ROUND_UP(s->inodes_per_group, s->inodes_per_block);
-	u32 descriptors =
-		DIV_ROUND_UP(s->ngroups * (u32)sizeof(struct ext_group_disk), s->block_size);
-	u32 n = s->first_block;
+	u64 n = s->first_block;
 
-	for (u32 g = 0; g < s->ngroups; g++) {
-		if (ext_group_has_super(s, g))
-			n += 1 + descriptors + d->reserved_gdt_blocks;
-		n += 2 + table;
-	}
-	return MIN(n, s->blocks_count);
+	for (u32 g = 0; g < s->ngroups; g++)
+		n += 2 + ext_table_blocks(s) + (ext_group_has_super(s, g) ? 1 + s->gdt_blocks : 0);
+	return (u32)MIN(n, (u64)s->blocks_count);
 }
 
 static void take_super(struct ext_sb *s, const struct ext_super_disk *d)
@@ -159,8 +222,12 @@ static void take_super(struct ext_sb *s, const struct ext_super_disk *d)
 	s->free_blocks = d->free_blocks_count;
 	s->free_inodes = d->free_inodes_count;
 	memcpy(s->uuid, d->uuid, sizeof(s->uuid));
-	if (!s->error_option)
-		s->on_error = d->errors >= EXT_ERRORS_CONTINUE && d->errors <= EXT_ERRORS_PANIC
+	if (!s->opt.resuid)
+		s->opt.resuid = d->def_resuid;
+	if (!s->opt.resgid)
+		s->opt.resgid = d->def_resgid;
+	if (!s->opt.error_option)
+		s->opt.on_error = d->errors >= EXT_ERRORS_CONTINUE && d->errors <= EXT_ERRORS_PANIC
 				      ? (enum ext_errors)d->errors
 				      : EXT_ERRORS_CONTINUE;
 	if (d->rev_level) {
@@ -168,7 +235,11 @@ static void take_super(struct ext_sb *s, const struct ext_super_disk *d)
 		s->incompat = d->feature_incompat;
 		s->ro_compat = d->feature_ro_compat;
 	}
-	s->overhead = overhead_of(s, d);
+	s->rev = d->rev_level;
+	s->gdt_blocks =
+		DIV_ROUND_UP(s->ngroups * (u32)sizeof(struct ext_group_disk), s->block_size) +
+		d->reserved_gdt_blocks;
+	s->overhead = overhead_of(s);
 }
 
 static int read_super(struct ext_sb *s, bool silent)
@@ -205,76 +276,81 @@ put:
 	return err;
 }
 
-/* --- options --- */
+/* --- writing begins and ends --- */
 
-static int parse_option(struct ext_sb *s, const char *o)
+static const char *ro_name(u32 bit)
 {
-	static const char *const without_effect[] = {
-		"",	      "acl",	     "user_xattr",    "debug",	   "nocheck",
-		"check=none", "bsddf",	     "grpid",	      "bsdgroups", "nogrpid",
-		"sysvgroups", "reservation", "noreservation",
-	};
+	static const char *const names[] = { "sparse_super", "large_file",    "btree_dir", "huge_file",
+					     "uninit_bg",    "dir_nlink",     "extra_isize", "snapshot",
+					     "quota",	     "bigalloc",      "metadata_csum", "replica",
+					     "read-only",    "project",       "shared_blocks", "verity" };
 
-	s->error_option |= str_begins(o, "errors=");
-	if (!strcmp(o, "errors=continue"))
-		s->on_error = EXT_ERRORS_CONTINUE;
-	else if (!strcmp(o, "errors=remount-ro"))
-		s->on_error = EXT_ERRORS_RO;
-	else if (!strcmp(o, "errors=panic"))
-		s->on_error = EXT_ERRORS_PANIC;
-	else if (!strcmp(o, "minixdf"))
-		s->minixdf = true;
-	else if (!strcmp(o, "nouid32"))
-		s->no_uid32 = true;
-	else if (!strcmp(o, "nouser_xattr"))
-		s->no_user_xattr = true;
-	else if (!strcmp(o, "noacl"))
-		s->no_acl = true;
-	else {
-		for (u32 i = 0; i < ARRAY_SIZE(without_effect); i++)
-			if (!strcmp(o, without_effect[i]))
-				return 0;
-		log_err("ext2: the option %s is not known", o);
-		return -EINVAL;
+	return bit < ARRAY_SIZE(names) ? names[bit] : "unknown";
+}
+
+/* Names every feature that keeps it from being written. True: there is one. */
+static bool must_not_write(const struct ext_sb *s)
+{
+	u32 unknown = s->ro_compat & ~KNOWN_RO;
+
+	for (u32 bit = 0; bit < 32; bit++)
+		if (unknown >> bit & 1)
+			log_warn("ext2: %s: is not written to because of the feature %s (ro_compat 0x%x)",
+				 s->bdev->name, ro_name(bit), 1u << bit);
+	return unknown;
+}
+
+/* The mark of cleanness, on or off; what is in memory goes with it. */
+static int mark(struct ext_sb *s, bool clean)
+{
+	mutex_lock(&s->super_lock);
+	if (clean && s->was_valid)
+		s->disk->state |= EXT_VALID;
+	if (!clean) {
+		s->was_valid = s->disk->state & EXT_VALID;
+		s->disk->state &= (u16)~EXT_VALID;
+		s->disk->mnt_count++;
+		s->disk->mtime = (u32)(time_wall() / NSEC_PER_SEC);
 	}
+	mutex_unlock(&s->super_lock);
+	ext_super_store(s);
+	return ext_meta_sync(s);
+}
+
+/* ctx: thread, mounting; sleeps. 0, -EUCLEAN, -EIO, -ENOMEM */
+static int start_writing(struct ext_sb *s)
+{
+	int err = ext_groups_count(s), n;
+
+	if (err)
+		return err;
+	s->checked = kcalloc(BITMAP_WORDS(s->ngroups), sizeof(u64), 0);
+	if (!s->checked)
+		return -ENOMEM;
+	err = mark(s, false);
+	if (err) {
+		kfree(s->checked);
+		s->checked = NULL;
+		return err;
+	}
+	WRITE_ONCE(s->writable, true);
+	/* Those of an earlier time of writing by this mount are in use still. */
+	n = list_empty(&s->orphans) ? ext_orphans_free(s) : 0;
+	if (n > 0)
+		log_info("ext2: %s: %d files without a name freed", s->bdev->name, n);
 	return 0;
 }
 
-static int parse_options(struct ext_sb *s, const char *data)
+/* All that was written before is on the disk. ctx: thread; sleeps. 0 or the error of that */
+static int stop_writing(struct ext_sb *s)
 {
-	char *copy, *o, *comma;
-	int err = 0;
+	int err = ext_sync_super(s->sb, true), err2;
 
-	if (!data || !*data)
-		return 0;
-	copy = kstrdup(data, 0);
-	if (!copy)
-		return -ENOMEM;
-	for (o = copy; o && !err; o = comma) {
-		comma = strchr(o, ',');
-		if (comma)
-			*comma++ = '\0';
-		err = parse_option(s, o);
-	}
-	kfree(copy);
-	return err;
-}
-
-static void ext_show_options(struct super *sb, struct sbuf *out)
-{
-	static const char *const policies[] = { "", "continue", "remount-ro", "panic" };
-	const struct ext_sb *s = ext_sb_of(sb);
-
-	if (s->error_option)
-		sbuf_printf(out, ",errors=%s", policies[s->on_error]);
-	if (s->minixdf)
-		sbuf_puts(out, ",minixdf");
-	if (s->no_uid32)
-		sbuf_puts(out, ",nouid32");
-	if (s->no_user_xattr)
-		sbuf_puts(out, ",nouser_xattr");
-	if (s->no_acl)
-		sbuf_puts(out, ",noacl");
+	err2 = mark(s, true);
+	WRITE_ONCE(s->writable, false);
+	kfree(s->checked);
+	s->checked = NULL;
+	return err ? err : err2;
 }
 
 /* --- superblock operations --- */
@@ -282,24 +358,57 @@ static void ext_show_options(struct super *sb, struct sbuf *out)
 static int ext_statfs(struct super *sb, struct kstatfs *st)
 {
 	const struct ext_sb *s = ext_sb_of(sb);
+	u32 free = __atomic_load_n(&s->free_blocks, __ATOMIC_RELAXED);
 	u64 half[2];
 
 	st->type = EXT_MAGIC;
 	st->bsize = st->frsize = s->block_size;
-	st->blocks = s->blocks_count - (s->minixdf ? 0 : s->overhead);
-	st->bfree = s->free_blocks;
-	st->bavail = s->free_blocks > s->reserved ? s->free_blocks - s->reserved : 0;
+	st->blocks = s->blocks_count - (s->opt.minixdf ? 0 : s->overhead);
+	st->bfree = free;
+	st->bavail = free > s->reserved ? free - s->reserved : 0;
 	st->files = s->inodes_count;
-	st->ffree = s->free_inodes;
+	st->ffree = __atomic_load_n(&s->free_inodes, __ATOMIC_RELAXED);
 	st->namelen = EXT_NAME_MAX;
 	memcpy(half, s->uuid, sizeof(half));
 	st->fsid = half[0] ^ half[1];
 	return 0;
 }
 
+static int open_for_writing(struct ext_sb *s)
+{
+	int err = blkdev_read_only(s->bdev) ? -EACCES : 0;
+
+	if (!err && !(s->how & BLK_WRITE)) {
+		err = blkdev_get(s->bdev, s->how | BLK_WRITE, s);
+		if (!err) {
+			blkdev_put(s->bdev, s->how);
+			s->how |= BLK_WRITE;
+		}
+	}
+	return err;
+}
+
+/* super_ops.remount. ctx: thread; nobody remounts beside; sleeps */
 static int ext_remount(struct super *sb, u32 flags, const char *data)
 {
-	return flags & MS_RDONLY ? 0 : -EROFS;
+	struct ext_sb *s = ext_sb_of(sb);
+	struct ext_options opt = s->opt;
+	int err = ext_options_parse(&opt, data);
+
+	if (err)
+		return err;
+	if ((flags & MS_RDONLY) && READ_ONCE(s->writable))
+		err = stop_writing(s);
+	if (!(flags & MS_RDONLY) && !READ_ONCE(s->writable)) {
+		err = must_not_write(s) ? -EROFS : open_for_writing(s);
+		if (!err && (s->disk->state & EXT_ERRORS) && (sb->flags & MS_RDONLY) && s->checked)
+			err = -EROFS; /* an error ended the writing: e2fsck first */
+		if (!err)
+			err = start_writing(s);
+	}
+	if (!err)
+		s->opt = opt;
+	return err;
 }
 
 static void forget_mounted(const struct super *sb)
@@ -311,10 +420,25 @@ static void forget_mounted(const struct super *sb)
 	mutex_unlock(&mounts_lock);
 }
 
+/* Undo set_up(). ctx: thread; sleeps */
+static void tear_down(struct ext_sb *s)
+{
+	work_flush(&s->reaper);
+	if (READ_ONCE(s->writable))
+		(void)stop_writing(s);
+	kfree(s->checked);
+	/* After an error that ended the writing something may be left that cannot be written. */
+	(void)ext_meta_sync(s);
+	page_put(s->super_page);
+	ext_meta_fini(s);
+	(void)blkdev_invalidate(s->bdev, 0, blkdev_bytes(s->bdev));
+}
+
 static void ext_put_super(struct super *sb)
 {
 	struct ext_sb *s = ext_sb_of(sb);
 
+	tear_down(s);
 	forget_mounted(sb);
 	blkdev_put(s->bdev, s->how);
 	kfree(s);
@@ -323,9 +447,10 @@ static void ext_put_super(struct super *sb)
 static const struct super_ops ext_super_ops = {
 	.evict = ext_evict,
 	.statfs = ext_statfs,
+	.sync = ext_sync_super,
 	.remount = ext_remount,
 	.put_super = ext_put_super,
-	.show_options = ext_show_options,
+	.show_options = ext_options_show,
 };
 
 /* --- mounting --- */
@@ -366,16 +491,58 @@ static struct ext_sb *sb_alloc(struct blkdev *bdev)
 	s->bdev = bdev;
 	s->how = BLK_EXCL;
 	spin_init(&s->lock, RANK_SPIN_OUTER);
+	waitq_init(&s->evicted);
+	work_init(&s->reaper, ext_reap);
+	mutex_init(&s->super_lock, RANK_EXT_SUPER);
+	mutex_init(&s->orphan_lock, RANK_EXT_ORPHAN);
+	list_init(&s->orphans);
+	list_init(&s->dying);
+	for (u32 i = 0; i < EXT_GROUP_LOCKS; i++)
+		mutex_init(&s->group_locks[i], RANK_EXT_GROUP);
 	for (u32 i = 0; i < EXT_BUCKETS; i++)
 		list_init(&s->inodes[i]);
 	return s;
 }
 
+/* Metadata from here on by ext_buf_get(); the superblock's page stays. */
+static int set_up(struct ext_sb *s)
+{
+	u32 block = s->block_size == EXT_SUPER_OFFSET ? 1 : 0;
+	struct ext_buf b;
+	int err;
+
+	ext_meta_init(s);
+	err = ext_buf_get(s, block, &b);
+	if (err) {
+		pagecache_fini(&s->meta);
+		return err;
+	}
+	s->super_page = b.page;
+	s->disk = (void *)((char *)b.data + (block ? 0 : EXT_SUPER_OFFSET));
+	return 0;
+}
+
+static int get_root(struct ext_sb *s)
+{
+	struct super *sb = s->sb;
+	struct inode *root;
+	int err = ext_iget(sb, EXT_ROOT_INO, &root);
+
+	if (err)
+		return err;
+	err = S_ISDIR(root->mode) ? 0 : ext_bad(s, EXT_ROOT_INO, "the root is no directory");
+	if (err) {
+		inode_put(root);
+		return err;
+	}
+	sb->root = dentry_make_root(root, sb);
+	return sb->root ? 0 : -ENOMEM;
+}
+
 /* The superblock over @s, with its root. On failure @s is as before. */
-static int make_super(const struct fs_type *t, struct ext_sb *s, struct super **out)
+static int make_super(const struct fs_type *t, struct ext_sb *s, bool write, struct super **out)
 {
 	struct super *sb = super_alloc(t, EXT_MAGIC, &ext_super_ops);
-	struct inode *root;
 	int err;
 
 	if (!sb)
@@ -385,23 +552,22 @@ static int make_super(const struct fs_type *t, struct ext_sb *s, struct super **
 	sb->dev = s->bdev->dev;
 	sb->blksize = s->block_size;
 	sb->max_size = ext_max_size(s);
-	sb->flags = MS_RDONLY;
+	sb->has_btime = s->inode_size > EXT_INODE_OLD;
+	sb->flags = write ? 0 : MS_RDONLY;
 	strlcpy(sb->source, s->bdev->name, sizeof(sb->source));
-	err = ext_iget(sb, EXT_ROOT_INO, &root);
+	err = set_up(s);
 	if (err)
 		goto free_sb;
-	err = S_ISDIR(root->mode) ? 0 : ext_bad(s, EXT_ROOT_INO, "the root is no directory");
-	if (err) {
-		inode_put(root);
-		goto free_sb;
-	}
-	sb->root = dentry_make_root(root, sb);
-	if (!sb->root) {
-		err = -ENOMEM;
-		goto free_sb;
-	}
+	/* Writing first: who had no name goes before anybody can find one. */
+	err = write ? start_writing(s) : 0;
+	if (!err)
+		err = get_root(s);
+	if (err)
+		goto tear_down;
 	*out = sb;
 	return vfs_register_super(sb);
+tear_down:
+	tear_down(s);
 free_sb:
 	kfree(sb);
 	return err;
@@ -411,21 +577,25 @@ static int mount_new(const struct fs_type *t, struct blkdev *bdev, u32 flags, co
 		     struct super **out)
 {
 	struct ext_sb *s = sb_alloc(bdev);
+	bool write = !(flags & MS_RDONLY);
 	int err;
 
 	if (!s)
 		return -ENOMEM;
-	err = parse_options(s, data);
-	if (!err && !(flags & MS_RDONLY))
-		err = -EROFS;
+	err = ext_options_parse(&s->opt, data);
+	if (!err && write && blkdev_read_only(bdev))
+		err = -EACCES;
 	if (err)
 		goto free_s;
+	s->how |= write ? BLK_WRITE : 0;
 	err = blkdev_get(bdev, s->how, s);
 	if (err)
 		goto free_s;
-	err = read_super(s, flags & MS_SILENT);
+	err = blkdev_invalidate(bdev, 0, blkdev_bytes(bdev));
 	if (!err)
-		err = make_super(t, s, out);
+		err = read_super(s, flags & MS_SILENT);
+	if (!err)
+		err = make_super(t, s, write && !must_not_write(s), out);
 	if (!err)
 		return 0;
 	blkdev_put(bdev, s->how);
@@ -460,13 +630,13 @@ static int ext_mount(const struct fs_type *t, const char *source, u32 flags, con
 		return err;
 	mutex_lock(&mounts_lock);
 	sb = find_mounted(bdev, &slot);
+	if (sb && ((flags ^ sb->flags) & MS_RDONLY)) {
+		mutex_unlock(&mounts_lock);
+		super_put(sb);
+		return -EBUSY;
+	}
 	if (sb) {
 		*out = sb;
-		if (!(flags & MS_RDONLY)) {
-			mutex_unlock(&mounts_lock);
-			super_put(sb);
-			return -EBUSY;
-		}
 	} else if (slot == ARRAY_SIZE(mounted)) {
 		err = -EMFILE;
 	} else {

@@ -114,22 +114,18 @@ static int walk(const struct attr_list *r, struct search *s)
 /* The part of the inode behind its known fields. */
 static int walk_inode(struct inode *i, struct search *s)
 {
-	const struct ext_sb *sb = ext_sb_of(i->sb);
-	u32 ino = (u32)i->ino - 1, from = EXT_INODE_OLD + ext_of(i)->extra, magic;
-	struct ext_group_disk g;
+	struct ext_sb *sb = ext_sb_of(i->sb);
+	u32 from = EXT_INODE_OLD + ext_of(i)->extra, magic;
 	struct attr_list r;
 	struct ext_buf b;
 	int err;
 
 	if (sb->inode_size < from + 8)
 		return 0;
-	err = ext_group_get(sb, ino / sb->inodes_per_group, &g);
-	ino %= sb->inodes_per_group;
-	if (!err)
-		err = ext_buf_get(sb, g.inode_table + ino / sb->inodes_per_block, &b);
+	err = ext_buf_get(sb, ext_of(i)->table_block, &b);
 	if (err)
 		return err;
-	r.base = (char *)b.data + ino % sb->inodes_per_block * sb->inode_size + from;
+	r.base = (char *)b.data + ext_of(i)->table_off + from;
 	memcpy(&magic, r.base, sizeof(magic));
 	r.base += sizeof(magic);
 	r.size = sb->inode_size - from - sizeof(magic);
@@ -143,7 +139,7 @@ static int walk_inode(struct inode *i, struct search *s)
 
 static int walk_block(struct inode *i, struct search *s)
 {
-	const struct ext_sb *sb = ext_sb_of(i->sb);
+	struct ext_sb *sb = ext_sb_of(i->sb);
 	const struct ext_xattr_header *h;
 	struct attr_list r;
 	struct ext_buf b;
@@ -181,7 +177,7 @@ ssize_t ext_getxattr(struct inode *i, const char *name, void *buf, size_t size)
 	struct search s = { .name = name, .buf = buf, .size = size };
 	int ret;
 
-	if (str_begins(name, "user.") && ext_sb_of(i->sb)->no_user_xattr)
+	if (str_begins(name, "user.") && ext_sb_of(i->sb)->opt.no_user_xattr)
 		return -EOPNOTSUPP;
 	if (str_begins(name, "system."))
 		return -EOPNOTSUPP;
@@ -198,4 +194,29 @@ ssize_t ext_listxattr(struct inode *i, char *buf, size_t size)
 	int ret = search(i, &s);
 
 	return ret < 0 ? ret : s.done;
+}
+
+/* See ext.h. ctx: thread; sleeps */
+void ext_xattr_free(struct inode *i)
+{
+	struct ext_sb *s = ext_sb_of(i->sb);
+	u32 block = ext_of(i)->file_acl;
+	struct ext_xattr_header *h;
+	struct ext_buf b;
+
+	if (!block || ext_buf_get(s, block, &b))
+		return;
+	h = b.data;
+	ext_of(i)->file_acl = 0;
+	ext_add_blocks(i, -1);
+	if (h->magic != EXT_XATTR_MAGIC || !h->refcount) {
+		ext_bad(s, i->ino, "a damaged block of attributes, %u", block);
+	} else if (h->refcount > 1) {
+		h->refcount--;
+		ext_buf_dirty(s, &b);
+	} else {
+		ext_buf_forget(s, block);
+		ext_blocks_free(s, i->ino, block, 1);
+	}
+	ext_buf_put(&b);
 }
