@@ -196,8 +196,8 @@ static void give_back(struct ext_sb *s, u64 ino, u32 group, u32 block, u32 count
 		ext_bad(s, ino, "of blocks %u+%u to be freed only %u are in use", block, count, n);
 	if (d->free_blocks_count + n > ext_group_blocks(s, group)) {
 		ext_bad(s, ino, "group %u has more free blocks than blocks", group);
-		n = ext_group_blocks(s, group) - MIN(ext_group_blocks(s, group),
-						     (u32)d->free_blocks_count);
+		n = ext_group_blocks(s, group) -
+		    MIN(ext_group_blocks(s, group), (u32)d->free_blocks_count);
 	}
 	d->free_blocks_count += (u16)n;
 	__atomic_add_fetch(&s->free_blocks, n, __ATOMIC_RELAXED);

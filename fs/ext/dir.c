@@ -165,8 +165,8 @@ static int emit_block(struct inode *dir, const struct ext_buf *b, u32 index, str
 		next = off + d->rec_len;
 		if (base + off < c->pos)
 			continue;
-		if (d->inode && !c->emit(c, d->name, d->name_len, d->inode, type_of(s, d),
-					 base + next)) {
+		if (d->inode &&
+		    !c->emit(c, d->name, d->name_len, d->inode, type_of(s, d), base + next)) {
 			c->pos = base + off;
 			return 1;
 		}

@@ -37,8 +37,8 @@ static u8 type_of_mode(const struct ext_sb *s, u32 mode)
 	return 0;
 }
 
-static void fill_record(const struct ext_sb *s, struct ext_dirent_disk *d, const char *name, u32 len,
-			const struct inode *i)
+static void fill_record(const struct ext_sb *s, struct ext_dirent_disk *d, const char *name,
+			u32 len, const struct inode *i)
 {
 	d->inode = (u32)i->ino;
 	d->name_len = (u8)len;

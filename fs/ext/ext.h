@@ -54,7 +54,7 @@ struct ext_sb {
 	struct work reaper; /* own lock: ends the dying */
 	u32 pins; /* a: of the metadata cache, by writeback */
 	u32 generation; /* a: of the sync that looks at inodes */
-	struct pagecache meta; /* blocks of metadata by number, one in a page */
+	struct pagecache meta; /* own lock: blocks of metadata by number, one in a page */
 	struct page *super_page; /* I: of that, held: the superblock's */
 	struct ext_super_disk *disk; /* u: in that page */
 	struct mutex super_lock; /* rank EXT_SUPER */
@@ -65,8 +65,8 @@ struct ext_sb {
 };
 
 struct ext_inode {
-	struct inode inode;
-	struct pagecache cache; /* contents of a regular file */
+	struct inode inode; /* own lock */
+	struct pagecache cache; /* own lock: contents of a regular file */
 	struct mutex map_lock; /* rank EXT_MAP */
 	u32 block[EXT_NBLOCKS]; /* m; a for reading */
 	u32 goal; /* m: where the next block would be best; 0: not known */
@@ -235,7 +235,8 @@ extern const struct pagecache_ops ext_cache_ops, ext_meta_ops;
 struct ext_slot { /* a record and where it is */
 	struct ext_buf b;
 	u32 index; /* of the block in the directory */
-	u32 off, prev; /* of the record, and the one before it in that block; equal: it is the first */
+	u32 off,
+		prev; /* of the record, and the one before it in that block; equal: it is the first */
 	u32 ino;
 };
 /* 0 with *out to be released by ext_slot_put, -ENOENT, -EUCLEAN ... holds: dir->lock */

@@ -93,8 +93,8 @@ _Static_assert(sizeof(struct ext_inode_disk) == 152, "inode with the times we kn
 #define EXT_VISIBLE_FL 0x4bdfffu
 #define EXT_SETTABLE_FL 0x380ffu /* of those that FS_IOC_SETFLAGS may change */
 /* What a new inode takes over from its directory; links nothing of it but the harmless. */
-#define EXT_INHERITED_FL                                                                        \
-	(EXT_SECRM_FL | EXT_UNRM_FL | EXT_COMPR_FL | EXT_SYNC_FL | EXT_NODUMP_FL |              \
+#define EXT_INHERITED_FL                                                           \
+	(EXT_SECRM_FL | EXT_UNRM_FL | EXT_COMPR_FL | EXT_SYNC_FL | EXT_NODUMP_FL | \
 	 EXT_NOATIME_FL | EXT_NOTAIL_FL | EXT_DIRSYNC_FL)
 
 struct ext_dirent_disk {

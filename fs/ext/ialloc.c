@@ -51,10 +51,10 @@ static u32 spread(struct ext_sb *s)
 static u32 near_parent(struct ext_sb *s, u32 parent)
 {
 	u32 max_dirs = s->dirs / s->ngroups + s->inodes_per_group / 16;
-	u32 min_inodes = s->free_inodes / s->ngroups - MIN(s->free_inodes / s->ngroups,
-							   s->inodes_per_group / 4);
-	u32 min_blocks = s->free_blocks / s->ngroups - MIN(s->free_blocks / s->ngroups,
-							   s->blocks_per_group / 4);
+	u32 min_inodes = s->free_inodes / s->ngroups -
+			 MIN(s->free_inodes / s->ngroups, s->inodes_per_group / 4);
+	u32 min_blocks = s->free_blocks / s->ngroups -
+			 MIN(s->free_blocks / s->ngroups, s->blocks_per_group / 4);
 
 	for (u32 n = 0; n < s->ngroups; n++) {
 		u32 g = (parent + n) % s->ngroups;

@@ -77,7 +77,7 @@ static bool parse_switch(struct ext_options *opt, const char *o)
 static int parse_option(struct ext_options *opt, const char *o)
 {
 	static const char *const without_effect[] = {
-		"",	 "debug",	 "nocheck",	  "check=none", "reservation", "noreservation",
+		"",	 "debug",    "nocheck", "check=none", "reservation", "noreservation",
 		"orlov", "oldalloc", "noquota",
 	};
 

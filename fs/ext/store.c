@@ -45,8 +45,7 @@ static bool room_for(const struct ext_inode *e, size_t end)
 }
 #define STORE_EXTRA(e, d, field, value)                                                         \
 	do {                                                                                    \
-		if (room_for((e),                                                               \
-			     offsetof(struct ext_inode_disk, field) + sizeof((d)->field)))      \
+		if (room_for((e), offsetof(struct ext_inode_disk, field) + sizeof((d)->field))) \
 			(d)->field = (value);                                                   \
 	} while (0)
 

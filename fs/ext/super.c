@@ -50,7 +50,8 @@ int ext_bad(struct ext_sb *s, u64 ino, const char *fmt, ...)
 		return -EUCLEAN;
 	__atomic_fetch_or(&s->disk->state, EXT_ERRORS, __ATOMIC_RELAXED);
 	ext_super_dirty(s);
-	if (s->opt.on_error == EXT_ERRORS_RO && __atomic_exchange_n(&s->writable, false, __ATOMIC_RELAXED)) {
+	if (s->opt.on_error == EXT_ERRORS_RO &&
+	    __atomic_exchange_n(&s->writable, false, __ATOMIC_RELAXED)) {
 		log_err("ext2: %s: is read-only from here on (errors=remount-ro)", s->bdev->name);
 		word_or(&s->sb->flags, MS_RDONLY);
 	}
@@ -184,7 +185,8 @@ static const char *check_super(const struct ext_super_disk *d, u64 device_bytes)
 	groups = DIV_ROUND_UP((u64)d->blocks_count - d->first_data_block, d->blocks_per_group);
 	/* The descriptors must fit behind the superblock, also those kept for growing. */
 	if (1 + d->first_data_block +
-		    DIV_ROUND_UP(groups * sizeof(struct ext_group_disk), 1024u << d->log_block_size) +
+		    DIV_ROUND_UP(groups * sizeof(struct ext_group_disk),
+				 1024u << d->log_block_size) +
 		    d->reserved_gdt_blocks >=
 	    d->blocks_count)
 		return "count of descriptors";
@@ -228,8 +230,8 @@ static void take_super(struct ext_sb *s, const struct ext_super_disk *d)
 		s->opt.resgid = d->def_resgid;
 	if (!s->opt.error_option)
 		s->opt.on_error = d->errors >= EXT_ERRORS_CONTINUE && d->errors <= EXT_ERRORS_PANIC
-				      ? (enum ext_errors)d->errors
-				      : EXT_ERRORS_CONTINUE;
+					  ? (enum ext_errors)d->errors
+					  : EXT_ERRORS_CONTINUE;
 	if (d->rev_level) {
 		s->compat = d->feature_compat;
 		s->incompat = d->feature_incompat;
@@ -280,10 +282,12 @@ put:
 
 static const char *ro_name(u32 bit)
 {
-	static const char *const names[] = { "sparse_super", "large_file",    "btree_dir", "huge_file",
-					     "uninit_bg",    "dir_nlink",     "extra_isize", "snapshot",
-					     "quota",	     "bigalloc",      "metadata_csum", "replica",
-					     "read-only",    "project",       "shared_blocks", "verity" };
+	static const char *const names[] = { "sparse_super", "large_file",    "btree_dir",
+					     "huge_file",    "uninit_bg",     "dir_nlink",
+					     "extra_isize",  "snapshot",      "quota",
+					     "bigalloc",     "metadata_csum", "replica",
+					     "read-only",    "project",	      "shared_blocks",
+					     "verity" };
 
 	return bit < ARRAY_SIZE(names) ? names[bit] : "unknown";
 }
@@ -295,8 +299,9 @@ static bool must_not_write(const struct ext_sb *s)
 
 	for (u32 bit = 0; bit < 32; bit++)
 		if (unknown >> bit & 1)
-			log_warn("ext2: %s: is not written to because of the feature %s (ro_compat 0x%x)",
-				 s->bdev->name, ro_name(bit), 1u << bit);
+			log_warn(
+				"ext2: %s: is not written to because of the feature %s (ro_compat 0x%x)",
+				s->bdev->name, ro_name(bit), 1u << bit);
 	return unknown;
 }
 
