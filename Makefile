@@ -22,7 +22,7 @@ obj-arch/arm64 := \
 	head.o vectors.o switch.o user.o string.o page.o kaslr.o trap.o pmap.o tlb.o cpu.o smp.o timer.o fpu.o thread.o \
 	sigframe.o debug.o regset.o stacktrace.o $(if $(KASAN),kasan_shadow.o) vdso_blob.o vdso_image.o ktest_arch.o
 
-obj-kernel := init.o main.o
+obj-kernel := init.o main.o root.o
 
 obj-kernel/lib := string.o fmt.o sbuf.o rbtree.o radix.o bitmap.o ring.o crc.o bpf.o
 
@@ -65,7 +65,7 @@ obj-mm/vm := vmspace.o region.o commit.o map.o unmap.o protect.o remap.o advise.
 obj-net/sock := socket.o sockopt.o af_unix.o unix_look.o unix_send.o unix_msg.o unix_gc.o af_netlink.o \
 	af_inet.o ifioctl.o inet_dgram.o inet_opt.o inet_recv.o inet_send.o sockfilter.o
 
-obj-block := bio.o direct.o disk.o file.o ioctl.o node.o parttable.o queue.o scan.o show.o ktest_block.o
+obj-block := bio.o direct.o disk.o file.o ioctl.o loop.o loop_ctl.o node.o parttable.o ramdisk.o queue.o scan.o show.o ktest_block.o
 
 obj-fs := \
 	async.o attr.o chrdev.o cpio.o dentry.o devfs.o dnotify.o fdtable.o file.o filecap.o filemap.o fsctx.o fsuser.o handle.o initramfs.o inode.o \

@@ -96,6 +96,19 @@ static void serve(struct disk *d, struct bio *b)
 	d->ops->submit(d, b);
 }
 
+/* End @b, which disk_ops.submit got. ctx: thread */
+void bio_served(struct bio *b, int status)
+{
+	struct disk *d = b->bdev->disk;
+	u64 flags = spin_lock_irqsave(&d->lock);
+
+	stats_end(b->bdev, b, time_now());
+	spin_unlock_irqrestore(&d->lock, flags);
+	if (status && status != -EOPNOTSUPP)
+		blkdev_log_error(d, b->op, b->sector, b->nsect, status);
+	bio_end(b, status);
+}
+
 /* Submit all of @p, which is empty afterwards. ctx: thread; sleeps */
 void bio_plug_submit(struct bio_plug *p)
 {

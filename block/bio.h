@@ -75,3 +75,4 @@ void bio_submit(struct bio *b);
 int __must_check bio_submit_wait(struct bio *b);
 /* For devices that serve bios themselves (disk_ops.submit). */
 void bio_end(struct bio *b, int status);
+void bio_served(struct bio *b, int status); /* that ->submit got: counted, errors logged */

@@ -119,6 +119,7 @@ struct disk {
 	u32 major, first_minor, minors; /* I: partitions beyond .minors get numbers of their own */
 	struct disk_limits limits; /* I; .write_cache a */
 	bool read_only; /* I */
+	bool in_memory; /* I: the page cache of the whole disk is the disk (RAM disks) */
 	bool no_scan; /* I: partitions are not looked for (loop without LO_FLAGS_PARTSCAN) */
 	bool dead; /* q; a for reading: every request fails */
 	struct spinlock lock; /* rank BLKQ */
@@ -160,6 +161,12 @@ void disk_free(struct disk *d);
  * sense), -ENOMEM. ctx: thread; sleeps
  */
 int __must_check disk_add(struct disk *d, u64 nsect);
+/*
+ * Take @d, which nobody has open, out of sight, and show it again. 0 or -EBUSY; false: it was to be
+ * seen all the time. ctx: thread; sleeps
+ */
+int __must_check disk_hide(struct disk *d);
+bool disk_reveal(struct disk *d);
 /* The device has @nsect sectors now. ctx: any */
 void disk_resized(struct disk *d, u64 nsect);
 /* @r has ended with 0 or -errno. ctx: any; holds: nothing of the block layer */

@@ -9,7 +9,7 @@
 /* What the open of a device node does. */
 int blkdev_open_node(struct inode *i, struct file *f);
 
-/* The device of number @dev, or NULL. They stay for ever: no reference. ctx: thread */
+/* The device of number @dev, or NULL. They stay for ever: no reference. ctx: thread; sleeps */
 struct blkdev *blkdev_find(u64 dev);
 /* By name ("vda1"), PARTUUID or PARTLABEL. NULL: there is none */
 struct blkdev *blkdev_find_name(const char *name);
@@ -17,6 +17,9 @@ struct blkdev *blkdev_find_uuid(const char *uuid);
 struct blkdev *blkdev_find_label(const char *label);
 /* Each in the order of their making; NULL past the end. ctx: thread */
 struct blkdev *blkdev_next(struct blkdev *b);
+/* Becomes another number whenever a device appears; then the queue is woken. */
+u32 blkdev_changes(void);
+extern struct waitq blkdev_waitq;
 
 #define BLK_WRITE 1u /* to be written */
 #define BLK_EXCL 2u /* nobody else may claim it: a mount, O_EXCL */
@@ -59,7 +62,14 @@ static inline struct blkdev *blkdev_of_file(const struct file *f)
 int disk_scan(struct disk *d); /* read the table again: 0, -EBUSY, -EIO. holds: nothing */
 int partition_add(struct disk *d, u32 partno, u64 start, u64 nsect);
 int partition_del(struct disk *d, u32 partno);
+void partitions_remove_locked(struct disk *d); /* all; holds: part_lock; none is open */
 int partition_resize(struct disk *d, u32 partno, u64 start, u64 nsect);
+
+/* Devices that are made when somebody asks for their number. */
+void loop_probe(u32 minor);
+void ramdisk_probe(u32 minor);
+void loop_init(void); /* boot, after vfs_init */
+void ramdisk_init(void);
 
 /* Showing (show.c). */
 void blkdev_show_add(struct blkdev *b);
@@ -75,9 +85,11 @@ void blkdev_show_majors(struct sbuf *out);
 int blkdev_node_make(struct blkdev *b);
 void blkdev_node_resize(struct blkdev *b);
 int blkdev_make(struct disk *d, u32 partno, struct blkdev **out);
+void blkdev_changed(void);
 void queue_init(struct disk *d);
 int queue_alloc(struct disk *d);
 void queue_free(struct disk *d);
 void queue_submit(struct disk *d, struct list *bios);
+void blkdev_log_error(const struct disk *d, enum bio_op op, u64 sector, u32 nsect, int status);
 void stats_begin(struct blkdev *b, enum bio_op op, s64 now);
 void stats_end(struct blkdev *b, const struct bio *bio, s64 now);

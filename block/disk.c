@@ -31,6 +31,8 @@ static struct list all_blkdevs = LIST_INIT(all_blkdevs); /* registry_lock */
 static u32 next_major = FIRST_MAJOR; /* registry_lock */
 static u32 next_ext_minor; /* registry_lock */
 static u64 next_seq; /* registry_lock */
+static u32 changes; /* a */
+struct waitq blkdev_waitq = WAITQ_INIT(blkdev_waitq);
 
 /* See blkdev.h. ctx: boot thread */
 u32 disk_major(void)
@@ -192,10 +194,57 @@ int disk_add(struct disk *d, u64 nsect)
 	return 0;
 }
 
+/* See blkdev.h. ctx: thread; sleeps */
+int disk_hide(struct disk *d)
+{
+	struct blkdev *b = d->parts[0];
+	int err = 0;
+
+	mutex_lock(&d->part_lock);
+	if (b->openers)
+		err = -EBUSY;
+	else if (b->present) {
+		blkdev_show_remove(b);
+		WRITE_ONCE(b->present, false);
+	} else {
+		err = -ENODEV;
+	}
+	mutex_unlock(&d->part_lock);
+	return err;
+}
+
+/* See blkdev.h. ctx: thread; sleeps */
+bool disk_reveal(struct disk *d)
+{
+	struct blkdev *b = d->parts[0];
+	bool hidden;
+
+	mutex_lock(&d->part_lock);
+	hidden = !b->present;
+	if (hidden) {
+		WRITE_ONCE(b->present, true);
+		blkdev_show_add(b);
+	}
+	mutex_unlock(&d->part_lock);
+	return hidden;
+}
+
 /* --- finding --- */
 
-/* ctx: thread */
-struct blkdev *blkdev_find(u64 dev)
+/* See block.h. ctx: any */
+u32 blkdev_changes(void)
+{
+	return __atomic_load_n(&changes, __ATOMIC_ACQUIRE);
+}
+
+/* Something new can be found. ctx: thread */
+void blkdev_changed(void)
+{
+	__atomic_add_fetch(&changes, 1, __ATOMIC_RELEASE);
+	waitq_wake_all(&blkdev_waitq);
+}
+
+static struct blkdev *find_known(u64 dev)
 {
 	struct blkdev *b, *found = NULL;
 
@@ -205,6 +254,20 @@ struct blkdev *blkdev_find(u64 dev)
 			found = b;
 	spin_unlock(&registry_lock);
 	return found;
+}
+
+/* See block.h. RAM disks and loop devices are made now. ctx: thread; sleeps */
+struct blkdev *blkdev_find(u64 dev)
+{
+	struct blkdev *b = find_known(dev);
+
+	if (b || (dev_major(dev) != LOOP_MAJOR && dev_major(dev) != RAMDISK_MAJOR))
+		return b;
+	if (dev_major(dev) == LOOP_MAJOR)
+		loop_probe(dev_minor(dev));
+	else
+		ramdisk_probe(dev_minor(dev));
+	return find_known(dev);
 }
 
 /* ctx: thread */

@@ -133,6 +133,9 @@ static const struct pagecache_ops node_cache_ops = {
 	.write = node_write,
 };
 
+/* The cache is the device (RAM disks). */
+static const struct pagecache_ops memory_cache_ops = { .fill = NULL };
+
 static const struct super_ops bdev_super_ops = { .evict = NULL };
 static const struct fs_type bdev_type = { .name = "bdev", .flags = FS_NODEV };
 
@@ -161,8 +164,12 @@ int blkdev_node_make(struct blkdev *b)
 	n->inode.uid = n->inode.gid = 0;
 	n->inode.rdev = b->dev;
 	n->inode.fops = &blkdev_fops;
-	pagecache_init(&n->cache, &node_cache_ops, n);
-	n->cache.ra_pages = RA_PAGES_DEFAULT;
+	if (b->disk->in_memory && !b->partno) {
+		pagecache_init(&n->cache, &memory_cache_ops, n);
+	} else {
+		pagecache_init(&n->cache, &node_cache_ops, n);
+		n->cache.ra_pages = RA_PAGES_DEFAULT;
+	}
 	n->inode.cache = &n->cache;
 	n->bdev = b;
 	b->node = n;

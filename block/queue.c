@@ -415,12 +415,17 @@ static const char *op_name(enum bio_op op)
 	return names[op];
 }
 
+/* One line for a failure of the device. ctx: any */
+void blkdev_log_error(const struct disk *d, enum bio_op op, u64 sector, u32 nsect, int status)
+{
+	log_limited(LOG_ERR, "%s: I/O error: %s of %u sectors at sector %llu (error %d)", d->name,
+		    op_name(op), nsect, (unsigned long long)sector, -status);
+}
+
 static void log_failure(const struct disk *d, const struct request *r, int status)
 {
 	if (status && status != -EOPNOTSUPP)
-		log_limited(LOG_ERR, "%s: I/O error: %s of %u sectors at sector %llu (error %d)",
-			    d->name, op_name(r->op), r->nsect, (unsigned long long)r->sector,
-			    -status);
+		blkdev_log_error(d, r->op, r->sector, r->nsect, status);
 }
 
 /*

@@ -58,6 +58,14 @@ static int place_locked(struct disk *d, u32 partno, u64 start, u64 nsect, const 
 	return 0;
 }
 
+/* See block.h. ctx: thread; sleeps */
+void partitions_remove_locked(struct disk *d)
+{
+	for (u32 i = 1; i <= DISK_PARTS_MAX; i++)
+		if (d->parts[i] && d->parts[i]->present)
+			remove_locked(d->parts[i]);
+}
+
 static bool in_use(const struct disk *d)
 {
 	for (u32 i = 1; i <= DISK_PARTS_MAX; i++)

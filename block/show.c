@@ -441,6 +441,7 @@ void blkdev_show_add(struct blkdev *b)
 	char path[SYSFS_PATH_MAX];
 
 	(void)devfs_add_node(b->name, S_IFBLK | 0600, b->dev);
+	blkdev_changed();
 	if (!path_of(b, path))
 		return;
 	add_attrs(b, path, common_attrs, ARRAY_SIZE(common_attrs));
@@ -467,6 +468,10 @@ void blkdev_show_remove(struct blkdev *b)
 	sysfs_remove(link);
 	snprintf(link, sizeof(link), "dev/block/%u:%u", dev_major(b->dev), dev_minor(b->dev));
 	sysfs_remove(link);
+	if (!b->partno) {
+		snprintf(link, sizeof(link), "block/%s", b->name);
+		sysfs_remove(link);
+	}
 	sysfs_remove(path);
 }
 

@@ -74,9 +74,8 @@ void fsctx_get_cwd(struct path *out)
 	get_path(&fsctx_current()->cwd, out);
 }
 
-static void set_path(struct path *which, const struct path *p)
+static void set_path_of(struct fsctx *f, struct path *which, const struct path *p)
 {
-	struct fsctx *f = fsctx_current();
 	struct path old;
 
 	path_get(p);
@@ -86,6 +85,11 @@ static void set_path(struct path *which, const struct path *p)
 	spin_unlock(&f->lock);
 	if (old.mnt)
 		path_put(&old);
+}
+
+static void set_path(struct path *which, const struct path *p)
+{
+	set_path_of(fsctx_current(), which, p);
 }
 
 /* Takes references of its own. ctx: thread; sleeps. */
@@ -98,4 +102,13 @@ void fsctx_set_cwd(const struct path *p)
 void fsctx_set_root(const struct path *p)
 {
 	set_path(&fsctx_current()->root, p);
+}
+
+/* Kernel threads go where the current process is. ctx: process 1 at boot; sleeps */
+void fsctx_boot_follow(void)
+{
+	struct fsctx *f = fsctx_current();
+
+	set_path_of(&fsctx_boot, &fsctx_boot.root, &f->root);
+	set_path_of(&fsctx_boot, &fsctx_boot.cwd, &f->cwd);
 }

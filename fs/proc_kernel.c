@@ -179,12 +179,17 @@ static void sysrq_act(char c)
 		log_info("sysrq: Emergency Sync");
 		vfs_sync_all();
 		break;
+	case 'u':
+		log_info("sysrq: Emergency Remount R/O");
+		vfs_read_only_all(false);
+		log_info("Emergency Remount complete");
+		break;
 	default:
 		if (c >= '0' && c <= '9')
 			log_set_console_level(c - '0');
 		else
 			log_info("sysrq: HELP : loglevel(0-9) reboot(b) crash(c) "
-				 "show-memory-usage(m) poweroff(o) sync(s)");
+				 "show-memory-usage(m) poweroff(o) sync(s) unmount(u)");
 	}
 }
 

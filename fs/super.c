@@ -6,9 +6,10 @@
  * Types with FS_SINGLE have one instance for ever, made at the first mount and shared by all.
  */
 #include <linux/errno.h>
+#include <linux/mount.h>
 #include "block/block.h"
 #include "fs/handle.h"
-#include "fs/namei.h"
+#include "fs/mount.h"
 #include "fs/notify.h"
 #include "kernel/lib/string.h"
 #include "mm/slab.h"
@@ -85,4 +86,63 @@ int vfs_sync_all(void)
 	mount_foreach(sync_one, &err);
 	blkdev_sync_all();
 	return err;
+}
+
+/* Superblocks with references, as their mounts were made. */
+struct super_set {
+	struct super *sb[32];
+	u32 n;
+};
+
+static void collect(struct mount *m, void *arg)
+{
+	struct super_set *set = arg;
+
+	for (u32 i = 0; i < set->n; i++)
+		if (set->sb[i] == m->sb)
+			return;
+	if ((m->sb->type->flags & FS_NODEV) || set->n == ARRAY_SIZE(set->sb))
+		return;
+	super_get(m->sb);
+	set->sb[set->n++] = m->sb;
+}
+
+/* Whoever has files open for writing. */
+static void force_read_only(struct super *sb)
+{
+	int err = 0;
+
+	mount_lock();
+	if (!(sb->flags & MS_RDONLY)) {
+		if (sb->ops->remount)
+			err = sb->ops->remount(sb, sb->flags | MS_RDONLY, NULL);
+		if (!err)
+			WRITE_ONCE(sb->flags, sb->flags | MS_RDONLY);
+		mount_tree_changed();
+	}
+	mount_unlock();
+}
+
+/*
+ * All file systems on disks become read-only, the last mounted first (it may lie in a file of an
+ * earlier one); with @for_good nothing more is written to their devices, whatever programs still do.
+ * ctx: thread; sleeps
+ */
+void vfs_read_only_all(bool for_good)
+{
+	struct super_set set = { .n = 0 };
+	struct blkdev *b;
+
+	mount_foreach(collect, &set);
+	while (set.n) {
+		struct super *sb = set.sb[--set.n];
+
+		force_read_only(sb);
+		b = for_good ? blkdev_find(sb->dev) : NULL;
+		if (b) {
+			(void)blkdev_sync(b);
+			WRITE_ONCE(b->read_only, true);
+		}
+		super_put(sb);
+	}
 }

@@ -539,6 +539,7 @@ void mount_traverse(struct path *p);
 /* /proc/PID/mounts, mountinfo and mountstats as seen from @root. */
 void mount_show(struct sbuf *out, const struct path *root, int style);
 int vfs_sync_all(void);
+void vfs_read_only_all(bool for_good);
 void mount_foreach(void (*fn)(struct mount *m, void *arg), void *arg);
 /* Poll of /proc/mounts: bumps when the tree changes. */
 u32 mount_generation(void);
@@ -580,6 +581,7 @@ void fsctx_get_root(struct path *out); /* of current, with references */
 void fsctx_get_cwd(struct path *out);
 void fsctx_set_cwd(const struct path *p); /* takes references of its own */
 void fsctx_set_root(const struct path *p);
+void fsctx_boot_follow(void); /* kernel threads get the current process's root */
 
 /* ---- Descriptor tables (fdtable.c) ---- */
 struct fdtable;

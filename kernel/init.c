@@ -2,8 +2,8 @@
  * From a booted kernel to process 1.
  *
  * The boot thread unpacks the initramfs into the root and makes process 1. Its thread opens the
- * console as descriptors 0 to 2 and runs, as Linux does: rdinit= or /init; else init=; else
- * /sbin/init, /etc/init, /bin/init, /bin/sh. What the kernel did not understand of the command line
+ * console as descriptors 0 to 2 and runs, as Linux does: rdinit= or /init; else, from the disk that
+ * root= names if it does (root.c), init=; else /sbin/init, /etc/init, /bin/init, /bin/sh. What the kernel did not understand of the command line
  * is the program's arguments and environment.
  *
  * When nothing can be run, the machine stops with one sentence that says what was looked for and
@@ -177,6 +177,16 @@ static bool run_fallbacks(void)
 	return false;
 }
 
+static void run_from_disk(const char *named)
+{
+	if (named ? run(named) : run_fallbacks())
+		return;
+	if (named)
+		refuse(first_failure, first_error);
+	panic_plain(
+		"cannot start init: the root file system has none of /sbin/init, /etc/init, /bin/init, /bin/sh");
+}
+
 /* Process 1, still in the kernel; returning goes to user mode. */
 static void init_main(void *arg)
 {
@@ -184,6 +194,11 @@ static void init_main(void *arg)
 
 	(void)arg;
 	open_console();
+	if (root_wanted() && initramfs != INITRAMFS_CORRUPT && !exists(rdinit ? rdinit : "/init")) {
+		root_mount();
+		run_from_disk(named);
+		return;
+	}
 	if (initramfs == INITRAMFS_NONE)
 		nothing_to_run();
 	if (run(rdinit ? rdinit : "/init"))

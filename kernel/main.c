@@ -12,6 +12,7 @@
 #include <arch/cpu.h>
 #include <arch/irqflags.h>
 #include <arch/pmap.h>
+#include "block/block.h"
 #include "fs/epoll.h"
 #include "fs/vfs.h"
 #include "kernel/base/bootargs.h"
@@ -104,6 +105,8 @@ static void __noreturn boot(void)
 	sys_socket_init();
 	syscall_init();
 	sys_names_init();
+	loop_init();
+	ramdisk_init();
 	fdt_probe_drivers();
 	machine_init();
 	if (ktest_requested())

@@ -246,9 +246,17 @@ long sys_getrandom(u64 ubuf, u64 len, u64 flags)
 	return (long)done;
 }
 
-static void reboot_restart(const char *arg)
+/* Everything is on the disks, and file systems on them are as after umount. */
+static void leave_disks(void)
 {
 	vfs_sync_all();
+	vfs_read_only_all(true);
+	vfs_sync_all();
+}
+
+static void reboot_restart(const char *arg)
+{
+	leave_disks();
 	if (arg)
 		log_print(LOG_EMERG, "reboot: Restarting system with command '%s'", arg);
 	else
@@ -260,7 +268,7 @@ static void reboot_halt(void)
 {
 	u32 self;
 
-	vfs_sync_all();
+	leave_disks();
 	log_print(LOG_EMERG, "reboot: System halted");
 	preempt_disable();
 	self = cpu_id();
@@ -298,7 +306,7 @@ long sys_reboot(u64 magic1, u64 magic2, u64 cmd, u64 uarg)
 	case LINUX_REBOOT_CMD_RESTART: reboot_restart(NULL); return -EIO;
 	case LINUX_REBOOT_CMD_RESTART2: return reboot_with_command(uarg);
 	case LINUX_REBOOT_CMD_POWER_OFF:
-		vfs_sync_all();
+		leave_disks();
 		log_print(LOG_EMERG, "reboot: Power down");
 		cpu_power_off();
 		return -EIO;

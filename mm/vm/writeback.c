@@ -36,6 +36,7 @@
 
 #define RUN 64u
 #define GANG 32u
+#define PAUSE_MAX (200 * NSEC_PER_MSEC) /* of who makes pages dirty, at a time */
 
 int writeback_ratio = 20, writeback_background_ratio = 10;
 int writeback_expire_cs = 3000;
@@ -309,19 +310,25 @@ static bool few_enough(void)
 	return false;
 }
 
-static bool above_background(void)
+/* See writeback.h. ctx: any */
+bool writeback_is_due(void)
 {
 	return writeback_dirty_frames() > limit(READ_ONCE(writeback_background_ratio));
 }
 
-/* See writeback.h. ctx: thread; sleeps */
+/*
+ * See writeback.h. Who waits may hold the lock of a file that a loop device has to write to before
+ * there is less: so the wait ends after a while in any case, and the next one comes with the next
+ * pages. ctx: thread; sleeps
+ */
 void writeback_throttle(void)
 {
-	if (!current->user || !above_background())
+	if (!current->user || !writeback_is_due())
 		return;
 	kick();
 	if (too_many())
-		(void)wait_event_interruptible(&throttle_queue, few_enough());
+		(void)wait_event_interruptible_timeout(&throttle_queue, few_enough(),
+						       time_now() + PAUSE_MAX);
 }
 
 /* --- the thread --- */
@@ -361,7 +368,7 @@ static void flush_some(void)
 {
 	s64 now = time_now();
 
-	while (next_due() <= now || above_background()) {
+	while (next_due() <= now || writeback_is_due()) {
 		u64 before = writeback_dirty_frames();
 		struct pagecache *pc = take_oldest();
 

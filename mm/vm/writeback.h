@@ -22,6 +22,8 @@ void writeback_wait(struct pagecache *pc, u64 first, u64 last);
  * them. ctx: thread; sleeps; holds nothing that a pagecache_ops.write needs
  */
 void writeback_throttle(void);
+/* So much is dirty that it is to be written now. ctx: any */
+bool writeback_is_due(void);
 void writeback_init(void); /* before the first device; again: no-op */
 u64 writeback_dirty_frames(void);
 u64 writeback_busy_frames(void);
