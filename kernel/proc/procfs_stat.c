@@ -500,7 +500,8 @@ int pid_wchan_show(struct sbuf *out, void *h)
 }
 
 /*
- * syscall: number, arguments, stack pointer and program counter of a call that sleeps. ctx: thread.
+ * syscall: number, arguments, stack pointer and program counter of a call that sleeps, or of the
+ * reader's own. ctx: thread.
  * 0, -ESRCH, -EACCES.
  */
 int pid_syscall_show(struct sbuf *out, void *h)
@@ -515,7 +516,7 @@ int pid_syscall_show(struct sbuf *out, void *h)
 		return err;
 	/* The frame is on its kernel stack, which goes when the thread has left its process. */
 	f = spin_lock_irqsave(&t->proc->siglock);
-	asleep = state_char(t) != 'R' && !list_empty(&t->proc_link);
+	asleep = (t == current_task() || state_char(t) != 'R') && !list_empty(&t->proc_link);
 	if (asleep)
 		tf = *t->frame;
 	spin_unlock_irqrestore(&t->proc->siglock, f);

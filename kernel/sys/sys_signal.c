@@ -296,6 +296,18 @@ long sys_sigaltstack(u64 uss, u64 uold)
 	return err;
 }
 
+/* What the SIGSEGV for a bad frame says of the stack it is on: nothing there, or no frame. */
+static int bad_frame_code(struct task *t)
+{
+	struct vmspace *vm = t->thread.vm;
+	bool mapped;
+
+	rwsem_read_lock(&vm->sem);
+	mapped = vm_find(vm, t->frame->sp) != NULL;
+	rwsem_read_unlock(&vm->sem);
+	return mapped ? SEGV_ACCERR : SEGV_MAPERR;
+}
+
 /* rt_sigreturn(2): x0 and all other registers come from the frame. */
 long sys_rt_sigreturn(void)
 {
@@ -309,7 +321,7 @@ long sys_rt_sigreturn(void)
 	t->frame->syscallno = -1;
 	t->restart_fn = NULL;
 	if (sigframe_pop(t->frame, &r)) {
-		signal_force(SIGSEGV, SEGV_MAPERR, t->frame->sp, t->frame);
+		signal_force(SIGSEGV, bad_frame_code(t), t->frame->sp, t->frame);
 		return 0;
 	}
 	signal_set_blocked(r.mask);

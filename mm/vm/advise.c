@@ -97,7 +97,8 @@ static int advise_range(struct region *r, vaddr_t start, vaddr_t end, int advice
 	case MADV_PAGEOUT: return r->flags & (VM_LOCKED | VM_DEVICE) ? -EINVAL : 0;
 	case MADV_POPULATE_READ:
 	case MADV_POPULATE_WRITE:
-		if (r->flags & (VM_DEVICE | VM_VDSO))
+		if ((r->flags & (VM_DEVICE | VM_VDSO)) ||
+		    (advice == MADV_POPULATE_READ && !(r->prot & PROT_R)))
 			return -EINVAL;
 		err = vm_populate_locked(r->vm, start, end, advice == MADV_POPULATE_WRITE, &done);
 		return err == -EFAULT ? -EINVAL : err == -EIO ? -EFAULT : err;

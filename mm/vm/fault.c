@@ -103,15 +103,21 @@ static void entry_change(struct region *r, vaddr_t va, pte_t *slot, pte_t pte)
 	tlb_flush_page(&r->vm->pmap, va);
 }
 
-/* How many pages a fault at f->addr should make: more for who goes through the region in order. */
+/*
+ * How many pages a fault at f->addr should make: more for who goes through the region in order. A
+ * small region, and one to be locked page by page, gets what it touches: mincore(2) and smaps tell.
+ */
 static u32 seq_window(struct region *r, vaddr_t addr)
 {
 	u64 room = PAGES(MIN(r->end, LEAF_END(addr)) - addr);
 	u32 n = 1;
 
+	if (unlikely(r->flags & VM_LOCKONFAULT))
+		return 1;
 	if (addr == READ_ONCE(r->seq_next))
 		n = MIN(READ_ONCE(r->seq_window) * 2, SEQ_WINDOW_MAX);
-	else if (addr == r->start && !(r->flags & (VM_GROWSDOWN | VM_STACK | VM_HEAP)))
+	else if (addr == r->start && room >= SEQ_WINDOW_MAX &&
+		 !(r->flags & (VM_GROWSDOWN | VM_STACK | VM_HEAP)))
 		n = 4;
 	if (n > room)
 		n = (u32)room;

@@ -229,6 +229,8 @@ static void test_madvise(void)
 	CHECK(madvise(p, PAGE, MADV_REMOVE) == 0 && p[0] == 0);
 	CHECK(mprotect(p, PAGE, PROT_READ) == 0);
 	CHECK_ERR(madvise(p, PAGE, MADV_POPULATE_WRITE), EINVAL);
+	CHECK(mprotect(p, PAGE, PROT_WRITE) == 0);
+	CHECK_ERR(madvise(p, PAGE, MADV_POPULATE_READ), EINVAL);
 	munmap(p, 2 * PAGE);
 }
 

@@ -314,6 +314,8 @@ static void test_locking(void)
 	CHECK(in_child(locking_child) == 0);
 	CHECK(syscall(SYS_mlock2, p, 8 * PAGE, 1 /* ONFAULT */) == 0 && resident(p, 8, 0) &&
 	      status("VmLck") == 32);
+	p[0] = 1;
+	CHECK(resident(p, 1, 1) && resident(p + PAGE, 7, 0));
 	p[PAGE] = 1;
 	CHECK(resident(p + PAGE, 1, 1) && resident(p + 2 * PAGE, 6, 0));
 	CHECK(mlock(p + 2 * PAGE, PAGE) == 0 && resident(p + 2 * PAGE, 1, 1));
@@ -326,6 +328,10 @@ static void test_locking(void)
 	CHECK(resident(q, 4, 0) && status("VmLck") >= 16);
 	CHECK(munlockall() == 0 && status("VmLck") == 0);
 	CHECK_ERR(mlockall(4), EINVAL);
+	munmap(q, 4 * PAGE);
+	q = pages(4);
+	q[0] = 1;
+	CHECK(resident(q, 1, 1) && resident(q + PAGE, 3, 0));
 	munmap(q, 4 * PAGE);
 	munmap(p, 8 * PAGE);
 }

@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include "tap.h"
@@ -187,6 +188,18 @@ static void test_stack_start(char **argv)
 	CHECK(at && strtoul(at, NULL, 10) == (unsigned long)argv - sizeof(long));
 }
 
+/* A thread that reads its own syscall file is in that call. */
+static void test_own_syscall(void)
+{
+	char want[80], got[200] = "";
+	int fd = open("/proc/self/syscall", O_RDONLY);
+
+	snprintf(want, sizeof(want), "%d 0x%x 0x%lx 0x%lx ", SYS_read, fd, (long)got,
+		 sizeof(got) - 1);
+	CHECK(syscall(SYS_read, fd, got, sizeof(got) - 1) > 0 && !strncmp(got, want, strlen(want)));
+	close(fd);
+}
+
 int main(int argc, char **argv)
 {
 	test_stat();
@@ -195,5 +208,6 @@ int main(int argc, char **argv)
 	test_stack_start(argv);
 	test_tasks();
 	test_oom();
+	test_own_syscall();
 	return tap_done();
 }

@@ -411,6 +411,35 @@ static void test_unknown_flags(void)
 	CHECK(!syscall(SYS_rt_sigaction, SIGUSR1, &a, NULL, 8));
 }
 
+static char *bad_frame;
+
+static void on_bad_frame(int sig, siginfo_t *si, void *uc)
+{
+	_exit(si->si_code == SEGV_ACCERR ? 0 : 1);
+}
+
+/* rt_sigreturn(2) on a stack that holds no frame: SIGSEGV that tells the stack pointer. */
+static void test_bad_frame(void)
+{
+	static char other[16384];
+	stack_t ss = { .ss_sp = other, .ss_size = sizeof(other) };
+	int st;
+	pid_t p = fork();
+
+	if (!p) {
+		bad_frame = mmap(NULL, 65536, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+				 -1, 0);
+		sigaltstack(&ss, NULL);
+		set(SIGSEGV, on_bad_frame, SA_ONSTACK);
+		__asm__ volatile("mov sp, %0; mov x8, %1; svc 0"
+				 :
+				 : "r"(bad_frame), "i"(SYS_rt_sigreturn)
+				 : "x8", "memory");
+		_exit(2);
+	}
+	CHECK(waitpid(p, &st, 0) == p && WIFEXITED(st) && WEXITSTATUS(st) == 0);
+}
+
 int main(void)
 {
 	test_unknown_flags();
@@ -418,6 +447,7 @@ int main(void)
 	test_realtime();
 	test_flags();
 	test_faults();
+	test_bad_frame();
 	test_restart();
 	test_wait();
 	test_job_control();

@@ -13,6 +13,10 @@
 #include <unistd.h>
 #include "tap.h"
 
+#ifndef MSG_COPY
+#define MSG_COPY 040000
+#endif
+
 union semun {
 	int val;
 	struct semid_ds *buf;
@@ -134,6 +138,14 @@ static void test_msg(void)
 	t = (struct text){ 1, "first" };
 	CHECK(!msgsnd(id, &t, 6, 0));
 	CHECK(!msgctl(id, IPC_STAT, &ds) && ds.msg_qnum == 2 && ds.msg_cbytes == 12);
+	CHECK(msgrcv(id, &got, 64, 1, MSG_COPY | IPC_NOWAIT) == 6 && got.type == 1);
+	CHECK(msgrcv(id, &got, 64, 0, MSG_COPY | IPC_NOWAIT) == 6 && got.type == 3);
+	CHECK_ERR(msgrcv(id, &got, 64, 2, MSG_COPY | IPC_NOWAIT), ENOMSG);
+	CHECK_ERR(msgrcv(id, &got, 64, 0, MSG_COPY), EINVAL);
+	CHECK_ERR(msgrcv(id, &got, 64, 0, MSG_COPY | MSG_EXCEPT | IPC_NOWAIT), EINVAL);
+	CHECK_ERR(msgrcv(id, &got, 2, 0, MSG_COPY | IPC_NOWAIT), E2BIG);
+	CHECK_ERR(msgrcv(id, &got, 2, 0, MSG_COPY | MSG_NOERROR | IPC_NOWAIT), EINVAL);
+	CHECK(!msgctl(id, IPC_STAT, &ds) && ds.msg_qnum == 2 && ds.msg_lrpid == 0);
 	CHECK(msgrcv(id, &got, 64, -2, 0) == 6 && got.type == 1 && !strcmp(got.body, "first"));
 	CHECK_ERR(msgrcv(id, &got, 64, 1, IPC_NOWAIT), ENOMSG);
 	CHECK_ERR(msgrcv(id, &got, 2, 0, 0), E2BIG);
