@@ -138,6 +138,7 @@ struct disk {
 	u64 timeout_ns; /* a: how long the device may take for a request */
 	struct timeout timer; /* own lock */
 	bool timer_set; /* q */
+	s64 suspect; /* q: when the request began that has had its time once */
 	struct work stop_work; /* own lock */
 	struct work resize_work; /* own lock */
 	u64 new_capacity; /* a: for resize_work */

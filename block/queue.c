@@ -454,7 +454,11 @@ void request_done(struct request *r, int status)
 	end_bios(&ended);
 }
 
-/* The oldest request under way has had its time, or the timer is set for it. ctx: IRQ */
+/*
+ * The oldest request under way has had its time, or the timer is set for it. It is given as much once
+ * more: when the whole machine was held up, this may run before the device's interrupt does.
+ * ctx: IRQ
+ */
 static void timer_fired(struct timeout *t)
 {
 	struct disk *d = container_of(t, struct disk, timer);
@@ -464,8 +468,14 @@ static void timer_fired(struct timeout *t)
 
 	d->timer_set = false;
 	if (!list_empty(&d->under_way) && !d->dead) {
-		due = oldest(&d->under_way)->expires + (s64)READ_ONCE(d->timeout_ns);
-		late = due <= now;
+		s64 began = oldest(&d->under_way)->expires;
+
+		due = began + (s64)READ_ONCE(d->timeout_ns);
+		late = due <= now && d->suspect == began;
+		if (due <= now && !late) {
+			d->suspect = began;
+			due = now + (s64)READ_ONCE(d->timeout_ns);
+		}
 		if (!late) {
 			d->timer_set = true;
 			timeout_set(t, due);

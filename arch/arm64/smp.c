@@ -39,7 +39,7 @@
 #define PSCI_SYSTEM_OFF 0x84000008
 #define PSCI_SYSTEM_RESET 0x84000009
 #define MPIDR_AFFINITY 0xff00ffffffULL
-#define ONLINE_PATIENCE (30 * NSEC_PER_SEC)
+#define ONLINE_PATIENCE (120 * NSEC_PER_SEC)
 
 /* What a secondary needs before it can reach anything else; head.S knows the layout. */
 struct secondary_boot {
