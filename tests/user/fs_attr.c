@@ -364,31 +364,12 @@ static int by_handle(int mfd, void *h, int flags)
 	return syscall(SYS_open_by_handle_at, mfd, h, flags);
 }
 
-static void test_handles(void)
+/* What is refused; @h is that of "h2". */
+static void test_bad_handles(struct handle h)
 {
-	struct handle h = { .bytes = 128 }, d = { .bytes = 128 }, small = { .bytes = 4 }, bad;
-	struct stat a, b;
-	char text[8];
-	int fd = make("h", "text"), dir, id = -1, id2 = -2, proc;
-	pid_t pid;
+	struct handle d = { .bytes = 128 }, bad;
+	int id, proc;
 
-	REQUIRE(fd >= 0 && !fstat(fd, &a));
-	CHECK(!to_handle(AT_FDCWD, "h", &h, &id, 0));
-	CHECK(h.bytes > 0 && h.bytes <= 128 && id > 0);
-	CHECK_ERR(to_handle(AT_FDCWD, "h", &small, &id2, 0), EOVERFLOW);
-	CHECK(small.bytes == h.bytes && id2 == id);
-	d = h;
-	CHECK(!to_handle(fd, "", &d, &id2, AT_EMPTY_PATH) && id2 == id &&
-	      !memcmp(&d, &h, 8 + h.bytes));
-	close(fd);
-	dir = open(".", O_RDONLY);
-	CHECK(!rename("h", "h2"));
-	fd = by_handle(dir, &h, O_RDWR);
-	CHECK(fd >= 0 && !fstat(fd, &b) && a.st_ino == b.st_ino && read(fd, text, 8) == 4);
-	close(fd);
-	fd = by_handle(AT_FDCWD, &h, O_RDONLY | O_CLOEXEC);
-	CHECK(fd >= 0 && fcntl(fd, F_GETFD) == FD_CLOEXEC);
-	close(fd);
 	CHECK_ERR(by_handle(AT_FDCWD, &h, O_RDONLY | O_DIRECTORY), ENOTDIR);
 	bad = h;
 	bad.bytes = 129;
@@ -409,9 +390,16 @@ static void test_handles(void)
 	CHECK_ERR(to_handle(proc, "", &d, &id, AT_EMPTY_PATH), EOPNOTSUPP);
 	CHECK_ERR(by_handle(proc, &h, O_RDONLY), ESTALE);
 	close(proc);
-	/* A symlink itself, and what it leads to. */
+}
+
+static void test_handles_of_links(struct handle h)
+{
+	struct handle d = { .bytes = 128 };
+	struct stat b;
+	int fd, id;
+	pid_t pid;
+
 	CHECK(!symlink("h2", "hl"));
-	d.bytes = 128;
 	CHECK(!to_handle(AT_FDCWD, "hl", &d, &id, AT_SYMLINK_FOLLOW) &&
 	      !memcmp(&d, &h, 8 + h.bytes));
 	d.bytes = 128;
@@ -425,17 +413,52 @@ static void test_handles(void)
 		_exit(!setuid(1000) && by_handle(AT_FDCWD, &h, O_RDONLY) < 0 && errno == EPERM ? 7
 											       : 8);
 	CHECK(child_status(pid) == 7);
-	/* A directory; and what is gone is gone. */
+	CHECK(!unlink("hl"));
+}
+
+static void test_handle_of_directory(void)
+{
+	struct handle d = { .bytes = 128 };
+	int fd, id;
+
 	CHECK(!mkdir("hd", 0755));
 	close(make("hd/in", "x"));
-	d.bytes = 128;
 	CHECK(!to_handle(AT_FDCWD, "hd", &d, &id, 0));
 	fd = by_handle(AT_FDCWD, &d, O_RDONLY | O_DIRECTORY);
 	CHECK(fd >= 0 && !faccessat(fd, "in", F_OK, 0) && !faccessat(fd, "../h2", F_OK, 0));
 	close(fd);
 	CHECK(!unlink("hd/in") && !rmdir("hd"));
 	CHECK_ERR(by_handle(AT_FDCWD, &d, O_RDONLY), ESTALE);
-	CHECK(!unlink("hl"));
+}
+
+static void test_handles(void)
+{
+	struct handle h = { .bytes = 128 }, d = { .bytes = 128 }, small = { .bytes = 4 };
+	struct stat a, b;
+	char text[8];
+	int fd = make("h", "text"), dir, id = -1, id2 = -2;
+
+	REQUIRE(fd >= 0 && !fstat(fd, &a));
+	CHECK(!to_handle(AT_FDCWD, "h", &h, &id, 0));
+	CHECK(h.bytes > 0 && h.bytes <= 128 && id > 0);
+	CHECK_ERR(to_handle(AT_FDCWD, "h", &small, &id2, 0), EOVERFLOW);
+	CHECK(small.bytes == h.bytes && id2 == id);
+	d = h;
+	CHECK(!to_handle(fd, "", &d, &id2, AT_EMPTY_PATH) && id2 == id &&
+	      !memcmp(&d, &h, 8 + h.bytes));
+	close(fd);
+	dir = open(".", O_RDONLY);
+	CHECK(!rename("h", "h2"));
+	fd = by_handle(dir, &h, O_RDWR);
+	CHECK(fd >= 0 && !fstat(fd, &b) && a.st_ino == b.st_ino && read(fd, text, 8) == 4);
+	close(fd);
+	fd = by_handle(AT_FDCWD, &h, O_RDONLY | O_CLOEXEC);
+	CHECK(fd >= 0 && fcntl(fd, F_GETFD) == FD_CLOEXEC);
+	close(fd);
+	test_bad_handles(h);
+	test_handles_of_links(h);
+	test_handle_of_directory();
+	/* What is gone is gone. */
 	close(make("h3", "other"));
 	CHECK(!rename("h3", "h2"));
 	CHECK_ERR(by_handle(AT_FDCWD, &h, O_RDONLY), ESTALE);

@@ -76,10 +76,8 @@ static void as_user(void (*fn)(void))
 	CHECK(st == 0);
 }
 
-static void test_names(void)
+static void names_of_directories(void)
 {
-	touch("f");
-	CHECK(!mkdir("d", 0755) && !symlink("loop", "loop") && !symlink("f", "l"));
 	CHECK_ERR(mkdir("f", 0755), EEXIST);
 	CHECK_ERR(mkdir("loop", 0755), EEXIST);
 	CHECK_ERR(mkdir("f/x", 0755), ENOTDIR);
@@ -107,6 +105,10 @@ static void test_names(void)
 	CHECK_ERR(unlink("."), EISDIR);
 	CHECK_ERR(unlinkat(AT_FDCWD, "f", 0x1000), EINVAL);
 	CHECK_ERR(unlinkat(99, "f", 0), EBADF);
+}
+
+static void links_and_renames(void)
+{
 	CHECK_ERR(symlink("", "s"), ENOENT);
 	CHECK_ERR(symlink("f", "l"), EEXIST);
 	CHECK_ERR(symlink("f", "s/"), ENOENT);
@@ -136,6 +138,10 @@ static void test_names(void)
 	CHECK_ERR(syscall(SYS_renameat2, AT_FDCWD, "f", AT_FDCWD, "none", 2), ENOENT);
 	CHECK_ERR(syscall(SYS_renameat2, AT_FDCWD, "e", AT_FDCWD, "e/in", 2), EINVAL);
 	CHECK(!rmdir("e/in") && !rmdir("e"));
+}
+
+static void other_names(void)
+{
 	CHECK_ERR(mknod("f", S_IFREG, 0), EEXIST);
 	CHECK_ERR(mknod("x", S_IFDIR, 0), EPERM);
 	CHECK_ERR(mknod("x", S_IFLNK, 0), EINVAL);
@@ -154,6 +160,15 @@ static void test_names(void)
 	CHECK_ERR(chroot("none"), ENOENT);
 	CHECK_ERR(syscall(SYS_getcwd, longpath, 2), ERANGE);
 	CHECK_ERR(syscall(SYS_getcwd, BAD, 4096), EFAULT);
+}
+
+static void test_names(void)
+{
+	touch("f");
+	CHECK(!mkdir("d", 0755) && !symlink("loop", "loop") && !symlink("f", "l"));
+	names_of_directories();
+	links_and_renames();
+	other_names();
 	memset(longpath, 'a', PATH_MAX);
 	CHECK(!unlink("d/x") && !rmdir("d") && !unlink("f") && !unlink("l") && !unlink("loop"));
 }
@@ -205,14 +220,71 @@ static void open_as_user(void)
 	CHECK_ERR(inotify_add_watch(inotify_init1(0), "secret", IN_OPEN), EACCES);
 }
 
-static void test_open(void)
+#define OPENAT2(name, how, size) syscall(SYS_openat2, AT_FDCWD, name, how, size)
+
+/* How openat2(2) is asked; "f" is a file and "l" leads to it. */
+static void test_openat2(void)
 {
 	struct open_how how = { .flags = O_RDONLY };
 	struct {
 		struct open_how how;
 		long more;
 	} big = { .how = { .flags = O_RDONLY } };
-	int fd = make("f", "text"), n;
+	int n;
+
+	CHECK_ERR(OPENAT2("f", &how, sizeof(how) - 1), EINVAL);
+	CHECK((n = OPENAT2("f", &big, sizeof(big))) >= 0 && !close(n));
+	big.more = 1;
+	CHECK_ERR(OPENAT2("f", &big, sizeof(big)), E2BIG);
+	CHECK_ERR(OPENAT2("f", BAD, sizeof(how)), EFAULT);
+	how.mode = 0644;
+	CHECK_ERR(OPENAT2("f", &how, sizeof(how)), EINVAL);
+	how.flags = O_CREAT | O_RDWR;
+	how.mode = 010000;
+	CHECK_ERR(OPENAT2("f", &how, sizeof(how)), EINVAL);
+	how = (struct open_how){ .flags = 1ull << 40 };
+	CHECK_ERR(OPENAT2("f", &how, sizeof(how)), EINVAL);
+	how = (struct open_how){ .flags = O_PATH | O_RDWR };
+	CHECK_ERR(OPENAT2("f", &how, sizeof(how)), EINVAL);
+	how = (struct open_how){ .resolve = 0x100 };
+	CHECK_ERR(OPENAT2("f", &how, sizeof(how)), EINVAL);
+	how.resolve = RESOLVE_BENEATH | RESOLVE_IN_ROOT;
+	CHECK_ERR(OPENAT2("f", &how, sizeof(how)), EINVAL);
+	how.resolve = RESOLVE_BENEATH;
+	CHECK_ERR(OPENAT2("../x", &how, sizeof(how)), EXDEV);
+	CHECK_ERR(OPENAT2("/proc", &how, sizeof(how)), EXDEV);
+	how.resolve = RESOLVE_NO_XDEV;
+	CHECK_ERR(OPENAT2("/proc/self/status", &how, sizeof(how)), EXDEV);
+	how.resolve = RESOLVE_NO_SYMLINKS;
+	CHECK_ERR(OPENAT2("l", &how, sizeof(how)), ELOOP);
+	how.resolve = RESOLVE_NO_MAGICLINKS;
+	CHECK_ERR(OPENAT2("/proc/self/exe", &how, sizeof(how)), ELOOP);
+	CHECK((n = OPENAT2("l", &how, sizeof(how))) >= 0 && !close(n));
+	how.resolve = RESOLVE_IN_ROOT;
+	CHECK((n = OPENAT2("/../f", &how, sizeof(how))) >= 0 && !close(n));
+	CHECK_ERR(OPENAT2("/proc", &how, sizeof(how)), ENOENT);
+}
+
+static void test_open_as_user(void)
+{
+	touch("secret");
+	touch("public");
+	touch("mine");
+	touch("writable");
+	CHECK(!chmod("secret", 0600) && !chown("mine", 1000, 1000) && !chmod("writable", 0666));
+	CHECK(!setxattr("public", "trusted.t", "v", 1, 0));
+	CHECK(!mkdir("sticky", 0755) && !chmod("sticky", 01777) && !mkdir("sticky/rootdir", 0755));
+	touch("sticky/root");
+	CHECK(!mkdir("dir", 0755) && !mkdir("closed", 0700));
+	as_user(open_as_user);
+	CHECK(!unlink("secret") && !unlink("public") && !unlink("mine") && !unlink("writable") &&
+	      !unlink("sticky/root") && !rmdir("sticky/rootdir") && !rmdir("sticky") &&
+	      !rmdir("dir") && !rmdir("closed"));
+}
+
+static void test_open(void)
+{
+	int fd = make("f", "text");
 	struct rlimit rl, low;
 
 	REQUIRE(fd >= 0);
@@ -246,62 +318,41 @@ static void test_open(void)
 	CHECK_ERR(open("f", O_RDONLY), EMFILE);
 	CHECK_ERR(dup(fd), EMFILE);
 	CHECK(!setrlimit(RLIMIT_NOFILE, &rl));
-	/* openat2(2) */
-#define OPENAT2(name, how, size) syscall(SYS_openat2, AT_FDCWD, name, how, size)
-	CHECK_ERR(OPENAT2("f", &how, sizeof(how) - 1), EINVAL);
-	CHECK((n = OPENAT2("f", &big, sizeof(big))) >= 0 && !close(n));
-	big.more = 1;
-	CHECK_ERR(OPENAT2("f", &big, sizeof(big)), E2BIG);
-	CHECK_ERR(OPENAT2("f", BAD, sizeof(how)), EFAULT);
-	how.mode = 0644;
-	CHECK_ERR(OPENAT2("f", &how, sizeof(how)), EINVAL);
-	how.flags = O_CREAT | O_RDWR;
-	how.mode = 010000;
-	CHECK_ERR(OPENAT2("f", &how, sizeof(how)), EINVAL);
-	how = (struct open_how){ .flags = 1ull << 40 };
-	CHECK_ERR(OPENAT2("f", &how, sizeof(how)), EINVAL);
-	how = (struct open_how){ .flags = O_PATH | O_RDWR };
-	CHECK_ERR(OPENAT2("f", &how, sizeof(how)), EINVAL);
-	how = (struct open_how){ .resolve = 0x100 };
-	CHECK_ERR(OPENAT2("f", &how, sizeof(how)), EINVAL);
-	how.resolve = RESOLVE_BENEATH | RESOLVE_IN_ROOT;
-	CHECK_ERR(OPENAT2("f", &how, sizeof(how)), EINVAL);
-	how.resolve = RESOLVE_BENEATH;
-	CHECK_ERR(OPENAT2("../x", &how, sizeof(how)), EXDEV);
-	CHECK_ERR(OPENAT2("/proc", &how, sizeof(how)), EXDEV);
-	how.resolve = RESOLVE_NO_XDEV;
-	CHECK_ERR(OPENAT2("/proc/self/status", &how, sizeof(how)), EXDEV);
-	how.resolve = RESOLVE_NO_SYMLINKS;
-	CHECK_ERR(OPENAT2("l", &how, sizeof(how)), ELOOP);
-	how.resolve = RESOLVE_NO_MAGICLINKS;
-	CHECK_ERR(OPENAT2("/proc/self/exe", &how, sizeof(how)), ELOOP);
-	CHECK((n = OPENAT2("l", &how, sizeof(how))) >= 0 && !close(n));
-	how.resolve = RESOLVE_IN_ROOT;
-	CHECK((n = OPENAT2("/../f", &how, sizeof(how))) >= 0 && !close(n));
-	CHECK_ERR(OPENAT2("/proc", &how, sizeof(how)), ENOENT);
-	/* What others may not. */
-	touch("secret");
-	touch("public");
-	touch("mine");
-	touch("writable");
-	CHECK(!chmod("secret", 0600) && !chown("mine", 1000, 1000) && !chmod("writable", 0666));
-	CHECK(!setxattr("public", "trusted.t", "v", 1, 0));
-	CHECK(!mkdir("sticky", 0755) && !chmod("sticky", 01777) && !mkdir("sticky/rootdir", 0755));
-	touch("sticky/root");
-	CHECK(!mkdir("dir", 0755) && !mkdir("closed", 0700));
-	as_user(open_as_user);
-	CHECK(!unlink("secret") && !unlink("public") && !unlink("mine") && !unlink("writable") &&
-	      !unlink("sticky/root") && !rmdir("sticky/rootdir") && !rmdir("sticky") &&
-	      !rmdir("dir") && !rmdir("closed"));
+	test_openat2();
+	test_open_as_user();
 	close(fd);
 	CHECK(!unlink("f") && !unlink("l") && !unlink("loop") && !rmdir("d"));
+}
+
+/* Extended attributes of "f", which @fd and @path have open. */
+static void test_xattrs(int fd, int path)
+{
+	char v[8];
+
+	CHECK_ERR(setxattr("f", "trusted.a", "b", 1, 4), EINVAL);
+	CHECK_ERR(setxattr("f", longname, "b", 1, 0), ERANGE);
+	CHECK_ERR(setxattr("f", "trusted.a", "b", 65537, 0), E2BIG);
+	CHECK_ERR(setxattr("f", "trusted.a", BAD, 1, 0), EFAULT);
+	CHECK_ERR(setxattr("f", BAD, "b", 1, 0), EFAULT);
+	CHECK_ERR(fsetxattr(path, "trusted.a", "b", 1, 0), EBADF);
+	CHECK(!setxattr("f", "trusted.a", NULL, 0, XATTR_CREATE));
+	CHECK(getxattr("f", "trusted.a", v, sizeof(v)) == 0);
+	CHECK(!setxattr("f", "trusted.a", "value", 5, XATTR_REPLACE));
+	CHECK_ERR(getxattr("f", "trusted.a", v, 4), ERANGE);
+	CHECK_ERR(listxattr("f", v, 4), ERANGE);
+	CHECK(listxattr("f", NULL, 0) == 10);
+	CHECK_ERR(syscall(SYS_listxattr, "f", BAD, 100), EFAULT);
+	CHECK_ERR(removexattr("f", "trusted.none"), ENODATA);
+	CHECK_ERR(removexattr("f", ""), ERANGE);
+	CHECK(!fremovexattr(fd, "trusted.a") && listxattr("f", NULL, 0) == 0);
+	CHECK_ERR(getxattr("f", "user", v, 4), EOPNOTSUPP);
+	CHECK_ERR(getxattr("none", "trusted.a", v, 4), ENOENT);
 }
 
 static void test_attributes(void)
 {
 	struct timespec bad[2] = { { 0, -1 }, { 0, 0 } },
 			omit[2] = { { 0, UTIME_OMIT }, { 0, UTIME_OMIT } };
-	char v[8];
 	int fd = make("f", "text"), path = open("f", O_PATH);
 	struct statfs sf;
 	struct stat st;
@@ -340,125 +391,135 @@ static void test_attributes(void)
 	CHECK_ERR(fstatfs(99, &sf), EBADF);
 	CHECK_ERR(syscall(SYS_statfs, "f", BAD), EFAULT);
 	CHECK(!fstatfs(path, &sf) && sf.f_type == 0x01021994 && sf.f_namelen == 255);
-	CHECK_ERR(setxattr("f", "trusted.a", "b", 1, 4), EINVAL);
-	CHECK_ERR(setxattr("f", longname, "b", 1, 0), ERANGE);
-	CHECK_ERR(setxattr("f", "trusted.a", "b", 65537, 0), E2BIG);
-	CHECK_ERR(setxattr("f", "trusted.a", BAD, 1, 0), EFAULT);
-	CHECK_ERR(setxattr("f", BAD, "b", 1, 0), EFAULT);
-	CHECK_ERR(fsetxattr(path, "trusted.a", "b", 1, 0), EBADF);
-	CHECK(!setxattr("f", "trusted.a", NULL, 0, XATTR_CREATE));
-	CHECK(getxattr("f", "trusted.a", v, sizeof(v)) == 0);
-	CHECK(!setxattr("f", "trusted.a", "value", 5, XATTR_REPLACE));
-	CHECK_ERR(getxattr("f", "trusted.a", v, 4), ERANGE);
-	CHECK_ERR(listxattr("f", v, 4), ERANGE);
-	CHECK(listxattr("f", NULL, 0) == 10);
-	CHECK_ERR(syscall(SYS_listxattr, "f", BAD, 100), EFAULT);
-	CHECK_ERR(removexattr("f", "trusted.none"), ENODATA);
-	CHECK_ERR(removexattr("f", ""), ERANGE);
-	CHECK(!fremovexattr(fd, "trusted.a") && listxattr("f", NULL, 0) == 0);
-	CHECK_ERR(getxattr("f", "user", v, 4), EOPNOTSUPP);
-	CHECK_ERR(getxattr("none", "trusted.a", v, 4), ENOENT);
+	test_xattrs(fd, path);
 	close(path);
 	close(fd);
 	unlink("f");
 }
 
-static void test_io(void)
+/* Of "f": to read and write, each alone, as a path; beside it a folder, pipes and sockets. */
+static struct {
+	int fd, rd, wr, path, dir, p[2], q[2], sock[2];
+} io;
+
+static void test_read_write(void)
 {
 	struct iovec v[2] = { { "ab", 2 }, { "cd", 2 } }, neg = { "x", (size_t)-1 };
 	char b[16];
-	int fd = make("f", "0123456789"), rd = open("f", O_RDONLY), wr = open("f", O_WRONLY),
-	    dir = open(".", O_RDONLY), p[2], q[2], path = open("f", O_PATH), sock[2];
+
+	CHECK_ERR(read(io.wr, b, 1), EBADF);
+	CHECK_ERR(read(io.path, b, 1), EBADF);
+	CHECK_ERR(read(io.dir, b, 1), EISDIR);
+	CHECK_ERR(read(io.rd, BAD, 1), EFAULT);
+	CHECK_ERR(write(io.rd, b, 1), EBADF);
+	CHECK_ERR(pread(io.p[0], b, 1, 0), ESPIPE);
+	CHECK_ERR(pwrite(io.p[1], b, 1, 0), ESPIPE);
+	CHECK_ERR(pread(io.rd, b, 1, -1), EINVAL);
+	CHECK_ERR(readv(io.rd, v, -1), EINVAL);
+	CHECK_ERR(readv(io.rd, v, 1025), EINVAL);
+	CHECK_ERR(writev(io.fd, &neg, 1), EINVAL);
+	CHECK_ERR(writev(io.fd, BAD, 1), EFAULT);
+	CHECK(writev(io.fd, v, 0) == 0);
+	CHECK_ERR(syscall(SYS_preadv2, io.rd, v, 2, 0, 0, 0x100), EOPNOTSUPP);
+	CHECK_ERR(syscall(SYS_pwritev2, io.fd, v, 2, -2l, 0, 0), EINVAL);
+	CHECK(syscall(SYS_pwritev2, io.fd, v, 2, 0, 0, RWF_DSYNC | RWF_SYNC) == 4);
+	CHECK(syscall(SYS_pwritev2, io.fd, v, 1, 0, 0, RWF_APPEND) == 2 &&
+	      lseek(io.fd, 0, SEEK_END) == 12);
+	CHECK(syscall(SYS_pwritev2, io.fd, v, 1, -1l, 0, 0) == 2 &&
+	      lseek(io.fd, 0, SEEK_CUR) == 14);
+	CHECK(!ftruncate(io.fd, 10) && pwrite(io.fd, "0123", 4, 0) == 4);
+}
+
+static void test_seek_allocate_sync(void)
+{
+	CHECK_ERR(lseek(io.fd, 0, 9), EINVAL);
+	CHECK_ERR(lseek(io.fd, -1, SEEK_SET), EINVAL);
+	CHECK_ERR(lseek(io.p[0], 0, SEEK_CUR), ESPIPE);
+	CHECK_ERR(lseek(io.fd, 10, SEEK_DATA), ENXIO);
+	CHECK_ERR(lseek(io.fd, 10, SEEK_HOLE), ENXIO);
+	CHECK(lseek(io.fd, 0, SEEK_HOLE) == 10 && lseek(io.fd, 3, SEEK_DATA) == 3);
+	CHECK_ERR(fallocate(io.fd, 0, 0, 0), EINVAL);
+	CHECK_ERR(fallocate(io.fd, 0, -1, 1), EINVAL);
+	CHECK_ERR(fallocate(io.rd, 0, 0, 1), EBADF);
+	CHECK_ERR(fallocate(io.p[1], 0, 0, 1), ESPIPE);
+	CHECK_ERR(fallocate(io.fd, 2, 0, 4096), EOPNOTSUPP);
+	CHECK_ERR(fallocate(io.fd, 8, 0, 4096), EOPNOTSUPP);
+	CHECK_ERR(fallocate(io.fd, 0x10, 0, 4096), EOPNOTSUPP);
+	CHECK_ERR(fallocate(io.fd, 0x20, 0, 4096), EOPNOTSUPP);
+	CHECK_ERR(fallocate(io.fd, 0x1000, 0, 4096), EOPNOTSUPP);
+	CHECK_ERR(fallocate(io.fd, 0, LLONG_MAX - 1, 4096), EFBIG);
+	CHECK_ERR(fsync(99), EBADF);
+	CHECK_ERR(fsync(io.p[0]), EINVAL);
+	CHECK_ERR(fdatasync(io.sock[0]), EINVAL);
+	CHECK_ERR(syncfs(99), EBADF);
+	CHECK_ERR(sync_file_range(99, -1, 0, 0), EBADF);
+	CHECK_ERR(sync_file_range(io.fd, -1, 1, 0), EINVAL);
+	CHECK_ERR(sync_file_range(io.fd, 0, 1, 8), EINVAL);
+	CHECK_ERR(sync_file_range(io.p[0], 0, 1, 1), ESPIPE);
+}
+
+static void test_transfers(void)
+{
+	struct iovec v[2] = { { "ab", 2 }, { BAD, 2 } };
+	char b[16];
 	off_t o;
 	loff_t l;
 
-	REQUIRE(fd >= 0 && !pipe(p) && !pipe(q) && !socketpair(AF_UNIX, SOCK_STREAM, 0, sock));
-	CHECK_ERR(read(wr, b, 1), EBADF);
-	CHECK_ERR(read(path, b, 1), EBADF);
-	CHECK_ERR(read(dir, b, 1), EISDIR);
-	CHECK_ERR(read(rd, BAD, 1), EFAULT);
-	CHECK_ERR(write(rd, b, 1), EBADF);
-	CHECK_ERR(pread(p[0], b, 1, 0), ESPIPE);
-	CHECK_ERR(pwrite(p[1], b, 1, 0), ESPIPE);
-	CHECK_ERR(pread(rd, b, 1, -1), EINVAL);
-	CHECK_ERR(readv(rd, v, -1), EINVAL);
-	CHECK_ERR(readv(rd, v, 1025), EINVAL);
-	CHECK_ERR(writev(fd, &neg, 1), EINVAL);
-	CHECK_ERR(writev(fd, BAD, 1), EFAULT);
-	CHECK(writev(fd, v, 0) == 0);
-	CHECK_ERR(syscall(SYS_preadv2, rd, v, 2, 0, 0, 0x100), EOPNOTSUPP);
-	CHECK_ERR(syscall(SYS_pwritev2, fd, v, 2, -2l, 0, 0), EINVAL);
-	CHECK(syscall(SYS_pwritev2, fd, v, 2, 0, 0, RWF_DSYNC | RWF_SYNC) == 4);
-	CHECK(syscall(SYS_pwritev2, fd, v, 1, 0, 0, RWF_APPEND) == 2 &&
-	      lseek(fd, 0, SEEK_END) == 12);
-	CHECK(syscall(SYS_pwritev2, fd, v, 1, -1l, 0, 0) == 2 && lseek(fd, 0, SEEK_CUR) == 14);
-	CHECK(!ftruncate(fd, 10) && pwrite(fd, "0123", 4, 0) == 4);
-	CHECK_ERR(lseek(fd, 0, 9), EINVAL);
-	CHECK_ERR(lseek(fd, -1, SEEK_SET), EINVAL);
-	CHECK_ERR(lseek(p[0], 0, SEEK_CUR), ESPIPE);
-	CHECK_ERR(lseek(fd, 10, SEEK_DATA), ENXIO);
-	CHECK_ERR(lseek(fd, 10, SEEK_HOLE), ENXIO);
-	CHECK(lseek(fd, 0, SEEK_HOLE) == 10 && lseek(fd, 3, SEEK_DATA) == 3);
-	CHECK_ERR(fallocate(fd, 0, 0, 0), EINVAL);
-	CHECK_ERR(fallocate(fd, 0, -1, 1), EINVAL);
-	CHECK_ERR(fallocate(rd, 0, 0, 1), EBADF);
-	CHECK_ERR(fallocate(p[1], 0, 0, 1), ESPIPE);
-	CHECK_ERR(fallocate(fd, 2, 0, 4096), EOPNOTSUPP);
-	CHECK_ERR(fallocate(fd, 8, 0, 4096), EOPNOTSUPP);
-	CHECK_ERR(fallocate(fd, 0x10, 0, 4096), EOPNOTSUPP);
-	CHECK_ERR(fallocate(fd, 0x20, 0, 4096), EOPNOTSUPP);
-	CHECK_ERR(fallocate(fd, 0x1000, 0, 4096), EOPNOTSUPP);
-	CHECK_ERR(fallocate(fd, 0, LLONG_MAX - 1, 4096), EFBIG);
-	CHECK_ERR(fsync(99), EBADF);
-	CHECK_ERR(fsync(p[0]), EINVAL);
-	CHECK_ERR(fdatasync(sock[0]), EINVAL);
-	CHECK_ERR(syncfs(99), EBADF);
-	CHECK_ERR(sync_file_range(99, -1, 0, 0), EBADF);
-	CHECK_ERR(sync_file_range(fd, -1, 1, 0), EINVAL);
-	CHECK_ERR(sync_file_range(fd, 0, 1, 8), EINVAL);
-	CHECK_ERR(sync_file_range(p[0], 0, 1, 1), ESPIPE);
-	CHECK_ERR(sendfile(rd, fd, NULL, 1), EBADF);
-	CHECK_ERR(sendfile(fd, wr, NULL, 1), EBADF);
-	CHECK_ERR(sendfile(fd, p[0], NULL, 1), EINVAL);
+	CHECK_ERR(sendfile(io.rd, io.fd, NULL, 1), EBADF);
+	CHECK_ERR(sendfile(io.fd, io.wr, NULL, 1), EBADF);
+	CHECK_ERR(sendfile(io.fd, io.p[0], NULL, 1), EINVAL);
 	o = -1;
-	CHECK_ERR(sendfile(p[1], rd, &o, 1), EINVAL);
-	CHECK_ERR(syscall(SYS_sendfile, p[1], rd, BAD, 1), EFAULT);
+	CHECK_ERR(sendfile(io.p[1], io.rd, &o, 1), EINVAL);
+	CHECK_ERR(syscall(SYS_sendfile, io.p[1], io.rd, BAD, 1), EFAULT);
 	o = 2;
-	CHECK(sendfile(p[1], rd, &o, 3) == 3 && o == 5 && lseek(rd, 0, SEEK_CUR) == 0 &&
-	      read(p[0], b, 16) == 3 && !memcmp(b, "234", 3));
-	CHECK_ERR(syscall(SYS_copy_file_range, rd, NULL, rd, NULL, 1, 0), EBADF);
-	CHECK_ERR(syscall(SYS_copy_file_range, rd, NULL, fd, NULL, 1, 1), EINVAL);
-	CHECK_ERR(syscall(SYS_copy_file_range, dir, NULL, fd, NULL, 1, 0), EISDIR);
-	CHECK_ERR(syscall(SYS_copy_file_range, p[0], NULL, fd, NULL, 1, 0), EINVAL);
+	CHECK(sendfile(io.p[1], io.rd, &o, 3) == 3 && o == 5 && lseek(io.rd, 0, SEEK_CUR) == 0 &&
+	      read(io.p[0], b, 16) == 3 && !memcmp(b, "234", 3));
+	CHECK_ERR(syscall(SYS_copy_file_range, io.rd, NULL, io.rd, NULL, 1, 0), EBADF);
+	CHECK_ERR(syscall(SYS_copy_file_range, io.rd, NULL, io.fd, NULL, 1, 1), EINVAL);
+	CHECK_ERR(syscall(SYS_copy_file_range, io.dir, NULL, io.fd, NULL, 1, 0), EISDIR);
+	CHECK_ERR(syscall(SYS_copy_file_range, io.p[0], NULL, io.fd, NULL, 1, 0), EINVAL);
 	l = 0;
-	CHECK_ERR(syscall(SYS_copy_file_range, fd, &l, fd, &l, 4, 0), EINVAL);
-	CHECK(syscall(SYS_copy_file_range, rd, NULL, fd, NULL, 0, 0) == 0);
-	CHECK_ERR(splice(fd, NULL, rd, NULL, 1, 0), EBADF);
-	CHECK_ERR(splice(rd, NULL, fd, NULL, 1, 0), EINVAL);
-	CHECK_ERR(splice(p[0], NULL, p[1], NULL, 1, 0), EINVAL);
-	CHECK_ERR(splice(p[0], &l, fd, NULL, 1, 0), ESPIPE);
-	CHECK_ERR(splice(p[0], NULL, fd, NULL, 1, 0x10), EINVAL);
-	CHECK_ERR(splice(p[0], NULL, q[1], NULL, 1, SPLICE_F_NONBLOCK), EAGAIN);
-	CHECK_ERR(tee(p[0], p[1], 1, 0), EINVAL);
-	CHECK_ERR(tee(rd, p[1], 1, 0), EINVAL);
-	CHECK_ERR(tee(p[0], q[1], 1, SPLICE_F_NONBLOCK), EAGAIN);
-	CHECK_ERR(vmsplice(fd, v, 1, 0), EBADF);
-	CHECK_ERR(vmsplice(p[1], v, 1025, 0), EINVAL);
-	v[1].iov_base = BAD;
-	CHECK(vmsplice(p[1], v, 2, 0) == 2 && read(p[0], b, 16) == 2);
-	CHECK_ERR(syscall(SYS_getdents64, fd, b, 16), ENOTDIR);
-	CHECK_ERR(syscall(SYS_getdents64, dir, b, 16), EINVAL);
-	CHECK_ERR(syscall(SYS_getdents64, dir, BAD, 1000), EFAULT);
-	CHECK_ERR(flock(fd, 16), EINVAL);
+	CHECK_ERR(syscall(SYS_copy_file_range, io.fd, &l, io.fd, &l, 4, 0), EINVAL);
+	CHECK(syscall(SYS_copy_file_range, io.rd, NULL, io.fd, NULL, 0, 0) == 0);
+	CHECK_ERR(splice(io.fd, NULL, io.rd, NULL, 1, 0), EBADF);
+	CHECK_ERR(splice(io.rd, NULL, io.fd, NULL, 1, 0), EINVAL);
+	CHECK_ERR(splice(io.p[0], NULL, io.p[1], NULL, 1, 0), EINVAL);
+	CHECK_ERR(splice(io.p[0], &l, io.fd, NULL, 1, 0), ESPIPE);
+	CHECK_ERR(splice(io.p[0], NULL, io.fd, NULL, 1, 0x10), EINVAL);
+	CHECK_ERR(splice(io.p[0], NULL, io.q[1], NULL, 1, SPLICE_F_NONBLOCK), EAGAIN);
+	CHECK_ERR(tee(io.p[0], io.p[1], 1, 0), EINVAL);
+	CHECK_ERR(tee(io.rd, io.p[1], 1, 0), EINVAL);
+	CHECK_ERR(tee(io.p[0], io.q[1], 1, SPLICE_F_NONBLOCK), EAGAIN);
+	CHECK_ERR(vmsplice(io.fd, v, 1, 0), EBADF);
+	CHECK_ERR(vmsplice(io.p[1], v, 1025, 0), EINVAL);
+	CHECK(vmsplice(io.p[1], v, 2, 0) == 2 && read(io.p[0], b, 16) == 2);
+}
+
+static void test_io(void)
+{
+	char b[16];
+
+	io.fd = make("f", "0123456789");
+	io.rd = open("f", O_RDONLY), io.wr = open("f", O_WRONLY), io.path = open("f", O_PATH);
+	io.dir = open(".", O_RDONLY);
+	REQUIRE(io.fd >= 0 && !pipe(io.p) && !pipe(io.q) &&
+		!socketpair(AF_UNIX, SOCK_STREAM, 0, io.sock));
+	test_read_write();
+	test_seek_allocate_sync();
+	test_transfers();
+	CHECK_ERR(syscall(SYS_getdents64, io.fd, b, 16), ENOTDIR);
+	CHECK_ERR(syscall(SYS_getdents64, io.dir, b, 16), EINVAL);
+	CHECK_ERR(syscall(SYS_getdents64, io.dir, BAD, 1000), EFAULT);
+	CHECK_ERR(flock(io.fd, 16), EINVAL);
 	CHECK_ERR(flock(99, LOCK_EX), EBADF);
-	CHECK_ERR(pipe2(p, 1), EINVAL);
+	CHECK_ERR(pipe2(io.p, 1), EINVAL);
 	CHECK_ERR(syscall(SYS_pipe2, BAD, 0), EFAULT);
-	CHECK_ERR(posix_fadvise(p[0], 0, 0, 0) == ESPIPE ? (errno = ESPIPE, -1) : 0, ESPIPE);
-	CHECK_ERR(readahead(wr, 0, 1), EBADF);
-	CHECK_ERR(readahead(p[0], 0, 1), EINVAL);
+	CHECK_ERR(posix_fadvise(io.p[0], 0, 0, 0) == ESPIPE ? (errno = ESPIPE, -1) : 0, ESPIPE);
+	CHECK_ERR(readahead(io.wr, 0, 1), EBADF);
+	CHECK_ERR(readahead(io.p[0], 0, 1), EINVAL);
 	for (int i = 0; i < 2; i++)
-		close(p[i]), close(q[i]), close(sock[i]);
-	close(fd), close(rd), close(wr), close(dir), close(path);
+		close(io.p[i]), close(io.q[i]), close(io.sock[i]);
+	close(io.fd), close(io.rd), close(io.wr), close(io.dir), close(io.path);
 	unlink("f");
 }
 

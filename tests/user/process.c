@@ -400,7 +400,6 @@ static void test_clone(void)
 {
 	char *stack = malloc(65536);
 	int st, pidfd = -1;
-	char path[32];
 	pid_t p;
 
 	shared_word = 0;
@@ -422,6 +421,16 @@ static void test_clone(void)
 	CHECK(waitpid(p, &st, __WCLONE) == p && WEXITSTATUS(st) == 11);
 	CHECK_ERR(clone(clone_fn, stack + 65536, CLONE_THREAD | SIGCHLD, NULL), EINVAL);
 	CHECK_ERR(clone(clone_fn, stack + 65536, CLONE_SIGHAND | SIGCHLD, NULL), EINVAL);
+	free(stack);
+}
+
+static void test_pidfd_signals(void)
+{
+	int st, pidfd;
+	char path[32];
+	siginfo_t si;
+	pid_t p;
+
 	p = fork();
 	if (p == 0)
 		for (;;)
@@ -465,7 +474,6 @@ static void test_clone(void)
 	close(pidfd);
 	CHECK_ERR(syscall(SYS_pidfd_open, 0, 0), EINVAL);
 	CHECK_ERR(syscall(SYS_pidfd_open, 999999, 0), ESRCH);
-	free(stack);
 }
 
 static void test_limits(void)
@@ -526,6 +534,7 @@ int main(int argc, char **argv)
 	test_exec_threads();
 	test_threads();
 	test_clone();
+	test_pidfd_signals();
 	test_limits();
 	return tap_done();
 }
