@@ -61,7 +61,12 @@ int ext_dir_block(struct inode *dir, u32 index, struct ext_buf *out)
 		return err;
 	if (!phys)
 		return ext_bad(s, dir->ino, "a hole in a directory, block %u", index);
-	if (count > 1 && !(index & (AHEAD - 1)))
+	out->page = pagecache_find(&s->meta, phys);
+	if (likely(out->page)) {
+		out->data = page_to_va(out->page);
+		return 0;
+	}
+	if (count > 1)
 		pagecache_prefetch(&s->meta, phys, count);
 	return ext_buf_get(s, phys, out);
 }

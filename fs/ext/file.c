@@ -13,7 +13,20 @@
 
 static int ext_file_open(struct inode *i, struct file *f)
 {
-	return f->flags & O_DIRECT ? -EINVAL : 0;
+	if (f->flags & O_DIRECT)
+		return -EINVAL;
+	if (unlikely(!READ_ONCE(i->nlink)) && (f->mode & FILE_WRITE))
+		writeback_relist(i->cache);
+	return 0;
+}
+
+/* What nobody can read or write any more need not be written: the last writer of a nameless file. */
+static void ext_file_release(struct file *f)
+{
+	struct inode *i = f->inode;
+
+	if (unlikely(!READ_ONCE(i->nlink)) && (f->mode & FILE_WRITE) && READ_ONCE(i->writers) <= 1)
+		writeback_unlist(i->cache);
 }
 
 static int ext_file_set_flags(struct file *f, u32 flags)
@@ -95,6 +108,7 @@ const struct inode_ops ext_link_ops = {
 
 const struct file_ops ext_file_fops = {
 	.open = ext_file_open,
+	.release = ext_file_release,
 	.read = generic_file_read,
 	.write = ext_file_write,
 	.fsync = ext_fsync,

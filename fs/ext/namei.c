@@ -14,6 +14,7 @@
 #include <linux/stat.h>
 #include "fs/ext/ext.h"
 #include "kernel/lib/string.h"
+#include "mm/vm/writeback.h"
 
 /* A new inode that will not get its name: it goes when it is put. */
 static void abandon(struct inode *i)
@@ -150,6 +151,8 @@ int ext_link(struct inode *dir, struct dentry *d, struct inode *target)
 		err = ext_dir_add(dir, d->name, d->name_len, target);
 	if (!err) {
 		target->flags &= ~INODE_TMPFILE;
+		if (first && target->cache)
+			writeback_relist(target->cache);
 		return ext_sync_if_asked(target, dir);
 	}
 	WRITE_ONCE(target->nlink, target->nlink - 1);
@@ -172,6 +175,8 @@ static void drop_links(struct inode *i, u32 links)
 		(void)ext_inode_store(i);
 	else
 		ext_orphan_add(i);
+	if (!i->nlink && i->cache && !READ_ONCE(i->writers))
+		writeback_unlist(i->cache);
 }
 
 /* The record of @d in @dir, which leads to @i or nothing does. 0, -ENOENT, -EUCLEAN ... */

@@ -220,7 +220,7 @@ static void sync_inodes(struct ext_sb *s, bool wait)
 			spin_unlock(&s->lock);
 			if (!i)
 				break;
-			if (i->cache && (READ_ONCE(i->cache->npages)))
+			if (i->cache)
 				(void)writeback_range(i->cache, 0, ~0ull,
 						      wait ? WRITEBACK_WAIT : WRITEBACK_START);
 			if (wait)

@@ -15,7 +15,6 @@ bool __must_check page_trylock(struct page *p);
 void page_wait_writeback(struct page *p);
 /* Called with the cache's lock when its first page becomes dirty. */
 void writeback_note(struct pagecache *pc);
-void writeback_unlist(struct pagecache *pc);
 /* Another @n frames are dirty (or fewer). ctx: any */
 void writeback_count(s64 n);
 /* Entries of @pc's page @index in all address spaces: no store without a fault from here on. */

@@ -114,7 +114,16 @@ static void settle(struct pagecache *pc)
 		pc->ops->unpin(pc);
 }
 
-/* Off the list whatever is dirty: its contents do not matter any more. ctx: thread; sleeps */
+/* See writeback.h. ctx: thread; sleeps: no */
+void writeback_relist(struct pagecache *pc)
+{
+	spin_lock(&pc->lock);
+	if (pc->ndirty)
+		writeback_note(pc);
+	spin_unlock(&pc->lock);
+}
+
+/* See writeback.h. ctx: thread; sleeps */
 void writeback_unlist(struct pagecache *pc)
 {
 	bool was;

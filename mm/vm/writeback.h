@@ -18,6 +18,13 @@ int writeback_range(struct pagecache *pc, u64 first, u64 last, enum writeback_mo
 /* Wait for pages of the range that are being written. */
 void writeback_wait(struct pagecache *pc, u64 first, u64 last);
 /*
+ * Off the list of dirty caches, with its pin, whatever is dirty: the contents will not matter, as
+ * those of a file without a name that nobody writes to any more. And on it again, if anything is
+ * dirty: somebody does. ctx: thread; sleeps: unlist
+ */
+void writeback_unlist(struct pagecache *pc);
+void writeback_relist(struct pagecache *pc);
+/*
  * Sleep while there are too many dirty pages; user threads only: kernel threads may be what writes
  * them. ctx: thread; sleeps; holds nothing that a pagecache_ops.write needs
  */
