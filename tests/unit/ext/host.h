@@ -25,14 +25,16 @@ int host_mkdir(struct inode *dir, const char *name, struct inode **out);
 int host_symlink(struct inode *dir, const char *name, const char *target);
 int host_link(struct inode *dir, const char *name, struct inode *i);
 int host_remove(struct inode *dir, const char *name);
-int host_rename(struct inode *odir, const char *oname, struct inode *ndir, const char *nname, u32 flags);
+int host_rename(struct inode *odir, const char *oname, struct inode *ndir, const char *nname,
+		u32 flags);
 ssize_t host_write(struct inode *i, u64 pos, const void *buf, size_t n);
 ssize_t host_read(struct inode *i, u64 pos, void *buf, size_t n);
 int host_truncate(struct inode *i, u64 size);
 int host_fsync(struct inode *i);
 int host_store(struct inode *i, u64 page); /* as through a mapping */
 /* Calls @each with every name; how many, or -errno. */
-int host_list(struct inode *dir, void (*each)(const char *name, u32 len, u64 ino, void *arg), void *arg);
+int host_list(struct inode *dir, void (*each)(const char *name, u32 len, u64 ino, void *arg),
+	      void *arg);
 
 /* tools.c: the C library's side */
 void *tool_mkfs(const char *options, u64 bytes); /* mke2fs; to be freed by tool_free */

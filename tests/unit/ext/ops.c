@@ -91,12 +91,15 @@ int host_remove(struct inode *dir, const char *name)
 	if (err)
 		return err;
 	named_init(&d, dir, name, i);
-	err = i == dir ? -EINVAL : S_ISDIR(i->mode) ? dir->ops->rmdir(dir, &d) : dir->ops->unlink(dir, &d);
+	err = i == dir		 ? -EINVAL
+	      : S_ISDIR(i->mode) ? dir->ops->rmdir(dir, &d)
+				 : dir->ops->unlink(dir, &d);
 	inode_put(i);
 	return err;
 }
 
-int host_rename(struct inode *odir, const char *oname, struct inode *ndir, const char *nname, u32 flags)
+int host_rename(struct inode *odir, const char *oname, struct inode *ndir, const char *nname,
+		u32 flags)
 {
 	struct inode *oi, *ni = NULL;
 	struct dentry od, nd;
@@ -202,7 +205,8 @@ static bool list_emit(struct dir_ctx *c, const char *name, u32 len, u64 ino, u8 
 	return true;
 }
 
-int host_list(struct inode *dir, void (*each)(const char *name, u32 len, u64 ino, void *arg), void *arg)
+int host_list(struct inode *dir, void (*each)(const char *name, u32 len, u64 ino, void *arg),
+	      void *arg)
 {
 	struct listing l = { .c.emit = list_emit, .each = each, .arg = arg };
 	struct file f;

@@ -8,6 +8,7 @@
 #include "fs/ext/ext.h"
 #include "kernel/lib/fmt.h"
 #include "kernel/lib/string.h"
+#include "tests/unit/ext/abuse.h"
 #include "tests/unit/ext/host.h"
 #include "tests/unit/unit.h"
 
@@ -122,7 +123,10 @@ static void basics(void)
 	CHECK_EQ(host_link(d, "second", f), 0);
 	CHECK_EQ(f->nlink, 2);
 	CHECK_EQ(host_symlink(d, "short", "../file"), 0);
-	CHECK_EQ(host_symlink(d, "long", "0123456789012345678901234567890123456789012345678901234567890123456789"), 0);
+	CHECK_EQ(host_symlink(
+			 d, "long",
+			 "0123456789012345678901234567890123456789012345678901234567890123456789"),
+		 0);
 	CHECK_EQ(host_lookup(d, "short", &i), 0);
 	CHECK_EQ(i->ops->readlink(i, text, sizeof(text)), 7);
 	inode_put(i);
@@ -159,7 +163,13 @@ UNIT_TEST(files_directories_links_names)
 static void levels(void)
 {
 	u32 bs = 1024u << *(u32 *)(image + 1024 + 24), fan = bs / 4;
-	u64 at[] = { 0, 11, 12, 12 + fan - 1, 12 + fan, 12 + fan + fan * (u64)fan - 1, 12 + fan + fan * (u64)fan };
+	u64 at[] = { 0,
+		     11,
+		     12,
+		     12 + fan - 1,
+		     12 + fan,
+		     12 + fan + fan * (u64)fan - 1,
+		     12 + fan + fan * (u64)fan };
 	struct inode *f;
 	u64 limit;
 
@@ -204,7 +214,8 @@ static void many_names(void)
 	mount();
 	CHECK_EQ(host_mkdir(top, "many", &d), 0);
 	for (u32 k = 0; k < n; k++) {
-		snprintf(name, sizeof(name), "%u-name%.*s", k, (int)(k % 40), "----------------------------------------");
+		snprintf(name, sizeof(name), "%u-name%.*s", k, (int)(k % 40),
+			 "----------------------------------------");
 		if (!(k & 7)) {
 			if (host_create(d, name, S_IFREG | 0600, &i))
 				n = k;
@@ -219,7 +230,8 @@ static void many_names(void)
 	}
 	CHECK_EQ(host_list(d, NULL, NULL), (s64)n + 2);
 	for (u32 k = 0; k < n; k += 2) {
-		snprintf(name, sizeof(name), "%u-name%.*s", k, (int)(k % 40), "----------------------------------------");
+		snprintf(name, sizeof(name), "%u-name%.*s", k, (int)(k % 40),
+			 "----------------------------------------");
 		CHECK_EQ(host_remove(d, name), 0);
 	}
 	CHECK_EQ(host_list(d, NULL, NULL), (s64)n / 2 + 2);
@@ -461,7 +473,8 @@ static struct inode *dirs[3];
 
 static void model_name(char *name, u32 k)
 {
-	snprintf(name, 40, "file-%u-%.*s", k, (int)(k * 7 % 30), "abcdefghijklmnopqrstuvwxyzabcdef");
+	snprintf(name, 40, "file-%u-%.*s", k, (int)(k * 7 % 30),
+		 "abcdefghijklmnopqrstuvwxyzabcdef");
 }
 
 static struct inode *model_find(u32 k)
@@ -534,7 +547,8 @@ static void model_store(u32 k)
 
 	if ((page << PAGE_SHIFT) < m->size) {
 		CHECK_EQ(host_store(i, page), 0);
-		memcpy(m->data + (page << PAGE_SHIFT), &value, MIN(8ull, m->size - (page << PAGE_SHIFT)));
+		memcpy(m->data + (page << PAGE_SHIFT), &value,
+		       MIN(8ull, m->size - (page << PAGE_SHIFT)));
 	} else {
 		CHECK_EQ(host_store(i, page), -EIO);
 	}
@@ -602,7 +616,8 @@ static void open_dirs(bool make)
 	for (u32 k = 1; k < 3; k++) {
 		char name[8] = { 'd', (char)('0' + k), '\0' };
 
-		CHECK_EQ(make ? host_mkdir(top, name, &dirs[k]) : host_lookup(top, name, &dirs[k]), 0);
+		CHECK_EQ(make ? host_mkdir(top, name, &dirs[k]) : host_lookup(top, name, &dirs[k]),
+			 0);
 	}
 }
 
@@ -678,4 +693,69 @@ UNIT_TEST(power_cuts)
 			CHECK_EQ(buf[k], pattern(k, 99));
 		drop_image();
 	}
+}
+
+/* --- damage --- */
+
+static void prepare(void)
+{
+	struct inode *d, *i;
+	char name[32];
+
+	mount();
+	i = new_file("large");
+	write_pattern(i, 0, 150000, 1);
+	write_pattern(i, 700000, 5000, 1);
+	inode_put(i);
+	CHECK_EQ(host_mkdir(top, "dir", &d), 0);
+	for (u32 k = 0; k < 60; k++) {
+		snprintf(name, sizeof(name), "some-file-%u", k);
+		CHECK_EQ(host_create(d, name, S_IFREG | 0600, &i), 0);
+		if (k < 8)
+			write_pattern(i, 0, 3000, k);
+		inode_put(i);
+	}
+	CHECK_EQ(host_symlink(
+			 d, "link",
+			 "0123456789012345678901234567890123456789012345678901234567890123456789"),
+		 0);
+	inode_put(d);
+	end();
+}
+
+/* Bytes that hold metadata are hit more often: those that are not zero. */
+static u64 spot(void)
+{
+	u64 at = unit_random() % image_bytes;
+
+	for (u32 n = 0; n < 2000 && !image[at]; n++)
+		at = (at + 1) % image_bytes;
+	return at;
+}
+
+static void damage(void)
+{
+	char *good = host_alloc(image_bytes);
+
+	prepare();
+	memcpy(good, image, image_bytes);
+	for (u32 round = 0; round < 60; round++) {
+		u32 n = 1 + (u32)(unit_random() % 12);
+
+		memcpy(image, good, image_bytes);
+		for (u32 k = 0; k < n; k++) {
+			u64 at = unit_random() % 3 ? spot() : unit_random() % 8192;
+
+			image[at] = unit_random() & 1 ? (char)unit_random()
+						      : (char)(image[at] ^ 1 << unit_random() % 8);
+		}
+		abuse(image, image_bytes);
+		CHECK_EQ(host_bytes_allocated(), 0);
+	}
+	host_free(good);
+}
+
+UNIT_TEST(damaged_in_any_way)
+{
+	each_kind(damage, 1 * MB);
 }

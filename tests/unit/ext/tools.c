@@ -73,9 +73,10 @@ void *tool_mkfs(const char *options, unsigned long bytes)
 	void *image = malloc(bytes);
 
 	path_of("image");
-	snprintf(cmd, sizeof(cmd),
-		 "PATH=$PATH:/usr/sbin:/sbin; rm -f %s; truncate -s %lu %s && mke2fs -q -F -t ext2 %s %s 2>&1",
-		 path_of("image"), bytes, path_of("image"), options, path_of("image"));
+	snprintf(
+		cmd, sizeof(cmd),
+		"PATH=$PATH:/usr/sbin:/sbin; rm -f %s; truncate -s %lu %s && mke2fs -q -F -t ext2 %s %s 2>&1",
+		path_of("image"), bytes, path_of("image"), options, path_of("image"));
 	if (run(cmd)) {
 		printf("mke2fs %s: %s\n", options, report);
 		exit(1);
@@ -96,25 +97,29 @@ const char *tool_fsck(void *image, unsigned long bytes, int repair, const char *
 
 	save(image, bytes);
 	if (repair) {
-		snprintf(cmd, sizeof(cmd), "PATH=$PATH:/usr/sbin:/sbin; e2fsck -fy %s %s 2>&1", more, path_of("image"));
+		snprintf(cmd, sizeof(cmd), "PATH=$PATH:/usr/sbin:/sbin; e2fsck -fy %s %s 2>&1",
+			 more, path_of("image"));
 		status = run(cmd);
 		/* 1 and 2: repaired. */
 		if (status >> 8 > 2)
 			return report;
 		load(image, bytes);
 	}
-	snprintf(cmd, sizeof(cmd), "PATH=$PATH:/usr/sbin:/sbin; e2fsck -fn %s 2>&1", path_of("image"));
+	snprintf(cmd, sizeof(cmd), "PATH=$PATH:/usr/sbin:/sbin; e2fsck -fn %s 2>&1",
+		 path_of("image"));
 	return run(cmd) ? report : NULL;
 }
 
-long tool_cat(const void *image, unsigned long bytes, const char *path, void *buf, unsigned long size)
+long tool_cat(const void *image, unsigned long bytes, const char *path, void *buf,
+	      unsigned long size)
 {
 	char cmd[512];
 	FILE *p;
 	size_t n;
 
 	save(image, bytes);
-	snprintf(cmd, sizeof(cmd), "PATH=$PATH:/usr/sbin:/sbin; debugfs -R 'cat %s' %s 2>/dev/null", path, path_of("image"));
+	snprintf(cmd, sizeof(cmd), "PATH=$PATH:/usr/sbin:/sbin; debugfs -R 'cat %s' %s 2>/dev/null",
+		 path, path_of("image"));
 	p = popen(cmd, "r");
 	n = fread(buf, 1, size, p);
 	pclose(p);
