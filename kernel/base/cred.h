@@ -17,7 +17,6 @@ struct cred {
 	u32 gid, egid, sgid, fsgid; /* I */
 	capset_t effective, permitted, inheritable, bounding, ambient; /* I */
 	u32 securebits; /* I */
-	bool no_new_privs; /* I */
 	u32 ngroups; /* I */
 	u32 groups[]; /* I: sorted */
 };

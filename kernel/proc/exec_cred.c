@@ -38,7 +38,7 @@ static void apply_setid(struct exec_image *img, struct cred *c)
 	const struct inode *i = img->file->inode;
 	u32 mode = READ_ONCE(i->mode);
 
-	if (!privileges_count(img->file) || c->no_new_privs)
+	if (!privileges_count(img->file) || current_task()->no_new_privs)
 		return;
 	if (mode & S_ISUID) {
 		img->personality &= ~(u32)PER_CLEAR_ON_SETID;
@@ -97,14 +97,14 @@ static bool tracer_limits(void)
 /* Who could misuse what the program would gain? */
 static bool others_limit(const struct cred *c)
 {
-	return c->no_new_privs || tracer_limits() ||
+	return current_task()->no_new_privs || tracer_limits() ||
 	       ref_read(&current->fs->refs) > READ_ONCE(current_proc()->ntasks);
 }
 
 /* The program becomes no more than the process is. */
 static void limit(struct cred *c, const struct cred *old)
 {
-	if (!cred_capable(old, CAP_SETUID) || c->no_new_privs) {
+	if (!cred_capable(old, CAP_SETUID) || current_task()->no_new_privs) {
 		c->euid = c->uid;
 		c->egid = c->gid;
 	}

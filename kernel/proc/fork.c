@@ -20,6 +20,7 @@
 #include "kernel/lib/string.h"
 #include "kernel/proc/internal.h"
 #include "kernel/proc/rseq.h"
+#include "kernel/proc/seccomp.h"
 #include "kernel/sched/sched.h"
 
 #define CLONE_NAMESPACES                                                                           \
@@ -102,7 +103,6 @@ static void birth_fill_task(struct birth *b)
 	t->blocked = self->blocked;
 	t->personality = self->personality;
 	t->timer_slack = t->default_slack = self->timer_slack;
-	t->seccomp_strict = self->seccomp_strict;
 	t->ioprio = self->ioprio;
 	t->mce_kill = self->mce_kill;
 	t->io_flusher = self->io_flusher;
@@ -333,6 +333,7 @@ static int clone_publish(struct birth *b)
 			publish_proc_locked(b, self);
 		else
 			signal_stop_inherit_locked(t);
+		seccomp_inherit_locked(t);
 		if (b->event || (b->a->flags & CLONE_PTRACE))
 			ptrace_inherit_locked(t);
 		list_add_tail(&p->tasks, &t->proc_link);
@@ -382,6 +383,8 @@ static long clone_finish(struct birth *b)
 	}
 	if ((flags & (CLONE_SYSVSEM | CLONE_THREAD)) == CLONE_SYSVSEM && proc_sem_ops)
 		proc_sem_ops->share(b->p, current_proc());
+	if (!(flags & CLONE_THREAD))
+		cpu_limit_inherited(b->p);
 	thread_start(&t->thread);
 	if (unlikely(b->event))
 		ptrace_event(b->event, nr);

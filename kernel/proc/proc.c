@@ -16,6 +16,7 @@
 #include "kernel/proc/coredump.h"
 #include "kernel/proc/fileowner.h"
 #include "kernel/proc/internal.h"
+#include "kernel/proc/seccomp.h"
 #include "kernel/sched/sched.h"
 
 static struct kmem_cache *task_cache, *proc_cache, *sighand_cache; /* I after boot */
@@ -54,6 +55,7 @@ static void task_destroy(struct thread *thread)
 	if (thread->cred)
 		cred_put(thread->cred);
 	kfree(thread->arch.debug_regs);
+	seccomp_filter_put(t->seccomp);
 	if (t->proc)
 		proc_put(t->proc);
 	kmem_cache_free(task_cache, t);

@@ -30,6 +30,7 @@
 #include "mm/vm/vmspace.h"
 
 struct futex_waiter;
+struct seccomp_filter;
 struct proc;
 struct tty;
 struct user_counts;
@@ -107,7 +108,9 @@ struct task {
 	u16 ioprio; /* a: ioprio_set(2) */
 	u8 mce_kill; /* o: PR_MCE_KILL_* policy + 1, 0: default */
 	bool io_flusher; /* o: PR_SET_IO_FLUSHER */
-	bool seccomp_strict; /* o; a for reading: see syscall_bind_strictly() */
+	bool no_new_privs; /* a: PR_SET_NO_NEW_PRIVS; set by itself or under S */
+	u8 seccomp_mode; /* S; a for reading: SECCOMP_MODE_* */
+	struct seccomp_filter *seccomp; /* S; o for reading: the newest, with a reference */
 	u64 default_slack; /* I: the creator's timer slack, which a slack of 0 stands for */
 	u64 minflt, majflt; /* o */
 	struct proc_io io; /* o */

@@ -13,6 +13,7 @@
 #include "kernel/lib/bitmap.h"
 #include "kernel/lib/string.h"
 #include "kernel/proc/procfs_pid.h"
+#include "kernel/proc/seccomp.h"
 #include "kernel/sched/sched.h"
 
 #define TICK_NS (NSEC_PER_SEC / 100)
@@ -317,8 +318,9 @@ static void status_signals(struct sbuf *out, const struct snapshot *s)
 	sbuf_printf(out, "CapInh:\t%016llx\nCapPrm:\t%016llx\nCapEff:\t%016llx\n",
 		    (ull)c->inheritable, (ull)c->permitted, (ull)c->effective);
 	sbuf_printf(out, "CapBnd:\t%016llx\nCapAmb:\t%016llx\nNoNewPrivs:\t%d\n", (ull)c->bounding,
-		    (ull)c->ambient, c->no_new_privs);
-	sbuf_printf(out, "Seccomp:\t%d\nSeccomp_filters:\t0\n", s->t && s->t->seccomp_strict);
+		    (ull)c->ambient, s->t && READ_ONCE(s->t->no_new_privs));
+	sbuf_printf(out, "Seccomp:\t%d\nSeccomp_filters:\t%u\n",
+		    s->t ? READ_ONCE(s->t->seccomp_mode) : 0, s->t ? seccomp_depth(s->t) : 0);
 	sbuf_puts(out, "Speculation_Store_Bypass:\tvulnerable\n");
 	sbuf_puts(out, "SpeculationIndirectBranch:\tunknown\n");
 }

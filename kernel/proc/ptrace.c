@@ -132,10 +132,16 @@ int ptrace_traceme(void)
 /* PTRACE_O_*: see ptrace.h. ctx: thread */
 int ptrace_check_options(u64 options)
 {
+	const struct task *self = current_task();
+
 	if (options & ~(u64)PTRACE_O_MASK)
 		return -EINVAL;
-	/* There is no seccomp to suspend. */
-	return options & PTRACE_O_SUSPEND_SECCOMP ? -EINVAL : 0;
+	if (!(options & PTRACE_O_SUSPEND_SECCOMP))
+		return 0;
+	if (!cred_capable(current->cred, CAP_SYS_ADMIN) || self->seccomp_mode ||
+	    (self->trace.options & PTRACE_O_SUSPEND_SECCOMP))
+		return -EPERM;
+	return 0;
 }
 
 /*

@@ -228,6 +228,15 @@ static size_t fill_call_exit(const struct trapframe *tf, struct ptrace_syscall_i
 	return offsetof(struct ptrace_syscall_info, exit.is_error) + 1;
 }
 
+static size_t fill_call_filtered(const struct trapframe *tf, u64 data,
+				 struct ptrace_syscall_info *out)
+{
+	(void)fill_call_entry(tf, out);
+	out->op = PTRACE_SYSCALL_INFO_SECCOMP;
+	out->seccomp.ret_data = (u32)data;
+	return offsetof(struct ptrace_syscall_info, seccomp) + sizeof(out->seccomp);
+}
+
 /* See ptrace.h. ctx: thread */
 int ptrace_get_syscall_info(struct task *t, struct ptrace_syscall_info *out)
 {
@@ -248,6 +257,9 @@ int ptrace_get_syscall_info(struct task *t, struct ptrace_syscall_info *out)
 			size = fill_call_entry(tf, out);
 		else if (t->trace.message == PTRACE_EVENTMSG_SYSCALL_EXIT)
 			size = fill_call_exit(tf, out);
+	} else if (t->trace.info &&
+		   t->trace.info->si_code == (SIGTRAP | PTRACE_EVENT_SECCOMP << 8)) {
+		size = fill_call_filtered(tf, t->trace.message, out);
 	}
 	tracee_unlock(t, f);
 	return (int)size;

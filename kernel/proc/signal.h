@@ -78,6 +78,10 @@ int signal_send_proc(struct proc *p, int sig, const struct ksiginfo *info);
 int signal_send_pgrp(struct pid *pgrp, int sig, const struct ksiginfo *info);
 /* Synchronous fault of current: cannot be blocked or ignored. @addr: si_addr. ctx: thread */
 void signal_force(int sig, int code, u64 addr, const struct trapframe *tf);
+/* The same with all that *si says. ctx: thread */
+void signal_force_info(const struct ksiginfo *si);
+/* Current's process dies of @sig, and nothing that it or a tracer does can keep it. ctx: thread */
+void signal_die(int sig, const struct ksiginfo *si) __noreturn;
 /* The frame of @sig's handler cannot be made (0: nothing to do with a handler): SIGSEGV. */
 void signal_force_segv(int sig, const struct trapframe *tf);
 /* with the sender's (current's) pid and uid */

@@ -167,21 +167,17 @@ int signal_action(int sig, const struct ksigaction *act, struct ksigaction *old)
 }
 
 /*
- * A fault of current: its signal cannot be blocked or ignored, and reaches init. ctx: thread.
+ * See signal.h. ctx: thread.
  */
-void signal_force(int sig, int code, u64 addr, const struct trapframe *tf)
+void signal_force_info(const struct ksiginfo *si)
 {
+	int sig = si->si_signo;
 	struct task *t = current_task();
 	struct proc *p = t->proc;
 	struct ksigaction *a = &p->sighand->action[sig - 1];
-	struct ksiginfo si = { 0 };
 	bool blocked;
-	u64 f;
+	u64 f = spin_lock_irqsave(&p->siglock);
 
-	si.si_signo = sig;
-	si.si_code = code;
-	si.si_addr = (void *)addr;
-	f = spin_lock_irqsave(&p->siglock);
 	blocked = t->blocked & SIGBIT(sig);
 	if (blocked || a->handler == (u64)SIG_IGN) {
 		WRITE_ONCE(a->handler, (u64)SIG_DFL);
@@ -190,9 +186,22 @@ void signal_force(int sig, int code, u64 addr, const struct trapframe *tf)
 	}
 	if (a->handler == (u64)SIG_DFL && !t->trace.flags)
 		p->unkillable = false;
-	signal_send_locked(p, t, sig, &si, true);
+	signal_send_locked(p, t, sig, si, true);
 	signal_recalc(t);
 	spin_unlock_irqrestore(&p->siglock, f);
+}
+
+/*
+ * A fault of current: its signal cannot be blocked or ignored, and reaches init. ctx: thread.
+ */
+void signal_force(int sig, int code, u64 addr, const struct trapframe *tf)
+{
+	struct ksiginfo si = { 0 };
+
+	si.si_signo = sig;
+	si.si_code = code;
+	si.si_addr = (void *)addr;
+	signal_force_info(&si);
 }
 
 /*
@@ -331,6 +340,36 @@ static int signal_take(struct task *t, struct ksiginfo *si, u64 *f)
 	return sig ? sig : -EAGAIN;
 }
 
+/* The process dies of @sig. holds: siglock; drops and retakes it */
+static void die_locked(struct task *t, int sig, const struct ksiginfo *si, u64 *f)
+{
+	signal_log_fatal(t, sig);
+	if ((KSIG_CORES & SIGBIT(sig)) && coredump_wanted()) {
+		spin_unlock_irqrestore(&t->proc->siglock, *f);
+		coredump(t, sig, si);
+		*f = spin_lock_irqsave(&t->proc->siglock);
+	} else {
+		signal_group_exit_locked(t->proc, sig);
+	}
+}
+
+/*
+ * See signal.h. ctx: thread; sleeps.
+ */
+void signal_die(int sig, const struct ksiginfo *si)
+{
+	struct task *t = current_task();
+	int code = sig;
+	u64 f = spin_lock_irqsave(&t->proc->siglock);
+
+	if (!must_die(t, &code)) {
+		die_locked(t, sig, si, &f);
+		(void)must_die(t, &code);
+	}
+	spin_unlock_irqrestore(&t->proc->siglock, f);
+	proc_exit_thread(code);
+}
+
 /*
  * The next signal that has a handler, 0 when none is left. A deadly one does not return.
  */
@@ -359,14 +398,7 @@ static int signal_next(struct task *t, struct ksiginfo *si, struct ksigaction *a
 			deliver_stop(t, sig, &f);
 			continue;
 		}
-		signal_log_fatal(t, sig);
-		if ((KSIG_CORES & SIGBIT(sig)) && coredump_wanted()) {
-			spin_unlock_irqrestore(&p->siglock, f);
-			coredump(t, sig, si);
-			f = spin_lock_irqsave(&p->siglock);
-		} else {
-			signal_group_exit_locked(p, sig);
-		}
+		die_locked(t, sig, si, &f);
 	}
 	spin_unlock_irqrestore(&p->siglock, f);
 	proc_exit_thread(code);

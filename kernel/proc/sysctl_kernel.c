@@ -24,6 +24,8 @@ FIXED(sysctl_arch, "sys/kernel/arch", "aarch64");
 FIXED(sysctl_cad, "sys/kernel/ctrl-alt-del", "0");
 FIXED(sysctl_rr, "sys/kernel/sched_rr_timeslice_ms", "100");
 FIXED(sysctl_child_first, "sys/kernel/sched_child_runs_first", "0");
+FIXED(sysctl_seccomp, "sys/kernel/seccomp/actions_avail",
+      "kill_process kill_thread trap errno trace log allow");
 FIXED(sysctl_userns, "sys/kernel/unprivileged_userns_clone", "0");
 FIXED(sysctl_cgroup_max, "sys/user/max_cgroup_namespaces", "0");
 FIXED(sysctl_ipc_max, "sys/user/max_ipc_namespaces", "0");

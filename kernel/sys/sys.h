@@ -36,7 +36,12 @@ long sys_file_get_owner(struct file *f);
 void sys_rw_init(void);
 /* prctl(PR_SET_MM): sys_prctl_mm.c. ctx: thread; sleeps */
 long prctl_set_mm(int what, u64 addr, u64 a4, u64 a5);
-/* SECCOMP_MODE_STRICT for the caller. ctx: thread */
+/* The modes of seccomp(2) for the caller. ctx: thread; the second sleeps */
 long sys_seccomp_strict(void);
+long sys_seccomp_filter(u64 flags, u64 uprog);
+/* Time of clock @clock now. 0 or -EINVAL. ctx: thread */
+int sys_clock_read(int clock, s64 *out);
+/* Set the wall clock, as nobody keeps it in step any more. 0 or -EINVAL. ctx: thread; sleeps */
+int sys_clock_set(s64 wall_ns);
 /* Sockets: families that need it, and whose they are. ctx: boot */
 void sys_socket_init(void);

@@ -136,17 +136,9 @@ static long prctl_cap_ambient(u64 what, u64 cap)
 
 static long prctl_set_no_new_privs(u64 a2, u64 a3, u64 a4, u64 a5)
 {
-	struct cred *c;
-
 	if (a2 != 1 || a3 || a4 || a5)
 		return -EINVAL;
-	if (current->cred->no_new_privs)
-		return 0;
-	c = cred_edit();
-	if (!c)
-		return -ENOMEM;
-	c->no_new_privs = true;
-	cred_commit(c);
+	WRITE_ONCE(current_task()->no_new_privs, true);
 	return 0;
 }
 
@@ -168,7 +160,7 @@ static long prctl_cred(int option, u64 a2, u64 a3, u64 a4, u64 a5)
 		return prctl_cap_ambient(a2, a3);
 	case PR_SET_NO_NEW_PRIVS: return prctl_set_no_new_privs(a2, a3, a4, a5);
 	case PR_GET_NO_NEW_PRIVS:
-		return a2 || a3 || a4 || a5 ? -EINVAL : current->cred->no_new_privs;
+		return a2 || a3 || a4 || a5 ? -EINVAL : current_task()->no_new_privs;
 	default: return -ENOSYS;
 	}
 }
@@ -239,8 +231,11 @@ static long prctl_process(int option, u64 a2, u64 a3, u64 a4, u64 a5)
 	case PR_GET_THP_DISABLE: return a2 || a3 || a4 || a5 ? -EINVAL : p->thp_disable;
 	case PR_GET_TIMING: return PR_TIMING_STATISTICAL;
 	case PR_SET_TIMING: return a2 == PR_TIMING_STATISTICAL ? 0 : -EINVAL;
-	case PR_GET_SECCOMP: return 0; /* who is bound by it cannot ask */
-	case PR_SET_SECCOMP: return a2 == SECCOMP_MODE_STRICT ? sys_seccomp_strict() : -EINVAL;
+	case PR_GET_SECCOMP: return t->seccomp_mode;
+	case PR_SET_SECCOMP:
+		if (a2 == SECCOMP_MODE_FILTER)
+			return sys_seccomp_filter(0, a3);
+		return a2 == SECCOMP_MODE_STRICT ? sys_seccomp_strict() : -EINVAL;
 	case PR_SET_MM: return prctl_set_mm((int)a2, a3, a4, a5);
 	case PR_MCE_KILL: return prctl_mce_kill(a2, a3, a4, a5);
 	case PR_MCE_KILL_GET:

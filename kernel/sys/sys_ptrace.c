@@ -9,6 +9,7 @@
 #include <asm/ptrace.h>
 #include <arch/regset.h>
 #include "kernel/proc/ptrace.h"
+#include "kernel/proc/seccomp.h"
 #include "kernel/sys/abi.h"
 
 static long do_getsiginfo(struct task *t, u64 data)
@@ -143,6 +144,45 @@ static long do_geteventmsg(struct task *t, u64 data)
 	return err ? err : put_user(data, message);
 }
 
+/* PTRACE_SECCOMP_GET_FILTER: how many instructions filter @index has; stores them if asked to. */
+static long do_get_filter(struct task *t, u64 index, u64 data)
+{
+	struct seccomp_filter *f;
+	long r;
+
+	if (!sys_capable(CAP_SYS_ADMIN) || current_task()->seccomp_mode)
+		return -EACCES;
+	r = seccomp_filter_lookup(t, index, &f);
+	if (r)
+		return r;
+	r = f->length;
+	if (data && copy_to_user(data, f->code, f->length * sizeof(f->code[0])))
+		r = -EFAULT;
+	seccomp_filter_put(f);
+	return r;
+}
+
+static long do_get_filter_metadata(struct task *t, u64 size, u64 data)
+{
+	struct seccomp_metadata md = { 0 };
+	struct seccomp_filter *f;
+	long r;
+
+	if (!sys_capable(CAP_SYS_ADMIN) || current_task()->seccomp_mode)
+		return -EACCES;
+	size = MIN(size, sizeof(md));
+	if (size < sizeof(md.filter_off))
+		return -EINVAL;
+	if (copy_from_user(&md.filter_off, data, sizeof(md.filter_off)))
+		return -EFAULT;
+	r = seccomp_filter_lookup(t, md.filter_off, &f);
+	if (r)
+		return r;
+	md.flags = f->log ? SECCOMP_FILTER_FLAG_LOG : 0;
+	seccomp_filter_put(f);
+	return copy_to_user(data, &md, size) ? -EFAULT : (long)size;
+}
+
 /* Requests about a thread that the caller traces already. */
 static long request(struct task *t, u64 what, u64 addr, u64 data)
 {
@@ -174,6 +214,8 @@ static long request(struct task *t, u64 what, u64 addr, u64 data)
 	case PTRACE_GETREGSET: return do_regset(t, (u32)addr, data, false);
 	case PTRACE_SETREGSET: return do_regset(t, (u32)addr, data, true);
 	case PTRACE_GET_RSEQ_CONFIGURATION: return do_get_rseq(t, addr, data);
+	case PTRACE_SECCOMP_GET_FILTER: return do_get_filter(t, addr, data);
+	case PTRACE_SECCOMP_GET_METADATA: return do_get_filter_metadata(t, addr, data);
 	case PTRACE_GET_SYSCALL_INFO: return do_get_syscall_info(t, addr, data);
 	default: return -EIO;
 	}

@@ -31,6 +31,7 @@
 #include "kernel/lib/string.h"
 #include "kernel/base/trap.h"
 #include "kernel/proc/proc.h"
+#include "kernel/proc/seccomp.h"
 #include "kernel/base/uio.h"
 #include "kernel/sys/sys.h"
 #include "kernel/sys/stats.h"
@@ -58,6 +59,7 @@ typedef long (*syscall_fn)(u64, u64, u64, u64, u64, u64);
 #undef SYSCALL
 
 static long syscall_absent(u64 a, u64 b, u64 c, u64 d, u64 e, u64 f);
+static long syscall_unknown(u64 a, u64 b, u64 c, u64 d, u64 e, u64 f);
 
 #define ROW(fn) ((syscall_fn)(void (*)(void))(fn))
 
@@ -83,7 +85,7 @@ static const struct syscall_row {
 
 static const syscall_fn *syscall_calls = syscall_table; /* a: the table in use */
 static const syscall_fn *syscall_base = syscall_table; /* T: while nobody is traced */
-static const syscall_fn *strict_base; /* T: what stands behind strict_table */
+static const syscall_fn *asking_base; /* T: what stands behind asking_table */
 static char trace_name[16]; /* I after boot: "" = every program */
 
 /*
@@ -201,7 +203,7 @@ static __cold long syscall_reported(struct trapframe *tf)
 	if (!ptrace_syscall_enter(tf))
 		return (long)tf->x[0];
 	nr = (u32)tf->syscallno;
-	fn = nr < SYSCALL_MAX ? syscall_base[nr] : syscall_absent;
+	fn = nr < SYSCALL_MAX ? syscall_base[nr] : syscall_unknown;
 	return fn(tf->x[0], tf->x[1], tf->x[2], tf->x[3], tf->x[4], tf->x[5]);
 }
 
@@ -219,37 +221,44 @@ static const syscall_fn ptraced_table[SYSCALL_MAX] = {
 	[0 ... SYSCALL_MAX - 1] = syscall_ptraced,
 };
 
-/*
- * Stands in every row once a thread was bound to read, write, exit and sigreturn (seccomp(2)): one
- * that asks for more is killed.
- */
-static long syscall_strict(u64 a, u64 b, u64 c, u64 d, u64 e, u64 f)
+/* A system call of a thread that is bound by seccomp(2). */
+static __cold long syscall_bound(struct trapframe *tf)
 {
-	u64 nr = (u64)arch_user_frame(arch_current())->syscallno;
+	u64 nr;
+	syscall_fn fn;
 
-	if (unlikely(current_task()->seccomp_strict) && nr != __NR_read && nr != __NR_write &&
-	    nr != __NR_exit && nr != __NR_rt_sigreturn)
-		proc_exit_thread(SIGKILL);
-	return nr < SYSCALL_MAX ? strict_base[nr](a, b, c, d, e, f)
-				: syscall_absent(a, b, c, d, e, f);
+	if (!seccomp_enter(tf))
+		return (long)tf->x[0];
+	nr = (u32)tf->syscallno;
+	fn = nr < SYSCALL_MAX ? asking_base[nr] : syscall_absent;
+	return fn(tf->x[0], tf->x[1], tf->x[2], tf->x[3], tf->x[4], tf->x[5]);
 }
 
-static const syscall_fn strict_table[SYSCALL_MAX] = {
-	[0 ... SYSCALL_MAX - 1] = syscall_strict,
+/* Stands in every row once a thread was bound. */
+static long syscall_asking(u64 a, u64 b, u64 c, u64 d, u64 e, u64 f)
+{
+	struct trapframe *tf = arch_user_frame(arch_current());
+
+	if (unlikely(READ_ONCE(current_task()->seccomp_mode)))
+		return syscall_bound(tf);
+	return asking_base[(u64)tf->syscallno](a, b, c, d, e, f);
+}
+
+static const syscall_fn asking_table[SYSCALL_MAX] = {
+	[0 ... SYSCALL_MAX - 1] = syscall_asking,
 };
 
 /* See syscall.h. */
-void syscall_bind_strictly(void)
+void syscall_ask_first(void)
 {
 	proc_tree_lock();
-	if (!strict_base) {
-		strict_base = syscall_base;
+	if (!asking_base) {
+		asking_base = syscall_base;
 		if (syscall_calls == syscall_base)
-			WRITE_ONCE(syscall_calls, strict_table);
-		syscall_base = strict_table;
+			WRITE_ONCE(syscall_calls, asking_table);
+		syscall_base = asking_table;
 	}
 	proc_tree_unlock();
-	current_task()->seccomp_strict = true;
 }
 
 /* @any thread is traced, or none any more. holds: tree */
@@ -258,13 +267,18 @@ static void syscall_ptrace_switch(bool any)
 	WRITE_ONCE(syscall_calls, any ? ptraced_table : syscall_base);
 }
 
-/* A number that no table has. */
+/* Numbers that no table has: when a tracer has been asked, and at first. */
+static __cold long syscall_unknown(u64 a, u64 b, u64 c, u64 d, u64 e, u64 f)
+{
+	return current_task()->seccomp_mode ? syscall_bound(arch_user_frame(arch_current()))
+					    : syscall_absent(a, b, c, d, e, f);
+}
+
 static __cold long syscall_beyond(u64 a, u64 b, u64 c, u64 d, u64 e, u64 f)
 {
 	if (READ_ONCE(arch_current()->work) & WORK_TRACE)
 		return syscall_reported(arch_user_frame(arch_current()));
-	return current_task()->seccomp_strict ? syscall_strict(a, b, c, d, e, f)
-					      : syscall_absent(a, b, c, d, e, f);
+	return syscall_unknown(a, b, c, d, e, f);
 }
 
 /*

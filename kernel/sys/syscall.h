@@ -32,5 +32,5 @@
 #define SYSCALL_MAX 451 /* one more than the highest number of Linux 6.1 */
 const char *syscall_name(u32 nr); /* NULL for holes */
 
-/* The calling thread may only read, write, exit and return from signals: SECCOMP_MODE_STRICT. */
-void syscall_bind_strictly(void);
+/* From now on each system call asks whether the thread is bound by seccomp(2). ctx: thread */
+void syscall_ask_first(void);
