@@ -3,8 +3,8 @@
  *
  * A timer is armed for a deadline of the monotonic clock; one for a time of the wall clock stays a
  * deadline of that, so that setting the clock moves it. A cancel-on-set timer also watches the wall
- * clock: when it is set, readers wake and one is told by ECANCELED. Periodic timers are armed again
- * when they fire, and missed periods are counted at once.
+ * clock: when it is set, readers wake, and the next call, to read or to arm it again, is told by
+ * ECANCELED. Periodic timers are armed again when they fire, and missed periods are counted at once.
  *
  * Everything is guarded by t->lock (rank EVENT, irqsave: the timeout runs in interrupts), let go
  * before waking. The watch has the clock's own lock, which is taken first.
@@ -31,7 +31,8 @@ struct timerfd {
 	u64 ticks; /* c: not read yet */
 	u32 flags; /* c: TFD_TIMER_* it was armed with */
 	struct wall_watch watch; /* its own */
-	bool cancelled; /* c: the wall clock was set; a for reading */
+	bool watched; /* c: it is cancel-on-set */
+	bool cancelled; /* c: the wall clock was set while it was, and nobody was told */
 	struct waitq wait; /* own lock */
 };
 
@@ -91,13 +92,19 @@ static void clock_was_set(struct wall_watch *w)
 	u64 flags = spin_lock_irqsave(&t->lock);
 
 	t->cancelled = true;
+	t->ticks++;
 	spin_unlock_irqrestore(&t->lock, flags);
 	waitq_wake(&t->wait, ~0u, POLLIN);
 }
 
-static bool has_news(const struct timerfd *t)
+/* Is somebody to be told of a setting of the clock? Only once. holds: t->lock */
+static bool take_cancelled(struct timerfd *t)
 {
-	return READ_ONCE(t->ticks) || READ_ONCE(t->cancelled);
+	bool yes = t->watched && t->cancelled;
+
+	if (yes)
+		t->cancelled = false;
+	return yes;
 }
 
 /* Bytes to hand out: ticks in *ticks, or -ECANCELED, or -EAGAIN. */
@@ -106,12 +113,10 @@ static int take(struct timerfd *t, u64 *ticks)
 	u64 flags = spin_lock_irqsave(&t->lock);
 	int err = 0;
 
-	if (t->cancelled) {
-		t->cancelled = false;
+	if (take_cancelled(t))
 		err = -ECANCELED;
-	} else if (!t->ticks) {
+	else if (!t->ticks)
 		err = -EAGAIN;
-	}
 	*ticks = t->ticks;
 	t->ticks = 0;
 	spin_unlock_irqrestore(&t->lock, flags);
@@ -127,7 +132,7 @@ static ssize_t timerfd_read(struct file *f, struct uio *u, u64 *pos)
 	if (u->left < sizeof(ticks))
 		return -EINVAL;
 	while ((err = take(t, &ticks)) == -EAGAIN && !u->nonblock) {
-		if (wait_event_interruptible(&t->wait, has_news(t)))
+		if (wait_event_interruptible(&t->wait, READ_ONCE(t->ticks)))
 			return -ERESTARTSYS;
 	}
 	if (err)
@@ -141,7 +146,7 @@ static u32 timerfd_poll(struct file *f, struct poll_table *pt)
 	struct timerfd *t = f->priv;
 
 	poll_wait(pt, &t->wait);
-	return has_news(t) ? POLLIN : 0;
+	return READ_ONCE(t->ticks) ? POLLIN : 0;
 }
 
 static void timerfd_release(struct file *f)
@@ -249,18 +254,21 @@ bool timerfd_wakes_system(const struct file *f)
 
 /*
  * Arm or disarm; see eventfd.h.
- * ctx: thread. 0 or -EINVAL.
+ * ctx: thread. 0, -EINVAL, or -ECANCELED: armed, but the clock was set before.
  */
 int timerfd_settime(struct file *f, u32 flags, const struct timerfd_spec *new,
 		    struct timerfd_spec *old)
 {
 	struct timerfd *t = f->priv;
 	const u32 cancel = TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET;
+	bool watched;
+	int err = 0;
 	u64 irq;
 
 	if (f->ops != &timerfd_ops || (flags & ~(u32)(TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET)))
 		return -EINVAL;
-	if (is_wall(t) && (flags & cancel) == cancel)
+	watched = is_wall(t) && (flags & cancel) == cancel;
+	if (watched)
 		wall_watch_add(&t->watch);
 	else
 		wall_watch_remove(&t->watch);
@@ -268,14 +276,17 @@ int timerfd_settime(struct file *f, u32 flags, const struct timerfd_spec *new,
 	irq = spin_lock_irqsave(&t->lock);
 	if (old)
 		spec_get(t, old);
-	t->flags = flags;
-	t->cancelled = false;
+	t->watched = watched;
 	t->interval = new->interval;
 	t->ticks = 0;
 	deadline_set(t, flags, new->value);
 	arm(t, 0);
+	if (new->value && take_cancelled(t))
+		err = -ECANCELED;
+	else
+		t->flags = flags;
 	spin_unlock_irqrestore(&t->lock, irq);
-	return 0;
+	return err;
 }
 
 /*

@@ -26,6 +26,7 @@ static inline s64 time_next_period(s64 t, s64 period, s64 now)
 
 void time_init(void); /* boot, first of all: now is 0 */
 s64 time_now(void); /* monotonic; ctx: any */
+s64 time_raw(void); /* the same without what time_set_rate() does to it; ctx: any */
 s64 time_wall(void); /* CLOCK_REALTIME */
 s64 time_wall_offset(void); /* what it is ahead of the monotonic clock; ctx: any */
 /*
@@ -33,6 +34,12 @@ s64 time_wall_offset(void); /* what it is ahead of the monotonic clock; ctx: any
  * -EINVAL: before the boot. ctx: thread, IRQs on, no lock.
  */
 int time_set_wall(s64 wall_ns);
+/*
+ * From now on the clocks gain @rate nanoseconds per 2^32 (a tenth at most, negative: lose). Waits
+ * follow. ctx: thread, IRQs on, no lock.
+ */
+void time_set_rate(s64 rate);
+void time_set_zone(s32 minutes_west, s32 dst); /* what gettimeofday(2) shows. ctx: any */
 /* Seconds that CLOCK_TAI is ahead of the wall clock. ctx: any */
 s32 time_tai_offset(void);
 void time_set_tai_offset(s32 seconds);

@@ -184,6 +184,7 @@ void ptimers_exit(struct proc *p); /* exec and exit: delete all */
 /* The queued entry of a POSIX timer was taken: its overruns. holds: siglock */
 void ptimer_dequeued_locked(struct sigqueue_entry *e, struct ksiginfo *info);
 void cpu_limit_changed(struct proc *p);
+void cpu_limit_inherited(struct proc *p);
 
 /* procfs_pid.c, oom.c */
 void procfs_pid_init(void);

@@ -1,6 +1,6 @@
 /*
- * Interval timers (setitimer), and what goes by CPU time: ITIMER_VIRTUAL and PROF, RLIMIT_CPU,
- * POSIX timers on CPU clocks.
+ * Interval timers (setitimer), and what goes by CPU time: ITIMER_VIRTUAL and PROF, RLIMIT_CPU and
+ * RLIMIT_RTTIME, POSIX timers on CPU clocks.
  *
  * ITIMER_REAL is one kernel timer per process. CPU time has no tick here: one kernel timer
  * (cpu_timeout) is set for the earliest moment at which a limit could be reached, that is the time
@@ -78,6 +78,37 @@ static void cpu_limit_check(struct proc *p, s64 used, s64 *left)
 	}
 }
 
+/*
+ * RLIMIT_RTTIME, in microseconds that a real-time thread runs without sleeping: SIGXCPU at the soft
+ * limit, which is then a second higher, SIGKILL at the hard one. Nobody tells when a thread wakes,
+ * so it is looked after the time that is left to it even if it sleeps.
+ */
+static void rt_limit_check(struct proc *p, s64 *left)
+{
+	struct rlimit64 *r = &p->rlim[RLIMIT_RTTIME];
+	struct task *t;
+
+	if (likely(r->rlim_cur >= (u64)TIME_NEVER / NSEC_PER_USEC))
+		return;
+	list_for_each(t, &p->tasks, proc_link) {
+		s64 us = sched_rt_time(&t->thread);
+
+		if (us < 0)
+			continue;
+		us /= NSEC_PER_USEC;
+		if ((u64)us >= r->rlim_max) {
+			signal_send_locked(p, NULL, SIGKILL, NULL, false);
+			return;
+		}
+		if ((u64)us >= r->rlim_cur) {
+			WRITE_ONCE(r->rlim_cur, r->rlim_cur + NSEC_PER_SEC / NSEC_PER_USEC);
+			signal_send_locked(p, NULL, SIGXCPU, NULL, false);
+		}
+		us = ((s64)MIN(r->rlim_cur, r->rlim_max) - us) * NSEC_PER_USEC;
+		*left = MIN(*left, us);
+	}
+}
+
 /* Compare, raise, set the timer anew. holds: siglock */
 static void cpu_check_locked(struct proc *p)
 {
@@ -90,6 +121,7 @@ static void cpu_check_locked(struct proc *p)
 	cpu_itimer_check(p, &p->itimer_cpu[CPU_VIRT], u.utime, SIGVTALRM, &left);
 	cpu_itimer_check(p, &p->itimer_cpu[CPU_PROF], u.utime + u.stime, SIGPROF, &left);
 	cpu_limit_check(p, u.utime + u.stime, &left);
+	rt_limit_check(p, &left);
 	left = MIN(left, ptimers_check_cpu_locked(p));
 	if (left == TIME_NEVER || p->group_exit)
 		return;
@@ -120,7 +152,17 @@ void cpu_timers_rearm(struct proc *p)
 }
 
 /*
- * RLIMIT_CPU of @p has changed. ctx: thread.
+ * The process @p begins, with limits that it inherited. ctx: thread.
+ */
+void cpu_limit_inherited(struct proc *p)
+{
+	if (unlikely((p->rlim[RLIMIT_CPU].rlim_cur & p->rlim[RLIMIT_CPU].rlim_max &
+		      p->rlim[RLIMIT_RTTIME].rlim_cur) != RLIM64_INFINITY))
+		cpu_timers_rearm(p);
+}
+
+/*
+ * RLIMIT_CPU or RLIMIT_RTTIME of @p has changed. ctx: thread.
  */
 void cpu_limit_changed(struct proc *p)
 {

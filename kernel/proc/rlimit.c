@@ -65,7 +65,7 @@ int proc_rlimit_exchange(struct proc *p, int which, const struct rlimit64 *new,
 	spin_unlock_irqrestore(&p->siglock, f);
 	if (err)
 		return err;
-	if (new &&which == RLIMIT_CPU)
+	if (new && (which == RLIMIT_CPU || which == RLIMIT_RTTIME))
 		cpu_limit_changed(p);
 	if (old)
 		*old = was;

@@ -44,6 +44,8 @@ static void params_store(struct thread *t, const struct params *p)
 	/* Virtual times mean nothing in another class: it starts even. */
 	if (klass_is_fair(se->klass) != klass_is_fair(klass))
 		se->lag = 0;
+	if (!klass_is_rt(se->klass))
+		se->rt_since = se->sum_exec;
 	se->slice_left = 0;
 	se->klass = klass;
 	WRITE_ONCE(se->prio, (u8)MAX(p->rt_prio, p->boost));

@@ -479,6 +479,8 @@ static bool wake(struct thread *t, u32 mask, bool sync)
 		sched_thread_unlock(rq, irq);
 		return true;
 	}
+	if (unlikely(!klass_is_fair(t->se.klass)))
+		t->se.rt_since = t->se.sum_exec;
 	cpu = balance_select(rq, t, sync);
 	if (likely(cpu == rq->cpu)) {
 		sched_enqueue_locked(rq, t);

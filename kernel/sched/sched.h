@@ -57,6 +57,8 @@ s64 sched_rr_interval(struct thread *t);
 
 /* Accounting: user and system time of @t up to now (running included). */
 void sched_times(struct thread *t, s64 *user_ns, s64 *sys_ns);
+/* What @t, a real-time thread, has run since it last slept, in ns; -1: it is none. ctx: any */
+s64 sched_rt_time(struct thread *t);
 /* Global figures for /proc/stat, loadavg, uptime. */
 struct sched_cpu_stats {
 	u64 user_ns, nice_ns, sys_ns, idle_ns, irq_ns;

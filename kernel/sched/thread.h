@@ -54,6 +54,7 @@ struct sched_entity {
 	s64 exec_start; /* r: accounted up to here */
 	s64 pick_time; /* r: got the CPU */
 	u64 sum_exec; /* r: ns on CPU, all */
+	u64 rt_since; /* r: sum_exec when it last woke, or became a real-time thread */
 	u64 unsplit; /* r: part of sum_exec that no sample has given to user or system yet */
 	u64 user_ns, sys_ns; /* r: given by samples */
 	u64 nvcsw, nivcsw; /* r: voluntary and involuntary switches */

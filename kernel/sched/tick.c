@@ -210,6 +210,21 @@ void sched_times(struct thread *t, s64 *user_ns, s64 *sys_ns)
 	*sys_ns = (s64)sys;
 }
 
+/* See sched.h. */
+s64 sched_rt_time(struct thread *t)
+{
+	u64 irq;
+	struct runq *rq = sched_thread_lock(t, &irq);
+	s64 ns = -1;
+
+	if (t->se.on_cpu)
+		sched_account_locked(rq, time_now());
+	if (klass_is_rt(t->se.klass))
+		ns = (s64)(t->se.sum_exec - t->se.rt_since);
+	sched_thread_unlock(rq, irq);
+	return ns;
+}
+
 /* Figures of @cpu for /proc/stat; zero for one that runs no threads. ctx: any */
 void sched_get_cpu_stats(u32 cpu, struct sched_cpu_stats *out)
 {

@@ -14,6 +14,7 @@
 #include <linux/sched/types.h>
 #include <arch/cpu.h>
 #include "fs/procfs.h"
+#include "kernel/proc/timers.h"
 #include "kernel/sched/sched.h"
 #include "kernel/sys/abi.h"
 #include "kernel/sys/sched_perm.h"
@@ -135,6 +136,7 @@ static long params_set(struct task *t, const struct params *p)
 	sched_set_reset_on_fork(&t->thread, p->reset_on_fork);
 	err = sched_set_policy(&t->thread, p->policy, p->rt_prio, p->nice);
 	futex_prio_changed(t);
+	cpu_timers_rearm(t->proc); /* RLIMIT_RTTIME */
 	return err;
 }
 

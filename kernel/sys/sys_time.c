@@ -8,28 +8,18 @@
  * setting the clock then ends or prolongs it. An interrupted relative sleep is continued by
  * restart_syscall(2) from the restart block: its deadline stays as it was.
  *
- * adjtimex(2) keeps the NTP variables and steps the clock (ADJ_SETOFFSET); the clock cannot be
- * made to run at another rate, and asking for that is EOPNOTSUPP.
- *
- * Man pages: clock_gettime(2), clock_nanosleep(2), gettimeofday(2), adjtimex(2).
+ * Man pages: clock_gettime(2), clock_nanosleep(2), gettimeofday(2).
  */
 #include <linux/personality.h>
-#include <linux/timex.h>
 #include "kernel/proc/timers.h"
 #include "kernel/sched/sched.h"
 #include "kernel/sys/abi.h"
+#include "kernel/sys/sys.h"
 
 #define TZ_MAX_MINUTES (15 * 60)
 
 static struct timezone time_zone; /* a: two words that nothing here depends on */
-
-/* NTP's variables: n guarded by ntp_lock */
-static struct spinlock ntp_lock = SPINLOCK_INIT(RANK_EVENT);
-static struct __kernel_timex ntp = {
-	/* n */
-	.maxerror = 16000000, .esterror = 16000000,   .status = STA_UNSYNC, .constant = 2,
-	.precision = 1,	      .tolerance = 500 << 16, .tick = 10000,
-};
+static bool zone_given; /* a: it was set once */
 
 static s64 thread_cpu_time(struct thread *t, bool user_only)
 {
@@ -80,8 +70,8 @@ static int cpu_clock_read(int clock, s64 *out)
 	return 0;
 }
 
-/* Clock @clock's time now. 0 or -EINVAL */
-static int clock_read(int clock, s64 *out)
+/* See sys.h. */
+int sys_clock_read(int clock, s64 *out)
 {
 	switch (clock) {
 	case CLOCK_REALTIME:
@@ -89,9 +79,9 @@ static int clock_read(int clock, s64 *out)
 	case CLOCK_REALTIME_ALARM: *out = time_wall(); return 0;
 	case CLOCK_MONOTONIC:
 	case CLOCK_MONOTONIC_COARSE:
-	case CLOCK_MONOTONIC_RAW:
 	case CLOCK_BOOTTIME:
 	case CLOCK_BOOTTIME_ALARM: *out = time_now(); return 0;
+	case CLOCK_MONOTONIC_RAW: *out = time_raw(); return 0;
 	case CLOCK_TAI: *out = time_wall() + time_tai_offset() * NSEC_PER_SEC; return 0;
 	case CLOCK_PROCESS_CPUTIME_ID: *out = proc_cpu_time(current_proc(), false); return 0;
 	case CLOCK_THREAD_CPUTIME_ID: *out = thread_cpu_time(current, false); return 0;
@@ -104,7 +94,7 @@ long sys_clock_gettime(u64 clock, u64 uts)
 {
 	struct __kernel_timespec ts;
 	s64 now;
-	int err = clock_read((int)clock, &now);
+	int err = sys_clock_read((int)clock, &now);
 
 	if (err)
 		return err;
@@ -117,7 +107,7 @@ long sys_clock_getres(u64 clock, u64 uts)
 {
 	struct __kernel_timespec ts = { .tv_nsec = 1 };
 	s64 now;
-	int err = clock_read((int)clock, &now);
+	int err = sys_clock_read((int)clock, &now);
 
 	if (err || !uts)
 		return err;
@@ -135,12 +125,12 @@ long sys_clock_settime(u64 clock, u64 uts)
 	if (copy_from_user(&ts, uts, sizeof(ts)))
 		return -EFAULT;
 	if ((int)clock < 0)
-		return clock_read((int)clock, &ns) ? -EINVAL : -EPERM;
+		return sys_clock_read((int)clock, &ns) ? -EINVAL : -EPERM;
 	if (!sys_timespec_ns(&ts, &ns) || ns == TIME_NEVER)
 		return -EINVAL;
 	if (!sys_capable(CAP_SYS_TIME))
 		return -EPERM;
-	return time_set_wall(ns);
+	return sys_clock_set(ns);
 }
 
 /* gettimeofday(2). ctx: thread */
@@ -158,7 +148,23 @@ long sys_gettimeofday(u64 utv, u64 utz)
 	return 0;
 }
 
-/* settimeofday(2). ctx: thread */
+/*
+ * The time zone. The first setting of it since boot, if it comes alone, says that the real-time clock
+ * showed local time: the wall clock, which was taken from that, becomes UTC.
+ */
+static int zone_set(const struct timezone *tz, bool alone)
+{
+	if (tz->tz_minuteswest > TZ_MAX_MINUTES || tz->tz_minuteswest < -TZ_MAX_MINUTES)
+		return -EINVAL;
+	time_zone = *tz;
+	time_set_zone(tz->tz_minuteswest, tz->tz_dsttime);
+	if (__atomic_exchange_n(&zone_given, true, __ATOMIC_RELAXED) || !alone ||
+	    !tz->tz_minuteswest)
+		return 0;
+	return sys_clock_set(time_wall() + tz->tz_minuteswest * 60 * NSEC_PER_SEC);
+}
+
+/* settimeofday(2). ctx: thread; sleeps */
 long sys_settimeofday(u64 utv, u64 utz)
 {
 	struct __kernel_old_timeval tv;
@@ -174,13 +180,14 @@ long sys_settimeofday(u64 utv, u64 utz)
 	if (!sys_capable(CAP_SYS_TIME))
 		return -EPERM;
 	if (utz) {
-		if (tz.tz_minuteswest > TZ_MAX_MINUTES || tz.tz_minuteswest < -TZ_MAX_MINUTES)
-			return -EINVAL;
-		time_zone = tz;
+		int err = zone_set(&tz, !utv);
+
+		if (err || !utv)
+			return err;
 	}
 	if (!utv)
 		return 0;
-	return time_set_wall(tv.tv_sec * NSEC_PER_SEC + tv.tv_usec * NSEC_PER_USEC);
+	return sys_clock_set(tv.tv_sec * NSEC_PER_SEC + tv.tv_usec * NSEC_PER_USEC);
 }
 
 /* Sleep until @clock reads @when. 0 or -EINTR */
@@ -202,7 +209,7 @@ static int sleep_cpu_time(int clock, s64 when)
 {
 	for (;;) {
 		s64 now, least;
-		int err = clock_read(clock, &now);
+		int err = sys_clock_read(clock, &now);
 
 		if (err || now >= when)
 			return err;
@@ -236,7 +243,7 @@ static long sleep_relative(int clock, s64 when, u64 urem)
 
 	if (err != -EINTR)
 		return err;
-	if (clock_read(clock, &now) == 0 && now >= when)
+	if (sys_clock_read(clock, &now) == 0 && now >= when)
 		return 0;
 	if (urem) {
 		ts = sys_ns_timespec(when - now);
@@ -259,7 +266,7 @@ static long sleep_restart(struct task *t)
 static long sleep_begin(int clock, s64 rel, u64 urem)
 {
 	s64 now;
-	int err = clock_read(clock, &now);
+	int err = sys_clock_read(clock, &now);
 
 	if (err)
 		return err;
@@ -314,7 +321,7 @@ static int sleep_clock_check(int clock, u64 flags)
 	if (cpu_clock_is_thread(clock) &&
 	    (!cpu_clock_id(clock) || cpu_clock_id(clock) == current_task()->tid->nr))
 		return -EINVAL;
-	return clock_read(clock, &now);
+	return sys_clock_read(clock, &now);
 }
 
 /* clock_nanosleep(2). ctx: thread; sleeps */
@@ -341,101 +348,4 @@ long sys_clock_nanosleep(u64 uclock, u64 flags, u64 ureq, u64 urem)
 	}
 	err = sleep_on(clock, ns);
 	return err == -EINTR ? -ERESTARTNOHAND : err;
-}
-
-#define NTP_TICK_US 10000 /* at the normal rate */
-
-/* Take over what @x asks for; holds: ntp_lock. 0, -EINVAL, -EOPNOTSUPP */
-static int ntp_change(const struct __kernel_timex *x)
-{
-	if (((x->modes & ADJ_FREQUENCY) && x->freq) || ((x->modes & ADJ_OFFSET) && x->offset) ||
-	    ((x->modes & ADJ_TICK) && x->tick != NTP_TICK_US))
-		return -EOPNOTSUPP;
-	if (x->modes & ADJ_STATUS)
-		ntp.status = (ntp.status & STA_RONLY) | (x->status & ~STA_RONLY);
-	if (x->modes & ADJ_MAXERROR)
-		ntp.maxerror = x->maxerror;
-	if (x->modes & ADJ_ESTERROR)
-		ntp.esterror = x->esterror;
-	if (x->modes & ADJ_TIMECONST)
-		ntp.constant = x->constant;
-	if (x->modes & ADJ_NANO)
-		ntp.status |= STA_NANO;
-	if (x->modes & ADJ_MICRO)
-		ntp.status &= ~STA_NANO;
-	if ((x->modes & ADJ_TAI) && x->constant >= 0 && x->constant <= 100000)
-		time_set_tai_offset((s32)x->constant);
-	return 0;
-}
-
-static int ntp_step(const struct __kernel_timex *x)
-{
-	s64 unit = x->modes & ADJ_NANO ? 1 : NSEC_PER_USEC;
-
-	if (x->time.tv_usec < 0 || x->time.tv_usec * unit >= NSEC_PER_SEC ||
-	    x->time.tv_sec >= SYS_SEC_MAX / 2 || x->time.tv_sec <= -SYS_SEC_MAX / 2)
-		return -EINVAL;
-	return time_set_wall(time_wall() + x->time.tv_sec * NSEC_PER_SEC + x->time.tv_usec * unit);
-}
-
-/* adjtimex(2) on *x, in and out. The clock's state (TIME_*) or -errno */
-static long ntp_adjust(struct __kernel_timex *x)
-{
-	bool reading = x->modes == 0 || x->modes == ADJ_OFFSET_SS_READ;
-	long state;
-	s64 now;
-	int err = 0;
-
-	if (!reading && !sys_capable(CAP_SYS_TIME))
-		return -EPERM;
-	if (x->modes & ADJ_SETOFFSET)
-		err = ntp_step(x);
-	if (err)
-		return err;
-	spin_lock(&ntp_lock);
-	if (!reading)
-		err = ntp_change(x);
-	*x = ntp;
-	spin_unlock(&ntp_lock);
-	if (err)
-		return err;
-	now = time_wall();
-	x->tai = time_tai_offset();
-	x->time.tv_sec = now / NSEC_PER_SEC;
-	x->time.tv_usec =
-		x->status & STA_NANO ? now % NSEC_PER_SEC : now % NSEC_PER_SEC / NSEC_PER_USEC;
-	state = x->status & STA_UNSYNC ? TIME_ERROR : TIME_OK;
-	return state;
-}
-
-/* adjtimex(2). ctx: thread */
-long sys_adjtimex(u64 utx)
-{
-	struct __kernel_timex x;
-	long r;
-
-	if (copy_from_user(&x, utx, sizeof(x)))
-		return -EFAULT;
-	r = ntp_adjust(&x);
-	return r >= 0 && copy_to_user(utx, &x, sizeof(x)) ? -EFAULT : r;
-}
-
-/* The low bits of a negative clock: of what sort it is; 3 is a descriptor's (clock_getres(2)). */
-#define CLOCK_SORT 7
-#define CLOCK_SORT_FD 3
-
-/* clock_adjtime(2): as adjtimex, for the wall clock only. ctx: thread */
-long sys_clock_adjtime(u64 clock, u64 utx)
-{
-	struct __kernel_timex x;
-	s64 now;
-
-	if ((int)clock == CLOCK_REALTIME)
-		return sys_adjtimex(utx);
-	if (copy_from_user(&x, utx, sizeof(x)))
-		return -EFAULT;
-	/* Negative numbers are CPU clocks, whether or not there is such a thread, or descriptors. */
-	if ((int)clock < 0 && ((int)clock & CLOCK_SORT) != CLOCK_SORT_FD)
-		return -EOPNOTSUPP;
-	return clock_read((int)clock, &now) ? -EINVAL : -EOPNOTSUPP;
 }

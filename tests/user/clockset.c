@@ -174,14 +174,19 @@ static void test_timerfd(void)
 	CHECK(!has_input(rel, 0) && !has_input(useless, 0));
 	timerfd_gettime(rel, &its);
 	CHECK(its.it_value.tv_sec > HOUR / 2 && its.it_value.tv_sec <= HOUR);
-	/* Once more; and rearming forgets it. */
+	/* Once more; arming it again does so, but tells of the change. */
 	shift_clock(-2 * HOUR);
 	CHECK(has_input(both, 0));
 	timerfd_gettime(both, &its);
 	CHECK(its.it_value.tv_sec > 5 * HOUR / 2);
 	its.it_value = ago(CLOCK_REALTIME, HOUR, 0);
-	timerfd_settime(both, TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET, &its, NULL);
+	CHECK_ERR(timerfd_settime(both, TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET, &its, NULL),
+		  ECANCELED);
 	CHECK_ERR(read(both, &n, 8), EAGAIN);
+	timerfd_gettime(both, &its);
+	CHECK(its.it_value.tv_sec > HOUR / 2 && its.it_value.tv_sec <= HOUR);
+	its.it_value = ago(CLOCK_REALTIME, HOUR, 0);
+	CHECK(!timerfd_settime(both, TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET, &its, NULL));
 	CHECK_ERR(timerfd_settime(-1, 8, &its, NULL), EINVAL);
 	close(abs);
 	close(rel);

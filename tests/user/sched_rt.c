@@ -1,11 +1,14 @@
 /*
  * sched(7): a real-time thread that never sleeps leaves the rest of sched_rt_period_us beside
- * sched_rt_runtime_us to the others on its CPU. One CPU is used.
+ * sched_rt_runtime_us to the others on its CPU. One CPU is used. RLIMIT_RTTIME, RLIMIT_CPU: how long
+ * it may run without sleeping, and a process at all.
  */
 #define _GNU_SOURCE
 #include <sched.h>
+#include <signal.h>
 #include <stdint.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -53,6 +56,57 @@ static void test_hog(int policy)
 	CHECK(status == 0);
 }
 
+static volatile int warned;
+
+static void on_xcpu(int sig)
+{
+	warned++;
+}
+
+/* The wait status of a child that has the limits of its parent and never sleeps. */
+static int spin_limited(int which, rlim_t soft, rlim_t hard, int policy, int handle)
+{
+	struct rlimit new = { soft, hard }, after;
+	struct sched_param p = { .sched_priority = policy == SCHED_OTHER ? 0 : 5 };
+	pid_t pid = fork(), child;
+	int status = -1;
+
+	if (pid) {
+		waitpid(pid, &status, 0);
+		return status;
+	}
+	if (handle)
+		signal(SIGXCPU, on_xcpu);
+	if (setrlimit(which, &new))
+		_exit(1);
+	child = fork(); /* inherits them */
+	if (!child) {
+		if (syscall(SYS_sched_setscheduler, 0, policy, &p))
+			_exit(2);
+		while (!warned)
+			;
+		getrlimit(which, &after);
+		_exit(which != RLIMIT_RTTIME || after.rlim_cur == soft + 1000000 ? 0 : 3);
+	}
+	waitpid(child, &status, 0);
+	_exit(WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
+}
+
+static void test_limits(void)
+{
+	int status = spin_limited(RLIMIT_RTTIME, 100000, RLIM_INFINITY, SCHED_FIFO, 1);
+
+	CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+	status = spin_limited(RLIMIT_RTTIME, 100000, RLIM_INFINITY, SCHED_RR, 0);
+	CHECK(WIFEXITED(status) && WEXITSTATUS(status) == SIGXCPU);
+	status = spin_limited(RLIMIT_RTTIME, 50000, 50000, SCHED_FIFO, 1);
+	CHECK(WIFEXITED(status) && WEXITSTATUS(status) == SIGKILL);
+	status = spin_limited(RLIMIT_CPU, 1, RLIM_INFINITY, SCHED_OTHER, 1);
+	CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+	status = spin_limited(RLIMIT_CPU, 1, 1, SCHED_OTHER, 1);
+	CHECK(WIFEXITED(status) && WEXITSTATUS(status) == SIGKILL);
+}
+
 static long setting(const char *name)
 {
 	FILE *f = fopen(name, "r");
@@ -80,5 +134,6 @@ int main(void)
 	REQUIRE(shared != MAP_FAILED);
 	test_hog(SCHED_FIFO);
 	test_hog(SCHED_RR);
+	test_limits();
 	return tap_done();
 }

@@ -29,7 +29,7 @@ static long syscall2(long nr, long a, long b)
 static u64 read_clock(s64 *wall_offset)
 {
 	u32 seq;
-	u64 now, base, mult;
+	u64 now, base, mult, base_ns;
 
 	do {
 		while ((seq = __atomic_load_n(&vdso_data.seq, __ATOMIC_ACQUIRE)) & 1)
@@ -37,10 +37,19 @@ static u64 read_clock(s64 *wall_offset)
 		__asm__ volatile("isb\n\tmrs %0, cntvct_el0" : "=r"(now)::"memory");
 		base = vdso_data.base;
 		mult = vdso_data.mult;
+		base_ns = vdso_data.base_ns;
 		*wall_offset = vdso_data.wall_offset;
 		__asm__ volatile("dmb ishld" ::: "memory");
 	} while (__atomic_load_n(&vdso_data.seq, __ATOMIC_RELAXED) != seq);
-	return (u64)((__uint128_t)(now - base) * mult >> 32);
+	return base_ns + (u64)((__uint128_t)(now - base) * mult >> 32);
+}
+
+static u64 read_raw(void)
+{
+	u64 now;
+
+	__asm__ volatile("isb\n\tmrs %0, cntvct_el0" : "=r"(now)::"memory");
+	return (u64)((__uint128_t)(now - vdso_data.raw_base) * vdso_data.raw_mult >> 32);
 }
 
 int __kernel_clock_gettime(int clock, struct __kernel_timespec *ts)
@@ -55,9 +64,9 @@ int __kernel_clock_gettime(int clock, struct __kernel_timespec *ts)
 		ns += (u64)wall;
 		break;
 	case CLOCK_MONOTONIC:
-	case CLOCK_MONOTONIC_RAW:
 	case CLOCK_MONOTONIC_COARSE:
 	case CLOCK_BOOTTIME: ns = read_clock(&wall); break;
+	case CLOCK_MONOTONIC_RAW: ns = read_raw(); break;
 	default: return (int)syscall2(__NR_clock_gettime, clock, (long)ts);
 	}
 	ts->tv_sec = (long long)(ns / NSEC_PER_SEC);
