@@ -239,12 +239,15 @@ void ipc_perm_out(const struct ipc_object *p, struct ipc64_perm *out)
 	out->seq = p->seq;
 }
 
-/* IPC_SET: owner and permission bits. ctx: any; holds: ids->lock. */
-void ipc_perm_set(struct ipc_object *p, const struct ipc64_perm *in)
+/* IPC_SET: owner and permission bits. ctx: any; holds: ids->lock. 0, -EINVAL: no such user. */
+int ipc_perm_set(struct ipc_object *p, const struct ipc64_perm *in)
 {
+	if (in->uid == (u32)-1 || in->gid == (u32)-1)
+		return -EINVAL;
 	p->uid = in->uid;
 	p->gid = in->gid;
 	p->mode = (p->mode & ~(u32)IPC_MODE_BITS) | (in->mode & IPC_MODE_BITS);
+	return 0;
 }
 
 /* Wall clock in seconds. ctx: any. */

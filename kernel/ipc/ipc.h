@@ -82,7 +82,7 @@ int __must_check ipc_owner(const struct ipc_object *p);
 int __must_check ipc_existing(const struct ipc_object *p, u32 flags);
 
 void ipc_perm_out(const struct ipc_object *p, struct ipc64_perm *out);
-void ipc_perm_set(struct ipc_object *p, const struct ipc64_perm *in);
+int __must_check ipc_perm_set(struct ipc_object *p, const struct ipc64_perm *in);
 s64 ipc_time(void); /* seconds since the epoch */
 u32 ipc_pid(void); /* of current */
 
@@ -120,7 +120,8 @@ int sem_set(int id, const struct semid64_ds *in);
 int sem_remove(int id);
 int sem_value(int id, u32 num, int cmd); /* GETVAL, GETPID, GETNCNT, GETZCNT */
 int sem_set_value(int id, u32 num, int value);
-int sem_get_all(int id, u16 *values, u32 room, u32 *count); /* count alone when values is NULL */
+int sem_get_count(int id, u32 want, u32 *count);
+int sem_get_all(int id, u16 *values, u32 count); /* count alone when values is NULL */
 int sem_set_all(int id, const u16 *values, u32 count);
 int sem_info(struct seminfo *out, bool usage);
 

@@ -136,9 +136,9 @@ static int queue_lookup_locked(int id, u32 want, struct msg_queue **out)
 
 /*
  * Sleep until the queue changed since @seen. Called with msg_ids.lock held; comes back with it
- * held. 0 or -ERESTARTNOHAND, -EIDRM.
+ * held. 0 or -ERESTARTNOHAND, -EIDRM, -EACCES: @want is not granted any more.
  */
-static int queue_wait_locked(struct msg_queue *q, u32 seen)
+static int queue_wait_locked(struct msg_queue *q, u32 seen, u32 want)
 {
 	int err;
 
@@ -148,7 +148,7 @@ static int queue_wait_locked(struct msg_queue *q, u32 seen)
 	mutex_lock(&msg_ids.lock);
 	if (q->perm.removed)
 		return -EIDRM;
-	return err ? -ERESTARTNOHAND : 0;
+	return err ? -ERESTARTNOHAND : ipc_permission(&q->perm, want);
 }
 
 static bool queue_has_room(struct msg_queue *q, size_t size)
@@ -190,7 +190,7 @@ int msg_send(int id, s64 type, const void *text, size_t size, u32 flags)
 	if (err)
 		goto unlock;
 	while (!err && !queue_has_room(q, size))
-		err = flags & IPC_NOWAIT ? -EAGAIN : queue_wait_locked(q, q->changes);
+		err = flags & IPC_NOWAIT ? -EAGAIN : queue_wait_locked(q, q->changes, 0222);
 	if (!err) {
 		queue_append(q, m);
 		m = NULL;
@@ -279,7 +279,7 @@ ssize_t msg_receive(int id, size_t size, s64 type, u32 flags, s64 *got_type, voi
 		return err;
 	}
 	while (!err && !(m = queue_pick(q, type, flags)))
-		err = flags & IPC_NOWAIT ? -ENOMSG : queue_wait_locked(q, q->changes);
+		err = flags & IPC_NOWAIT ? -ENOMSG : queue_wait_locked(q, q->changes, 0444);
 	if (!err && m->size > size && !(flags & MSG_NOERROR))
 		err = -E2BIG;
 	if (!err)
@@ -340,8 +340,9 @@ int msg_set(int id, const struct msqid64_ds *in)
 	err = q ? ipc_owner(&q->perm) : -EINVAL;
 	if (!err && in->msg_qbytes > (u64)msg_mnb && !cred_capable(current->cred, CAP_SYS_RESOURCE))
 		err = -EPERM;
+	if (!err)
+		err = ipc_perm_set(&q->perm, &in->msg_perm);
 	if (!err) {
-		ipc_perm_set(&q->perm, &in->msg_perm);
 		q->max_bytes = in->msg_qbytes;
 		q->ctime = ipc_time();
 		queue_changed(q);

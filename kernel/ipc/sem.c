@@ -66,6 +66,14 @@ struct sem_waiter {
 static struct ipc_ids sem_ids;
 static int sem_msl = 32000, sem_opm = 500, sem_mni = 32000;
 
+/* SEMMSL, SEMMNS, SEMOPM, SEMMNI; all sets together have no limit but memory. */
+static int limits_show(struct sbuf *out, void *arg)
+{
+	sbuf_printf(out, "%d\t%d\t%d\t%d\n", sem_msl, SEMMNS, sem_opm, sem_mni);
+	return 0;
+}
+PROC_FILE(sysctl_sem, "sys/kernel/sem", 0444, .show = limits_show);
+
 static struct sem_set *set_of(struct ipc_object *p)
 {
 	return p ? container_of(p, struct sem_set, perm) : NULL;
@@ -343,25 +351,24 @@ put_set:
 	return ret;
 }
 
-/* @id's set with a reference, for operations that need @want. */
-static int set_lookup_locked(int id, u32 want, struct sem_set **out)
+/* @id's set with a reference, for @ops that need @want. */
+static int set_lookup_locked(int id, const struct sembuf *ops, u32 n, u32 want,
+			     struct sem_set **out)
 {
 	struct sem_set *s = set_of(ipc_find_id(&sem_ids, id));
-	int err = s ? ipc_permission(&s->perm, want) : -EINVAL;
+	int err;
 
-	if (err)
-		return err;
-	ref_get(&s->perm.refs);
-	*out = s;
-	return 0;
-}
-
-static int ops_check(const struct sem_set *s, const struct sembuf *ops, u32 n)
-{
+	if (!s)
+		return -EINVAL;
 	for (u32 i = 0; i < n; i++) {
 		if (ops[i].sem_num >= s->count)
 			return -EFBIG;
 	}
+	err = ipc_permission(&s->perm, want);
+	if (err)
+		return err;
+	ref_get(&s->perm.refs);
+	*out = s;
 	return 0;
 }
 
@@ -397,10 +404,8 @@ static int waiter_sleep(struct sem_waiter *w, s64 deadline)
 static int sem_op_locked(struct sem_set *s, struct sem_waiter *w, struct sem_undo_list *l,
 			 struct sem_undo **spare)
 {
-	int r = ops_check(s, w->ops, w->n);
+	int r;
 
-	if (r)
-		return r;
 	if (l)
 		w->undo = undo_attach(l, s, spare);
 	r = apply(s, w);
@@ -458,7 +463,7 @@ int sem_op(int id, struct sembuf *ops, u32 n, s64 deadline)
 			return r;
 	}
 	mutex_lock(&sem_ids.lock);
-	r = set_lookup_locked(id, want, &s);
+	r = set_lookup_locked(id, ops, n, want, &s);
 	if (!r) {
 		r = sem_op_locked(s, &w, list, &spare);
 		mutex_unlock(&sem_ids.lock);
@@ -509,8 +514,9 @@ int sem_set(int id, const struct semid64_ds *in)
 	mutex_lock(&sem_ids.lock);
 	s = set_of(ipc_find_id(&sem_ids, id));
 	err = s ? ipc_owner(&s->perm) : -EINVAL;
+	if (!err)
+		err = ipc_perm_set(&s->perm, &in->sem_perm);
 	if (!err) {
-		ipc_perm_set(&s->perm, &in->sem_perm);
 		s->ctime = ipc_time();
 	}
 	mutex_unlock(&sem_ids.lock);
@@ -605,9 +611,7 @@ int sem_set_value(int id, u32 num, int value)
 		return -ERANGE;
 	mutex_lock(&sem_ids.lock);
 	s = set_of(ipc_find_id(&sem_ids, id));
-	err = s ? ipc_permission(&s->perm, 0222) : -EINVAL;
-	if (!err && num >= s->count)
-		err = -EINVAL;
+	err = s && num < s->count ? ipc_permission(&s->perm, 0222) : -EINVAL;
 	if (!err) {
 		value_store(s, num, value);
 		s->ctime = ipc_time();
@@ -618,23 +622,33 @@ int sem_set_value(int id, u32 num, int value)
 }
 
 /*
- * GETALL: up to @room values. @values NULL: only *count, without asking for permission. ctx:
- * thread. 0, -EINVAL, -EACCES.
+ * How many values GETALL (@want 0444) or SETALL (0222) moves. ctx: thread. 0, -EINVAL, -EACCES.
  */
-int sem_get_all(int id, u16 *values, u32 room, u32 *count)
+int sem_get_count(int id, u32 want, u32 *count)
 {
 	struct sem_set *s;
 	int err;
 
 	mutex_lock(&sem_ids.lock);
 	s = set_of(ipc_find_id(&sem_ids, id));
-	err = s ? 0 : -EINVAL;
-	if (!err && values)
-		err = ipc_permission(&s->perm, 0444);
+	err = s ? ipc_permission(&s->perm, want) : -EINVAL;
 	if (!err)
 		*count = s->count;
-	for (u32 i = 0; !err && values && i < MIN(room, s->count); i++)
-		values[i] = s->sems[i].value;
+	mutex_unlock(&sem_ids.lock);
+	return err;
+}
+
+/* GETALL: @count must be the set's. ctx: thread. 0, -EINVAL, -EACCES. */
+int sem_get_all(int id, u16 *values, u32 count)
+{
+	struct sem_set *s;
+	int err;
+
+	mutex_lock(&sem_ids.lock);
+	s = set_of(ipc_find_id(&sem_ids, id));
+	err = s && s->count == count ? ipc_permission(&s->perm, 0444) : -EINVAL;
+	for (u32 i = 0; !err && i < count; i++)
+		values[i] = (u16)s->sems[i].value;
 	mutex_unlock(&sem_ids.lock);
 	return err;
 }

@@ -36,11 +36,21 @@ struct shm {
 	u32 nattch; /* i: regions, and attaches under way */
 	s64 atime, dtime, ctime; /* i */
 	u32 cpid, lpid; /* i */
+	u32 locker; /* i: user id, while SHM_LOCKED */
 };
 
 static struct ipc_ids shm_ids;
 static int shm_mni = 4096;
 SYSCTL_INT(shmmni, "sys/kernel/shmmni", &shm_mni, 0, IPC_INDEX_MASK + 1);
+
+/* The largest segment in bytes, all together in pages: as much as there are addresses for. */
+static int limit_show(struct sbuf *out, void *arg)
+{
+	sbuf_printf(out, "%llu\n", (unsigned long long)(SHM_MAX_SIZE / (u64)arg));
+	return 0;
+}
+PROC_FILE(sysctl_shmmax, "sys/kernel/shmmax", 0444, .show = limit_show, .arg = (void *)1);
+PROC_FILE(sysctl_shmall, "sys/kernel/shmall", 0444, .show = limit_show, .arg = (void *)PAGE_SIZE);
 
 static struct shm *shm_of(struct vm_file *f)
 {
@@ -283,7 +293,7 @@ int shm_attach(int id, u64 addr, u32 flags, u64 *out)
 	} else if (!addr && (flags & SHM_REMAP)) {
 		return -EINVAL;
 	}
-	err = shm_hold(id, flags & SHM_RDONLY ? 0444 : 0666, &s);
+	err = shm_hold(id, (flags & SHM_RDONLY ? 0444 : 0666) | (flags & SHM_EXEC ? 0111 : 0), &s);
 	if (err)
 		return err;
 	a.max_prot = PROT_R | PROT_X | (flags & SHM_RDONLY ? 0 : PROT_W);
@@ -385,8 +395,9 @@ int shm_set(int id, const struct shmid64_ds *in)
 	mutex_lock(&shm_ids.lock);
 	s = shm_find(id);
 	err = s ? ipc_owner(&s->perm) : -EINVAL;
+	if (!err)
+		err = ipc_perm_set(&s->perm, &in->shm_perm);
 	if (!err) {
-		ipc_perm_set(&s->perm, &in->shm_perm);
 		s->ctime = ipc_time();
 	}
 	mutex_unlock(&shm_ids.lock);
@@ -418,9 +429,40 @@ int shm_remove(int id)
 	return err;
 }
 
+/* Bytes of segments that current's user has locked. holds: shm_ids.lock */
+static u64 shm_locked(void)
+{
+	u64 at = 0, sum = 0;
+
+	for (struct ipc_object *p; (p = ipc_next(&shm_ids, &at));) {
+		const struct shm *s = container_of(p, struct shm, perm);
+
+		if ((p->mode & SHM_LOCKED) && s->locker == current->cred->uid)
+			sum += s->size;
+	}
+	return sum;
+}
+
+/* May current lock (or unlock) @s? 0, -EPERM, -ENOMEM. holds: shm_ids.lock */
+static int shm_lock_check(const struct shm *s, bool lock)
+{
+	const struct cred *c = current->cred;
+	u64 limit = proc_rlimit(RLIMIT_MEMLOCK);
+
+	if (cred_capable(c, CAP_IPC_LOCK))
+		return 0;
+	if (c->euid != s->perm.uid && c->euid != s->perm.cuid)
+		return -EPERM;
+	if (!lock || (s->perm.mode & SHM_LOCKED))
+		return 0;
+	if (!limit)
+		return -EPERM;
+	return shm_locked() + s->size > limit ? -ENOMEM : 0;
+}
+
 /*
- * SHM_LOCK and SHM_UNLOCK: segments are never swapped here; the mark is kept. ctx: thread. 0,
- * -EINVAL, -EPERM.
+ * SHM_LOCK and SHM_UNLOCK: segments are never swapped here; the mark is kept, and counts. ctx:
+ * thread. 0, -EINVAL, -EPERM, -ENOMEM.
  */
 int shm_lock(int id, bool lock)
 {
@@ -429,9 +471,9 @@ int shm_lock(int id, bool lock)
 
 	mutex_lock(&shm_ids.lock);
 	s = shm_find(id);
-	err = s ? 0 : -EINVAL;
-	if (!err && !cred_capable(current->cred, CAP_IPC_LOCK))
-		err = ipc_owner(&s->perm);
+	err = s ? shm_lock_check(s, lock) : -EINVAL;
+	if (!err && lock && !(s->perm.mode & SHM_LOCKED))
+		s->locker = current->cred->uid;
 	if (!err)
 		s->perm.mode = lock ? s->perm.mode | SHM_LOCKED : s->perm.mode & ~SHM_LOCKED;
 	mutex_unlock(&shm_ids.lock);

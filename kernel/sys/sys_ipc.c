@@ -2,8 +2,8 @@
  * System calls of System V IPC: shm*, sem*, msg*. Structures are copied here, the work is
  * kernel/ipc's.
  *
- * The generic ABI has no ipc(2) multiplexer; arm64 programs always use the 64-bit structures, with
- * or without IPC_64 in the command.
+ * The generic ABI has no ipc(2) multiplexer; arm64 programs always use the 64-bit structures, and
+ * IPC_64 is no part of the command.
  */
 #include <linux/ipc.h>
 #include <linux/msg.h>
@@ -14,11 +14,6 @@
 #include "mm/slab.h"
 
 #define SEM_COPY_MAX 500 /* operations worth copying: semop refuses more with E2BIG */
-
-static int command(u64 cmd)
-{
-	return (int)cmd & ~IPC_64;
-}
 
 long sys_shmget(u64 key, u64 size, u64 flags)
 {
@@ -67,19 +62,19 @@ long sys_shmctl(u64 id, u64 cmd, u64 buf)
 
 	if ((int)id < 0 || (int)cmd < 0)
 		return -EINVAL;
-	switch (command(cmd)) {
+	switch ((int)cmd) {
 	case IPC_INFO:
-	case SHM_INFO: return shm_ctl_info(command(cmd), buf);
+	case SHM_INFO: return shm_ctl_info((int)cmd, buf);
 	case IPC_STAT:
 	case SHM_STAT:
-	case SHM_STAT_ANY: return shm_ctl_stat((int)id, command(cmd), buf);
+	case SHM_STAT_ANY: return shm_ctl_stat((int)id, (int)cmd, buf);
 	case IPC_SET:
 		if (copy_from_user(&ds, buf, sizeof(ds)))
 			return -EFAULT;
 		return shm_set((int)id, &ds);
 	case IPC_RMID: return shm_remove((int)id);
 	case SHM_LOCK:
-	case SHM_UNLOCK: return shm_lock((int)id, command(cmd) == SHM_LOCK);
+	case SHM_UNLOCK: return shm_lock((int)id, (int)cmd == SHM_LOCK);
 	default: return -EINVAL;
 	}
 }
@@ -89,9 +84,10 @@ long sys_semget(u64 key, u64 count, u64 flags)
 	return (int)count < 0 ? -EINVAL : sem_get((u32)key, (u32)count, (u32)flags);
 }
 
-static long sem_op_user(int id, u64 uops, u64 count, s64 deadline)
+static long sem_op_user(int id, u64 uops, u64 count, const struct __kernel_timespec *ts)
 {
 	struct sembuf few[8], *ops = few;
+	s64 deadline = TIME_NEVER, rel;
 	u32 n = (u32)count;
 	long ret;
 
@@ -105,8 +101,12 @@ static long sem_op_user(int id, u64 uops, u64 count, s64 deadline)
 			return -ENOMEM;
 	}
 	ret = copy_from_user(ops, uops, n * sizeof(*ops));
+	if (!ret && (id < 0 || (ts && !sys_timespec_ns(ts, &rel))))
+		ret = -EINVAL;
+	if (!ret && ts)
+		deadline = sys_deadline(rel);
 	if (!ret)
-		ret = id < 0 ? -EINVAL : sem_op(id, ops, n, deadline);
+		ret = sem_op(id, ops, n, deadline);
 	if (ops != few)
 		kfree(ops);
 	return ret;
@@ -114,21 +114,16 @@ static long sem_op_user(int id, u64 uops, u64 count, s64 deadline)
 
 long sys_semop(u64 id, u64 ops, u64 n)
 {
-	return sem_op_user((int)id, ops, n, TIME_NEVER);
+	return sem_op_user((int)id, ops, n, NULL);
 }
 
 long sys_semtimedop(u64 id, u64 ops, u64 n, u64 timeout)
 {
 	struct __kernel_timespec ts;
-	s64 rel;
 
-	if (!timeout)
-		return sem_op_user((int)id, ops, n, TIME_NEVER);
-	if (copy_from_user(&ts, timeout, sizeof(ts)))
+	if (timeout && copy_from_user(&ts, timeout, sizeof(ts)))
 		return -EFAULT;
-	if (!sys_timespec_ns(&ts, &rel))
-		return -EINVAL;
-	return sem_op_user((int)id, ops, n, sys_deadline(rel));
+	return sem_op_user((int)id, ops, n, timeout ? &ts : NULL);
 }
 
 static long sem_ctl_stat(int id, int cmd, u64 buf)
@@ -154,7 +149,7 @@ static long sem_ctl_all(int id, bool set, u64 buf)
 {
 	u16 *values;
 	u32 count = 0;
-	long err = sem_get_all(id, NULL, 0, &count);
+	long err = sem_get_count(id, set ? 0222 : 0444, &count);
 
 	if (err)
 		return err;
@@ -166,7 +161,7 @@ static long sem_ctl_all(int id, bool set, u64 buf)
 		if (!err)
 			err = sem_set_all(id, values, count);
 	} else {
-		err = sem_get_all(id, values, count, &count);
+		err = sem_get_all(id, values, count);
 		if (!err)
 			err = copy_to_user(buf, values, count * sizeof(*values));
 	}
@@ -180,18 +175,18 @@ long sys_semctl(u64 id, u64 num, u64 cmd, u64 arg)
 
 	if ((int)id < 0 || (int)cmd < 0)
 		return -EINVAL;
-	switch (command(cmd)) {
+	switch ((int)cmd) {
 	case IPC_INFO:
-	case SEM_INFO: return sem_ctl_info(command(cmd), arg);
+	case SEM_INFO: return sem_ctl_info((int)cmd, arg);
 	case IPC_STAT:
 	case SEM_STAT:
-	case SEM_STAT_ANY: return sem_ctl_stat((int)id, command(cmd), arg);
+	case SEM_STAT_ANY: return sem_ctl_stat((int)id, (int)cmd, arg);
 	case GETALL:
-	case SETALL: return sem_ctl_all((int)id, command(cmd) == SETALL, arg);
+	case SETALL: return sem_ctl_all((int)id, (int)cmd == SETALL, arg);
 	case GETVAL:
 	case GETPID:
 	case GETNCNT:
-	case GETZCNT: return sem_value((int)id, (u32)num, command(cmd));
+	case GETZCNT: return sem_value((int)id, (u32)num, (int)cmd);
 	case SETVAL: return sem_set_value((int)id, (u32)num, (int)arg);
 	case IPC_SET:
 		if (copy_from_user(&ds, arg, sizeof(ds)))
@@ -268,12 +263,12 @@ long sys_msgctl(u64 id, u64 cmd, u64 buf)
 
 	if ((int)id < 0 || (int)cmd < 0)
 		return -EINVAL;
-	switch (command(cmd)) {
+	switch ((int)cmd) {
 	case IPC_INFO:
-	case MSG_INFO: return msg_ctl_info(command(cmd), buf);
+	case MSG_INFO: return msg_ctl_info((int)cmd, buf);
 	case IPC_STAT:
 	case MSG_STAT:
-	case MSG_STAT_ANY: return msg_ctl_stat((int)id, command(cmd), buf);
+	case MSG_STAT_ANY: return msg_ctl_stat((int)id, (int)cmd, buf);
 	case IPC_SET:
 		if (copy_from_user(&ds, buf, sizeof(ds)))
 			return -EFAULT;

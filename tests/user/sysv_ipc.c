@@ -166,10 +166,102 @@ static void test_msg(void)
 	CHECK_ERR(msgsnd(id, &t, 1, 0), EINVAL);
 }
 
+/* What a user may do with objects of others, and which of several errors comes first. */
+static void test_rights(void)
+{
+	int shm = shmget(IPC_PRIVATE, 8192, 0644), sem = semget(IPC_PRIVATE, 2, 0644),
+	    msg = msgget(IPC_PRIVATE, 0644);
+	unsigned short all[2] = { 40000, 0 };
+	union semun arg = { .array = all };
+	struct sembuf far = { 2, 1, 0 }, up = { 0, 1, 0 };
+	struct shmid_ds ds;
+	struct text t = { 1, "text" };
+	pid_t pid = fork();
+
+	if (!pid) {
+		tap_count = tap_failed = 0;
+		if (setresgid(1000, 1000, 1000) || setresuid(1000, 1000, 1000))
+			_exit(1);
+		CHECK_ERR(shmat(shm, NULL, 0), EACCES);
+		CHECK_ERR(shmat(shm, NULL, SHM_RDONLY | SHM_EXEC), EACCES);
+		CHECK(shmat(shm, NULL, SHM_RDONLY) != (void *)-1);
+		CHECK_ERR(shmctl(shm, SHM_LOCK, NULL), EPERM);
+		CHECK_ERR(shmctl(shm, IPC_RMID, NULL), EPERM);
+		CHECK_ERR(shmget(IPC_PRIVATE, 8192, 0600 | 04000), EPERM); /* SHM_HUGETLB */
+		CHECK_ERR(semctl(sem, 0, SETALL, arg), EACCES);
+		arg.val = -1;
+		CHECK_ERR(semctl(sem, 0, SETVAL, arg), ERANGE);
+		arg.val = 1;
+		CHECK_ERR(semctl(sem, 5, SETVAL, arg), EINVAL);
+		CHECK_ERR(semctl(sem, 0, SETVAL, arg), EACCES);
+		CHECK_ERR(semop(sem, &far, 1), EFBIG);
+		CHECK_ERR(semop(sem, &up, 1), EACCES);
+		CHECK(semctl(sem, 0, GETVAL) == 0);
+		CHECK_ERR(msgsnd(msg, &t, 1, IPC_NOWAIT), EACCES);
+		CHECK_ERR(msgrcv(msg, &t, 1, 0, IPC_NOWAIT), ENOMSG);
+		_exit(tap_failed != 0);
+	}
+	CHECK(child_status(pid) == 0);
+	CHECK_ERR(semctl(sem, 0, SETALL, arg), ERANGE);
+	CHECK(!shmctl(shm, IPC_STAT, &ds));
+	ds.shm_perm.uid = -1;
+	CHECK_ERR(shmctl(shm, IPC_SET, &ds), EINVAL);
+	CHECK_ERR(shmctl(shm, IPC_STAT | 0x100, &ds), EINVAL);
+	CHECK(!shmctl(shm, SHM_LOCK, NULL) && !shmctl(shm, IPC_STAT, &ds) &&
+	      (ds.shm_perm.mode & 02000));
+	CHECK_ERR(shmget(IPC_PRIVATE, 8192, 0600 | 04000 | 5 << 26), EINVAL);
+	CHECK_ERR(shmget(IPC_PRIVATE, 2 << 20, 0600 | 04000), ENOMEM);
+	CHECK_ERR(msgsnd(msg, (void *)8, 1 << 20, 0), EFAULT);
+	CHECK_ERR(msgsnd(msg, &t, 1 << 20, 0), EINVAL);
+	CHECK_ERR(semop(sem, (void *)8, 1), EFAULT);
+	CHECK_ERR(semop(-1, &up, 0), EINVAL);
+	CHECK_ERR(semop(-1, &up, 501), E2BIG);
+	CHECK(!shmctl(shm, IPC_RMID, NULL) && !semctl(sem, 0, IPC_RMID) &&
+	      !msgctl(msg, IPC_RMID, NULL));
+}
+
+/* MSG_COPY: look at a message by its place. */
+static void test_copy(void)
+{
+	struct text t = { 7, "seven" }, got;
+	int id = msgget(IPC_PRIVATE, 0600), flags = IPC_NOWAIT | 040000;
+	struct msqid_ds ds;
+
+	REQUIRE(!msgsnd(id, &t, 6, 0));
+	t = (struct text){ 9, "number nine" };
+	REQUIRE(!msgsnd(id, &t, 12, 0));
+	CHECK(msgrcv(id, &got, 64, 1, flags) == 12 && got.type == 9 &&
+	      !strcmp(got.body, "number nine"));
+	CHECK(msgrcv(id, &got, 64, 0, flags) == 6 && got.type == 7);
+	CHECK(!msgctl(id, IPC_STAT, &ds) && ds.msg_qnum == 2 && !ds.msg_rtime);
+	CHECK_ERR(msgrcv(id, &got, 64, 2, flags), ENOMSG);
+	CHECK_ERR(msgrcv(id, &got, 64, 0, 040000), EINVAL);
+	CHECK_ERR(msgrcv(id, &got, 64, 0, flags | MSG_EXCEPT), EINVAL);
+	CHECK_ERR(msgrcv(id, &got, 5, 0, flags), E2BIG);
+	CHECK(!msgctl(id, IPC_RMID, NULL));
+}
+
+static void test_settings(void)
+{
+	int msl = 0, mns = 0, opm = 0, mni = 0;
+	unsigned long long max = 0;
+	FILE *f = fopen("/proc/sys/kernel/sem", "r");
+
+	CHECK(f && fscanf(f, "%d %d %d %d", &msl, &mns, &opm, &mni) == 4 && msl == 32000 &&
+	      opm == 500 && mni == 32000);
+	f = fopen("/proc/sys/kernel/shmmax", "r");
+	CHECK(f && fscanf(f, "%llu", &max) == 1 && max > 1 << 30);
+	f = fopen("/proc/sys/kernel/shmall", "r");
+	CHECK(f && fscanf(f, "%llu", &max) == 1 && max > 1 << 20);
+}
+
 int main(void)
 {
 	test_shm();
 	test_sem();
 	test_msg();
+	test_copy();
+	test_settings();
+	test_rights();
 	return tap_done();
 }
