@@ -439,6 +439,28 @@ static bool set_has_ready(struct epoll_set *s)
 	return !list_empty(&s->ready);
 }
 
+/* See epoll.h. */
+int epoll_find_target(struct file *set, int fd, u32 index, const struct file **out)
+{
+	struct epoll_set *s = set->priv;
+	struct rb_node *n;
+	int err = -ENOENT;
+
+	if (!file_is_epoll(set))
+		return -EINVAL;
+	mutex_lock(&s->lock);
+	for (n = rb_first(&s->items); n && err; n = rb_next(n)) {
+		const struct epitem *it = rb_entry(n, struct epitem, node);
+
+		if (it->fd == fd && index-- == 0) {
+			*out = it->file;
+			err = 0;
+		}
+	}
+	mutex_unlock(&s->lock);
+	return err;
+}
+
 /* See epoll.h. ctx: any */
 u32 epoll_size(const struct file *set)
 {

@@ -19,6 +19,11 @@ int epoll_control(struct file *set, int op, int fd, struct file *target,
  * ctx: thread; sleeps.
  */
 int epoll_collect(struct file *set, struct epoll_event *out, u32 max, s64 deadline);
+/*
+ * Item @index, from 0, of those that watch @fd in @set, by an order that does not change: its file,
+ * without a reference, to be compared only. 0, -EINVAL: not a set; -ENOENT. ctx: thread; sleeps
+ */
+int __must_check epoll_find_target(struct file *set, int fd, u32 index, const struct file **out);
 u32 epoll_size(const struct file *set); /* items in it now. ctx: any */
 bool file_is_epoll(const struct file *f);
 /*

@@ -539,7 +539,15 @@ static int vmf_punch(struct vm_file *v, u64 start, u64 end)
 			      end - start);
 }
 
+static bool vmf_may_look(struct vm_file *v)
+{
+	struct inode *i = container_of(v, struct file, vmf)->inode;
+
+	return inode_owner_or_capable(i) || inode_permission(i, MAY_WRITE) == 0;
+}
+
 static const struct vm_file_ops file_vm_ops = {
+	.may_look = vmf_may_look,
 	.get = vmf_get,
 	.put = vmf_put,
 	.cache = vmf_cache,

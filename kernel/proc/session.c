@@ -85,7 +85,7 @@ static int setpgid_target_locked(struct proc *self, u32 nr, struct proc **out)
 	struct proc *p = pid ? pid->proc : NULL;
 
 	if (!p)
-		return -ESRCH;
+		return pid && pid->task ? -EINVAL : -ESRCH; /* a thread is no process */
 	if (p != self) {
 		if (p->parent != self)
 			return -ESRCH;

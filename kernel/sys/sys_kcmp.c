@@ -7,6 +7,7 @@
  * when the caller reads the answer, as may the threads.
  */
 #include <linux/kcmp.h>
+#include "fs/epoll.h"
 #include "kernel/base/rand.h"
 #include "kernel/sys/abi.h"
 #include "kernel/sys/sys.h"
@@ -78,6 +79,29 @@ static long compare_files(struct task *a, struct task *b, u64 fd1, u64 fd2)
 	return r;
 }
 
+/* Descriptor @fd1 of @a against what the epoll set of @b watches, see struct kcmp_epoll_slot. */
+static long compare_watched(struct task *a, struct task *b, u64 fd1, u64 uslot)
+{
+	struct kcmp_epoll_slot slot;
+	const struct file *target;
+	struct file *f1, *set;
+	long r;
+
+	if (copy_from_user(&slot, uslot, sizeof(slot)))
+		return -EFAULT;
+	if (sys_file_of_task(a, (int)fd1, &f1))
+		return -EBADF;
+	r = sys_file_of_task(b, (int)slot.efd, &set) ? -EBADF : 0;
+	if (!r) {
+		r = epoll_find_target(set, (int)slot.tfd, slot.toff, &target);
+		if (!r)
+			r = compare(KCMP_FILE, f1, target);
+		file_put(set);
+	}
+	file_put(f1);
+	return r;
+}
+
 static long compare_tasks(struct task *a, struct task *b, int kind, u64 fd1, u64 fd2)
 {
 	const void *x, *y;
@@ -89,7 +113,7 @@ static long compare_tasks(struct task *a, struct task *b, int kind, u64 fd1, u64
 	if (kind == KCMP_FILE)
 		return compare_files(a, b, fd1, fd2);
 	if (kind == KCMP_EPOLL_TFD)
-		return -EOPNOTSUPP;
+		return compare_watched(a, b, fd1, fd2);
 	err = object_of(a, kind, &x);
 	if (!err)
 		err = object_of(b, kind, &y);

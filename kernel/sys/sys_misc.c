@@ -7,6 +7,7 @@
  *
  * Man pages: uname(2), sethostname(2), sysinfo(2), reboot(2), getrandom(2), getcpu(2).
  */
+#include <linux/personality.h>
 #include <linux/random.h>
 #include <linux/reboot.h>
 #include <linux/sysinfo.h>
@@ -24,6 +25,7 @@
 
 #define UTS_SYSNAME "Linux"
 #define UTS_RELEASE "6.1.0-linnet"
+#define UTS_RELEASE_26 "2.6.61-linnet" /* for programs that know no other (personality(2)) */
 #define UTS_VERSION "#1 SMP PREEMPT Linnet"
 #define UTS_MACHINE "aarch64"
 
@@ -78,7 +80,8 @@ long sys_uname(u64 ubuf)
 
 	memset(&u, 0, sizeof(u));
 	strlcpy(u.sysname, UTS_SYSNAME, sizeof(u.sysname));
-	strlcpy(u.release, UTS_RELEASE, sizeof(u.release));
+	strlcpy(u.release, current_task()->personality & UNAME26 ? UTS_RELEASE_26 : UTS_RELEASE,
+		sizeof(u.release));
 	strlcpy(u.version, UTS_VERSION, sizeof(u.version));
 	strlcpy(u.machine, UTS_MACHINE, sizeof(u.machine));
 	uts_get(uts_nodename, u.nodename);

@@ -2,6 +2,7 @@
  * System calls on processes: making, running, ending and waiting for them; their numbers, groups,
  * limits, usage.
  */
+#include <linux/personality.h>
 #include <linux/resource.h>
 #include <linux/sched.h>
 #include <linux/times.h>
@@ -620,6 +621,9 @@ long sys_personality(u64 persona)
 	struct task *t = current_task();
 	u32 old = t->personality;
 
+	/* There is no AArch32 to run. */
+	if ((u32)persona != 0xffffffffu && ((u32)persona & PER_MASK) == PER_LINUX32)
+		return -EINVAL;
 	if ((u32)persona != 0xffffffffu)
 		t->personality = (u32)persona;
 	return old;

@@ -248,12 +248,16 @@ static long syslog_read_user(u64 ubuf, int len)
 	return syslog_read(&u);
 }
 
+static int dmesg_restrict;
+SYSCTL_INT(dmesg_restrict, "sys/kernel/dmesg_restrict", &dmesg_restrict, 0, 1);
+
 /* syslog(2). ctx: thread; sleeps: SYSLOG_READ until there is a record. */
 long sys_syslog(u64 type, u64 ubuf, u64 ulen)
 {
 	int len = (int)ulen;
 
-	if ((int)type != SYSLOG_READ_ALL && (int)type != SYSLOG_SIZE_BUFFER &&
+	if ((READ_ONCE(dmesg_restrict) ||
+	     ((int)type != SYSLOG_READ_ALL && (int)type != SYSLOG_SIZE_BUFFER)) &&
 	    !sys_capable(CAP_SYSLOG) && !sys_capable(CAP_SYS_ADMIN))
 		return -EPERM;
 	switch ((int)type) {
@@ -311,8 +315,12 @@ struct kmsg_reader {
 
 static int kmsg_open(struct inode *i, struct file *f)
 {
-	struct kmsg_reader *r = kmalloc(sizeof(*r), 0);
+	struct kmsg_reader *r;
 
+	if (READ_ONCE(dmesg_restrict) && (f->flags & O_ACCMODE) != O_WRONLY &&
+	    !sys_capable(CAP_SYSLOG) && !sys_capable(CAP_SYS_ADMIN))
+		return -EPERM;
+	r = kmalloc(sizeof(*r), 0);
 	if (!r)
 		return -ENOMEM;
 	mutex_init(&r->lock, RANK_LEAF_MUTEX);

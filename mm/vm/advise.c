@@ -279,7 +279,7 @@ int vm_sync(struct vmspace *vm, vaddr_t addr, u64 len, int flags)
 	return hole ? -ENOMEM : 0;
 }
 
-/* Is the page of @r at @va in memory? holds: sem. */
+/* Is the page of @r at @va in memory? True also where that is a secret of others. holds: sem. */
 static bool page_resident(struct region *r, vaddr_t va)
 {
 	struct pmap *pm = &r->vm->pmap;
@@ -293,6 +293,8 @@ static bool page_resident(struct region *r, vaddr_t va)
 	spin_unlock(&pm->lock);
 	if (present || !r->cache)
 		return present;
+	if (r->file && r->file->ops->may_look && !r->file->ops->may_look(r->file))
+		return true;
 	p = pagecache_find(r->cache, region_index(r, va));
 	if (p)
 		page_put(p);

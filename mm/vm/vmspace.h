@@ -58,6 +58,8 @@ struct vm_file_ops {
 	int (*sync)(struct vm_file *f, u64 start, u64 end);
 	/* MADV_REMOVE: take bytes [start, end) out of the file. NULL: -EOPNOTSUPP. */
 	int (*punch)(struct vm_file *f, u64 start, u64 end);
+	/* May current learn which pages others have brought into the cache? NULL: yes. */
+	bool (*may_look)(struct vm_file *f);
 };
 
 struct region {

@@ -398,6 +398,10 @@ static void machine(void)
 	CHECK(in_child(names_as_user) == 0);
 	CHECK(personality(0xffffffff) == 0 && personality(ADDR_NO_RANDOMIZE) == 0 &&
 	      personality(0) == ADDR_NO_RANDOMIZE);
+	personality(UNAME26);
+	CHECK(!uname(&v) && !strncmp(v.release, "2.6.6", 5));
+	personality(0);
+	CHECK(!uname(&v) && strncmp(v.release, "2.6.", 4));
 	CHECK(syscall(SYS_membarrier, MEMBARRIER_CMD_QUERY, 0, 0) > 0);
 	CHECK_ERR(syscall(SYS_membarrier, MEMBARRIER_CMD_QUERY, 1, 0), EINVAL);
 	CHECK_ERR(syscall(SYS_membarrier, 3, 0, 0), EINVAL);

@@ -12,6 +12,8 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdint.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -35,6 +37,36 @@ static void *sit(void *arg)
 	while (hold)
 		usleep(1000);
 	return NULL;
+}
+
+/* A descriptor against the second of those that an epoll set watches under the same number. */
+static void test_kcmp_epoll(void)
+{
+	int set = epoll_create1(0), a = eventfd(0, 0), b, kept = dup(a);
+	struct epoll_event ev = { 0 };
+	struct kcmp_epoll_slot slot = { .efd = (unsigned)set, .tfd = (unsigned)a };
+	pid_t me = getpid();
+	long first, second;
+
+	CHECK(!epoll_ctl(set, EPOLL_CTL_ADD, a, &ev));
+	close(a);
+	b = eventfd(0, 0);
+	CHECK(b == a && !epoll_ctl(set, EPOLL_CTL_ADD, b, &ev));
+	first = kcmp(me, me, KCMP_EPOLL_TFD, kept, (unsigned long)&slot);
+	slot.toff = 1;
+	second = kcmp(me, me, KCMP_EPOLL_TFD, kept, (unsigned long)&slot);
+	CHECK(first >= 0 && second >= 0 && (first == 0) + (second == 0) == 1);
+	slot.toff = 2;
+	CHECK_ERR(kcmp(me, me, KCMP_EPOLL_TFD, kept, (unsigned long)&slot), ENOENT);
+	CHECK_ERR(kcmp(me, me, KCMP_EPOLL_TFD, 999, (unsigned long)&slot), EBADF);
+	CHECK_ERR(kcmp(me, me, KCMP_EPOLL_TFD, kept, 8), EFAULT);
+	slot.efd = 999;
+	CHECK_ERR(kcmp(me, me, KCMP_EPOLL_TFD, kept, (unsigned long)&slot), EBADF);
+	slot.efd = (unsigned)kept;
+	CHECK_ERR(kcmp(me, me, KCMP_EPOLL_TFD, kept, (unsigned long)&slot), EINVAL);
+	close(set);
+	close(b);
+	close(kept);
 }
 
 static void test_kcmp(void)
@@ -62,6 +94,7 @@ static void test_kcmp(void)
 	CHECK(EVENTUALLY(tid));
 	for (int i = KCMP_VM; i <= KCMP_SIGHAND; i++)
 		CHECK(kcmp(me, tid, i, 0, 0) == 0);
+	CHECK_ERR(setpgid(tid, 0), EINVAL);
 	hold = 0;
 	pthread_join(t, NULL);
 	kill(kid, SIGKILL);
@@ -186,6 +219,7 @@ static void test_prctl(void)
 int main(void)
 {
 	test_kcmp();
+	test_kcmp_epoll();
 	test_pidfd_wait();
 	test_clone();
 	test_unshare();

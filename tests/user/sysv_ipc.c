@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <sys/ipc.h>
 #include <sys/msg.h>
+#include <sys/resource.h>
 #include <sys/sem.h>
 #include <sys/shm.h>
 #include <sys/wait.h>
@@ -176,6 +177,7 @@ static void test_rights(void)
 	struct sembuf far = { 2, 1, 0 }, up = { 0, 1, 0 };
 	struct shmid_ds ds;
 	struct text t = { 1, "text" };
+	struct rlimit none = { 0, 0 };
 	pid_t pid = fork();
 
 	if (!pid) {
@@ -187,7 +189,8 @@ static void test_rights(void)
 		CHECK(shmat(shm, NULL, SHM_RDONLY) != (void *)-1);
 		CHECK_ERR(shmctl(shm, SHM_LOCK, NULL), EPERM);
 		CHECK_ERR(shmctl(shm, IPC_RMID, NULL), EPERM);
-		CHECK_ERR(shmget(IPC_PRIVATE, 8192, 0600 | 04000), EPERM); /* SHM_HUGETLB */
+		CHECK(!setrlimit(RLIMIT_MEMLOCK, &none));
+		CHECK_ERR(shmget(IPC_PRIVATE, 2 << 20, 0600 | 04000), EPERM); /* SHM_HUGETLB */
 		CHECK_ERR(semctl(sem, 0, SETALL, arg), EACCES);
 		arg.val = -1;
 		CHECK_ERR(semctl(sem, 0, SETVAL, arg), ERANGE);
