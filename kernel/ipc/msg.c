@@ -282,6 +282,8 @@ ssize_t msg_receive(int id, size_t size, s64 type, u32 flags, s64 *got_type, voi
 		err = flags & IPC_NOWAIT ? -ENOMSG : queue_wait_locked(q, q->changes, 0444);
 	if (!err && m->size > size && !(flags & MSG_NOERROR))
 		err = -E2BIG;
+	else if (!err && m->size > size && (flags & MSG_COPY))
+		err = -EINVAL; /* copies are not cut off */
 	if (!err)
 		err = queue_hand_out(q, &m, flags);
 	mutex_unlock(&msg_ids.lock);
