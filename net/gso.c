@@ -102,7 +102,9 @@ int gso_xmit(struct netdev *d, struct pkt *p)
 	for (u32 off = 0; !err && off < total; off += c.size, index++) {
 		struct pkt *s = segment(&c, index, off, MIN(c.size, total - off));
 
-		err = s ? netdev_xmit(d, s) : -ENOBUFS;
+		if (s)
+			s->dev = d;
+		err = s ? netdev_xmit_segment(d, s) : -ENOBUFS;
 	}
 	pkt_put(p);
 	return err;

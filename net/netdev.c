@@ -305,22 +305,11 @@ static struct pkt *prepare(struct netdev *d, struct pkt *p, int *err)
 }
 
 /* See netdev.h. */
-int netdev_xmit(struct netdev *d, struct pkt *p)
+int netdev_xmit_segment(struct netdev *d, struct pkt *p)
 {
 	int err = -ENOBUFS;
 	u32 len;
 
-	p->dev = d;
-	if (unlikely(!netdev_up(d))) {
-		pkt_put(p);
-		return -ENETDOWN;
-	}
-	if (unlikely(READ_ONCE(net_tap.on)) && !p->gso_size) {
-		p->type = PKT_OUTGOING;
-		net_tap.see(d, p);
-	}
-	if (unlikely(p->gso_type == PKT_GSO_UDP)) /* the receiver is to see datagrams */
-		return gso_xmit(d, p);
 	if (!(d->features & NETDEV_LOOPBACK)) {
 		p = prepare(d, p, &err);
 		if (!p)
@@ -337,6 +326,23 @@ int netdev_xmit(struct netdev *d, struct pkt *p)
 	}
 	preempt_enable();
 	return err;
+}
+
+/* See netdev.h. */
+int netdev_xmit(struct netdev *d, struct pkt *p)
+{
+	p->dev = d;
+	if (unlikely(!netdev_up(d))) {
+		pkt_put(p);
+		return -ENETDOWN;
+	}
+	if (unlikely(READ_ONCE(net_tap.on))) {
+		p->type = PKT_OUTGOING;
+		net_tap.see(d, p);
+	}
+	if (unlikely(p->gso_type == PKT_GSO_UDP)) /* the receiver is to see datagrams */
+		return gso_xmit(d, p);
+	return netdev_xmit_segment(d, p);
 }
 
 /* --- counters --- */

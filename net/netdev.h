@@ -124,6 +124,8 @@ void netdev_rx(struct pkt *p);
 int netdev_output(struct netdev *d, struct pkt *p, be32 nexthop);
 /* Send a whole frame. As above; -EMSGSIZE. Does what the device cannot: sums, segments. */
 int netdev_xmit(struct netdev *d, struct pkt *p);
+int netdev_xmit_segment(struct netdev *d,
+			struct pkt *p); /* gso.c's: a piece of one that was shown */
 
 /* Multicast groups that @d listens to, counted. ctx: thread; sleeps. 0 or -ENOBUFS, -EADDRNOTAVAIL */
 int __must_check netdev_mc_join(struct netdev *d, be32 group);

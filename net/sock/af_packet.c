@@ -1,0 +1,670 @@
+/*
+ * AF_PACKET: frames as they come and go, raw or without the link's header (packet(7)).
+ *
+ * A socket is bound to a protocol and perhaps to a device. While there are any, each device shows them
+ * every frame (net_tap); a filter (classic BPF) says which ones a socket takes, and how much of each.
+ * A frame is copied for each socket that wants it. The list of sockets is guarded by packet_lock (rank
+ * NET_TABLE); a socket's queue by its own (NET_QUEUE).
+ *
+ * On a device without a link header, as loopback, an Ethernet header of zeroes is shown, as on Linux.
+ */
+#include <asm/siginfo.h>
+#include <linux/capability.h>
+#include <linux/errno.h>
+#include <linux/if_arp.h>
+#include <linux/if_packet.h>
+#include <linux/poll.h>
+#include "fs/async.h"
+#include "fs/procfs.h"
+#include "kernel/base/cred.h"
+#include "kernel/base/errno.h"
+#include "kernel/lib/string.h"
+#include "kernel/sched/thread.h"
+#include "mm/slab.h"
+#include "net/sock/inet.h"
+#include "net/sock/sockfilter.h"
+
+struct packet_member {
+	struct list link; /* k */
+	struct netdev *dev; /* I */
+	u16 type; /* I: PACKET_MR_* */
+	be32 group; /* I */
+	u32 count; /* k */
+};
+
+/* p: packet_lock; q: qlock; k: net_config_lock; a atomic; I immutable. */
+struct packet_sock {
+	struct socket s; /* a: as its fields say */
+	struct list all; /* p */
+	refcount_t refs; /* a */
+	be16 protocol; /* p; a to read: 0: takes nothing */
+	u32 ifindex; /* p; a to read: 0: all devices */
+	struct spinlock qlock; /* rank NET_QUEUE */
+	struct list queue; /* q: struct pkt */
+	u32 nqueued, received, dropped; /* q; a to read */
+	u32 rmem, wmem; /* a */
+	struct waitq wait; /* own lock */
+	struct list members; /* k: struct packet_member */
+	bool auxdata, ignore_outgoing; /* a */
+	bool dead; /* a */
+};
+
+static struct spinlock packet_lock = SPINLOCK_INIT(RANK_NET_TABLE);
+static struct list socks = LIST_INIT(socks); /* packet_lock */
+
+static struct packet_sock *of(struct socket *s)
+{
+	return container_of(s, struct packet_sock, s);
+}
+
+static void packet_put(struct packet_sock *k)
+{
+	if (ref_put(&k->refs)) {
+		pkt_purge(&k->queue);
+		kfree(k);
+	}
+}
+
+static void received_release(struct pkt *p)
+{
+	struct packet_sock *k = p->owner;
+
+	__atomic_sub_fetch(&k->rmem, p->charge, __ATOMIC_RELAXED);
+}
+
+/* --- frames in --- */
+
+/*
+ * A copy for @k, head where its reader begins: the link's header (SOCK_RAW) or behind it. @p is as the
+ * device shows it: received ones without their header, sent ones with it.
+ */
+static struct pkt *copy_for(const struct packet_sock *k, const struct netdev *d,
+			    const struct pkt *p)
+{
+	struct pkt *q = pkt_copy(p, ETH_HLEN + 2);
+	bool ether = d->hw_type == ARPHRD_ETHER;
+	u32 hlen = ether ? ETH_HLEN : 0;
+
+	if (!q)
+		return NULL;
+	if (p->type == PKT_OUTGOING && hlen) {
+		if (pkt_linear_len(q) < hlen) {
+			pkt_put(q);
+			return NULL;
+		}
+		pkt_set_mac(q);
+		pkt_pull(q, hlen);
+	}
+	pkt_set_net(q);
+	if (p->type != PKT_OUTGOING || !ether) { /* the header, in front of the copy again */
+		u8 *at = q->head - ETH_HLEN;
+
+		memset(at, 0, ETH_HLEN);
+		if (ether)
+			memcpy(at, p->base + p->mac, ETH_HLEN);
+		else
+			memcpy(at + 2 * ETH_ALEN, &p->ethertype, 2);
+		q->mac = (u16)(at - q->base);
+	}
+	if (k->s.type == SOCK_RAW)
+		pkt_push(q, (u32)(q->head - (q->base + q->mac)));
+	return q;
+}
+
+static bool enqueue(struct packet_sock *k, struct pkt *q)
+{
+	bool room = READ_ONCE(k->rmem) <= (u32)READ_ONCE(k->s.rcvbuf);
+
+	q->charge = q->len + PKT_CHARGE;
+	q->owner = k;
+	spin_lock(&k->qlock);
+	WRITE_ONCE(k->received, k->received + 1);
+	if (room) {
+		__atomic_add_fetch(&k->rmem, q->charge, __ATOMIC_RELAXED);
+		q->release = received_release;
+		list_add_tail(&k->queue, &q->link);
+		WRITE_ONCE(k->nqueued, k->nqueued + 1);
+	} else {
+		WRITE_ONCE(k->dropped, k->dropped + 1);
+	}
+	spin_unlock(&k->qlock);
+	return room;
+}
+
+static void give(struct packet_sock *k, const struct netdev *d, const struct pkt *p)
+{
+	struct pkt *q = copy_for(k, d, p);
+	u32 whole;
+
+	if (!q)
+		return;
+	whole = q->len;
+	if (READ_ONCE(k->s.filter) && !socket_filter_run(&k->s, q)) {
+		pkt_put(q);
+		return;
+	}
+	q->stamp = time_wall();
+	q->cb[0] = whole; /* the length before the filter cut it */
+	if (!enqueue(k, q)) {
+		pkt_put(q);
+		return;
+	}
+	waitq_wake(&k->wait, 1, POLLIN | POLLRDNORM);
+	if (!READ_ONCE(k->dead))
+		async_notify(&k->s.async, POLL_IN);
+}
+
+static bool wants(const struct packet_sock *k, const struct netdev *d, const struct pkt *p)
+{
+	be16 proto = READ_ONCE(k->protocol);
+	u32 index = READ_ONCE(k->ifindex);
+
+	if (!proto || (index && index != d->index))
+		return false;
+	/* Of what is sent only those see it who want everything. */
+	if (p->type == PKT_OUTGOING)
+		return proto == net16(ETH_P_ALL) && !READ_ONCE(k->ignore_outgoing) && p->owner != k;
+	return proto == net16(ETH_P_ALL) || proto == p->ethertype;
+}
+
+/* The first socket behind @after that wants @p, with a reference; NULL: there is none. */
+static struct packet_sock *next_sock(const struct packet_sock *after, const struct netdev *d,
+				     const struct pkt *p)
+{
+	struct packet_sock *k, *found = NULL;
+	bool passed = !after;
+
+	spin_lock(&packet_lock);
+	list_for_each(k, &socks, all) {
+		if (passed && wants(k, d, p)) {
+			found = k;
+			ref_get(&k->refs);
+			break;
+		}
+		passed |= k == after;
+	}
+	spin_unlock(&packet_lock);
+	return found;
+}
+
+/* See struct net_tap. */
+static void packet_see(struct netdev *d, const struct pkt *p)
+{
+	struct packet_sock *k = next_sock(NULL, d, p), *next;
+
+	for (; k; k = next) {
+		next = next_sock(k, d, p);
+		give(k, d, p);
+		packet_put(k);
+	}
+}
+
+/* --- a socket --- */
+
+/* It takes frames while it has a protocol. holds: packet_lock */
+static void set_protocol(struct packet_sock *k, be16 proto)
+{
+	if (proto && !k->protocol)
+		__atomic_add_fetch(&net_tap.on, 1, __ATOMIC_RELEASE);
+	if (!proto && k->protocol)
+		__atomic_sub_fetch(&net_tap.on, 1, __ATOMIC_RELEASE);
+	WRITE_ONCE(k->protocol, proto);
+}
+
+static void member_change(struct packet_member *m, int n)
+{
+	switch (m->type) {
+	case PACKET_MR_PROMISC: netdev_add_promisc(m->dev, n); break;
+	case PACKET_MR_ALLMULTI: netdev_add_allmulti(m->dev, n); break;
+	}
+}
+
+static void packet_release(struct socket *s)
+{
+	struct packet_sock *k = of(s);
+	struct packet_member *m, *next;
+
+	spin_lock(&packet_lock);
+	set_protocol(k, 0);
+	list_del(&k->all);
+	spin_unlock(&packet_lock);
+	WRITE_ONCE(k->dead, true);
+	mutex_lock(&net_config_lock);
+	list_for_each_safe(m, next, &k->members, link) {
+		member_change(m, -1);
+		list_del(&m->link);
+		kfree(m);
+	}
+	mutex_unlock(&net_config_lock);
+	packet_put(k);
+}
+
+static int packet_bind(struct socket *s, const struct sock_addr *a)
+{
+	struct packet_sock *k = of(s);
+	struct sockaddr_ll sll;
+	const struct netdev *d = NULL;
+
+	if (a->len < offsetof(struct sockaddr_ll, sll_hatype) || a->family != AF_PACKET)
+		return -EINVAL;
+	memcpy(&sll, a->bytes, offsetof(struct sockaddr_ll, sll_hatype));
+	if (sll.sll_ifindex) {
+		d = netdev_by_index((u32)sll.sll_ifindex);
+		if (!d)
+			return -ENODEV;
+	}
+	spin_lock(&packet_lock);
+	WRITE_ONCE(k->ifindex, d ? d->index : 0);
+	if (sll.sll_protocol)
+		set_protocol(k, sll.sll_protocol);
+	spin_unlock(&packet_lock);
+	if (d && !netdev_up(d))
+		WRITE_ONCE(s->err, ENETDOWN);
+	return 0;
+}
+
+static void give_addr(struct sock_addr *out, const struct netdev *d, be16 proto, u8 type)
+{
+	struct sockaddr_ll sll = { .sll_family = AF_PACKET,
+				   .sll_protocol = proto,
+				   .sll_pkttype = type };
+
+	if (d) {
+		sll.sll_ifindex = (int)d->index;
+		sll.sll_hatype = d->hw_type;
+		sll.sll_halen = d->addr_len;
+		memcpy(sll.sll_addr, d->addr, d->addr_len);
+	}
+	memcpy(out->bytes, &sll, sizeof(sll));
+	out->len = (u32)offsetof(struct sockaddr_ll, sll_addr) + sll.sll_halen;
+}
+
+static int packet_getname(struct socket *s, bool peer, struct sock_addr *out)
+{
+	struct packet_sock *k = of(s);
+
+	if (peer)
+		return -EOPNOTSUPP;
+	give_addr(out, netdev_by_index(READ_ONCE(k->ifindex)), READ_ONCE(k->protocol), 0);
+	out->len = MAX(out->len, (u32)offsetof(struct sockaddr_ll, sll_addr));
+	return 0;
+}
+
+/* --- receiving --- */
+
+static int wait_frame(struct packet_sock *k, u32 flags)
+{
+	s64 timeo = READ_ONCE(k->s.rcvtimeo);
+	s64 deadline = socket_deadline(timeo, flags & MSG_DONTWAIT);
+	int err = socket_take_error(&k->s);
+
+	if (err || READ_ONCE(k->nqueued))
+		return err;
+	if (!deadline)
+		return -EAGAIN;
+	err = WAIT_EVENT(&k->wait, READ_ONCE(k->nqueued) || READ_ONCE(k->s.err), TS_SLEEPING,
+			 deadline, true);
+	return err ? socket_wait_error(err, timeo) : 0;
+}
+
+static struct pkt *take(struct packet_sock *k, bool peek)
+{
+	struct pkt *p = NULL;
+
+	spin_lock(&k->qlock);
+	if (!list_empty(&k->queue)) {
+		p = list_first(&k->queue, struct pkt, link);
+		if (peek) {
+			pkt_get(p);
+		} else {
+			list_del(&p->link);
+			WRITE_ONCE(k->nqueued, k->nqueued - 1);
+		}
+	}
+	spin_unlock(&k->qlock);
+	return p;
+}
+
+static void give_source(struct sock_msg *m, const struct pkt *p)
+{
+	const struct netdev *d = p->dev;
+
+	give_addr(m->addr, d, p->ethertype, p->type);
+	if (d->hw_type == ARPHRD_ETHER)
+		memcpy(m->addr->bytes + offsetof(struct sockaddr_ll, sll_addr),
+		       p->base + p->mac + ETH_ALEN, ETH_ALEN);
+}
+
+static void give_auxdata(struct sock_msg *m, const struct pkt *p)
+{
+	struct tpacket_auxdata aux = {
+		.tp_status = TP_STATUS_USER | (p->csum == PKT_CSUM_PARTIAL ? TP_STATUS_CSUMNOTREADY
+					       : p->csum == PKT_CSUM_OK	   ? TP_STATUS_CSUM_VALID
+									   : 0u),
+		.tp_len = (u32)p->cb[0],
+		.tp_snaplen = p->len,
+		.tp_mac = 0,
+		.tp_net = (u16)(p->net - (p->head - p->base)),
+	};
+
+	sock_msg_control(m, SOL_PACKET, PACKET_AUXDATA, &aux, sizeof(aux));
+}
+
+static ssize_t packet_recv(struct socket *s, struct sock_msg *m)
+{
+	struct packet_sock *k = of(s);
+	struct pkt *p;
+	ssize_t got;
+	u32 n;
+
+	if (m->flags & (MSG_OOB | MSG_ERRQUEUE))
+		return m->flags & MSG_OOB ? -EINVAL : -EAGAIN;
+	do {
+		int err = wait_frame(k, m->flags);
+
+		if (err)
+			return err;
+		p = take(k, m->flags & MSG_PEEK);
+	} while (!p);
+	n = (u32)MIN((size_t)p->len, m->data->left);
+	got = m->flags & MSG_TRUNC ? p->len : n;
+	if (n < p->len)
+		m->out_flags |= MSG_TRUNC;
+	if (m->addr)
+		give_source(m, p);
+	if (READ_ONCE(k->auxdata))
+		give_auxdata(m, p);
+	if (READ_ONCE(s->stamp) != STAMP_NONE)
+		m->stamp = p->stamp;
+	if (pkt_to_uio(p, 0, m->data, n))
+		got = -EFAULT;
+	pkt_put(p);
+	return got;
+}
+
+/* --- sending --- */
+
+static void sent_release(struct pkt *p)
+{
+	struct packet_sock *k = p->owner;
+
+	__atomic_sub_fetch(&k->wmem, p->charge, __ATOMIC_RELEASE);
+	if (waitq_active(&k->wait))
+		waitq_wake(&k->wait, ~0u, POLLOUT | POLLWRNORM | POLLWRBAND);
+	packet_put(k);
+}
+
+/* Device, protocol and address of the link, of the message or of the socket. */
+static int find_target(struct packet_sock *k, const struct sock_msg *m, struct sockaddr_ll *to,
+		       struct netdev **d)
+{
+	*to = (struct sockaddr_ll){ .sll_ifindex = (int)READ_ONCE(k->ifindex),
+				    .sll_protocol = READ_ONCE(k->protocol) };
+	if (m->addr && m->addr->len) {
+		if (m->addr->len < offsetof(struct sockaddr_ll, sll_addr))
+			return -EINVAL;
+		memcpy(to, m->addr->bytes, MIN((size_t)m->addr->len, sizeof(*to)));
+		if (to->sll_halen > 8 ||
+		    m->addr->len < offsetof(struct sockaddr_ll, sll_addr) + to->sll_halen)
+			return -EINVAL;
+	}
+	*d = netdev_by_index((u32)to->sll_ifindex);
+	if (!*d)
+		return -ENXIO;
+	if (k->s.type == SOCK_DGRAM && (*d)->addr_len && m->addr && m->addr->len &&
+	    to->sll_halen < (*d)->addr_len && (*d)->hw_type == ARPHRD_ETHER)
+		return -EINVAL;
+	return netdev_up(*d) ? 0 : -ENETDOWN;
+}
+
+static int wait_room(struct packet_sock *k, u32 flags)
+{
+	s64 timeo = READ_ONCE(k->s.sndtimeo);
+	s64 deadline = socket_deadline(timeo, flags & MSG_DONTWAIT);
+	int err = socket_take_error(&k->s);
+
+	if (err || READ_ONCE(k->wmem) < (u32)READ_ONCE(k->s.sndbuf))
+		return err;
+	if (!deadline)
+		return -EAGAIN;
+	err = wait_event_interruptible_timeout(
+		&k->wait, READ_ONCE(k->wmem) < (u32)READ_ONCE(k->s.sndbuf), deadline);
+	return err ? socket_wait_error(err, timeo) : 0;
+}
+
+static int make_frame(struct packet_sock *k, struct sock_msg *m, u32 len, struct pkt **out)
+{
+	struct pkt *p = pkt_alloc(PKT_HEADROOM, len, 0);
+	int err;
+
+	if (!p)
+		return -ENOBUFS;
+	pkt_append(p, len);
+	err = pkt_from_uio(p, 0, m->data, len);
+	if (err) {
+		pkt_put(p);
+		return err;
+	}
+	p->owner = k;
+	p->charge = len + PKT_CHARGE;
+	p->release = sent_release;
+	ref_get(&k->refs);
+	__atomic_add_fetch(&k->wmem, p->charge, __ATOMIC_RELAXED);
+	*out = p;
+	return 0;
+}
+
+static ssize_t packet_send(struct socket *s, struct sock_msg *m)
+{
+	struct packet_sock *k = of(s);
+	size_t len = m->data->left;
+	struct sockaddr_ll to;
+	struct netdev *d;
+	struct pkt *p;
+	u32 hlen, link;
+	int err = find_target(k, m, &to, &d);
+
+	if (!err)
+		err = wait_room(k, m->flags);
+	if (err)
+		return err;
+	link = d->hw_type == ARPHRD_ETHER || d == netdev_lo ? ETH_HLEN : 0;
+	hlen = s->type == SOCK_RAW ? link : 0;
+	if (len > (size_t)d->mtu + hlen)
+		return -EMSGSIZE;
+	if (len < hlen)
+		return -EINVAL;
+	err = make_frame(k, m, (u32)len, &p);
+	if (err)
+		return err;
+	p->ethertype = to.sll_protocol;
+	p->net = (u16)(pkt_headroom(p) + hlen);
+	pkt_set_mac(p);
+	if (s->type == SOCK_DGRAM && d->hw_type == ARPHRD_ETHER &&
+	    !ether_header(p, to.sll_addr, d->addr, net16(to.sll_protocol)))
+		err = -EINVAL;
+	if (d == netdev_lo)
+		pkt_pull(p, hlen); /* which has no header of its own */
+	if (err)
+		pkt_put(p);
+	else
+		err = netdev_xmit(d, p);
+	return err ? err : (ssize_t)len;
+}
+
+/* --- options --- */
+
+static int change_member(struct packet_sock *k, const struct packet_mreq *mr, bool add)
+{
+	struct netdev *d = netdev_by_index((u32)mr->mr_ifindex);
+	struct packet_member *m, *found = NULL;
+	int err = 0;
+
+	if (!d)
+		return -ENODEV;
+	if (mr->mr_type > PACKET_MR_UNICAST)
+		return -EINVAL;
+	mutex_lock(&net_config_lock);
+	list_for_each(m, &k->members, link) {
+		if (m->dev == d && m->type == mr->mr_type)
+			found = m;
+	}
+	if (add && found) {
+		found->count++;
+	} else if (add) {
+		m = kzalloc(sizeof(*m), 0);
+		if (m) {
+			*m = (struct packet_member){ .dev = d, .type = mr->mr_type, .count = 1 };
+			list_add(&k->members, &m->link);
+			member_change(m, 1);
+		} else {
+			err = -ENOBUFS;
+		}
+	} else if (!found) {
+		err = -EADDRNOTAVAIL;
+	} else if (!--found->count) {
+		member_change(found, -1);
+		list_del(&found->link);
+		kfree(found);
+	}
+	mutex_unlock(&net_config_lock);
+	return err;
+}
+
+static int packet_setsockopt(struct socket *s, int level, int option, const void *val, u32 len)
+{
+	struct packet_sock *k = of(s);
+	struct packet_mreq mr;
+	int v = 0;
+
+	if (level != SOL_PACKET)
+		return -ENOPROTOOPT;
+	switch (option) {
+	case PACKET_ADD_MEMBERSHIP:
+	case PACKET_DROP_MEMBERSHIP:
+		if (len < sizeof(mr))
+			return -EINVAL;
+		memcpy(&mr, val, sizeof(mr));
+		return change_member(k, &mr, option == PACKET_ADD_MEMBERSHIP);
+	case PACKET_AUXDATA:
+	case PACKET_IGNORE_OUTGOING:
+		if (len < sizeof(v))
+			return -EINVAL;
+		memcpy(&v, val, sizeof(v));
+		WRITE_ONCE(*(option == PACKET_AUXDATA ? &k->auxdata : &k->ignore_outgoing), v != 0);
+		return 0;
+	}
+	return -ENOPROTOOPT;
+}
+
+static int packet_getsockopt(struct socket *s, int level, int option, void *val, u32 *len)
+{
+	struct packet_sock *k = of(s);
+	struct tpacket_stats st;
+
+	if (level != SOL_PACKET)
+		return -ENOPROTOOPT;
+	switch (option) {
+	case PACKET_STATISTICS: /* since they were asked for last */
+		spin_lock(&k->qlock);
+		st = (struct tpacket_stats){ k->received, k->dropped };
+		WRITE_ONCE(k->received, 0);
+		WRITE_ONCE(k->dropped, 0);
+		spin_unlock(&k->qlock);
+		*len = MIN(*len, (u32)sizeof(st));
+		memcpy(val, &st, *len);
+		return 0;
+	case PACKET_AUXDATA: return inet_opt_give(READ_ONCE(k->auxdata), val, len);
+	case PACKET_IGNORE_OUTGOING: return inet_opt_give(READ_ONCE(k->ignore_outgoing), val, len);
+	}
+	return -ENOPROTOOPT;
+}
+
+static u32 packet_poll(struct socket *s, struct poll_table *pt)
+{
+	struct packet_sock *k = of(s);
+
+	poll_wait(pt, &k->wait);
+	return (READ_ONCE(k->nqueued) ? POLLIN | POLLRDNORM : 0) |
+	       (READ_ONCE(s->err) ? POLLERR : 0) |
+	       (READ_ONCE(k->wmem) < (u32)READ_ONCE(s->sndbuf) / 2
+			? POLLOUT | POLLWRNORM | POLLWRBAND
+			: 0);
+}
+
+static long packet_queued(struct socket *s, bool out)
+{
+	struct packet_sock *k = of(s);
+	long n = 0;
+
+	if (out)
+		return READ_ONCE(k->wmem);
+	spin_lock(&k->qlock);
+	if (!list_empty(&k->queue))
+		n = list_first(&k->queue, struct pkt, link)->len;
+	spin_unlock(&k->qlock);
+	return n;
+}
+
+static void packet_device(struct socket *s)
+{
+	WRITE_ONCE(of(s)->ifindex, READ_ONCE(s->bound_dev));
+}
+
+static const struct sock_ops packet_ops = {
+	.release = packet_release,
+	.bind = packet_bind,
+	.getname = packet_getname,
+	.send = packet_send,
+	.recv = packet_recv,
+	.poll = packet_poll,
+	.queued = packet_queued,
+	.setsockopt = packet_setsockopt,
+	.getsockopt = packet_getsockopt,
+	.ioctl = inet_ioctl,
+	.device = packet_device,
+};
+
+static int packet_create(int type, int protocol, struct socket **out)
+{
+	struct packet_sock *k;
+
+	if (!cred_capable(current->cred, CAP_NET_RAW))
+		return -EPERM;
+	if (type != SOCK_RAW && type != SOCK_DGRAM)
+		return -ESOCKTNOSUPPORT;
+	k = kzalloc(sizeof(*k), 0);
+	if (!k)
+		return -ENOBUFS;
+	socket_init(&k->s, &packet_ops, AF_PACKET, (u16)type, protocol);
+	ref_init(&k->refs, 1);
+	spin_init(&k->qlock, RANK_NET_QUEUE);
+	list_init(&k->queue);
+	list_init(&k->members);
+	waitq_init(&k->wait);
+	spin_lock(&packet_lock);
+	net_tap.see = packet_see;
+	list_add_tail(&socks, &k->all);
+	set_protocol(k, (be16)protocol);
+	spin_unlock(&packet_lock);
+	*out = &k->s;
+	return 0;
+}
+SOCK_FAMILY(packet, .family = AF_PACKET, .create = packet_create);
+
+static int packet_show(struct sbuf *out, void *arg)
+{
+	struct packet_sock *k;
+
+	sbuf_puts(out, "sk       RefCnt Type Proto  Iface R Rmem   User   Inode\n");
+	spin_lock(&packet_lock);
+	list_for_each(k, &socks, all) {
+		sbuf_printf(out, "%016llx %-6u %-4u %04x   %-5u %u %-6u %-6u %-6llu\n", 0ull,
+			    ref_read(&k->refs), k->s.type, net16(k->protocol), k->ifindex,
+			    k->protocol != 0, READ_ONCE(k->rmem), 0u,
+			    k->s.file ? (unsigned long long)k->s.file->inode->ino : 0ull);
+	}
+	spin_unlock(&packet_lock);
+	return 0;
+}
+PROC_FILE(net_packet, "net/packet", 0444, .show = packet_show);
