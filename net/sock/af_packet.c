@@ -661,8 +661,7 @@ static int packet_show(struct sbuf *out, void *arg)
 	list_for_each(k, &socks, all) {
 		sbuf_printf(out, "%016llx %-6u %-4u %04x   %-5u %u %-6u %-6u %-6llu\n", 0ull,
 			    ref_read(&k->refs), k->s.type, net16(k->protocol), k->ifindex,
-			    k->protocol != 0, READ_ONCE(k->rmem), 0u,
-			    k->s.file ? (unsigned long long)k->s.file->inode->ino : 0ull);
+			    k->protocol != 0, READ_ONCE(k->rmem), 0u, (unsigned long long)k->s.ino);
 	}
 	spin_unlock(&packet_lock);
 	return 0;

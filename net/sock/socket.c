@@ -23,6 +23,13 @@
 #include "net/sock/sockfilter.h"
 
 static u32 (*pid_hook)(void); /* I after boot */
+static u32 sockets_used; /* a: with a file */
+
+/* See socket.h. */
+u32 socket_count(void)
+{
+	return READ_ONCE(sockets_used);
+}
 
 /* See socket.h. ctx: boot */
 void socket_set_pid_hook(u32 (*pid)(void))
@@ -212,6 +219,7 @@ static void socket_release(struct file *f)
 {
 	struct socket *s = f->priv;
 
+	__atomic_sub_fetch(&sockets_used, 1, __ATOMIC_RELAXED);
 	socket_filter_free(s);
 	s->ops->release(s);
 }
@@ -251,7 +259,10 @@ int socket_open(struct socket *s, u32 flags, struct file **out)
 	int err = file_alloc_anon("socket", &socket_fops, s, FILE_READ | FILE_WRITE | FILE_STREAM,
 				  O_RDWR | (flags & O_NONBLOCK), out);
 
-	if (!err)
+	if (!err) {
+		__atomic_add_fetch(&sockets_used, 1, __ATOMIC_RELAXED);
+		s->ino = (*out)->inode->ino;
 		store_release(&s->file, *out);
+	}
 	return err;
 }

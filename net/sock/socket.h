@@ -150,6 +150,7 @@ struct socket {
 	u16 family, type; /* I */
 	int protocol; /* I */
 	struct file *file; /* a: not counted; NULL: not accepted yet */
+	u64 ino; /* a: of the file; 0: none yet */
 	s64 rcvtimeo, sndtimeo; /* a: ns; TIME_NEVER: wait for ever */
 	int rcvbuf, sndbuf; /* a: bytes */
 	int err; /* a: positive errno to report once, 0: none */
@@ -186,6 +187,7 @@ int __must_check socket_create(int family, int type, int protocol, struct socket
 void socket_init(struct socket *s, const struct sock_ops *ops, u16 family, u16 type, int protocol);
 /* The file of @s, which then owns it. 0 or -ENOMEM: @s stays the caller's (ops->release). */
 int __must_check socket_open(struct socket *s, u32 flags, struct file **out);
+u32 socket_count(void); /* with a file. ctx: any */
 /* Socket of @f, or NULL. */
 struct socket *socket_of(const struct file *f);
 /* Take the error to report: 0 or negative. */
