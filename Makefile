@@ -63,7 +63,7 @@ obj-mm/vm := vmspace.o region.o commit.o map.o unmap.o protect.o remap.o advise.
 	shared_anon.o pagecache.o pagecache_io.o readahead.o reclaim.o writeback.o vm_test.o give.o
 
 obj-net/sock := socket.o sockopt.o af_unix.o unix_look.o unix_send.o unix_msg.o unix_gc.o af_netlink.o \
-	af_inet.o af_packet.o ifioctl.o inet_dgram.o inet_opt.o inet_recv.o inet_send.o proc_net.o sockfilter.o
+	af_inet.o af_packet.o ifioctl.o inet_dgram.o inet_opt.o inet_recv.o inet_send.o proc_net.o rtnetlink.o sockfilter.o sysfs_net.o
 
 obj-block := bio.o direct.o disk.o file.o ioctl.o loop.o loop_ctl.o node.o parttable.o ramdisk.o queue.o scan.o show.o ktest_block.o
 

@@ -1,25 +1,31 @@
 /*
- * AF_NETLINK: NETLINK_KOBJECT_UEVENT, the kernel's news of devices, and sockets of NETLINK_ROUTE, to
- * which only notes come: nobody in the kernel answers requests there, and sending one is refused as
- * Linux refuses it on a protocol without a listener. A note is a message to one socket that was made
- * beforehand: mq_notify(3) with SIGEV_THREAD is told in that way.
+ * AF_NETLINK: NETLINK_KOBJECT_UEVENT, the kernel's news of devices, and NETLINK_ROUTE.
  *
- * A socket that has bound itself to multicast group 1 gets one message per event, as text: a head
- * "ACTION@DEVPATH" and KEY=VALUE strings, each ended by NUL. Nothing can be sent to the kernel on this
- * protocol. A reader that is too slow loses messages, and its next read says ENOBUFS.
+ * On the first, a socket that has bound itself to multicast group 1 gets one message per event, as
+ * text: a head "ACTION@DEVPATH" and KEY=VALUE strings, each ended by NUL. Nothing can be sent to the
+ * kernel there. On the second, what is sent are requests, which rtnetlink.c answers before send
+ * returns; the answers wait in the queue. A reader that is too slow loses messages, and its next read
+ * says ENOBUFS; who has more answers waiting than SO_RCVBUF allows gets no new ones.
+ *
+ * A note is a message to one socket that was made beforehand: mq_notify(3) with SIGEV_THREAD.
  *
  * The list of sockets and their queues are guarded by nl_lock (rank UNIX: events are rare, and small).
  * netlink(7), Linux's kobject_uevent.
  */
+#include <linux/capability.h>
 #include <linux/errno.h>
 #include <linux/netlink.h>
 #include <linux/poll.h>
 #include "fs/sysfs.h"
+#include "kernel/base/cred.h"
 #include "kernel/base/errno.h"
 #include "kernel/lib/string.h"
+#include "kernel/sched/thread.h"
 #include "mm/slab.h"
+#include "net/sock/netlink.h"
 #include "net/sock/socket.h"
 
+#define REQUEST_MAX 32768u /* bytes of one send */
 #define MESSAGE_CHARGE 512 /* what a message costs beside its bytes, about */
 
 struct nl_msg {
@@ -37,6 +43,7 @@ struct nl_sock {
 	u32 charged; /* N: of the queue */
 	u32 nqueued; /* N; a for looking */
 	u32 port, groups; /* N; a for looking */
+	bool cap_ack, ext_ack, strict, no_enobufs, pktinfo; /* a: options, by setsockopt */
 	struct waitq wait; /* own lock */
 };
 
@@ -129,9 +136,304 @@ static int nl_getname(struct socket *s, bool peer, struct sock_addr *out)
 	return 0;
 }
 
+static bool has_room(const struct nl_sock *n, u32 size)
+{
+	return n->charged + size + MESSAGE_CHARGE <= (u32)READ_ONCE(n->s.rcvbuf);
+}
+
+/* holds: nl_lock */
+static void queue_message(struct nl_sock *n, struct nl_msg *m)
+{
+	list_add_tail(&n->queue, &m->link);
+	n->nqueued++;
+	n->charged += m->size + MESSAGE_CHARGE;
+}
+
+/* One copy for @n, or word of the loss. holds: nl_lock */
+static void queue_add(struct nl_sock *n, const char *text, u32 size, u32 groups)
+{
+	struct nl_msg *m = NULL;
+
+	if (has_room(n, size))
+		m = kmalloc(sizeof(*m) + size, PMM_NOWAIT);
+	if (!m) {
+		if (!READ_ONCE(n->no_enobufs))
+			WRITE_ONCE(n->s.err, ENOBUFS);
+		return;
+	}
+	m->size = size;
+	m->groups = groups;
+	memcpy(m->data, text, size);
+	queue_message(n, m);
+}
+
+/* --- answers --- */
+
+/* Into @n's queue, for which there was room when the request came. 0 or -ENOMEM */
+static int queue_answer(struct nl_sock *n, const void *data, u32 size, u32 groups)
+{
+	struct nl_msg *m = kmalloc(sizeof(*m) + size, 0);
+
+	if (!m)
+		return -ENOMEM;
+	m->size = size;
+	m->groups = groups;
+	memcpy(m->data, data, size);
+	spin_lock(&nl_lock);
+	queue_message(n, m);
+	spin_unlock(&nl_lock);
+	waitq_wake(&n->wait, ~0u, POLLIN | POLLRDNORM);
+	return 0;
+}
+
+/* See netlink.h. ctx: thread; sleeps */
+void *nl_begin(struct nl_out *o, u16 type, u32 size)
+{
+	struct nlmsghdr *h;
+
+	if (o->err)
+		return NULL;
+	if (!o->bytes)
+		o->bytes = kmalloc(NL_OUT_SIZE, 0);
+	if (!o->bytes) {
+		o->err = -ENOMEM;
+		return NULL;
+	}
+	o->at = o->len;
+	h = (struct nlmsghdr *)(o->bytes + o->at);
+	*h = (struct nlmsghdr){ .nlmsg_type = type,
+				.nlmsg_flags = o->flags,
+				.nlmsg_seq = o->seq,
+				.nlmsg_pid = o->port };
+	o->len += NLMSG_HDRLEN + NLMSG_ALIGN(size);
+	memset(h + 1, 0, NLMSG_ALIGN(size));
+	return h + 1;
+}
+
+/* See netlink.h. ctx: any */
+void nl_attr(struct nl_out *o, u16 type, const void *data, u32 len)
+{
+	struct nlattr *a = (struct nlattr *)(o->bytes + o->len);
+	u32 whole = NLA_HDRLEN + NLA_ALIGN(len);
+
+	if (o->err || o->len + whole > NL_OUT_SIZE)
+		return;
+	a->nla_len = (u16)(NLA_HDRLEN + len);
+	a->nla_type = type;
+	memset((u8 *)(a + 1) + (len & ~3u), 0, NLA_ALIGN(len) - (len & ~3u));
+	memcpy(a + 1, data, len);
+	o->len += whole;
+}
+
+/* See netlink.h. ctx: any */
+void nl_attr_u32(struct nl_out *o, u16 type, u32 v)
+{
+	nl_attr(o, type, &v, sizeof(v));
+}
+
+/* See netlink.h. ctx: any */
+void nl_attr_str(struct nl_out *o, u16 type, const char *s)
+{
+	nl_attr(o, type, s, (u32)strlen(s) + 1);
+}
+
+/* See netlink.h. ctx: thread; sleeps */
+void nl_end(struct nl_out *o)
+{
+	struct nlmsghdr *h = (struct nlmsghdr *)(o->bytes + o->at);
+
+	h->nlmsg_len = o->len - o->at;
+	o->len = NLMSG_ALIGN(o->len);
+	if (o->len <= NL_OUT_SIZE - NL_MESSAGE_MAX || !o->to)
+		return;
+	o->err = queue_answer(o->to, o->bytes, o->len, 0);
+	o->len = 0;
+}
+
+static bool in_group(const struct nl_sock *n, u32 group)
+{
+	return n->s.protocol == NETLINK_ROUTE && (n->groups >> (group - 1) & 1);
+}
+
+/* See netlink.h. */
+bool nl_wanted(u32 group)
+{
+	struct nl_sock *n;
+	bool wanted = false;
+
+	spin_lock(&nl_lock);
+	list_for_each(n, &nl_socks, all)
+		wanted |= in_group(n, group);
+	spin_unlock(&nl_lock);
+	return wanted;
+}
+
+static void multicast(const struct nl_out *o)
+{
+	struct nl_sock *n;
+
+	spin_lock(&nl_lock);
+	list_for_each(n, &nl_socks, all) {
+		if (!in_group(n, o->group))
+			continue;
+		queue_add(n, (const char *)o->bytes, o->len, 1u << (o->group - 1));
+		waitq_wake(&n->wait, ~0u, POLLIN | POLLRDNORM);
+	}
+	spin_unlock(&nl_lock);
+}
+
+/* See netlink.h. */
+void nl_flush(struct nl_out *o)
+{
+	if (o->len && !o->to)
+		multicast(o);
+	else if (o->len && !o->err)
+		o->err = queue_answer(o->to, o->bytes, o->len, 0);
+	kfree(o->bytes);
+	o->bytes = NULL;
+	o->len = 0;
+}
+
+/* The verdict on a request: its head comes back, with all of it when it failed. */
+static void acknowledge(struct nl_out *o, const struct nlmsghdr *h, int err, bool capped)
+{
+	u32 size = sizeof(struct nlmsgerr);
+	struct nlmsgerr *e;
+
+	if (err && !capped)
+		size += h->nlmsg_len - sizeof(*h);
+	if (size > NL_MESSAGE_MAX)
+		size = sizeof(*e);
+	o->flags = err && size == sizeof(*e) && h->nlmsg_len > sizeof(*h) ? NLM_F_CAPPED : 0;
+	e = nl_begin(o, NLMSG_ERROR, size);
+	if (!e)
+		return;
+	e->error = err;
+	memcpy(&e->msg, h, size - offsetof(struct nlmsgerr, msg));
+	nl_end(o);
+}
+
+/* All requests in @bytes. 0 or -ENOBUFS */
+static int requests(struct nl_sock *n, const u8 *bytes, u32 len)
+{
+	bool admin = cred_capable(current->cred, CAP_NET_ADMIN);
+	struct nl_out o = { .to = n, .port = READ_ONCE(n->port) };
+
+	while (len >= sizeof(struct nlmsghdr)) {
+		const struct nlmsghdr *h = (const struct nlmsghdr *)bytes;
+		u32 whole;
+		int err = 0;
+
+		if (h->nlmsg_len < sizeof(*h) || h->nlmsg_len > len)
+			break;
+		o.seq = h->nlmsg_seq;
+		if ((h->nlmsg_flags & NLM_F_REQUEST) && h->nlmsg_type >= NLMSG_MIN_TYPE)
+			err = rtnetlink_request(h, admin, &o);
+		o.flags = 0;
+		if (err || ((h->nlmsg_flags & NLM_F_ACK) &&
+			    !(h->nlmsg_type >= NLMSG_MIN_TYPE &&
+			      (h->nlmsg_flags & NLM_F_DUMP) == NLM_F_DUMP)))
+			acknowledge(&o, h, err, READ_ONCE(n->cap_ack));
+		whole = MIN(NLMSG_ALIGN(h->nlmsg_len), len);
+		bytes += whole;
+		len -= whole;
+	}
+	nl_flush(&o);
+	return o.err;
+}
+
 static ssize_t nl_send(struct socket *s, struct sock_msg *m)
 {
-	return -ECONNREFUSED; /* the kernel does not listen on this protocol */
+	struct nl_sock *n = nl_of(s);
+	struct sock_addr any = { .len = sizeof(struct sockaddr_nl) };
+	struct sockaddr_nl to = { 0 };
+	size_t len = m->data->left;
+	ssize_t err;
+	u8 *bytes;
+
+	if (m->addr && m->addr->len) {
+		if (m->addr->len < sizeof(to) || m->addr->family != AF_NETLINK)
+			return -EINVAL;
+		memcpy(&to, m->addr->bytes, sizeof(to));
+	}
+	if (s->protocol != NETLINK_ROUTE || to.nl_pid)
+		return -ECONNREFUSED; /* nobody listens there */
+	if (m->flags & MSG_OOB)
+		return -EOPNOTSUPP;
+	any.family = AF_NETLINK;
+	err = READ_ONCE(n->port) ? 0 : nl_bind(s, &any);
+	if (err)
+		return err;
+	if (len > REQUEST_MAX)
+		return -EMSGSIZE;
+	if (READ_ONCE(n->charged) > (u32)READ_ONCE(s->rcvbuf))
+		return -ENOBUFS;
+	bytes = kmalloc(MAX(len, (size_t)1), 0);
+	if (!bytes)
+		return -ENOBUFS;
+	if (uio_copy_from(m->data, bytes, len) != (ssize_t)len && len)
+		err = -EFAULT;
+	else
+		err = requests(n, bytes, (u32)len);
+	kfree(bytes);
+	return err ? err : (ssize_t)len;
+}
+
+/* --- options --- */
+
+static bool *option_field(struct nl_sock *n, int option)
+{
+	switch (option) {
+	case NETLINK_CAP_ACK: return &n->cap_ack;
+	case NETLINK_EXT_ACK: return &n->ext_ack;
+	case NETLINK_GET_STRICT_CHK: return &n->strict;
+	case NETLINK_NO_ENOBUFS: return &n->no_enobufs;
+	case NETLINK_PKTINFO: return &n->pktinfo;
+	}
+	return NULL;
+}
+
+static int nl_setsockopt(struct socket *s, int level, int option, const void *val, u32 len)
+{
+	struct nl_sock *n = nl_of(s);
+	bool *field = option_field(n, option);
+	u32 v;
+
+	if (level != SOL_NETLINK)
+		return -ENOPROTOOPT;
+	if (len < sizeof(v))
+		return -EINVAL;
+	memcpy(&v, val, sizeof(v));
+	if (field) {
+		WRITE_ONCE(*field, v != 0);
+		return 0;
+	}
+	if (option != NETLINK_ADD_MEMBERSHIP && option != NETLINK_DROP_MEMBERSHIP)
+		return -ENOPROTOOPT;
+	if (v < 1 || v > 32)
+		return -EINVAL;
+	spin_lock(&nl_lock);
+	if (option == NETLINK_ADD_MEMBERSHIP)
+		WRITE_ONCE(n->groups, n->groups | 1u << (v - 1));
+	else
+		WRITE_ONCE(n->groups, n->groups & ~(1u << (v - 1)));
+	spin_unlock(&nl_lock);
+	return 0;
+}
+
+static int nl_getsockopt(struct socket *s, int level, int option, void *val, u32 *len)
+{
+	bool *field = option_field(nl_of(s), option);
+	int v;
+
+	if (level != SOL_NETLINK || !field)
+		return -ENOPROTOOPT;
+	v = READ_ONCE(*field);
+	if (*len < sizeof(v))
+		return -EINVAL;
+	*len = sizeof(v);
+	memcpy(val, &v, sizeof(v));
+	return 0;
 }
 
 static int wait_message(struct nl_sock *n, u32 flags)
@@ -203,44 +505,36 @@ static u32 nl_poll(struct socket *s, struct poll_table *pt)
 	       (READ_ONCE(n->s.err) ? POLLERR : 0) | POLLOUT | POLLWRNORM | POLLWRBAND;
 }
 
+/* Only the kernel can be the other end. */
+static int nl_connect(struct socket *s, const struct sock_addr *a, bool nonblock)
+{
+	struct sock_addr any = { .len = sizeof(struct sockaddr_nl) };
+	struct sockaddr_nl to;
+
+	if (a->len < sizeof(a->family))
+		return -EINVAL;
+	if (a->family == AF_UNSPEC)
+		return 0;
+	if (a->family != AF_NETLINK || a->len < sizeof(to))
+		return -EINVAL;
+	memcpy(&to, a->bytes, sizeof(to));
+	if (to.nl_pid)
+		return -ECONNREFUSED;
+	any.family = AF_NETLINK;
+	return READ_ONCE(nl_of(s)->port) ? 0 : nl_bind(s, &any);
+}
+
 static const struct sock_ops netlink_ops = {
 	.release = nl_release,
 	.bind = nl_bind,
 	.getname = nl_getname,
+	.connect = nl_connect,
+	.setsockopt = nl_setsockopt,
+	.getsockopt = nl_getsockopt,
 	.send = nl_send,
 	.recv = nl_recv,
 	.poll = nl_poll,
 };
-
-static bool has_room(const struct nl_sock *n, u32 size)
-{
-	return n->charged + size + MESSAGE_CHARGE <= (u32)READ_ONCE(n->s.rcvbuf);
-}
-
-/* holds: nl_lock */
-static void queue_message(struct nl_sock *n, struct nl_msg *m)
-{
-	list_add_tail(&n->queue, &m->link);
-	n->nqueued++;
-	n->charged += m->size + MESSAGE_CHARGE;
-}
-
-/* One copy for @n, or word of the loss. holds: nl_lock */
-static void queue_add(struct nl_sock *n, const char *text, u32 size)
-{
-	struct nl_msg *m = NULL;
-
-	if (has_room(n, size))
-		m = kmalloc(sizeof(*m) + size, PMM_NOWAIT);
-	if (!m) {
-		WRITE_ONCE(n->s.err, ENOBUFS);
-		return;
-	}
-	m->size = size;
-	m->groups = 1;
-	memcpy(m->data, text, size);
-	queue_message(n, m);
-}
 
 /* See sysfs_uevent_hook in sysfs.h. */
 static void uevent_send(const char *text, size_t size)
@@ -249,9 +543,9 @@ static void uevent_send(const char *text, size_t size)
 
 	spin_lock(&nl_lock);
 	list_for_each(n, &nl_socks, all) {
-		if (!(n->groups & 1))
+		if (!(n->groups & 1) || n->s.protocol != NETLINK_KOBJECT_UEVENT)
 			continue;
-		queue_add(n, text, (u32)size);
+		queue_add(n, text, (u32)size, 1);
 		waitq_wake(&n->wait, ~0u, POLLIN | POLLRDNORM);
 	}
 	spin_unlock(&nl_lock);
@@ -338,4 +632,5 @@ bool file_is_netlink(const struct file *f)
 void netlink_init(void)
 {
 	sysfs_uevent_hook = uevent_send;
+	rtnetlink_init();
 }

@@ -621,7 +621,6 @@ static const struct sock_ops packet_ops = {
 	.queued = packet_queued,
 	.setsockopt = packet_setsockopt,
 	.getsockopt = packet_getsockopt,
-	.ioctl = inet_ioctl,
 	.device = packet_device,
 };
 

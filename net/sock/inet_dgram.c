@@ -520,6 +520,5 @@ static const struct sock_ops dgram_ops = {
 	.setsockopt = dgram_setsockopt,
 	.getsockopt = dgram_getsockopt,
 	.control = dgram_control,
-	.ioctl = inet_ioctl,
 	.device = dgram_device,
 };

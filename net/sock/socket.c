@@ -20,6 +20,7 @@
 #include "kernel/lib/string.h"
 #include "kernel/sched/thread.h"
 #include "mm/slab.h"
+#include "net/sock/inet.h"
 #include "net/sock/sockfilter.h"
 
 static u32 (*pid_hook)(void); /* I after boot */
@@ -202,8 +203,10 @@ static long socket_ioctl(struct file *f, u32 cmd, u64 arg)
 
 	if (cmd == SIOCATMARK && s->ops->at_mark)
 		return put_user(arg, (int)s->ops->at_mark(s));
-	if ((cmd != FIONREAD && cmd != SIOCOUTQ) || !s->ops->queued)
-		return s->ops->ioctl ? s->ops->ioctl(s, cmd, arg) : -ENOTTY;
+	if ((cmd != FIONREAD && cmd != SIOCOUTQ) || !s->ops->queued) {
+		n = s->ops->ioctl ? s->ops->ioctl(s, cmd, arg) : -ENOTTY;
+		return n == -ENOTTY ? inet_ioctl(s, cmd, arg) : n; /* names of devices: any socket */
+	}
 	n = s->ops->queued(s, cmd == SIOCOUTQ);
 	return n < 0 ? n : put_user(arg, (int)n);
 }

@@ -1,0 +1,43 @@
+#pragma once
+/*
+ * Between af_netlink.c, which knows sockets and queues, and rtnetlink.c, which knows what messages
+ * mean.
+ */
+#include <linux/netlink.h>
+#include "kernel/lib/types.h"
+
+struct nl_sock;
+
+/* Messages being made, for one socket (.to) or for all of a group. o: by the thread that makes them. */
+struct nl_out {
+	struct nl_sock *to; /* o: NULL: all of .group */
+	u32 group; /* o: RTNLGRP_* */
+	u32 seq, port; /* o: of the request */
+	u16 flags; /* o: NLM_F_MULTI in a dump */
+	u8 *bytes; /* o: kmalloc'ed; NULL: none yet */
+	u32 len, at; /* o: of all; where the open message begins */
+	int err; /* o: -ENOBUFS, -ENOMEM: nothing more is stored */
+};
+
+#define NL_OUT_SIZE 4096u
+#define NL_MESSAGE_MAX 1024u /* of one message */
+
+/* Begin a message with @size zeroed bytes behind its head, which are returned; NULL: no memory. */
+void *nl_begin(struct nl_out *o, u16 type, u32 size);
+void nl_attr(struct nl_out *o, u16 type, const void *data, u32 len);
+void nl_attr_u32(struct nl_out *o, u16 type, u32 v);
+void nl_attr_str(struct nl_out *o, u16 type, const char *s);
+void nl_end(struct nl_out *o); /* the open message is complete */
+/* Hand over what is there. ctx: thread; sleeps */
+void nl_flush(struct nl_out *o);
+bool nl_wanted(u32 group); /* does anybody listen to this group of NETLINK_ROUTE? ctx: any */
+
+/*
+ * One request of NETLINK_ROUTE; answers go to @o. @admin: may change things. ctx: thread; sleeps. 0 or
+ * -errno
+ */
+int rtnetlink_request(const struct nlmsghdr *h, bool admin, struct nl_out *o);
+/* sysfs_net.c: what /sys/class/net shows of a device; once is enough. ctx: thread; sleeps */
+struct netdev;
+void sysfs_net_added(const struct netdev *d);
+void rtnetlink_init(void); /* boot: news of devices go to listeners from here on */
