@@ -33,11 +33,11 @@ int sock_borrow(int fd, struct fdref *r, struct socket **s)
 /* See sys_socket.h. */
 int sock_addr_in(struct sock_addr *a, u64 uaddr, u64 len)
 {
-	if ((int)len < 0 || len > SOCK_ADDR_MAX)
+	if ((u32)len > SOCK_ADDR_MAX)
 		return -EINVAL;
 	a->len = (u32)len;
 	a->family = AF_UNSPEC;
-	return len && copy_from_user(a->bytes, uaddr, len) ? -EFAULT : 0;
+	return a->len && copy_from_user(a->bytes, uaddr, a->len) ? -EFAULT : 0;
 }
 
 /* See sys_socket.h. */

@@ -38,8 +38,6 @@
 #define TICK_MS 10
 #define NUDGE_TICKS 3 /* without progress: a signal */
 #define KILL_TICKS 40 /* and then the end */
-#define SETTLE_ROUNDS 25
-#define SETTLE_MS 20
 
 struct call {
 	const struct entry *row;
@@ -350,16 +348,6 @@ static void give_up_rights(int user)
 		_exit(3);
 }
 
-static void pause_child(void)
-{
-	child_pid = fork();
-	if (!child_pid) {
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		for (;;)
-			pause();
-	}
-}
-
 static _Noreturn void process_main(int place, uint64_t seed)
 {
 	static struct thread_start starts[MAX_THREADS];
@@ -377,7 +365,7 @@ static _Noreturn void process_main(int place, uint64_t seed)
 	parent_pid = getppid();
 	self_pid = getpid();
 	fixture_descriptors();
-	pause_child();
+	make_child();
 	for (n = 0; n < threads; n++) {
 		uint64_t mix = seed + n;
 
@@ -577,23 +565,6 @@ static void prepare_files(void)
 		close(fd);
 }
 
-/*
- * Free memory with the fixture as it was made: the most that is seen while things settle, until it
- * is @enough.
- */
-static long settled_free_kb(long enough, int rounds)
-{
-	long most = 0, kb;
-
-	prepare_files();
-	for (int i = 0; i < rounds && most < enough; i++) {
-		kb = mem_free_kb();
-		most = kb > most ? kb : most;
-		usleep(SETTLE_MS * 1000);
-	}
-	return most;
-}
-
 /* /proc/meminfo as it is; with @before, the lines that are others now are printed. */
 static void tell_memory(char *text, size_t size, const char *before)
 {
@@ -655,6 +626,7 @@ int main(int argc, char **argv)
 	prepare();
 	if (most >= 0) {
 		run(seed + 0x1000000, 2, 0);
+		prepare_files();
 		before = settled_free_kb(LONG_MAX, SETTLE_ROUNDS);
 		tell_memory(memory, sizeof(memory), NULL);
 	}
@@ -663,6 +635,7 @@ int main(int argc, char **argv)
 	hung = run(seed, rounds, seconds);
 	tap_result(!hung, "every process ends", __FILE__, __LINE__, 0);
 	if (most >= 0) {
+		prepare_files();
 		after = settled_free_kb(before - most, TAP_PATIENCE_MS / SETTLE_MS);
 		printf("# free memory before %ld kB, after %ld kB, lost %ld kB\n", before, after,
 		       before - after);
@@ -674,5 +647,7 @@ int main(int argc, char **argv)
 		tap_result(!log_warnings(200), "no warnings in the kernel's log", __FILE__,
 			   __LINE__, 0);
 	printf("# %lu calls\n", calls_done);
+	if (!chdir("/"))
+		umount2(FIXTURE_TOP, MNT_DETACH);
 	return tap_done();
 }

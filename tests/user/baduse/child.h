@@ -248,14 +248,8 @@ static void child_prepare(const struct entry *e, int user, int files)
 	if (e->flags & MOUNTS)
 		mount("baduse", "mnt", "tmpfs", 0, NULL);
 	become(user);
-	if (e->flags & CHILD) {
-		child_pid = fork();
-		if (!child_pid) {
-			prctl(PR_SET_PDEATHSIG, SIGKILL);
-			for (;;)
-				pause();
-		}
-	}
+	if (e->flags & CHILD)
+		make_child();
 }
 
 /*

@@ -9,11 +9,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/utsname.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 #include "call.h"
+
+#define SETTLE_MS 20
+#define SETTLE_ROUNDS 25
 
 static int child_pid, self_pid, parent_pid;
 
@@ -33,6 +37,21 @@ static void resolve_args(const struct entry *e, long *a)
 	for (int i = 0; i < 6; i++)
 		if (e->arg[i].kind == K_PID || e->arg[i].kind == K_CONST)
 			a[i] = resolve_pid(a[i]);
+}
+
+/* A child that pauses for as long as its parent lives. */
+static void make_child(void)
+{
+	pid_t parent = getpid();
+
+	child_pid = fork();
+	if (child_pid)
+		return;
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (getppid() != parent) /* it has ended meanwhile */
+		_exit(0);
+	for (;;)
+		pause();
 }
 
 static double now(void)
@@ -103,6 +122,20 @@ static long mem_free_kb(void)
 	if (f)
 		fclose(f);
 	return kb;
+}
+
+/* The most memory that is seen free in @rounds looks, while things settle; until it is @enough. */
+static long settled_free_kb(long enough, int rounds)
+{
+	long most = 0, kb;
+
+	for (int i = 0; i < rounds && most < enough; i++) {
+		if (i)
+			usleep(SETTLE_MS * 1000);
+		kb = mem_free_kb();
+		most = kb > most ? kb : most;
+	}
+	return most;
 }
 
 static int log_open(void)

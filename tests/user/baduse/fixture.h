@@ -203,16 +203,33 @@ static void fix_file(const char *name, int mode, long size)
 	close(fd);
 }
 
+/* What rows name outside of the folder, as it was. */
+static void fixture_outside(void)
+{
+	static const struct {
+		const char *path;
+		int mode;
+	} kept[] = {
+		{ "/sys/kernel", 0755 }, { "/dev/ptmx", 0666 },
+		{ "/dev/null", 0666 },	 { "/dev/zero", 0666 },
+		{ "/dev/full", 0666 },	 { "/sys/devices/system/cpu/online", 0444 },
+		{ FIXTURE_TOP, 0755 },
+	};
+
+	for (unsigned i = 0; i < sizeof(kept) / sizeof(kept[0]); i++) {
+		removexattr(kept[i].path, "trusted.a");
+		removexattr(kept[i].path, "user.a");
+		chown(kept[i].path, 0, 0);
+		chmod(kept[i].path, kept[i].mode);
+	}
+}
+
 /* The folder's contents, anew. Owned by @owner, except what begins with "root". */
 static void fixture_files(int owner)
 {
 	static const char *const owned[] = { ".",	 "file", "dir", "dir/f", "link",
 					     "dangling", "loop", "ro",	"priv",	 "fifo",
 					     "big",	 "hard", "mnt", "empty" };
-	static const char *const kept[] = { ".",	   "..",
-					    "/sys/kernel", "/dev/ptmx",
-					    "/dev/null",   "/dev/zero",
-					    "/dev/full",   "/sys/devices/system/cpu/online" };
 
 	umask(022);
 	chmod(FIXTURE_TOP, 0755);
@@ -222,10 +239,9 @@ static void fixture_files(int owner)
 		_exit(2);
 	}
 	fix_clear(open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-	for (unsigned i = 0; i < sizeof(kept) / sizeof(kept[0]); i++) {
-		removexattr(kept[i], "trusted.a");
-		removexattr(kept[i], "user.a");
-	}
+	removexattr(".", "trusted.a");
+	removexattr(".", "user.a");
+	fixture_outside();
 	fix_file("file", 0644, 100);
 	fix_file("ro", 0444, 100);
 	fix_file("priv", 0600, 100);
