@@ -201,7 +201,7 @@ struct file_ops {
 #define INODE_NOLINK 16u /* O_TMPFILE|O_EXCL: may not get a name */
 #define INODE_UNCACHED 64u /* its name lives only as long as its users (processes in procfs) */
 #define INODE_FILECAPS 128u /* has the attribute security.capability (filecap.h) */
-#define INODE_HANDLE 128u /* there is a handle of it (handle.c) */
+#define INODE_HANDLE 256u /* there is a handle of it (handle.c) */
 #define INODE_HINT_SHIFT 28 /* the bits from here on: fcntl's write hint */
 #define INODE_DEAD 8u /* directory that was removed: nothing can be made in it */
 

@@ -135,6 +135,8 @@ int ext_blocks_alloc(struct inode *i, u32 goal, u32 *count, u32 *first)
 	u32 want = MIN(*count, available(s)), group, from;
 	int err = -ENOSPC, ret;
 
+	if (unlikely(!READ_ONCE(s->writable)))
+		return -EROFS;
 	if (!want)
 		return -ENOSPC;
 	if (!ext_block_valid(s, goal))

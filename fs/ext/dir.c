@@ -211,7 +211,9 @@ const struct inode_ops ext_dir_ops = {
 	.tmpfile = ext_tmpfile,
 	.setattr = ext_setattr,
 	.getxattr = ext_getxattr,
+	.setxattr = ext_setxattr,
 	.listxattr = ext_listxattr,
+	.removexattr = ext_removexattr,
 	.fileattr = ext_fileattr,
 };
 

@@ -46,6 +46,7 @@ struct ext_sb {
 	struct ext_options opt; /* I but for remount, which nobody else runs beside */
 	u32 how; /* I but for remount: of blkdev_get */
 	bool writable; /* a: mounted for writing, and no error has ended that */
+	bool failed; /* a: that is what ended it */
 	bool was_valid; /* u: clean before this mount */
 	struct spinlock lock; /* rank SPIN_OUTER: of the table */
 	struct list inodes[EXT_BUCKETS]; /* h: by number */
@@ -274,6 +275,14 @@ bool ext_link_is_inline(const struct inode *i);
 ssize_t ext_getxattr(struct inode *i, const char *name, void *buf, size_t size);
 ssize_t ext_listxattr(struct inode *i, char *buf, size_t size);
 int ext_fileattr(struct inode *i, u32 *flags, bool set);
+/* The index of @name, and what stands behind its prefix. Or -EOPNOTSUPP */
+int __must_check ext_xattr_split(const struct ext_sb *s, const char *name, const char **rest);
+ssize_t ext_xattr_get(struct inode *i, u32 index, const char *name, void *buf, size_t size);
+
+/* --- attrset.c --- */
+/* @value NULL: it goes. @flags XATTR_CREATE, XATTR_REPLACE. holds: i->lock for writing */
+int __must_check ext_xattr_set(struct inode *i, u32 index, const char *name, const void *value,
+			       size_t size, int flags);
 int ext_setxattr(struct inode *i, const char *name, const void *buf, size_t size, int flags);
 int ext_removexattr(struct inode *i, const char *name);
 void ext_xattr_free(struct inode *i); /* the block of an inode that goes */

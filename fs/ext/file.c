@@ -89,21 +89,27 @@ int ext_fileattr(struct inode *i, u32 *flags, bool set)
 const struct inode_ops ext_file_inode_ops = {
 	.setattr = ext_setattr,
 	.getxattr = ext_getxattr,
+	.setxattr = ext_setxattr,
 	.listxattr = ext_listxattr,
+	.removexattr = ext_removexattr,
 	.fileattr = ext_fileattr,
 };
 
 const struct inode_ops ext_special_ops = {
 	.setattr = ext_setattr,
 	.getxattr = ext_getxattr,
+	.setxattr = ext_setxattr,
 	.listxattr = ext_listxattr,
+	.removexattr = ext_removexattr,
 };
 
 const struct inode_ops ext_link_ops = {
 	.readlink = ext_readlink,
 	.setattr = ext_setattr,
 	.getxattr = ext_getxattr,
+	.setxattr = ext_setxattr,
 	.listxattr = ext_listxattr,
+	.removexattr = ext_removexattr,
 };
 
 const struct file_ops ext_file_fops = {

@@ -107,6 +107,13 @@ _Static_assert(sizeof(struct ext_dirent_disk) == 8, "directory record");
 
 /* Extended attributes: a block of them, or behind the times in a large inode. */
 #define EXT_XATTR_MAGIC 0xea020000u
+enum ext_xattr_index {
+	EXT_XATTR_USER = 1,
+	EXT_XATTR_ACL_ACCESS = 2, /* without a name behind it */
+	EXT_XATTR_ACL_DEFAULT = 3,
+	EXT_XATTR_TRUSTED = 4,
+	EXT_XATTR_SECURITY = 6,
+};
 struct ext_xattr_header {
 	u32 magic, refcount, blocks, hash, checksum;
 	u32 _pad[3];

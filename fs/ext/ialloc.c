@@ -242,6 +242,10 @@ int ext_inode_new(struct inode *dir, u32 mode, u64 rdev, struct inode **out)
 
 	if (!e)
 		return -ENOMEM;
+	if (!READ_ONCE(s->writable)) {
+		err = -EROFS;
+		goto drop;
+	}
 	i = &e->inode;
 	err = find_free(s, dir, mode, &ino);
 	if (err)

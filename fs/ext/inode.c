@@ -91,8 +91,22 @@ int ext_inode_place(struct ext_sb *s, u64 ino, u32 *block, u32 *off)
 	return 0;
 }
 
-/* Read the inode of @e as it is on the disk; what a small one lacks is 0. */
-static int read_disk(struct ext_sb *s, u32 ino, struct ext_inode_disk *d, u32 *block, u32 *off)
+/* Are there attributes behind the known fields of the inode at @from? */
+static bool has_attributes(const struct ext_sb *s, const struct ext_inode_disk *d, const char *from)
+{
+	u32 at = EXT_INODE_OLD + d->extra_isize, magic;
+
+	if (d->file_acl)
+		return true;
+	if (s->inode_size == EXT_INODE_OLD || at + 8 > s->inode_size)
+		return false;
+	memcpy(&magic, from + at, sizeof(magic));
+	return magic == EXT_XATTR_MAGIC;
+}
+
+/* Read inode @ino as it is on the disk; what a small one lacks is 0. */
+static int read_disk(struct ext_sb *s, u32 ino, struct ext_inode_disk *d, u32 *block, u32 *off,
+		     bool *attributes)
 {
 	struct ext_buf b;
 	int err = ext_inode_place(s, ino, block, off);
@@ -103,6 +117,7 @@ static int read_disk(struct ext_sb *s, u32 ino, struct ext_inode_disk *d, u32 *b
 		return err;
 	memset(d, 0, sizeof(*d));
 	memcpy(d, (char *)b.data + *off, MIN((size_t)s->inode_size, sizeof(*d)));
+	*attributes = has_attributes(s, d, (char *)b.data + *off);
 	ext_buf_put(&b);
 	return 0;
 }
@@ -228,8 +243,6 @@ static void from_disk(struct ext_inode *e, const struct ext_inode_disk *d, const
 	memcpy(e->block, d->block, sizeof(e->block));
 	e->cache.size = i->size;
 	e->dirty = false;
-	if (e->file_acl || (s->inode_size > EXT_INODE_OLD && !e->extra))
-		i->flags |= INODE_FILECAPS;
 }
 
 /*
@@ -279,7 +292,8 @@ static int make(struct super *sb, u32 ino, bool orphan, struct ext_inode **out)
 	struct ext_inode *e;
 	const char *fault;
 	u32 block, off;
-	int err = read_disk(s, ino, &d, &block, &off);
+	bool attributes = false;
+	int err = read_disk(s, ino, &d, &block, &off, &attributes);
 
 	if (err)
 		return err;
@@ -294,6 +308,8 @@ static int make(struct super *sb, u32 ino, bool orphan, struct ext_inode **out)
 	e->table_block = block;
 	e->table_off = off;
 	from_disk(e, &d, s);
+	if (attributes)
+		e->inode.flags |= INODE_FILECAPS; /* perhaps: who drops them finds out */
 	if (orphan)
 		e->dtime = d.dtime;
 	*out = e;

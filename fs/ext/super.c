@@ -52,6 +52,7 @@ int ext_bad(struct ext_sb *s, u64 ino, const char *fmt, ...)
 	ext_super_dirty(s);
 	if (s->opt.on_error == EXT_ERRORS_RO &&
 	    __atomic_exchange_n(&s->writable, false, __ATOMIC_RELAXED)) {
+		s->failed = true;
 		log_err("ext2: %s: is read-only from here on (errors=remount-ro)", s->bdev->name);
 		word_or(&s->sb->flags, MS_RDONLY);
 	}
@@ -329,15 +330,13 @@ static int start_writing(struct ext_sb *s)
 
 	if (err)
 		return err;
-	s->checked = kcalloc(BITMAP_WORDS(s->ngroups), sizeof(u64), 0);
+	if (!s->checked)
+		s->checked = kcalloc(BITMAP_WORDS(s->ngroups), sizeof(u64), 0);
 	if (!s->checked)
 		return -ENOMEM;
 	err = mark(s, false);
-	if (err) {
-		kfree(s->checked);
-		s->checked = NULL;
+	if (err)
 		return err;
-	}
 	WRITE_ONCE(s->writable, true);
 	/* Those of an earlier time of writing by this mount are in use still. */
 	n = list_empty(&s->orphans) ? ext_orphans_free(s) : 0;
@@ -353,8 +352,6 @@ static int stop_writing(struct ext_sb *s)
 
 	err2 = mark(s, true);
 	WRITE_ONCE(s->writable, false);
-	kfree(s->checked);
-	s->checked = NULL;
 	return err ? err : err2;
 }
 
@@ -406,7 +403,7 @@ static int ext_remount(struct super *sb, u32 flags, const char *data)
 		err = stop_writing(s);
 	if (!(flags & MS_RDONLY) && !READ_ONCE(s->writable)) {
 		err = must_not_write(s) ? -EROFS : open_for_writing(s);
-		if (!err && (s->disk->state & EXT_ERRORS) && (sb->flags & MS_RDONLY) && s->checked)
+		if (!err && s->failed)
 			err = -EROFS; /* an error ended the writing: e2fsck first */
 		if (!err)
 			err = start_writing(s);

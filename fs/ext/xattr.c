@@ -1,5 +1,5 @@
 /*
- * Extended attributes, read: behind the known fields of a large inode, and in a block that several
+ * Extended attributes, read (attrset.c writes them): behind the known fields of a large inode, and in a block that several
  * inodes may share.
  *
  * Both are a list of entries, ended by four zero bytes, with values that are counted from the first
@@ -15,9 +15,6 @@
 #include "kernel/lib/string.h"
 #include "mm/slab.h"
 
-static const char *const prefixes[] = { NULL,	    "user.", NULL,	  NULL,
-					"trusted.", NULL,    "security.", "system." };
-
 /* A list of entries: memory, its size, and what values are counted from. */
 struct attr_list {
 	const char *base, *values;
@@ -25,30 +22,45 @@ struct attr_list {
 };
 
 struct search {
-	const char *name; /* of a get */
+	const char *name; /* of a get, behind the prefix */
+	u32 index; /* of a get */
 	char *buf; /* of a get the value's place, of a list the names' */
 	size_t size;
 	ssize_t done; /* bytes so far (list), or the value's (get) */
 	bool found;
 };
 
-static const char *prefix_of(const struct ext_xattr_entry *e)
+/* What the names of index @index begin with, all of the name of a whole one; NULL: not for users. */
+static const char *prefix_of(u32 index)
 {
-	return e->name_index < ARRAY_SIZE(prefixes) ? prefixes[e->name_index] : NULL;
+	static const char *const prefixes[] = { [EXT_XATTR_USER] = XATTR_USER_PREFIX,
+						[EXT_XATTR_TRUSTED] = XATTR_TRUSTED_PREFIX,
+						[EXT_XATTR_SECURITY] = XATTR_SECURITY_PREFIX };
+
+	return index < ARRAY_SIZE(prefixes) ? prefixes[index] : NULL;
 }
 
-static bool names(const struct ext_xattr_entry *e, const char *name)
+/* See ext.h. ctx: any. -EOPNOTSUPP: no name that can be kept */
+int ext_xattr_split(const struct ext_sb *s, const char *name, const char **rest)
 {
-	const char *prefix = prefix_of(e);
+	for (u32 k = 1; k <= EXT_XATTR_SECURITY; k++) {
+		const char *prefix = prefix_of(k);
 
-	return prefix && str_begins(name, prefix) && strlen(name + strlen(prefix)) == e->name_len &&
-	       !memcmp(name + strlen(prefix), e->name, e->name_len);
+		if (!prefix || !str_begins(name, prefix))
+			continue;
+		if (k == EXT_XATTR_USER && s->opt.no_user_xattr)
+			return -EOPNOTSUPP;
+		*rest = name + strlen(prefix);
+		return (int)k;
+	}
+	return -EOPNOTSUPP;
 }
 
 /* One entry of a get. 1: it was this one. */
 static int get_entry(struct search *s, const struct attr_list *r, const struct ext_xattr_entry *e)
 {
-	if (!names(e, s->name))
+	if (e->name_index != s->index || strlen(s->name) != e->name_len ||
+	    memcmp(s->name, e->name, e->name_len) != 0)
 		return 0;
 	s->found = true;
 	s->done = (ssize_t)e->value_size;
@@ -63,7 +75,7 @@ static int get_entry(struct search *s, const struct attr_list *r, const struct e
 /* One entry of a list. */
 static int list_entry_name(struct search *s, const struct ext_xattr_entry *e)
 {
-	const char *prefix = prefix_of(e);
+	const char *prefix = prefix_of(e->name_index);
 	size_t at = (size_t)s->done, n;
 
 	if (!prefix)
@@ -171,20 +183,24 @@ static int search(struct inode *i, struct search *s)
 	return ret;
 }
 
-/* See vfs.h. ctx: thread; sleeps. Bytes, -ENODATA, -ERANGE, -EOPNOTSUPP, -EUCLEAN */
-ssize_t ext_getxattr(struct inode *i, const char *name, void *buf, size_t size)
+/* See ext.h. ctx: thread; holds: i->lock; sleeps. Bytes, -ENODATA, -ERANGE, -EUCLEAN, -EIO */
+ssize_t ext_xattr_get(struct inode *i, u32 index, const char *name, void *buf, size_t size)
 {
-	struct search s = { .name = name, .buf = buf, .size = size };
-	int ret;
+	struct search s = { .name = name, .index = index, .buf = buf, .size = size };
+	int ret = search(i, &s);
 
-	if (str_begins(name, "user.") && ext_sb_of(i->sb)->opt.no_user_xattr)
-		return -EOPNOTSUPP;
-	if (str_begins(name, "system."))
-		return -EOPNOTSUPP;
-	ret = search(i, &s);
 	if (ret < 0)
 		return ret;
 	return s.found ? s.done : -ENODATA;
+}
+
+/* See vfs.h. ctx: thread; sleeps. Bytes, -ENODATA, -ERANGE, -EOPNOTSUPP, -EUCLEAN */
+ssize_t ext_getxattr(struct inode *i, const char *name, void *buf, size_t size)
+{
+	const char *rest;
+	int index = ext_xattr_split(ext_sb_of(i->sb), name, &rest);
+
+	return index < 0 ? index : ext_xattr_get(i, (u32)index, rest, buf, size);
 }
 
 /* See vfs.h. ctx: thread; sleeps. Bytes, -ERANGE, -EUCLEAN */
@@ -194,29 +210,4 @@ ssize_t ext_listxattr(struct inode *i, char *buf, size_t size)
 	int ret = search(i, &s);
 
 	return ret < 0 ? ret : s.done;
-}
-
-/* See ext.h. ctx: thread; sleeps */
-void ext_xattr_free(struct inode *i)
-{
-	struct ext_sb *s = ext_sb_of(i->sb);
-	u32 block = ext_of(i)->file_acl;
-	struct ext_xattr_header *h;
-	struct ext_buf b;
-
-	if (!block || ext_buf_get(s, block, &b))
-		return;
-	h = b.data;
-	ext_of(i)->file_acl = 0;
-	ext_add_blocks(i, -1);
-	if (h->magic != EXT_XATTR_MAGIC || !h->refcount) {
-		ext_bad(s, i->ino, "a damaged block of attributes, %u", block);
-	} else if (h->refcount > 1) {
-		h->refcount--;
-		ext_buf_dirty(s, &b);
-	} else {
-		ext_buf_forget(s, block);
-		ext_blocks_free(s, i->ino, block, 1);
-	}
-	ext_buf_put(&b);
 }

@@ -759,3 +759,103 @@ UNIT_TEST(damaged_in_any_way)
 {
 	each_kind(damage, 1 * MB);
 }
+
+/* --- attributes --- */
+
+static void set(struct inode *i, const char *name, u32 size, int want)
+{
+	static char value[5000];
+
+	for (u32 k = 0; k < size; k++)
+		value[k] = (char)pattern(k, size);
+	CHECK_EQ(i->ops->setxattr(i, name, value, size, 0), want);
+}
+
+static void get(struct inode *i, const char *name, s64 size)
+{
+	static char value[5000];
+
+	CHECK_EQ(i->ops->getxattr(i, name, value, sizeof(value)), size);
+	for (s64 k = 0; k < size; k++)
+		CHECK_EQ(value[k], (char)pattern((u64)k, (u32)size));
+}
+
+static void attributes(void)
+{
+	struct inode *f, *d;
+	char list[2000];
+
+	mount();
+	f = new_file("f");
+	set(f, "user.first", 10, 0);
+	set(f, "user.second", 50, 0);
+	set(f, "trusted.third", 300, 0);
+	set(f, "security.fourth", 0, 0);
+	set(f, "user.second", 45, 0);
+	set(f, "user.huge", 4500, -ENOSPC);
+	set(f, "system.posix_acl_access", 10, -EOPNOTSUPP);
+	CHECK_EQ(f->ops->listxattr(f, list, sizeof(list)), 11 + 12 + 14 + 16);
+	CHECK_EQ(f->ops->setxattr(f, "user.first", "x", 1, 1), -EEXIST);
+	CHECK_EQ(f->ops->setxattr(f, "user.none", "x", 1, 2), -ENODATA);
+	inode_put(f);
+	end();
+	mount();
+	f = find("f");
+	get(f, "user.first", 10);
+	get(f, "user.second", 45);
+	get(f, "trusted.third", 300);
+	get(f, "security.fourth", 0);
+	get(f, "user.none", -ENODATA);
+	CHECK_EQ(f->ops->removexattr(f, "user.first"), 0);
+	CHECK_EQ(f->ops->removexattr(f, "user.first"), -ENODATA);
+	CHECK_EQ(f->ops->removexattr(f, "trusted.third"), 0);
+	CHECK_EQ(host_mkdir(top, "d", &d), 0);
+	set(d, "user.dir", 200, 0);
+	inode_put(d);
+	inode_put(f);
+	end();
+	mount();
+	f = find("f");
+	get(f, "user.second", 45);
+	CHECK_EQ(f->ops->removexattr(f, "user.second"), 0);
+	CHECK_EQ(f->ops->removexattr(f, "security.fourth"), 0);
+	CHECK_EQ(f->blocks, 0);
+	inode_put(f);
+	CHECK_EQ(host_remove(top, "d"), 0);
+	end();
+}
+
+UNIT_TEST(extended_attributes)
+{
+	each_kind(attributes, 2 * MB);
+}
+
+UNIT_TEST(a_block_of_attributes_that_two_share)
+{
+	struct ext_buf b;
+	struct inode *f, *g;
+	u32 block;
+
+	make_image("-b 1024 -I 128", 2 * MB);
+	mount();
+	f = new_file("f");
+	g = new_file("g");
+	set(f, "user.a", 100, 0);
+	block = ext_of(f)->file_acl;
+	CHECK_EQ(ext_buf_get(ext_sb_of(sb), block, &b), 0);
+	((struct ext_xattr_header *)b.data)->refcount = 2;
+	ext_buf_dirty(ext_sb_of(sb), &b);
+	ext_buf_put(&b);
+	ext_of(g)->file_acl = block;
+	ext_add_blocks(g, 1);
+	get(g, "user.a", 100);
+	set(f, "user.b", 50, 0);
+	CHECK(ext_of(f)->file_acl != block);
+	get(g, "user.a", 100);
+	get(g, "user.b", -ENODATA);
+	get(f, "user.a", 100);
+	inode_put(f);
+	inode_put(g);
+	end();
+	drop_image();
+}
