@@ -182,6 +182,16 @@ static int permission_by_capability(const struct cred *c, u32 mode, u32 want)
 	return -EACCES;
 }
 
+/* What the list of @i allows of @want, or, if it has none, the bits of the mode. */
+static __cold u32 acl_bits(struct inode *i, u32 mode, u32 want)
+{
+	int err = i->ops->acl ? i->ops->acl(i, want) : -EAGAIN;
+
+	if (err == -EAGAIN)
+		return cred_in_group(current->cred, READ_ONCE(i->gid)) ? mode >> 3 : mode;
+	return err ? 0 : want;
+}
+
 /*
  * May the current thread do @mask (MAY_*) with @i?
  * ctx: thread; sleeps: only in the file system's own check.
@@ -202,12 +212,15 @@ int inode_permission(struct inode *i, u32 mask)
 		if (i->flags & INODE_IMMUTABLE)
 			return -EPERM;
 	}
-	if (c->fsuid == READ_ONCE(i->uid))
+	if (c->fsuid == READ_ONCE(i->uid)) {
 		bits = mode >> 6;
-	else if (((mode >> 3 ^ mode) & want) && cred_in_group(c, READ_ONCE(i->gid)))
+	} else if (unlikely(i->flags & INODE_ACL)) {
+		bits = acl_bits(i, mode, want);
+	} else if (((mode >> 3 ^ mode) & want) && cred_in_group(c, READ_ONCE(i->gid))) {
 		bits = mode >> 3;
-	else
+	} else {
 		bits = mode;
+	}
 	if (want & ~bits) {
 		err = permission_by_capability(c, mode, want);
 		if (err && !(i->ops && i->ops->permitted && i->ops->permitted(i)))

@@ -113,6 +113,14 @@ static void make_end(struct walk *w, struct dentry *d, struct inode *i)
 	walk_end(w);
 }
 
+/* See vfs.h: a list that is inherited takes the umask's place. ctx: thread; holds: dir->lock; sleeps */
+u32 inode_umask(struct inode *dir, u32 mode)
+{
+	if (unlikely(dir->flags & INODE_ACL) && dir->ops->default_acl && dir->ops->default_acl(dir))
+		return mode;
+	return mode & ~(fsctx_current()->umask & 07777);
+}
+
 /*
  * mknod(2): a file of any type but directory and symlink; type 0 means regular. The umask is
  * applied here.
@@ -143,7 +151,7 @@ int vfs_mknod(const struct path *at, const char *name, u32 mode, u64 rdev)
 	/* The device 0:0 is none: a whiteout, which anybody may make. */
 	if (((S_ISCHR(mode) && rdev) || S_ISBLK(mode)) && !cred_capable(current->cred, CAP_MKNOD))
 		goto end;
-	mode &= ~(fsctx_current()->umask & 07777);
+	mode = inode_umask(dir, mode);
 	if (dir->ops->create)
 		err = dir->ops->create(dir, d, mode, S_ISCHR(mode) || S_ISBLK(mode) ? rdev : 0, &i);
 end:
@@ -162,7 +170,7 @@ int vfs_mkdir(const struct path *at, const char *name, u32 mode)
 	if (err)
 		return err;
 	dir = dentry_inode(w.cur.dentry);
-	mode = (mode & (0777 | S_ISVTX) & ~fsctx_current()->umask) | S_IFDIR;
+	mode = inode_umask(dir, mode & (0777 | S_ISVTX)) | S_IFDIR;
 	err = dir->ops->mkdir ? dir->ops->mkdir(dir, d, mode, &i) : -EPERM;
 	make_end(&w, d, err ? NULL : i);
 	return err;

@@ -154,7 +154,7 @@ static int create_locked(struct walk *w, struct dentry *d, u32 mode)
 	if (!err && !dir->ops->create)
 		err = -EACCES;
 	if (!err)
-		err = dir->ops->create(dir, d, (mode & 07777 & ~fsctx_current()->umask) | S_IFREG,
+		err = dir->ops->create(dir, d, inode_umask(dir, mode & 07777) | S_IFREG,
 				       0, &i);
 	if (!err) {
 		dentry_instantiate(d, i);
@@ -269,7 +269,7 @@ static int open_tmpfile(const struct path *dirp, u32 oflags, u32 mode, struct fi
 		return err;
 	if (!dir->ops->tmpfile)
 		return -EOPNOTSUPP;
-	err = dir->ops->tmpfile(dir, (mode & 07777 & ~fsctx_current()->umask) | S_IFREG, &i);
+	err = dir->ops->tmpfile(dir, inode_umask(dir, mode & 07777) | S_IFREG, &i);
 	if (err)
 		return err;
 	qname_set(&q, name,

@@ -135,6 +135,13 @@ struct inode_ops {
 	int (*getattr)(struct inode *i, struct kstat *st); /* NULL: from the inode's fields */
 	int (*permission)(struct inode *i, u32 mask); /* extra to the mode check; NULL: none */
 	bool (*permitted)(struct inode *i); /* is it, in spite of the mode? NULL: no */
+	/*
+	 * Of an inode with INODE_ACL: may current, who does not own it, do @want? 0, -EACCES, or
+	 * -EAGAIN: it has no list, so ask the mode. And has a directory one that is inherited, in
+	 * place of the umask? NULL: no
+	 */
+	int (*acl)(struct inode *i, u32 want);
+	bool (*default_acl)(struct inode *dir);
 	/* Revalidate a cached name (procfs): false = drop it. NULL: always valid. */
 	bool (*revalidate)(struct inode *dir, struct dentry *d);
 	/* NULL: -EOPNOTSUPP */
@@ -202,6 +209,7 @@ struct file_ops {
 #define INODE_UNCACHED 64u /* its name lives only as long as its users (processes in procfs) */
 #define INODE_FILECAPS 128u /* has the attribute security.capability (filecap.h) */
 #define INODE_HANDLE 256u /* there is a handle of it (handle.c) */
+#define INODE_ACL 512u /* may have an access control list (inode_ops.acl) */
 #define INODE_HINT_SHIFT 28 /* the bits from here on: fcntl's write hint */
 #define INODE_DEAD 8u /* directory that was removed: nothing can be made in it */
 
@@ -356,6 +364,8 @@ void inode_getattr_generic(struct inode *i, struct kstat *st);
 #define MAY_WRITE 2u
 #define MAY_READ 4u
 int __must_check inode_permission(struct inode *i, u32 mask);
+/* What the umask leaves of the mode of something new in @dir. ctx: thread; sleeps */
+u32 inode_umask(struct inode *dir, u32 mode);
 bool inode_owner_or_capable(struct inode *i);
 /*
  * Owner, group and mode of a new inode in @dir: fsuid, fsgid or the set-group-id directory's. The

@@ -354,6 +354,24 @@ static void setting_free(struct setting *t)
 	kfree(t->block.attrs);
 }
 
+/* holds: map_lock */
+static int apply(struct setting *t, const struct attr *a, int flags)
+{
+	int err = take_body(t);
+
+	if (!err)
+		err = take_block(t);
+	if (err == -EUCLEAN)
+		err = ext_bad(t->s, t->i->ino, "damaged extended attributes");
+	if (!err)
+		err = change(t, a, flags);
+	if (!err && t->block.changed)
+		err = write_block(t);
+	if (!err && t->body.changed)
+		err = write_body(t);
+	return err;
+}
+
 /* See ext.h. ctx: thread; sleeps. 0, -ENODATA, -EEXIST, -ENOSPC, -ERANGE, -EUCLEAN, -EIO, -ENOMEM */
 int ext_xattr_set(struct inode *i, u32 index, const char *name, const void *value, size_t size,
 		  int flags)
@@ -368,17 +386,9 @@ int ext_xattr_set(struct inode *i, u32 index, const char *name, const void *valu
 		return -ERANGE;
 	if (size > t.s->block_size)
 		return -ENOSPC;
-	err = take_body(&t);
-	if (!err)
-		err = take_block(&t);
-	if (err == -EUCLEAN)
-		err = ext_bad(t.s, i->ino, "damaged extended attributes");
-	if (!err)
-		err = change(&t, &a, flags);
-	if (!err && t.block.changed)
-		err = write_block(&t);
-	if (!err && t.body.changed)
-		err = write_body(&t);
+	mutex_lock(&ext_of(i)->map_lock);
+	err = apply(&t, &a, flags);
+	mutex_unlock(&ext_of(i)->map_lock);
 	setting_free(&t);
 	if (err)
 		return err;
@@ -395,6 +405,8 @@ int ext_setxattr(struct inode *i, const char *name, const void *buf, size_t size
 
 	if (index < 0)
 		return index;
+	if (ext_xattr_is_acl((u32)index))
+		return ext_acl_set(i, (u32)index, buf ? buf : "", size);
 	if (!*rest)
 		return -EINVAL;
 	err = ext_xattr_set(i, (u32)index, rest, buf ? buf : "", size, flags);
@@ -409,6 +421,8 @@ int ext_removexattr(struct inode *i, const char *name)
 
 	if (index < 0)
 		return index;
+	if (ext_xattr_is_acl((u32)index))
+		return ext_acl_set(i, (u32)index, NULL, 0);
 	err = ext_xattr_set(i, (u32)index, rest, NULL, 0, 0);
 	return err ? err : ext_sync_if_asked(i, NULL);
 }

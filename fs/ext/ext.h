@@ -68,10 +68,10 @@ struct ext_sb {
 struct ext_inode {
 	struct inode inode; /* own lock */
 	struct pagecache cache; /* own lock: contents of a regular file */
-	struct mutex map_lock; /* rank EXT_MAP */
+	struct mutex map_lock; /* rank EXT_MAP: of the attributes, too */
 	u32 block[EXT_NBLOCKS]; /* m; a for reading */
 	u32 goal; /* m: where the next block would be best; 0: not known */
-	u32 file_acl; /* i: block of attributes, 0: none */
+	u32 file_acl; /* m: block of attributes, 0: none */
 	u32 flags; /* i */
 	u32 generation; /* I */
 	u32 table_block, table_off; /* I: where it lies on the disk */
@@ -277,7 +277,20 @@ ssize_t ext_listxattr(struct inode *i, char *buf, size_t size);
 int ext_fileattr(struct inode *i, u32 *flags, bool set);
 /* The index of @name, and what stands behind its prefix. Or -EOPNOTSUPP */
 int __must_check ext_xattr_split(const struct ext_sb *s, const char *name, const char **rest);
+static inline bool ext_xattr_is_acl(u32 index)
+{
+	return index == EXT_XATTR_ACL_ACCESS || index == EXT_XATTR_ACL_DEFAULT;
+}
 ssize_t ext_xattr_get(struct inode *i, u32 index, const char *name, void *buf, size_t size);
+
+/* --- acl.c --- */
+ssize_t ext_acl_get(struct inode *i, u32 index, void *buf, size_t size);
+int __must_check ext_acl_set(struct inode *i, u32 index, const void *buf, size_t size);
+int ext_acl_check(struct inode *i, u32 want);
+int ext_acl_permission(struct inode *i, u32 mask);
+bool ext_acl_has_default(struct inode *dir);
+int __must_check ext_acl_inherit(struct inode *i, struct inode *dir);
+int __must_check ext_acl_chmod(struct inode *i);
 
 /* --- attrset.c --- */
 /* @value NULL: it goes. @flags XATTR_CREATE, XATTR_REPLACE. holds: i->lock for writing */

@@ -88,6 +88,7 @@ int ext_fileattr(struct inode *i, u32 *flags, bool set)
 
 const struct inode_ops ext_file_inode_ops = {
 	.setattr = ext_setattr,
+	.acl = ext_acl_check,
 	.getxattr = ext_getxattr,
 	.setxattr = ext_setxattr,
 	.listxattr = ext_listxattr,
@@ -97,6 +98,7 @@ const struct inode_ops ext_file_inode_ops = {
 
 const struct inode_ops ext_special_ops = {
 	.setattr = ext_setattr,
+	.acl = ext_acl_check,
 	.getxattr = ext_getxattr,
 	.setxattr = ext_setxattr,
 	.listxattr = ext_listxattr,
@@ -106,6 +108,7 @@ const struct inode_ops ext_special_ops = {
 const struct inode_ops ext_link_ops = {
 	.readlink = ext_readlink,
 	.setattr = ext_setattr,
+	.acl = ext_acl_check,
 	.getxattr = ext_getxattr,
 	.setxattr = ext_setxattr,
 	.listxattr = ext_listxattr,

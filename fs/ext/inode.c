@@ -309,7 +309,7 @@ static int make(struct super *sb, u32 ino, bool orphan, struct ext_inode **out)
 	e->table_off = off;
 	from_disk(e, &d, s);
 	if (attributes)
-		e->inode.flags |= INODE_FILECAPS; /* perhaps: who drops them finds out */
+		e->inode.flags |= INODE_FILECAPS | INODE_ACL; /* perhaps: who asks finds out */
 	if (orphan)
 		e->dtime = d.dtime;
 	*out = e;

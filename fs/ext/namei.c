@@ -26,8 +26,10 @@ static void abandon(struct inode *i)
 /* The name of @d leads to the new inode @i, whose reference the caller keeps. Consumes it on failure. */
 static int name_new(struct inode *dir, struct dentry *d, struct inode *i, struct inode **out)
 {
-	int err = ext_inode_store(i);
+	int err = ext_acl_inherit(i, dir);
 
+	if (!err)
+		err = ext_inode_store(i);
 	if (!err)
 		err = ext_dir_add(dir, d->name, d->name_len, i);
 	if (err) {
@@ -55,6 +57,11 @@ int ext_tmpfile(struct inode *dir, u32 mode, struct inode **out)
 
 	if (err)
 		return err;
+	err = ext_acl_inherit(i, dir);
+	if (err) {
+		abandon(i);
+		return err;
+	}
 	i->nlink = 0;
 	i->flags |= INODE_TMPFILE;
 	ext_orphan_add(i);

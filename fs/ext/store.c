@@ -149,6 +149,8 @@ int ext_setattr(struct inode *i, const struct iattr *a)
 	}
 	rest.valid &= ~ATTR_SIZE;
 	err = inode_setattr_generic(i, &rest);
+	if (!err && (a->valid & ATTR_MODE))
+		err = ext_acl_chmod(i);
 	if (!err)
 		err = ext_inode_store(i);
 	return err ? err : ext_sync_if_asked(i, NULL);

@@ -6,8 +6,7 @@
  * entry (inode) or from the block's beginning. An attribute is in one place only; the inode is
  * looked at first. Entries and values must lie within their region, else EUCLEAN.
  *
- * Access control lists have another form on the disk than system.posix_acl_access; they are not
- * shown, as with the mount option noacl.
+ * Access control lists have another form on the disk than for users: acl.c.
  */
 #include <linux/errno.h>
 #include <linux/xattr.h>
@@ -34,6 +33,10 @@ struct search {
 static const char *prefix_of(u32 index)
 {
 	static const char *const prefixes[] = { [EXT_XATTR_USER] = XATTR_USER_PREFIX,
+						[EXT_XATTR_ACL_ACCESS] =
+							XATTR_NAME_POSIX_ACL_ACCESS,
+						[EXT_XATTR_ACL_DEFAULT] =
+							XATTR_NAME_POSIX_ACL_DEFAULT,
 						[EXT_XATTR_TRUSTED] = XATTR_TRUSTED_PREFIX,
 						[EXT_XATTR_SECURITY] = XATTR_SECURITY_PREFIX };
 
@@ -49,6 +52,8 @@ int ext_xattr_split(const struct ext_sb *s, const char *name, const char **rest)
 		if (!prefix || !str_begins(name, prefix))
 			continue;
 		if (k == EXT_XATTR_USER && s->opt.no_user_xattr)
+			return -EOPNOTSUPP;
+		if (ext_xattr_is_acl(k) && name[strlen(prefix)])
 			return -EOPNOTSUPP;
 		*rest = name + strlen(prefix);
 		return (int)k;
@@ -174,10 +179,14 @@ static int walk_block(struct inode *i, struct search *s)
 
 static int search(struct inode *i, struct search *s)
 {
-	int ret = walk_inode(i, s);
+	int ret;
 
+	/* A permission check comes here without inode->lock. */
+	mutex_lock(&ext_of(i)->map_lock);
+	ret = walk_inode(i, s);
 	if (!ret)
 		ret = walk_block(i, s);
+	mutex_unlock(&ext_of(i)->map_lock);
 	if (ret == -EUCLEAN)
 		return ext_bad(ext_sb_of(i->sb), i->ino, "damaged extended attributes");
 	return ret;
@@ -200,7 +209,11 @@ ssize_t ext_getxattr(struct inode *i, const char *name, void *buf, size_t size)
 	const char *rest;
 	int index = ext_xattr_split(ext_sb_of(i->sb), name, &rest);
 
-	return index < 0 ? index : ext_xattr_get(i, (u32)index, rest, buf, size);
+	if (index < 0)
+		return index;
+	if (ext_xattr_is_acl((u32)index))
+		return ext_acl_get(i, (u32)index, buf, size);
+	return ext_xattr_get(i, (u32)index, rest, buf, size);
 }
 
 /* See vfs.h. ctx: thread; sleeps. Bytes, -ERANGE, -EUCLEAN */

@@ -18,6 +18,8 @@ u64 host_bytes_allocated(void);
 void *host_alloc(u64 n); /* zeroes */
 void host_free(void *p);
 
+void host_be(u32 uid, u32 gid); /* 0: the superuser */
+
 /* ops.c: what the VFS would do, by a directory's inode and one name. 0 or -errno; *out with a reference. */
 int host_lookup(struct inode *dir, const char *name, struct inode **out);
 int host_create(struct inode *dir, const char *name, u32 mode, struct inode **out);

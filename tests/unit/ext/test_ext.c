@@ -793,7 +793,7 @@ static void attributes(void)
 	set(f, "security.fourth", 0, 0);
 	set(f, "user.second", 45, 0);
 	set(f, "user.huge", 4500, -ENOSPC);
-	set(f, "system.posix_acl_access", 10, -EOPNOTSUPP);
+	set(f, "system.posix_acl_other", 10, -EOPNOTSUPP);
 	CHECK_EQ(f->ops->listxattr(f, list, sizeof(list)), 11 + 12 + 14 + 16);
 	CHECK_EQ(f->ops->setxattr(f, "user.first", "x", 1, 1), -EEXIST);
 	CHECK_EQ(f->ops->setxattr(f, "user.none", "x", 1, 2), -ENODATA);
@@ -858,4 +858,95 @@ UNIT_TEST(a_block_of_attributes_that_two_share)
 	inode_put(g);
 	end();
 	drop_image();
+}
+
+/* --- access control lists --- */
+
+struct access_list {
+	u32 version;
+	struct {
+		u16 tag, perm;
+		u32 id;
+	} e[8];
+};
+
+static int set_list(struct inode *i, const char *which, const struct access_list *l, u32 n)
+{
+	return i->ops->setxattr(i, which, l, 4 + n * 8, 0);
+}
+
+static bool may(struct inode *i, u32 uid, u32 gid, u32 mask)
+{
+	bool ok;
+
+	host_be(uid, gid);
+	ok = !inode_permission(i, mask);
+	host_be(0, 0);
+	return ok;
+}
+
+static void access_lists(void)
+{
+	static const char access[] = "system.posix_acl_access",
+			  defaults[] = "system.posix_acl_default";
+	struct access_list l = { 2,
+				 { { 1, 6, ~0u },
+				   { 2, 4, 1001 },
+				   { 4, 4, ~0u },
+				   { 8, 7, 50 },
+				   { 16, 6, ~0u },
+				   { 32, 0, ~0u } } };
+	struct access_list simple = { 2, { { 1, 7, ~0u }, { 4, 5, ~0u }, { 32, 1, ~0u } } };
+	struct access_list
+		bad = { 2, { { 1, 6, ~0u }, { 2, 4, 1001 }, { 4, 4, ~0u }, { 32, 0, ~0u } } },
+		back;
+	struct iattr a = { .valid = ATTR_MODE, .mode = 0640 };
+	struct inode *f, *d, *g;
+
+	mount();
+	f = new_file("f");
+	f->uid = 1000;
+	f->gid = 1000;
+	CHECK_EQ(set_list(f, access, &bad, 4), -EINVAL);
+	CHECK_EQ(set_list(f, defaults, &l, 6), -EACCES);
+	host_be(1001, 1001);
+	CHECK_EQ(set_list(f, access, &l, 6), -EPERM);
+	host_be(0, 0);
+	CHECK_EQ(set_list(f, access, &l, 6), 0);
+	CHECK_EQ(f->mode & 0777, 0660);
+	inode_put(f);
+	end();
+	mount();
+	f = find("f");
+	CHECK_EQ(f->ops->getxattr(f, access, &back, sizeof(back)), 52);
+	CHECK(!memcmp(&back, &l, 52));
+	CHECK(may(f, 1000, 1000, MAY_READ | MAY_WRITE));
+	CHECK(may(f, 1001, 7, MAY_READ) && !may(f, 1001, 7, MAY_WRITE));
+	CHECK(may(f, 7, 1000, MAY_READ) && !may(f, 7, 1000, MAY_WRITE));
+	CHECK(may(f, 7, 50, MAY_READ | MAY_WRITE) && !may(f, 7, 50, MAY_EXEC));
+	CHECK(!may(f, 7, 7, MAY_READ));
+	CHECK_EQ(f->ops->setattr(f, &a), 0);
+	CHECK(!may(f, 7, 50, MAY_WRITE) && may(f, 7, 50, MAY_READ));
+	CHECK_EQ(set_list(f, access, &simple, 3), 0);
+	CHECK_EQ(f->mode & 0777, 0751);
+	CHECK_EQ(f->ops->getxattr(f, access, &back, sizeof(back)), -ENODATA);
+	CHECK_EQ(host_mkdir(top, "d", &d), 0);
+	CHECK_EQ(set_list(d, defaults, &l, 6), 0);
+	CHECK_EQ(host_create(d, "new", S_IFREG | 0644, &g), 0);
+	CHECK_EQ(g->mode & 0777, 0640);
+	CHECK_EQ(g->ops->getxattr(g, access, &back, sizeof(back)), 52);
+	CHECK_EQ(g->ops->getxattr(g, defaults, &back, sizeof(back)), -ENODATA);
+	inode_put(g);
+	CHECK_EQ(host_mkdir(d, "sub", &g), 0);
+	CHECK_EQ(g->ops->getxattr(g, defaults, &back, sizeof(back)), 52);
+	inode_put(g);
+	CHECK_EQ(d->ops->removexattr(d, defaults), 0);
+	inode_put(d);
+	inode_put(f);
+	end();
+}
+
+UNIT_TEST(access_control_lists)
+{
+	each_kind(access_lists, 2 * MB);
 }
