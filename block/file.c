@@ -10,6 +10,7 @@
  */
 #include <linux/capability.h>
 #include <linux/errno.h>
+#include <linux/falloc.h>
 #include <linux/fcntl.h>
 #include <linux/fs.h>
 #include "block/block.h"
@@ -125,12 +126,35 @@ static int blkdev_fsync(struct file *f, u64 start, u64 end, bool datasync)
 	return flush == -EOPNOTSUPP ? 0 : flush;
 }
 
+/* Zeroes, by the device if it can; a hole is that without writing them. */
+static int blkdev_fallocate(struct file *f, int mode, u64 off, u64 len)
+{
+	struct blkdev *b = blkdev_of_file(f);
+	u64 size = blkdev_bytes(b), end = off + len;
+	bool hole = mode & FALLOC_FL_PUNCH_HOLE;
+
+	if (!hole && !(mode & FALLOC_FL_ZERO_RANGE))
+		return -EOPNOTSUPP;
+	if (mode & ~(FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE | FALLOC_FL_KEEP_SIZE))
+		return -EOPNOTSUPP;
+	if (off >= size || (end > size && !(mode & FALLOC_FL_KEEP_SIZE)))
+		return -EINVAL;
+	end = MIN(end, size);
+	if ((off | end) & (b->disk->limits.block - 1))
+		return -EINVAL;
+	if (blkdev_read_only(b))
+		return -EPERM;
+	return hole && !b->disk->limits.max_zero ? -EOPNOTSUPP
+						 : blkdev_zero_range(f->inode, b, off, end);
+}
+
 const struct file_ops blkdev_fops = {
 	.open = blkdev_open_node,
 	.release = blkdev_release,
 	.read = blkdev_read,
 	.write = blkdev_write,
 	.fsync = blkdev_fsync,
+	.fallocate = blkdev_fallocate,
 	.ioctl = blkdev_ioctl,
 	.splice_read = true,
 	.splice_write = true,

@@ -75,6 +75,25 @@ static long flush_buffers(struct blkdev *b)
 	return 0;
 }
 
+/* See block.h. ctx: thread; sleeps */
+int blkdev_zero_range(struct inode *i, struct blkdev *b, u64 from, u64 to)
+{
+	int err;
+
+	rwsem_write_lock(&i->lock);
+	if (b->disk->in_memory) {
+		pagecache_punch(i->cache, from, to);
+		err = 0;
+	} else {
+		err = blkdev_invalidate(b, from, to);
+		if (!err)
+			err = blkdev_zero(b, from >> SECTOR_SHIFT, (to - from) >> SECTOR_SHIFT);
+		(void)blkdev_invalidate(b, from, to);
+	}
+	rwsem_write_unlock(&i->lock);
+	return err;
+}
+
 /* BLKDISCARD and BLKZEROOUT: a range of bytes, which leaves the cache. */
 static long change_range(struct file *f, struct blkdev *b, u32 cmd, u64 arg)
 {
@@ -94,12 +113,12 @@ static long change_range(struct file *f, struct blkdev *b, u32 cmd, u64 arg)
 		return -EINVAL;
 	if (blkdev_read_only(b))
 		return -EPERM;
+	if (cmd == BLKZEROOUT)
+		return blkdev_zero_range(i, b, range[0], range[0] + range[1]);
 	rwsem_write_lock(&i->lock);
 	err = blkdev_invalidate(b, range[0], range[0] + range[1]);
-	if (!err && cmd == BLKDISCARD)
+	if (!err)
 		err = blkdev_discard(b, range[0] >> SECTOR_SHIFT, range[1] >> SECTOR_SHIFT);
-	else if (!err)
-		err = blkdev_zero(b, range[0] >> SECTOR_SHIFT, range[1] >> SECTOR_SHIFT);
 	(void)blkdev_invalidate(b, range[0], range[0] + range[1]);
 	rwsem_write_unlock(&i->lock);
 	return err;

@@ -221,6 +221,17 @@ void blkdev_sync_all(void)
 			(void)blkdev_sync(b);
 }
 
+/* See block.h. ctx: thread */
+u64 blkdev_cached_frames(void)
+{
+	struct blkdev *b = NULL;
+	u64 n = 0;
+
+	while ((b = blkdev_next(b)))
+		n += READ_ONCE(blkdev_cache(b)->npages);
+	return n;
+}
+
 /* See block.h. ctx: thread; sleeps */
 int blkdev_invalidate(struct blkdev *b, u64 start, u64 end)
 {

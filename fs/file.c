@@ -441,7 +441,7 @@ int file_fallocate(struct file *f, int mode, u64 off, u64 len)
 		return -ESPIPE;
 	if (S_ISDIR(f->inode->mode))
 		return -EISDIR;
-	if (!S_ISREG(f->inode->mode))
+	if (!S_ISREG(f->inode->mode) && !S_ISBLK(f->inode->mode))
 		return -ENODEV;
 	if (off + len < off || off + len > f->inode->sb->max_size)
 		return -EFBIG;

@@ -8,6 +8,7 @@
  * man: proc(5).
  */
 #include <linux/errno.h>
+#include "block/block.h"
 #include "fs/procfs.h"
 #include "kernel/lib/string.h"
 #include "kernel/sched/sched.h"
@@ -56,7 +57,7 @@ static void meminfo_kernel(struct sbuf *out, const struct vm_totals *t)
 static int meminfo_show(struct sbuf *out, void *arg)
 {
 	u64 cached = pagecache_total_frames(), shmem = pagecache_memory_frames();
-	u64 clean = cached > shmem ? cached - shmem : 0;
+	u64 clean = cached > shmem ? cached - shmem : 0, buffers = blkdev_cached_frames();
 	struct vm_totals t;
 	struct pmm_stats s;
 
@@ -65,8 +66,8 @@ static int meminfo_show(struct sbuf *out, void *arg)
 	meminfo_line(out, "MemTotal", s.total);
 	meminfo_line(out, "MemFree", s.free);
 	meminfo_line(out, "MemAvailable", s.free + clean);
-	meminfo_line(out, "Buffers", 0);
-	meminfo_line(out, "Cached", cached);
+	meminfo_line(out, "Buffers", MIN(buffers, cached));
+	meminfo_line(out, "Cached", cached - MIN(buffers, cached));
 	meminfo_line(out, "SwapCached", 0);
 	meminfo_line(out, "Active", t.anon + clean);
 	meminfo_line(out, "Inactive", shmem);

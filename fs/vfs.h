@@ -468,6 +468,9 @@ long file_ioctl(struct file *f, u32 cmd, u64 arg);
 int file_readdir(struct file *f, struct dir_ctx *c);
 int __must_check file_fallocate(struct file *f, int mode, u64 off, u64 len);
 int file_fsync(struct file *f, u64 start, u64 end, bool datasync);
+int file_readahead(struct file *f, u64 off, u64 count);
+int file_advise(struct file *f, u64 off, u64 len, u32 advice); /* POSIX_FADV_* */
+int file_sync_range(struct file *f, u64 off, u64 len, u32 flags); /* SYNC_FILE_RANGE_* */
 /* Kernel-internal read of a whole range (exec): bytes or -errno. */
 ssize_t file_read_kernel(struct file *f, void *buf, size_t len, u64 pos);
 ssize_t file_write_kernel(struct file *f, const void *buf, size_t len, u64 pos);

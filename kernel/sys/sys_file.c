@@ -290,24 +290,6 @@ long sys_fdatasync(u64 fd)
 	return do_fsync((int)fd, 0, LOCK_END_MAX, true);
 }
 
-static long do_sync_range(struct file *f, u64 off, u64 len, u32 flags)
-{
-	const u32 known =
-		SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER;
-	u32 mode = f->inode->mode;
-
-	if (flags & ~known)
-		return -EINVAL;
-	if ((s64)off < 0 || (s64)(off + len) < 0 || off + len < off)
-		return -EINVAL;
-	if (!S_ISREG(mode) && !S_ISBLK(mode) && !S_ISDIR(mode) && !S_ISLNK(mode))
-		return -ESPIPE;
-	/* What has no pages of its own has none to write. */
-	if (!flags || !f->ops->fsync)
-		return 0;
-	return file_fsync(f, off, len ? off + len : LOCK_END_MAX, true);
-}
-
 /* ctx: thread */
 long sys_sync_file_range(u64 fd, u64 off, u64 len, u64 flags)
 {
@@ -316,7 +298,7 @@ long sys_sync_file_range(u64 fd, u64 off, u64 len, u64 flags)
 
 	if (ret)
 		return ret;
-	ret = do_sync_range(r.file, off, len, (u32)flags);
+	ret = file_sync_range(r.file, off, len, (u32)flags);
 	fd_release(&r);
 	return ret;
 }
@@ -343,7 +325,7 @@ long sys_syncfs(u64 fd)
 	return ret;
 }
 
-/* ctx: thread. Advice that changes nothing here is checked all the same. */
+/* ctx: thread; sleeps */
 long sys_fadvise64(u64 fd, u64 off, u64 len, u64 advice)
 {
 	struct fdref r;
@@ -351,15 +333,12 @@ long sys_fadvise64(u64 fd, u64 off, u64 len, u64 advice)
 
 	if (ret)
 		return ret;
-	if (S_ISFIFO(r.file->inode->mode))
-		ret = -ESPIPE;
-	else if ((s64)len < 0 || (u32)advice > POSIX_FADV_NOREUSE)
-		ret = -EINVAL;
+	ret = file_advise(r.file, off, len, (u32)advice);
 	fd_release(&r);
 	return ret;
 }
 
-/* ctx: thread. The page cache reads ahead by itself. */
+/* ctx: thread; sleeps */
 long sys_readahead(u64 fd, u64 off, u64 count)
 {
 	struct fdref r;
@@ -367,10 +346,7 @@ long sys_readahead(u64 fd, u64 off, u64 count)
 
 	if (ret)
 		return ret;
-	if (!(r.file->mode & FILE_READ))
-		ret = -EBADF;
-	else if (!S_ISREG(r.file->inode->mode) || (s64)count < 0)
-		ret = -EINVAL;
+	ret = file_readahead(r.file, off, count);
 	fd_release(&r);
 	return ret;
 }

@@ -4,3 +4,6 @@
 #define smp_mb() barrier()
 #define smp_rmb() barrier()
 #define smp_wmb() barrier()
+#define dma_mb() barrier()
+#define dma_rmb() barrier()
+#define dma_wmb() barrier()
