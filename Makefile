@@ -192,6 +192,11 @@ endif
 # The loops in string.c are the library functions; they must not become calls of themselves.
 CFLAGS-kernel/lib/string := $(if $(LLVM),-fno-builtin,-fno-tree-loop-distribute-patterns)
 
+# What runs when somebody changes or looks at the network's settings: small rather than fast.
+net-cold := net/arp net/gso net/icmp net/ifaddr net/ipfrag net/mcast net/route drivers/virtio/net \
+	$(addprefix net/sock/,af_inet af_netlink af_packet ifioctl inet_dgram inet_opt proc_net rtnetlink sockfilter sysfs_net)
+$(foreach f,$(net-cold),$(eval CFLAGS-$(f) := -Os))
+
 # --- targets -------------------------------------------------------------------------------------
 
 folders := $(sort $(patsubst obj-%,%,$(filter obj-%,$(.VARIABLES))))

@@ -339,14 +339,15 @@ ssize_t inet_dgram_send(struct socket *s, struct sock_msg *m)
 	struct pkt *p;
 	int err;
 
+	err = inet_dgram_autobind(d); /* first of all, as Linux: it stays if the rest fails */
+	if (err)
+		return err;
 	if (len > IP_MAX_LEN)
 		return -EMSGSIZE;
 	if (m->flags & MSG_OOB)
 		return -EOPNOTSUPP;
 	x.to = (struct sockaddr_in){ 0 };
 	err = find_target(d, m, &x);
-	if (!err)
-		err = inet_dgram_autobind(d);
 	if (!err)
 		err = find_route(d, m, &x);
 	if (err)
