@@ -99,11 +99,17 @@ static void rates(void)
 static void adjtimes(void)
 {
 	struct timeval delta = { 0, 1200 }, left;
-	struct timex tx = { .modes = ADJ_OFFSET_SS_READ, .offset = 77 };
-	struct reading a = readings(), b;
+	struct timex tx = { .offset = 0 };
+	struct reading a, b;
 
-	CHECK(!adjtime(&delta, &left) && !left.tv_sec && !left.tv_usec);
-	CHECK(adjtimex(&tx) >= 0 && tx.offset > 0 && tx.offset <= 1200);
+	/* Again when all was worked off before we could look. */
+	for (int i = 0; i < 100 && tx.offset == 0; i++) {
+		a = readings();
+		CHECK(!adjtime(&delta, &left) && !left.tv_sec && !left.tv_usec);
+		tx = (struct timex){ .modes = ADJ_OFFSET_SS_READ, .offset = 77 };
+		CHECK(adjtimex(&tx) >= 0);
+	}
+	CHECK(tx.offset > 0 && tx.offset <= 1200);
 	CHECK(EVENTUALLY((tx.modes = ADJ_OFFSET_SS_READ, adjtimex(&tx) >= 0 && tx.offset == 0)));
 	b = readings();
 	CHECK((b.mono - b.raw_before) - (a.mono - a.raw_after) > 600000);
@@ -143,12 +149,20 @@ static int state(void)
 
 static void leap_second(void)
 {
-	struct timespec ts = { 1735689598, 0 }; /* two seconds before midnight */
-	struct timex tx = { .modes = ADJ_STATUS | ADJ_MAXERROR, .status = STA_INS };
-	int tai = get().tai;
+	const time_t midnight = 1735689600;
+	struct timespec ts = { midnight - 2, 0 };
+	struct timex tx;
+	int tai, i = 0;
 
-	REQUIRE(!clock_settime(CLOCK_REALTIME, &ts));
-	CHECK(adjtimex(&tx) == TIME_OK || tx.status == STA_INS);
+	/* Again when it was midnight before the leap was asked for. */
+	do {
+		tx = (struct timex){ .modes = ADJ_STATUS };
+		CHECK(adjtimex(&tx) >= 0);
+		tai = get().tai;
+		REQUIRE(!clock_settime(CLOCK_REALTIME, &ts));
+		tx = (struct timex){ .modes = ADJ_STATUS | ADJ_MAXERROR, .status = STA_INS };
+		CHECK(adjtimex(&tx) == TIME_OK || tx.status == STA_INS);
+	} while (ns(CLOCK_REALTIME) >= midnight * SECOND && i++ < 100);
 	CHECK(EVENTUALLY(state() == TIME_WAIT));
 	CHECK(get().tai == tai + 1);
 	tx = (struct timex){ .modes = ADJ_STATUS };
@@ -167,9 +181,11 @@ static void others(void)
 	struct timezone tz = { -60, 1 }, seen;
 	struct timeval tv;
 	time_t before;
+	int64_t wall;
 
 	CHECK(adjtimex(&tx) >= 0 && tx.tai == 37);
-	CHECK(ns(CLOCK_TAI) - ns(CLOCK_REALTIME) >= 36 * SECOND);
+	wall = ns(CLOCK_REALTIME);
+	CHECK(ns(CLOCK_TAI) - wall >= 37 * SECOND);
 	/* The first setting says that the real-time clock showed local time, an hour ahead. */
 	gettimeofday(&tv, NULL);
 	CHECK(!set_zone(&tz));
