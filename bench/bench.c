@@ -1,7 +1,7 @@
 /*
  * Guest micro-benchmarks: what one operation of the kernel costs.
  *
- *   bench [-t MICROSECONDS] [ROW...]    run all rows, or those named
+ *   bench [-t MICROSECONDS] [ROW...]    run all rows but those of a disk, or those named; "disk": those
  *   bench -n ROW COUNT                  do a row's operation COUNT times, for a profile
  *   bench boot                          nanoseconds since power on, memory not free
  *
@@ -371,6 +371,15 @@ static const struct row {
 	{ "sh-c-true", bench_shell, 0 },
 	{ "find-500", bench_find, 0 },
 	{ "tar-500", bench_tar, 0 },
+	{ "disk-create-unlink", bench_disk_create, 0 },
+	{ "disk-create-4k-unlink", bench_disk_create_write, 0 },
+	{ "disk-mkdir-rmdir", bench_disk_mkdir, 0 },
+	{ "disk-rename", bench_disk_rename, 0 },
+	{ "disk-read-4k", bench_disk_read4k, 4096 },
+	{ "disk-overwrite-4k", bench_disk_write4k, 4096 },
+	{ "disk-read-1m", bench_disk_read1m, 1 << 20 },
+	{ "disk-write-1m", bench_disk_write1m, 1 << 20 },
+	{ "disk-append-4k", bench_disk_append, 4096 },
 };
 
 static void run_row(const struct row *r, int64_t enough)
@@ -439,6 +448,8 @@ int main(int argc, char **argv)
 	for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		int wanted = argc == 1;
 
+		if (strncmp(rows[i].name, "disk-", 5) == 0)
+			wanted = argc == 2 && strcmp(argv[1], "disk") == 0;
 		for (int a = 1; a < argc; a++)
 			wanted |= strcmp(argv[a], rows[i].name) == 0;
 		if (wanted)

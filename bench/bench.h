@@ -17,3 +17,14 @@ int64_t bench_create(long n);
 int64_t bench_shell(long n);
 int64_t bench_find(long n);
 int64_t bench_tar(long n);
+
+/* disk.c: of a file system on /mnt */
+int64_t bench_disk_create(long n);
+int64_t bench_disk_create_write(long n);
+int64_t bench_disk_mkdir(long n);
+int64_t bench_disk_rename(long n);
+int64_t bench_disk_read4k(long n);
+int64_t bench_disk_write4k(long n);
+int64_t bench_disk_read1m(long n);
+int64_t bench_disk_write1m(long n);
+int64_t bench_disk_append(long n);

@@ -1,0 +1,149 @@
+/*
+ * Rows of a file system on a disk, which is mounted on /mnt: names, and contents of files in the page
+ * cache. A file is at most FILE_BYTES long, so that it stays in memory. Nothing here waits for the disk:
+ * where instructions are counted, the clock of a guest that waits jumps to its next timer.
+ */
+#define _GNU_SOURCE
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include "bench.h"
+
+#define NAME "/mnt/bench-file"
+#define FILE_BYTES (32L << 20)
+#define SMALL 4096L
+#define LARGE (1L << 20)
+
+static char *buffer(void)
+{
+	static char *buf;
+
+	if (!buf) {
+		buf = malloc(LARGE);
+		must(buf != NULL, "memory");
+		memset(buf, 'b', LARGE);
+	}
+	return buf;
+}
+
+/* The file, all there and in the cache. */
+static int whole_file(void)
+{
+	int fd = open(NAME, O_RDWR | O_CREAT, 0644);
+
+	must(fd >= 0, NAME);
+	for (long at = lseek(fd, 0, SEEK_END); at < FILE_BYTES; at += LARGE)
+		must(pwrite(fd, buffer(), LARGE, at) == LARGE, NAME);
+	return fd;
+}
+
+int64_t bench_disk_create(long n)
+{
+	int64_t start = now();
+
+	for (long i = 0; i < n; i++) {
+		close(open("/mnt/bench-new", O_CREAT | O_EXCL | O_WRONLY, 0644));
+		unlink("/mnt/bench-new");
+	}
+	return now() - start;
+}
+
+int64_t bench_disk_create_write(long n)
+{
+	char *buf = buffer();
+	int64_t start = now();
+
+	for (long i = 0; i < n; i++) {
+		int fd = open("/mnt/bench-new", O_CREAT | O_EXCL | O_WRONLY, 0644);
+
+		must(write(fd, buf, SMALL) == SMALL, "write");
+		close(fd);
+		unlink("/mnt/bench-new");
+	}
+	return now() - start;
+}
+
+int64_t bench_disk_mkdir(long n)
+{
+	int64_t start = now();
+
+	for (long i = 0; i < n; i++) {
+		mkdir("/mnt/bench-dir", 0755);
+		rmdir("/mnt/bench-dir");
+	}
+	return now() - start;
+}
+
+int64_t bench_disk_rename(long n)
+{
+	int64_t start;
+
+	close(open("/mnt/bench-0", O_CREAT | O_WRONLY, 0644));
+	start = now();
+	for (long i = 0; i < n; i++)
+		must(!(i & 1 ? rename("/mnt/bench-1", "/mnt/bench-0") : rename("/mnt/bench-0", "/mnt/bench-1")), "rename");
+	start = now() - start;
+	unlink("/mnt/bench-0");
+	unlink("/mnt/bench-1");
+	return start;
+}
+
+static int64_t transfers(long n, long size, int writes)
+{
+	char *buf = buffer();
+	int fd = whole_file();
+	int64_t start;
+
+	for (long at = 0; at < FILE_BYTES; at += LARGE)
+		must(pread(fd, buf, LARGE, at) == LARGE, "read");
+	start = now();
+	for (long i = 0; i < n; i++) {
+		long at = i * size % FILE_BYTES;
+
+		must((writes ? pwrite(fd, buf, size, at) : pread(fd, buf, size, at)) == size, NAME);
+	}
+	start = now() - start;
+	close(fd);
+	return start;
+}
+
+int64_t bench_disk_read4k(long n)
+{
+	return transfers(n, SMALL, 0);
+}
+
+int64_t bench_disk_write4k(long n)
+{
+	return transfers(n, SMALL, 1);
+}
+
+int64_t bench_disk_read1m(long n)
+{
+	return transfers(n, LARGE, 0);
+}
+
+int64_t bench_disk_write1m(long n)
+{
+	return transfers(n, LARGE, 1);
+}
+
+int64_t bench_disk_append(long n)
+{
+	char *buf = buffer();
+	int fd = open("/mnt/bench-log", O_CREAT | O_TRUNC | O_WRONLY | O_APPEND, 0644);
+	int64_t start, took = 0;
+
+	must(fd >= 0, "/mnt/bench-log");
+	while (n) {
+		start = now();
+		for (long at = 0; n && at < FILE_BYTES; at += SMALL, n--)
+			must(write(fd, buf, SMALL) == SMALL, "append");
+		took += now() - start;
+		must(!ftruncate(fd, 0), "ftruncate");
+	}
+	close(fd);
+	return took;
+}
