@@ -15,7 +15,7 @@
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
-#include "tests/user/tap.h"
+#include "tap.h"
 
 #define N(a) (sizeof(a) / sizeof((a)[0]))
 #define LOAD(field) BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, field))
