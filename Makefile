@@ -52,14 +52,14 @@ obj-kernel/ipc := \
 	shm.o
 
 obj-kernel/sys := \
-	syscall.o trap.o path.o machine.o sys_event.o sys_fcntl.o sys_file.o sys_handle.o sys_ipc.o sys_misc.o sys_mqueue.o sys_ntp.o stats.o sys_kcmp.o sys_mm.o sys_mount.o sys_mount_fd.o \
+	syscall.o trap.o path.o machine.o sys_event.o sys_fcntl.o sys_file.o sys_handle.o sys_ipc.o sys_misc.o sys_mqueue.o sys_ntp.o sys_mempolicy.o stats.o sys_kcmp.o sys_mm.o sys_mount.o sys_mount_fd.o \
 	sys_open.o sys_path.o sys_pipe.o sys_poll.o sys_rw.o sys_splice.o sys_stat.o sys_syslog.o sys_time.o sys_xattr.o \
 	sys_socket.o sys_sockmsg.o sys_cred.o sys_futex.o sys_prctl.o sys_prctl_mm.o sys_seccomp.o sys_priority.o sys_proc.o sys_ptrace.o sys_sched.o sys_signal.o sys_timer.o
 
 obj-mm := kmalloc.o kvm.o mm_debug.o percpu.o pmm.o pmm_boot.o slab.o ktest_mm.o \
 	$(if $(KASAN),kasan_mm.o ktest_kasan.o,slab_debug.o)
 
-obj-mm/vm := vmspace.o region.o commit.o map.o unmap.o protect.o remap.o advise.o fork.o fault.o access.o \
+obj-mm/vm := vmspace.o region.o commit.o map.o unmap.o protect.o remap.o policy.o advise.o fork.o fault.o access.o \
 	shared_anon.o pagecache.o pagecache_io.o readahead.o reclaim.o writeback.o vm_test.o give.o
 
 obj-net/sock := socket.o sockopt.o af_unix.o unix_look.o unix_send.o unix_msg.o unix_gc.o af_netlink.o \

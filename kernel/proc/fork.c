@@ -105,6 +105,8 @@ static void birth_fill_task(struct birth *b)
 	t->timer_slack = t->default_slack = self->timer_slack;
 	t->ioprio = self->ioprio;
 	t->mce_kill = self->mce_kill;
+	t->mempolicy = self->mempolicy;
+	t->mempolicy_nodes = self->mempolicy_nodes;
 	t->io_flusher = self->io_flusher;
 	if ((a->flags & (CLONE_VM | CLONE_VFORK)) != CLONE_VM) {
 		t->altstack_sp = self->altstack_sp;

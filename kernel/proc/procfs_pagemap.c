@@ -4,7 +4,7 @@
  * pagemap is an array of 64-bit words, one per page of the address space, read at its position:
  * bit 63 the page is there, 61 it belongs to a file or is shared anonymous memory, 56 nobody else
  * maps it, and with CAP_SYS_ADMIN the frame number in bits 0-54, else 0. Soft-dirty bits (55) are
- * not kept. Memory is of one node, so numa_maps has one policy and one N0 count.
+ * not kept. Memory is of one node, so numa_maps has one N0 count.
  *
  * The address space's semaphore is held while words are made, never while they are copied.
  *
@@ -196,6 +196,15 @@ ssize_t pid_clear_refs_write(void *h, const char *text, size_t n)
 
 /* --- numa_maps --- */
 
+/* By MPOL_*, which mbind(2) set. */
+static const char *policy_name(const struct region *r)
+{
+	static const char *const names[8] = { "default",      "prefer:0", "bind:0",
+					      "interleave:0", "local",	  "prefer (many):0" };
+
+	return names[r->flags >> VM_POLICY_SHIFT & 7];
+}
+
 static void numa_line(struct sbuf *out, struct region *r, char *path)
 {
 	struct vm_counts c = { 0 };
@@ -205,7 +214,7 @@ static void numa_line(struct sbuf *out, struct region *r, char *path)
 	path[0] = '\0';
 	if (r->file && r->file->ops->describe && !r->name)
 		r->file->ops->describe(r->file, path, PATH_MAX_LEN, &dev, &ino);
-	sbuf_printf(out, "%08llx default", (ull)r->start);
+	sbuf_printf(out, "%08llx %s", (ull)r->start, policy_name(r));
 	if (path[0]) {
 		sbuf_puts(out, " file=");
 		sbuf_puts_escaped(out, path, "\n\t= ");

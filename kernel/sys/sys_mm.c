@@ -19,17 +19,10 @@
 #include "mm/vm/vmspace.h"
 
 #define PROT_ALL (PROT_R | PROT_W | PROT_X)
-#define TAG_SHIFT 56
 
 _Static_assert(PROT_R == PROT_READ && PROT_W == PROT_WRITE && PROT_X == PROT_EXEC,
 	       "passed on as they are");
 _Static_assert(sizeof(struct uio_seg) == sizeof(struct iovec), "imported in one copy");
-
-/* Addresses of the kernel's half keep their top byte. */
-static inline u64 untag(u64 addr)
-{
-	return addr & (u64)((s64)(addr << (64 - TAG_SHIFT)) >> (64 - TAG_SHIFT));
-}
 
 /* What mmap flags say for the region and the call, whatever is mapped. */
 static void mmap_flags(u64 flags, struct vm_map_args *a)
@@ -178,7 +171,7 @@ long sys_mmap(u64 addr, u64 len, u64 prot, u64 flags, u64 fd, u64 off)
 /* munmap(2) */
 long sys_munmap(u64 addr, u64 len)
 {
-	return vm_unmap(current->vm, untag(addr), len);
+	return vm_unmap(current->vm, sys_untag(addr), len);
 }
 
 /* Start of the stack region that @addr lies in, for PROT_GROWSDOWN. */
@@ -204,7 +197,7 @@ static int stack_start(u64 *addr, u64 *len)
 /* mprotect(2) */
 long sys_mprotect(u64 uaddr, u64 len, u64 prot)
 {
-	u64 addr = untag(uaddr), grows = prot & (PROT_GROWSDOWN | PROT_GROWSUP);
+	u64 addr = sys_untag(uaddr), grows = prot & (PROT_GROWSDOWN | PROT_GROWSUP);
 	struct vm_limits lim;
 	int err;
 
@@ -240,7 +233,7 @@ long sys_mremap(u64 addr, u64 old_len, u64 new_len, u64 flags, u64 new_addr)
 	if (flags > 0xffffffffu)
 		return -EINVAL;
 	proc_vm_limits(&lim);
-	err = vm_remap(current->vm, untag(addr), old_len, new_len, (u32)flags, new_addr, &lim,
+	err = vm_remap(current->vm, sys_untag(addr), old_len, new_len, (u32)flags, new_addr, &lim,
 		       &out);
 	return err ? err : (long)out;
 }
@@ -248,7 +241,7 @@ long sys_mremap(u64 addr, u64 old_len, u64 new_len, u64 flags, u64 new_addr)
 /* madvise(2) */
 long sys_madvise(u64 addr, u64 len, u64 advice)
 {
-	return vm_advise(current->vm, untag(addr), len, (int)advice);
+	return vm_advise(current->vm, sys_untag(addr), len, (int)advice);
 }
 
 /* brk(2): the system call always returns a break. */
@@ -263,7 +256,7 @@ long sys_brk(u64 addr)
 /* msync(2) */
 long sys_msync(u64 addr, u64 len, u64 flags)
 {
-	return vm_sync(current->vm, untag(addr), len, (int)flags);
+	return vm_sync(current->vm, sys_untag(addr), len, (int)flags);
 }
 
 static long mlock_call(u64 addr, u64 len, bool lock, bool onfault)
@@ -271,7 +264,7 @@ static long mlock_call(u64 addr, u64 len, bool lock, bool onfault)
 	struct vm_limits lim;
 
 	proc_vm_limits(&lim);
-	return vm_lock(current->vm, untag(addr), len, lock, onfault, &lim);
+	return vm_lock(current->vm, sys_untag(addr), len, lock, onfault, &lim);
 }
 
 /* mlock(2) */
@@ -316,7 +309,7 @@ long sys_munlockall(void)
 /* mincore(2) */
 long sys_mincore(u64 uaddr, u64 len, u64 uvec)
 {
-	u64 addr = untag(uaddr), pages = len / PAGE_SIZE + (len % PAGE_SIZE != 0);
+	u64 addr = sys_untag(uaddr), pages = len / PAGE_SIZE + (len % PAGE_SIZE != 0);
 	u8 *vec;
 	long r = 0;
 
@@ -501,7 +494,7 @@ static long advise_segments(struct vmspace *vm, const struct uio_seg *segs, u64 
 	long done = 0;
 
 	for (u64 i = 0; i < count; i++) {
-		int err = vm_advise(vm, untag(segs[i].base), segs[i].len, advice);
+		int err = vm_advise(vm, sys_untag(segs[i].base), segs[i].len, advice);
 
 		if (err)
 			return done ? done : err;

@@ -36,6 +36,8 @@ struct fault;
 #define VM_HUGE 0x8000u /* MADV_HUGEPAGE, kept for smaps */
 #define VM_NOHUGE 0x10000u
 #define VM_MERGEABLE 0x20000u
+#define VM_POLICY_SHIFT 24
+#define VM_POLICY (0x3fu << VM_POLICY_SHIFT) /* see policy.c */
 #define VM_RAND 0x40000u /* MADV_RANDOM: no fault-around */
 
 /*
@@ -206,6 +208,19 @@ void vm_init(void);
  * instead).
  */
 int __must_check vm_shared_anon(u64 size, struct vm_file **out);
+/*
+ * policy.c: the memory policy of pages [start, end), and of one address. -EFAULT: nothing is mapped
+ * (at a start or in between; for MPOL_DEFAULT that does not matter), -ENOMEM. The last: may their
+ * policy have a home node? -ENOENT: there is none, -EOPNOTSUPP. ctx: thread; sleep
+ */
+int __must_check vm_set_policy(struct vmspace *vm, vaddr_t start, vaddr_t end, u32 policy);
+int __must_check vm_get_policy(struct vmspace *vm, vaddr_t addr, u32 *policy);
+int __must_check vm_check_home_node(struct vmspace *vm, vaddr_t start, vaddr_t end);
+/*
+ * The node of the page mapped at @addr: 0. -EFAULT: nothing is mapped, or anonymous memory not
+ * touched; -ENOENT: a page of a file that is not mapped yet. ctx: thread; sleeps
+ */
+int vm_page_node(struct vmspace *vm, vaddr_t addr);
 /* Overcommit accounting (vm.overcommit_memory). */
 extern int vm_overcommit_mode;
 extern int vm_overcommit_ratio;
