@@ -150,7 +150,7 @@ ABI := -ffreestanding -mgeneral-regs-only -mno-outline-atomics -mcmodel=small -f
 INCLUDES := -nostdinc -I. -Iarch/arm64/include -I$(O)/include -isystem $(O)/uapi \
 	-isystem $(O)/third -isystem $(shell $(CC) -print-file-name=include)
 
-CFLAGS := -std=gnu11 -O2 -g -DZ_SOLO $(ABI) $(WARN) -include kernel/lib/hidden.h $(INCLUDES)
+CFLAGS := -std=gnu11 -O2 -falign-functions=4 -g -DZ_SOLO $(ABI) $(WARN) -include kernel/lib/hidden.h $(INCLUDES)
 ifdef DEBUG
 CFLAGS += -DCONFIG_DEBUG=1 -fstack-protector-strong \
 	-fsanitize=undefined,alignment -fno-wrapv -Wno-array-bounds
@@ -163,6 +163,24 @@ AFLAGS := -g -D__ASSEMBLY__ $(if $(DEBUG),-DCONFIG_DEBUG=1) $(if $(KASAN),-DCONF
 
 LDFLAGS := -static -pie --no-dynamic-linker -z text -z noexecstack -z norelro -z max-page-size=4096 \
 	--no-undefined --gc-sections --build-id=none $(if $(LLVM),--apply-dynamic-relocs)
+
+# What is off the paths that count (house rule: small code beats fast code there): compiled for size.
+cold := $(addprefix arch/arm64/,cpu debug regset smp stacktrace) \
+	$(addprefix block/,disk ioctl loop_ctl node parttable ramdisk scan show) \
+	$(addprefix drivers/,gpio/% irqchip/gicv2m irqchip/its pci/% platform/% rtc/% serial/%) \
+	$(addprefix drivers/virtio/,console mmio pci rng virtio) \
+	$(addprefix fs/,chrdev devfs dnotify fscontext handle inotify% lock% memdev mount% proc% super sysfs% \
+		tmpfs_xattr xattr) \
+	$(addprefix fs/ext/,options orphan super xattr) \
+	$(addprefix kernel/,init root ipc/% tty/%) \
+	$(addprefix kernel/base/,bootargs earlycon fdt ktest log panic symbols) \
+	$(addprefix kernel/proc/,core% cred exec_cred fileowner helper itimer oom procfs% ptimer ptrace% rlimit session) \
+	$(addprefix kernel/sys/,machine stats) $(addprefix kernel/sys/sys_,cred handle ipc kcmp misc mount% mqueue ntp \
+		prctl% priority ptrace sched seccomp syslog timer xattr) \
+	$(addprefix mm/,mm_debug pmm_boot slab_debug vm/vm_test) \
+	$(addprefix net/,icmp ifaddr ipfrag mcast netdev) \
+	$(addprefix net/sock/,af_netlink ifioctl inet_opt proc_net rtnetlink% sockopt sysfs_net unix_gc unix_look)
+for-size = $(if $(or $(filter $(cold),$(1)),$(findstring /ktest_,$(1))),-Os)
 
 # Runs before relocation, when the stack guard's address is not known yet, nor that of a message.
 CFLAGS-arch/arm64/kaslr := -fno-stack-protector $(if $(DEBUG),-fsanitize-undefined-trap-on-error)
@@ -240,14 +258,14 @@ $(PREP): Makefile scripts/third-party
 $(FDTLIB): $(PREP) ;
 
 # A change of flags or of compiler rebuilds everything: the command line is part of the inputs.
-cmdline := $(CC) $(CFLAGS) $(KASAN_FLAGS) $(AFLAGS) $(LDFLAGS) $(subst ',,$(ZCFLAGS))
+cmdline := $(CC) $(CFLAGS) $(KASAN_FLAGS) $(AFLAGS) $(LDFLAGS) $(cold) $(subst ',,$(ZCFLAGS))
 $(shell mkdir -p $(O); echo '$(subst ','\'',$(cmdline))' | cmp -s - $(O)/.flags || \
 	echo '$(subst ','\'',$(cmdline))' > $(O)/.flags)
 
 $(O)/%.o: %.c $(PREP) $(O)/.flags
 	$(call say,CC,$<)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) $(CFLAGS) $(if $(filter $*,$(kasan-not)),,$(KASAN_FLAGS)) $(CFLAGS-$*) -MMD -MP -c -o $@ $<
+	$(Q)$(CC) $(CFLAGS) $(call for-size,$*) $(if $(filter $*,$(kasan-not)),,$(KASAN_FLAGS)) $(CFLAGS-$*) -MMD -MP -c -o $@ $<
 
 $(O)/%.o: %.S $(PREP) $(O)/.flags
 	$(call say,AS,$<)
