@@ -2,6 +2,7 @@
 #include "tracing.h"
 #include <fcntl.h>
 #include <sched.h>
+#include <stdbool.h>
 #include <sys/resource.h>
 
 #define NAP_LONGEST 20000 /* ms */
@@ -481,6 +482,20 @@ static void naps(void)
 	_exit(r == 0);
 }
 
+/* Wait until @pid sleeps; false when there is news of it first: its nap is over. */
+static bool until_asleep(pid_t pid)
+{
+	siginfo_t si = { 0 };
+
+	while (state_of(pid) != 'S') {
+		if (waitid(P_PID, pid, &si, WEXITED | WSTOPPED | WNOHANG | WNOWAIT | __WALL) ||
+		    si.si_pid)
+			return false;
+		sched_yield();
+	}
+	return true;
+}
+
 /* A child at the exit of its nap, which a signal interrupted. */
 static pid_t interrupted_nap(void)
 {
@@ -492,8 +507,8 @@ static pid_t interrupted_nap(void)
 		trace(PTRACE_SETOPTIONS, pid, 0, PTRACE_O_TRACESYSGOOD);
 		CHECK(trace(PTRACE_SYSCALL, pid, 0, 0) == 0 && news(pid) == SYSCALL_STOP);
 		CHECK(trace(PTRACE_SYSCALL, pid, 0, 0) == 0);
-		until_state(pid, 'S');
-		kill(pid, SIGUSR1);
+		if (until_asleep(pid))
+			kill(pid, SIGUSR1);
 		CHECK(news(pid) == SYSCALL_STOP && get_regs(pid, &r) == 0);
 		if (r.regs[0] || nap_ms > NAP_LONGEST)
 			return pid;
@@ -523,12 +538,12 @@ static pid_t seized_nap(int seen[3], struct user_pt_regs *r)
 {
 	pid_t pid = plain_child(naps);
 
-	until_state(pid, 'S');
+	(void)until_asleep(pid);
 	trace(PTRACE_SEIZE, pid, 0, PTRACE_O_TRACESYSGOOD);
 	seen[0] = trace(PTRACE_INTERRUPT, pid, 0, 0) ? -1 : news(pid);
 	seen[1] = trace(PTRACE_SYSCALL, pid, 0, 0) ? -1 : news(pid);
 	if (!trace(PTRACE_SYSCALL, pid, 0, 0))
-		until_state(pid, 'S');
+		(void)until_asleep(pid);
 	seen[2] = trace(PTRACE_INTERRUPT, pid, 0, 0) ? -1 : news(pid);
 	if (get_regs(pid, r))
 		r->regs[0] = 0;
