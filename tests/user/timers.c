@@ -220,8 +220,8 @@ static void test_far_away(void)
 	uint64_t ticks = 0;
 
 	for (int which = ITIMER_REAL; which <= ITIMER_PROF; which++)
-		CHECK(!setitimer(which, &it, NULL) && !getitimer(which, &old) &&
-		      old.it_value.tv_sec > 1000000000);
+		CHECK(!setitimer(which, &it, NULL));
+	CHECK(!getitimer(ITIMER_REAL, &old) && old.it_value.tv_sec > 1000000000);
 	set(SIGALRM);
 	it.it_value = (struct timeval){ 0, 1000 };
 	CHECK(!setitimer(ITIMER_REAL, &it, NULL) && EVENTUALLY(hits) && hits == 1);
