@@ -199,7 +199,7 @@ ifdef KASAN
 kasan-gcc   := -fasan-shadow-offset=0xe000000000000000 --param asan-stack=1 --param asan-globals=1 \
 	--param asan-instrumentation-with-call-threshold=100000 -fsanitize-address-use-after-scope
 kasan-clang := -mllvm -asan-mapping-offset=0xe000000000000000 -mllvm -asan-stack=1 -mllvm -asan-globals=1 \
-	-mllvm -asan-instrumentation-with-call-threshold=100000 -fsanitize-address-use-after-scope
+	-mllvm -asan-instrumentation-with-call-threshold=100000 -mllvm -asan-use-after-scope=1
 CFLAGS += -DCONFIG_KASAN=1
 KASAN_FLAGS := -fsanitize=kernel-address $(if $(LLVM),$(kasan-clang),$(kasan-gcc))
 # What runs before there is a shadow, and what looks at memory that nobody may use.
