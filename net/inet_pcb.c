@@ -284,3 +284,15 @@ void inet_pcb_set_dev(struct inet_pcb *pcb, const struct netdev *dev)
 	pcb->dev = dev;
 	spin_unlock(&b->lock);
 }
+
+/* See udp.h. ctx: thread; sleeps: no */
+void inet_pcb_lock(struct inet_pcb *pcb)
+{
+	spin_lock(&bucket_of(pcb->table, pcb->proto, pcb->lport)->lock);
+}
+
+/* See udp.h. ctx: thread */
+void inet_pcb_unlock(struct inet_pcb *pcb)
+{
+	spin_unlock(&bucket_of(pcb->table, pcb->proto, pcb->lport)->lock);
+}

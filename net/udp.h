@@ -56,6 +56,9 @@ int __must_check inet_pcb_bind(struct inet_pcb *pcb, be32 laddr, be16 lport);
 void inet_pcb_unbind(struct inet_pcb *pcb); /* out of it; when in none nothing */
 /* Another end; @laddr takes the place of the local one. holds: the user's lock */
 void inet_pcb_set_peer(struct inet_pcb *pcb, be32 laddr, be32 faddr, be16 fport);
+/* Around changes of what ops->wants looks at. holds: the user's lock */
+void inet_pcb_lock(struct inet_pcb *pcb);
+void inet_pcb_unlock(struct inet_pcb *pcb);
 void inet_pcb_set_dev(struct inet_pcb *pcb, const struct netdev *dev);
 /* The @n-th endpoint of @table, with a reference; NULL: there is none. ctx: thread */
 struct inet_pcb *inet_pcb_nth(enum pcb_table table, u32 n);

@@ -327,9 +327,13 @@ static int requests(struct nl_sock *n, const u8 *bytes, u32 len)
 		if (h->nlmsg_len < sizeof(*h) || h->nlmsg_len > len)
 			break;
 		o.seq = h->nlmsg_seq;
-		if ((h->nlmsg_flags & NLM_F_REQUEST) && h->nlmsg_type >= NLMSG_MIN_TYPE)
+		if (READ_ONCE(n->charged) > (u32)READ_ONCE(n->s.rcvbuf))
+			o.err = -ENOBUFS; /* many dumps in one send */
+		else if ((h->nlmsg_flags & NLM_F_REQUEST) && h->nlmsg_type >= NLMSG_MIN_TYPE)
 			err = rtnetlink_request(h, admin, &o);
 		o.flags = 0;
+		if (o.err)
+			break;
 		if (err || ((h->nlmsg_flags & NLM_F_ACK) &&
 			    !(h->nlmsg_type >= NLMSG_MIN_TYPE &&
 			      (h->nlmsg_flags & NLM_F_DUMP) == NLM_F_DUMP)))

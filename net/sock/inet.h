@@ -110,7 +110,7 @@ struct inet_dgram {
 	bool dead; /* a: the file is gone */
 	struct route rt; /* k: of the connected end */
 	u32 icmp_filter; /* a: types that are not wanted (SOCK_RAW) */
-	struct list groups; /* k: struct mc_member */
+	struct list groups; /* k, and the bucket's lock, either to look: struct mc_member */
 	u32 ngroups; /* k */
 	struct pkt *cork; /* k: UDP_CORK, MSG_MORE: what waits to be sent */
 	struct sockaddr_in cork_to; /* k */

@@ -353,6 +353,7 @@ int inet_group_change(struct inet_dgram *d, be32 group, be32 addr, u32 index, bo
 	if (err)
 		goto out;
 	spin_lock(&d->lock);
+	inet_pcb_lock(&d->pcb);
 	list_for_each(g, &d->groups, link) {
 		if (g->group == group && g->dev == dev)
 			found = g;
@@ -369,6 +370,7 @@ int inet_group_change(struct inet_dgram *d, be32 group, be32 addr, u32 index, bo
 	} else {
 		err = !join ? -EADDRNOTAVAIL : found ? -EADDRINUSE : -ENOBUFS;
 	}
+	inet_pcb_unlock(&d->pcb);
 	spin_unlock(&d->lock);
 	if (join ? err != 0 : !err)
 		(void)netdev_mc_leave(dev, group);

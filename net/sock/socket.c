@@ -205,7 +205,8 @@ static long socket_ioctl(struct file *f, u32 cmd, u64 arg)
 		return put_user(arg, (int)s->ops->at_mark(s));
 	if ((cmd != FIONREAD && cmd != SIOCOUTQ) || !s->ops->queued) {
 		n = s->ops->ioctl ? s->ops->ioctl(s, cmd, arg) : -ENOTTY;
-		return n == -ENOTTY ? inet_ioctl(s, cmd, arg) : n; /* names of devices: any socket */
+		return n == -ENOTTY ? inet_ioctl(s, cmd, arg)
+				    : n; /* names of devices: any socket */
 	}
 	n = s->ops->queued(s, cmd == SIOCOUTQ);
 	return n < 0 ? n : put_user(arg, (int)n);
