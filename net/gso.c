@@ -49,7 +49,7 @@ static void fix_transport(struct pkt *s, const struct cut *c, u32 off, u32 n, bo
 /* The segment with @n bytes from @off of the payload. NULL: no memory */
 static struct pkt *segment(const struct cut *c, u32 index, u32 off, u32 n)
 {
-	struct pkt *s = pkt_alloc(PKT_HEADROOM, c->data_off + n, PMM_NOWAIT);
+	struct pkt *s = pkt_alloc(PKT_HEADROOM + (-c->ip_off & 3), c->data_off + n, PMM_NOWAIT);
 	struct iphdr *ip;
 
 	if (!s)

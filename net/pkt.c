@@ -78,12 +78,17 @@ void pkt_purge(struct list *queue)
 /* See pkt.h. */
 struct pkt *pkt_copy(const struct pkt *p, u32 headroom)
 {
-	u32 linear = pkt_linear_len(p);
-	struct pkt *q = pkt_alloc(headroom, MAX(linear, 64u), PMM_NOWAIT);
+	u32 linear = pkt_linear_len(p), front = pkt_headroom(p);
+	struct pkt *q;
 	u16 shift;
 
+	/* What lies in front of head comes along: headers that were taken off. Words stay aligned. */
+	headroom = MAX(headroom, front);
+	headroom += (front - headroom) & 3;
+	q = pkt_alloc(headroom, MAX(linear, 64u), PMM_NOWAIT);
 	if (!q)
 		return NULL;
+	memcpy(q->head - front, p->base, front);
 	memcpy(pkt_append(q, linear), p->head, linear);
 	for (u32 i = 0; i < p->nfrags; i++) {
 		page_get(p->frags[i].page);
@@ -91,8 +96,7 @@ struct pkt *pkt_copy(const struct pkt *p, u32 headroom)
 	}
 	q->nfrags = p->nfrags;
 	q->len = p->len;
-	/* Headers in front of head are not copied; offsets wrap, as differences of u16. */
-	shift = (u16)(headroom - pkt_headroom(p));
+	shift = (u16)(headroom - front);
 	q->mac = (u16)(p->mac + shift);
 	q->net = (u16)(p->net + shift);
 	q->transport = (u16)(p->transport + shift);

@@ -89,7 +89,7 @@ static inline void pkt_get(struct pkt *p)
 }
 /* Drop one reference; NULL is allowed. ctx: any */
 void pkt_put(struct pkt *p);
-/* A copy of one's own, with @headroom; pages are shared. NULL: out of memory. ctx: any */
+/* A copy of one's own, with @headroom at least; pages are shared. NULL: out of memory. ctx: any */
 struct pkt *__must_check pkt_copy(const struct pkt *p, u32 headroom);
 /* Give up the charge to the socket it came from. ctx: any */
 static inline void pkt_orphan(struct pkt *p)

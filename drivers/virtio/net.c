@@ -33,6 +33,7 @@ enum { RX, TX, CTRL, QUEUES };
 #define BUDGET 64u
 #define COPY_ALL 256u /* packets up to this length are copied whole */
 #define COPY_HEAD 128u
+#define RX_HEADROOM 66u /* so that words of the IP header are aligned */
 #define RX_PAGES_MAX 17u
 #define MAC_ENTRIES 32u
 #define CTRL_WAIT (10 * NSEC_PER_SEC)
@@ -205,7 +206,7 @@ static struct pkt *rx_packet(struct vnet *v, struct rx_chain *c, u32 len)
 {
 	struct virtqueue *vq = v->vd->vqs[RX];
 	struct virtio_net_hdr_mrg_rxbuf h = { .num_buffers = 1 };
-	struct pkt *p = pkt_alloc(64, COPY_ALL, PMM_NOWAIT);
+	struct pkt *p = pkt_alloc(RX_HEADROOM, COPY_ALL, PMM_NOWAIT);
 	bool ok = p && len >= v->hdr_len + ETH_HLEN;
 	u32 n;
 

@@ -432,9 +432,11 @@ static int wait_room(struct packet_sock *k, u32 flags)
 	return err ? socket_wait_error(err, timeo) : 0;
 }
 
-static int make_frame(struct packet_sock *k, struct sock_msg *m, u32 len, struct pkt **out)
+static int make_frame(struct packet_sock *k, struct sock_msg *m, u32 hlen, u32 len,
+		      struct pkt **out)
 {
-	struct pkt *p = pkt_alloc(PKT_HEADROOM, len, 0);
+	/* What is behind the link's header is aligned. */
+	struct pkt *p = pkt_alloc(PKT_HEADROOM + (-hlen & 3), len, 0);
 	int err;
 
 	if (!p)
@@ -474,7 +476,7 @@ static ssize_t packet_send(struct socket *s, struct sock_msg *m)
 		return -EMSGSIZE;
 	if (len < hlen)
 		return -EINVAL;
-	err = make_frame(k, m, (u32)len, &p);
+	err = make_frame(k, m, hlen, (u32)len, &p);
 	if (err)
 		return err;
 	p->ethertype = to.sll_protocol;

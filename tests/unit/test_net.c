@@ -194,6 +194,8 @@ static struct netdev card = { .name = "eth%u", .ops = &card_ops, .carrier = true
 
 static void user_input(struct inet_pcb *pcb, struct pkt *p)
 {
+	CHECK_EQ(pkt_net(p)->saddr, PEER);
+	CHECK_EQ(((const be16 *)pkt_transport(p))[1], net16(7));
 	got++;
 	got_len = p->len;
 	pkt_copy_out(p, 0, got_data, p->len);
@@ -249,7 +251,7 @@ static void begin(void)
 /* A frame comes in. */
 static void receive(const void *frame, u32 len)
 {
-	struct pkt *p = pkt_alloc(64, MAX(len, 64u), 0);
+	struct pkt *p = pkt_alloc(66, MAX(len, 64u), 0);
 
 	if (!p)
 		return;
@@ -423,6 +425,15 @@ UNIT_TEST(datagrams_reach_their_port)
 	f.data[20] ^= 1;
 	receive(&f, n);
 	CHECK_EQ(got, 2);
+	/* To a group that all are members of: each listener has a copy, with its headers. */
+	n = udp_frame(&f, 7, 50);
+	memcpy(f.e.h_dest, "\1\0\x5e\0\0\1", 6);
+	f.ip.daddr = IP_ADDR(224, 0, 0, 1);
+	f.ip.check = 0;
+	f.ip.check = (u16)~cksum_fold(cksum_add(&f.ip, 20, 0));
+	((struct udphdr *)f.data)->check = 0;
+	receive(&f, n);
+	CHECK(got == 3 && got_len == 50 && got_data[49] == 49);
 	receive(&f, udp_frame(&f, 8, 100));
 	CHECK(nsent == 1 && ((struct ip_frame *)sent[0])->data[1] == ICMP_PORT_UNREACH);
 }
@@ -445,8 +456,8 @@ UNIT_TEST(headers_that_lie_are_dropped)
 	}
 	CHECK(dropped > 100);
 	for (u32 i = 0; i < 4; i++) {
-		const be32 bad[] = { IP_ADDR(127, 0, 0, 1), IP_ADDR(224, 0, 0, 5),
-					    IP_BROADCAST, ME };
+		const be32 bad[] = { IP_ADDR(127, 0, 0, 1), IP_ADDR(224, 0, 0, 5), IP_BROADCAST,
+				     ME };
 
 		n = udp_frame(&f, 7, 10);
 		f.ip.saddr = bad[i];
