@@ -341,8 +341,8 @@ $(O)/initramfs.cpio.gz: scripts/mkinitramfs $(wildcard scripts/build-* initramfs
 	$(call say,CPIO,$@)
 	$(Q)scripts/mkinitramfs $@
 
-host-unit:
-	$(Q)if [ -f tests/unit/Makefile ]; then $(MAKE) -f tests/unit/Makefile O=build/unit run; \
+host-unit: $(PREP)
+	$(Q)if [ -f tests/unit/Makefile ]; then $(MAKE) -f tests/unit/Makefile O=build/unit UAPI=$(O) run; \
 		else echo "no tests/unit/Makefile"; fi
 
 lint: $(PREP) $(OBJS)
