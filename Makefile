@@ -65,6 +65,10 @@ obj-mm/vm := vmspace.o region.o commit.o map.o unmap.o protect.o remap.o policy.
 obj-net/sock := socket.o sockopt.o af_unix.o unix_look.o unix_send.o unix_msg.o unix_gc.o af_netlink.o \
 	af_inet.o af_packet.o ifioctl.o inet_dgram.o inet_opt.o inet_recv.o inet_send.o proc_net.o rtnetlink.o sockfilter.o sysfs_net.o
 
+obj-net/tcp := tcp_ack.o tcp_cc.o tcp_cc_cubic.o tcp_cc_newreno.o tcp_hash.o tcp_input.o tcp_listen.o tcp_mib.o tcp_option.o \
+	tcp_output.o tcp_param.o tcp_pcb.o tcp_reass.o tcp_recover.o tcp_sack.o tcp_seg.o tcp_state.o tcp_syncookie.o \
+	tcp_table.o tcp_timer.o tcp_timewait.o tcp_user.o tcp_wire.o tcp_xfer.o
+
 obj-block := bio.o direct.o disk.o file.o ioctl.o loop.o loop_ctl.o node.o parttable.o ramdisk.o queue.o scan.o show.o ktest_block.o
 
 obj-fs := \

@@ -1,0 +1,165 @@
+/*
+ * The acknowledgment of a segment (RFC 9293, 3.10.7.4, fifth step): what was sent and has arrived leaves
+ * the send queue, the round trip is measured (RFC 6298, 7323), the window moves, and congestion control
+ * is told (tcp_recover.c).
+ */
+#include <linux/errno.h>
+#include "net/tcp/tcp_pcb.h"
+
+/* @n bytes of the sequence space off the front of @s, or all of it. */
+static void forget(struct tcp_pcb *p, struct tcp_seg *s, u32 n, struct tcp_ackinfo *a)
+{
+	if (s->mark & SEG_SACKED)
+		p->sacked -= n;
+	else
+		a->delivered += n;
+	if (s->mark & SEG_LOST)
+		p->lost -= n;
+	if (s->mark & SEG_RETRANS)
+		p->retrans -= n;
+}
+
+static void clean_queue(struct tcp_pcb *p, u32 ack, struct tcp_ackinfo *a)
+{
+	struct tcp_seg *s, *tmp;
+
+	list_for_each_safe(s, tmp, &p->sndq, link) {
+		if (s == p->unsent || seq_ge(s->seq, ack))
+			break;
+		if (a->rtt < 0 && !(s->mark & (SEG_EVER | SEG_SACKED)))
+			a->rtt = a->now - s->sent;
+		if (!(s->mark & SEG_SACKED))
+			tcp_rack_delivered(p, s, a);
+		if (seq_gt(s->end, ack)) {
+			forget(p, s, ack - s->seq, a);
+			tcp_seg_front(s, ack - s->seq);
+			break;
+		}
+		forget(p, s, s->end - s->seq, a);
+		if (s->mark & SEG_SACKED)
+			p->nsacked--;
+		list_del(&s->link);
+		tcp_seg_free(s);
+	}
+}
+
+/* Was the measurement of a segment possible? If not, by its timestamp: RFC 7323, 4. */
+static void measure(struct tcp_pcb *p, const struct tcp_in *in, struct tcp_ackinfo *a)
+{
+	if (a->rtt < 0 && in->has_ts && in->tsecr && (p->flags & PF_TS)) {
+		u32 ms = tcp_ts_now(in->now, p->ts_offset) - in->tsecr;
+
+		if (ms < 60000)
+			a->rtt = (s64)MAX(ms, 1u) * MSEC;
+	}
+	if (a->rtt >= 0)
+		tcp_rtt(p, a->rtt);
+}
+
+/* RFC 9293, 3.10.7.4: only a newer segment says something of the window. */
+static bool take_window(struct tcp_pcb *p, const struct tcp_in *in)
+{
+	u32 wnd = in->wnd << p->snd_wscale;
+	bool changed = wnd != p->snd_wnd;
+
+	if (seq_lt(p->snd_wl1, in->seq) ||
+	    (p->snd_wl1 == in->seq &&
+	     (seq_lt(p->snd_wl2, in->ack) || (p->snd_wl2 == in->ack && wnd > p->snd_wnd)))) {
+		p->snd_wnd = wnd;
+		p->snd_wl1 = in->seq;
+		p->snd_wl2 = in->ack;
+		p->max_wnd = MAX(p->max_wnd, wnd);
+		return changed;
+	}
+	return false;
+}
+
+/* The send buffer keeps up with the window: two of it, so that the sender is never the brake. */
+static void tune_sndbuf(struct tcp_pcb *p)
+{
+	u32 want = 2 * MIN(p->cwnd, (u32)tcp_sysctl_wmem[2]);
+
+	if ((p->flags & PF_SNDBUF_SET) || want <= (u32)p->sndbuf || tcp_memory_pressure())
+		return;
+	WRITE_ONCE(p->sndbuf, (int)MIN(want, (u32)tcp_sysctl_wmem[2]));
+}
+
+/* What was sent has arrived: timers, memory, who waits for room. */
+static void advanced(struct tcp_pcb *p, s64 now)
+{
+	u32 queued;
+
+	p->retries = 0;
+	p->soft_err = 0;
+	p->first_unanswered = p->snd_nxt != p->snd_una ? now : 0;
+	if (seq_lt(p->snd_up, p->snd_una))
+		p->snd_up = p->snd_una;
+	if (seq_lt(p->snd_small, p->snd_una))
+		p->snd_small = p->snd_una;
+	tcp_settle(p);
+	tune_sndbuf(p);
+	queued = p->snd_end - p->snd_una;
+	if (queued < (u32)p->sndbuf && (u32)p->sndbuf - queued >= queued / 2)
+		p->wake |= WAKE_WRITE;
+	tcp_timer_rearm(p, now);
+}
+
+static void process(struct tcp_pcb *p, struct tcp_in *in, struct tcp_ackinfo *a)
+{
+	if (in->nsack && (p->flags & PF_SACK))
+		tcp_sack_tag(p, in, a);
+	if (seq_gt(in->ack, p->snd_una)) {
+		a->acked = in->ack - p->snd_una;
+		p->bytes_acked += a->acked;
+		clean_queue(p, in->ack, a);
+		WRITE_ONCE(p->snd_una, in->ack);
+		measure(p, in, a);
+		advanced(p, in->now);
+	}
+	a->delivered += a->sacked;
+	p->delivered += a->delivered / MAX(p->mss, (u16)1);
+	tcp_tail_probe_answered(p, a);
+	tcp_recover(p, a);
+}
+
+/* See tcp_pcb.h. holds: p->lock */
+bool tcp_ack(struct tcp_pcb *p, struct tcp_in *in)
+{
+	struct tcp_ackinfo a = {
+		.prior_una = p->snd_una,
+		.prior_pipe = tcp_pipe(p),
+		.rtt = -1,
+		.now = in->now,
+		.tsecr = in->tsecr,
+		.has_ts = in->has_ts && (p->flags & PF_TS),
+		.ece = in->flags & TH_ECE,
+	};
+	bool window;
+
+	/* RFC 5961, 5.2, and 9293: of what was never sent, or long ago. */
+	if (seq_gt(in->ack, p->snd_nxt) || seq_lt(in->ack, p->snd_una - p->max_wnd)) {
+		tcp_challenge(p, in->now);
+		return false;
+	}
+	if (seq_lt(in->ack, p->snd_una)) {
+		if (in->nsack && (p->flags & PF_SACK))
+			process(p, in, &a);
+		return true;
+	}
+	window = take_window(p, in);
+	a.dup = in->ack == p->snd_una && !in->len && !window && p->snd_nxt != p->snd_una &&
+		!(in->flags & (TH_SYN | TH_FIN));
+	p->probes = 0;
+	p->keep_sent = 0;
+	if (p->snd_nxt == p->snd_una) {
+		if (window) { /* a new window; what waits is sent by who called */
+			p->deadline[TCPT_SEND] = TIME_NEVER;
+			p->first_unanswered = 0;
+		} else if (!p->snd_wnd) {
+			p->first_unanswered = 0; /* it answers probes: that may go on for ever */
+		}
+		return true;
+	}
+	process(p, in, &a);
+	return true;
+}

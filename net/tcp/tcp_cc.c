@@ -1,0 +1,56 @@
+/*
+ * Which congestion control: a table that each adds itself to (TCP_CC), the default by sysctl, another for
+ * one connection by setsockopt(TCP_CONGESTION). Slow start is common to all.
+ */
+#include "kernel/lib/string.h"
+#include "net/tcp/tcp_pcb.h"
+
+static const struct tcp_cc *chosen; /* a: by sysctl; NULL: cubic */
+
+/* See tcp_pcb.h. NULL: there is none. ctx: any */
+const struct tcp_cc *tcp_cc_find(const char *name, u32 len)
+{
+	const struct tcp_cc *c;
+
+	TABLE_FOREACH(tcp_cc, c) {
+		if (strlen(c->name) == len && !memcmp(c->name, name, len))
+			return c;
+	}
+	return NULL;
+}
+
+/* See tcp_pcb.h. ctx: any */
+const struct tcp_cc *tcp_cc_default(void)
+{
+	const struct tcp_cc *c = READ_ONCE(chosen);
+
+	if (unlikely(!c)) {
+		c = tcp_cc_find("cubic", 5);
+		WRITE_ONCE(chosen, c ? c : __table_tcp_cc_begin);
+		c = READ_ONCE(chosen);
+	}
+	return c;
+}
+
+/* See net/tcp.h. ctx: any */
+bool tcp_cc_choose(const char *name, u32 len)
+{
+	const struct tcp_cc *c = tcp_cc_find(name, len);
+
+	if (c)
+		WRITE_ONCE(chosen, c);
+	return c;
+}
+
+/* See net/tcp.h. ctx: any */
+const char *tcp_cc_name(u32 index)
+{
+	return __table_tcp_cc_begin + index < __table_tcp_cc_end ? __table_tcp_cc_begin[index].name :
+								    NULL;
+}
+
+/* RFC 5681, 3.1, with byte counting (RFC 3465): at most two segments per acknowledgment of two. */
+void tcp_slow_start(struct tcp_pcb *p, u32 bytes)
+{
+	p->cwnd = MIN(p->cwnd + bytes, MAX(p->ssthresh, p->cwnd));
+}

@@ -1,0 +1,175 @@
+/*
+ * From IP: check, take apart, find whose it is, hand over. Errors of ICMP likewise.
+ *
+ * A segment that belongs to a connection goes to tcp_segment() under its lock. One for a connection in
+ * the making (struct tcp_req), for a listener, or for a TIME_WAIT is handled where those live. What
+ * belongs to nobody is answered with RST. Answers leave when no lock is held.
+ */
+#include <linux/errno.h>
+#include <linux/icmp.h>
+#include <linux/ip.h>
+#include "kernel/base/errno.h"
+#include "net/proto.h"
+#include "net/tcp/tcp_pcb.h"
+
+static void to_listener(struct tcp_in *in)
+{
+	struct tcp_pcb *l = tcp_lookup_listener(in->dst, in->dport,
+						tcp_hash(in->dst, in->dport, in->src, in->sport));
+
+	if (!l) {
+		in->reset = true;
+		return;
+	}
+	in->path = (struct tcp_path){ .src = in->dst };
+	if (!tcp_wire_route(in->src, &in->path)) {
+		tcp_lock(l);
+		tcp_segment(l, in);
+		tcp_unlock(l);
+	}
+	tcp_pcb_put(l);
+}
+
+static void to_pcb(struct tcp_pcb *p, struct tcp_in *in)
+{
+	tcp_lock(p);
+	tcp_segment(p, in);
+	tcp_unlock(p);
+	tcp_pcb_put(p);
+}
+
+static void to_timewait(struct tcp_tw *tw, struct tcp_in *in)
+{
+	bool again = tcp_timewait_input(tw, in);
+
+	tcp_tw_put(tw);
+	if (again)
+		to_listener(in);
+}
+
+static void dispatch(struct tcp_in *in)
+{
+	struct tcp_key *k = tcp_lookup(in->dst, in->dport, in->src, in->sport);
+
+	if (!k)
+		to_listener(in);
+	else if (likely(k->kind == TCP_KIND_PCB))
+		to_pcb(container_of(k, struct tcp_pcb, key), in);
+	else if (k->kind == TCP_KIND_REQ)
+		tcp_req_input(container_of(k, struct tcp_req, key), in);
+	else
+		to_timewait(container_of(k, struct tcp_tw, key), in);
+}
+
+static bool sum_ok(struct pkt *pkt, const struct iphdr *ip)
+{
+	if (pkt->csum != PKT_CSUM_NONE)
+		return true;
+	return pkt_cksum_ok(pkt, cksum_pseudo(ip->saddr, ip->daddr, IPPROTO_TCP, pkt->len));
+}
+
+/* A packet that others look at too is not ours to change. */
+static struct pkt *own(struct pkt *pkt)
+{
+	struct pkt *copy;
+
+	if (likely(ref_read(&pkt->refs) == 1))
+		return pkt;
+	copy = pkt_copy(pkt, 0);
+	pkt_put(pkt);
+	return copy;
+}
+
+/* See tcp_pcb.h. ctx: thread; holds: nothing */
+void tcp_input(struct pkt *pkt)
+{
+	const struct iphdr *ip = pkt_net(pkt);
+	struct tcp_in in = { .src = ip->saddr, .dst = ip->daddr, .tos = ip->tos };
+
+	TCP_COUNT(IN_SEGS);
+	/* RFC 1122, 4.2.3.10: never from or to many. */
+	if (pkt->type != PKT_HOST || inet_is_multicast(in.src) || inet_is_reserved(in.src) ||
+	    inet_is_multicast(in.dst) || in.dst == IP_BROADCAST || !in.src) {
+		pkt_put(pkt);
+		return;
+	}
+	pkt = own(pkt);
+	if (!pkt)
+		return;
+	if (!sum_ok(pkt, ip)) {
+		TCP_COUNT(IN_CSUM_ERRORS);
+		TCP_COUNT(IN_ERRS);
+		pkt_put(pkt);
+		return;
+	}
+	if (!tcp_parse(&in, pkt)) {
+		TCP_COUNT(IN_ERRS);
+		pkt_put(pkt);
+		return;
+	}
+	in.now = time_now();
+	dispatch(&in);
+	if (in.reset)
+		tcp_answer_reset(&in);
+	pkt_put(in.pkt);
+}
+
+/* --- errors --- */
+
+/* RFC 9293, 3.9.2.2; RFC 5927: only of something that is out, and an established one is not ended. */
+static void error_for(struct tcp_pcb *p, u32 seq, int err, bool hard, u32 mtu)
+{
+	s64 now = time_now();
+
+	if (p->state == TCP_LISTEN || p->state == TCP_CLOSE || seq_lt(seq, p->snd_una) ||
+	    seq_gt(seq, p->snd_nxt))
+		return;
+	if (mtu) {
+		struct tcp_seg *s;
+
+		if (mtu >= p->pmtu)
+			return;
+		tcp_mtu(p, mtu);
+		if (p->state == TCP_SYN_SENT || p->state == TCP_SYN_RECV)
+			return;
+		/* What is out is too large: cut and send again, without a reduction (RFC 8201, 5.4). */
+		list_for_each(s, &p->sndq, link) {
+			if (s == p->unsent)
+				break;
+			if (s->len > p->mss && !(s->mark & SEG_LOST))
+				tcp_mark_lost(p, s);
+		}
+		tcp_output(p, now);
+		return;
+	}
+	if (p->state == TCP_SYN_SENT || p->state == TCP_SYN_RECV) {
+		if (hard) {
+			TCP_COUNT(ATTEMPT_FAILS);
+			tcp_drop(p, err);
+			return;
+		}
+	}
+	p->soft_err = err;
+}
+
+/* See tcp_pcb.h. ctx: thread; holds: nothing */
+void tcp_error(be32 laddr, be16 lport, be32 raddr, be16 rport, u32 seq, int errno_, bool hard,
+	       u32 mtu)
+{
+	struct tcp_key *k = tcp_lookup(laddr, lport, raddr, rport);
+
+	if (!k)
+		return;
+	if (k->kind == TCP_KIND_PCB) {
+		struct tcp_pcb *p = container_of(k, struct tcp_pcb, key);
+
+		tcp_lock(p);
+		error_for(p, seq, errno_, hard, mtu);
+		tcp_unlock(p);
+		tcp_pcb_put(p);
+	} else if (k->kind == TCP_KIND_REQ) {
+		tcp_req_put(container_of(k, struct tcp_req, key));
+	} else {
+		tcp_tw_put(container_of(k, struct tcp_tw, key));
+	}
+}

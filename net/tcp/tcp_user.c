@@ -1,0 +1,432 @@
+/*
+ * The user's calls, but SEND and RECEIVE (tcp_xfer.c): OPEN, CLOSE, ABORT, STATUS of RFC 9293, 3.9.1, in
+ * the shape of the socket calls. None waits.
+ */
+#include <linux/errno.h>
+#include <linux/poll.h>
+#include "kernel/base/errno.h"
+#include "kernel/lib/string.h"
+#include "mm/slab.h"
+#include "net/tcp/tcp_pcb.h"
+
+/* See net/tcp.h. ctx: thread */
+int tcp_open(const struct tcp_user_ops *ops, void *user, struct tcp_pcb **out)
+{
+	struct tcp_pcb *p = tcp_pcb_alloc();
+
+	if (!p)
+		return -ENOMEM;
+	p->uops = ops;
+	p->user = user;
+	*out = p;
+	return 0;
+}
+
+/* See net/tcp.h. ctx: thread */
+void tcp_set_user(struct tcp_pcb *p, const struct tcp_user_ops *ops, void *user)
+{
+	tcp_lock(p);
+	p->uops = ops;
+	p->user = user;
+	tcp_unlock(p);
+}
+
+/* See net/tcp.h. ctx: thread */
+void tcp_set_inode(struct tcp_pcb *p, u64 inode)
+{
+	WRITE_ONCE(p->inode, inode);
+}
+
+/* See net/tcp.h. ctx: thread */
+int tcp_bind(struct tcp_pcb *p, struct tcp_addr a)
+{
+	int err = -EINVAL;
+
+	tcp_lock(p);
+	if (p->state == TCP_CLOSE && p->key.bound == BOUND_NOT)
+		err = tcp_port_bind(&p->key, a.addr, a.port);
+	tcp_unlock(p);
+	return err;
+}
+
+/* A closed connection begins anew: what an earlier attempt left goes. */
+static void reset_state(struct tcp_pcb *p)
+{
+	pkt_purge(&p->rcvq);
+	p->rcv_mem = 0;
+	p->flags &= PF_NODELAY | PF_CORK | PF_KEEPALIVE | PF_RCVBUF_SET | PF_SNDBUF_SET | PF_OOBINLINE |
+		    PF_DEFER;
+	p->shut = 0;
+	p->soft_err = 0;
+	p->backoff = p->retries = p->probes = p->keep_sent = 0;
+	p->ca = CA_OPEN;
+	p->srtt = p->rttvar = 0;
+	p->rto = TCP_RTO_INIT;
+	p->ssthresh = 0x7fffffff;
+	p->rcv_nxt = p->copied = p->rcv_wup = p->rcv_wnd = 0;
+	p->snd_wnd = p->max_wnd = 0;
+	p->urg = URG_NONE;
+	p->first_unanswered = 0;
+	p->undo_marker = 0;
+	p->tlp_end = 0;
+}
+
+static int start_connect(struct tcp_pcb *p, struct tcp_addr to, const struct tcp_path *path)
+{
+	be32 bound = p->key.bound ? p->key.laddr : 0;
+	int err;
+
+	reset_state(p);
+	if (!p->key.bound)
+		p->key.lport = 0; /* of an earlier attempt */
+	p->key.laddr = path->src;
+	p->key.raddr = to.addr;
+	p->key.rport = to.port;
+	err = tcp_port_connect(p);
+	if (err) {
+		p->key.laddr = bound;
+		p->key.raddr = 0;
+		p->key.rport = 0;
+		return err;
+	}
+	p->ts_offset = tcp_ts_offset(p->key.laddr, p->key.raddr);
+	p->pmtu = path->mtu;
+	p->gso_max = path->gso_max;
+	tcp_set_state(p, TCP_SYN_SENT);
+	TCP_COUNT(ACTIVE_OPENS);
+	tcp_send_syn(p, time_now());
+	return 0;
+}
+
+/* See net/tcp.h. ctx: thread */
+int tcp_connect(struct tcp_pcb *p, struct tcp_addr to)
+{
+	struct tcp_path path = { .src = p->key.bound ? READ_ONCE(p->key.laddr) : 0 };
+	int err;
+
+	if (!to.addr)
+		to.addr = net32(INADDR_LOOPBACK);
+	err = tcp_wire_route(to.addr, &path);
+	tcp_lock(p);
+	if (p->state == TCP_SYN_SENT || p->state == TCP_SYN_RECV)
+		err = -EALREADY;
+	else if (p->state != TCP_CLOSE)
+		err = -EISCONN;
+	else if (!err && !to.port)
+		err = -EADDRNOTAVAIL;
+	if (!err)
+		err = start_connect(p, to, &path);
+	tcp_unlock(p);
+	return err;
+}
+
+/* See net/tcp.h. ctx: thread */
+int tcp_listen(struct tcp_pcb *p, int backlog)
+{
+	struct tcp_listener *l = kzalloc(sizeof(*l), 0);
+	u32 most = (u32)READ_ONCE(tcp_sysctl_somaxconn);
+	int err = 0;
+
+	if (!l)
+		return -ENOMEM;
+	most = (u32)backlog > most ? most : (u32)backlog;
+	tcp_lock(p);
+	if (p->state == TCP_LISTEN) {
+		p->listener->backlog = most;
+	} else if (p->state != TCP_CLOSE) {
+		err = -EINVAL;
+	} else {
+		if (p->key.bound == BOUND_NOT)
+			err = tcp_port_bind(&p->key, 0, 0);
+		if (!err && tcp_port_conflict_listen(&p->key))
+			err = -EADDRINUSE;
+		if (!err) {
+			reset_state(p);
+			list_init(&l->ready);
+			list_init(&l->reqs);
+			l->backlog = most;
+			l->pcb = p;
+			l->cookies_at = -TCP_RTO_MAX;
+			kfree(p->listener); /* of an earlier life */
+			p->listener = l;
+			l = NULL;
+			tcp_set_state(p, TCP_LISTEN);
+			tcp_listen_add(p);
+		}
+	}
+	tcp_unlock(p);
+	kfree(l);
+	return err;
+}
+
+/* See net/tcp.h. The queue's reference is the caller's now. ctx: thread */
+int tcp_accept(struct tcp_pcb *p, struct tcp_pcb **out)
+{
+	struct tcp_pcb *c = NULL;
+	int err = -EAGAIN;
+
+	tcp_lock(p);
+	if (p->state != TCP_LISTEN) {
+		err = -EINVAL;
+	} else if (!list_empty(&p->listener->ready)) {
+		c = list_first(&p->listener->ready, struct tcp_pcb, accept);
+		list_del(&c->accept);
+		WRITE_ONCE(p->listener->nready, p->listener->nready - 1);
+		err = 0;
+	}
+	tcp_unlock(p);
+	if (!err) {
+		tcp_lock(c);
+		c->flags &= ~PF_IN_ACCEPT;
+		tcp_unlock(c);
+		*out = c;
+	}
+	return err;
+}
+
+/* The user leaves; what is left to be said is said without him. */
+static void become_orphan(struct tcp_pcb *p, s64 now)
+{
+	u32 n;
+
+	p->flags |= PF_ORPHAN;
+	n = __atomic_add_fetch(&tcp_orphans, 1, __ATOMIC_RELAXED);
+	if (n > (u32)tcp_sysctl_max_orphans || tcp_memory_pressure()) {
+		TCP_COUNT(TCPAbortOnMemory);
+		tcp_send_reset(p);
+		tcp_drop(p, 0);
+	} else if (p->state == TCP_FIN_WAIT2) {
+		s64 wait = p->linger2 ? p->linger2 : tcp_sysctl_fin_timeout * SEC;
+
+		if (wait < 0)
+			tcp_drop(p, 0);
+		else
+			tcp_timer_set(p, TCPT_KEEP, now + wait);
+	} else if (p->state != TCP_CLOSE) {
+		tcp_timer_set(p, TCPT_KEEP, TIME_NEVER);
+	}
+}
+
+static void send_fin(struct tcp_pcb *p, s64 now)
+{
+	if (p->flags & PF_FIN_QUEUED)
+		return;
+	tcp_set_state(p, p->state == TCP_CLOSE_WAIT ? TCP_LAST_ACK : TCP_FIN_WAIT1);
+	tcp_queue_fin(p);
+	tcp_output(p, now);
+}
+
+static bool may_end(const struct tcp_pcb *p)
+{
+	return p->state == TCP_ESTABLISHED || p->state == TCP_SYN_RECV || p->state == TCP_CLOSE_WAIT;
+}
+
+/* See net/tcp.h. ctx: thread; takes the user's reference */
+void tcp_close(struct tcp_pcb *p)
+{
+	s64 now = time_now();
+	bool unread;
+
+	tcp_lock(p);
+	p->uops = NULL;
+	p->user = NULL;
+	p->shut = 3;
+	unread = !list_empty(&p->rcvq);
+	pkt_purge(&p->rcvq);
+	p->rcv_mem = 0;
+	if (p->state == TCP_LISTEN) {
+		tcp_listen_stop(p);
+		tcp_drop(p, 0);
+	} else if (p->state == TCP_SYN_SENT) {
+		tcp_drop(p, 0);
+	} else if (unread && p->state != TCP_CLOSE) {
+		TCP_COUNT(TCPAbortOnClose);
+		tcp_send_reset(p);
+		tcp_drop(p, 0);
+	} else if (may_end(p)) {
+		send_fin(p, now);
+	}
+	if (p->state == TCP_CLOSE) {
+		tcp_drop(p, 0); /* a name without a connection */
+		tcp_port_free(&p->key);
+	} else {
+		become_orphan(p, now);
+	}
+	tcp_unlock(p);
+	tcp_pcb_put(p);
+}
+
+/* Say RST if the state has something to reset (RFC 9293, 3.10.5), and end. */
+static void reset(struct tcp_pcb *p, int err)
+{
+	if (p->state == TCP_LISTEN)
+		tcp_listen_stop(p);
+	else if (p->state != TCP_CLOSE && p->state != TCP_SYN_SENT)
+		tcp_send_reset(p);
+	tcp_drop(p, err);
+}
+
+/* See net/tcp.h. ctx: thread; takes the user's reference */
+void tcp_abort(struct tcp_pcb *p)
+{
+	tcp_lock(p);
+	p->uops = NULL;
+	p->user = NULL;
+	pkt_purge(&p->rcvq);
+	p->rcv_mem = 0;
+	reset(p, 0);
+	tcp_port_free(&p->key);
+	tcp_unlock(p);
+	tcp_pcb_put(p);
+}
+
+/* See net/tcp.h. ctx: thread */
+void tcp_disconnect(struct tcp_pcb *p)
+{
+	tcp_lock(p);
+	reset(p, 0);
+	tcp_port_free(&p->key);
+	reset_state(p);
+	WRITE_ONCE(p->err, 0);
+	p->key.laddr = p->key.raddr = 0;
+	p->key.lport = p->key.rport = 0;
+	p->key.listens = false;
+	tcp_unlock(p);
+}
+
+/* See net/tcp.h. ctx: thread */
+int tcp_shutdown(struct tcp_pcb *p, u32 how)
+{
+	int err = 0;
+
+	tcp_lock(p);
+	if (p->state == TCP_CLOSE) {
+		err = -ENOTCONN;
+	} else if (p->state == TCP_LISTEN) {
+		if (how & 1) { /* as Linux: it stops listening and can be used again */
+			tcp_listen_stop(p);
+			tcp_table_del(&p->key);
+			p->key.listens = false;
+			tcp_set_state(p, TCP_CLOSE);
+			p->wake |= WAKE_ALL;
+		}
+	} else if (p->state == TCP_SYN_SENT) {
+		tcp_drop(p, 0);
+	} else {
+		WRITE_ONCE(p->shut, p->shut | (u8)how);
+		if ((how & 2) && may_end(p))
+			send_fin(p, time_now());
+		p->wake |= WAKE_ALL;
+	}
+	tcp_unlock(p);
+	return err;
+}
+
+/* --- looking --- */
+
+static bool writable(const struct tcp_pcb *p)
+{
+	u32 queued = READ_ONCE(p->snd_end) - READ_ONCE(p->snd_una);
+	u32 buf = (u32)READ_ONCE(p->sndbuf), low = READ_ONCE(p->notsent_lowat);
+
+	if (low && READ_ONCE(p->snd_end) - READ_ONCE(p->snd_nxt) >= low)
+		return false;
+	return queued < buf && buf - queued >= queued / 2;
+}
+
+/* See net/tcp.h. ctx: any */
+u32 tcp_readable(const struct tcp_pcb *p)
+{
+	u32 n = READ_ONCE(p->rcv_nxt) - READ_ONCE(p->copied), urg = READ_ONCE(p->urg_seq);
+
+	if (READ_ONCE(p->state) == TCP_SYN_SENT || READ_ONCE(p->state) == TCP_LISTEN)
+		return 0;
+	if (n && (READ_ONCE(p->flags) & PF_FIN_RCVD))
+		n--;
+	/* The urgent byte is not part of the stream, and what lies behind it comes later. */
+	if (READ_ONCE(p->urg) != URG_NONE && !(READ_ONCE(p->flags) & PF_OOBINLINE) &&
+	    seq_lt(urg - READ_ONCE(p->copied), n)) {
+		u32 before = urg - READ_ONCE(p->copied);
+
+		n = before ? before : n - 1;
+	}
+	return n;
+}
+
+/* See net/tcp.h. ctx: any */
+u32 tcp_poll(const struct tcp_pcb *p)
+{
+	u32 mask = 0, shut = READ_ONCE(p->shut);
+	u8 state = READ_ONCE(p->state);
+
+	if (state == TCP_LISTEN)
+		return READ_ONCE(p->listener->nready) ? POLLIN | POLLRDNORM : 0;
+	if (READ_ONCE(p->err))
+		mask |= POLLERR;
+	if (state == TCP_CLOSE || shut == 3)
+		mask |= POLLHUP;
+	if ((shut & 1) || (READ_ONCE(p->flags) & PF_FIN_RCVD) || state == TCP_CLOSE)
+		mask |= POLLIN | POLLRDNORM | POLLRDHUP;
+	if (state == TCP_SYN_SENT)
+		return mask;
+	if (tcp_readable(p) >= (u32)MAX(READ_ONCE(p->rcvlowat), 1))
+		mask |= POLLIN | POLLRDNORM;
+	if ((shut & 2) || state == TCP_CLOSE || writable(p))
+		mask |= POLLOUT | POLLWRNORM;
+	if (READ_ONCE(p->urg) == URG_HERE)
+		mask |= POLLPRI;
+	return mask;
+}
+
+/* See net/tcp.h. ctx: any */
+struct waitq *tcp_waitq(struct tcp_pcb *p)
+{
+	return &p->wait;
+}
+
+/* See net/tcp.h. ctx: any */
+enum tcp_state tcp_state(const struct tcp_pcb *p)
+{
+	return READ_ONCE(p->state);
+}
+
+/* See net/tcp.h. ctx: any */
+int tcp_take_error(struct tcp_pcb *p)
+{
+	return READ_ONCE(p->err) ? -__atomic_exchange_n(&p->err, 0, __ATOMIC_ACQ_REL) : 0;
+}
+
+/* See net/tcp.h. -EINVAL: it listens. ctx: any */
+long tcp_queued(const struct tcp_pcb *p, bool out)
+{
+	u8 state = READ_ONCE(p->state);
+
+	if (state == TCP_LISTEN)
+		return -EINVAL;
+	if (state == TCP_SYN_SENT)
+		return 0;
+	return out ? (long)(READ_ONCE(p->snd_end) - READ_ONCE(p->snd_una)) : (long)tcp_readable(p);
+}
+
+/* See net/tcp.h. ctx: any */
+bool tcp_unsent(const struct tcp_pcb *p)
+{
+	u8 s = READ_ONCE(p->state);
+
+	return s == TCP_FIN_WAIT1 || s == TCP_CLOSING || s == TCP_LAST_ACK;
+}
+
+/* See net/tcp.h. ctx: any */
+bool tcp_name(const struct tcp_pcb *p, bool peer, struct tcp_addr *out)
+{
+	u8 state = READ_ONCE(p->state);
+
+	if (!peer) {
+		*out = (struct tcp_addr){ p->key.laddr, p->key.lport };
+		return true;
+	}
+	if (!p->key.rport || state == TCP_CLOSE || state == TCP_SYN_SENT)
+		return false;
+	*out = (struct tcp_addr){ p->key.raddr, p->key.rport };
+	return true;
+}

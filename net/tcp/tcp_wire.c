@@ -1,0 +1,64 @@
+/*
+ * The border between TCP and IP: two functions down, two up. Nothing else in net/tcp knows of routes and
+ * devices, so that the rest runs on the host with a wire of the test's own.
+ */
+#include <linux/errno.h>
+#include <linux/icmp.h>
+#include "kernel/base/errno.h"
+#include "net/ip.h"
+#include "net/tcp/tcp_pcb.h"
+
+/* See tcp_pcb.h. ctx: thread; sleeps: no */
+int tcp_wire_route(be32 dst, struct tcp_path *path)
+{
+	struct route rt;
+	int err = route_lookup(dst, path->src, NULL, &rt);
+
+	if (err)
+		return err;
+	if (rt.type == ROUTE_BROADCAST || rt.type == ROUTE_MULTICAST)
+		return -ENETUNREACH;
+	if (!path->src)
+		path->src = rt.src;
+	path->mtu = MIN(rt.mtu, IP_MAX_LEN);
+	path->gso_max = IP_MAX_LEN - 40 - TCP_OPT_MAX;
+	return 0;
+}
+
+/* See tcp_pcb.h. ctx: any */
+bool tcp_wire_is_local(be32 addr)
+{
+	return ip_addr_is_local(addr);
+}
+
+/* See tcp_pcb.h. ctx: any */
+bool tcp_wire_is_loopback(be32 addr)
+{
+	return ip_addr_is_local(addr);
+}
+
+/* See tcp_pcb.h. ctx: thread; holds: nothing; sleeps: no */
+void tcp_wire_output(struct pkt *pkt, be32 src, be32 dst, u8 tos, u8 ttl)
+{
+	struct ip_out o = { .src = src, .dst = dst, .proto = IPPROTO_TCP, .ttl = ttl, .tos = tos, .df = true };
+	struct route rt;
+
+	pkt->cb[0] = 0;
+	if (route_lookup(dst, src, NULL, &rt))
+		pkt_put(pkt);
+	else
+		(void)ip_output(pkt, &rt, &o);
+}
+
+static void error(struct pkt *pkt, const struct net_error *e)
+{
+	const struct iphdr *ip = pkt_net(pkt);
+	const be16 *port = pkt_transport(pkt);
+	const u32 *seq = pkt_transport(pkt);
+	bool big = e->type == ICMP_DEST_UNREACH && e->code == ICMP_FRAG_NEEDED;
+
+	tcp_error(ip->saddr, port[0], ip->daddr, port[1], net32(seq[1]), e->err, e->hard,
+		  big ? MAX(e->info, 68u) : 0);
+}
+
+NET_PROTO(tcp, .proto = IPPROTO_TCP, .input = tcp_input, .error = error);

@@ -1,0 +1,360 @@
+/*
+ * SEND and RECEIVE (RFC 9293, 3.9.1.2 and 3.9.1.3).
+ *
+ * A send fills segments outside the lock: bytes go into pages, of which the connection keeps the last
+ * one begun (.spage) as long as data waits for its acknowledgment, and the segment refers to pieces
+ * of pages. Under the lock the segment is appended, or melted into the last one when that was not sent
+ * yet. Packets made from it refer to the same pages, and so does the receiver's queue on loopback.
+ *
+ * A receive copies from the packets of the queue without the lock: only the one receiver takes packets
+ * off, input only appends; the lock is taken to move .copied and free what was read.
+ *
+ * The urgent byte (RFC 6093 tells what is left of it): out of band it is kept beside the stream, and a
+ * read stops before it and passes over it.
+ */
+#include <linux/errno.h>
+#include "kernel/base/errno.h"
+#include "kernel/lib/string.h"
+#include "net/tcp/tcp_pcb.h"
+
+/* The most bytes that one segment of the send queue holds: whole segments of the wire, if any fit. */
+static u32 size_goal(const struct tcp_pcb *p)
+{
+	u32 mss = MAX(READ_ONCE(p->mss), (u16)1), most = MIN(READ_ONCE(p->gso_max), TCP_SEG_MAX);
+
+	most = MIN(most, (u32)(PKT_FRAGS_MAX - 1) * PAGE_SIZE);
+	return most > mss ? most / mss * mss : mss;
+}
+
+/* holds: nothing, or p->lock */
+static int send_error(struct tcp_pcb *p)
+{
+	int err = tcp_take_error(p);
+
+	if (err)
+		return err;
+	if (READ_ONCE(p->shut) & 2)
+		return -EPIPE;
+	switch (READ_ONCE(p->state)) {
+	case TCP_ESTABLISHED:
+	case TCP_CLOSE_WAIT: return 0;
+	case TCP_SYN_SENT:
+	case TCP_SYN_RECV: return -EAGAIN;
+	default: return -EPIPE;
+	}
+}
+
+/* Room in the send queue for new bytes. */
+static u32 send_room(const struct tcp_pcb *p)
+{
+	u32 queued = READ_ONCE(p->snd_end) - READ_ONCE(p->snd_una), buf = (u32)READ_ONCE(p->sndbuf);
+
+	return queued < buf ? buf - queued : 0;
+}
+
+/* A page to put bytes into, at p->spage_off. */
+static bool page_ready(struct tcp_pcb *p)
+{
+	if (p->spage && p->spage_off < PAGE_SIZE)
+		return true;
+	if (p->spage)
+		page_put(p->spage);
+	p->spage = pmm_alloc(0, 0);
+	p->spage_off = 0;
+	return p->spage;
+}
+
+/* Up to @n of the user's bytes into @s. 0, -EFAULT, -ENOMEM: @s has what came before. */
+static int seg_fill(struct tcp_pcb *p, struct tcp_seg *s, struct uio *u, u32 n)
+{
+	while (n && s->nfrags < PKT_FRAGS_MAX) {
+		u32 piece;
+		ssize_t got;
+
+		if (!page_ready(p))
+			return -ENOMEM;
+		piece = MIN(n, (u32)PAGE_SIZE - p->spage_off);
+		got = uio_copy_from(u, (u8 *)page_to_va(p->spage) + p->spage_off, piece);
+		if (got <= 0)
+			return -EFAULT;
+		page_get(p->spage);
+		s->frags[s->nfrags++] =
+			(struct pkt_frag){ p->spage, p->spage_off, (u32)got };
+		p->spage_off += (u32)got;
+		s->len += (u32)got;
+		n -= (u32)got;
+		if ((u32)got < piece)
+			return -EFAULT;
+	}
+	return 0;
+}
+
+/* Melt @s into the last segment of the queue, which was not sent yet. */
+static bool seg_melt(struct tcp_pcb *p, struct tcp_seg *s)
+{
+	struct tcp_seg *t;
+	u32 first = 0;
+
+	if (!p->unsent || (s->flags & TH_FIN))
+		return false;
+	t = list_last(&p->sndq, struct tcp_seg, link);
+	if (t->sent || t->len + s->len > size_goal(p))
+		return false;
+	if (t->nfrags && t->frags[t->nfrags - 1].page == s->frags[0].page &&
+	    t->frags[t->nfrags - 1].off + t->frags[t->nfrags - 1].len == s->frags[0].off)
+		first = 1;
+	if (t->nfrags + s->nfrags - first > PKT_FRAGS_MAX)
+		return false;
+	if (first) {
+		t->frags[t->nfrags - 1].len += s->frags[0].len;
+		page_put(s->frags[0].page);
+	}
+	memcpy(t->frags + t->nfrags, s->frags + first, (s->nfrags - first) * sizeof(s->frags[0]));
+	t->nfrags = (u8)(t->nfrags + s->nfrags - first);
+	t->len += s->len;
+	t->end += s->len;
+	t->flags |= s->flags;
+	s->nfrags = 0;
+	return true;
+}
+
+/* Put @s, which is taken over, behind what is queued, and send what may be. 0 or -errno */
+static int seg_append(struct tcp_pcb *p, struct tcp_seg *s, u32 flags, bool last)
+{
+	u32 len = s->len;
+	int err;
+
+	tcp_lock(p);
+	err = send_error(p);
+	if (!err && !tcp_charge(p, len))
+		err = -EAGAIN;
+	if (err) {
+		tcp_unlock(p);
+		tcp_seg_free(s);
+		return err;
+	}
+	s->seq = p->snd_end;
+	s->end = p->snd_end + len;
+	if (last && !(flags & TCP_SEND_MORE))
+		s->flags |= TH_PSH;
+	if ((flags & TCP_SEND_OOB) && last) {
+		p->snd_up = s->end;
+		s->flags |= TH_PSH;
+	}
+	WRITE_ONCE(p->snd_end, s->end);
+	if (seg_melt(p, s)) {
+		tcp_seg_free(s);
+	} else {
+		list_add_tail(&p->sndq, &s->link);
+		if (!p->unsent)
+			p->unsent = s;
+	}
+	if (!last || !(flags & TCP_SEND_MORE) || p->snd_end - p->snd_nxt >= p->mss)
+		tcp_output(p, time_now());
+	tcp_unlock(p);
+	return 0;
+}
+
+/* See net/tcp.h. ctx: thread; sleeps (user memory); one sender at a time */
+ssize_t tcp_send(struct tcp_pcb *p, struct uio *u, u32 flags)
+{
+	size_t done = 0;
+	int err = send_error(p);
+
+	while (!err && u->left) {
+		u32 room = send_room(p), n;
+		struct tcp_seg *s;
+
+		if (!room) {
+			err = -EAGAIN;
+			break;
+		}
+		n = MIN(room, size_goal(p));
+		n = (u32)MIN(u->left, (size_t)n);
+		s = tcp_seg_alloc();
+		if (!s) {
+			err = -ENOMEM;
+			break;
+		}
+		err = seg_fill(p, s, u, n);
+		n = s->len;
+		if (n) {
+			int e = seg_append(p, s, flags, !u->left);
+
+			if (e) {
+				uio_revert(u, n);
+				err = e;
+				break;
+			}
+			done += n;
+		} else {
+			tcp_seg_free(s);
+		}
+	}
+	return done ? (ssize_t)done : err;
+}
+
+/* See net/tcp.h. ctx: thread; one sender at a time */
+ssize_t tcp_send_page(struct tcp_pcb *p, struct page *page, u32 off, u32 len, u32 flags)
+{
+	struct tcp_seg *s;
+	int err = send_error(p);
+
+	if (err)
+		return err;
+	if (!send_room(p))
+		return -EAGAIN;
+	s = tcp_seg_alloc();
+	if (!s)
+		return -ENOMEM;
+	page_get(page);
+	s->frags[0] = (struct pkt_frag){ page, off, len };
+	s->nfrags = 1;
+	s->len = len;
+	err = seg_append(p, s, flags, true);
+	return err ? err : (ssize_t)len;
+}
+
+/* --- receiving --- */
+
+/* Where the stream is interrupted by an urgent byte that is kept beside it. */
+static bool urgent_beside(const struct tcp_pcb *p, u32 flags)
+{
+	return p->urg != URG_NONE && !(flags & TCP_RECV_INLINE);
+}
+
+/* Packets that were read whole go. holds: p->lock */
+static void free_read(struct tcp_pcb *p)
+{
+	while (!list_empty(&p->rcvq)) {
+		struct pkt *pkt = list_first(&p->rcvq, struct pkt, link);
+		struct tcp_rx *rx = tcp_rx(pkt);
+
+		if (seq_gt(rx->seq + pkt->len, p->copied))
+			break;
+		list_del(&pkt->link);
+		p->rcv_mem -= pkt->charge;
+		pkt_put(pkt);
+	}
+}
+
+/* What a receive finds when there are no bytes. holds: p->lock */
+static int nothing_to_read(struct tcp_pcb *p)
+{
+	int err = tcp_take_error(p);
+
+	if (err)
+		return err;
+	if ((p->flags & PF_FIN_RCVD) || (p->shut & 1))
+		return 0;
+	return p->state == TCP_LISTEN || p->state == TCP_CLOSE ? -ENOTCONN : -EAGAIN;
+}
+
+/*
+ * Find the next piece at @at: packet, offset in it and how much may be taken in one go. Passes over an
+ * urgent byte at the very place. NULL: nothing. holds: p->lock
+ */
+static struct pkt *piece(struct tcp_pcb *p, u32 *at, u32 flags, bool first, u32 *off, u32 *n)
+{
+	struct pkt *pkt;
+
+	if (urgent_beside(p, flags) && *at == p->urg_seq && p->urg != URG_COMING) {
+		if (!first)
+			return NULL; /* a read ends at the mark */
+		++*at;
+		if (!(flags & TCP_RECV_PEEK))
+			p->urg = p->urg == URG_READ ? URG_NONE : p->urg;
+	}
+	list_for_each(pkt, &p->rcvq, link) {
+		struct tcp_rx *rx = tcp_rx(pkt);
+
+		if (seq_ge(*at, rx->seq + pkt->len))
+			continue;
+		*off = *at - rx->seq;
+		*n = pkt->len - *off;
+		if (urgent_beside(p, flags) && seq_gt(p->urg_seq, *at) && p->urg_seq - *at < *n)
+			*n = p->urg_seq - *at;
+		return pkt;
+	}
+	return NULL;
+}
+
+/* @n bytes up to @to were taken. holds: p->lock */
+static void advance(struct tcp_pcb *p, u32 to, s64 now)
+{
+	WRITE_ONCE(p->copied, to);
+	if (p->urg == URG_READ && seq_gt(to, p->urg_seq))
+		p->urg = URG_NONE;
+	free_read(p);
+	tcp_rcv_space(p, now);
+	tcp_settle(p);
+	tcp_window_update(p, now);
+}
+
+/* See net/tcp.h. ctx: thread; sleeps (user memory); one receiver at a time */
+ssize_t tcp_recv(struct tcp_pcb *p, struct uio *u, u32 flags, u32 skip)
+{
+	u32 at, off, n;
+	size_t done = 0;
+	ssize_t err = 0;
+
+	tcp_lock(p);
+	at = p->copied + skip;
+	while (u->left) {
+		struct pkt *pkt = piece(p, &at, flags, !done, &off, &n);
+
+		if (!pkt)
+			break;
+		n = (u32)MIN((size_t)n, u->left);
+		tcp_unlock(p);
+		if (flags & TCP_RECV_TRUNC) {
+			uio_advance(u, n);
+			err = 0;
+		} else {
+			err = pkt_to_uio(pkt, off, u, n);
+		}
+		tcp_lock(p);
+		if (err)
+			break;
+		at += n;
+		done += n;
+		if (!(flags & TCP_RECV_PEEK)) {
+			WRITE_ONCE(p->copied, at);
+			free_read(p);
+		}
+	}
+	if (!(flags & TCP_RECV_PEEK) && at != p->copied)
+		WRITE_ONCE(p->copied, at);
+	if (done && !(flags & TCP_RECV_PEEK))
+		advance(p, at, time_now());
+	if (!done && !err && u->left)
+		err = nothing_to_read(p);
+	tcp_unlock(p);
+	return done ? (ssize_t)done : err;
+}
+
+/* See net/tcp.h. ctx: thread */
+int tcp_recv_oob(struct tcp_pcb *p, u8 *byte, bool peek)
+{
+	int err = 0;
+
+	tcp_lock(p);
+	if (p->state == TCP_CLOSE && !p->irs)
+		err = -ENOTCONN;
+	else if ((p->flags & PF_OOBINLINE) || p->urg == URG_NONE || p->urg == URG_READ)
+		err = -EINVAL;
+	else if (p->urg == URG_COMING)
+		err = (p->flags & PF_FIN_RCVD) || p->state == TCP_CLOSE ? 0 : -EAGAIN;
+	else
+		*byte = p->urg_byte;
+	if (!err && !peek)
+		p->urg = p->urg == URG_HERE ? URG_READ : p->urg;
+	tcp_unlock(p);
+	return err;
+}
+
+/* See net/tcp.h. ctx: any */
+bool tcp_at_mark(struct tcp_pcb *p)
+{
+	return READ_ONCE(p->urg) != URG_NONE && READ_ONCE(p->copied) == READ_ONCE(p->urg_seq);
+}

@@ -1,0 +1,27 @@
+#pragma once
+/* Stands in for the frame allocator: pages come from malloc, so that leaks and overruns are seen. */
+#include <arch/atomic.h>
+#include <arch/memlayout.h>
+#include "kernel/lib/list.h"
+
+struct page {
+	u32 refs;
+	u8 data[PAGE_SIZE];
+};
+#define PMM_ZERO 1u
+#define PMM_NOWAIT 2u
+struct page *__must_check pmm_alloc(u32 order, u32 flags);
+void page_put(struct page *p);
+u64 pmm_free_frames(void);
+static inline void page_get(struct page *p)
+{
+	p->refs++;
+}
+static inline u32 page_refs(const struct page *p)
+{
+	return p->refs;
+}
+static inline void *page_to_va(const struct page *p)
+{
+	return (void *)p->data;
+}

@@ -1,0 +1,63 @@
+#pragma once
+/*
+ * A world for TCP on the host: a clock that only the test moves, a wire that delays, loses, reorders and
+ * duplicates by seed, timers, memory. Two hosts, A and B, are addresses of the same stack; X is a third one
+ * whose segments the test makes and reads by hand.
+ */
+#include "net/tcp/tcp_pcb.h"
+#include "tests/unit/unit.h"
+
+#define HOST_A IP_ADDR(10, 0, 0, 1)
+#define HOST_B IP_ADDR(10, 0, 0, 2)
+#define HOST_X IP_ADDR(10, 0, 0, 9)
+
+struct world {
+	s64 now;
+	s64 delay, jitter; /* ns */
+	u32 loss, dup, corrupt; /* per 1,000 */
+	u32 mtu;
+	u32 sent, lost; /* segments */
+	u32 drop_next; /* the next so many segments with data are lost */
+	bool (*filter)(const u8 *tcp, u32 len); /* false: lose it */
+};
+extern struct world world;
+
+void world_begin(void);
+/* Everything is closed and a time passed in which all must have ended: nothing may be left. */
+void world_end(void);
+/* Let time pass until @done(arg), at most @limit. Whether it came. */
+bool world_run(s64 limit, bool (*done)(void *arg), void *arg);
+void world_sleep(s64 ns);
+
+/* What host X hears. */
+struct heard {
+	u32 seq, ack, len, wnd, urg;
+	u8 flags, nsack, wscale;
+	u16 mss, sport, dport;
+	bool has_ts, sack_ok;
+	u32 tsval, tsecr;
+	struct tcp_block sack[TCP_SACKS];
+	s64 at;
+	u8 data[64]; /* the first bytes */
+};
+/* The oldest one not read yet; false: nothing. */
+bool x_hear(struct heard *h);
+u32 x_count(void); /* how many wait to be read */
+void x_forget(void);
+
+struct xseg {
+	u16 sport, dport; /* host order */
+	u32 seq, ack;
+	u8 flags;
+	u32 wnd, len, urg;
+	const u8 *opt;
+	u32 optlen;
+	const void *data; /* NULL: zeroes */
+};
+/* A segment from X to A arrives. */
+void x_say(const struct xseg *s);
+
+struct tcp_pcb *listen_on(be32 addr, u16 port, int backlog);
+struct tcp_pcb *connect_to(be32 from, be32 to, u16 port);
+ssize_t put(struct tcp_pcb *p, const void *data, size_t n, u32 flags);
+ssize_t take(struct tcp_pcb *p, void *data, size_t n, u32 flags);
