@@ -63,7 +63,8 @@ obj-mm/vm := vmspace.o region.o commit.o map.o unmap.o protect.o remap.o policy.
 	shared_anon.o pagecache.o pagecache_io.o readahead.o reclaim.o writeback.o vm_test.o give.o
 
 obj-net/sock := socket.o sockopt.o af_unix.o unix_look.o unix_send.o unix_msg.o unix_gc.o af_netlink.o \
-	af_inet.o af_packet.o ifioctl.o inet_dgram.o inet_opt.o inet_recv.o inet_send.o proc_net.o rtnetlink.o sockfilter.o sysfs_net.o
+	af_inet.o af_packet.o ifioctl.o inet_dgram.o inet_opt.o inet_recv.o inet_send.o proc_net.o rtnetlink.o sockfilter.o sysfs_net.o \
+	inet_tcp.o inet_tcp_io.o inet_tcp_opt.o inet_tcp_proc.o
 
 obj-net/tcp := tcp_ack.o tcp_cc.o tcp_cc_cubic.o tcp_cc_newreno.o tcp_hash.o tcp_input.o tcp_listen.o tcp_mib.o tcp_option.o \
 	tcp_output.o tcp_param.o tcp_pcb.o tcp_reass.o tcp_recover.o tcp_sack.o tcp_seg.o tcp_state.o tcp_syncookie.o \

@@ -41,6 +41,7 @@
 #include "mm/slab.h"
 #include "mm/vm/vmspace.h"
 #include "net/netdev.h"
+#include "net/tcp.h"
 
 static void command_line_init(void)
 {
@@ -100,6 +101,7 @@ static void __noreturn boot(void)
 	ipc_init();
 	tty_init();
 	net_init();
+	tcp_init();
 	kmsg_init();
 	sys_rw_init();
 	sys_socket_init();

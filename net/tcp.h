@@ -16,17 +16,17 @@ struct page;
 struct tcp_pcb;
 
 enum tcp_state { /* the numbers of /proc/net/tcp and TCP_INFO */
-	TCP_ESTABLISHED = 1,
-	TCP_SYN_SENT,
-	TCP_SYN_RECV,
-	TCP_FIN_WAIT1,
-	TCP_FIN_WAIT2,
-	TCP_TIME_WAIT,
-	TCP_CLOSE,
-	TCP_CLOSE_WAIT,
-	TCP_LAST_ACK,
-	TCP_LISTEN,
-	TCP_CLOSING,
+		 TCP_ESTABLISHED = 1,
+		 TCP_SYN_SENT,
+		 TCP_SYN_RECV,
+		 TCP_FIN_WAIT1,
+		 TCP_FIN_WAIT2,
+		 TCP_TIME_WAIT,
+		 TCP_CLOSE,
+		 TCP_CLOSE_WAIT,
+		 TCP_LAST_ACK,
+		 TCP_LISTEN,
+		 TCP_CLOSING,
 };
 
 struct tcp_addr {
@@ -35,12 +35,13 @@ struct tcp_addr {
 };
 
 /*
- * What the user is told beside the wait queue, without any lock held, by whoever made it happen.
+ * What the user is told beside the wait queue, by whoever made it happen, under the connection's lock.
  * @events: POLL* bits.
  */
 struct tcp_user_ops {
 	void (*event)(void *user, u32 events);
 	void (*urgent)(void *user);
+	u64 (*inode)(void *user); /* for /proc/net/tcp; 0: none yet */
 };
 
 void tcp_init(void); /* boot */
@@ -59,7 +60,6 @@ int __must_check tcp_listen(struct tcp_pcb *p, int backlog);
 /* -EINVAL (does not listen), -EAGAIN. The user of the new one is set by tcp_set_user. */
 int __must_check tcp_accept(struct tcp_pcb *p, struct tcp_pcb **out);
 void tcp_set_user(struct tcp_pcb *p, const struct tcp_user_ops *ops, void *user);
-void tcp_set_inode(struct tcp_pcb *p, u64 inode); /* for /proc/net/tcp */
 /*
  * Append what fits of @u to the send queue. One sender at a time. Bytes, or -EAGAIN (no room),
  * -EPIPE, -ENOTCONN, -EFAULT, -ENOMEM. @flags: TCP_SEND_*
@@ -113,19 +113,20 @@ void tcp_buffers(const struct tcp_pcb *p, int *rcvbuf, int *sndbuf); /* as they 
 
 /* The congestion control of new connections. False: there is none of that name. */
 bool tcp_cc_choose(const char *name, u32 len);
+const char *tcp_cc_chosen(void);
 const char *tcp_cc_name(u32 index); /* NULL: past the last */
 
 /* --- lists: /proc/net/tcp --- */
 struct tcp_row {
 	struct tcp_addr local, peer;
-	u8 state, timer; /* timer as /proc/net/tcp has it: 0 none, 1 retransmit, 2 keepalive, 3 TIME_WAIT, 4 probe */
+	u8 state,
+		timer; /* timer as /proc/net/tcp has it: 0 none, 1 retransmit, 2 keepalive, 3 TIME_WAIT, 4 probe */
 	u8 retransmits, probes;
 	u32 tx, rx;
 	s64 expires; /* ns from now */
 	u32 uid, refs;
 	u64 id; /* the same for one connection while it lives */
-	u64 inode; /* tcp_set_inode */
-	void *user; /* NULL: nobody; not to be followed */
+	u64 inode; /* as the user says; 0: nobody has it open */
 	u32 rto_ms, ato_ms, quick, cwnd;
 	int ssthresh;
 };
@@ -139,24 +140,35 @@ struct tcp_usage {
 void tcp_usage(struct tcp_usage *u);
 
 /* Counters, in the order of the rows of /proc/net/snmp (Tcp) and /proc/net/netstat (TcpExt). */
-#define TCP_MIB(X)                                                                                 \
-	X(ACTIVE_OPENS) X(PASSIVE_OPENS) X(ATTEMPT_FAILS) X(ESTAB_RESETS) X(CURR_ESTAB) X(IN_SEGS) \
-	X(OUT_SEGS) X(RETRANS_SEGS) X(IN_ERRS) X(OUT_RSTS) X(IN_CSUM_ERRORS)
-#define TCP_MIB_EXT(X)                                                                              \
-	X(SyncookiesSent) X(SyncookiesRecv) X(SyncookiesFailed) X(PruneCalled) X(RcvPruned)         \
-	X(OfoPruned) X(TW) X(TWRecycled) X(PAWSActive) X(PAWSEstab) X(DelayedACKs)                  \
-	X(DelayedACKLost) X(ListenOverflows) X(ListenDrops) X(TCPHPHits) X(TCPPureAcks) X(TCPHPAcks) \
-	X(TCPRenoRecovery) X(TCPSackRecovery) X(TCPSACKReneging) X(TCPSACKReorder) X(TCPFullUndo)   \
-	X(TCPPartialUndo) X(TCPDSACKUndo) X(TCPLossUndo) X(TCPLostRetransmit) X(TCPFastRetrans)     \
-	X(TCPSlowStartRetrans) X(TCPTimeouts) X(TCPLossProbes) X(TCPLossProbeRecovery)              \
-	X(TCPBacklogDrop) X(TCPDSACKOldSent) X(TCPDSACKOfoSent) X(TCPDSACKRecv) X(TCPAbortOnData)   \
-	X(TCPAbortOnClose) X(TCPAbortOnMemory) X(TCPAbortOnTimeout) X(TCPAbortOnLinger)             \
-	X(TCPAbortFailed) X(TCPMemoryPressures) X(TCPSpuriousRTOs) X(TCPRcvCoalesce) X(TCPOFOQueue) \
-	X(TCPOFODrop) X(TCPOFOMerge) X(TCPChallengeACK) X(TCPSYNChallenge) X(TCPReqQFullDoCookies)  \
-	X(TCPReqQFullDrop) X(TCPRetransFail) X(TCPRcvCollapsed) X(TCPTimeWaitOverflow)              \
-	X(TCPZeroWindowDrop) X(TCPFromZeroWindowAdv) X(TCPToZeroWindowAdv) X(TCPWantZeroWindowAdv)  \
-	X(TCPSynRetrans) X(TCPOrigDataSent) X(TCPACKSkipped) X(TCPWinProbe) X(TCPKeepAlive)         \
-	X(TCPDelivered) X(TCPDeliveredCE)
+#define TCP_MIB(X)                                                                             \
+	X(ACTIVE_OPENS)                                                                        \
+	X(PASSIVE_OPENS) X(ATTEMPT_FAILS) X(ESTAB_RESETS) X(CURR_ESTAB) X(IN_SEGS) X(OUT_SEGS) \
+		X(RETRANS_SEGS) X(IN_ERRS) X(OUT_RSTS) X(IN_CSUM_ERRORS)
+#define TCP_MIB_EXT(X)                                                                                              \
+	X(SyncookiesSent)                                                                                           \
+	X(SyncookiesRecv) X(SyncookiesFailed) X(PruneCalled) X(RcvPruned) X(OfoPruned) X(TW) X(                     \
+		TWRecycled) X(PAWSActive) X(PAWSEstab) X(DelayedACKs) X(DelayedACKLost) X(ListenOverflows)          \
+		X(ListenDrops) X(TCPHPHits) X(TCPPureAcks) X(TCPHPAcks) X(TCPRenoRecovery) X(                       \
+			TCPSackRecovery) X(TCPSACKReneging) X(TCPSACKReorder) X(TCPFullUndo)                        \
+			X(TCPPartialUndo) X(TCPDSACKUndo) X(TCPLossUndo) X(TCPLostRetransmit) X(                    \
+				TCPFastRetrans) X(TCPSlowStartRetrans) X(TCPTimeouts) X(TCPLossProbes)              \
+				X(TCPLossProbeRecovery) X(TCPBacklogDrop) X(TCPDSACKOldSent) X(                     \
+					TCPDSACKOfoSent) X(TCPDSACKRecv) X(TCPAbortOnData) X(TCPAbortOnClose)       \
+					X(TCPAbortOnMemory) X(TCPAbortOnTimeout) X(TCPAbortOnLinger) X(             \
+						TCPAbortFailed) X(TCPMemoryPressures) X(TCPSpuriousRTOs)            \
+						X(TCPRcvCoalesce) X(TCPOFOQueue) X(TCPOFODrop) X(                   \
+							TCPOFOMerge) X(TCPChallengeACK) X(TCPSYNChallenge)          \
+							X(TCPReqQFullDoCookies) X(TCPReqQFullDrop) X(               \
+								TCPRetransFail) X(TCPRcvCollapsed)                  \
+								X(TCPTimeWaitOverflow) X(TCPZeroWindowDrop) X(      \
+									TCPFromZeroWindowAdv) X(TCPToZeroWindowAdv) \
+									X(TCPWantZeroWindowAdv) X(                  \
+										TCPSynRetrans) X(TCPOrigDataSent)   \
+										X(TCPACKSkipped) X(                 \
+											TCPWinProbe)                \
+											X(TCPKeepAlive) X(          \
+												TCPDelivered)       \
+												X(TCPDeliveredCE)
 enum tcp_mib {
 #define X(id) TCP_MIB_##id,
 	TCP_MIB(X) TCP_MIB_EXT(X)
@@ -175,5 +187,5 @@ extern int tcp_sysctl_sack, tcp_sysctl_timestamps, tcp_sysctl_wscale, tcp_sysctl
 	tcp_sysctl_challenge_limit, tcp_sysctl_moderate_rcvbuf, tcp_sysctl_rfc1337,
 	tcp_sysctl_slow_start_idle, tcp_sysctl_stdurg, tcp_sysctl_recovery, tcp_sysctl_somaxconn,
 	tcp_sysctl_notsent_lowat;
-extern int tcp_sysctl_rmem[3], tcp_sysctl_wmem[3], tcp_sysctl_ports[2];
+extern int tcp_sysctl_rmem[3], tcp_sysctl_wmem[3];
 extern u64 tcp_sysctl_mem[3]; /* pages */

@@ -43,10 +43,16 @@ bool tcp_cc_choose(const char *name, u32 len)
 }
 
 /* See net/tcp.h. ctx: any */
+const char *tcp_cc_chosen(void)
+{
+	return tcp_cc_default()->name;
+}
+
+/* See net/tcp.h. ctx: any */
 const char *tcp_cc_name(u32 index)
 {
-	return __table_tcp_cc_begin + index < __table_tcp_cc_end ? __table_tcp_cc_begin[index].name :
-								    NULL;
+	return __table_tcp_cc_begin + index < __table_tcp_cc_end ? __table_tcp_cc_begin[index].name
+								 : NULL;
 }
 
 /* RFC 5681, 3.1, with byte counting (RFC 3465): at most two segments per acknowledgment of two. */

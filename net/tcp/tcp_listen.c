@@ -58,8 +58,8 @@ static void send_synack(struct tcp_pcb *l, const struct answer *a)
 {
 	u8 opt[TCP_OPT_MAX];
 	u32 n = tcp_write_syn_options(opt, a->mss, a->wscale, a->ts, a->sack, a->tsval, a->tsecr);
-	struct pkt *pkt = tcp_make(&a->key, a->seq, a->ack,
-				   TH_SYN | TH_ACK | (a->ecn ? TH_ECE : 0), a->wnd, opt, n);
+	struct pkt *pkt = tcp_make(&a->key, a->seq, a->ack, TH_SYN | TH_ACK | (a->ecn ? TH_ECE : 0),
+				   a->wnd, opt, n);
 
 	if (!pkt)
 		return;
@@ -146,7 +146,10 @@ static void answer_cookie(struct tcp_pcb *l, struct tcp_in *in)
 	u16 mss = in->mss;
 	bool ts = in->has_ts && tcp_sysctl_timestamps;
 	struct answer a = {
-		.key = { .laddr = in->dst, .raddr = in->src, .lport = in->dport, .rport = in->sport },
+		.key = { .laddr = in->dst,
+			 .raddr = in->src,
+			 .lport = in->dport,
+			 .rport = in->sport },
 		.ack = in->seq + 1,
 		.wnd = MIN((u32)l->rcvbuf, 65535u),
 		.mss = our_mss(l, in->path.mtu),
@@ -226,7 +229,8 @@ static void inherit(struct tcp_pcb *p, const struct tcp_pcb *l)
 }
 
 /* The connection that @in, its third segment, completes; @syn has what the SYN said. NULL: no memory */
-static struct tcp_pcb *child(struct tcp_pcb *l, const struct tcp_in *in, const struct tcp_in *syn, u8 rcv_wscale)
+static struct tcp_pcb *child(struct tcp_pcb *l, const struct tcp_in *in, const struct tcp_in *syn,
+			     u8 rcv_wscale)
 {
 	struct tcp_pcb *p = tcp_pcb_alloc();
 

@@ -91,9 +91,7 @@ static int set_times(struct tcp_pcb *p, int option, int v)
 			return -EINVAL;
 		p->user_timeout = v * MSEC;
 		return 0;
-	case TCP_LINGER2:
-		p->linger2 = v < 0 ? -1 : MIN(v * SEC, TCP_LINGER_MAX);
-		return 0;
+	case TCP_LINGER2: p->linger2 = v < 0 ? -1 : MIN(v * SEC, TCP_LINGER_MAX); return 0;
 	default: return -ENOPROTOOPT;
 	}
 }
@@ -246,7 +244,11 @@ static int get_int(const struct tcp_pcb *p, int option, int *v)
 	case TCP_NODELAY: *v = !!(p->flags & PF_NODELAY); return 0;
 	case TCP_CORK: *v = !!(p->flags & PF_CORK); return 0;
 	case TCP_QUICKACK: *v = !(p->flags & PF_PINGPONG); return 0;
-	case TCP_MAXSEG: *v = p->state == TCP_CLOSE || p->state == TCP_LISTEN ? p->user_mss ? p->user_mss : 536 : p->mss; return 0;
+	case TCP_MAXSEG:
+		*v = p->state == TCP_CLOSE || p->state == TCP_LISTEN
+			     ? p->user_mss ? p->user_mss : 536
+			     : p->mss;
+		return 0;
 	case TCP_KEEPIDLE: *v = (int)(p->keep_idle / SEC); return 0;
 	case TCP_KEEPINTVL: *v = (int)(p->keep_intvl / SEC); return 0;
 	case TCP_KEEPCNT: *v = p->keep_cnt; return 0;
@@ -256,7 +258,9 @@ static int get_int(const struct tcp_pcb *p, int option, int *v)
 	case TCP_WINDOW_CLAMP: *v = (int)p->window_clamp; return 0;
 	case TCP_NOTSENT_LOWAT: *v = (int)p->notsent_lowat; return 0;
 	case TCP_LINGER2:
-		*v = p->linger2 < 0 ? -1 : p->linger2 ? (int)(p->linger2 / SEC) : tcp_sysctl_fin_timeout;
+		*v = p->linger2 < 0 ? -1
+		     : p->linger2   ? (int)(p->linger2 / SEC)
+				    : tcp_sysctl_fin_timeout;
 		return 0;
 	default: return -ENOPROTOOPT;
 	}
@@ -321,7 +325,9 @@ void tcp_buffers(const struct tcp_pcb *p, int *rcvbuf, int *sndbuf)
 
 static void row_timer(const struct tcp_pcb *p, struct tcp_row *r, s64 now)
 {
-	static const u8 numbers[] = { [ST_RTO] = 1, [ST_PROBE] = 4, [ST_TLP] = 1, [ST_REORDER] = 1 };
+	static const u8 numbers[] = {
+		[ST_RTO] = 1, [ST_PROBE] = 4, [ST_TLP] = 1, [ST_REORDER] = 1
+	};
 	s64 at = p->deadline[TCPT_SEND];
 
 	if (at != TIME_NEVER) {
@@ -337,11 +343,10 @@ static void row_pcb(struct tcp_pcb *p, struct tcp_row *r, s64 now)
 {
 	tcp_lock(p);
 	r->state = p->state;
-	r->user = p->user;
 	r->refs = ref_read(&p->key.refs);
 	r->retransmits = p->retries;
 	r->probes = p->probes;
-	r->inode = p->inode;
+	r->inode = p->uops ? p->uops->inode(p->user) : 0;
 	if (p->state == TCP_LISTEN) {
 		r->rx = p->listener->nready;
 		r->tx = p->listener->backlog;

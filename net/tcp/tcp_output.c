@@ -183,8 +183,8 @@ static u32 syn_options(struct tcp_pcb *p, u8 *o, s64 now)
 
 	if (p->user_mss)
 		mss = MIN(mss, (u32)p->user_mss);
-	return tcp_write_syn_options(o, (u16)MIN(mss, 65495u), scale ? p->rcv_wscale : 255, ts, sack,
-				     tcp_ts_now(now, p->ts_offset), p->ts_recent);
+	return tcp_write_syn_options(o, (u16)MIN(mss, 65495u), scale ? p->rcv_wscale : 255, ts,
+				     sack, tcp_ts_now(now, p->ts_offset), p->ts_recent);
 }
 
 /* What an ACK that leaves changes. */
@@ -562,7 +562,8 @@ void tcp_output(struct tcp_pcb *p, s64 now)
 		tcp_timer_rearm(p, now);
 	} else if (p->unsent && p->snd_nxt == p->snd_una && p->deadline[TCPT_SEND] == TIME_NEVER) {
 		p->send_timer = ST_PROBE;
-		tcp_timer_set(p, TCPT_SEND, now + ((p->flags & PF_CORK) && p->snd_wnd ? CORK_MAX : p->rto));
+		tcp_timer_set(p, TCPT_SEND,
+			      now + ((p->flags & PF_CORK) && p->snd_wnd ? CORK_MAX : p->rto));
 	}
 }
 
@@ -591,8 +592,8 @@ void tcp_send_tail_probe(struct tcp_pcb *p, s64 now)
 
 	p->flags &= ~PF_TLP_RETRANS;
 	if (!tcp_output_forced(p, now)) {
-		s = p->unsent ? list_entry(p->unsent->link.prev, struct tcp_seg, link) :
-				list_last(&p->sndq, struct tcp_seg, link);
+		s = p->unsent ? list_entry(p->unsent->link.prev, struct tcp_seg, link)
+			      : list_last(&p->sndq, struct tcp_seg, link);
 		if (list_node_of(s, link) == &p->sndq || (s->mark & SEG_SACKED))
 			return;
 		if (s->len > p->mss && tcp_seg_split(p, s, (s->len - 1) / p->mss * p->mss))

@@ -16,5 +16,4 @@ int tcp_sysctl_sack = 1, tcp_sysctl_timestamps = 1, tcp_sysctl_wscale = 1, tcp_s
     tcp_sysctl_somaxconn = 4096, tcp_sysctl_notsent_lowat;
 int tcp_sysctl_rmem[3] = { 4096, 131072, 6291456 };
 int tcp_sysctl_wmem[3] = { 4096, 16384, 4194304 };
-int tcp_sysctl_ports[2] = { 32768, 60999 };
 u64 tcp_sysctl_mem[3] = { 4096, 5461, 8192 };

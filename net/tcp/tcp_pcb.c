@@ -24,7 +24,8 @@ s64 tcp_memory;
 /* See net/tcp.h. ctx: boot */
 void tcp_init(void)
 {
-	u64 frames = pmm_free_frames(), orphans = MAX(frames / 4, 64u), waits = MAX(frames / 2, 256u);
+	u64 frames = pmm_free_frames(), orphans = MAX(frames / 4, 64u),
+	    waits = MAX(frames / 2, 256u);
 
 	cache = kmem_cache_create("tcp_pcb", sizeof(struct tcp_pcb), 16);
 	tcp_secrets_init();

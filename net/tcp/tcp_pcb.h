@@ -224,9 +224,8 @@ struct tcp_pcb {
 	struct waitq wait; /* own lock */
 	const struct tcp_user_ops *uops; /* l */
 	void *user; /* l */
-	u64 inode; /* a: of the user's file */
 	struct tcp_listener *listener; /* l: LISTEN */
-	struct list accept; /* the listener's l */
+	struct list accept; /* l of the listener */
 	const struct tcp_cc *cc; /* l */
 	struct list outq; /* l: packets to be sent by tcp_unlock */
 	bool sending; /* l */
@@ -279,7 +278,8 @@ struct tcp_pcb {
 	u32 total_retrans; /* l */
 	u32 last_cwr; /* l: snd_nxt at the last reduction by ECN */
 	s64 last_sent; /* l */
-	u64 bytes_acked, bytes_received, segs_in, segs_out, delivered, bytes_sent, bytes_retrans; /* l */
+	u64 bytes_acked, bytes_received, segs_in, segs_out, delivered, bytes_sent,
+		bytes_retrans; /* l */
 	u64 cc_state[7]; /* l: of the congestion control */
 
 	/* Receiving. */
@@ -378,7 +378,8 @@ void tcp_unlock(struct tcp_pcb *p); /* sends .outq, wakes */
 void tcp_set_state(struct tcp_pcb *p, enum tcp_state s);
 /* The connection is over: out of the tables, timers off, queues freed. @err: reported, 0: none */
 void tcp_drop(struct tcp_pcb *p, int err);
-bool tcp_charge(struct tcp_pcb *p, u32 bytes); /* account for queued bytes; false: TCP has too much */
+bool tcp_charge(struct tcp_pcb *p,
+		u32 bytes); /* account for queued bytes; false: TCP has too much */
 void tcp_settle(struct tcp_pcb *p); /* give back what the queues no longer need */
 bool tcp_memory_pressure(void);
 void tcp_purge(struct tcp_pcb *p); /* all queues */
@@ -541,6 +542,7 @@ void tcp_slow_start(struct tcp_pcb *p, u32 bytes);
 int __must_check tcp_wire_route(be32 dst, struct tcp_path *path); /* -ENETUNREACH... */
 bool tcp_wire_is_local(be32 addr); /* may be bound to */
 bool tcp_wire_is_loopback(be32 addr); /* reached without a wire */
+u32 tcp_wire_ports(u32 *low); /* the ports to choose from: how many, from *low on */
 /* A TCP segment from @src to @dst; consumes. */
 void tcp_wire_output(struct pkt *pkt, be32 src, be32 dst, u8 tos, u8 ttl);
 

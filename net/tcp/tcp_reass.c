@@ -375,16 +375,12 @@ static bool cut(struct tcp_pcb *p, struct tcp_in *in, struct pkt *pkt, bool *fin
 
 static void in_order(struct tcp_pcb *p, struct pkt *pkt, s64 now)
 {
-	u32 before = p->rcv_nxt;
-
 	append(p, pkt);
 	if (!list_empty(&p->oooq))
 		take_ooo(p);
 	measure_rcv(p, now);
 	schedule_ack(p, now);
-	if (tcp_readable(p) >= (u32)p->rcvlowat || (p->flags & PF_FIN_RCVD) ||
-	    before - p->copied >= (u32)p->rcvbuf / 2)
-		p->wake |= WAKE_READ;
+	p->wake |= WAKE_READ;
 }
 
 static void out_of_order(struct tcp_pcb *p, struct pkt *pkt)

@@ -32,7 +32,8 @@ static void prr(struct tcp_pcb *p, u32 delivered, bool fast)
 
 	p->prr_delivered += delivered;
 	if (pipe > p->ssthresh) {
-		n = (s64)(((u64)p->prr_delivered * p->ssthresh + p->prr_flight - 1) / p->prr_flight) -
+		n = (s64)(((u64)p->prr_delivered * p->ssthresh + p->prr_flight - 1) /
+			  p->prr_flight) -
 		    p->prr_out;
 	} else {
 		n = (s64)p->prr_delivered - p->prr_out;

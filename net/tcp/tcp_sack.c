@@ -52,8 +52,8 @@ void tcp_rack_delivered(struct tcp_pcb *p, const struct tcp_seg *s, struct tcp_a
 
 static s64 reorder_window(const struct tcp_pcb *p)
 {
-	if (!(p->flags & PF_REORDER_SEEN) &&
-	    (p->ca >= CA_RECOVERY || p->nsacked >= DUP_THRESH || p->sacked > (DUP_THRESH - 1) * p->mss))
+	if (!(p->flags & PF_REORDER_SEEN) && (p->ca >= CA_RECOVERY || p->nsacked >= DUP_THRESH ||
+					      p->sacked > (DUP_THRESH - 1) * p->mss))
 		return 0;
 	return MIN(p->rack_min_rtt / 4 * p->reo_mult, p->srtt);
 }
@@ -73,7 +73,8 @@ void tcp_rack_mark(struct tcp_pcb *p, s64 now)
 			break;
 		if ((s->mark & SEG_SACKED) || (s->mark & (SEG_LOST | SEG_RETRANS)) == SEG_LOST)
 			continue;
-		if (s->sent > p->rack_sent || (s->sent == p->rack_sent && !seq_lt(s->end, p->rack_end)))
+		if (s->sent > p->rack_sent ||
+		    (s->sent == p->rack_sent && !seq_lt(s->end, p->rack_end)))
 			continue;
 		left = s->sent + p->rack_rtt + window - now;
 		if (left <= 0)
@@ -155,7 +156,8 @@ void tcp_sack_tag(struct tcp_pcb *p, const struct tcp_in *in, struct tcp_ackinfo
 	if (is_dsack(in)) {
 		a->dsack = true;
 		TCP_COUNT(TCPDSACKRecv);
-		if (p->undo_marker && p->undo_retrans > 0 && seq_gt(in->sack[0].end, p->undo_marker))
+		if (p->undo_marker && p->undo_retrans > 0 &&
+		    seq_gt(in->sack[0].end, p->undo_marker))
 			p->undo_retrans--;
 		/* Our window for reordering was too small: RFC 8985, 6.2 step 4. */
 		if (p->reo_mult < 4)

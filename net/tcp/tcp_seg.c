@@ -193,7 +193,9 @@ void tcp_enqueue(struct list *outq, struct pkt *pkt, const struct tcp_key *k, u8
 /* See tcp_pcb.h. ctx: thread; holds: nothing */
 void tcp_answer_reset(const struct tcp_in *in)
 {
-	struct tcp_key k = { .laddr = in->dst, .lport = in->dport, .raddr = in->src, .rport = in->sport };
+	struct tcp_key k = {
+		.laddr = in->dst, .lport = in->dport, .raddr = in->src, .rport = in->sport
+	};
 	bool ack = in->flags & TH_ACK;
 	struct pkt *pkt;
 

@@ -38,7 +38,8 @@ bool tcp_cookie_check(const struct tcp_in *in, u16 *mss)
 	u32 cookie = in->ack - 1, period = (u32)(in->now / PERIOD);
 	u32 age = (period - (cookie >> 27)) & 31, size = cookie >> HASH_BITS & 7;
 
-	if (age > 1 || (cookie & ((1u << HASH_BITS) - 1)) != hash(in, in->seq - 1, period - age, size))
+	if (age > 1 ||
+	    (cookie & ((1u << HASH_BITS) - 1)) != hash(in, in->seq - 1, period - age, size))
 		return false;
 	*mss = sizes[size];
 	return true;

@@ -86,7 +86,8 @@ static struct tcp_key *find(struct bucket *b, be32 laddr, be16 lport, be32 raddr
 	struct tcp_key *k;
 
 	list_for_each(k, &b->keys, link) {
-		if (k->lport == lport && k->rport == rport && k->raddr == raddr && k->laddr == laddr)
+		if (k->lport == lport && k->rport == rport && k->raddr == raddr &&
+		    k->laddr == laddr)
 			return k;
 	}
 	return NULL;
@@ -210,8 +211,8 @@ struct tcp_key *tcp_table_next(u32 *bucket, u32 *skip)
 	struct tcp_key *k;
 
 	for (; *bucket < BUCKETS + LISTEN_BUCKETS; ++*bucket, *skip = 0) {
-		struct bucket *b = *bucket < LISTEN_BUCKETS ? &listeners[*bucket] :
-							      &table[*bucket - LISTEN_BUCKETS];
+		struct bucket *b = *bucket < LISTEN_BUCKETS ? &listeners[*bucket]
+							    : &table[*bucket - LISTEN_BUCKETS];
 		u32 at = 0;
 
 		if (list_empty(&b->keys))
@@ -275,12 +276,12 @@ static bool port_take(struct tcp_key *k, be32 addr, be16 port)
  */
 int tcp_port_bind(struct tcp_key *k, be32 addr, be16 port)
 {
-	u32 low = (u32)READ_ONCE(tcp_sysctl_ports[0]), n, start;
+	u32 low, n, start;
 	bool reuse = k->reuse;
 
 	if (port)
 		return port_take(k, addr, port) ? 0 : -EADDRINUSE;
-	n = (u32)READ_ONCE(tcp_sysctl_ports[1]) - low + 1;
+	n = tcp_wire_ports(&low);
 	start = (u32)rand_u64() % n;
 	k->reuse = false; /* who does not name a port gets one of its own */
 	for (u32 i = 0; i < n; i++) {
@@ -423,8 +424,7 @@ static bool port_share(struct tcp_pcb *p, be16 port)
 int tcp_port_connect(struct tcp_pcb *p)
 {
 	static u32 next; /* a */
-	u32 low = (u32)READ_ONCE(tcp_sysctl_ports[0]);
-	u32 n = (u32)READ_ONCE(tcp_sysctl_ports[1]) - low + 1, start;
+	u32 low, n = tcp_wire_ports(&low), start;
 
 	p->iss = tcp_isn(p->key.laddr, p->key.lport, p->key.raddr, p->key.rport);
 	if (p->key.lport)

@@ -247,7 +247,9 @@ static void tail_probe(struct tcp_pcb *p, s64 now)
 
 static void reorder_timeout(struct tcp_pcb *p, s64 now)
 {
-	struct tcp_ackinfo a = { .prior_una = p->snd_una, .prior_pipe = tcp_pipe(p), .now = now, .rtt = -1 };
+	struct tcp_ackinfo a = {
+		.prior_una = p->snd_una, .prior_pipe = tcp_pipe(p), .now = now, .rtt = -1
+	};
 
 	tcp_rack_mark(p, now);
 	tcp_recover(p, &a);
@@ -283,7 +285,8 @@ static void keepalive(struct tcp_pcb *p, s64 now)
 		tcp_timer_set(p, TCPT_KEEP, now + p->keep_idle - idle);
 		return;
 	}
-	if (p->user_timeout ? p->keep_sent && idle >= p->user_timeout : p->keep_sent >= p->keep_cnt) {
+	if (p->user_timeout ? p->keep_sent && idle >= p->user_timeout
+			    : p->keep_sent >= p->keep_cnt) {
 		give_up(p);
 		return;
 	}

@@ -32,12 +32,6 @@ void tcp_set_user(struct tcp_pcb *p, const struct tcp_user_ops *ops, void *user)
 }
 
 /* See net/tcp.h. ctx: thread */
-void tcp_set_inode(struct tcp_pcb *p, u64 inode)
-{
-	WRITE_ONCE(p->inode, inode);
-}
-
-/* See net/tcp.h. ctx: thread */
 int tcp_bind(struct tcp_pcb *p, struct tcp_addr a)
 {
 	int err = -EINVAL;
@@ -54,8 +48,8 @@ static void reset_state(struct tcp_pcb *p)
 {
 	pkt_purge(&p->rcvq);
 	p->rcv_mem = 0;
-	p->flags &= PF_NODELAY | PF_CORK | PF_KEEPALIVE | PF_RCVBUF_SET | PF_SNDBUF_SET | PF_OOBINLINE |
-		    PF_DEFER;
+	p->flags &= PF_NODELAY | PF_CORK | PF_KEEPALIVE | PF_RCVBUF_SET | PF_SNDBUF_SET |
+		    PF_OOBINLINE | PF_DEFER;
 	p->shut = 0;
 	p->soft_err = 0;
 	p->backoff = p->retries = p->probes = p->keep_sent = 0;
@@ -218,7 +212,8 @@ static void send_fin(struct tcp_pcb *p, s64 now)
 
 static bool may_end(const struct tcp_pcb *p)
 {
-	return p->state == TCP_ESTABLISHED || p->state == TCP_SYN_RECV || p->state == TCP_CLOSE_WAIT;
+	return p->state == TCP_ESTABLISHED || p->state == TCP_SYN_RECV ||
+	       p->state == TCP_CLOSE_WAIT;
 }
 
 /* See net/tcp.h. ctx: thread; takes the user's reference */

@@ -7,6 +7,7 @@
 #include "kernel/base/errno.h"
 #include "net/ip.h"
 #include "net/tcp/tcp_pcb.h"
+#include "net/udp.h"
 
 /* See tcp_pcb.h. ctx: thread; sleeps: no */
 int tcp_wire_route(be32 dst, struct tcp_path *path)
@@ -37,10 +38,21 @@ bool tcp_wire_is_loopback(be32 addr)
 	return ip_addr_is_local(addr);
 }
 
+/* See tcp_pcb.h. ctx: any */
+u32 tcp_wire_ports(u32 *low)
+{
+	u32 high = (u32)READ_ONCE(inet_port_last);
+
+	*low = (u32)READ_ONCE(inet_port_first);
+	return high >= *low ? high - *low + 1 : 1;
+}
+
 /* See tcp_pcb.h. ctx: thread; holds: nothing; sleeps: no */
 void tcp_wire_output(struct pkt *pkt, be32 src, be32 dst, u8 tos, u8 ttl)
 {
-	struct ip_out o = { .src = src, .dst = dst, .proto = IPPROTO_TCP, .ttl = ttl, .tos = tos, .df = true };
+	struct ip_out o = {
+		.src = src, .dst = dst, .proto = IPPROTO_TCP, .ttl = ttl, .tos = tos, .df = true
+	};
 	struct route rt;
 
 	pkt->cb[0] = 0;

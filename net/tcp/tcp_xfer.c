@@ -78,8 +78,7 @@ static int seg_fill(struct tcp_pcb *p, struct tcp_seg *s, struct uio *u, u32 n)
 		if (got <= 0)
 			return -EFAULT;
 		page_get(p->spage);
-		s->frags[s->nfrags++] =
-			(struct pkt_frag){ p->spage, p->spage_off, (u32)got };
+		s->frags[s->nfrags++] = (struct pkt_frag){ p->spage, p->spage_off, (u32)got };
 		p->spage_off += (u32)got;
 		s->len += (u32)got;
 		n -= (u32)got;

@@ -204,6 +204,12 @@ int tcp_wire_route(be32 dst, struct tcp_path *path)
 	return 0;
 }
 
+u32 tcp_wire_ports(u32 *low)
+{
+	*low = 32768;
+	return 28232;
+}
+
 bool tcp_wire_is_local(be32 addr)
 {
 	return true;
@@ -233,11 +239,22 @@ static void hear(const u8 *h, u32 len)
 	memcpy(pkt_append(pkt, len), h, len);
 	CHECK(tcp_parse(&in, pkt));
 	memset(e, 0, sizeof(*e));
-	*e = (struct heard){ .seq = in.seq, .ack = in.ack, .len = in.len, .wnd = in.wnd,
-			     .flags = in.flags, .mss = in.mss, .has_ts = in.has_ts,
-			     .tsval = in.tsval, .tsecr = in.tsecr, .nsack = in.nsack, .urg = in.urg,
-			     .sack_ok = in.sack_ok, .wscale = in.wscale,
-			     .sport = net16(in.sport), .dport = net16(in.dport), .at = world.now };
+	*e = (struct heard){ .seq = in.seq,
+			     .ack = in.ack,
+			     .len = in.len,
+			     .wnd = in.wnd,
+			     .flags = in.flags,
+			     .mss = in.mss,
+			     .has_ts = in.has_ts,
+			     .tsval = in.tsval,
+			     .tsecr = in.tsecr,
+			     .nsack = in.nsack,
+			     .urg = in.urg,
+			     .sack_ok = in.sack_ok,
+			     .wscale = in.wscale,
+			     .sport = net16(in.sport),
+			     .dport = net16(in.dport),
+			     .at = world.now };
 	memcpy(e->sack, in.sack, sizeof(e->sack));
 	pkt_copy_out(pkt, 0, e->data, MIN(in.len, (u32)sizeof(e->data)));
 	pkt_put(pkt);
@@ -286,7 +303,9 @@ static void fly(be32 src, be32 dst, const u8 *h, u32 len, u8 tos)
 			pkt->head[unit_random() % len] ^= (u8)(1 + unit_random() % 255);
 		CHECK(nflights < 65536);
 		flights[nflights++] = (struct flight){
-			world.now + world.delay + (world.jitter ? (s64)(unit_random() % (u64)world.jitter) : 0), flown++, pkt
+			world.now + world.delay +
+				(world.jitter ? (s64)(unit_random() % (u64)world.jitter) : 0),
+			flown++, pkt
 		};
 	}
 }
@@ -310,7 +329,7 @@ void tcp_wire_output(struct pkt *pkt, be32 src, be32 dst, u8 tos, u8 ttl)
 		seq = net32(net32(seq) + off);
 		memcpy(one + 4, &seq, 4);
 		if (off + n < len - hl)
-			one[13] &= (u8)~(TH_FIN | TH_PSH);
+			one[13] &= (u8) ~(TH_FIN | TH_PSH);
 		memset(one + 16, 0, 2);
 		sum = (u16)~cksum_fold(cksum_add(one, hl + n, cksum_pseudo(src, dst, 6, hl + n)));
 		memcpy(one + 16, &sum, 2);
@@ -436,7 +455,9 @@ void x_forget(void)
 
 void x_say(const struct xseg *s)
 {
-	struct tcp_key k = { .laddr = HOST_X, .raddr = HOST_A, .lport = net16(s->sport), .rport = net16(s->dport) };
+	struct tcp_key k = {
+		.laddr = HOST_X, .raddr = HOST_A, .lport = net16(s->sport), .rport = net16(s->dport)
+	};
 	struct pkt *pkt = tcp_make(&k, s->seq, s->ack, s->flags, s->wnd, s->opt, s->optlen);
 	u8 *h = pkt->head, *all;
 	u32 len = pkt->len + s->len;
@@ -474,7 +495,12 @@ static void no_urgent(void *user)
 {
 }
 
-static const struct tcp_user_ops user_ops = { no_event, no_urgent };
+static u64 no_inode(void *user)
+{
+	return 0;
+}
+
+static const struct tcp_user_ops user_ops = { no_event, no_urgent, no_inode };
 
 struct tcp_pcb *listen_on(be32 addr, u16 port, int backlog)
 {

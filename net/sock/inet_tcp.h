@@ -1,0 +1,30 @@
+#pragma once
+/* Between the files of TCP sockets: inet_tcp.c has the life, inet_tcp_io.c data, inet_tcp_opt.c options. */
+#include "kernel/sched/mutex.h"
+#include "net/sock/inet.h"
+#include "net/tcp.h"
+
+/* I immutable, a atomic. */
+struct tcp_sock {
+	struct inet_sock i; /* a: as its fields say */
+	struct tcp_pcb *pcb; /* I: has its own lock; this is the user's reference */
+	struct mutex rd, wr; /* rank SOCK: one receiver, one sender at a time */
+	bool connecting; /* a: connect(2) has begun, and its outcome was not told */
+	bool rcvbuf_set, sndbuf_set; /* a: the user chose, nothing is tuned */
+};
+
+static inline struct tcp_sock *tcp_of(struct socket *s)
+{
+	return container_of(s, struct tcp_sock, i.s);
+}
+static inline struct tcp_pcb *pcb_of(const struct socket *s)
+{
+	return container_of(s, const struct tcp_sock, i.s)->pcb;
+}
+
+/* As the members of sock_ops. */
+ssize_t inet_tcp_send(struct socket *s, struct sock_msg *m);
+ssize_t inet_tcp_recv(struct socket *s, struct sock_msg *m);
+int inet_tcp_setsockopt(struct socket *s, int level, int option, const void *val, u32 len);
+int inet_tcp_getsockopt(struct socket *s, int level, int option, void *val, u32 *len);
+void inet_tcp_sync(struct tcp_sock *t); /* the connection follows the socket's options */

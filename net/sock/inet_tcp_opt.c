@@ -1,0 +1,84 @@
+/*
+ * Sockets of TCP: options. Those of SOL_SOCKET and SOL_IP live in the socket, and the connection is told of
+ * what it acts on; those of IPPROTO_TCP are its own. socket(7), ip(7), tcp(7).
+ */
+#include <linux/errno.h>
+#include <linux/tcp.h>
+#include "kernel/base/cred.h"
+#include "kernel/base/errno.h"
+#include "kernel/lib/string.h"
+#include "kernel/sched/thread.h"
+#include "net/sock/inet_tcp.h"
+
+/* See inet_tcp.h. ctx: thread */
+void inet_tcp_sync(struct tcp_sock *t)
+{
+	const struct socket *s = &t->i.s;
+	int ttl = READ_ONCE(t->i.ttl);
+	struct tcp_settings set = {
+		.rcvbuf = READ_ONCE(t->rcvbuf_set) ? READ_ONCE(s->rcvbuf) : 0,
+		.sndbuf = READ_ONCE(t->sndbuf_set) ? READ_ONCE(s->sndbuf) : 0,
+		.rcvlowat = READ_ONCE(s->rcvlowat),
+		.keepalive = socket_option(s, SO_KEEPALIVE),
+		.reuseaddr = socket_option(s, SO_REUSEADDR),
+		.reuseport = socket_option(s, SO_REUSEPORT),
+		.oobinline = READ_ONCE(s->oobinline),
+		.tos = READ_ONCE(t->i.tos),
+		.ttl = ttl < 0 ? 0 : (u8)ttl,
+		.uid = current->cred->euid,
+	};
+
+	tcp_set(t->pcb, &set);
+}
+
+/* See inet_tcp.h. ctx: thread; sleeps */
+int inet_tcp_setsockopt(struct socket *s, int level, int option, const void *val, u32 len)
+{
+	struct tcp_sock *t = tcp_of(s);
+	int err;
+
+	if (level == IPPROTO_TCP)
+		return tcp_set_option(t->pcb, option, val, len);
+	if (level == SOL_SOCKET)
+		err = socket_setsockopt(s, option, val, len);
+	else if (level == IPPROTO_IP)
+		err = inet_setsockopt(&t->i, option, val, len);
+	else
+		return -ENOPROTOOPT;
+	if (err)
+		return err;
+	if (level == SOL_SOCKET && (option == SO_RCVBUF || option == SO_RCVBUFFORCE))
+		WRITE_ONCE(t->rcvbuf_set, true);
+	if (level == SOL_SOCKET && (option == SO_SNDBUF || option == SO_SNDBUFFORCE))
+		WRITE_ONCE(t->sndbuf_set, true);
+	inet_tcp_sync(t);
+	return 0;
+}
+
+static int give_int(void *val, u32 *len, int v)
+{
+	*len = MIN(*len, (u32)sizeof(v));
+	memcpy(val, &v, *len);
+	return 0;
+}
+
+/* See inet_tcp.h. ctx: thread */
+int inet_tcp_getsockopt(struct socket *s, int level, int option, void *val, u32 *len)
+{
+	struct tcp_sock *t = tcp_of(s);
+	int rcv, snd;
+
+	if (level == IPPROTO_TCP)
+		return tcp_get_option(t->pcb, option, val, len);
+	if (level == IPPROTO_IP)
+		return inet_getsockopt(&t->i, option, val, len);
+	if (level != SOL_SOCKET)
+		return -ENOPROTOOPT;
+	tcp_buffers(t->pcb, &rcv, &snd);
+	switch (option) {
+	case SO_ERROR: return give_int(val, len, -tcp_take_error(t->pcb));
+	case SO_RCVBUF: return give_int(val, len, rcv);
+	case SO_SNDBUF: return give_int(val, len, snd);
+	default: return -ENOPROTOOPT;
+	}
+}

@@ -1,0 +1,156 @@
+/*
+ * What /proc tells of TCP: /proc/net/tcp with a line per connection, and the settings under /proc/sys.
+ * The counters are lines of files that all protocols share.
+ *
+ * proc(5), tcp(7).
+ */
+#include <linux/errno.h>
+#include "fs/procfs.h"
+#include "kernel/base/errno.h"
+#include "kernel/base/time.h"
+#include "kernel/lib/string.h"
+#include "net/sock/inet_tcp.h"
+
+#define HZ 100 /* of what /proc counts in */
+
+struct listing {
+	struct sbuf *out;
+	u32 n;
+};
+
+static int show_row(const struct tcp_row *r, void *arg)
+{
+	struct listing *l = arg;
+	u64 ticks = (u64)r->expires * HZ / NSEC_PER_SEC;
+
+	sbuf_printf(l->out,
+		    "%4u: %08X:%04X %08X:%04X %02X %08X:%08X %02X:%08lX %08X %5u %8u %lu %u %p",
+		    l->n++, r->local.addr, net16(r->local.port), r->peer.addr, net16(r->peer.port),
+		    r->state, r->tx, r->rx, r->timer, ticks, r->retransmits, r->uid, r->probes,
+		    r->inode, r->refs, (void *)0);
+	if (r->state != TCP_TIME_WAIT && r->state != TCP_SYN_RECV)
+		sbuf_printf(l->out, " %u %u %u %u %d", r->rto_ms * HZ / 1000, r->ato_ms * HZ / 1000,
+			    r->quick, r->cwnd, r->ssthresh);
+	sbuf_putc(l->out, '\n');
+	return 0;
+}
+
+static int show(struct sbuf *out, void *arg)
+{
+	struct listing l = { .out = out };
+
+	sbuf_puts(out,
+		  "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt"
+		  "   uid  timeout inode                                                     \n");
+	return tcp_for_each(show_row, &l);
+}
+PROC_FILE(net_tcp, "net/tcp", 0444, .show = show);
+
+/* --- settings --- */
+
+#define TCP_SYSCTL(id, name, low, high) \
+	SYSCTL_INT(tcp_##id, "sys/net/ipv4/" name, &tcp_sysctl_##id, low, high)
+
+TCP_SYSCTL(sack, "tcp_sack", 0, 1);
+TCP_SYSCTL(timestamps, "tcp_timestamps", 0, 2);
+TCP_SYSCTL(wscale, "tcp_window_scaling", 0, 1);
+TCP_SYSCTL(ecn, "tcp_ecn", 0, 2);
+TCP_SYSCTL(syncookies, "tcp_syncookies", 0, 2);
+TCP_SYSCTL(syn_retries, "tcp_syn_retries", 1, 127);
+TCP_SYSCTL(synack_retries, "tcp_synack_retries", 0, 127);
+TCP_SYSCTL(retries2, "tcp_retries2", 1, 255);
+TCP_SYSCTL(orphan_retries, "tcp_orphan_retries", 0, 255);
+TCP_SYSCTL(fin_timeout, "tcp_fin_timeout", 0, 86400);
+TCP_SYSCTL(keepalive_time, "tcp_keepalive_time", 1, 32767);
+TCP_SYSCTL(keepalive_intvl, "tcp_keepalive_intvl", 1, 32767);
+TCP_SYSCTL(keepalive_probes, "tcp_keepalive_probes", 1, 127);
+TCP_SYSCTL(tw_reuse, "tcp_tw_reuse", 0, 2);
+TCP_SYSCTL(max_tw, "tcp_max_tw_buckets", 0, 1 << 20);
+TCP_SYSCTL(max_orphans, "tcp_max_orphans", 0, 1 << 20);
+TCP_SYSCTL(max_syn_backlog, "tcp_max_syn_backlog", 1, 65536);
+TCP_SYSCTL(frto, "tcp_frto", 0, 2);
+TCP_SYSCTL(dsack, "tcp_dsack", 0, 1);
+TCP_SYSCTL(early_retrans, "tcp_early_retrans", 0, 4);
+TCP_SYSCTL(abort_overflow, "tcp_abort_on_overflow", 0, 1);
+TCP_SYSCTL(challenge_limit, "tcp_challenge_ack_limit", 0, 0x7fffffff);
+TCP_SYSCTL(moderate_rcvbuf, "tcp_moderate_rcvbuf", 0, 1);
+TCP_SYSCTL(rfc1337, "tcp_rfc1337", 0, 1);
+TCP_SYSCTL(slow_start_idle, "tcp_slow_start_after_idle", 0, 1);
+TCP_SYSCTL(stdurg, "tcp_stdurg", 0, 1);
+TCP_SYSCTL(notsent_lowat, "tcp_notsent_lowat", 0, 0x7fffffff);
+SYSCTL_INT(somaxconn, "sys/net/core/somaxconn", &tcp_sysctl_somaxconn, 0, 65535);
+
+/* Numbers in a row, as many as the array has. */
+struct row {
+	int *v;
+	u32 n;
+	int low, high;
+};
+
+static int row_show(struct sbuf *out, void *arg)
+{
+	const struct row *r = arg;
+
+	for (u32 i = 0; i < r->n; i++)
+		sbuf_printf(out, "%d%c", r->v[i], i + 1 < r->n ? '\t' : '\n');
+	return 0;
+}
+
+static ssize_t row_write(const char *text, size_t n, void *arg)
+{
+	const struct row *r = arg;
+	const char *at = text;
+	int v[3];
+	u64 one;
+
+	for (u32 i = 0; i < r->n; i++) {
+		at += strspn(at, " \t\n");
+		if (str_to_u64(at, &at, 10, &one) || one < (u64)r->low || one > (u64)r->high)
+			return -EINVAL;
+		v[i] = (int)one;
+		if (i && v[i] < v[i - 1])
+			return -EINVAL;
+	}
+	for (u32 i = 0; i < r->n; i++)
+		WRITE_ONCE(r->v[i], v[i]);
+	return (ssize_t)n;
+}
+
+static struct row rmem_row = { tcp_sysctl_rmem, 3, 2304, 1 << 29 };
+static struct row wmem_row = { tcp_sysctl_wmem, 3, 4608, 1 << 29 };
+PROC_FILE(tcp_rmem, "sys/net/ipv4/tcp_rmem", 0644, .show = row_show, .write = row_write,
+	  .arg = &rmem_row);
+PROC_FILE(tcp_wmem, "sys/net/ipv4/tcp_wmem", 0644, .show = row_show, .write = row_write,
+	  .arg = &wmem_row);
+
+static int mem_show(struct sbuf *out, void *arg)
+{
+	sbuf_printf(out, "%lu\t%lu\t%lu\n", tcp_sysctl_mem[0], tcp_sysctl_mem[1],
+		    tcp_sysctl_mem[2]);
+	return 0;
+}
+PROC_FILE(tcp_mem, "sys/net/ipv4/tcp_mem", 0444, .show = mem_show);
+
+static int cc_show(struct sbuf *out, void *arg)
+{
+	sbuf_printf(out, "%s\n", tcp_cc_chosen());
+	return 0;
+}
+
+static ssize_t cc_write(const char *text, size_t n, void *arg)
+{
+	return tcp_cc_choose(text, (u32)strcspn(text, " \n")) ? (ssize_t)n : -ENOENT;
+}
+
+static int cc_all_show(struct sbuf *out, void *arg)
+{
+	const char *name;
+
+	for (u32 i = 0; (name = tcp_cc_name(i)); i++)
+		sbuf_printf(out, "%s%s", i ? " " : "", name);
+	sbuf_putc(out, '\n');
+	return 0;
+}
+PROC_FILE(tcp_cc, "sys/net/ipv4/tcp_congestion_control", 0644, .show = cc_show, .write = cc_write);
+PROC_FILE(tcp_cc_all, "sys/net/ipv4/tcp_available_congestion_control", 0444, .show = cc_all_show);
+PROC_FILE(tcp_cc_allowed, "sys/net/ipv4/tcp_allowed_congestion_control", 0444, .show = cc_all_show);
