@@ -62,9 +62,7 @@ static bool take_window(struct tcp_pcb *p, const struct tcp_in *in)
 	u32 wnd = in->wnd << p->snd_wscale;
 	bool changed = wnd != p->snd_wnd;
 
-	if (seq_lt(p->snd_wl1, in->seq) ||
-	    (p->snd_wl1 == in->seq &&
-	     (seq_lt(p->snd_wl2, in->ack) || (p->snd_wl2 == in->ack && wnd > p->snd_wnd)))) {
+	if (seq_lt(p->snd_wl1, in->seq) || (p->snd_wl1 == in->seq && seq_le(p->snd_wl2, in->ack))) {
 		p->snd_wnd = wnd;
 		p->snd_wl1 = in->seq;
 		p->snd_wl2 = in->ack;
