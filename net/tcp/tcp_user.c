@@ -360,7 +360,7 @@ u32 tcp_poll(const struct tcp_pcb *p)
 		mask |= POLLERR;
 	if (state == TCP_CLOSE || shut == 3)
 		mask |= POLLHUP;
-	if ((shut & 1) || (READ_ONCE(p->flags) & PF_FIN_RCVD) || state == TCP_CLOSE)
+	if ((shut & 1) || (READ_ONCE(p->flags) & PF_FIN_RCVD))
 		mask |= POLLIN | POLLRDNORM | POLLRDHUP;
 	if (state == TCP_SYN_SENT)
 		return mask;

@@ -66,10 +66,10 @@ static void error(struct pkt *pkt, const struct net_error *e)
 {
 	const struct iphdr *ip = pkt_net(pkt);
 	const be16 *port = pkt_transport(pkt);
-	const u32 *seq = pkt_transport(pkt);
 	bool big = e->type == ICMP_DEST_UNREACH && e->code == ICMP_FRAG_NEEDED;
 
-	tcp_error(ip->saddr, port[0], ip->daddr, port[1], net32(seq[1]), e->err, e->hard,
+	tcp_error(ip->saddr, port[0], ip->daddr, port[1],
+		  (u32)net16(port[2]) << 16 | net16(port[3]), e->err, e->hard,
 		  big ? MAX(e->info, 68u) : 0);
 }
 
