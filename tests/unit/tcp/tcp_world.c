@@ -5,7 +5,7 @@
 #include <string.h>
 #include "kernel/base/rand.h"
 #include "mm/slab.h"
-#include "tests/unit/tcp_world.h"
+#include "tests/unit/tcp/tcp_world.h"
 
 struct world world;
 static u64 counts[TCP_MIB_COUNT];
