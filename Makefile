@@ -184,7 +184,9 @@ cold := $(addprefix arch/arm64/,cpu debug regset smp stacktrace) \
 		prctl% priority ptrace sched seccomp syslog timer xattr) \
 	$(addprefix mm/,mm_debug pmm_boot slab_debug vm/vm_test) \
 	$(addprefix net/,icmp ifaddr ipfrag mcast netdev) \
-	$(addprefix net/sock/,af_netlink ifioctl inet_opt proc_net rtnetlink% sockopt sysfs_net unix_gc unix_look)
+	$(addprefix net/sock/,af_netlink ifioctl inet_opt proc_net rtnetlink% sockfilter sockopt sysfs_net unix_gc \
+		unix_look) \
+	$(addprefix net/tcp/tcp_,cc% listen option recover sack syncookie timer% user)
 for-size = $(if $(or $(filter $(cold),$(1)),$(findstring /ktest_,$(1))),-Os)
 
 # Runs before relocation, when the stack guard's address is not known yet, nor that of a message.
