@@ -43,7 +43,10 @@ struct disk_ops {
 	 * fails @r. holds: disk->lock; ctx: any; sleeps: no.
 	 */
 	int (*queue)(struct disk *d, struct request *r);
-	/* The last of several requests was queued: tell the device. holds: disk->lock. NULL: nothing */
+	/*
+	 * The last of several requests was queued: tell the device. holds: disk->lock. NULL:
+	 * nothing
+	 */
 	void (*commit)(struct disk *d);
 	/*
 	 * Instead of the above: serve @b and bio_end() it. ctx: thread; sleeps.
@@ -51,7 +54,8 @@ struct disk_ops {
 	void (*submit)(struct disk *d, struct bio *b);
 	/*
 	 * The device does not answer any more, or not sensibly: stop it for good, so that it
-	 * touches no memory. A request_done() that comes afterwards is ignored. ctx: worker; sleeps. NULL: cannot happen
+	 * touches no memory. A request_done() that comes afterwards is ignored. ctx: worker;
+	 * sleeps. NULL: cannot happen
 	 */
 	void (*stop)(struct disk *d);
 	/* Switch the write cache. 0 or -errno. NULL: it cannot be. ctx: thread */

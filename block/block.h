@@ -43,7 +43,9 @@ int __must_check blkdev_flush(struct blkdev *b);
 /* Discard or zero sectors. 0, -EOPNOTSUPP, -EIO. ctx: thread; sleeps */
 int __must_check blkdev_discard(struct blkdev *b, u64 sector, u64 nsect);
 int __must_check blkdev_zero(struct blkdev *b, u64 sector, u64 nsect);
-/* Zeroes from byte @from to @to, in the cache too. @i: its inode. 0 or -errno. ctx: thread; sleeps */
+/*
+ * Zeroes from byte @from to @to, in the cache too. @i: its inode. 0 or -errno. ctx: thread; sleeps
+ */
 int __must_check blkdev_zero_range(struct inode *i, struct blkdev *b, u64 from, u64 to);
 /* Frames in the caches of all devices: "Buffers" of meminfo. ctx: thread */
 u64 blkdev_cached_frames(void);

@@ -1,12 +1,13 @@
 /*
  * Loop devices: a file as a disk.
  *
- * Bios go to a thread of the device's own, which reads and writes the file like any program, through
- * its page cache (or past it, with O_DIRECT); a flush is an fsync, a discard punches a hole. A thread
- * of its own because who submits a bio may hold locks of a file system that is on the device, or of
- * pages of it. What it makes dirty in the file it also begins to write when there is much dirty
- * memory, and waits for that: the pages of the device and of the file together are never more than
- * the limits allow for one of them, and the disk below does not need this device to go on.
+ * Bios go to a thread of the device's own, which reads and writes the file like any program,
+ * through its page cache (or past it, with O_DIRECT); a flush is an fsync, a discard punches a
+ * hole. A thread of its own because who submits a bio may hold locks of a file system that is on
+ * the device, or of pages of it. What it makes dirty in the file it also begins to write when there
+ * is much dirty memory, and waits for that: the pages of the device and of the file together are
+ * never more than the limits allow for one of them, and the disk below does not need this device to
+ * go on.
  *
  * The file is opened anew, so the user's descriptor may be closed, and its flags do not matter.
  * Beyond the end of the file reads give zeroes.

@@ -1,11 +1,14 @@
 #pragma once
-/* Loop devices: what loop.c (the device) and loop_ctl.c (its ioctls and /dev/loop-control) share. */
+/*
+ * Loop devices: what loop.c (the device) and loop_ctl.c (its ioctls and /dev/loop-control) share.
+ */
 #include <linux/loop.h>
 #include "block/block.h"
 
 /*
  * Disks of kind loop stay once made; unbound ones have no sectors. I immutable, p guarded by the
- * disk's part_lock (.file also o of the worker's while bound), q by the disk's lock, l by loops_lock.
+ * disk's part_lock (.file also o of the worker's while bound), q by the disk's lock, l by
+ * loops_lock.
  */
 struct loop {
 	struct disk *disk; /* I */

@@ -5,9 +5,9 @@
  * A device is made when it is asked for: by LOOP_CTL_ADD or LOOP_CTL_GET_FREE, or by opening a node
  * with its number. LOOP_CTL_REMOVE hides it; the struct stays for the next one of that number.
  *
- * Binding: the file is opened before the disk is locked, since that file may be another loop device.
- * One that is bound to itself by way of others is refused; as the open file keeps each of the chain
- * from being unbound, looking along it needs no lock.
+ * Binding: the file is opened before the disk is locked, since that file may be another loop
+ * device. One that is bound to itself by way of others is refused; as the open file keeps each of
+ * the chain from being unbound, looking along it needs no lock.
  *
  * Reference: loop(4); linux/loop.h.
  */

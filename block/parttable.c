@@ -2,14 +2,16 @@
  * Partition tables.
  *
  * MBR: four entries in sector 0, in logical blocks. One of an extended type (5, 0f, 85) holds a
- * chain of further tables: in each the first entry is a logical partition (numbers from 5), relative to that
- * table, the second leads to the next table, relative to the extended partition. The chain must go
- * on inside the extended partition, and ends after a fixed number of steps whatever it says.
+ * chain of further tables: in each the first entry is a logical partition (numbers from 5),
+ * relative to that table, the second leads to the next table, relative to the extended partition.
+ * The chain must go on inside the extended partition, and ends after a fixed number of steps
+ * whatever it says.
  *
  * GPT (UEFI specification, chapter 5): a header in block 1 and a copy in the last block, each with
  * its own array of entries; header and array have CRC-32s. A GPT is looked for when the MBR has an
  * entry of type EE. When the primary header or its array is bad, the copy is used. The array is
- * read by sectors: its checksum runs over all of it, an entry is looked at when its sector is there.
+ * read by sectors: its checksum runs over all of it, an entry is looked at when its sector is
+ * there.
  *
  * An entry that does not lie within the disk is cut to it (MBR: disks copied to smaller ones), or
  * left out when it begins beyond. The PARTUUID of an MBR partition is the disk's signature and its

@@ -455,8 +455,8 @@ void request_done(struct request *r, int status)
 }
 
 /*
- * The oldest request under way has had its time, or the timer is set for it. It is given as much once
- * more: when the whole machine was held up, this may run before the device's interrupt does.
+ * The oldest request under way has had its time, or the timer is set for it. It is given as much
+ * once more: when the whole machine was held up, this may run before the device's interrupt does.
  * ctx: IRQ
  */
 static void timer_fired(struct timeout *t)

@@ -2,9 +2,9 @@
  * RAM disks: /dev/ram0 and so on, each made when its node is first opened.
  *
  * The contents are the device's own page cache, which for these devices is one in memory only
- * (node.c): what reads and writes the device through it copies once, as with a file of tmpfs, and is
- * never written anywhere. File systems and O_DIRECT come with bios, which are copied from and to the
- * same pages; absent ones read as zeroes. Pages stay until power-off.
+ * (node.c): what reads and writes the device through it copies once, as with a file of tmpfs, and
+ * is never written anywhere. File systems and O_DIRECT come with bios, which are copied from and to
+ * the same pages; absent ones read as zeroes. Pages stay until power-off.
  *
  * ramdisk_size= on the command line is their size in kB.
  */

@@ -137,7 +137,7 @@ static inline bool name_equal(const struct dentry *d, const char *name, u32 len)
 
 /* holds: the bucket's lock. This and find() are in every step of every walk: no calls. */
 static __always_inline struct dentry *bucket_search(struct bucket *b, const struct dentry *parent,
-				    const struct qname *n, u32 hash)
+						    const struct qname *n, u32 hash)
 {
 	struct dentry *d;
 

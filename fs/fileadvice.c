@@ -5,8 +5,8 @@
  * write what is dirty and drops the clean pages that nobody maps. How far a reader in order is read
  * ahead is found out by watching him (readahead.c), so the advice about order changes nothing.
  *
- * sync_file_range(2) neither writes metadata nor empties the device's write cache, as its manual page
- * warns; an error of writing is told once to each open file, as by fsync.
+ * sync_file_range(2) neither writes metadata nor empties the device's write cache, as its manual
+ * page warns; an error of writing is told once to each open file, as by fsync.
  */
 #include <linux/errno.h>
 #include <linux/fadvise.h>

@@ -1,5 +1,6 @@
 /*
- * Contexts of file systems: what fsopen(2) and fspick(2) give, fsconfig(2) fills and fsmount(2) uses.
+ * Contexts of file systems: what fsopen(2) and fspick(2) give, fsconfig(2) fills and fsmount(2)
+ * uses.
  *
  * A context collects options as mount(2)'s data string has them, and goes through phases: options
  * for a new superblock, the superblock made (fsmount mounts it), options for changing one. The file

@@ -1,8 +1,8 @@
 #pragma once
 /*
  * What a user (by number) has of things that are limited per user: inotify instances and watches,
- * files in epoll sets, pages of pipes, bytes of POSIX message queues. One object per user, for as long
- * as somebody refers to it.
+ * files in epoll sets, pages of pipes, bytes of POSIX message queues. One object per user, for as
+ * long as somebody refers to it.
  */
 #include "kernel/lib/list.h"
 #include "kernel/lib/refcount.h"

@@ -147,7 +147,10 @@ int inode_setattr_generic(struct inode *i, const struct iattr *a)
 	return 0;
 }
 
-/* Default getattr: the inode's fields but for statx's own. ctx: any; takes no lock (see the head of the file). */
+/*
+ * Default getattr: the inode's fields but for statx's own. ctx: any; takes no lock (see the head of
+ * the file).
+ */
 void inode_getattr_generic(struct inode *i, struct kstat *st)
 {
 	st->dev = i->sb->dev;

@@ -39,7 +39,8 @@ void lock_range_apply(struct list *held, const struct file_lock *want, bool unlo
 		      struct lock_pool *pool);
 
 /*
- * flock(2): @type 0 unlock, 1 shared, 2 exclusive; @pid is shown in /proc/locks. 0, -EAGAIN (@wait false), -ERESTARTSYS, -ENOMEM.
+ * flock(2): @type 0 unlock, 1 shared, 2 exclusive; @pid is shown in /proc/locks. 0, -EAGAIN (@wait
+ * false), -ERESTARTSYS, -ENOMEM.
  */
 int locks_flock(struct file *f, int type, u32 pid, bool wait);
 /* F_SETLK and kin; @want->owner set. 0, -EAGAIN, -EDEADLK, -ERESTARTSYS, -ENOMEM. */

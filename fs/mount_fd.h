@@ -12,7 +12,9 @@ struct mount_change {
 	bool recursive;
 };
 
-/* A loose copy of what hangs at @src, as an O_PATH file. 0, -EINVAL, -ENOMEM. ctx: thread; sleeps */
+/*
+ * A loose copy of what hangs at @src, as an O_PATH file. 0, -EINVAL, -ENOMEM. ctx: thread; sleeps
+ */
 int __must_check mount_open_copy(const struct path *src, bool recursive, struct file **out);
 /* A loose mount of @sb with MS_* @flags. As above. */
 int __must_check mount_open_new(struct super *sb, u32 flags, const char *source, struct file **out);

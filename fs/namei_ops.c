@@ -113,7 +113,10 @@ static void make_end(struct walk *w, struct dentry *d, struct inode *i)
 	walk_end(w);
 }
 
-/* See vfs.h: a list that is inherited takes the umask's place. ctx: thread; holds: dir->lock; sleeps */
+/*
+ * See vfs.h: a list that is inherited takes the umask's place. ctx: thread; holds: dir->lock;
+ * sleeps
+ */
 u32 inode_umask(struct inode *dir, u32 mode)
 {
 	if (unlikely(dir->flags & INODE_ACL) && dir->ops->default_acl && dir->ops->default_acl(dir))

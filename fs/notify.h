@@ -1,7 +1,8 @@
 #pragma once
 /*
- * What the VFS tells about files to those who watch them (inotify, dnotify). While there is no watch at all,
- * a call costs one look at a counter. Masks are IN_* of <linux/inotify.h>; IN_ISDIR is added here.
+ * What the VFS tells about files to those who watch them (inotify, dnotify). While there is no
+ * watch at all, a call costs one look at a counter. Masks are IN_* of <linux/inotify.h>; IN_ISDIR
+ * is added here.
  */
 #include <linux/inotify.h>
 #include "fs/vfs.h"

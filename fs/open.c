@@ -154,8 +154,7 @@ static int create_locked(struct walk *w, struct dentry *d, u32 mode)
 	if (!err && !dir->ops->create)
 		err = -EACCES;
 	if (!err)
-		err = dir->ops->create(dir, d, inode_umask(dir, mode & 07777) | S_IFREG,
-				       0, &i);
+		err = dir->ops->create(dir, d, inode_umask(dir, mode & 07777) | S_IFREG, 0, &i);
 	if (!err) {
 		dentry_instantiate(d, i);
 		notify_entry(dir, &w->last, IN_CREATE);

@@ -70,7 +70,9 @@ void pipe_page_give(struct pipe *p, struct page *page, bool shared);
 /* Those who wait for bytes, or for room. holds: nothing */
 void pipe_wake_readers(struct pipe *p);
 void pipe_wake_writers(struct pipe *p);
-/* As much of @u, which is not empty, as goes in now: bytes, 0: no room, or -errno. holds: nothing */
+/*
+ * As much of @u, which is not empty, as goes in now: bytes, 0: no room, or -errno. holds: nothing
+ */
 ssize_t pipe_put_now(struct pipe *p, struct uio *u);
 /* pipe_size.c: account for a new pipe and say how many slots it may have. 0, -ENFILE, -ENOMEM */
 int __must_check pipe_charge_new(struct pipe *p, u32 *nslots);

@@ -1,6 +1,6 @@
 /*
- * The other system-wide /proc files: the command line, file systems, symbols, and the settings under
- * sys/kernel and sys/fs that no other part owns.
+ * The other system-wide /proc files: the command line, file systems, symbols, and the settings
+ * under sys/kernel and sys/fs that no other part owns.
  *
  * Each file is a function that writes its text (fs/procfs.h); what never changes is one function
  * over a string. The table of modules has no lines: nothing is loaded at run time.

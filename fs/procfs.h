@@ -75,5 +75,7 @@ struct procfs_pid_ops {
 /* Build the fixed tree from the tables. ctx: boot, before the first mount */
 void procfs_init(void);
 void procfs_register_pids(const struct procfs_pid_ops *ops);
-/* The task of an open /proc/PID directory, valid as long as the file; NULL: @f is something else. */
+/*
+ * The task of an open /proc/PID directory, valid as long as the file; NULL: @f is something else.
+ */
 void *procfs_dir_task(const struct file *f);

@@ -125,8 +125,8 @@ static void force_read_only(struct super *sb)
 
 /*
  * All file systems on disks become read-only, the last mounted first (it may lie in a file of an
- * earlier one); with @for_good nothing more is written to their devices, whatever programs still do.
- * ctx: thread; sleeps
+ * earlier one); with @for_good nothing more is written to their devices, whatever programs still
+ * do. ctx: thread; sleeps
  */
 void vfs_read_only_all(bool for_good)
 {

@@ -36,7 +36,7 @@ const char *sysfs_event_action(const char *text, size_t n);
 void sysfs_add_chrdev(const struct chrdev *c);
 void sysfs_remove_chrdev(const struct chrdev *c);
 /*
- * Gets each event of a device, as netlink carries it: "ACTION@PATH" and KEY=VALUE, each ended by NUL.
- * Set at boot by who hands them on; NULL: nobody. ctx: thread; may not sleep.
+ * Gets each event of a device, as netlink carries it: "ACTION@PATH" and KEY=VALUE, each ended by
+ * NUL. Set at boot by who hands them on; NULL: nobody. ctx: thread; may not sleep.
  */
 extern void (*sysfs_uevent_hook)(const char *text, size_t size);

@@ -107,7 +107,10 @@ ssize_t textfile_read(struct file *f, struct uio *u, u64 *pos)
 	return n;
 }
 
-/* file_ops.seek: unless stat says a size, the end is not known before it is reached. ctx: thread. -EINVAL */
+/*
+ * file_ops.seek: unless stat says a size, the end is not known before it is reached. ctx: thread.
+ * -EINVAL
+ */
 s64 textfile_seek(struct file *f, s64 off, int whence)
 {
 	return whence > SEEK_CUR && !f->inode->size ? -EINVAL : generic_file_seek(f, off, whence);

@@ -4,7 +4,8 @@
  * A timer is armed for a deadline of the monotonic clock; one for a time of the wall clock stays a
  * deadline of that, so that setting the clock moves it. A cancel-on-set timer also watches the wall
  * clock: when it is set, readers wake, and the next call, to read or to arm it again, is told by
- * ECANCELED. Periodic timers are armed again when they fire, and missed periods are counted at once.
+ * ECANCELED. Periodic timers are armed again when they fire, and missed periods are counted at
+ * once.
  *
  * Everything is guarded by t->lock (rank EVENT, irqsave: the timeout runs in interrupts), let go
  * before waking. The watch has the clock's own lock, which is taken first.

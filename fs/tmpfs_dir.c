@@ -292,7 +292,9 @@ static int tmpfs_rename(struct inode *odir, struct dentry *od, struct inode *ndi
 	}
 	if (ne && S_ISDIR(ne->inode->mode) && !rb_empty(&tmpfs_of(ne->inode)->dir.by_name))
 		return -ENOTEMPTY;
-	/* A whiteout, the device 0:0, stays behind: overlays take it for "there is no such name". */
+	/*
+	 * A whiteout, the device 0:0, stays behind: overlays take it for "there is no such name".
+	 */
 	err = flags & RENAME_WHITEOUT ? tmpfs_inode_alloc(odir->sb, odir, S_IFCHR, 0, &white) : 0;
 	if (err)
 		return err;

@@ -24,8 +24,8 @@ static u64 pages_free(struct tmpfs_super *ts)
 }
 
 /*
- * Memory for @want pages of @i, or how many there can be: a file with a name outlives who writes it,
- * so the OOM killer could not get its memory back, and is not to be asked.
+ * Memory for @want pages of @i, or how many there can be: a file with a name outlives who writes
+ * it, so the OOM killer could not get its memory back, and is not to be asked.
  */
 static u64 memory_for(struct inode *i, u64 want)
 {

@@ -3,8 +3,8 @@
  *
  * The boot thread unpacks the initramfs into the root and makes process 1. Its thread opens the
  * console as descriptors 0 to 2 and runs, as Linux does: rdinit= or /init; else, from the disk that
- * root= names if it does (root.c), init=; else /sbin/init, /etc/init, /bin/init, /bin/sh. What the kernel did not understand of the command line
- * is the program's arguments and environment.
+ * root= names if it does (root.c), init=; else /sbin/init, /etc/init, /bin/init, /bin/sh. What the
+ * kernel did not understand of the command line is the program's arguments and environment.
  *
  * When nothing can be run, the machine stops with one sentence that says what was looked for and
  * what was wrong with it.

@@ -1,9 +1,10 @@
 /*
  * The root file system on a disk: root=, rootfstype=, rootflags=, ro, rw, rootwait, rootdelay=.
  *
- * Process 1 comes here when the initramfs has no /init, or there is none. It finds the device, makes
- * /dev/root in the first root (a tmpfs), mounts that on /root, devtmpfs on its /dev, moves the mount
- * over the first root and makes it the root directory of itself and of the kernel's own threads.
+ * Process 1 comes here when the initramfs has no /init, or there is none. It finds the device,
+ * makes /dev/root in the first root (a tmpfs), mounts that on /root, devtmpfs on its /dev, moves
+ * the mount over the first root and makes it the root directory of itself and of the kernel's own
+ * threads.
  *
  * root= names the device as Linux has it: /dev/NAME, MAJOR:MINOR, a hexadecimal number,
  * PARTUUID= (of GPT, or SIGNATURE-NN of an MBR; with /PARTNROFF=N another partition of that disk),

@@ -431,7 +431,9 @@ u64 pmm_reserve_frames(void)
 	return READ_ONCE(pmm_state.reserve);
 }
 
-/* See pmm.h: at most a quarter of memory, at least what boot would give a small machine. ctx: any */
+/*
+ * See pmm.h: at most a quarter of memory, at least what boot would give a small machine. ctx: any
+ */
 void pmm_set_reserve_frames(u64 n)
 {
 	WRITE_ONCE(pmm_state.reserve, MIN(MAX(n, (u64)RESERVE_MIN), pmm_state.ram / 4));

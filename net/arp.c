@@ -1,20 +1,20 @@
 /*
  * ARP (RFC 826) with the neighbour states of RFC 4861, section 7.3.
  *
- * INCOMPLETE: asked, up to QUEUE_MAX packets wait for the answer. REACHABLE: an answer to our question
- * came, or a protocol above saw progress, not longer ago than REACHABLE_TIME. STALE: after that, or
- * learnt without asking: used as it is, and on the first use DELAY: if nobody confirms it in that
- * time, PROBE asks it alone; then FAILED. REACHABLE becomes STALE when somebody looks: no timer runs
- * for neighbours that nobody uses.
+ * INCOMPLETE: asked, up to QUEUE_MAX packets wait for the answer. REACHABLE: an answer to our
+ * question came, or a protocol above saw progress, not longer ago than REACHABLE_TIME. STALE: after
+ * that, or learnt without asking: used as it is, and on the first use DELAY: if nobody confirms it
+ * in that time, PROBE asks it alone; then FAILED. REACHABLE becomes STALE when somebody looks: no
+ * timer runs for neighbours that nobody uses.
  *
- * What others say is believed sparingly: a frame can change an entry we have, or make one when it asks
- * for our own address; never for an address of ours, nor one that cannot be a neighbour's. A link
- * address that was confirmed is not replaced within LOCKTIME (the first of two answers wins), and
- * permanent entries never.
+ * What others say is believed sparingly: a frame can change an entry we have, or make one when it
+ * asks for our own address; never for an address of ours, nor one that cannot be a neighbour's. A
+ * link address that was confirmed is not replaced within LOCKTIME (the first of two answers wins),
+ * and permanent entries never.
  *
  * One spinlock (rank NET_ARP) guards the table, which holds at most NEIGH_MAX; when it is full the
- * entry that was unused longest goes. One timer serves the earliest deadline of all. Packets are sent
- * after the lock was given up.
+ * entry that was unused longest goes. One timer serves the earliest deadline of all. Packets are
+ * sent after the lock was given up.
  */
 #include <linux/errno.h>
 #include <linux/icmp.h>

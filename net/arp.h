@@ -4,8 +4,8 @@
 #include "net/netdev.h"
 
 /*
- * The link address of @addr into @mac: true. False: *@p was taken; it goes out when the answer comes;
- * *@p is NULL when it was dropped. ctx: thread; sleeps: no
+ * The link address of @addr into @mac: true. False: *@p was taken; it goes out when the answer
+ * comes; *@p is NULL when it was dropped. ctx: thread; sleeps: no
  */
 bool arp_resolve(struct netdev *d, be32 addr, struct pkt **p, u8 *mac);
 /* A frame of type ARP, head behind the link's header. Consumes @p. As netdev_rx. */

@@ -3,8 +3,8 @@
  *
  * Such a sum is the same whatever the word length it is made with, as long as carries come back at
  * the low end; so it is made of 64-bit words with two accumulators of 32-bit halves, which cannot
- * overflow within the 64 KiB of a packet. The order of bytes does not matter either: the result lies
- * in memory as the data did.
+ * overflow within the 64 KiB of a packet. The order of bytes does not matter either: the result
+ * lies in memory as the data did.
  */
 #include "kernel/lib/string.h"
 #include "net/pkt.h"

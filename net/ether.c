@@ -3,8 +3,8 @@
  *
  * A received frame goes by its type to IP or ARP, others only to AF_PACKET sockets. Frames to other
  * stations come in when a socket made the device promiscuous; the protocols see the type and leave
- * them alone. Broadcast and multicast addresses have link addresses by rule (RFC 1112), all others by
- * ARP.
+ * them alone. Broadcast and multicast addresses have link addresses by rule (RFC 1112), all others
+ * by ARP.
  */
 #include <linux/errno.h>
 #include <linux/if_arp.h>

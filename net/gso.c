@@ -1,10 +1,10 @@
 /*
  * Cutting large packets for devices that cannot.
  *
- * A TCP packet that carries more than one segment (gso_size) becomes as many packets: the headers are
- * copied and put right (length, identification, sequence number; FIN and PSH in the last only, CWR in
- * the first), and each gets its checksum. A UDP one (UDP_SEGMENT) likewise becomes datagrams.
- * Linux's name for this is generic segmentation offload.
+ * A TCP packet that carries more than one segment (gso_size) becomes as many packets: the headers
+ * are copied and put right (length, identification, sequence number; FIN and PSH in the last only,
+ * CWR in the first), and each gets its checksum. A UDP one (UDP_SEGMENT) likewise becomes
+ * datagrams. Linux's name for this is generic segmentation offload.
  */
 #include <linux/errno.h>
 #include <linux/tcp.h>

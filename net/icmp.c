@@ -1,12 +1,12 @@
 /*
  * ICMP (RFC 792, RFC 1122 section 3.2.2).
  *
- * Echo requests are answered, those to broadcast and multicast addresses are not. Errors about what we
- * sent go to the protocol that sent it. Redirects are counted and ignored.
+ * Echo requests are answered, those to broadcast and multicast addresses are not. Errors about what
+ * we sent go to the protocol that sent it. Redirects are counted and ignored.
  *
- * Errors of ours are about unicast packets only, never about other errors nor about any but the first
- * fragment, hold as much of the packet as fits 576 bytes (RFC 1812, 4.3.2.3), and are limited: a
- * bucket of tokens for all, and one for each of the last addresses (by hash).
+ * Errors of ours are about unicast packets only, never about other errors nor about any but the
+ * first fragment, hold as much of the packet as fits 576 bytes (RFC 1812, 4.3.2.3), and are
+ * limited: a bucket of tokens for all, and one for each of the last addresses (by hash).
  */
 #include <linux/errno.h>
 #include <linux/icmp.h>

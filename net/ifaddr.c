@@ -1,9 +1,9 @@
 /*
  * The addresses of interfaces.
  *
- * They are few, so they are one list, in the order in which they were given; the first of an interface
- * that fits is the one that packets are sent from. On a loopback interface the whole net of an address
- * is local. An address brings the route to its net, while its interface is up.
+ * They are few, so they are one list, in the order in which they were given; the first of an
+ * interface that fits is the one that packets are sent from. On a loopback interface the whole net
+ * of an address is local. An address brings the route to its net, while its interface is up.
  *
  * Guarded by route_lock (rank NET_ROUTE), and changed under net_config_lock too, which is enough to
  * read it. RFC 1122, section 3.3.4.

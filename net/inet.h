@@ -1,7 +1,8 @@
 #pragma once
 /*
- * Internet addresses and wire headers. Addresses and ports are kept as they are on the wire; be16 and
- * be32 say so. The headers themselves are those of the UAPI (struct iphdr, udphdr, icmphdr, ethhdr).
+ * Internet addresses and wire headers. Addresses and ports are kept as they are on the wire; be16
+ * and be32 say so. The headers themselves are those of the UAPI (struct iphdr, udphdr, icmphdr,
+ * ethhdr).
  */
 #include <linux/in.h>
 #include "kernel/lib/types.h"

@@ -1,13 +1,14 @@
 /*
- * Endpoints in tables: by local port for UDP, by identifier for ping sockets, by protocol number for
- * raw ones. See udp.h.
+ * Endpoints in tables: by local port for UDP, by identifier for ping sockets, by protocol number
+ * for raw ones. See udp.h.
  *
- * Each table is a row of buckets with a lock each (rank NET_TABLE). Of several endpoints of a port the
- * one that says most about the packet gets it: local address, peer, device; among equals that share
- * the port by SO_REUSEPORT a hash of the peer chooses.
+ * Each table is a row of buckets with a lock each (rank NET_TABLE). Of several endpoints of a port
+ * the one that says most about the packet gets it: local address, peer, device; among equals that
+ * share the port by SO_REUSEPORT a hash of the peer chooses.
  *
- * A walk over a bucket that has to let go of the lock in between (deliver_to_all) goes on behind the
- * endpoint it was at, which its reference keeps; one that left the table meanwhile ends the walk.
+ * A walk over a bucket that has to let go of the lock in between (deliver_to_all) goes on behind
+ * the endpoint it was at, which its reference keeps; one that left the table meanwhile ends the
+ * walk.
  */
 #include <linux/errno.h>
 #include "kernel/base/rand.h"

@@ -12,7 +12,10 @@ struct pcb_key {
 	bool any_dev; /* an error: by whichever */
 };
 
-/* The endpoint that fits best, with a reference; NULL: none. @p for ops->wants, or NULL. ctx: thread */
+/*
+ * The endpoint that fits best, with a reference; NULL: none. @p for ops->wants, or NULL. ctx:
+ * thread
+ */
 struct inet_pcb *inet_pcb_find(const struct pcb_key *key, const struct pkt *p);
 /* The next behind @after (NULL: the first) that fits, with a reference. ctx: thread */
 struct inet_pcb *inet_pcb_next(const struct pcb_key *key, const struct pkt *p,

@@ -38,8 +38,8 @@ void ip_forward(struct pkt *p);
 /* To raw sockets and the protocol. ip_input's. */
 void ip_deliver(struct pkt *p);
 /*
- * A fragment. Takes @p; gives the whole datagram when this one completes it, else NULL. ctx: thread;
- * sleeps: no
+ * A fragment. Takes @p; gives the whole datagram when this one completes it, else NULL. ctx:
+ * thread; sleeps: no
  */
 struct pkt *ip_reassemble(struct pkt *p);
 u64 ip_frag_memory(u32 *queues); /* for /proc/net/sockstat */

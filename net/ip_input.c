@@ -1,9 +1,9 @@
 /*
  * IPv4, receiving (RFC 791, RFC 1122 section 3.2.1).
  *
- * Each field of the header is checked before it is believed: version, lengths, checksum, addresses that
- * cannot be a source or cannot come by this device. What is to us, to a broadcast address or to a
- * group that the device is a member of is delivered, reassembled first; the rest is sent on if
+ * Each field of the header is checked before it is believed: version, lengths, checksum, addresses
+ * that cannot be a source or cannot come by this device. What is to us, to a broadcast address or
+ * to a group that the device is a member of is delivered, reassembled first; the rest is sent on if
  * net.ipv4.ip_forward says so, with a smaller TTL. Source routes are refused; other options are
  * checked for their lengths and otherwise ignored.
  */

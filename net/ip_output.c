@@ -1,9 +1,9 @@
 /*
  * IPv4, sending (RFC 791, RFC 1122 section 3.2.1; RFC 6864 on identification).
  *
- * ip_output() puts a header in front; ip_output_raw() sends one that is there. What is larger than the
- * path takes is cut, unless "do not fragment" is set. Packets to broadcast and multicast addresses
- * come to ourselves too, as they would from the wire.
+ * ip_output() puts a header in front; ip_output_raw() sends one that is there. What is larger than
+ * the path takes is cut, unless "do not fragment" is set. Packets to broadcast and multicast
+ * addresses come to ourselves too, as they would from the wire.
  */
 #include <linux/errno.h>
 #include <linux/icmp.h>

@@ -1,13 +1,13 @@
 /*
  * Reassembly of IPv4 datagrams (RFC 791, RFC 1122 section 3.3.2).
  *
- * A queue holds the fragments of one datagram in order of their offsets. It ends when all are there,
- * after FRAG_TIME, when memory runs out (the oldest goes first), or when a fragment lies: overlaps
- * another (RFC 5722's rule, for IPv4 too, but one that came twice is just dropped), goes beyond 64 KiB
- * or beyond the last one. Nothing of such a datagram is ever delivered.
+ * A queue holds the fragments of one datagram in order of their offsets. It ends when all are
+ * there, after FRAG_TIME, when memory runs out (the oldest goes first), or when a fragment lies:
+ * overlaps another (RFC 5722's rule, for IPv4 too, but one that came twice is just dropped), goes
+ * beyond 64 KiB or beyond the last one. Nothing of such a datagram is ever delivered.
  *
- * One spinlock (rank IPFRAG) guards the queues, which are found by hash and kept by age; so the first
- * is the next to expire, and one timer serves them all.
+ * One spinlock (rank IPFRAG) guards the queues, which are found by hash and kept by age; so the
+ * first is the next to expire, and one timer serves them all.
  */
 #include <linux/icmp.h>
 #include "kernel/base/rand.h"

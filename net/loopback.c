@@ -2,12 +2,13 @@
  * The loopback device: what is sent comes in again, in the sender's context.
  *
  * A packet that is sent while its thread delivers another is put behind that one, on a list of the
- * thread, so the stack stays as deep as one delivery whatever the packets lead to: an answer, and the
- * answer to it. A thread that goes on for long leaves the rest to a worker, that it may return to its
- * program; while the worker has some left, new ones queue behind them, which keeps the order.
+ * thread, so the stack stays as deep as one delivery whatever the packets lead to: an answer, and
+ * the answer to it. A thread that goes on for long leaves the rest to a worker, that it may return
+ * to its program; while the worker has some left, new ones queue behind them, which keeps the
+ * order.
  *
- * The worker's queue is guarded by rest_lock (rank NET_QUEUE) and bounded: what comes beyond is lost,
- * as on any link.
+ * The worker's queue is guarded by rest_lock (rank NET_QUEUE) and bounded: what comes beyond is
+ * lost, as on any link.
  */
 #include <linux/errno.h>
 #include <linux/if_arp.h>

@@ -5,9 +5,9 @@
  * A device is registered once and stays until power-off, so pointers to it need no reference. Its
  * settings change under net_config_lock (a mutex); readers on the packet path load single words.
  *
- * Packets come in by netdev_rx(), in a thread: the device's worker, or the sender itself on loopback.
- * Nothing below it may sleep; nobody may hold a lock that some protocol's input takes. They go out by
- * netdev_output(), in any thread, with no lock held either.
+ * Packets come in by netdev_rx(), in a thread: the device's worker, or the sender itself on
+ * loopback. Nothing below it may sleep; nobody may hold a lock that some protocol's input takes.
+ * They go out by netdev_output(), in any thread, with no lock held either.
  *
  * I immutable once registered, a atomic, c guarded by net_config_lock, read without it.
  */
@@ -127,7 +127,9 @@ int netdev_xmit(struct netdev *d, struct pkt *p);
 int netdev_xmit_segment(struct netdev *d,
 			struct pkt *p); /* gso.c's: a piece of one that was shown */
 
-/* Multicast groups that @d listens to, counted. ctx: thread; sleeps. 0 or -ENOBUFS, -EADDRNOTAVAIL */
+/*
+ * Multicast groups that @d listens to, counted. ctx: thread; sleeps. 0 or -ENOBUFS, -EADDRNOTAVAIL
+ */
 int __must_check netdev_mc_join(struct netdev *d, be32 group);
 int netdev_mc_leave(struct netdev *d, be32 group);
 bool netdev_mc_member(const struct netdev *d, be32 group); /* ctx: any */
@@ -135,8 +137,8 @@ bool netdev_mc_member(const struct netdev *d, be32 group); /* ctx: any */
 bool netdev_mc_nth(const struct netdev *d, u32 n, be32 *group, u32 *users);
 
 /*
- * What net/sock looks at: every frame in and out while .on is not 0 (AF_PACKET), and news of devices,
- * addresses, routes and neighbours (netlink). Set at boot.
+ * What net/sock looks at: every frame in and out while .on is not 0 (AF_PACKET), and news of
+ * devices, addresses, routes and neighbours (netlink). Set at boot.
  */
 struct net_tap {
 	u32 on; /* a: sockets that look */

@@ -1,9 +1,9 @@
 /*
  * Packets: memory, fragments, copies.
  *
- * struct pkt and its linear buffer are one allocation, [struct][headroom][room]. What is long is kept
- * in single pages behind it, so that no packet needs memory in one large piece. Pages are shared
- * between copies: nobody writes to a page that more than one packet may have.
+ * struct pkt and its linear buffer are one allocation, [struct][headroom][room]. What is long is
+ * kept in single pages behind it, so that no packet needs memory in one large piece. Pages are
+ * shared between copies: nobody writes to a page that more than one packet may have.
  */
 #include <linux/errno.h>
 #include "kernel/lib/string.h"
@@ -82,7 +82,9 @@ struct pkt *pkt_copy(const struct pkt *p, u32 headroom)
 	struct pkt *q;
 	u16 shift;
 
-	/* What lies in front of head comes along: headers that were taken off. Words stay aligned. */
+	/*
+	 * What lies in front of head comes along: headers that were taken off. Words stay aligned.
+	 */
 	headroom = MAX(headroom, front);
 	headroom += (front - headroom) & 3;
 	q = pkt_alloc(headroom, MAX(linear, 64u), PMM_NOWAIT);

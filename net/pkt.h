@@ -29,9 +29,9 @@ enum pkt_csum {
 	PKT_CSUM_NONE, /* received: nobody has looked; to send: it is in place */
 	PKT_CSUM_OK, /* received: found right by the device */
 	/*
-	 * The sum field at csum_start + csum_off holds that of the pseudo header only: the device (or
-	 * netdev_xmit, when it cannot) adds the bytes from csum_start on. A packet that comes back so
-	 * over loopback was never on a wire and is right.
+	 * The sum field at csum_start + csum_off holds that of the pseudo header only: the device
+	 * (or netdev_xmit, when it cannot) adds the bytes from csum_start on. A packet that comes
+	 * back so over loopback was never on a wire and is right.
 	 */
 	PKT_CSUM_PARTIAL,
 };
@@ -133,7 +133,9 @@ static inline void *pkt_append(struct pkt *p, u32 n)
 	p->len += n;
 	return at;
 }
-/* The first @n bytes are in the linear part, moved there if need be. False: there are not so many. */
+/*
+ * The first @n bytes are in the linear part, moved there if need be. False: there are not so many.
+ */
 bool __must_check pkt_linear_slow(struct pkt *p, u32 n);
 static inline bool __must_check pkt_linear(struct pkt *p, u32 n)
 {
@@ -169,7 +171,10 @@ static inline void pkt_set_mac(struct pkt *p)
 	p->mac = (u16)(p->head - p->base);
 }
 
-/* --- cksum.c: the Internet checksum (RFC 1071). Sums are of 16-bit words as they lie in memory. --- */
+/*
+ * --- cksum.c: the Internet checksum (RFC 1071). Sums are of 16-bit words as they lie in memory.
+ * ---
+ */
 
 /* Add @n bytes to @sum; a run that is not the last has an even length. ctx: any */
 u32 cksum_add(const void *data, size_t n, u32 sum);

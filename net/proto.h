@@ -2,14 +2,14 @@
 /*
  * Transport protocols over IPv4: a table that each adds itself to.
  *
- * A packet comes to .input with head at the transport header, p->net and p->transport set, reassembled,
- * p->len the exact length of the datagram's payload; nothing of the transport header is checked, nor
- * sure to be linear. The address is one of ours, a broadcast or a multicast address: p->type tells
- * how the link addressed it, ip_addr_type() what the destination is.
+ * A packet comes to .input with head at the transport header, p->net and p->transport set,
+ * reassembled, p->len the exact length of the datagram's payload; nothing of the transport header
+ * is checked, nor sure to be linear. The address is one of ours, a broadcast or a multicast
+ * address: p->type tells how the link addressed it, ip_addr_type() what the destination is.
  *
  * ctx of both: thread, perhaps with preemption off; sleeps: no. The caller holds no ranked lock. A
- * protocol that answers must have given up its own locks before it calls ip_output(), for on loopback
- * that may deliver, to itself too, before it returns.
+ * protocol that answers must have given up its own locks before it calls ip_output(), for on
+ * loopback that may deliver, to itself too, before it returns.
  */
 #include "kernel/base/table.h"
 #include "net/pkt.h"

@@ -1,9 +1,9 @@
 /*
  * Raw IP endpoints and ping endpoints.
  *
- * Each raw endpoint of a packet's protocol gets a copy of it, with its IP header, whatever the protocol
- * itself makes of it. Ping endpoints (Linux's SOCK_DGRAM, IPPROTO_ICMP) get the echo replies that
- * carry their identifier, with the ICMP header.
+ * Each raw endpoint of a packet's protocol gets a copy of it, with its IP header, whatever the
+ * protocol itself makes of it. Ping endpoints (Linux's SOCK_DGRAM, IPPROTO_ICMP) get the echo
+ * replies that carry their identifier, with the ICMP header.
  */
 #include <linux/icmp.h>
 #include "net/inet_pcb_internal.h"

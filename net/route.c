@@ -1,9 +1,10 @@
 /*
  * Routes: the longest prefix wins, then the lowest metric, then the oldest.
  *
- * The list is kept in that order, so the first that fits is the answer; a guest has a handful. Local
- * and broadcast addresses come before all routes, from the addresses of the interfaces. Learnt path
- * MTUs are in a small table of their own, where a new one may take the place of an old one.
+ * The list is kept in that order, so the first that fits is the answer; a guest has a handful.
+ * Local and broadcast addresses come before all routes, from the addresses of the interfaces.
+ * Learnt path MTUs are in a small table of their own, where a new one may take the place of an old
+ * one.
  *
  * A lookup copies what it found out of the lock. Whoever keeps the copy compares its generation
  * (route_valid): any change of addresses, routes, devices or path MTUs makes a new one.
@@ -106,7 +107,9 @@ static int lookup_unicast(be32 dst, const struct netdev *dev, struct route *out)
 	return 0;
 }
 
-/* To many: by the device asked for, that of the source, or where a route leads. holds: route_lock */
+/*
+ * To many: by the device asked for, that of the source, or where a route leads. holds: route_lock
+ */
 static int lookup_many(be32 dst, const struct netdev *dev, struct route *out)
 {
 	const struct rt_entry *r;

@@ -3,8 +3,8 @@
  * Addresses of interfaces and routes: who is local, where does a packet go, by which source.
  *
  * Both tables are guarded by one spinlock (rank NET_ROUTE) and change under net_config_lock too. A
- * lookup gives a struct route by value; it may be kept and used while route_valid() says so. Devices
- * stay for ever, so it holds no reference.
+ * lookup gives a struct route by value; it may be kept and used while route_valid() says so.
+ * Devices stay for ever, so it holds no reference.
  */
 #include "net/netdev.h"
 
@@ -84,7 +84,9 @@ int route_add(const struct rt_entry *r, u32 how);
 int route_del(const struct rt_entry *like);
 /* The @n-th route, copied. ctx: thread; holds: net_config_lock. False: there is none */
 bool route_get(u32 n, struct rt_entry *out);
-/* The device went down: its routes go. Came up: those of its addresses come. holds: net_config_lock */
+/*
+ * The device went down: its routes go. Came up: those of its addresses come. holds: net_config_lock
+ */
 void route_dev_down(struct netdev *d);
 void route_dev_up(struct netdev *d);
 

@@ -5,8 +5,8 @@
  * that tcp_poll() tells, and calls again.
  *
  * A connection lives on without its user until its end has been said to the other side: the user
- * gives it back by tcp_close() or tcp_abort(), and must not touch it afterwards. Addresses and ports
- * are in network order.
+ * gives it back by tcp_close() or tcp_abort(), and must not touch it afterwards. Addresses and
+ * ports are in network order.
  */
 #include <linux/tcp.h>
 #include "kernel/base/uio.h"
@@ -35,8 +35,8 @@ struct tcp_addr {
 };
 
 /*
- * What the user is told beside the wait queue, by whoever made it happen, under the connection's lock.
- * @events: POLL* bits.
+ * What the user is told beside the wait queue, by whoever made it happen, under the connection's
+ * lock. @events: POLL* bits.
  */
 struct tcp_user_ops {
 	void (*event)(void *user, u32 events);
@@ -72,7 +72,8 @@ ssize_t __must_check tcp_send_page(struct tcp_pcb *p, struct page *page, u32 off
 				   u32 flags);
 /*
  * Take what is there, up to @u->left. One receiver at a time. Bytes, 0 (the other side has ended),
- * -EAGAIN, -ENOTCONN, -EFAULT, or the connection's error. @skip: with TCP_RECV_PEEK, where to begin.
+ * -EAGAIN, -ENOTCONN, -EFAULT, or the connection's error. @skip: with TCP_RECV_PEEK, where to
+ * begin.
  */
 #define TCP_RECV_PEEK 1u
 #define TCP_RECV_TRUNC 2u /* throw away instead of copying */
@@ -130,7 +131,9 @@ struct tcp_row {
 	u32 rto_ms, ato_ms, quick, cwnd;
 	int ssthresh;
 };
-/* Call @fn for all connections, in no order; copies, no lock is held. ctx: thread. 0 or @fn's error */
+/*
+ * Call @fn for all connections, in no order; copies, no lock is held. ctx: thread. 0 or @fn's error
+ */
 int tcp_for_each(int (*fn)(const struct tcp_row *row, void *arg), void *arg);
 
 struct tcp_usage {
@@ -140,27 +143,29 @@ struct tcp_usage {
 void tcp_usage(struct tcp_usage *u);
 
 /* Counters, in the order of the rows of /proc/net/snmp (Tcp) and /proc/net/netstat (TcpExt). */
-#define TCP_MIB(X)                                                                             \
-	X(ACTIVE_OPENS)                                                                        \
-	X(PASSIVE_OPENS) X(ATTEMPT_FAILS) X(ESTAB_RESETS) X(CURR_ESTAB) X(IN_SEGS) X(OUT_SEGS) \
-		X(RETRANS_SEGS) X(IN_ERRS) X(OUT_RSTS) X(IN_CSUM_ERRORS)
+#define TCP_MIB(X)                                                                            \
+	X(ACTIVE_OPENS)                                                                       \
+	X(PASSIVE_OPENS)                                                                      \
+	X(ATTEMPT_FAILS) X(ESTAB_RESETS) X(CURR_ESTAB) X(IN_SEGS) X(OUT_SEGS) X(RETRANS_SEGS) \
+		X(IN_ERRS) X(OUT_RSTS) X(IN_CSUM_ERRORS)
 #define TCP_MIB_EXT(X)                                                                                              \
 	X(SyncookiesSent)                                                                                           \
-	X(SyncookiesRecv) X(SyncookiesFailed) X(PruneCalled) X(RcvPruned) X(OfoPruned) X(TW) X(                     \
-		TWRecycled) X(PAWSActive) X(PAWSEstab) X(DelayedACKs) X(DelayedACKLost) X(ListenOverflows)          \
-		X(ListenDrops) X(TCPHPHits) X(TCPPureAcks) X(TCPHPAcks) X(TCPRenoRecovery) X(                       \
-			TCPSackRecovery) X(TCPSACKReneging) X(TCPSACKReorder) X(TCPFullUndo)                        \
-			X(TCPPartialUndo) X(TCPDSACKUndo) X(TCPLossUndo) X(TCPLostRetransmit) X(                    \
-				TCPFastRetrans) X(TCPSlowStartRetrans) X(TCPTimeouts) X(TCPLossProbes)              \
-				X(TCPLossProbeRecovery) X(TCPBacklogDrop) X(TCPDSACKOldSent) X(                     \
-					TCPDSACKOfoSent) X(TCPDSACKRecv) X(TCPAbortOnData) X(TCPAbortOnClose)       \
-					X(TCPAbortOnMemory) X(TCPAbortOnTimeout) X(TCPAbortOnLinger) X(             \
-						TCPAbortFailed) X(TCPMemoryPressures) X(TCPSpuriousRTOs)            \
-						X(TCPRcvCoalesce) X(TCPOFOQueue) X(TCPOFODrop) X(                   \
-							TCPOFOMerge) X(TCPChallengeACK) X(TCPSYNChallenge)          \
-							X(TCPReqQFullDoCookies) X(TCPReqQFullDrop) X(               \
-								TCPRetransFail) X(TCPRcvCollapsed)                  \
-								X(TCPTimeWaitOverflow) X(TCPZeroWindowDrop) X(      \
+	X(SyncookiesRecv)                                                                                           \
+	X(SyncookiesFailed) X(PruneCalled) X(RcvPruned) X(OfoPruned) X(TW) X(TWRecycled) X(                         \
+		PAWSActive) X(PAWSEstab) X(DelayedACKs) X(DelayedACKLost) X(ListenOverflows) X(ListenDrops)         \
+		X(TCPHPHits) X(TCPPureAcks) X(TCPHPAcks) X(TCPRenoRecovery) X(TCPSackRecovery) X(                   \
+			TCPSACKReneging) X(TCPSACKReorder) X(TCPFullUndo) X(TCPPartialUndo) X(TCPDSACKUndo)         \
+			X(TCPLossUndo) X(TCPLostRetransmit) X(TCPFastRetrans) X(TCPSlowStartRetrans) X(             \
+				TCPTimeouts) X(TCPLossProbes) X(TCPLossProbeRecovery) X(TCPBacklogDrop)             \
+				X(TCPDSACKOldSent) X(TCPDSACKOfoSent) X(TCPDSACKRecv) X(TCPAbortOnData) X(          \
+					TCPAbortOnClose) X(TCPAbortOnMemory) X(TCPAbortOnTimeout)                   \
+					X(TCPAbortOnLinger) X(TCPAbortFailed) X(TCPMemoryPressures) X(              \
+						TCPSpuriousRTOs) X(TCPRcvCoalesce) X(TCPOFOQueue)                   \
+						X(TCPOFODrop) X(TCPOFOMerge) X(TCPChallengeACK) X(                  \
+							TCPSYNChallenge) X(TCPReqQFullDoCookies)                    \
+							X(TCPReqQFullDrop) X(TCPRetransFail) X(                     \
+								TCPRcvCollapsed) X(TCPTimeWaitOverflow)             \
+								X(TCPZeroWindowDrop) X(                             \
 									TCPFromZeroWindowAdv) X(TCPToZeroWindowAdv) \
 									X(TCPWantZeroWindowAdv) X(                  \
 										TCPSynRetrans) X(TCPOrigDataSent)   \

@@ -1,9 +1,9 @@
 /*
  * UDP (RFC 768): datagrams to and from endpoints.
  *
- * A received datagram goes to the endpoint of its port that fits best (inet_pcb.c); one to a broadcast
- * or multicast address to all that fit. Lengths and checksum are checked first. To a port where
- * nobody is, ICMP says so.
+ * A received datagram goes to the endpoint of its port that fits best (inet_pcb.c); one to a
+ * broadcast or multicast address to all that fit. Lengths and checksum are checked first. To a port
+ * where nobody is, ICMP says so.
  */
 #include <linux/errno.h>
 #include <linux/icmp.h>

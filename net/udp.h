@@ -2,12 +2,13 @@
 /*
  * Endpoints of UDP, of ping (ICMP echo), and of raw IP: who gets which packet.
  *
- * A struct inet_pcb is embedded in its user's object, which keeps it alive with a reference count and
- * gets packets and errors through .ops. It is in a table by local port (identifier for ping, protocol
- * for raw) from inet_pcb_bind() until inet_pcb_unbind().
+ * A struct inet_pcb is embedded in its user's object, which keeps it alive with a reference count
+ * and gets packets and errors through .ops. It is in a table by local port (identifier for ping,
+ * protocol for raw) from inet_pcb_bind() until inet_pcb_unbind().
  *
- * t guarded by the lock of its bucket (rank NET_TABLE), which also guards who is in it; changes need the
- * user's own lock too, so that either is enough to read. a atomic, I immutable after creation.
+ * t guarded by the lock of its bucket (rank NET_TABLE), which also guards who is in it; changes
+ * need the user's own lock too, so that either is enough to read. a atomic, I immutable after
+ * creation.
  */
 #include "net/ip.h"
 
@@ -49,8 +50,8 @@ void inet_pcb_put(struct inet_pcb *pcb);
 void inet_pcb_init(struct inet_pcb *pcb, const struct inet_pcb_ops *ops, enum pcb_table table,
 		   u8 proto);
 /*
- * Into the table with @laddr and @lport; port 0: one that is free. 0, -EADDRINUSE, -EAGAIN (no port is
- * free). ctx: thread; holds: the user's lock; sleeps: no
+ * Into the table with @laddr and @lport; port 0: one that is free. 0, -EADDRINUSE, -EAGAIN (no port
+ * is free). ctx: thread; holds: the user's lock; sleeps: no
  */
 int __must_check inet_pcb_bind(struct inet_pcb *pcb, be32 laddr, be16 lport);
 void inet_pcb_unbind(struct inet_pcb *pcb); /* out of it; when in none nothing */
@@ -69,8 +70,8 @@ void inet_pcb_tables_init(void); /* boot */
 extern int inet_port_first, inet_port_last;
 
 /*
- * Send a datagram: @p holds the payload, @o says who to whom. Consumes @p. @sum: with a checksum. As
- * ip_output().
+ * Send a datagram: @p holds the payload, @o says who to whom. Consumes @p. @sum: with a checksum.
+ * As ip_output().
  */
 int udp_output(struct pkt *p, const struct route *rt, const struct ip_out *o, be16 lport,
 	       be16 fport, bool sum);

@@ -11,8 +11,8 @@
  *   - where a frame is replaced (signal handler, sigreturn), SS is set again.
  *
  * Breakpoints match the address of an instruction, watchpoints up to eight bytes in a doubleword;
- * both fire before the instruction takes effect, in EL0 only. MDSCR_EL1.MDE switches all of them on,
- * so those of a thread that has none need not be cleared; a thread that has some loads every
+ * both fire before the instruction takes effect, in EL0 only. MDSCR_EL1.MDE switches all of them
+ * on, so those of a thread that has none need not be cleared; a thread that has some loads every
  * register the machine has.
  *
  * Reference: Arm ARM, D2 (self-hosted debug); asm/ptrace.h for the form in which programs see it.
@@ -112,13 +112,14 @@ bool debug_regs_active(const struct debug_regs *r)
 		sysreg_write(dbg##kind##vr##n##_el1, s[n].addr); \
 		sysreg_write(dbg##kind##cr##n##_el1, s[n].ctrl); \
 		break;
-#define SLOT_CASES(kind)                                                                    \
-	SLOT_CASE(kind, 0)                                                                  \
-	SLOT_CASE(kind, 1)                                                                  \
-	SLOT_CASE(kind, 2) SLOT_CASE(kind, 3) SLOT_CASE(kind, 4) SLOT_CASE(kind, 5)         \
-		SLOT_CASE(kind, 6) SLOT_CASE(kind, 7) SLOT_CASE(kind, 8) SLOT_CASE(kind, 9) \
-			SLOT_CASE(kind, 10) SLOT_CASE(kind, 11) SLOT_CASE(kind, 12)         \
-				SLOT_CASE(kind, 13) SLOT_CASE(kind, 14) SLOT_CASE(kind, 15)
+#define SLOT_CASES(kind)                                                                     \
+	SLOT_CASE(kind, 0)                                                                   \
+	SLOT_CASE(kind, 1)                                                                   \
+	SLOT_CASE(kind, 2)                                                                   \
+	SLOT_CASE(kind, 3) SLOT_CASE(kind, 4) SLOT_CASE(kind, 5) SLOT_CASE(kind, 6)          \
+		SLOT_CASE(kind, 7) SLOT_CASE(kind, 8) SLOT_CASE(kind, 9) SLOT_CASE(kind, 10) \
+			SLOT_CASE(kind, 11) SLOT_CASE(kind, 12) SLOT_CASE(kind, 13)          \
+				SLOT_CASE(kind, 14) SLOT_CASE(kind, 15)
 
 static void breakpoints_load(const struct debug_slot *s)
 {

@@ -317,8 +317,8 @@ static cpumask_t online_armed(void)
 }
 
 /*
- * Sleep until the CPUs of @started are online. The firmware has said that they start: the timer that
- * ends it leaves them time enough where virtual CPUs wait for a busy host.
+ * Sleep until the CPUs of @started are online. The firmware has said that they start: the timer
+ * that ends it leaves them time enough where virtual CPUs wait for a busy host.
  */
 static void wait_online(cpumask_t started)
 {

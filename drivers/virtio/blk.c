@@ -172,7 +172,9 @@ static void vblk_done(struct virtqueue *vq)
 		disk_broken(v->disk);
 }
 
-/* The reset makes the device forget all memory; a broken one is given and asked nothing any more. */
+/*
+ * The reset makes the device forget all memory; a broken one is given and asked nothing any more.
+ */
 static void vblk_stop(struct disk *d)
 {
 	struct vblk *v = vblk_of(d);

@@ -6,9 +6,9 @@
  * buffers' sizes, but may then fill one buffer for each byte (QEMU does when its monitor shares the
  * console, and drops what finds no buffer): only with buffers of one byte are the two the same, and
  * nothing typed or pasted is lost. All buffers are always with the device; the interrupt passes
- * their bytes up and gives them back. Transmit: bytes go from port->tx into one buffer, and into the next when
- * that one comes back, so at most one request is out and the rest gathers in the ring meanwhile:
- * many characters, one kick.
+ * their bytes up and gives them back. Transmit: bytes go from port->tx into one buffer, and into
+ * the next when that one comes back, so at most one request is out and the rest gathers in the ring
+ * meanwhile: many characters, one kick.
  *
  * Locking: port.lock (rank UART) is taken outside vq->lock (rank DEVQ). tx_busy and tx_buf belong
  * to port.lock. u in the field letters: guarded by port.lock.

@@ -1,20 +1,21 @@
 /*
  * virtio-net (virtio 1.2, section 5.1): Ethernet, legacy and modern, by mmio or PCI.
  *
- * One pair of queues, and the control queue where there is one. An interrupt only wakes the device's
- * worker, which takes up to BUDGET packets per turn, gives them to netdev_rx() and refills the ring;
- * interrupts of a queue stay off while the worker has something to do.
+ * One pair of queues, and the control queue where there is one. An interrupt only wakes the
+ * device's worker, which takes up to BUDGET packets per turn, gives them to netdev_rx() and refills
+ * the ring; interrupts of a queue stay off while the worker has something to do.
  *
- * Receive buffers are single pages (mergeable buffers), or chains of pages where the device must have
- * room for the largest packet in one request. Of a packet the first bytes, with all headers, are
- * copied into the linear part; short ones whole, and the page goes back at once.
+ * Receive buffers are single pages (mergeable buffers), or chains of pages where the device must
+ * have room for the largest packet in one request. Of a packet the first bytes, with all headers,
+ * are copied into the linear part; short ones whole, and the page goes back at once.
  *
- * To send, virtio's header lies in the packet's headroom. What does not fit the ring waits in a list
- * of tx_queue_len packets, still charged to its sender, and interrupts of the transmit queue come on
- * until it is empty. Otherwise sent packets are reclaimed by the next sender or by the worker.
+ * To send, virtio's header lies in the packet's headroom. What does not fit the ring waits in a
+ * list of tx_queue_len packets, still charged to its sender, and interrupts of the transmit queue
+ * come on until it is empty. Otherwise sent packets are reclaimed by the next sender or by the
+ * worker.
  *
- * Locking: each queue's lock (DEVQ); the waiting list is under that of the transmit queue. Commands on
- * the control queue are given under net_config_lock, one at a time, and waited for.
+ * Locking: each queue's lock (DEVQ); the waiting list is under that of the transmit queue. Commands
+ * on the control queue are given under net_config_lock, one at a time, and waited for.
  */
 #include <linux/errno.h>
 #include <linux/virtio_ids.h>

@@ -1,11 +1,11 @@
 /*
- * Access control lists of POSIX.1e (acl(5)): kept as attributes, asked by the VFS's permission check,
- * inherited by what is made in a directory with a default one.
+ * Access control lists of POSIX.1e (acl(5)): kept as attributes, asked by the VFS's permission
+ * check, inherited by what is made in a directory with a default one.
  *
- * A list has entries for the owner, named users, the owning group, named groups, a mask, and others.
- * Owner, mask (or owning group) and others are the mode's nine bits too: chmod changes the list, and
- * setting a list changes the mode. On the disk an entry that needs no identifier has none; as the
- * attribute system.posix_acl_access each has one.
+ * A list has entries for the owner, named users, the owning group, named groups, a mask, and
+ * others. Owner, mask (or owning group) and others are the mode's nine bits too: chmod changes the
+ * list, and setting a list changes the mode. On the disk an entry that needs no identifier has
+ * none; as the attribute system.posix_acl_access each has one.
  *
  * A list is decoded onto the stack, which bounds it: 64 entries, of which 60 are named.
  */
@@ -301,7 +301,9 @@ int ext_acl_check(struct inode *i, u32 want)
 	return in_group ? err : allow(find(&a, ACL_OTHER)->perm, want);
 }
 
-/* inode_ops.permission of directories: that there is one keeps walks from trusting the mode alone. */
+/*
+ * inode_ops.permission of directories: that there is one keeps walks from trusting the mode alone.
+ */
 int ext_acl_permission(struct inode *i, u32 mask)
 {
 	return 0;

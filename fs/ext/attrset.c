@@ -1,14 +1,14 @@
 /*
  * Setting and removing extended attributes.
  *
- * All attributes of the inode are taken apart into two lists, of those behind its known fields and of
- * those in its block; the one in question leaves both; its new value goes to the first that has room
- * for it; what changed is put together again. The block is put together first: that may need a new one,
- * which there may not be.
+ * All attributes of the inode are taken apart into two lists, of those behind its known fields and
+ * of those in its block; the one in question leaves both; its new value goes to the first that has
+ * room for it; what changed is put together again. The block is put together first: that may need a
+ * new one, which there may not be.
  *
  * A block that other inodes share is never changed: the inode gets one of its own. Their count is
- * guarded by the superblock's lock. Entries of a block are sorted by index, length and name; the hashes
- * of entries and block are what e2fsck computes.
+ * guarded by the superblock's lock. Entries of a block are sorted by index, length and name; the
+ * hashes of entries and block are what e2fsck computes.
  */
 #include <linux/errno.h>
 #include <linux/xattr.h>
@@ -372,7 +372,9 @@ static int apply(struct setting *t, const struct attr *a, int flags)
 	return err;
 }
 
-/* See ext.h. ctx: thread; sleeps. 0, -ENODATA, -EEXIST, -ENOSPC, -ERANGE, -EUCLEAN, -EIO, -ENOMEM */
+/*
+ * See ext.h. ctx: thread; sleeps. 0, -ENODATA, -EEXIST, -ENOSPC, -ERANGE, -EUCLEAN, -EIO, -ENOMEM
+ */
 int ext_xattr_set(struct inode *i, u32 index, const char *name, const void *value, size_t size,
 		  int flags)
 {

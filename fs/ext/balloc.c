@@ -2,12 +2,12 @@
  * Allocating and freeing blocks.
  *
  * A file's next block is best where its last one ends: the caller's goal. It is looked for from
- * there to the end of the group, first as eight blocks in a row when several are wanted, then as any;
- * then in the other groups in turn. What is taken is a run as long as wanted, or as free.
+ * there to the end of the group, first as eight blocks in a row when several are wanted, then as
+ * any; then in the other groups in turn. What is taken is a run as long as wanted, or as free.
  *
- * The bitmap of a group is believed only as far as it can be: before its first use by a mount it must
- * have the group's own metadata marked; a group whose bitmap has not is left alone. A block is freed
- * only if it is none of the file system's own and was in use.
+ * The bitmap of a group is believed only as far as it can be: before its first use by a mount it
+ * must have the group's own metadata marked; a group whose bitmap has not is left alone. A block is
+ * freed only if it is none of the file system's own and was in use.
  *
  * The counts of the file system in memory are sums of the groups'; they only tell when it is full.
  */

@@ -1,11 +1,11 @@
 /*
- * Blocks of metadata: superblock, descriptors, bitmaps, inode tables, blocks of numbers, directories
- * and attributes.
+ * Blocks of metadata: superblock, descriptors, bitmaps, inode tables, blocks of numbers,
+ * directories and attributes.
  *
  * They have a page cache of their own, in which the index of a page is the number of the block, so
  * one page holds one block, however small. The device's own cache would not do: there a page holds
- * several small blocks, of which some may be a file's contents, and writing the one back would write
- * an old state of the other. A buffer is a page with a reference.
+ * several small blocks, of which some may be a file's contents, and writing the one back would
+ * write an old state of the other. A buffer is a page with a reference.
  *
  * All changes go through ext_buf_dirty(): a journal would be told there what a transaction is about
  * to change. A block that stops being metadata leaves this cache before its number is free for

@@ -6,8 +6,9 @@
  * the blocks of the index look like free room. Every record is checked before it is used; a bad one
  * ends the search of the directory with EUCLEAN. Blocks of directories are metadata (buf.c).
  *
- * Positions of readdir are byte offsets of records. One that lies in the middle of a record (seekdir
- * with a made-up value, or the record's been joined with the one before) goes on with the next.
+ * Positions of readdir are byte offsets of records. One that lies in the middle of a record
+ * (seekdir with a made-up value, or the record's been joined with the one before) goes on with the
+ * next.
  */
 #include <linux/errno.h>
 #include "fs/ext/ext.h"

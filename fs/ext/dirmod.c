@@ -2,12 +2,12 @@
  * Changing directories: records are added, removed, and led to other inodes.
  *
  * A new record goes into the first room that is large enough, behind a shorter one or in place of a
- * free one; where there is none the directory grows by a block. dir_room is the first block that may
- * have room, so that filling a large directory does not look at all of it for each name. A record that
- * is removed becomes room of the one before it; the first of a block loses its inode.
+ * free one; where there is none the directory grows by a block. dir_room is the first block that
+ * may have room, so that filling a large directory does not look at all of it for each name. A
+ * record that is removed becomes room of the one before it; the first of a block loses its inode.
  *
- * An index (dir_index) is not kept: the first change of a directory clears its flag, and what was the
- * index is room, as its blocks look like that already.
+ * An index (dir_index) is not kept: the first change of a directory clears its flag, and what was
+ * the index is room, as its blocks look like that already.
  */
 #include <linux/errno.h>
 #include <linux/stat.h>
@@ -61,7 +61,9 @@ static u32 room_of(const struct ext_dirent_disk *d)
 	return d->inode ? d->rec_len - record_size(d->name_len) : d->rec_len;
 }
 
-/* Room for @need bytes in a block. 0 with *off, -ENOSPC, -EUCLEAN; *largest: the largest room seen. */
+/*
+ * Room for @need bytes in a block. 0 with *off, -ENOSPC, -EUCLEAN; *largest: the largest room seen.
+ */
 static int find_room(struct inode *dir, const struct ext_buf *b, u32 index, u32 need, u32 *off,
 		     u32 *largest)
 {
@@ -132,8 +134,8 @@ static int grow(struct inode *dir, struct ext_buf *out)
 }
 
 /*
- * The name @name leads to @i. ctx: thread; holds: dir->lock for writing; sleeps. 0, -ENOSPC, -EFBIG,
- * -ENAMETOOLONG, -EUCLEAN, -EIO, -ENOMEM
+ * The name @name leads to @i. ctx: thread; holds: dir->lock for writing; sleeps. 0, -ENOSPC,
+ * -EFBIG, -ENAMETOOLONG, -EUCLEAN, -EIO, -ENOMEM
  */
 int ext_dir_add(struct inode *dir, const char *name, u32 len, struct inode *i)
 {
@@ -241,7 +243,9 @@ static bool is_dots(const struct ext_dirent_disk *d)
 	return d->name_len <= 2 && d->name[0] == '.' && (d->name_len == 1 || d->name[1] == '.');
 }
 
-/* Has @dir no names but its own? ctx: thread; holds: dir->lock; sleeps. 0, -ENOTEMPTY, -EUCLEAN ... */
+/*
+ * Has @dir no names but its own? ctx: thread; holds: dir->lock; sleeps. 0, -ENOTEMPTY, -EUCLEAN ...
+ */
 int ext_dir_is_empty(struct inode *dir)
 {
 	struct ext_sb *s = ext_sb_of(dir->sb);

@@ -2,13 +2,13 @@
 /*
  * The ext driver's own: what it knows of a mounted file system and of an inode.
  *
- * Locks, in this order: the VFS's inode->lock, ext_inode.map_lock, the orphan list's, a group's, the
- * superblock's; then spinlocks. Pages of a file's contents are locked before map_lock, those of
+ * Locks, in this order: the VFS's inode->lock, ext_inode.map_lock, the orphan list's, a group's,
+ * the superblock's; then spinlocks. Pages of a file's contents are locked before map_lock, those of
  * metadata inside any of them.
  *
- * I immutable after mount or after the inode was read, a atomic, h guarded by the inode table's lock,
- * g by the group's lock, o by the orphan list's, u by the superblock's, m by the inode's map_lock, i
- * by inode->lock, s by store_lock.
+ * I immutable after mount or after the inode was read, a atomic, h guarded by the inode table's
+ * lock, g by the group's lock, o by the orphan list's, u by the superblock's, m by the inode's
+ * map_lock, i by inode->lock, s by store_lock.
  */
 #include "block/block.h"
 #include "fs/ext/format.h"
@@ -225,7 +225,9 @@ int __must_check ext_map_new(struct inode *i, u64 index, u32 want, u32 *phys, u3
 u64 ext_max_size(const struct ext_sb *s);
 /* The slots from an inode's block number to that of @index. Depth, or -EFBIG. */
 int ext_map_path(const struct ext_sb *s, u64 index, u32 slots[4]);
-/* Free all blocks from @index on. holds: map_lock, or the inode has no users. 0 or the first error */
+/*
+ * Free all blocks from @index on. holds: map_lock, or the inode has no users. 0 or the first error
+ */
 int ext_map_cut(struct inode *i, u64 index);
 int ext_set_size(struct inode *i, u64 size);
 

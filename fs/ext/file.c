@@ -1,8 +1,9 @@
 /*
  * Regular files and symbolic links.
  *
- * A link shorter than 60 bytes lies in the inode, where others have their block numbers; a longer one
- * is the contents of one block, which is metadata. Contents of files are the page cache's (io.c).
+ * A link shorter than 60 bytes lies in the inode, where others have their block numbers; a longer
+ * one is the contents of one block, which is metadata. Contents of files are the page cache's
+ * (io.c).
  */
 #include <linux/errno.h>
 #include <linux/fcntl.h>
@@ -20,7 +21,9 @@ static int ext_file_open(struct inode *i, struct file *f)
 	return 0;
 }
 
-/* What nobody can read or write any more need not be written: the last writer of a nameless file. */
+/*
+ * What nobody can read or write any more need not be written: the last writer of a nameless file.
+ */
 static void ext_file_release(struct file *f)
 {
 	struct inode *i = f->inode;

@@ -2,9 +2,10 @@
  * Allocating and freeing inodes.
  *
  * A file goes to the group of its directory, so that reading a directory's files moves the disk's
- * heads little. A directory of the top level goes to a group with few directories and much room, any
- * other to its parent's neighbourhood unless that is crowded (M. Orlov's rules). Where the wanted
- * group is full, others follow: first those that a hash of the parent's number leads to, then all.
+ * heads little. A directory of the top level goes to a group with few directories and much room,
+ * any other to its parent's neighbourhood unless that is crowded (M. Orlov's rules). Where the
+ * wanted group is full, others follow: first those that a hash of the parent's number leads to,
+ * then all.
  *
  * A new inode's place on the disk is zeroed before its number is given to anybody.
  */
@@ -155,8 +156,8 @@ static int find_free(struct ext_sb *s, const struct inode *dir, u32 mode, u32 *i
 }
 
 /*
- * Inode @ino is in use no more; nothing of it is in memory. ctx: thread; sleeps. What cannot be freed
- * stays in use, which e2fsck finds.
+ * Inode @ino is in use no more; nothing of it is in memory. ctx: thread; sleeps. What cannot be
+ * freed stays in use, which e2fsck finds.
  */
 void ext_inode_free(struct ext_sb *s, u64 ino, bool dir)
 {

@@ -6,8 +6,8 @@
  *
  * The last put may come from an allocation that takes back names nobody uses, under any lock. So an
  * inode that is stored as it is goes at once; one with something to be stored stays in the table,
- * dead, until a worker has done that; who wants the same one meanwhile waits. One that has no name is
- * freed on the disk by who put it: names that memory is taken from have inodes with names.
+ * dead, until a worker has done that; who wants the same one meanwhile waits. One that has no name
+ * is freed on the disk by who put it: names that memory is taken from have inodes with names.
  *
  * Times have 32 bits of seconds; a large inode adds two bits for the years after 2038 and the
  * nanoseconds. Owners have 16 bits and 16 more elsewhere.
@@ -340,8 +340,8 @@ int ext_iget_orphan(struct super *sb, u32 ino, struct inode **out)
 }
 
 /*
- * Inode @ino with a reference. ctx: thread; sleeps. 0, -EUCLEAN (no such inode, or a bad one), -EIO,
- * -ENOMEM
+ * Inode @ino with a reference. ctx: thread; sleeps. 0, -EUCLEAN (no such inode, or a bad one),
+ * -EIO, -ENOMEM
  */
 int ext_iget(struct super *sb, u32 ino, struct inode **out)
 {
@@ -375,8 +375,8 @@ int ext_iget(struct super *sb, u32 ino, struct inode **out)
 }
 
 /*
- * Out of the table; who waits for that is told, under the lock: it may be who frees @s. The struct is
- * freed.
+ * Out of the table; who waits for that is told, under the lock: it may be who frees @s. The struct
+ * is freed.
  */
 static void forget(struct ext_sb *s, struct ext_inode *e)
 {

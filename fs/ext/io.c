@@ -1,12 +1,12 @@
 /*
  * Contents of files and metadata between their page caches and the disk.
  *
- * A page of a file holds one to four blocks, which may lie anywhere or be holes; one of metadata holds
- * one block, whose number is its index. A pass goes over pages that are to be read ahead or written:
- * blocks that follow each other on the disk are put into one bio, across pages, and all bios are
- * submitted together. A page is done when the last of its pieces is: page->owner counts them, and one
- * for the pass itself; its highest bit says that one failed. A page that is wanted now is read piece
- * by piece and waited for; its error is the exact one.
+ * A page of a file holds one to four blocks, which may lie anywhere or be holes; one of metadata
+ * holds one block, whose number is its index. A pass goes over pages that are to be read ahead or
+ * written: blocks that follow each other on the disk are put into one bio, across pages, and all
+ * bios are submitted together. A page is done when the last of its pieces is: page->owner counts
+ * them, and one for the pass itself; its highest bit says that one failed. A page that is wanted
+ * now is read piece by piece and waited for; its error is the exact one.
  *
  * Writing finds blocks there for all that holds data: they were given before the page became dirty
  * (write.c). What has none is zeroes. What lies behind the end of the file is not written.

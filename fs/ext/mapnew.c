@@ -2,8 +2,8 @@
  * Giving blocks to holes.
  *
  * The way down to the number is walked as for looking it up; a block of numbers that is missing is
- * made on the way, zeroed before anything leads to it. Then as many numbers in a row as are wanted, as
- * are holes and as the bitmaps have in a row are filled in.
+ * made on the way, zeroed before anything leads to it. Then as many numbers in a row as are wanted,
+ * as are holes and as the bitmaps have in a row are filled in.
  *
  * The goal of an allocation is the block behind that of the file's previous block, else the block
  * behind the last one that the file got.

@@ -3,11 +3,11 @@
  *
  * What a crash may leave behind is less than there was, never more than there is: a new inode is
  * stored before a record leads to it, and a record is removed before the link count falls. An inode
- * that loses its last name goes to the list of orphans until nobody uses it (orphan.c). A rename puts
- * the new record there before it takes the old one away.
+ * that loses its last name goes to the list of orphans until nobody uses it (orphan.c). A rename
+ * puts the new record there before it takes the old one away.
  *
- * The VFS holds the directories' locks and that of what loses a name, and has checked all rights; names
- * are looked up again here, since a record is what is changed.
+ * The VFS holds the directories' locks and that of what loses a name, and has checked all rights;
+ * names are looked up again here, since a record is what is changed.
  */
 #include <linux/errno.h>
 #include <linux/fs.h>
@@ -23,7 +23,10 @@ static void abandon(struct inode *i)
 	inode_put(i);
 }
 
-/* The name of @d leads to the new inode @i, whose reference the caller keeps. Consumes it on failure. */
+/*
+ * The name of @d leads to the new inode @i, whose reference the caller keeps. Consumes it on
+ * failure.
+ */
 static int name_new(struct inode *dir, struct dentry *d, struct inode *i, struct inode **out)
 {
 	int err = ext_acl_inherit(i, dir);

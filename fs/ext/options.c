@@ -2,8 +2,8 @@
  * Mount options: parsed from the text that mount(2) gives, shown in /proc/mounts where they are not
  * what a mount without any would have.
  *
- * Options of quotas are refused: there are none here, and who asks for them relies on them. Those that
- * choose what is done in any case have no effect.
+ * Options of quotas are refused: there are none here, and who asks for them relies on them. Those
+ * that choose what is done in any case have no effect.
  */
 #include <linux/errno.h>
 #include "fs/ext/ext.h"

@@ -1,9 +1,9 @@
 /*
  * Orphans: inodes that lost their last name, or never had one, and are still open.
  *
- * They are a list on the disk, so that what they have is freed after a crash: the superblock has the
- * number of the newest, and each has the next one's where its time of deletion will be. The same list
- * in memory, in the same order, tells who comes before one that leaves.
+ * They are a list on the disk, so that what they have is freed after a crash: the superblock has
+ * the number of the newest, and each has the next one's where its time of deletion will be. The
+ * same list in memory, in the same order, tells who comes before one that leaves.
  *
  * A mount for writing frees all that the last one left. A list that is damaged ends there: e2fsck
  * finds the rest.

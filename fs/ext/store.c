@@ -6,11 +6,13 @@
  * stored when its pages have been written, by the pin that these hold on the inode. Times that only
  * reading changed are stored with anything else, when the inode leaves memory, or by sync.
  *
- * fsync writes the file's pages, the inode, and then all metadata of the file system that is dirty, so
- * also the block of numbers that leads to a page, the bitmaps, and the directory that has the name; then
- * the device is told to keep it. What is synced so is whole after a power cut, as e2fsck finds it.
+ * fsync writes the file's pages, the inode, and then all metadata of the file system that is dirty,
+ * so also the block of numbers that leads to a page, the bitmaps, and the directory that has the
+ * name; then the device is told to keep it. What is synced so is whole after a power cut, as e2fsck
+ * finds it.
  *
- * store_lock makes the disk's picture of an inode that of one moment, and the last store the newest.
+ * store_lock makes the disk's picture of an inode that of one moment, and the last store the
+ * newest.
  */
 #include <linux/errno.h>
 #include <linux/mount.h>

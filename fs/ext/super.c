@@ -1,17 +1,17 @@
 /*
  * Mounting ext2: the superblock, what it must be like, options, figures.
  *
- * The superblock lies at byte 1024. Everything that later code relies on is checked here once: block
- * and inode sizes, counts that fit each other, groups that cover the blocks, all within the
+ * The superblock lies at byte 1024. Everything that later code relies on is checked here once:
+ * block and inode sizes, counts that fit each other, groups that cover the blocks, all within the
  * device. Features come in three sets: an unknown incompatible one refuses the mount by name; an
  * unknown read-only one makes the mount one that only reads; compatible ones never matter.
  *
- * A mount for writing takes the mark of cleanness off the superblock before anything else, sums up the
- * groups' counts, and frees what was left without a name; unmounting, or going back to reading, writes
- * all there is and puts the mark back, if it was there.
+ * A mount for writing takes the mark of cleanness off the superblock before anything else, sums up
+ * the groups' counts, and frees what was left without a name; unmounting, or going back to reading,
+ * writes all there is and puts the mark back, if it was there.
  *
- * The device is claimed by the mount; a second mount of it shares the superblock. What others wrote to
- * the device through its own cache is written and forgotten before the superblock is read.
+ * The device is claimed by the mount; a second mount of it shares the superblock. What others wrote
+ * to the device through its own cache is written and forgotten before the superblock is read.
  */
 #include <linux/errno.h>
 #include <linux/mount.h>

@@ -1,13 +1,13 @@
 /*
  * Cutting files, and the sizes of files.
  *
- * Order: the size in memory goes down first, then pages beyond it leave the page cache, so that nobody
- * reads or writes them any more; the page that the new end lies in is kept, up to date and not being
- * written; only then are blocks freed. A fault that wants a block for a page looks at the size under
- * map_lock, as the blocks are freed under it.
+ * Order: the size in memory goes down first, then pages beyond it leave the page cache, so that
+ * nobody reads or writes them any more; the page that the new end lies in is kept, up to date and
+ * not being written; only then are blocks freed. A fault that wants a block for a page looks at the
+ * size under map_lock, as the blocks are freed under it.
  *
- * Blocks are freed in runs. What is cut from a damaged file is bounded by the size of the file system:
- * blocks of numbers that lead to each other do not make it endless.
+ * Blocks are freed in runs. What is cut from a damaged file is bounded by the size of the file
+ * system: blocks of numbers that lead to each other do not make it endless.
  */
 #include <linux/errno.h>
 #include "fs/ext/ext.h"
@@ -51,8 +51,8 @@ static void cut_block(struct cut *c, u32 block)
 }
 
 /*
- * Free what block @block of numbers, @depth levels above the data, leads to from index @from of it on,
- * and with @from 0 itself. True when it is freed.
+ * Free what block @block of numbers, @depth levels above the data, leads to from index @from of it
+ * on, and with @from 0 itself. True when it is freed.
  */
 static bool cut_branch(struct cut *c, u32 block, u32 depth, u64 from)
 {
@@ -128,7 +128,9 @@ int ext_map_cut(struct inode *i, u64 index)
 	return c.err;
 }
 
-/* The page that @size lies in, held, so that what is beyond in it gets zeroed; NULL: a whole one. */
+/*
+ * The page that @size lies in, held, so that what is beyond in it gets zeroed; NULL: a whole one.
+ */
 static int hold_boundary(struct inode *i, u64 size, struct page **out)
 {
 	*out = NULL;
@@ -164,8 +166,8 @@ static int shrink(struct inode *i, u64 size)
 }
 
 /*
- * A file gets @size: cut, or a hole added. ctx: thread; holds: i->lock for writing; sleeps. 0, -EFBIG,
- * -EIO, -EUCLEAN, -ENOMEM. The inode is to be stored.
+ * A file gets @size: cut, or a hole added. ctx: thread; holds: i->lock for writing; sleeps. 0,
+ * -EFBIG, -EIO, -EUCLEAN, -ENOMEM. The inode is to be stored.
  */
 int ext_set_size(struct inode *i, u64 size)
 {

@@ -2,14 +2,14 @@
  * write(2) and stores through mappings: blocks before data.
  *
  * A write goes on in pieces, each all of blocks that are there, or all of a hole. The former is the
- * page cache's alone. For the latter the pages are brought into the cache first, where the hole reads
- * as zeroes, and are held; then blocks are given to what is written; then the data is copied. So what a
- * new block held before is never read, and a page whose blocks are there is dirty before it can leave
- * memory. If the copy ends early, the pages are dirty all the same, with zeroes in the rest; blocks
- * beyond the end that the file then has are freed.
+ * page cache's alone. For the latter the pages are brought into the cache first, where the hole
+ * reads as zeroes, and are held; then blocks are given to what is written; then the data is copied.
+ * So what a new block held before is never read, and a page whose blocks are there is dirty before
+ * it can leave memory. If the copy ends early, the pages are dirty all the same, with zeroes in the
+ * rest; blocks beyond the end that the file then has are freed.
  *
- * A store through a mapping to a page with a hole does the same for that page, which is mapped and so
- * in the cache: all of its blocks up to the end of the file. No space makes it a SIGBUS.
+ * A store through a mapping to a page with a hole does the same for that page, which is mapped and
+ * so in the cache: all of its blocks up to the end of the file. No space makes it a SIGBUS.
  */
 #include <linux/errno.h>
 #include <linux/fcntl.h>
@@ -67,7 +67,10 @@ static int give_blocks(struct inode *i, u64 pos, u64 *end)
 	return *end > pos ? 0 : err;
 }
 
-/* Write to a hole, *@n bytes of which are known to be one; *@n gets what was to be done. Bytes or -errno. */
+/*
+ * Write to a hole, *@n bytes of which are known to be one; *@n gets what was to be done. Bytes or
+ * -errno.
+ */
 static ssize_t write_hole(struct inode *i, struct uio *u, u64 *pos, size_t *n)
 {
 	struct page *pages[HOLD];
@@ -89,7 +92,9 @@ static ssize_t write_hole(struct inode *i, struct uio *u, u64 *pos, size_t *n)
 	return done;
 }
 
-/* Everything that can be written. Bytes, or -errno when there were none. holds: i->lock for writing */
+/*
+ * Everything that can be written. Bytes, or -errno when there were none. holds: i->lock for writing
+ */
 static ssize_t write_all(struct inode *i, struct uio *u, u64 *pos)
 {
 	u32 bits = ext_sb_of(i->sb)->block_bits;
@@ -185,8 +190,8 @@ static int map_page(struct inode *i, u64 index)
 }
 
 /*
- * pagecache_ops.make_writable: page @index, in the cache and held, is about to be stored to through a
- * mapping, or written to by write(2), which has seen to its blocks. ctx: thread; sleeps
+ * pagecache_ops.make_writable: page @index, in the cache and held, is about to be stored to through
+ * a mapping, or written to by write(2), which has seen to its blocks. ctx: thread; sleeps
  */
 int ext_make_writable(struct pagecache *pc, u64 index)
 {

@@ -1,6 +1,6 @@
 /*
- * Extended attributes, read (attrset.c writes them): behind the known fields of a large inode, and in a block that several
- * inodes may share.
+ * Extended attributes, read (attrset.c writes them): behind the known fields of a large inode, and
+ * in a block that several inodes may share.
  *
  * Both are a list of entries, ended by four zero bytes, with values that are counted from the first
  * entry (inode) or from the block's beginning. An attribute is in one place only; the inode is
@@ -29,7 +29,9 @@ struct search {
 	bool found;
 };
 
-/* What the names of index @index begin with, all of the name of a whole one; NULL: not for users. */
+/*
+ * What the names of index @index begin with, all of the name of a whole one; NULL: not for users.
+ */
 static const char *prefix_of(u32 index)
 {
 	static const char *const prefixes[] = { [EXT_XATTR_USER] = XATTR_USER_PREFIX,

@@ -1,7 +1,7 @@
 #pragma once
 /*
- * Devices as a tree: what hangs on what, by which bus, driven by whom. Nothing here drives anything;
- * a bus that finds a device describes it, and sysfs shows the description.
+ * Devices as a tree: what hangs on what, by which bus, driven by whom. Nothing here drives
+ * anything; a bus that finds a device describes it, and sysfs shows the description.
  *
  * A device stays until power-off. I immutable once added.
  */

@@ -26,7 +26,7 @@ static inline void percpu_set_this_offset(u64 off)
 	__asm__ volatile("msr tpidr_el1, %0" ::"r"(off) : "memory");
 }
 
-#define percpu_ptr_off(var, off) ((__typeof__(&(var)))((u64)&(var) + (off)))
+#define percpu_ptr_off(var, off) ((__typeof__(&(var)))((u64) & (var) + (off)))
 #define this_cpu_ptr(var) percpu_ptr_off(var, percpu_this_offset())
 #define this_cpu(var) (*this_cpu_ptr(var))
 #define per_cpu(var, cpu) (*percpu_ptr_off(var, percpu_offset[cpu]))

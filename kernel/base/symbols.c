@@ -1,11 +1,11 @@
 /*
  * Symbols of the kernel image, for backtraces and /proc/kallsyms.
  *
- * The table is made from the linked image by the build (scripts/imagetables, which tells its format)
- * and linked into it in a second pass: functions in ascending order, the distances between them, and
- * their names one after the other. Blocks of KSYMS_BLOCK give offsets from _start, so that the table
- * needs no relocation; within a block one walks. It is read in place; nothing is set up at boot and
- * nothing is ever written. Any context.
+ * The table is made from the linked image by the build (scripts/imagetables, which tells its
+ * format) and linked into it in a second pass: functions in ascending order, the distances between
+ * them, and their names one after the other. Blocks of KSYMS_BLOCK give offsets from _start, so
+ * that the table needs no relocation; within a block one walks. It is read in place; nothing is set
+ * up at boot and nothing is ever written. Any context.
  */
 #include "kernel/base/panic.h"
 #include "kernel/lib/string.h"
@@ -23,7 +23,10 @@ extern const struct ksyms_block ksyms_blocks[];
 extern const u16 ksyms_steps[];
 extern const char ksyms_names[];
 
-/* The function in @block that has @offset or, when that is further on, number @index; its name, and its offset. */
+/*
+ * The function in @block that has @offset or, when that is further on, number @index; its name, and
+ * its offset.
+ */
 static const char *walk_block(u32 block, u64 offset, u32 index, u64 *found)
 {
 	const char *name = ksyms_names + ksyms_blocks[block].name;

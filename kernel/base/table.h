@@ -10,6 +10,6 @@
 #define TABLE_DECLARE(kind, type) extern const type __table_##kind##_begin[], __table_##kind##_end[]
 #define TABLE_FOREACH(kind, p) for (p = __table_##kind##_begin; p < __table_##kind##_end; p++)
 /*
- * Kinds in use: fs_type virtio_driver fdt_driver net_proto tcp_cc sock_family inet_type proc_file sysctl
- * ktest bootarg irqchip earlycon pci_driver
+ * Kinds in use: fs_type virtio_driver fdt_driver net_proto tcp_cc sock_family inet_type proc_file
+ * sysctl ktest bootarg irqchip earlycon pci_driver
  */

@@ -5,8 +5,9 @@
  * 62.5 MHz, and within a few parts in 10^10 for any other frequency. Every CPU sees the same
  * counter, so there is nothing to keep in step. adjtimex(2) can make it run faster or slower: then
  * factor and base change, so that the clock goes on from what it shows. What does not follow is the
- * raw clock. Wall time is now plus an offset; the RTC and settimeofday set it. Whoever waits for a wall time, or wants to know that it was set, is told
- * then: timeouts by the wall clock (timeout.c), and the list of watchers.
+ * raw clock. Wall time is now plus an offset; the RTC and settimeofday set it. Whoever waits for a
+ * wall time, or wants to know that it was set, is told then: timeouts by the wall clock
+ * (timeout.c), and the list of watchers.
  *
  * The numbers live in the page that the vDSO reads (vdso_data.h); the kernel reads them there too.
  * Only time_set_wall() and time_set_rate() write after boot, under the page's odd/even sequence.
@@ -31,7 +32,9 @@ static struct spinlock watch_lock = SPINLOCK_INIT(RANK_CLOCK);
 static struct list watchers = LIST_INIT(watchers); /* watch_lock */
 static u64 ticks_per_ns; /* s: 0.64 fixed point */
 
-/* How many ticks a nanosecond has, at @mult nanoseconds per tick: 2^96 / @mult, by long division. */
+/*
+ * How many ticks a nanosecond has, at @mult nanoseconds per tick: 2^96 / @mult, by long division.
+ */
 static u64 ticks_of_mult(u64 mult)
 {
 	u64 q = ~0ULL / mult, rest = ~0ULL % mult + 1;

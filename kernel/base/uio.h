@@ -7,7 +7,10 @@
 #include <arch/memlayout.h>
 #include "kernel/lib/types.h"
 
-/* Could a program have memory there? A call refuses a buffer that fails this before it looks at anything else. */
+/*
+ * Could a program have memory there? A call refuses a buffer that fails this before it looks at
+ * anything else.
+ */
 static inline bool user_range_ok(u64 addr, u64 len)
 {
 	return len <= USER_TOP && addr <= USER_TOP - len;

@@ -32,7 +32,9 @@
 #include "mm/slab.h"
 #include "net/sock/socket.h"
 
-/* What nobody may exceed, whatever his capabilities; and the least that the limits can be set to. */
+/*
+ * What nobody may exceed, whatever his capabilities; and the least that the limits can be set to.
+ */
 #define COUNT_HARD 65536
 #define SIZE_HARD (16 * 1024 * 1024)
 #define COUNT_LEAST 1

@@ -1,7 +1,7 @@
 /*
  * The mqueue file system: the names of POSIX message queues. There is one instance, which mq_open
- * uses through a mount of its own and which can be mounted anywhere; so queues can be listed, looked
- * at, made and removed with the ordinary calls.
+ * uses through a mount of its own and which can be mounted anywhere; so queues can be listed,
+ * looked at, made and removed with the ordinary calls.
  *
  * A queue has one name (there are no hard links), so the name is part of it, and the directory is a
  * list, the newest first, guarded by the directory's inode lock. The list holds a reference to each

@@ -238,7 +238,10 @@ static void queue_take(struct msg_queue *q, struct msg *m)
 	queue_changed(q);
 }
 
-/* Take @m off the queue, or with MSG_COPY make a copy of it; *m is the caller's. holds: msg_ids.lock. */
+/*
+ * Take @m off the queue, or with MSG_COPY make a copy of it; *m is the caller's. holds:
+ * msg_ids.lock.
+ */
 static int queue_hand_out(struct msg_queue *q, struct msg **m, u32 flags)
 {
 	struct msg *copy;

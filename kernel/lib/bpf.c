@@ -3,8 +3,8 @@
  * memory, and jumps that only go forward, so that every program ends.
  *
  * bpf_check() is the gate: it is the only place that judges a program, and bpf_run() trusts it. A
- * load from the input may still fail, and a division by an X of 0; both end the program with 0, as a
- * packet filter says "drop". Shifts by X count modulo 32.
+ * load from the input may still fail, and a division by an X of 0; both end the program with 0, as
+ * a packet filter says "drop". Shifts by X count modulo 32.
  *
  * "Memory that was not written": one bit per memory word and instruction, followed along the paths.
  * An instruction knows the words that every path to it has written, which is the AND of what each

@@ -33,7 +33,10 @@ static inline u32 errseq_sample(const u32 *e)
 	return v & ERRSEQ_SEEN ? v : 0;
 }
 
-/* The error since *@seen, once; 0: none. ctx: any; *@seen is the caller's alone, or torn news are no harm */
+/*
+ * The error since *@seen, once; 0: none. ctx: any; *@seen is the caller's alone, or torn news are
+ * no harm
+ */
 static inline int errseq_check(u32 *e, u32 *seen)
 {
 	u32 v = __atomic_load_n(e, __ATOMIC_ACQUIRE);

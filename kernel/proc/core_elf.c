@@ -4,9 +4,9 @@
  *
  * The regions are noted first (struct core_region), under the address space's lock, with what of
  * each is to be written; other processes may share the space and change it later, which costs
- * nothing but holes in the dump. The notes are made twice, the first time only to count their bytes,
- * as the headers in front of them say where the memory begins. Memory is written page by page from
- * the frames; what was never touched, and pages of zeroes, become holes.
+ * nothing but holes in the dump. The notes are made twice, the first time only to count their
+ * bytes, as the headers in front of them say where the memory begins. Memory is written page by
+ * page from the frames; what was never touched, and pages of zeroes, become holes.
  *
  * All other threads are stopped with their registers parked (coredump.c). Reference: elf(5),
  * core(5); the structures are those of the C library's sys/procfs.h.

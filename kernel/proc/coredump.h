@@ -1,5 +1,7 @@
 #pragma once
-/* Core dumps: coredump.c decides and stops the threads, core_elf.c writes, helper.c runs |programs. */
+/*
+ * Core dumps: coredump.c decides and stops the threads, core_elf.c writes, helper.c runs |programs.
+ */
 #include "kernel/proc/internal.h"
 
 /* Bits of proc.core_filter, as /proc/PID/coredump_filter has them. */

@@ -278,8 +278,8 @@ static void exit_detach_task_locked(struct task *t)
 }
 
 /*
- * Has @p no thread any more, nor a dead one that a tracer is still to wait for? (But for the leader,
- * which is waited for last.) ctx: any; holds: tree.
+ * Has @p no thread any more, nor a dead one that a tracer is still to wait for? (But for the
+ * leader, which is waited for last.) ctx: any; holds: tree.
  */
 bool proc_is_empty(const struct proc *p)
 {

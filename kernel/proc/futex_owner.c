@@ -74,8 +74,8 @@ static void owner_set(struct futex_waiter *w, struct task *owner, u32 tid)
 
 /*
  * The thread of @w is going to wait for the word @k, which @owner has, with id @tid; NULL: one that
- * died had it. @w is in @b then, if it is not yet. ctx: thread; holds: @b, and the bucket that @w is
- * in. 0, -ESRCH (the owner has left), -EDEADLK.
+ * died had it. @w is in @b then, if it is not yet. ctx: thread; holds: @b, and the bucket that @w
+ * is in. 0, -ESRCH (the owner has left), -EDEADLK.
  */
 int futex_owner_attach(struct futex_waiter *w, struct futex_bucket *b, const struct futex_key *k,
 		       struct task *owner, u32 tid)

@@ -1,8 +1,8 @@
 /*
  * Requeueing: waiters of one futex become waiters of another without waking up.
  *
- * FUTEX_CMP_REQUEUE is how a condition variable is broadcast: one waiter is woken, the rest is moved
- * to the mutex, where each unlock wakes one. With a mutex of priority inheritance it takes
+ * FUTEX_CMP_REQUEUE is how a condition variable is broadcast: one waiter is woken, the rest is
+ * moved to the mutex, where each unlock wakes one. With a mutex of priority inheritance it takes
  * FUTEX_CMP_REQUEUE_PI: the waiters said which word they will want (FUTEX_WAIT_REQUEUE_PI), the
  * first of them gets it if it is free, and the others wait to own it as if they had called
  * FUTEX_LOCK_PI. Those who wait in one way are not to be woken in another: EINVAL.

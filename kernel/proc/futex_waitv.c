@@ -2,8 +2,8 @@
  * futex_waitv(2): sleeping until one of several words is woken.
  *
  * The thread has one waiter per word, all of them on their buckets before it sleeps. A word that is
- * not what it should be, or whose page is away, means taking all off again; if one of them was woken
- * meanwhile, that is the result, because its waker counts on it.
+ * not what it should be, or whose page is away, means taking all off again; if one of them was
+ * woken meanwhile, that is the result, because its waker counts on it.
  */
 #include <linux/errno.h>
 #include "kernel/proc/futex_internal.h"

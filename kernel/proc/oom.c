@@ -9,8 +9,8 @@
  *
  * While a victim is on its way out nobody else is chosen: whoever needs memory waits until the
  * victim has left, which its last thread tells (oom_note_left), and tries again. Should the victim
- * itself wait for something that the waiter holds, the waiter's patience ends, its allocation fails,
- * and it lets go of that.
+ * itself wait for something that the waiter holds, the waiter's patience ends, its allocation
+ * fails, and it lets go of that.
  *
  * The log says who asked, what memory is used for, and who was killed, in the words that Linux uses
  * and people grep for. Sysctls: vm.panic_on_oom, vm.oom_kill_allocating_task, vm.oom_dump_tasks.

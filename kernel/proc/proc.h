@@ -106,7 +106,8 @@ struct task {
 	u32 personality; /* o; a for reading */
 	u64 timer_slack; /* a */
 	u16 ioprio; /* a: ioprio_set(2) */
-	u16 mempolicy, mempolicy_nodes; /* o: set_mempolicy(2): MPOL_*, and the mask given with it */
+	u16 mempolicy,
+		mempolicy_nodes; /* o: set_mempolicy(2): MPOL_*, and the mask given with it */
 	u8 mce_kill; /* o: PR_MCE_KILL_* policy + 1, 0: default */
 	bool io_flusher; /* o: PR_SET_IO_FLUSHER */
 	bool no_new_privs; /* a: PR_SET_NO_NEW_PRIVS; set by itself or under S */

@@ -3,8 +3,8 @@
  * POSIX timers (timers), and the maps of its name spaces.
  *
  * Bytes are counted where system calls read and write, whatever the file; of blocks that went to a
- * device read_bytes and write_bytes tell. There is one user name space, in which every id is itself,
- * so its maps are fixed and cannot be written again.
+ * device read_bytes and write_bytes tell. There is one user name space, in which every id is
+ * itself, so its maps are fixed and cannot be written again.
  *
  * man: proc(5), user_namespaces(7), time_namespaces(7).
  */

@@ -162,8 +162,8 @@ static void region_clear_refs(struct region *r)
 
 /*
  * clear_refs: 1 forgets which pages were referenced, 2 of anonymous memory only, 3 of files, 4 the
- * soft-dirty bits (there are none), 5 the peak of resident memory. ctx: thread; sleeps. @n, -EINVAL,
- * -ESRCH, -EACCES.
+ * soft-dirty bits (there are none), 5 the peak of resident memory. ctx: thread; sleeps. @n,
+ * -EINVAL, -ESRCH, -EACCES.
  */
 ssize_t pid_clear_refs_write(void *h, const char *text, size_t n)
 {

@@ -52,8 +52,8 @@ int ptrace_check_options(u64 options); /* 0, -EINVAL, -EPERM. ctx: thread */
 /* PTRACE_DETACH: @t goes on with signal @sig. ctx: thread. 0, -EIO, -ESRCH. */
 int ptrace_detach(struct task *t, u64 sig);
 /*
- * The thread that @nr means to ptrace, dead ones included, with a reference. ctx: thread. 0, -ESRCH,
- * -EPERM: a zombie; *out is NULL then.
+ * The thread that @nr means to ptrace, dead ones included, with a reference. ctx: thread. 0,
+ * -ESRCH, -EPERM: a zombie; *out is NULL then.
  */
 int ptrace_find(u32 nr, struct task **out);
 /* What system calls need to know while any thread is traced; made by kernel/sys. */

@@ -2,9 +2,10 @@
  * The traced side: where a thread stops for its tracer, and what it says.
  *
  * All stops go through stop_locked(): the thread notes code, message and siginfo, parks its user
- * registers (arch/thread.h), sets TJ_TRACED, tells the tracer (SIGCHLD and its wait) and sleeps until
- * TJ_TRACED is gone: by the tracer's will (ptrace_resume), by its end or detaching, or by a deadly
- * signal. The value of the code when it wakes is the signal to go on with. The kinds of stops:
+ * registers (arch/thread.h), sets TJ_TRACED, tells the tracer (SIGCHLD and its wait) and sleeps
+ * until TJ_TRACED is gone: by the tracer's will (ptrace_resume), by its end or detaching, or by a
+ * deadly signal. The value of the code when it wakes is the signal to go on with. The kinds of
+ * stops:
  *
  *   signal delivery   ptrace_signal_locked: each signal but SIGKILL, before its action; the tracer
  *                     may change or drop it
@@ -307,7 +308,9 @@ bool ptrace_syscall_enter(struct trapframe *tf)
 	word_or(&t->thread.arch.work, WORK_SYSEXIT);
 	if (!modes)
 		return true;
-	/* A tracer makes the number -1 to skip a call; a program that does so gets what it is due. */
+	/*
+	 * A tracer makes the number -1 to skip a call; a program that does so gets what it is due.
+	 */
 	if (tf->syscallno == -1)
 		frame_set_result(tf, -ENOSYS);
 	call_stop(t, tf, PTRACE_EVENTMSG_SYSCALL_ENTRY);

@@ -1,19 +1,20 @@
 /*
  * seccomp(2): a thread binds itself to the system calls that it will need. In strict mode these are
- * read, write, exit and the return from signals. In filter mode classic BPF programs (kernel/lib/bpf)
- * look at number, arguments and instruction pointer of each call and say what becomes of it.
+ * read, write, exit and the return from signals. In filter mode classic BPF programs
+ * (kernel/lib/bpf) look at number, arguments and instruction pointer of each call and say what
+ * becomes of it.
  *
  * Filters form a tree: each points at the one installed before it, a thread at its newest; fork and
  * clone share the path. All filters on the path are asked for each call; the gravest answer counts,
  * of equal ones the newest filter's.
  *
- * A thread's mode and filter change under the siglock, by itself or by another thread of its process
- * (SECCOMP_FILTER_FLAG_TSYNC). The thread reads its own without: a filter is only ever replaced by
- * one that descends from it and so keeps it alive.
+ * A thread's mode and filter change under the siglock, by itself or by another thread of its
+ * process (SECCOMP_FILTER_FLAG_TSYNC). The thread reads its own without: a filter is only ever
+ * replaced by one that descends from it and so keeps it alive.
  *
- * kernel/sys/syscall.c asks seccomp_enter() after a tracer has seen the call, as Linux does, so that
- * a tracer cannot change an allowed call into another. After SECCOMP_RET_TRACE, where it may, the
- * filters are asked again.
+ * kernel/sys/syscall.c asks seccomp_enter() after a tracer has seen the call, as Linux does, so
+ * that a tracer cannot change an allowed call into another. After SECCOMP_RET_TRACE, where it may,
+ * the filters are asked again.
  *
  * man: seccomp(2), ptrace(2).
  */

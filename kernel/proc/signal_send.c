@@ -273,7 +273,9 @@ static struct sigqueue_entry *entry_alloc(struct proc *p, int sig, const struct 
 	struct sigqueue_entry *e;
 	u64 limit = READ_ONCE(p->rlim[RLIMIT_SIGPENDING].rlim_cur);
 
-	/* What the kernel says by a signal that can be pending only once is not held to the limit. */
+	/*
+	 * What the kernel says by a signal that can be pending only once is not held to the limit.
+	 */
 	if (atomic_add_return(&u->signals, 1) > limit &&
 	    (sig > SIG_LEGACY_MAX || (info && info->si_code < 0)))
 		goto fail;

@@ -361,8 +361,8 @@ KTEST(sched, rt_priority)
 
 /*
  * Fair threads get nothing from real-time threads that compute, unless sched_rt_runtime_us leaves
- * them a share; real-time threads of one priority share. All are where they belong, and wait, before
- * any of them computes.
+ * them a share; real-time threads of one priority share. All are where they belong, and wait,
+ * before any of them computes.
  */
 KTEST(sched, rt_over_fair)
 {

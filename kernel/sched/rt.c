@@ -10,9 +10,9 @@
  *
  * So that a real-time thread that never sleeps does not take the machine from who could end it, the
  * class rests now and then: when it was found running sched_rt_runtime_us long while fair threads
- * waited on the same CPU, they come first for the rest of sched_rt_period_us (sched(7)). What it ran
- * is counted in samples of the timer, not in time: a virtual machine that was held up is not taken
- * for a thread that ran.
+ * waited on the same CPU, they come first for the rest of sched_rt_period_us (sched(7)). What it
+ * ran is counted in samples of the timer, not in time: a virtual machine that was held up is not
+ * taken for a thread that ran.
  */
 #include "kernel/sched/sched_internal.h"
 

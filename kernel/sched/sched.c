@@ -306,7 +306,9 @@ static void put_asleep(struct runq *rq, struct thread *t)
 		t->se.slice_left = 0;
 	if (unlikely(t->state == TS_DEAD))
 		rq->dead = t;
-	/* Kernel threads wait that way for work; what users' wait for says something of the load. */
+	/*
+	 * Kernel threads wait that way for work; what users' wait for says something of the load.
+	 */
 	if (unlikely(t->state == TS_BLOCKED && t->user)) {
 		t->se.blocked = true;
 		WRITE_ONCE(rq->nblocked, rq->nblocked + 1);

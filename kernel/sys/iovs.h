@@ -12,6 +12,8 @@ struct iovs {
 	struct uio_seg few[IOV_FEW];
 };
 
-/* Copy @count segments in; iovs_free afterwards. 0, -EINVAL, -EFAULT, -ENOMEM. ctx: thread; sleeps */
+/*
+ * Copy @count segments in; iovs_free afterwards. 0, -EINVAL, -EFAULT, -ENOMEM. ctx: thread; sleeps
+ */
 int __must_check iovs_import(struct iovs *v, u64 uiov, u64 count);
 void iovs_free(struct iovs *v);

@@ -20,7 +20,10 @@ struct sys_stats {
 };
 PERCPU_DECLARE(struct sys_stats, sys_stats);
 
-/* A preemption between load and store may lose a count: the price of doing it with three instructions. */
+/*
+ * A preemption between load and store may lose a count: the price of doing it with three
+ * instructions.
+ */
 static inline void stats_count_call(u64 nr)
 {
 	this_cpu(sys_stats).calls[nr]++;

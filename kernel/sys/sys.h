@@ -29,7 +29,9 @@ void syscall_init(void);
 struct file;
 /* F_SETFL of @f, which the caller knows as @fd. 0 or -errno. ctx: thread; sleeps */
 long sys_file_set_flags(struct file *f, int fd, u32 flags);
-/* F_SETOWN and F_GETOWN: a process, or a group by the negative of its number. ctx: thread; sleeps */
+/*
+ * F_SETOWN and F_GETOWN: a process, or a group by the negative of its number. ctx: thread; sleeps
+ */
 long sys_file_set_owner(struct file *f, int who);
 long sys_file_get_owner(struct file *f);
 /* Tell the file layer how to ask for RLIMIT_FSIZE. ctx: boot */

@@ -3,7 +3,8 @@
  *
  * O_ASYNC is more than a flag: an object that supports signal-driven I/O is told when it changes,
  * with the descriptor that si_fd will say. Objects that do not just keep the flag, except that
- * FIOASYNC says so (sys_file.c). F_NOTIFY uses the same owner (fs/dnotify.c). Leases are refused as a file system without them refuses.
+ * FIOASYNC says so (sys_file.c). F_NOTIFY uses the same owner (fs/dnotify.c). Leases are refused as
+ * a file system without them refuses.
  *
  * dup(2), fcntl(2), flock(2).
  */

@@ -1,6 +1,6 @@
 /*
- * Mounting in steps: fsopen, fsconfig, fsmount, fspick, open_tree, move_mount, mount_setattr. Arguments
- * are checked here, in Linux's order; the work is fs/mount_fd.c's and fs/fscontext.c's.
+ * Mounting in steps: fsopen, fsconfig, fsmount, fspick, open_tree, move_mount, mount_setattr.
+ * Arguments are checked here, in Linux's order; the work is fs/mount_fd.c's and fs/fscontext.c's.
  */
 #include <linux/mount.h>
 #include "fs/mount_fd.h"

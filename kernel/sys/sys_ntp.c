@@ -1,12 +1,12 @@
 /*
  * Disciplining the clock: adjtimex(2), clock_adjtime(2).
  *
- * The rate of the clock is the sum of what was set for good (ADJ_TICK and ADJ_FREQUENCY) and of what
- * works off an offset: one of the phase-locked loop (ADJ_OFFSET with STA_PLL), of which a fixed part
- * is taken each second, and one of adjtime(3) (ADJ_OFFSET_SINGLESHOT), at half a millisecond per
- * second. Once per second of the wall clock, while there is something to work off or a leap second
- * to wait for, ntp_second() decides about the next second; otherwise nothing runs. The estimated
- * error, which grows all the time, is brought up to date when somebody asks for it.
+ * The rate of the clock is the sum of what was set for good (ADJ_TICK and ADJ_FREQUENCY) and of
+ * what works off an offset: one of the phase-locked loop (ADJ_OFFSET with STA_PLL), of which a
+ * fixed part is taken each second, and one of adjtime(3) (ADJ_OFFSET_SINGLESHOT), at half a
+ * millisecond per second. Once per second of the wall clock, while there is something to work off
+ * or a leap second to wait for, ntp_second() decides about the next second; otherwise nothing runs.
+ * The estimated error, which grows all the time, is brought up to date when somebody asks for it.
  *
  * Rates and offsets are nanoseconds with 32 binary digits behind the point.
  *
@@ -427,7 +427,9 @@ long sys_clock_adjtime(u64 clock, u64 utx)
 		return sys_adjtimex(utx);
 	if (copy_from_user(&x, utx, sizeof(x)))
 		return -EFAULT;
-	/* Negative numbers are CPU clocks, whether or not there is such a thread, or descriptors. */
+	/*
+	 * Negative numbers are CPU clocks, whether or not there is such a thread, or descriptors.
+	 */
 	if ((int)clock < 0 && ((int)clock & CLOCK_SORT) != CLOCK_SORT_FD)
 		return -EOPNOTSUPP;
 	return sys_clock_read((int)clock, &now) ? -EINVAL : -EOPNOTSUPP;

@@ -1,7 +1,7 @@
 /*
  * prctl(PR_SET_MM): what the kernel shows of a program's layout. Programs that rewrite their
- * arguments, and checkpointing, tell the kernel with it where code, data, heap, stack, arguments and
- * environment are, and give a new auxiliary vector.
+ * arguments, and checkpointing, tell the kernel with it where code, data, heap, stack, arguments
+ * and environment are, and give a new auxiliary vector.
  *
  * The values are checked against each other as a whole, whether they come one by one or together
  * (PR_SET_MM_MAP). The running program's file (PR_SET_MM_EXE_FILE) cannot be exchanged while it is

@@ -70,8 +70,8 @@ static void visit_all(enum who which, u32 id, struct visit *v)
 }
 
 /*
- * Call v->fn for every thread that @which and @id name. @id 0: the caller's own thread or group, but
- * user 0. ctx: thread
+ * Call v->fn for every thread that @which and @id name. @id 0: the caller's own thread or group,
+ * but user 0. ctx: thread
  */
 static void visit(enum who which, u32 id, struct visit *v)
 {

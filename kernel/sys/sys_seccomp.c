@@ -1,7 +1,7 @@
 /*
- * seccomp(2): what kernel/proc/seccomp.c does, with the copies from the caller. Of user notification
- * (SECCOMP_FILTER_FLAG_NEW_LISTENER) there is none: EINVAL; a filter's SECCOMP_RET_USER_NOTIF is
- * ENOSYS, as where nobody listens.
+ * seccomp(2): what kernel/proc/seccomp.c does, with the copies from the caller. Of user
+ * notification (SECCOMP_FILTER_FLAG_NEW_LISTENER) there is none: EINVAL; a filter's
+ * SECCOMP_RET_USER_NOTIF is ENOSYS, as where nobody listens.
  *
  * man: seccomp(2), prctl(2).
  */

@@ -6,5 +6,7 @@
 int __must_check sock_borrow(int fd, struct fdref *r, struct socket **s);
 /* 0, -EINVAL, -EFAULT. */
 int __must_check sock_addr_in(struct sock_addr *a, u64 uaddr, u64 len);
-/* As much as the user has room for, by *ulen, which becomes the whole length. 0, -EINVAL, -EFAULT. */
+/*
+ * As much as the user has room for, by *ulen, which becomes the whole length. 0, -EINVAL, -EFAULT.
+ */
 int __must_check sock_addr_out(const struct sock_addr *a, u64 uaddr, u64 ulen);

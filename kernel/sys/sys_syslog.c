@@ -335,8 +335,8 @@ static void kmsg_release(struct file *f)
 }
 
 /*
- * Next record in the extended format into @line, of LINE_MAX bytes; its length, -EAGAIN, -EPIPE when
- * records were lost.
+ * Next record in the extended format into @line, of LINE_MAX bytes; its length, -EAGAIN, -EPIPE
+ * when records were lost.
  */
 static ssize_t kmsg_next(struct kmsg_reader *r, char *line)
 {

@@ -149,8 +149,8 @@ long sys_gettimeofday(u64 utv, u64 utz)
 }
 
 /*
- * The time zone. The first setting of it since boot, if it comes alone, says that the real-time clock
- * showed local time: the wall clock, which was taken from that, becomes UTC.
+ * The time zone. The first setting of it since boot, if it comes alone, says that the real-time
+ * clock showed local time: the wall clock, which was taken from that, becomes UTC.
  */
 static int zone_set(const struct timezone *tz, bool alone)
 {

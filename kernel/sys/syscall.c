@@ -14,8 +14,8 @@
  * not there, the log says so, because that is the first thing one wants to know about a program
  * that fails.
  *
- * While any thread is traced (ptrace), the table in use is another one, whose rows ask first whether
- * it is the caller that is traced.
+ * While any thread is traced (ptrace), the table in use is another one, whose rows ask first
+ * whether it is the caller that is traced.
  *
  * "trace_syscalls" on the command line logs every call with arguments and result;
  * "trace_syscalls=NAME" only those of programs of that name. Then a table is used in which every

@@ -189,8 +189,9 @@ static enum fault_need fault_copy(struct fault_state *f, pte_t *slot, struct pag
 }
 
 /*
- * May a store go to the frame that a shared mapping shows? Writeback clears PG_DIRTY before it takes
- * the pmap lock, which we hold, to protect the page: while the flag is set, it will come by after us.
+ * May a store go to the frame that a shared mapping shows? Writeback clears PG_DIRTY before it
+ * takes the pmap lock, which we hold, to protect the page: while the flag is set, it will come by
+ * after us.
  */
 static bool shared_write_ok(const struct fault_state *f)
 {

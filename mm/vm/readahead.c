@@ -4,9 +4,9 @@
  * A miss at the index where the last reader would have gone on, or at the beginning, is a reader in
  * order: a window of pages from there on is read at once, twice as long as the last, up to the
  * cache's limit (ra_pages). The first page of its second half carries PG_READAHEAD: when a reader
- * comes to it, the next window is begun, so that its pages arrive while he works through the rest. A
- * miss elsewhere reads what was asked for and makes the window small again; one at a fixed distance
- * from the last two (a stride) costs exactly what it asks for.
+ * comes to it, the next window is begun, so that its pages arrive while he works through the rest.
+ * A miss elsewhere reads what was asked for and makes the window small again; one at a fixed
+ * distance from the last two (a stride) costs exactly what it asks for.
  *
  * Pages are inserted locked, given to ops->read_ahead together, and unlocked by the device's end;
  * a page that could not be read stays without PG_UPTODATE for the reader who needs it to try again.

@@ -1,8 +1,8 @@
 /*
  * Taking clean pages out of page caches when memory is wanted.
  *
- * Every cache that can fill its pages again is on one list. The shrinker goes round: some pages of a
- * cache, from where it was last, then the next cache. A page that was used since the hand passed
+ * Every cache that can fill its pages again is on one list. The shrinker goes round: some pages of
+ * a cache, from where it was last, then the next cache. A page that was used since the hand passed
  * (PG_REFERENCED) is spared once; one that somebody holds, or that is dirty, stays. What is dirty
  * becomes clean by the writeback thread, which limits how much there can be of it.
  *

@@ -168,9 +168,9 @@ int vm_fault(struct vmspace *vm, vaddr_t addr, bool write, bool exec, const stru
  */
 ssize_t vm_access(struct vmspace *vm, vaddr_t addr, void *buf, size_t len, bool write, bool force);
 /*
- * Core dumps: the next address in [@addr, @end) whose page holds something, @end when there is none.
- * *out is its frame, with a reference. Anonymous memory that was not touched is passed over fast;
- * nothing is brought in but pages of files on a device. ctx: thread; sleeps.
+ * Core dumps: the next address in [@addr, @end) whose page holds something, @end when there is
+ * none. *out is its frame, with a reference. Anonymous memory that was not touched is passed over
+ * fast; nothing is brought in but pages of files on a device. ctx: thread; sleeps.
  */
 vaddr_t vm_dump_next(struct vmspace *vm, vaddr_t addr, vaddr_t end, struct page **out);
 /*

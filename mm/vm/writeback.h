@@ -35,6 +35,8 @@ void writeback_init(void); /* before the first device; again: no-op */
 u64 writeback_dirty_frames(void);
 u64 writeback_busy_frames(void);
 
-/* Settings (proc(5)): percent of the memory that could be the cache's, and hundredths of seconds. */
+/*
+ * Settings (proc(5)): percent of the memory that could be the cache's, and hundredths of seconds.
+ */
 extern int writeback_ratio, writeback_background_ratio;
 extern int writeback_expire_cs;

@@ -1,8 +1,9 @@
 /*
  * AF_INET: what all its sockets share.
  *
- * socket(2) looks for a type in a table: SOCK_DGRAM for UDP and ping, SOCK_RAW for any protocol; each
- * file adds its own. Addresses are checked here, and who may bind to what. ip(7), udp(7), raw(7).
+ * socket(2) looks for a type in a table: SOCK_DGRAM for UDP and ping, SOCK_RAW for any protocol;
+ * each file adds its own. Addresses are checked here, and who may bind to what. ip(7), udp(7),
+ * raw(7).
  */
 #include <linux/capability.h>
 #include <linux/errno.h>

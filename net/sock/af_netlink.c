@@ -2,15 +2,15 @@
  * AF_NETLINK: NETLINK_KOBJECT_UEVENT, the kernel's news of devices, and NETLINK_ROUTE.
  *
  * On the first, a socket that has bound itself to multicast group 1 gets one message per event, as
- * text: a head "ACTION@DEVPATH" and KEY=VALUE strings, each ended by NUL. Nothing can be sent to the
- * kernel there. On the second, what is sent are requests, which rtnetlink.c answers before send
- * returns; the answers wait in the queue. A reader that is too slow loses messages, and its next read
- * says ENOBUFS; who has more answers waiting than SO_RCVBUF allows gets no new ones.
+ * text: a head "ACTION@DEVPATH" and KEY=VALUE strings, each ended by NUL. Nothing can be sent to
+ * the kernel there. On the second, what is sent are requests, which rtnetlink.c answers before send
+ * returns; the answers wait in the queue. A reader that is too slow loses messages, and its next
+ * read says ENOBUFS; who has more answers waiting than SO_RCVBUF allows gets no new ones.
  *
  * A note is a message to one socket that was made beforehand: mq_notify(3) with SIGEV_THREAD.
  *
- * The list of sockets and their queues are guarded by nl_lock (rank UNIX: events are rare, and small).
- * netlink(7), Linux's kobject_uevent.
+ * The list of sockets and their queues are guarded by nl_lock (rank UNIX: events are rare, and
+ * small). netlink(7), Linux's kobject_uevent.
  */
 #include <linux/capability.h>
 #include <linux/errno.h>

@@ -1,12 +1,13 @@
 /*
  * AF_PACKET: frames as they come and go, raw or without the link's header (packet(7)).
  *
- * A socket is bound to a protocol and perhaps to a device. While there are any, each device shows them
- * every frame (net_tap); a filter (classic BPF) says which ones a socket takes, and how much of each.
- * A frame is copied for each socket that wants it. The list of sockets is guarded by packet_lock (rank
- * NET_TABLE); a socket's queue by its own (NET_QUEUE).
+ * A socket is bound to a protocol and perhaps to a device. While there are any, each device shows
+ * them every frame (net_tap); a filter (classic BPF) says which ones a socket takes, and how much
+ * of each. A frame is copied for each socket that wants it. The list of sockets is guarded by
+ * packet_lock (rank NET_TABLE); a socket's queue by its own (NET_QUEUE).
  *
- * On a device without a link header, as loopback, an Ethernet header of zeroes is shown, as on Linux.
+ * On a device without a link header, as loopback, an Ethernet header of zeroes is shown, as on
+ * Linux.
  */
 #include <asm/siginfo.h>
 #include <linux/capability.h>
@@ -75,8 +76,8 @@ static void received_release(struct pkt *p)
 /* --- frames in --- */
 
 /*
- * A copy for @k, head where its reader begins: the link's header (SOCK_RAW) or behind it. @p is as the
- * device shows it: received ones without their header, sent ones with it.
+ * A copy for @k, head where its reader begins: the link's header (SOCK_RAW) or behind it. @p is as
+ * the device shows it: received ones without their header, sent ones with it.
  */
 static struct pkt *copy_for(const struct packet_sock *k, const struct netdev *d,
 			    const struct pkt *p)

@@ -2,10 +2,9 @@
  * AF_UNIX: names, connections, and the life of a socket.
  *
  * A name is a file of type socket, made by bind, or abstract: bytes behind a leading NUL, gone with
- * the socket. Bound sockets are on a list by a hash of the inode or the bytes; the names' lock guards
- * it, and each socket's name is set once. Sockets of different types may have the same abstract
- * name. A name keeps no reference: a socket leaves the list before
- * it goes.
+ * the socket. Bound sockets are on a list by a hash of the inode or the bytes; the names' lock
+ * guards it, and each socket's name is set once. Sockets of different types may have the same
+ * abstract name. A name keeps no reference: a socket leaves the list before it goes.
  *
  * connect on a stream makes the other end at once, connected, and puts it on the listener's pending
  * list; accept takes it from there. Each end holds a reference to the other until its own end. A

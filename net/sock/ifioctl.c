@@ -2,9 +2,9 @@
  * Settings of devices, addresses, routes and neighbours by ioctl: netdevice(7), arp(7), and the
  * SIOCADDRT of route(8).
  *
- * Any socket of AF_INET or AF_PACKET will do. A name may be a label ("eth0:1"), which stands for one
- * address of a device; for all else what is before the colon counts. Changes need CAP_NET_ADMIN and
- * happen under net_config_lock.
+ * Any socket of AF_INET or AF_PACKET will do. A name may be a label ("eth0:1"), which stands for
+ * one address of a device; for all else what is before the colon counts. Changes need CAP_NET_ADMIN
+ * and happen under net_config_lock.
  */
 #include <linux/capability.h>
 #include <linux/errno.h>

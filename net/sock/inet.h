@@ -2,8 +2,9 @@
 /*
  * AF_INET sockets: what datagram, raw and stream sockets have in common.
  *
- * Each type of socket adds itself to a table (INET_TYPE). Its object begins with struct inet_sock, the
- * options of ip(7) with it; datagram, raw and ping sockets are a struct inet_dgram (inet_dgram.c).
+ * Each type of socket adds itself to a table (INET_TYPE). Its object begins with struct inet_sock,
+ * the options of ip(7) with it; datagram, raw and ping sockets are a struct inet_dgram
+ * (inet_dgram.c).
  */
 /* In this order: the second wants struct timespec. */
 #include <linux/time.h>
@@ -62,8 +63,8 @@ void inet_addr_out(struct sock_addr *out, be32 addr, be16 port);
 /* May one bind to this address and port (host order)? 0, -EADDRNOTAVAIL, -EACCES. ctx: thread */
 int __must_check inet_may_bind(const struct inet_sock *i, be32 addr, u16 port);
 /*
- * The route to @dst for this socket: its device, and multicast options. @src: the address it has, or
- * 0. Errors as route_lookup; -EACCES: broadcast without SO_BROADCAST.
+ * The route to @dst for this socket: its device, and multicast options. @src: the address it has,
+ * or 0. Errors as route_lookup; -EACCES: broadcast without SO_BROADCAST.
  */
 int __must_check inet_route(struct inet_sock *i, be32 dst, be32 src, struct route *out);
 /* Send with "do not fragment"? For a packet of @len bytes by @rt. */

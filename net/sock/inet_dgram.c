@@ -6,8 +6,8 @@
  * references: a packet on its way in may be the last to let go of it. So no data of the file is
  * touched once it is dead.
  *
- * What is sent is charged to the sender until the device has it (SO_SNDBUF). What is queued is charged
- * to the receiver (SO_RCVBUF; inet_recv.c). udp(7), raw(7), icmp(7).
+ * What is sent is charged to the sender until the device has it (SO_SNDBUF). What is queued is
+ * charged to the receiver (SO_RCVBUF; inet_recv.c). udp(7), raw(7), icmp(7).
  */
 #include <linux/capability.h>
 #include <linux/errno.h>

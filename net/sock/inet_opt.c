@@ -1,8 +1,8 @@
 /*
  * Options of the level SOL_IP: ip(7).
  *
- * Each is a word in struct inet_sock that one call stores and the packet path loads. Values are ints;
- * a single byte will do too, and comes back as one.
+ * Each is a word in struct inet_sock that one call stores and the packet path loads. Values are
+ * ints; a single byte will do too, and comes back as one.
  */
 #include <linux/capability.h>
 #include <linux/errno.h>

@@ -1,12 +1,13 @@
 /*
  * Datagram sockets of AF_INET: receiving.
  *
- * Packets and errors come from the protocols in any thread, with preemption perhaps off, and are put on
- * a queue; receivers take them off and copy. A receiver that only looks (MSG_PEEK) takes a reference
- * and leaves the packet. What is queued is charged by its memory; beyond SO_RCVBUF packets are lost.
+ * Packets and errors come from the protocols in any thread, with preemption perhaps off, and are
+ * put on a queue; receivers take them off and copy. A receiver that only looks (MSG_PEEK) takes a
+ * reference and leaves the packet. What is queued is charged by its memory; beyond SO_RCVBUF
+ * packets are lost.
  *
- * Errors that ICMP reports make the next call fail when the socket is connected; with IP_RECVERR they
- * are kept with the packet that they are about, for MSG_ERRQUEUE. ip(7), recv(2).
+ * Errors that ICMP reports make the next call fail when the socket is connected; with IP_RECVERR
+ * they are kept with the packet that they are about, for MSG_ERRQUEUE. ip(7), recv(2).
  */
 #include <asm/siginfo.h>
 #include <linux/errno.h>

@@ -1,9 +1,9 @@
 /*
  * Datagram sockets of AF_INET: sending.
  *
- * A datagram is one packet from the start: its data is copied from the user into it, and headers are
- * put in front. With UDP_CORK or MSG_MORE several calls make one datagram, which waits in ->cork.
- * With UDP_SEGMENT one call makes several datagrams, cut by the device or just before it.
+ * A datagram is one packet from the start: its data is copied from the user into it, and headers
+ * are put in front. With UDP_CORK or MSG_MORE several calls make one datagram, which waits in
+ * ->cork. With UDP_SEGMENT one call makes several datagrams, cut by the device or just before it.
  */
 #include <linux/errno.h>
 #include <linux/icmp.h>

@@ -1,10 +1,10 @@
 /*
- * Sockets of TCP: their life. The protocol is net/tcp; here are names, connect, listen, accept, the end, and
- * what poll sees.
+ * Sockets of TCP: their life. The protocol is net/tcp; here are names, connect, listen, accept, the
+ * end, and what poll sees.
  *
- * A socket has one connection block all its life. close(2) gives that back, and TCP goes on alone until the
- * other side knows. With SO_LINGER the close waits for that, or resets. tcp(7), socket(7), connect(2),
- * accept(2).
+ * A socket has one connection block all its life. close(2) gives that back, and TCP goes on alone
+ * until the other side knows. With SO_LINGER the close waits for that, or resets. tcp(7),
+ * socket(7), connect(2), accept(2).
  */
 #include <asm/siginfo.h>
 #include <linux/errno.h>

@@ -1,5 +1,8 @@
 #pragma once
-/* Between the files of TCP sockets: inet_tcp.c has the life, inet_tcp_io.c data, inet_tcp_opt.c options. */
+/*
+ * Between the files of TCP sockets: inet_tcp.c has the life, inet_tcp_io.c data, inet_tcp_opt.c
+ * options.
+ */
 #include "kernel/sched/mutex.h"
 #include "net/sock/inet.h"
 #include "net/tcp.h"

@@ -1,6 +1,7 @@
 /*
- * Sockets of TCP: send and receive. net/tcp moves what it can; here is the waiting. The lock of the one sender,
- * or receiver, is not held meanwhile, so that a call that may not wait finds out at once.
+ * Sockets of TCP: send and receive. net/tcp moves what it can; here is the waiting. The lock of the
+ * one sender, or receiver, is not held meanwhile, so that a call that may not wait finds out at
+ * once.
  *
  * send(2), recv(2), tcp(7).
  */

@@ -1,6 +1,6 @@
 /*
- * Sockets of TCP: options. Those of SOL_SOCKET and SOL_IP live in the socket, and the connection is told of
- * what it acts on; those of IPPROTO_TCP are its own. socket(7), ip(7), tcp(7).
+ * Sockets of TCP: options. Those of SOL_SOCKET and SOL_IP live in the socket, and the connection is
+ * told of what it acts on; those of IPPROTO_TCP are its own. socket(7), ip(7), tcp(7).
  */
 #include <linux/errno.h>
 #include <linux/tcp.h>

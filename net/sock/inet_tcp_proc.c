@@ -1,6 +1,6 @@
 /*
- * What /proc tells of TCP: /proc/net/tcp with a line per connection, and the settings under /proc/sys.
- * The counters are lines of files that all protocols share.
+ * What /proc tells of TCP: /proc/net/tcp with a line per connection, and the settings under
+ * /proc/sys. The counters are lines of files that all protocols share.
  *
  * proc(5), tcp(7).
  */

@@ -8,7 +8,10 @@
 
 struct nl_sock;
 
-/* Messages being made, for one socket (.to) or for all of a group. o: by the thread that makes them. */
+/*
+ * Messages being made, for one socket (.to) or for all of a group. o: by the thread that makes
+ * them.
+ */
 struct nl_out {
 	struct nl_sock *to; /* o: NULL: all of .group */
 	u32 group; /* o: RTNLGRP_* */
@@ -33,8 +36,8 @@ void nl_flush(struct nl_out *o);
 bool nl_wanted(u32 group); /* does anybody listen to this group of NETLINK_ROUTE? ctx: any */
 
 /*
- * One request of NETLINK_ROUTE; answers go to @o. @admin: may change things. ctx: thread; sleeps. 0 or
- * -errno
+ * One request of NETLINK_ROUTE; answers go to @o. @admin: may change things. ctx: thread; sleeps. 0
+ * or -errno
  */
 int rtnetlink_request(const struct nlmsghdr *h, bool admin, struct nl_out *o);
 /* sysfs_net.c: what /sys/class/net shows of a device; once is enough. ctx: thread; sleeps */

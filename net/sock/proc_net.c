@@ -1,8 +1,8 @@
 /*
  * /proc/net of the IP stack, and the settings in /proc/sys/net/ipv4.
  *
- * The columns are those that ifconfig, route, arp, netstat and their like read; addresses are printed
- * as the bytes lie in memory, in hexadecimal.
+ * The columns are those that ifconfig, route, arp, netstat and their like read; addresses are
+ * printed as the bytes lie in memory, in hexadecimal.
  */
 #include <linux/errno.h>
 #include <linux/if_arp.h>

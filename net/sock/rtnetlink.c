@@ -2,9 +2,9 @@
  * NETLINK_ROUTE: devices, addresses, routes and neighbours (rtnetlink(7)).
  *
  * A request is a head, a fixed structure and attributes. Dumps walk the tables by number under
- * net_config_lock; changes are the same calls that the ioctls make. What changes is told to those who
- * listen to its group. Attributes that are not known are passed over, as rtnetlink(7) wants; lengths
- * are checked before anything is looked at.
+ * net_config_lock; changes are the same calls that the ioctls make. What changes is told to those
+ * who listen to its group. Attributes that are not known are passed over, as rtnetlink(7) wants;
+ * lengths are checked before anything is looked at.
  */
 #include <linux/errno.h>
 #include <linux/if_addr.h>
@@ -215,7 +215,9 @@ static void dump_links(struct nl_out *o)
 		put_link(o, d, RTM_NEWLINK);
 }
 
-/* The tables are walked by number: each step takes the lock by itself, so nobody waits for a dump. */
+/*
+ * The tables are walked by number: each step takes the lock by itself, so nobody waits for a dump.
+ */
 static void dump_addrs(struct nl_out *o)
 {
 	struct ifaddr a;

@@ -2,9 +2,9 @@
 /*
  * Contract of sockets: what an address family implements and what kernel/sys calls.
  *
- * A struct socket is the head of the family's own object. It lives as long as its file; a family may
- * keep its object longer (peers, messages on their way). Options that mean the same to every family
- * are kept and answered here (socket.c).
+ * A struct socket is the head of the family's own object. It lives as long as its file; a family
+ * may keep its object longer (peers, messages on their way). Options that mean the same to every
+ * family are kept and answered here (socket.c).
  *
  * I immutable after creation, a atomic.
  */
@@ -128,12 +128,16 @@ struct sock_ops {
 	bool (*peercred)(struct socket *s, struct sock_ucred *out, struct cred **groups);
 	bool (*listening)(struct socket *s);
 	/*
-	 * Options of other levels than SOL_SOCKET, value as in socket_setsockopt. NULL: -EOPNOTSUPP.
-	 * SOL_SOCKET comes here too, first; -ENOPROTOOPT leaves it to socket_setsockopt.
+	 * Options of other levels than SOL_SOCKET, value as in socket_setsockopt. NULL:
+	 * -EOPNOTSUPP. SOL_SOCKET comes here too, first; -ENOPROTOOPT leaves it to
+	 * socket_setsockopt.
 	 */
 	int (*setsockopt)(struct socket *s, int level, int option, const void *val, u32 len);
 	int (*getsockopt)(struct socket *s, int level, int option, void *val, u32 *len);
-	/* A record of control data of a message to send, of another level than SOL_SOCKET. NULL: ignored */
+	/*
+	 * A record of control data of a message to send, of another level than SOL_SOCKET. NULL:
+	 * ignored
+	 */
 	int (*control)(struct socket *s, struct sock_msg *m, int level, int type, const void *data,
 		       u32 len);
 	/* What is not answered for all sockets; -ENOTTY: unknown. NULL: nothing */
@@ -142,7 +146,9 @@ struct sock_ops {
 	bool peek_off; /* recv follows .peek_off */
 };
 
-/* Kinds of time stamps that a receiver asks for: SO_TIMESTAMP and SO_TIMESTAMPNS, by either number. */
+/*
+ * Kinds of time stamps that a receiver asks for: SO_TIMESTAMP and SO_TIMESTAMPNS, by either number.
+ */
 enum sock_stamp { STAMP_NONE, STAMP_USEC_OLD, STAMP_NSEC_OLD, STAMP_USEC_NEW, STAMP_NSEC_NEW };
 
 struct socket {
@@ -230,7 +236,9 @@ void netlink_init(void); /* boot */
 struct netlink_note;
 struct netlink_note *netlink_note_alloc(const void *data, u32 size); /* NULL: no memory */
 u8 *netlink_note_bytes(struct netlink_note *n); /* still to be changed */
-/* Takes @n; a full socket loses it and says ENOBUFS. ctx: any; holds: nothing ranked UNIX or later */
+/*
+ * Takes @n; a full socket loses it and says ENOBUFS. ctx: any; holds: nothing ranked UNIX or later
+ */
 void netlink_note_post(struct file *sock, struct netlink_note *n);
 void netlink_note_free(struct netlink_note *n); /* NULL: nothing */
 bool file_is_netlink(const struct file *f);

@@ -1,10 +1,10 @@
 /*
  * SO_ATTACH_FILTER: classic BPF on what a socket receives (socket(7), Linux's networking/filter).
  *
- * A program is checked once and then shared by reference: a packet may run it while another replaces
- * it. The pointer is exchanged under filter_lock (rank NET_LEAF), of all sockets, which is held for
- * that only. Loads beyond the packet end the program with 0; ancillary loads answer what tcpdump and
- * udhcpc ask for.
+ * A program is checked once and then shared by reference: a packet may run it while another
+ * replaces it. The pointer is exchanged under filter_lock (rank NET_LEAF), of all sockets, which is
+ * held for that only. Loads beyond the packet end the program with 0; ancillary loads answer what
+ * tcpdump and udhcpc ask for.
  */
 #include <linux/errno.h>
 #include <linux/if_arp.h>

@@ -1,5 +1,8 @@
 #pragma once
-/* SO_ATTACH_FILTER: a classic BPF program that says which packets a socket gets, and how much of them. */
+/*
+ * SO_ATTACH_FILTER: a classic BPF program that says which packets a socket gets, and how much of
+ * them.
+ */
 #include "net/pkt.h"
 #include "net/sock/socket.h"
 

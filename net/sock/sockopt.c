@@ -1,8 +1,8 @@
 /*
  * Options of the level SOL_SOCKET.
  *
- * They live in struct socket; each is one word that one writer stores and readers load, so they need
- * no lock. What only a family can know (the peer, peeking at an offset) is asked through its
+ * They live in struct socket; each is one word that one writer stores and readers load, so they
+ * need no lock. What only a family can know (the peer, peeking at an offset) is asked through its
  * operations. Buffer sizes are doubled when set, as Linux does, which leaves room for bookkeeping.
  *
  * socket(7), getsockopt(2).

@@ -76,7 +76,10 @@ static inline struct unix_sock *unix_get(struct unix_sock *u)
 void unix_put(struct unix_sock *u); /* ctx: thread; sleeps */
 /* The other end, with a reference, or NULL. */
 struct unix_sock *unix_peer(struct unix_sock *u);
-/* Socket named by @a with a reference; type must fit @type. -ECONNREFUSED, -EPROTOTYPE, path errors. */
+/*
+ * Socket named by @a with a reference; type must fit @type. -ECONNREFUSED, -EPROTOTYPE, path
+ * errors.
+ */
 int __must_check unix_find(const struct sock_addr *a, u16 type, struct unix_sock **out);
 /* A name of the kernel's choice, unless it has one. 0, -ENOMEM, -ENOSPC. */
 int __must_check unix_autobind(struct unix_sock *u);

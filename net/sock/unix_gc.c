@@ -1,10 +1,10 @@
 /*
  * AF_UNIX: sockets that only messages hold.
  *
- * A descriptor sent over a socket is a reference in a message. A socket whose own descriptor lies in
- * a message that nobody can read any more, because the receiving socket is held by such messages
- * too, would stay for ever. So each socket counts the messages it is in (inflight), and when sockets
- * are closed while some are in flight, a worker looks for rings:
+ * A descriptor sent over a socket is a reference in a message. A socket whose own descriptor lies
+ * in a message that nobody can read any more, because the receiving socket is held by such messages
+ * too, would stay for ever. So each socket counts the messages it is in (inflight), and when
+ * sockets are closed while some are in flight, a worker looks for rings:
  *
  *   1. candidates: sockets in flight whose file has no other references than messages;
  *   2. from each candidate's queue, what it holds is subtracted: a candidate that still counts

@@ -2,14 +2,14 @@
  * AF_UNIX: receiving, and the life of a message.
  *
  * Reads of a stream run across messages, except where credentials that are asked for change, and
- * behind descriptors: those come with the first byte of their message. The other types keep messages
- * apart; what does not fit the reader's buffer is dropped (MSG_TRUNC).
+ * behind descriptors: those come with the first byte of their message. The other types keep
+ * messages apart; what does not fit the reader's buffer is dropped (MSG_TRUNC).
  *
  * An out-of-band byte (MSG_OOB, streams only) is a message of its own in its place in the queue.
  * While nobody has read it, ->oob is that message; a newer one takes the place, and the older is
  * plain data from then on. A read never runs across the byte. One that begins at it passes it over,
- * for good, unless SO_OOBINLINE makes it plain; MSG_OOB reads it and leaves the empty message behind,
- * as the mark.
+ * for good, unless SO_OOBINLINE makes it plain; MSG_OOB reads it and leaves the empty message
+ * behind, as the mark.
  *
  * A reader that finds nothing of use waits for the next arrival rather than for the queue to fill:
  * what is queued may be an out-of-band byte, or lie before the offset that it peeks at.
@@ -204,8 +204,8 @@ static void oob_forget(struct unix_sock *u)
 }
 
 /*
- * The message to read next, NULL: none now, or r->done when the read ends here, at the mark. What is
- * passed over for good is dropped. holds: rlock
+ * The message to read next, NULL: none now, or r->done when the read ends here, at the mark. What
+ * is passed over for good is dropped. holds: rlock
  */
 static struct unix_msg *stream_next(struct unix_sock *u, struct sock_msg *m, struct stream_read *r)
 {
@@ -360,8 +360,8 @@ ssize_t unix_stream_recv(struct socket *s, struct sock_msg *m)
 /* --- messages kept apart --- */
 
 /*
- * The message to read: the first, or with MSG_PEEK the one at the peek offset, which is brought down
- * to an offset in it. NULL: none. holds: rlock
+ * The message to read: the first, or with MSG_PEEK the one at the peek offset, which is brought
+ * down to an offset in it. NULL: none. holds: rlock
  */
 static struct unix_msg *dgram_at(struct unix_sock *u, struct sock_msg *m, u32 *off)
 {

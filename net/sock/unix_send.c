@@ -1,10 +1,10 @@
 /*
  * AF_UNIX: sending.
  *
- * A send copies user data into a fresh struct unix_msg before any lock is taken, and puts that on the
- * receiver's queue. A stream is cut into messages of at most STREAM_PIECE bytes. With MSG_OOB its
- * last byte is a message of its own, the out-of-band byte (unix_msg.c), and the receiver's owner gets
- * SIGURG.
+ * A send copies user data into a fresh struct unix_msg before any lock is taken, and puts that on
+ * the receiver's queue. A stream is cut into messages of at most STREAM_PIECE bytes. With MSG_OOB
+ * its last byte is a message of its own, the out-of-band byte (unix_msg.c), and the receiver's
+ * owner gets SIGURG.
  *
  * Flow control: a message is charged to its sender until it was read (SO_SNDBUF); a queue of
  * datagrams takes max_dgram_qlen at most, except from the socket that the receiver itself is

@@ -1,7 +1,7 @@
 /*
- * The acknowledgment of a segment (RFC 9293, 3.10.7.4, fifth step): what was sent and has arrived leaves
- * the send queue, the round trip is measured (RFC 6298, 7323), the window moves, and congestion control
- * is told (tcp_recover.c).
+ * The acknowledgment of a segment (RFC 9293, 3.10.7.4, fifth step): what was sent and has arrived
+ * leaves the send queue, the round trip is measured (RFC 6298, 7323), the window moves, and
+ * congestion control is told (tcp_recover.c).
  */
 #include <linux/errno.h>
 #include "net/tcp/tcp_pcb.h"

@@ -1,6 +1,6 @@
 /*
- * Which congestion control: a table that each adds itself to (TCP_CC), the default by sysctl, another for
- * one connection by setsockopt(TCP_CONGESTION). Slow start is common to all.
+ * Which congestion control: a table that each adds itself to (TCP_CC), the default by sysctl,
+ * another for one connection by setsockopt(TCP_CONGESTION). Slow start is common to all.
  */
 #include "kernel/lib/string.h"
 #include "net/tcp/tcp_pcb.h"

@@ -1,12 +1,12 @@
 /*
  * CUBIC (RFC 9438): after a loss at window W_max the window is cut to 0.7 and grows by
- * W(t) = C (t - K)^3 + W_max, with K such that W(0) is where it was cut: fast, then flat near the old
- * maximum, then probing beyond it; never slower than Reno would be (W_est). Fast convergence gives room
- * to newcomers.
+ * W(t) = C (t - K)^3 + W_max, with K such that W(0) is where it was cut: fast, then flat near the
+ * old maximum, then probing beyond it; never slower than Reno would be (W_est). Fast convergence
+ * gives room to newcomers.
  *
  * In units of segments and milliseconds: C = 0.4 segments per second cubed, so K^3 in ms^3 is
- * (W_max - cwnd) * 2.5e9. Slow start ends early when the round trip grows (HyStart++, RFC 9406, without
- * its conservative phase: as classic delay-increase HyStart).
+ * (W_max - cwnd) * 2.5e9. Slow start ends early when the round trip grows (HyStart++, RFC 9406,
+ * without its conservative phase: as classic delay-increase HyStart).
  */
 #include "net/tcp/tcp_pcb.h"
 

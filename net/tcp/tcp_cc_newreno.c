@@ -1,6 +1,6 @@
 /*
- * NewReno: RFC 5681's congestion avoidance. In a round trip without loss the window grows by one segment;
- * a loss halves it. Recovery itself (RFC 6582) is tcp_recover.c's.
+ * NewReno: RFC 5681's congestion avoidance. In a round trip without loss the window grows by one
+ * segment; a loss halves it. Recovery itself (RFC 6582) is tcp_recover.c's.
  */
 #include "net/tcp/tcp_pcb.h"
 

@@ -63,7 +63,9 @@ u32 tcp_isn(be32 laddr, be16 lport, be32 raddr, be16 rport)
 	return (u32)tcp_siphash(w, 4, 1) + (u32)((u64)time_now() >> 6);
 }
 
-/* See tcp_pcb.h. The same for all connections of two hosts: TIME_WAIT is told from by it. ctx: any */
+/*
+ * See tcp_pcb.h. The same for all connections of two hosts: TIME_WAIT is told from by it. ctx: any
+ */
 u32 tcp_ts_offset(be32 laddr, be32 raddr)
 {
 	u32 w[2] = { laddr, raddr };

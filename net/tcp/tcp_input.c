@@ -1,9 +1,9 @@
 /*
  * From IP: check, take apart, find whose it is, hand over. Errors of ICMP likewise.
  *
- * A segment that belongs to a connection goes to tcp_segment() under its lock. One for a connection in
- * the making (struct tcp_req), for a listener, or for a TIME_WAIT is handled where those live. What
- * belongs to nobody is answered with RST. Answers leave when no lock is held.
+ * A segment that belongs to a connection goes to tcp_segment() under its lock. One for a connection
+ * in the making (struct tcp_req), for a listener, or for a TIME_WAIT is handled where those live.
+ * What belongs to nobody is answered with RST. Answers leave when no lock is held.
  */
 #include <linux/errno.h>
 #include <linux/icmp.h>
@@ -116,7 +116,9 @@ void tcp_input(struct pkt *pkt)
 
 /* --- errors --- */
 
-/* RFC 9293, 3.9.2.2; RFC 5927: only of something that is out, and an established one is not ended. */
+/*
+ * RFC 9293, 3.9.2.2; RFC 5927: only of something that is out, and an established one is not ended.
+ */
 static void error_for(struct tcp_pcb *p, u32 seq, int err, bool hard, u32 mtu)
 {
 	s64 now = time_now();
@@ -132,7 +134,10 @@ static void error_for(struct tcp_pcb *p, u32 seq, int err, bool hard, u32 mtu)
 		tcp_mtu(p, mtu);
 		if (p->state == TCP_SYN_SENT || p->state == TCP_SYN_RECV)
 			return;
-		/* What is out is too large: cut and send again, without a reduction (RFC 8201, 5.4). */
+		/*
+		 * What is out is too large: cut and send again, without a reduction (RFC 8201,
+		 * 5.4).
+		 */
 		list_for_each(s, &p->sndq, link) {
 			if (s == p->unsent)
 				break;

@@ -2,11 +2,12 @@
  * Passive opens: LISTEN, and SYN-RECEIVED of connections that a SYN began (RFC 9293, 3.10.7.2 and
  * 3.10.7.4).
  *
- * A SYN makes a struct tcp_req, small because floods are made of them; it is in the table of four-tuples
- * and on its listener's list, and sends its SYN-ACK again by the listener's timer. The third segment turns
- * it into a connection, which waits in the queue of accept(2). Both lists are bounded by the backlog.
- * When the first is full, cookies take its place (tcp_syncookie.c): the SYN-ACK carries all that a req would
- * hold; when the second is full, SYNs and third segments are dropped and come again.
+ * A SYN makes a struct tcp_req, small because floods are made of them; it is in the table of
+ * four-tuples and on its listener's list, and sends its SYN-ACK again by the listener's timer. The
+ * third segment turns it into a connection, which waits in the queue of accept(2). Both lists are
+ * bounded by the backlog. When the first is full, cookies take its place (tcp_syncookie.c): the
+ * SYN-ACK carries all that a req would hold; when the second is full, SYNs and third segments are
+ * dropped and come again.
  *
  * The listener's lock guards its lists and reqs. References of a req: the table's, the list's.
  */
@@ -228,7 +229,10 @@ static void inherit(struct tcp_pcb *p, const struct tcp_pcb *l)
 	p->key.reuseport = l->key.reuseport;
 }
 
-/* The connection that @in, its third segment, completes; @syn has what the SYN said. NULL: no memory */
+/*
+ * The connection that @in, its third segment, completes; @syn has what the SYN said. NULL: no
+ * memory
+ */
 static struct tcp_pcb *child(struct tcp_pcb *l, const struct tcp_in *in, const struct tcp_in *syn,
 			     u8 rcv_wscale)
 {
@@ -284,7 +288,10 @@ static void child_ready(struct tcp_pcb *l, struct tcp_pcb *p)
 	l->wake |= WAKE_READ;
 }
 
-/* The third segment for @r. holds: l->lock. The connection, which has the reference of its maker; or NULL */
+/*
+ * The third segment for @r. holds: l->lock. The connection, which has the reference of its maker;
+ * or NULL
+ */
 static struct tcp_pcb *req_complete(struct tcp_pcb *l, struct tcp_req *r, const struct tcp_in *in)
 {
 	struct tcp_in syn = { .mss = r->mss,
@@ -393,7 +400,9 @@ void tcp_req_input(struct tcp_req *r, struct tcp_in *in)
 	tcp_req_put(r);
 }
 
-/* An ACK to a listener: does it bring a cookie back? The segment's text comes again. holds: l->lock */
+/*
+ * An ACK to a listener: does it bring a cookie back? The segment's text comes again. holds: l->lock
+ */
 static void cookie_received(struct tcp_pcb *l, struct tcp_in *in)
 {
 	struct tcp_in syn = { .wscale = 255, .now = in->now };
@@ -471,8 +480,8 @@ void tcp_listen_timer(struct tcp_pcb *l, s64 now)
 }
 
 /*
- * The listener goes: what it has not given out is reset. Its connections' locks rank as its own: theirs
- * is taken as the second. holds: l->lock
+ * The listener goes: what it has not given out is reset. Its connections' locks rank as its own:
+ * theirs is taken as the second. holds: l->lock
  */
 void tcp_listen_stop(struct tcp_pcb *l)
 {

@@ -1,6 +1,6 @@
 /*
- * The counters of /proc/net/snmp and /proc/net/netstat: one set per CPU, written by its threads with
- * preemption off, summed by who reads them.
+ * The counters of /proc/net/snmp and /proc/net/netstat: one set per CPU, written by its threads
+ * with preemption off, summed by who reads them.
  */
 #include "net/tcp/tcp_pcb.h"
 

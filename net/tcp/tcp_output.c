@@ -1,14 +1,14 @@
 /*
  * Sending: what may go now, and making it a segment (RFC 9293, 3.8).
  *
- * The send queue is one list of struct tcp_seg: first what was sent and not acknowledged, then, from
- * p->unsent on, what was not. SYN and FIN are in it like data, so that one mechanism sends all again.
- * A segment of the queue may be larger than the MSS: it is handed down as one packet and cut by the
- * device, or by who stands in for it; where a part of it must go alone it is split.
+ * The send queue is one list of struct tcp_seg: first what was sent and not acknowledged, then,
+ * from p->unsent on, what was not. SYN and FIN are in it like data, so that one mechanism sends all
+ * again. A segment of the queue may be larger than the MSS: it is handed down as one packet and cut
+ * by the device, or by who stands in for it; where a part of it must go alone it is split.
  *
- * New data waits for four things: the congestion window (against RFC 6675's pipe), the peer's window,
- * Nagle's rule in Minshall's form with TCP_CORK over it, and the sender's side of silly-window
- * avoidance (RFC 9293, 3.8.6.2.1). What is marked lost goes before new data.
+ * New data waits for four things: the congestion window (against RFC 6675's pipe), the peer's
+ * window, Nagle's rule in Minshall's form with TCP_CORK over it, and the sender's side of
+ * silly-window avoidance (RFC 9293, 3.8.6.2.1). What is marked lost goes before new data.
  */
 #include <linux/errno.h>
 #include "kernel/base/errno.h"
@@ -144,7 +144,8 @@ static void write_block(u8 *o, const struct tcp_block *b)
 }
 
 /*
- * Timestamps, and SACK blocks if @len bytes of data leave room, of a segment that is no SYN. Their length.
+ * Timestamps, and SACK blocks if @len bytes of data leave room, of a segment that is no SYN. Their
+ * length.
  */
 static u32 write_options(struct tcp_pcb *p, u8 *o, u32 len, s64 now)
 {
@@ -583,8 +584,8 @@ bool tcp_output_forced(struct tcp_pcb *p, s64 now)
 }
 
 /*
- * Tail loss probe (RFC 8985, 7.3): one segment, new if there is one and the window has room, else the
- * last again. holds: p->lock
+ * Tail loss probe (RFC 8985, 7.3): one segment, new if there is one and the window has room, else
+ * the last again. holds: p->lock
  */
 void tcp_send_tail_probe(struct tcp_pcb *p, s64 now)
 {

@@ -2,10 +2,10 @@
 /*
  * The connection, as the files of net/tcp share it.
  *
- * Locking. Everything of a connection is guarded by its spinlock (rank TCP_PCB), which is never held
- * while a packet is handed down or user memory is touched. Segments that were made under the lock are
- * collected in .outq; tcp_unlock() sends them after the lock was given up, one thread at a time
- * (.sending), so that they leave in order, and so that a segment that loops back into another
+ * Locking. Everything of a connection is guarded by its spinlock (rank TCP_PCB), which is never
+ * held while a packet is handed down or user memory is touched. Segments that were made under the
+ * lock are collected in .outq; tcp_unlock() sends them after the lock was given up, one thread at a
+ * time (.sending), so that they leave in order, and so that a segment that loops back into another
  * connection, or into this one, finds no lock held. The same place wakes who waits.
  *
  * The receive queue is appended to by input and taken from by the one receiver (the socket lets in
@@ -391,7 +391,10 @@ u32 tcp_hash(be32 laddr, be16 lport, be32 raddr, be16 rport);
 /* Reference. NULL: none. */
 struct tcp_key *tcp_lookup(be32 laddr, be16 lport, be32 raddr, be16 rport);
 struct tcp_pcb *tcp_lookup_listener(be32 laddr, be16 lport, u32 hash);
-/* Into the table by addresses: takes a reference. False: there is one already (a TIME_WAIT that may go is not). */
+/*
+ * Into the table by addresses: takes a reference. False: there is one already (a TIME_WAIT that may
+ * go is not).
+ */
 bool __must_check tcp_table_add(struct tcp_key *k);
 /* The same, instead of @old, whose reference is dropped. False: @old was gone. */
 bool __must_check tcp_table_replace(struct tcp_key *old, struct tcp_key *k);
@@ -421,7 +424,10 @@ struct pkt *tcp_make(const struct tcp_key *k, u32 seq, u32 ack, u8 flags, u32 wn
 		     u32 optlen);
 /* Answer to a segment that belongs to nobody: RST, unless it is one (RFC 9293, 3.10.7.1). */
 void tcp_answer_reset(const struct tcp_in *in);
-/* Onto the list of packets to be sent, complete: sum of the pseudo header and addresses are filled in. */
+/*
+ * Onto the list of packets to be sent, complete: sum of the pseudo header and addresses are filled
+ * in.
+ */
 void tcp_enqueue(struct list *outq, struct pkt *pkt, const struct tcp_key *k, u8 tos, u8 ttl);
 static inline u32 tcp_ts_now(s64 now, u32 offset)
 {

@@ -1,10 +1,12 @@
 /*
- * The text of segments: in order onto the receive queue, else onto the queue of what came out of order
- * (RFC 9293, 3.10.7.4, sixth to eighth step), and what is told about it: SACK and DSACK blocks (RFC 2018,
- * 2883), acknowledgments at once or delayed (RFC 5681, 4.2), and the size of the window.
+ * The text of segments: in order onto the receive queue, else onto the queue of what came out of
+ * order (RFC 9293, 3.10.7.4, sixth to eighth step), and what is told about it: SACK and DSACK
+ * blocks (RFC 2018, 2883), acknowledgments at once or delayed (RFC 5681, 4.2), and the size of the
+ * window.
  *
- * Bounds: nothing beyond the promised window is kept; packets count with what they cost, and when the
- * queues cost twice the buffer new ones are dropped: many small packets are melted together before.
+ * Bounds: nothing beyond the promised window is kept; packets count with what they cost, and when
+ * the queues cost twice the buffer new ones are dropped: many small packets are melted together
+ * before.
  */
 #include "kernel/lib/string.h"
 #include "net/tcp/tcp_pcb.h"
@@ -255,8 +257,8 @@ static void ack_at_once(struct tcp_pcb *p)
 }
 
 /*
- * Grow the buffer so that a round trip's worth of what the user reads fits twice: RFC 793's window is
- * then never the brake. holds: p->lock
+ * Grow the buffer so that a round trip's worth of what the user reads fits twice: RFC 793's window
+ * is then never the brake. holds: p->lock
  */
 void tcp_rcv_space(struct tcp_pcb *p, s64 now)
 {
@@ -277,7 +279,10 @@ void tcp_rcv_space(struct tcp_pcb *p, s64 now)
 	p->drs_at = now;
 }
 
-/* See tcp_pcb.h. RFC 9293, 3.8.6.2.2, and Linux's rule: when what was said is half or less of what is. */
+/*
+ * See tcp_pcb.h. RFC 9293, 3.8.6.2.2, and Linux's rule: when what was said is half or less of what
+ * is.
+ */
 void tcp_window_update(struct tcp_pcb *p, s64 now)
 {
 	s32 said = (s32)(p->rcv_wup + p->rcv_wnd - p->rcv_nxt);

@@ -5,10 +5,10 @@
  *   CWR       ECN said to slow down.     RECOVERY  a loss was seen: fast retransmit (RFC 6675, 6582).
  *   LOSS      the timer ran out: all that is not SACKed is taken for lost (RFC 5681, 3.1).
  *
- * In CWR and RECOVERY the window goes down to ssthresh by proportional rate reduction (RFC 6937). LOSS
- * begins with F-RTO (RFC 5682): the first ACK that advances is answered with new data, and if then
- * something is acknowledged that was sent once only, the timeout was spurious. A reduction is undone
- * when it turns out wrong: by timestamps (RFC 3522), DSACK (RFC 3708) or F-RTO.
+ * In CWR and RECOVERY the window goes down to ssthresh by proportional rate reduction (RFC 6937).
+ * LOSS begins with F-RTO (RFC 5682): the first ACK that advances is answered with new data, and if
+ * then something is acknowledged that was sent once only, the timeout was spurious. A reduction is
+ * undone when it turns out wrong: by timestamps (RFC 3522), DSACK (RFC 3708) or F-RTO.
  */
 #include "net/tcp/tcp_pcb.h"
 

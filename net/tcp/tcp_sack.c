@@ -1,9 +1,9 @@
 /*
- * What the other side says that it has (SACK, RFC 2018 and 2883), and what follows of it for what was
- * lost: RFC 6675's scoreboard, kept as marks on the segments of the send queue, and RACK (RFC 8985),
- * which tells lost segments by time: one is lost when another that was sent later has arrived, and a
- * reordering window has passed. Before any reordering was seen that window is zero once three segments
- * were SACKed, which makes RFC 6675's rule of DupThresh a case of it.
+ * What the other side says that it has (SACK, RFC 2018 and 2883), and what follows of it for what
+ * was lost: RFC 6675's scoreboard, kept as marks on the segments of the send queue, and RACK (RFC
+ * 8985), which tells lost segments by time: one is lost when another that was sent later has
+ * arrived, and a reordering window has passed. Before any reordering was seen that window is zero
+ * once three segments were SACKed, which makes RFC 6675's rule of DupThresh a case of it.
  */
 #include "net/tcp/tcp_pcb.h"
 
@@ -105,8 +105,8 @@ static void tag(struct tcp_pcb *p, struct tcp_seg *s, struct tcp_ackinfo *a)
 
 /*
  * A block that covers part of a large segment: the part becomes one of its own. Cuts are made where
- * segments of the wire end, so that nobody can have the queue cut to bytes. True: @s, or what became of
- * its front, is covered.
+ * segments of the wire end, so that nobody can have the queue cut to bytes. True: @s, or what
+ * became of its front, is covered.
  */
 static bool fit(struct tcp_pcb *p, struct tcp_seg *s, const struct tcp_block *b)
 {

@@ -1,9 +1,9 @@
 /*
  * Segments as they are on the wire: taken apart, and made.
  *
- * Options are read once, into struct tcp_in, by the rules of RFC 9293, 3.2: an option that runs over
- * the header's end, or is shorter than its own two bytes, ends the reading; what is not known is
- * passed over by its length. Sizes that are wrong for their kind make the option as if absent.
+ * Options are read once, into struct tcp_in, by the rules of RFC 9293, 3.2: an option that runs
+ * over the header's end, or is shorter than its own two bytes, ends the reading; what is not known
+ * is passed over by its length. Sizes that are wrong for their kind make the option as if absent.
  */
 #include "kernel/lib/string.h"
 #include "net/tcp/tcp_pcb.h"

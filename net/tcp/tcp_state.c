@@ -1,12 +1,13 @@
 /*
  * A segment arrives: RFC 9293, 3.10.7, a function per state and step.
  *
- * SYN-SENT has its own steps (3.10.7.3). All other states share those of 3.10.7.4: is the sequence number
- * acceptable, RST, SYN, ACK, URG, text, FIN. LISTEN is in tcp_listen.c, TIME-WAIT in tcp_timewait.c.
+ * SYN-SENT has its own steps (3.10.7.3). All other states share those of 3.10.7.4: is the sequence
+ * number acceptable, RST, SYN, ACK, URG, text, FIN. LISTEN is in tcp_listen.c, TIME-WAIT in
+ * tcp_timewait.c.
  *
- * RFC 5961 hardens the steps: an RST counts only with exactly the next sequence number, a SYN never; what
- * might be a blind attempt is answered with a challenge ACK, of which only so many are sent per second.
- * RFC 7323's PAWS is part of the first step.
+ * RFC 5961 hardens the steps: an RST counts only with exactly the next sequence number, a SYN
+ * never; what might be a blind attempt is answered with a challenge ACK, of which only so many are
+ * sent per second. RFC 7323's PAWS is part of the first step.
  */
 #include <linux/errno.h>
 #include "kernel/base/errno.h"
@@ -147,7 +148,10 @@ static void syn_sent(struct tcp_pcb *p, struct tcp_in *in)
 			p->flags |= PF_ECN;
 		syn_acked(p, in);
 		tcp_established(p);
-		/* The third segment waits for what the user has to say, if it is known to come soon. */
+		/*
+		 * The third segment waits for what the user has to say, if it is known to come
+		 * soon.
+		 */
 		tcp_send_ack(p, in->now);
 	} else {
 		struct tcp_seg *s = list_first(&p->sndq, struct tcp_seg, link);
@@ -257,7 +261,9 @@ static void enter_fin_wait2(struct tcp_pcb *p, s64 now)
 		tcp_timer_set(p, TCPT_KEEP, now + wait);
 }
 
-/* What an ACK does to the state: fifth step. False: the connection is gone, or the segment is bad. */
+/*
+ * What an ACK does to the state: fifth step. False: the connection is gone, or the segment is bad.
+ */
 static bool check_ack(struct tcp_pcb *p, struct tcp_in *in)
 {
 	if (p->state == TCP_SYN_RECV) {

@@ -1,8 +1,9 @@
 /*
- * SYN cookies (RFC 4987, 3.6): under a flood of SYNs nothing is kept of them. The sequence number of the
- * SYN-ACK is a secret function of the four-tuple, the peer's number and the time, which the third segment
- * brings back; three of its bits say which of a few sizes of segments the peer can take, five the time.
- * If the peer uses timestamps, the low bits of ours bring back what else the SYN said.
+ * SYN cookies (RFC 4987, 3.6): under a flood of SYNs nothing is kept of them. The sequence number
+ * of the SYN-ACK is a secret function of the four-tuple, the peer's number and the time, which the
+ * third segment brings back; three of its bits say which of a few sizes of segments the peer can
+ * take, five the time. If the peer uses timestamps, the low bits of ours bring back what else the
+ * SYN said.
  */
 #include "net/tcp/tcp_pcb.h"
 
@@ -45,7 +46,9 @@ bool tcp_cookie_check(const struct tcp_in *in, u16 *mss)
 	return true;
 }
 
-/* Our timestamp for a SYN-ACK, with the peer's options in its low bits; not in the future. ctx: any */
+/*
+ * Our timestamp for a SYN-ACK, with the peer's options in its low bits; not in the future. ctx: any
+ */
 u32 tcp_cookie_stamp(const struct tcp_in *in, bool sack, bool wscale, s64 now)
 {
 	u32 ts = tcp_ts_now(now, tcp_ts_offset(in->dst, in->src)), mask = (1u << STAMP_BITS) - 1;

@@ -1,11 +1,11 @@
 /*
  * Who has which addresses and ports.
  *
- * Three hash tables. By four-tuple: every connection, every one that is being made (struct tcp_req),
- * every TIME_WAIT; a bucket has its own lock. The hash is a universal one over secret factors, so
- * that nobody can aim at a bucket. Listeners: by port. Local ports: who has them, for bind(2); those
- * that a user asked for apart from those that came by connect(2) and accept(2), so that choosing a
- * port for a connection looks at few.
+ * Three hash tables. By four-tuple: every connection, every one that is being made (struct
+ * tcp_req), every TIME_WAIT; a bucket has its own lock. The hash is a universal one over secret
+ * factors, so that nobody can aim at a bucket. Listeners: by port. Local ports: who has them, for
+ * bind(2); those that a user asked for apart from those that came by connect(2) and accept(2), so
+ * that choosing a port for a connection looks at few.
  *
  * A port of the kernel's choice for a connection may serve several connections to different places:
  * only the four-tuple must be free. The order of the ports tried is RFC 6056's algorithm 3.
@@ -380,7 +380,9 @@ static bool tuple_take(struct tcp_pcb *p)
 		if (old) {
 			struct tcp_tw *tw = container_of(old, struct tcp_tw, key);
 
-			/* Old duplicates are out of the window of the new one, and out of its time. */
+			/*
+			 * Old duplicates are out of the window of the new one, and out of its time.
+			 */
 			p->iss = tw->snd_nxt + 65535 + 2;
 			list_del(&old->link);
 		}

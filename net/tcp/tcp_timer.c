@@ -1,14 +1,15 @@
 /*
  * Timers, and the estimate of the round trip that they go by (RFC 6298).
  *
- * A connection has deadlines (struct tcp_pcb.deadline) and one kernel timeout for the earliest. Most
- * deadlines are moved or cleared long before they come, so the timeout is only ever moved forward:
- * armed too early it looks, and arms again. It fires in interrupt context and queues work, which
- * takes the lock.
+ * A connection has deadlines (struct tcp_pcb.deadline) and one kernel timeout for the earliest.
+ * Most deadlines are moved or cleared long before they come, so the timeout is only ever moved
+ * forward: armed too early it looks, and arms again. It fires in interrupt context and queues work,
+ * which takes the lock.
  *
- * As long as .timer_on is set one reference is held for the timeout and the work. Of "the timeout is
- * in the tree", "the work is queued" and "neither, .armed is TIME_NEVER" one is true at any time under the
- * lock: whoever arms again takes the timeout out first, and if that fails leaves all to the work.
+ * As long as .timer_on is set one reference is held for the timeout and the work. Of "the timeout
+ * is in the tree", "the work is queued" and "neither, .armed is TIME_NEVER" one is true at any time
+ * under the lock: whoever arms again takes the timeout out first, and if that fails leaves all to
+ * the work.
  */
 #include <linux/errno.h>
 #include "kernel/base/errno.h"

@@ -2,11 +2,12 @@
  * TIME-WAIT: a minute in which old segments of a connection that is over are answered or swallowed
  * (RFC 9293, 3.10.7.4; 2 MSL with an MSL of 30 s). All that is needed for it is a struct tcp_tw.
  *
- * All wait equally long, so that they end in the order in which they came: one list, and one timeout for
- * its head. Their number is bounded (tcp_max_tw_buckets); what does not find a place closes at once.
+ * All wait equally long, so that they end in the order in which they came: one list, and one
+ * timeout for its head. Their number is bounded (tcp_max_tw_buckets); what does not find a place
+ * closes at once.
  *
- * A new SYN takes over when it cannot be an old one: by its timestamp, or its number (RFC 6191, RFC 1122
- * 4.2.2.13).
+ * A new SYN takes over when it cannot be an old one: by its timestamp, or its number (RFC 6191, RFC
+ * 1122 4.2.2.13).
  */
 #include "kernel/lib/string.h"
 #include "mm/slab.h"

@@ -1,6 +1,6 @@
 /*
- * The user's calls, but SEND and RECEIVE (tcp_xfer.c): OPEN, CLOSE, ABORT, STATUS of RFC 9293, 3.9.1, in
- * the shape of the socket calls. None waits.
+ * The user's calls, but SEND and RECEIVE (tcp_xfer.c): OPEN, CLOSE, ABORT, STATUS of RFC 9293,
+ * 3.9.1, in the shape of the socket calls. None waits.
  */
 #include <linux/errno.h>
 #include <linux/poll.h>

@@ -1,6 +1,6 @@
 /*
- * The border between TCP and IP: two functions down, two up. Nothing else in net/tcp knows of routes and
- * devices, so that the rest runs on the host with a wire of the test's own.
+ * The border between TCP and IP: two functions down, two up. Nothing else in net/tcp knows of
+ * routes and devices, so that the rest runs on the host with a wire of the test's own.
  */
 #include <linux/errno.h>
 #include <linux/icmp.h>

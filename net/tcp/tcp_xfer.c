@@ -1,23 +1,26 @@
 /*
  * SEND and RECEIVE (RFC 9293, 3.9.1.2 and 3.9.1.3).
  *
- * A send fills segments outside the lock: bytes go into pages, of which the connection keeps the last
- * one begun (.spage) as long as data waits for its acknowledgment, and the segment refers to pieces
- * of pages. Under the lock the segment is appended, or melted into the last one when that was not sent
- * yet. Packets made from it refer to the same pages, and so does the receiver's queue on loopback.
+ * A send fills segments outside the lock: bytes go into pages, of which the connection keeps the
+ * last one begun (.spage) as long as data waits for its acknowledgment, and the segment refers to
+ * pieces of pages. Under the lock the segment is appended, or melted into the last one when that
+ * was not sent yet. Packets made from it refer to the same pages, and so does the receiver's queue
+ * on loopback.
  *
- * A receive copies from the packets of the queue without the lock: only the one receiver takes packets
- * off, input only appends; the lock is taken to move .copied and free what was read.
+ * A receive copies from the packets of the queue without the lock: only the one receiver takes
+ * packets off, input only appends; the lock is taken to move .copied and free what was read.
  *
- * The urgent byte (RFC 6093 tells what is left of it): out of band it is kept beside the stream, and a
- * read stops before it and passes over it.
+ * The urgent byte (RFC 6093 tells what is left of it): out of band it is kept beside the stream,
+ * and a read stops before it and passes over it.
  */
 #include <linux/errno.h>
 #include "kernel/base/errno.h"
 #include "kernel/lib/string.h"
 #include "net/tcp/tcp_pcb.h"
 
-/* The most bytes that one segment of the send queue holds: whole segments of the wire, if any fit. */
+/*
+ * The most bytes that one segment of the send queue holds: whole segments of the wire, if any fit.
+ */
 static u32 size_goal(const struct tcp_pcb *p)
 {
 	u32 mss = MAX(READ_ONCE(p->mss), (u16)1), most = MIN(READ_ONCE(p->gso_max), TCP_SEG_MAX);
@@ -250,8 +253,8 @@ static int nothing_to_read(struct tcp_pcb *p)
 }
 
 /*
- * Find the next piece at @at: packet, offset in it and how much may be taken in one go. Passes over an
- * urgent byte at the very place. NULL: nothing. holds: p->lock
+ * Find the next piece at @at: packet, offset in it and how much may be taken in one go. Passes over
+ * an urgent byte at the very place. NULL: nothing. holds: p->lock
  */
 static struct pkt *piece(struct tcp_pcb *p, u32 *at, u32 flags, bool first, u32 *off, u32 *n)
 {

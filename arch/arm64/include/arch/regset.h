@@ -25,8 +25,8 @@ struct regset {
 	/* Fill @out, a struct regset_buf. */
 	void (*get)(struct arch_thread *t, void *out);
 	/*
-	 * Take over @in, a struct regset_buf. 0, -EINVAL, -ENOSPC; nothing has changed then. NULL: cannot be
-	 * written. The debug registers are there.
+	 * Take over @in, a struct regset_buf. 0, -EINVAL, -ENOSPC; nothing has changed then. NULL:
+	 * cannot be written. The debug registers are there.
 	 */
 	int (*set)(struct arch_thread *t, const void *in);
 	bool needs_debug_regs;
