@@ -201,7 +201,11 @@ int ifaddr_del(struct netdev *d, be32 local, u8 prefix, const char *label)
 	spin_unlock(&route_lock);
 	naddrs--;
 	net_route_change(a, false);
-	route_changed();
+	/* Without an address it takes no part in IP: what routes others gave it go too. */
+	if (!find(d, 0, 255, NULL))
+		route_dev_down(d);
+	else
+		route_changed();
 	net_event(NET_ADDR, a, true);
 	kfree(a);
 	return 0;
