@@ -191,9 +191,7 @@ static int kills_thread(void)
 
 	answer(SYS_getppid, SECCOMP_RET_KILL_THREAD);
 	pthread_create(&t, NULL, call_getppid, (void *)1);
-	while (status_field("Threads:") != 1)
-		usleep(1000);
-	return 7;
+	return EVENTUALLY(status_field("Threads:") == 1) ? 7 : 1;
 }
 
 static int __attribute__((noreturn)) kills_all_threads(void)

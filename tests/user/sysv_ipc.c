@@ -106,8 +106,7 @@ static void test_sem(void)
 	pid = fork();
 	if (!pid)
 		_exit(semop(id, &down, 1) != 0);
-	while (semctl(id, 0, GETNCNT) != 1)
-		usleep(1000);
+	CHECK(EVENTUALLY(semctl(id, 0, GETNCNT) == 1));
 	CHECK(!semop(id, &up, 1));
 	CHECK(child_status(pid) == 0);
 	arg.val = 40000;
@@ -120,8 +119,7 @@ static void test_sem(void)
 	pid = fork();
 	if (!pid)
 		_exit(semop(id, &down, 1) == -1 && errno == EIDRM ? 0 : 1);
-	while (semctl(id, 0, GETNCNT) != 1)
-		usleep(1000);
+	CHECK(EVENTUALLY(semctl(id, 0, GETNCNT) == 1));
 	CHECK(!semctl(id, 0, IPC_RMID));
 	CHECK(child_status(pid) == 0);
 	CHECK_ERR(semctl(id, 0, GETVAL), EINVAL);
