@@ -4,6 +4,7 @@
 #   make DEBUG=1         the checking kernel, in build/debug
 #   make KASAN=1         the checking kernel with the address sanitizer, in build/kasan
 #   make LLVM=1          with clang and lld, in build/llvm
+#   make ktest           build/ktest.Image, the kernel with its own tests
 #   make objs            compile every listed object, link nothing
 #   make host-unit       host tests of kernel files (tests/unit)
 #   make lint            layer, lock-key, length, header and format checks
@@ -231,13 +232,15 @@ FDTLIB  := $(O)/third/libfdt.a
 OBJS    := $(KOBJS) $(ZOBJS)
 PREP    := $(O)/.prepared
 
-.PHONY: all kernel objs initramfs host-unit lint format clean compdb bench-programs test-programs
+.PHONY: all kernel ktest objs initramfs host-unit lint format clean compdb bench-programs test-programs
 .DELETE_ON_ERROR:
 .SUFFIXES:
 
 all: kernel initramfs
 
 kernel: $(O)/Image $(O)/compile_commands.json
+
+ktest: $(O)/ktest.Image
 
 objs: $(OBJS) $(O)/compile_commands.json
 
@@ -309,7 +312,11 @@ $(O)/arch/arm64/vdso_blob.o: $(O)/vdso.so
 
 # Two links: the first gives the addresses for the tables that the second carries. They lie behind
 # the code (kernel.ld puts .tables last among what is read only), so they move no function.
-LINK = $(LD) $(LDFLAGS) -T $(O)/kernel.lds -o $@ $(OBJS) $(filter %.tables.o,$^) $(FDTLIB)
+# Image is without the tests that run in the kernel, ktest.Image is with them.
+objs-linnet := $(foreach o,$(OBJS),$(if $(findstring /ktest_,$(o)),,$(o)))
+objs-ktest  := $(OBJS)
+elfs        := $(O)/linnet.elf $(O)/ktest.elf
+LINK = $(LD) $(LDFLAGS) -T $(O)/kernel.lds -o $@ $(objs-$*) $(filter %.tables.o,$^) $(FDTLIB)
 
 $(O)/kernel.lds: arch/arm64/kernel.ld $(PREP) $(O)/.flags
 	$(Q)$(CC) -E -P -x c -undef -D__ASSEMBLY__ $(if $(KASAN),-DCONFIG_KASAN=1) $(INCLUDES) -MMD -MP -MT $@ -MF $(O)/kernel.lds.d -o $@ $<
@@ -317,22 +324,24 @@ $(O)/kernel.lds: arch/arm64/kernel.ld $(PREP) $(O)/.flags
 $(O)/empty.tables.S: scripts/imagetables
 	$(Q)scripts/imagetables > $@
 
-$(O)/linnet.tables.S: $(O)/pass1.elf scripts/imagetables
+$(elfs:.elf=.tables.S): %.tables.S: %.pass1 scripts/imagetables
 	$(Q)scripts/imagetables $< > $@
 
-$(O)/%.tables.o: $(O)/%.tables.S
+$(O)/empty.tables.o $(elfs:.elf=.tables.o): %.o: %.S
 	$(Q)$(CC) -c -o $@ $<
 
-$(O)/pass1.elf: $(OBJS) $(O)/empty.tables.o $(O)/kernel.lds $(FDTLIB)
+$(elfs:.elf=.pass1): $(O)/%.pass1: $(OBJS) $(O)/empty.tables.o $(O)/kernel.lds $(FDTLIB)
 	$(call say,LD,$@)
 	$(Q)$(LINK)
 
-$(O)/linnet.elf: $(OBJS) $(O)/linnet.tables.o $(O)/kernel.lds $(FDTLIB) $(O)/pass1.elf
+$(elfs): $(O)/%.elf: $(O)/%.tables.o $(OBJS) $(O)/kernel.lds $(FDTLIB)
 	$(call say,LD,$@)
 	$(Q)$(LINK)
-	$(Q)scripts/imagetables $@ | cmp - $(O)/linnet.tables.S
+	$(Q)scripts/imagetables $@ | cmp - $(O)/$*.tables.S
 
 $(O)/Image: $(O)/linnet.elf
+$(O)/ktest.Image: $(O)/ktest.elf
+$(O)/Image $(O)/ktest.Image:
 	$(call say,IMAGE,$@)
 	$(Q)$(OBJCOPY) -O binary $< $@
 
