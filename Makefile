@@ -358,7 +358,7 @@ $(O)/initramfs.cpio.gz: scripts/mkinitramfs $(wildcard scripts/build-* initramfs
 	$(Q)scripts/mkinitramfs $@
 
 host-unit: $(PREP)
-	$(Q)if [ -f tests/unit/Makefile ]; then $(MAKE) -f tests/unit/Makefile O=build/unit UAPI=$(O) run; \
+	$(Q)if [ -f tests/unit/Makefile ]; then $(MAKE) -f tests/unit/Makefile O=build/unit UAPI=$(O) $(or $(UNIT),run); \
 		else echo "no tests/unit/Makefile"; fi
 
 lint: $(PREP) $(OBJS)

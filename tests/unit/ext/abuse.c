@@ -54,10 +54,17 @@ static void write_file(struct inode *i, u32 seed)
 
 static void attributes(struct inode *i, u32 seed)
 {
+	static const u16 list[] = { 2,	    0,	    1,	6, 0xffff, 0xffff, 2,  4,
+				    1001,   0,	    4,	4, 0xffff, 0xffff, 16, 6,
+				    0xffff, 0xffff, 32, 0, 0xffff, 0xffff };
 	char buf[1024], value[300];
 
+	host_be(1001, 50);
+	(void)inode_permission(i, MAY_READ | MAY_EXEC);
+	host_be(0, 0);
 	if (!i->ops->listxattr)
 		return;
+	(void)i->ops->getxattr(i, "system.posix_acl_access", buf, sizeof(buf));
 	(void)i->ops->listxattr(i, buf, sizeof(buf));
 	(void)i->ops->getxattr(i, "user.a", buf, sizeof(buf));
 	memset(value, 'v', sizeof(value));
@@ -65,6 +72,7 @@ static void attributes(struct inode *i, u32 seed)
 		(void)i->ops->setxattr(i, "user.new", value, seed % 300, 0);
 		(void)i->ops->setxattr(i, "user.a", value, 10, 0);
 		(void)i->ops->removexattr(i, "user.b");
+		(void)i->ops->setxattr(i, "system.posix_acl_access", list, sizeof(list), 0);
 	}
 }
 

@@ -75,7 +75,7 @@ void *tool_mkfs(const char *options, unsigned long bytes)
 	path_of("image");
 	snprintf(
 		cmd, sizeof(cmd),
-		"PATH=$PATH:/usr/sbin:/sbin; rm -f %s; truncate -s %lu %s && mke2fs -q -F -t ext2 %s %s 2>&1",
+		"PATH=$PATH:/usr/sbin:/sbin; export E2FSPROGS_FAKE_TIME=1700000000; rm -f %s; truncate -s %lu %s && mke2fs -q -F -t ext2 %s %s 2>&1",
 		path_of("image"), bytes, path_of("image"), options, path_of("image"));
 	if (run(cmd)) {
 		printf("mke2fs %s: %s\n", options, report);
