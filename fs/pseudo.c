@@ -15,6 +15,7 @@
 #include "fs/namei.h"
 #include "fs/pseudo.h"
 #include "fs/textfile.h"
+#include "fs/xattr_list.h"
 #include "kernel/base/panic.h"
 #include "kernel/lib/string.h"
 #include "mm/slab.h"
@@ -30,6 +31,7 @@ struct pseudo_node {
 	u64 next_pos; /* t: of the next child */
 	u32 ndirs; /* t: children that are directories */
 	bool removed; /* t */
+	struct xattr_item *xattrs; /* own lock (xattr_list.c) */
 	char name[]; /* I */
 };
 
@@ -47,6 +49,7 @@ static void node_put(struct pseudo_node *n)
 {
 	if (!ref_put(&n->refs))
 		return;
+	xattr_list_free(n->xattrs);
 	kfree(n->attr.target);
 	kfree(n);
 }
@@ -299,9 +302,22 @@ static int pseudo_setattr(struct inode *i, const struct iattr *a)
 	return inode_setattr_generic(i, &rest);
 }
 
-static const struct inode_ops pseudo_file_ops = { .setattr = pseudo_setattr };
-static const struct inode_ops pseudo_link_ops = { .readlink = pseudo_readlink,
-						  .setattr = pseudo_setattr };
+static struct xattr_item **pseudo_xattrs(struct inode *i)
+{
+	struct pseudo_node *n = node_of(i);
+
+	return n->tree->has_xattrs ? &n->xattrs : NULL;
+}
+
+static const struct inode_ops pseudo_file_ops = {
+	.setattr = pseudo_setattr,
+	XATTR_LIST_OPS(pseudo_xattrs),
+};
+static const struct inode_ops pseudo_link_ops = {
+	.readlink = pseudo_readlink,
+	.setattr = pseudo_setattr,
+	XATTR_LIST_OPS(pseudo_xattrs),
+};
 
 /* The inode of @n, whose reference it takes over (also on failure). */
 static int inode_make(struct super *sb, struct pseudo_node *n, struct inode **out)
@@ -424,6 +440,7 @@ const struct inode_ops pseudo_dir_ops = {
 	.lookup = pseudo_lookup,
 	.revalidate = pseudo_revalidate,
 	.setattr = pseudo_setattr,
+	XATTR_LIST_OPS(pseudo_xattrs),
 };
 const struct file_ops pseudo_dir_fops = { .readdir = pseudo_readdir };
 

@@ -27,6 +27,7 @@ struct pseudo_tree {
 	/* I: instead of pseudo_dir_ops for the root; NULL: the same */
 	const struct inode_ops *root_ops;
 	const struct file_ops *root_fops; /* I */
+	bool has_xattrs; /* I: files may have extended attributes */
 };
 
 void pseudo_init(struct pseudo_tree *t); /* boot */

@@ -94,6 +94,7 @@ void sysfs_init(void)
 	};
 
 	pseudo_init(&sysfs_tree);
+	sysfs_tree.has_xattrs = true;
 	for (size_t i = 0; i < ARRAY_SIZE(dirs); i++)
 		if (sysfs_add_dir(dirs[i]))
 			log_err("sysfs: no memory for %s", dirs[i]);

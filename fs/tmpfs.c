@@ -23,6 +23,7 @@
 #include <linux/mount.h>
 #include "fs/namei.h"
 #include "fs/tmpfs.h"
+#include "fs/xattr_list.h"
 #include "kernel/lib/sbuf.h"
 #include "kernel/lib/string.h"
 #include "mm/slab.h"
@@ -142,7 +143,7 @@ static void tmpfs_evict(struct inode *i)
 	} else if (S_ISLNK(i->mode)) {
 		kfree(ti->link);
 	}
-	tmpfs_xattr_free(ti);
+	xattr_list_free(ti->xattrs);
 	__atomic_sub_fetch(&ts->used_inodes, 1, __ATOMIC_RELAXED);
 	kmem_cache_free(inode_cache, ti);
 }

@@ -19,13 +19,6 @@ struct tmpfs_super {
 	struct tmpfs_entry *doomed; /* o: entries to free, linked by .next_doomed */
 };
 
-struct tmpfs_xattr {
-	struct tmpfs_xattr *next; /* x */
-	char *value; /* x */
-	size_t size; /* x */
-	char name[]; /* I */
-};
-
 /* i guarded by vfs.lock, x guarded by vfs.lock too (extended attributes). */
 struct tmpfs_inode {
 	struct inode vfs;
@@ -41,7 +34,7 @@ struct tmpfs_inode {
 	u64 charged; /* a: pages counted in the super */
 	u32 seals; /* i: F_SEAL_*; F_SEAL_SEAL unless it is a memfd that allows them */
 	u32 fsflags; /* i: FS_*_FL, of TMPFS_FL_SETTABLE */
-	struct tmpfs_xattr *xattrs; /* x */
+	struct xattr_item *xattrs; /* x */
 };
 
 /* What chattr(1) can set; new files have the second half of it from their directory. */
@@ -88,9 +81,4 @@ int tmpfs_file_mmap(struct file *f, struct vm_map_args *a);
 int tmpfs_fileattr(struct inode *i, u32 *flags, bool set);
 /* tmpfs_dir.c */
 void tmpfs_dir_drain(struct tmpfs_inode *dir);
-/* tmpfs_xattr.c */
-ssize_t tmpfs_getxattr(struct inode *i, const char *name, void *buf, size_t size);
-int tmpfs_setxattr(struct inode *i, const char *name, const void *buf, size_t size, int flags);
-ssize_t tmpfs_listxattr(struct inode *i, char *buf, size_t size);
-int tmpfs_removexattr(struct inode *i, const char *name);
-void tmpfs_xattr_free(struct tmpfs_inode *ti);
+struct xattr_item **tmpfs_xattrs(struct inode *i); /* inode_ops.xattrs */

@@ -11,6 +11,7 @@
 #include <linux/fs.h>
 #include "fs/namei.h"
 #include "fs/tmpfs.h"
+#include "fs/xattr_list.h"
 #include "kernel/lib/string.h"
 #include "mm/slab.h"
 
@@ -416,10 +417,7 @@ const struct inode_ops tmpfs_dir_ops = {
 	.rmdir = tmpfs_rmdir,
 	.rename = tmpfs_rename,
 	.tmpfile = tmpfs_tmpfile,
-	.getxattr = tmpfs_getxattr,
-	.setxattr = tmpfs_setxattr,
-	.listxattr = tmpfs_listxattr,
-	.removexattr = tmpfs_removexattr,
+	XATTR_LIST_OPS(tmpfs_xattrs),
 	.fileattr = tmpfs_fileattr,
 };
 

@@ -12,6 +12,7 @@
 #include <linux/fs.h>
 #include "fs/namei.h"
 #include "fs/tmpfs.h"
+#include "fs/xattr_list.h"
 #include "kernel/lib/string.h"
 
 static u64 pages_free(struct tmpfs_super *ts)
@@ -305,22 +306,22 @@ int tmpfs_file_mmap(struct file *f, struct vm_map_args *a)
 
 const struct pagecache_ops tmpfs_cache_ops = { .make_writable = tmpfs_make_writable };
 
+/* ctx: any */
+struct xattr_item **tmpfs_xattrs(struct inode *i)
+{
+	return &tmpfs_of(i)->xattrs;
+}
+
 const struct inode_ops tmpfs_file_inode_ops = {
 	.getattr = tmpfs_getattr,
 	.setattr = tmpfs_setattr,
-	.getxattr = tmpfs_getxattr,
-	.setxattr = tmpfs_setxattr,
-	.listxattr = tmpfs_listxattr,
-	.removexattr = tmpfs_removexattr,
+	XATTR_LIST_OPS(tmpfs_xattrs),
 	.fileattr = tmpfs_fileattr,
 };
 
 const struct inode_ops tmpfs_link_ops = {
 	.readlink = tmpfs_readlink,
-	.getxattr = tmpfs_getxattr,
-	.setxattr = tmpfs_setxattr,
-	.listxattr = tmpfs_listxattr,
-	.removexattr = tmpfs_removexattr,
+	XATTR_LIST_OPS(tmpfs_xattrs),
 };
 
 /* What has no name any more, or never had one (memfd), goes with its last file. */

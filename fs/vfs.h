@@ -150,6 +150,8 @@ struct inode_ops {
 	int (*setxattr)(struct inode *i, const char *name, const void *buf, size_t size, int flags);
 	ssize_t (*listxattr)(struct inode *i, char *buf, size_t size); /* NULL: 0 */
 	int (*removexattr)(struct inode *i, const char *name); /* NULL: -EOPNOTSUPP */
+	/* For XATTR_LIST_OPS: where the list is. NULL: there is none */
+	struct xattr_item **(*xattrs)(struct inode *i);
 	/*
 	 * FS_*_FL of FS_IOC_GETFLAGS; @set: these they become, with i->lock held for writing, also
 	 * in i->flags as far as the VFS knows them. 0 or -EOPNOTSUPP. NULL: -ENOTTY.

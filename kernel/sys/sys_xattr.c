@@ -83,6 +83,9 @@ static long do_set(struct target *t, int err, u64 uname, u64 ubuf, u64 size, u64
 
 	if (err)
 		return err;
+	err = mount_may_write(t->path.mnt);
+	if (err)
+		goto put;
 	err = -EINVAL;
 	if ((u32)flags & ~(u32)(XATTR_CREATE | XATTR_REPLACE))
 		goto put;
@@ -129,7 +132,9 @@ static long do_remove(struct target *t, int err, u64 uname)
 
 	if (err)
 		return err;
-	err = name_get(uname, name);
+	err = mount_may_write(t->path.mnt);
+	if (!err)
+		err = name_get(uname, name);
 	if (!err)
 		err = vfs_removexattr(&t->path, name);
 	target_put(t);

@@ -12,6 +12,7 @@
 #include <linux/errno.h>
 #include <linux/fcntl.h>
 #include <linux/sockios.h>
+#include <linux/xattr.h>
 #include "fs/async.h"
 #include "fs/fsuser.h"
 #include "kernel/base/cred.h"
@@ -257,6 +258,49 @@ struct socket *socket_of(const struct file *f)
 	return f->ops == &socket_fops ? f->priv : NULL;
 }
 
+/* --- the attribute that lsof asks for: the protocol's name --- */
+
+#define PROTO_NAME "system.sockprotoname"
+
+static const char *proto_name(const struct socket *s)
+{
+	switch (s->family) {
+	case AF_UNIX: return s->type == SOCK_STREAM ? "UNIX-STREAM" : "UNIX";
+	case AF_NETLINK: return "NETLINK";
+	case AF_PACKET: return "PACKET";
+	}
+	return s->type == SOCK_STREAM	     ? "TCP"
+	       : s->type == SOCK_RAW	     ? "RAW"
+	       : s->protocol == IPPROTO_ICMP ? "PING"
+					     : "UDP";
+}
+
+static ssize_t give_attr(const char *text, char *buf, size_t size)
+{
+	size_t n = strlen(text) + 1;
+
+	if (size && size < n)
+		return -ERANGE;
+	if (size)
+		memcpy(buf, text, n);
+	return (ssize_t)n;
+}
+
+static ssize_t socket_getxattr(struct inode *i, const char *name, void *buf, size_t size)
+{
+	return strcmp(name, PROTO_NAME) ? -EOPNOTSUPP : give_attr(i->priv, buf, size);
+}
+
+static ssize_t socket_listxattr(struct inode *i, char *buf, size_t size)
+{
+	return give_attr(PROTO_NAME, buf, size);
+}
+
+static const struct inode_ops socket_inode_ops = {
+	.getxattr = socket_getxattr,
+	.listxattr = socket_listxattr,
+};
+
 /* See socket.h. ctx: thread; sleeps. */
 int socket_open(struct socket *s, u32 flags, struct file **out)
 {
@@ -266,6 +310,8 @@ int socket_open(struct socket *s, u32 flags, struct file **out)
 	if (!err) {
 		__atomic_add_fetch(&sockets_used, 1, __ATOMIC_RELAXED);
 		s->ino = (*out)->inode->ino;
+		(*out)->inode->priv = (void *)proto_name(s);
+		(*out)->inode->ops = &socket_inode_ops;
 		store_release(&s->file, *out);
 	}
 	return err;

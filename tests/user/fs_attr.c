@@ -1,7 +1,8 @@
 /*
  * What files say about themselves and what is said about them: the flags of chattr(1)
  * (ioctl_iflags(2)), statx(2)'s attributes, whiteouts of renameat2(2), the order of readdir(3),
- * dnotify (fcntl(2), F_NOTIFY), handles (open_by_handle_at(2)).
+ * dnotify (fcntl(2), F_NOTIFY), handles (open_by_handle_at(2)), extended attributes by all roads
+ * and where there are none of user files: on links, sockets, in sysfs and procfs (xattr(7)).
  */
 #define _GNU_SOURCE
 #include <dirent.h>
@@ -14,6 +15,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
@@ -476,6 +478,70 @@ static void test_handles(void)
 	close(dir);
 }
 
+/* A link has its own attributes, which only the calls with l reach. */
+static void test_xattr_roads(void)
+{
+	char v[8];
+	int fd = make("x", "text");
+
+	REQUIRE(fd >= 0 && !symlink("x", "xl"));
+	CHECK(!setxattr("xl", "trusted.of", "file", 4, 0) &&
+	      !lsetxattr("xl", "trusted.of", "ln", 2, 0));
+	CHECK(getxattr("x", "trusted.of", v, sizeof(v)) == 4 && !memcmp(v, "file", 4));
+	CHECK(lgetxattr("xl", "trusted.of", v, sizeof(v)) == 2 && !memcmp(v, "ln", 2));
+	CHECK(fgetxattr(fd, "trusted.of", NULL, 0) == 4);
+	CHECK_ERR(fgetxattr(fd, "trusted.of", v, 3), ERANGE);
+	CHECK(!fsetxattr(fd, "security.two", "", 0, XATTR_CREATE));
+	CHECK_ERR(fsetxattr(fd, "security.two", "", 0, XATTR_CREATE), EEXIST);
+	CHECK_ERR(fsetxattr(fd, "security.no", "", 0, XATTR_REPLACE), ENODATA);
+	CHECK(flistxattr(fd, NULL, 0) == 24 && llistxattr("xl", NULL, 0) == 11);
+	CHECK_ERR(flistxattr(fd, v, 8), ERANGE);
+	CHECK(!lremovexattr("xl", "trusted.of") && llistxattr("xl", v, 8) == 0);
+	CHECK_ERR(lremovexattr("xl", "trusted.of"), ENODATA);
+	CHECK(!fremovexattr(fd, "trusted.of") && listxattr("xl", NULL, 0) == 13);
+	CHECK_ERR(fremovexattr(fd, "trusted.of"), ENODATA);
+	CHECK_ERR(fsetxattr(-1, "trusted.of", "", 0, 99), EBADF);
+	CHECK_ERR(fremovexattr(-1, "trusted.of"), EBADF);
+	CHECK_ERR(flistxattr(-1, v, 8), EBADF);
+	close(fd);
+	CHECK(!unlink("x") && !unlink("xl"));
+}
+
+/* A file system that is only read says so before it looks at what is asked for. */
+static void test_xattr_readonly(void)
+{
+	char v[8];
+
+	REQUIRE(!mkdir("ro", 0755) && !mount("none", "ro", "tmpfs", MS_RDONLY, NULL));
+	CHECK_ERR(setxattr("ro", "trusted.a", "", 0, 99), EROFS);
+	CHECK_ERR(removexattr("ro", ""), EROFS);
+	CHECK_ERR(getxattr("ro", "trusted.a", v, 8), ENODATA);
+	CHECK(!umount("ro") && !rmdir("ro"));
+}
+
+static void test_xattr_elsewhere(void)
+{
+	static const char name[] = "system.sockprotoname";
+	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+	char v[32];
+
+	CHECK(flistxattr(fd, NULL, 0) == sizeof(name));
+	CHECK(flistxattr(fd, v, sizeof(v)) == sizeof(name) && !strcmp(v, name));
+	CHECK(fgetxattr(fd, name, v, sizeof(v)) > 0 && !strncmp(v, "UNIX", 4));
+	CHECK_ERR(fgetxattr(fd, name, v, 2), ERANGE);
+	CHECK_ERR(fgetxattr(fd, "system.other", v, 2), EOPNOTSUPP);
+	close(fd);
+	CHECK(!setxattr("/sys/kernel", "trusted.t", "sysfs", 5, 0));
+	CHECK(getxattr("/sys/kernel", "trusted.t", v, sizeof(v)) == 5 && !memcmp(v, "sysfs", 5));
+	CHECK(listxattr("/sys/kernel", v, sizeof(v)) == 10 && !strcmp(v, "trusted.t"));
+	CHECK(!removexattr("/sys/kernel", "trusted.t"));
+	CHECK_ERR(getxattr("/sys/kernel", "trusted.t", v, sizeof(v)), ENODATA);
+	CHECK_ERR(setxattr("/sys/kernel", "user.t", "", 0, 0), EOPNOTSUPP);
+	CHECK_ERR(setxattr("/proc/version", "trusted.t", "", 0, 0), EOPNOTSUPP);
+	CHECK_ERR(getxattr("/proc/version", "trusted.t", v, sizeof(v)), EOPNOTSUPP);
+	CHECK(listxattr("/proc/version", v, sizeof(v)) == 0);
+}
+
 int main(void)
 {
 	char dir[] = "/tmp/fs_attr.XXXXXX";
@@ -491,6 +557,9 @@ int main(void)
 	test_order();
 	test_dnotify();
 	test_handles();
+	test_xattr_roads();
+	test_xattr_readonly();
+	test_xattr_elsewhere();
 	CHECK(!chdir("/") && !umount(dir) && !rmdir(dir));
 	return tap_done();
 }
