@@ -40,6 +40,7 @@
 #include "mm/pmm.h"
 #include "mm/slab.h"
 #include "mm/vm/vmspace.h"
+#include "net/ipconfig.h"
 #include "net/netdev.h"
 #include "net/tcp.h"
 
@@ -113,6 +114,7 @@ static void __noreturn boot(void)
 	machine_init();
 	if (ktest_requested())
 		run_ktests();
+	ipconfig_start();
 	init_start();
 	thread_exit();
 }

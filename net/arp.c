@@ -184,6 +184,33 @@ void arp_announce(struct netdev *d, be32 addr)
 		arp_send(d, ARPOP_REQUEST, d->broadcast, addr, NULL, addr);
 }
 
+/* See arp.h. */
+void arp_probe(struct netdev *d, be32 addr)
+{
+	arp_send(d, ARPOP_REQUEST, d->broadcast, 0, NULL, addr);
+}
+
+void (*arp_watch_fn)(void);
+static const struct netdev *watched_dev; /* a: before watched_addr */
+static be32 watched_addr; /* a: 0: nothing is watched */
+
+/* See arp.h. ctx: thread */
+void arp_watch(struct netdev *d, be32 addr)
+{
+	WRITE_ONCE(watched_dev, d);
+	store_release(&watched_addr, addr);
+}
+
+/* Somebody else says that @spa is his, or is about to say so of @tpa. */
+static void look_at_claim(const struct netdev *d, const struct arp_packet *a, be32 spa, be32 tpa)
+{
+	be32 addr = load_acquire(&watched_addr);
+
+	if (unlikely(addr) && (spa == addr || (!spa && tpa == addr)) &&
+	    d == READ_ONCE(watched_dev) && memcmp(a->sha, d->addr, ETH_ALEN))
+		arp_watch_fn();
+}
+
 /* Packets that waited for @n go out, now that the address is known. */
 static void send_waiting(struct netdev *d, struct list *queue, const u8 *mac)
 {
@@ -439,6 +466,7 @@ void arp_input(struct pkt *p)
 		goto out;
 	memcpy(&spa, a->spa, 4);
 	memcpy(&tpa, a->tpa, 4);
+	look_at_claim(d, a, spa, tpa);
 	ours = ip_addr_type(tpa) == RTN_LOCAL && !inet_is_loopback(tpa);
 	if (spa && sender_sane(d, spa, a->sha) && spa != tpa)
 		learn(d, spa, a->sha, a->h.ar_op == net16(ARPOP_REPLY) && p->type == PKT_HOST,

@@ -14,6 +14,16 @@ void arp_input(struct pkt *p);
 void arp_confirm(const struct netdev *d, be32 addr);
 /* Tell the link that @addr is ours (gratuitous ARP). ctx: thread; sleeps */
 void arp_announce(struct netdev *d, be32 addr);
+/*
+ * Ask the link who has @addr, as one that has no address yet (RFC 5227). ctx: thread; sleeps: no
+ */
+void arp_probe(struct netdev *d, be32 addr);
+/*
+ * From now on arp_watch_fn is called when somebody else on @d has @addr, or asks for it as one that
+ * would have it; 0: never. There is one watch. ctx: thread; fn's ctx: thread; sleeps: no
+ */
+void arp_watch(struct netdev *d, be32 addr);
+extern void (*arp_watch_fn)(void); /* I once something is watched */
 
 struct neigh_info {
 	struct netdev *dev;

@@ -97,15 +97,16 @@ static int endpoints_show(struct sbuf *out, void *arg)
 		  "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   "
 		  "uid  timeout inode ref pointer drops\n");
 	for (u32 n = 0; (pcb = inet_pcb_nth(table, n)); n++) {
-		const struct inet_dgram *d = pcb->owner;
+		const struct inet_dgram *d = pcb->owner; /* NULL: the kernel's own */
 
 		sbuf_printf(
 			out,
 			"%5u: %08X:%04X %08X:%04X %02X %08X:%08X 00:00000000 00000000 %5u        0 "
 			"%llu %u 0000000000000000 0\n",
 			n, pcb->laddr, table == PCB_RAW ? pcb->proto : net16(pcb->lport),
-			pcb->faddr, net16(pcb->fport), pcb->faddr ? 1 : 7, READ_ONCE(d->wmem),
-			READ_ONCE(d->rmem), pcb->uid, (unsigned long long)READ_ONCE(d->i.s.ino),
+			pcb->faddr, net16(pcb->fport), pcb->faddr ? 1 : 7,
+			d ? READ_ONCE(d->wmem) : 0, d ? READ_ONCE(d->rmem) : 0, pcb->uid,
+			(unsigned long long)(d ? READ_ONCE(d->i.s.ino) : 0),
 			ref_read(&pcb->refs) - 1);
 		inet_pcb_put(pcb);
 	}
