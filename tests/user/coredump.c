@@ -634,9 +634,7 @@ static void test_kill(void)
 static int stall(void)
 {
 	close(open(DIR "/stalled", O_CREAT | O_WRONLY, 0600));
-	while (access(DIR "/stalled", F_OK) == 0)
-		usleep(1000);
-	return 0;
+	return !EVENTUALLY(access(DIR "/stalled", F_OK) != 0);
 }
 
 /* --- changed credentials --- */

@@ -13,21 +13,10 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include "in_child.h"
 #include "tap.h"
 
 static char self_path[256];
-
-/* Run @fn in a child; its result is the exit status. */
-static int in_child(int (*fn)(void))
-{
-	int st;
-	pid_t p = fork();
-
-	if (p == 0)
-		_exit(fn());
-	waitpid(p, &st, 0);
-	return WIFEXITED(st) ? WEXITSTATUS(st) : 255;
-}
 
 static int ids_are(uid_t r, uid_t e, uid_t s)
 {

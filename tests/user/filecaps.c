@@ -15,6 +15,7 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <sys/xattr.h>
+#include "in_child.h"
 #include "tap.h"
 
 #define CAP(n) (1ull << (n))
@@ -217,20 +218,6 @@ static void nosuid(void)
 	CHECK(!run(as_user) && !got.perm && !got.secure);
 	CHECK(!umount(DIR));
 	CHECK(!run(as_user) && got.perm == CAP(CAP_NET_RAW));
-}
-
-/* The result of @fn in a child, which is said when it is not 0. */
-static int in_child(int (*fn)(void))
-{
-	int st;
-	pid_t p = fork();
-
-	if (p == 0)
-		_exit(fn());
-	waitpid(p, &st, 0);
-	if (st)
-		printf("# status %#x\n", (unsigned)st);
-	return WIFEXITED(st) ? WEXITSTATUS(st) : 255;
 }
 
 static int not_permitted(void)

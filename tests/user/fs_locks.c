@@ -13,6 +13,7 @@
 #include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include "in_child.h"
 #include "tap.h"
 
 #ifndef F_OFD_GETLK
@@ -45,18 +46,6 @@ static int blocker(int fd, int cmd, int type, off_t start, off_t len, struct flo
 	return l.l_type;
 }
 
-/* What a child sees: the exit status of @fn. */
-static int in_child(int (*fn)(void))
-{
-	int status;
-	pid_t pid = fork();
-
-	if (!pid)
-		_exit(fn());
-	waitpid(pid, &status, 0);
-	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-}
-
 static int child_cannot_write_lock(void)
 {
 	int fd = open(NAME, O_RDWR);
@@ -86,16 +75,16 @@ static void test_posix(void)
 	int fd = open(NAME, O_CREAT | O_RDWR, 0644), other;
 
 	CHECK(!lock(fd, F_SETLK, F_WRLCK, 10, 10));
-	CHECK(in_child(child_cannot_write_lock));
-	CHECK(in_child(child_sees_blocker));
-	CHECK(in_child(child_can_lock_beside));
+	CHECK(in_child(child_cannot_write_lock) == 1);
+	CHECK(in_child(child_sees_blocker) == 1);
+	CHECK(in_child(child_can_lock_beside) == 1);
 	CHECK(blocker(fd, F_GETLK, F_WRLCK, 0, 0, &l) == F_UNLCK);
 	CHECK_ERR(lock(fd, F_SETLK, 77, 0, 0), EINVAL);
 	CHECK_ERR(lock(fd, F_SETLK, F_WRLCK, -1, 0), EINVAL);
 	CHECK(!lock(fd, F_SETLK, F_WRLCK, 30, -5) && !lock(fd, F_SETLK, F_UNLCK, 25, 5));
 	/* Closing any descriptor of the file drops them all. */
 	CHECK((other = open(NAME, O_RDONLY)) >= 0 && !close(other));
-	CHECK(!in_child(child_cannot_write_lock));
+	CHECK(in_child(child_cannot_write_lock) == 0);
 	other = open(NAME, O_RDONLY);
 	CHECK_ERR(lock(other, F_SETLK, F_WRLCK, 0, 0), EBADF);
 	close(other), close(fd);
@@ -138,7 +127,7 @@ static void test_waiting(void)
 	CHECK(!lock(fd, F_SETLK, F_UNLCK, 0, 0));
 	CHECK(waitpid(pid, &status, 0) == pid && WIFEXITED(status) && WEXITSTATUS(status) == 1);
 	CHECK(!lock(fd, F_SETLK, F_WRLCK, 0, 0));
-	CHECK(in_child(child_interrupted));
+	CHECK(in_child(child_interrupted) == 1);
 	close(fd);
 }
 

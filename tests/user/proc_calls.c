@@ -34,8 +34,7 @@ static volatile pid_t tid;
 static void *sit(void *arg)
 {
 	tid = gettid();
-	while (hold)
-		usleep(1000);
+	EVENTUALLY(!hold);
 	return NULL;
 }
 

@@ -101,8 +101,7 @@ static void test_orphans(void)
 
 			write(p[1], &id, sizeof(id));
 			write(known[1], "k", 1);
-			while (getppid() == id)
-				usleep(1000);
+			EVENTUALLY(getppid() != id);
 			id = getppid();
 			write(p[1], &id, sizeof(id));
 			_exit(9);

@@ -373,8 +373,7 @@ static void on_thread(int sig)
 
 static void *thread_unblocked(void *arg)
 {
-	while (!got_in)
-		usleep(1000);
+	EVENTUALLY(got_in);
 	return NULL;
 }
 
