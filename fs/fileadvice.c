@@ -35,9 +35,10 @@ int file_readahead(struct file *f, u64 off, u64 count)
 
 	if (!(f->mode & FILE_READ))
 		return -EBADF;
-	if (!i->cache || (!S_ISREG(i->mode) && !S_ISBLK(i->mode)) || (s64)count < 0)
+	if ((!S_ISREG(i->mode) && !S_ISBLK(i->mode)) || (s64)count < 0)
 		return -EINVAL;
-	read_ahead(i->cache, off, off + count < off ? ~0ull : off + count);
+	if (i->cache) /* those of /proc have none: nothing to do */
+		read_ahead(i->cache, off, off + count < off ? ~0ull : off + count);
 	return 0;
 }
 

@@ -46,6 +46,8 @@ int vm_set_policy(struct vmspace *vm, vaddr_t start, vaddr_t end, u32 policy)
 		region_set_flags(r, policy_pack(policy), VM_POLICY);
 		region_merge(r);
 	}
+	if (!err && at == start)
+		err = -EFAULT; /* the default may have holes, but not nothing else */
 	rwsem_write_unlock(&vm->sem);
 	return err;
 }

@@ -210,8 +210,8 @@ void vm_init(void);
 int __must_check vm_shared_anon(u64 size, struct vm_file **out);
 /*
  * policy.c: the memory policy of pages [start, end), and of one address. -EFAULT: nothing is mapped
- * (at a start or in between; for MPOL_DEFAULT that does not matter), -ENOMEM. The last: may their
- * policy have a home node? -ENOENT: there is none, -EOPNOTSUPP. ctx: thread; sleep
+ * (at a start or in between; MPOL_DEFAULT: anywhere), -ENOMEM. The last: may their policy have a
+ * home node? -ENOENT: there is none, -EOPNOTSUPP. ctx: thread; sleep
  */
 int __must_check vm_set_policy(struct vmspace *vm, vaddr_t start, vaddr_t end, u32 policy);
 int __must_check vm_get_policy(struct vmspace *vm, vaddr_t addr, u32 *policy);

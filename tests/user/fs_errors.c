@@ -498,6 +498,7 @@ static void test_transfers(void)
 static void test_io(void)
 {
 	char b[16];
+	int proc = open("/proc/self/status", O_RDONLY);
 
 	io.fd = make("f", "0123456789");
 	io.rd = open("f", O_RDONLY), io.wr = open("f", O_WRONLY), io.path = open("f", O_PATH);
@@ -517,9 +518,10 @@ static void test_io(void)
 	CHECK_ERR(posix_fadvise(io.p[0], 0, 0, 0) == ESPIPE ? (errno = ESPIPE, -1) : 0, ESPIPE);
 	CHECK_ERR(readahead(io.wr, 0, 1), EBADF);
 	CHECK_ERR(readahead(io.p[0], 0, 1), EINVAL);
+	CHECK(readahead(proc, 0, 100) == 0);
 	for (int i = 0; i < 2; i++)
 		close(io.p[i]), close(io.q[i]), close(io.sock[i]);
-	close(io.fd), close(io.rd), close(io.wr), close(io.dir), close(io.path);
+	close(io.fd), close(io.rd), close(io.wr), close(io.dir), close(io.path), close(proc);
 	unlink("f");
 }
 

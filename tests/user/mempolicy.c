@@ -91,6 +91,8 @@ static void ranges(void)
 	CHECK_ERR(bind(p, PAGE, MPOL_BIND, 0, 0), EINVAL);
 	munmap(p + 4 * PAGE, PAGE);
 	CHECK_ERR(bind(p, 8 * PAGE, MPOL_BIND, 1, 0), EFAULT);
+	CHECK(!bind(p, 8 * PAGE, MPOL_DEFAULT, 0, 0));
+	CHECK_ERR(bind(p + 4 * PAGE, PAGE, MPOL_DEFAULT, 0, 0), EFAULT);
 	CHECK_ERR(syscall(SYS_get_mempolicy, NULL, NULL, 0, p + 4 * PAGE, MPOL_F_ADDR), EFAULT);
 	munmap(p, 8 * PAGE);
 }
