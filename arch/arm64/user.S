@@ -30,6 +30,7 @@
 func raw_user_copy_in
 	cmp	x2, #64
 	b.lo	3f
+	sub	x2, x2, #64
 1:	ldtr	x3, [x1]
 	ldtr	x4, [x1, #8]
 	ldtr	x5, [x1, #16]
@@ -38,16 +39,15 @@ func raw_user_copy_in
 	ldtr	x8, [x1, #40]
 	ldtr	x9, [x1, #48]
 	ldtr	x10, [x1, #56]
-	on_fault 1b, 5f
-	sub	x2, x2, #64
-	stp	x3, x4, [x0]
+	on_fault 1b, 9f
 	stp	x5, x6, [x0, #16]
 	stp	x7, x8, [x0, #32]
 	stp	x9, x10, [x0, #48]
+	stp	x3, x4, [x0], #64
 	add	x1, x1, #64
-	add	x0, x0, #64
-	cmp	x2, #64
+	subs	x2, x2, #64
 	b.hs	1b
+	add	x2, x2, #64
 3:	tbz	x2, #5, 7f
 2:	ldtr	x3, [x1]
 	ldtr	x4, [x1, #8]
@@ -77,15 +77,18 @@ func raw_user_copy_in
 	b.ne	5b
 8:	mov	x0, x2
 	ret
+9:	add	x2, x2, #64
+	b	5b
 
 /* size_t raw_user_copy_out(u64 dst, const void *src, size_t n): bytes not copied. */
 func raw_user_copy_out
 	cmp	x2, #64
 	b.lo	3f
-1:	ldp	x3, x4, [x1]
-	ldp	x5, x6, [x1, #16]
+	sub	x2, x2, #64
+1:	ldp	x5, x6, [x1, #16]
 	ldp	x7, x8, [x1, #32]
 	ldp	x9, x10, [x1, #48]
+	ldp	x3, x4, [x1], #64
 2:	sttr	x3, [x0]
 	sttr	x4, [x0, #8]
 	sttr	x5, [x0, #16]
@@ -94,12 +97,11 @@ func raw_user_copy_out
 	sttr	x8, [x0, #40]
 	sttr	x9, [x0, #48]
 	sttr	x10, [x0, #56]
-	on_fault 2b, 5f
-	sub	x2, x2, #64
-	add	x1, x1, #64
+	on_fault 2b, 12f
 	add	x0, x0, #64
-	cmp	x2, #64
+	subs	x2, x2, #64
 	b.hs	1b
+	add	x2, x2, #64
 3:	tbz	x2, #5, 11f
 	ldp	x3, x4, [x1]
 	ldp	x5, x6, [x1, #16]
@@ -131,6 +133,9 @@ func raw_user_copy_out
 	b.ne	5b
 8:	mov	x0, x2
 	ret
+12:	sub	x1, x1, #64
+	add	x2, x2, #64
+	b	5b
 
 /* size_t raw_user_clear(u64 dst, size_t n): bytes not cleared. */
 func raw_user_clear
