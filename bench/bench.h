@@ -3,6 +3,7 @@
 #include <stdint.h>
 
 int64_t now(void);
+int64_t busy(void); /* the same without waiting, in steps of 10 ms */
 void must(int good, const char *what); /* else say why, and exit */
 
 int64_t bench_open(long n);
@@ -28,3 +29,8 @@ int64_t bench_disk_write4k(long n);
 int64_t bench_disk_read1m(long n);
 int64_t bench_disk_write1m(long n);
 int64_t bench_disk_append(long n);
+int64_t bench_disk_fsync(long n);
+int64_t bench_disk_cold(long n);
+int64_t bench_disk_names_make(long n);
+int64_t bench_disk_names_stat(long n);
+int64_t bench_disk_mount(long n); /* blocks of 4 KiB, not nanoseconds */
