@@ -482,7 +482,7 @@ void pmm_get_stats(struct pmm_stats *s)
 void pmm_add_shrinker(struct shrinker *s)
 {
 	s->next = shrinkers;
-	shrinkers = s;
+	__atomic_store_n(&shrinkers, s, __ATOMIC_RELEASE);
 }
 
 /*

@@ -34,6 +34,19 @@ int ext_buf_get(struct ext_sb *s, u32 block, struct ext_buf *out)
 }
 
 /* See ext.h. ctx: thread; sleeps */
+int ext_buf_get_ahead(struct ext_sb *s, u32 block, u32 count, struct ext_buf *out)
+{
+	out->page = pagecache_find(&s->meta, block);
+	if (likely(out->page)) {
+		out->data = page_to_va(out->page);
+		return 0;
+	}
+	if (count > 1)
+		pagecache_prefetch(&s->meta, block, count);
+	return ext_buf_get(s, block, out);
+}
+
+/* See ext.h. ctx: thread; sleeps */
 int ext_buf_new(struct ext_sb *s, u32 block, struct ext_buf *out)
 {
 	bool fresh;

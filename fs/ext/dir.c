@@ -62,14 +62,7 @@ int ext_dir_block(struct inode *dir, u32 index, struct ext_buf *out)
 		return err;
 	if (!phys)
 		return ext_bad(s, dir->ino, "a hole in a directory, block %u", index);
-	out->page = pagecache_find(&s->meta, phys);
-	if (likely(out->page)) {
-		out->data = page_to_va(out->page);
-		return 0;
-	}
-	if (count > 1)
-		pagecache_prefetch(&s->meta, phys, count);
-	return ext_buf_get(s, phys, out);
+	return ext_buf_get_ahead(s, phys, count, out);
 }
 
 static u32 blocks_of(const struct inode *dir)
@@ -82,8 +75,10 @@ static bool is_name(const struct ext_dirent_disk *d, const char *name, u32 len)
 	return d->name_len == len && d->inode && !memcmp(d->name, name, len);
 }
 
-/* In one block, which stays with @sl when it is there. 0, -ENOENT, -EUCLEAN */
-static int find_in_block(struct inode *dir, const char *name, u32 len, struct ext_slot *sl)
+/*
+ * In the block that @sl has, and keeps. ctx: thread; sleeps: no. 0, -ENOENT, -EUCLEAN
+ */
+int ext_dir_find_in(struct inode *dir, const char *name, u32 len, struct ext_slot *sl)
 {
 	u32 size = ext_sb_of(dir->sb)->block_size;
 
@@ -108,12 +103,18 @@ int ext_dir_find(struct inode *dir, const char *name, u32 len, struct ext_slot *
 {
 	u32 n = blocks_of(dir);
 
+	if (n >= EXT_INDEX_BLOCKS) {
+		int err = ext_index_find(dir, name, len, out);
+
+		if (err != -EAGAIN)
+			return err;
+	}
 	for (out->index = 0; out->index < n; out->index++) {
 		int err = ext_dir_block(dir, out->index, &out->b);
 
 		if (err)
 			return err;
-		err = find_in_block(dir, name, len, out);
+		err = ext_dir_find_in(dir, name, len, out);
 		if (!err)
 			return 0;
 		ext_buf_put(&out->b);

@@ -55,8 +55,8 @@ static void changed(struct inode *dir)
 	(void)ext_inode_store(dir);
 }
 
-/* What a record leaves to another one behind it. */
-static u32 room_of(const struct ext_dirent_disk *d)
+/* What the record @d, a good one, leaves to another one behind it. ctx: any */
+u32 ext_dir_room(const struct ext_dirent_disk *d)
 {
 	return d->inode ? d->rec_len - record_size(d->name_len) : d->rec_len;
 }
@@ -75,17 +75,17 @@ static int find_room(struct inode *dir, const struct ext_buf *b, u32 index, u32 
 
 		if (!d)
 			return -EUCLEAN;
-		*largest = MAX(*largest, room_of(d));
-		if (room_of(d) >= need)
+		*largest = MAX(*largest, ext_dir_room(d));
+		if (ext_dir_room(d) >= need)
 			return 0;
 		*off += d->rec_len;
 	}
 	return -ENOSPC;
 }
 
-/* Put a record into the room that the one at @off has. */
-static void put_record(struct inode *dir, struct ext_buf *b, u32 off, const char *name, u32 len,
-		       const struct inode *i)
+/* Put a record into the room that the one at @off has. Where it is. */
+static u32 put_record(struct inode *dir, struct ext_buf *b, u32 off, const char *name, u32 len,
+		      const struct inode *i)
 {
 	struct ext_sb *s = ext_sb_of(dir->sb);
 	struct ext_dirent_disk *d = (void *)((char *)b->data + off);
@@ -97,10 +97,12 @@ static void put_record(struct inode *dir, struct ext_buf *b, u32 off, const char
 		next->rec_len = (u16)(d->rec_len - used);
 		fill_record(s, next, name, len, i);
 		d->rec_len = (u16)used;
+		off += used;
 	} else {
 		fill_record(s, d, name, len, i);
 	}
 	ext_buf_dirty(s, b);
+	return off;
 }
 
 /* Another block at the end of @dir, one free record. */
@@ -140,13 +142,14 @@ static int grow(struct inode *dir, struct ext_buf *out)
 int ext_dir_add(struct inode *dir, const char *name, u32 len, struct inode *i)
 {
 	struct ext_inode *e = ext_of(dir);
-	u32 n = (u32)(dir->size >> ext_sb_of(dir->sb)->block_bits), off = 0, largest;
+	u32 bits = ext_sb_of(dir->sb)->block_bits, n = (u32)(dir->size >> bits), off = 0, largest;
+	u32 index = ext_index_room(dir, record_size(len));
 	struct ext_buf b;
 	int err = -ENOSPC;
 
 	if (len > EXT_NAME_MAX)
 		return -ENAMETOOLONG;
-	for (u32 index = e->dir_room; index < n && err == -ENOSPC; index++) {
+	for (; index < n && err == -ENOSPC; index += err == -ENOSPC) {
 		err = ext_dir_block(dir, index, &b);
 		if (err)
 			return err;
@@ -155,26 +158,53 @@ int ext_dir_add(struct inode *dir, const char *name, u32 len, struct inode *i)
 			ext_buf_put(&b);
 		if (err == -ENOSPC && largest < FULL && index == e->dir_room)
 			e->dir_room++;
+		if (err == -ENOSPC)
+			ext_index_full(dir, index, largest);
 	}
 	if (err == -ENOSPC) {
 		off = 0;
+		index = n;
 		err = grow(dir, &b);
 	}
 	if (err)
 		return err;
-	put_record(dir, &b, off, name, len, i);
+	off = put_record(dir, &b, off, name, len, i);
 	ext_buf_put(&b);
+	ext_index_add(dir, name, len, ((u64)index << bits) + off);
 	changed(dir);
 	return 0;
+}
+
+/* The record before that of @sl in its block; none, or a bad block: itself. */
+static u32 record_before(struct inode *dir, const struct ext_slot *sl)
+{
+	u32 before = sl->off;
+
+	for (u32 off = 0; off < sl->off;) {
+		const struct ext_dirent_disk *d = ext_dir_record(dir, &sl->b, sl->index, off);
+
+		if (!d)
+			return sl->off;
+		before = off;
+		off += d->rec_len;
+		if (off > sl->off)
+			return sl->off;
+	}
+	return before;
 }
 
 /* The record in @sl goes. ctx: thread; holds: dir->lock for writing; sleeps */
 void ext_dir_remove(struct inode *dir, struct ext_slot *sl)
 {
 	struct ext_dirent_disk *d = (void *)((char *)sl->b.data + sl->off);
-	struct ext_dirent_disk *before = (void *)((char *)sl->b.data + sl->prev);
+	struct ext_dirent_disk *before;
 
-	if (sl->off)
+	if (sl->prev == EXT_NO_PREV)
+		sl->prev = record_before(dir, sl);
+	before = (void *)((char *)sl->b.data + sl->prev);
+	ext_index_remove(dir, d->name, d->name_len,
+			 ((u64)sl->index << ext_sb_of(dir->sb)->block_bits) + sl->off);
+	if (sl->off != sl->prev)
 		before->rec_len = (u16)(before->rec_len + d->rec_len);
 	d->inode = 0;
 	ext_buf_dirty(ext_sb_of(dir->sb), &sl->b);
@@ -215,11 +245,21 @@ int ext_dir_make(struct inode *dir, struct inode *parent)
 	return 0;
 }
 
-/* The ".." of @dir. 0 with *out, -EUCLEAN, -EIO ... */
+/*
+ * The ".." of @dir, which is in its first block: the rest of it may be changing, its lock is not
+ * held. 0 with *out, -EUCLEAN, -EIO ...
+ */
 static int find_dotdot(struct inode *dir, struct ext_slot *out)
 {
-	int err = ext_dir_find(dir, "..", 2, out);
+	int err;
 
+	out->index = 0;
+	err = ext_dir_block(dir, 0, &out->b);
+	if (err)
+		return err;
+	err = ext_dir_find_in(dir, "..", 2, out);
+	if (err)
+		ext_slot_put(out);
 	if (err == -ENOENT)
 		return ext_bad(ext_sb_of(dir->sb), dir->ino, "a directory without ..");
 	return err;

@@ -15,7 +15,6 @@
 #include "fs/vfs.h"
 #include "kernel/sched/work.h"
 
-#define EXT_BUCKETS 256u
 #define EXT_GROUP_LOCKS 32u
 
 /* What to do about an error of the file system itself (errors=). */
@@ -49,7 +48,8 @@ struct ext_sb {
 	bool failed; /* a: that is what ended it */
 	bool was_valid; /* u: clean before this mount */
 	struct spinlock lock; /* rank SPIN_OUTER: of the table */
-	struct list inodes[EXT_BUCKETS]; /* h: by number */
+	struct list *inodes; /* h: by number, .nbuckets */
+	u32 nbuckets; /* I: a power of two */
 	struct list dying; /* h: evicted, with something to be stored first */
 	struct waitq evicted; /* own lock: an inode left the table, or a pin went */
 	struct work reaper; /* own lock: ends the dying */
@@ -71,6 +71,8 @@ struct ext_inode {
 	struct mutex map_lock; /* rank EXT_MAP: of the attributes, too */
 	u32 block[EXT_NBLOCKS]; /* m; a for reading */
 	u32 goal; /* m: where the next block would be best; 0: not known */
+	u64 known; /* i: the last write found that from this block on ... */
+	u32 known_count; /* i: ... so many are there */
 	u32 file_acl; /* m: block of attributes, 0: none */
 	u32 flags; /* i */
 	u32 generation; /* I */
@@ -84,6 +86,7 @@ struct ext_inode {
 	s64 atime, mtime, ctime; /* s: as stored last */
 	struct spinlock store_lock; /* rank SPIN_OUTER */
 	u32 synced; /* a: ext_sb.generation that looked at it last */
+	struct ext_index *index; /* dirindex.c's lock; of a large directory, NULL: none */
 	u32 dir_room; /* i: of a directory: blocks before this one have no room */
 	struct list orphan_link; /* o */
 	struct list dying_link; /* h */
@@ -113,6 +116,8 @@ struct ext_buf {
 };
 /* 0 with *out to be put, -EUCLEAN (no such block), -EIO, -ENOMEM. ctx: thread; sleeps */
 int __must_check ext_buf_get(struct ext_sb *s, u32 block, struct ext_buf *out);
+/* The same, which reads @count blocks from there on when it is not in memory. */
+int __must_check ext_buf_get_ahead(struct ext_sb *s, u32 block, u32 count, struct ext_buf *out);
 /* The same of a block just allocated: zeroes, dirty, nothing is read. */
 int __must_check ext_buf_new(struct ext_sb *s, u32 block, struct ext_buf *out);
 void ext_buf_put(struct ext_buf *b);
@@ -235,15 +240,18 @@ int ext_set_size(struct inode *i, u64 size);
 extern const struct pagecache_ops ext_cache_ops, ext_meta_ops;
 
 /* --- dir.c, dirmod.c, namei.c --- */
+#define EXT_NO_PREV (~0u)
 struct ext_slot { /* a record and where it is */
 	struct ext_buf b;
 	u32 index; /* of the block in the directory */
-	u32 off,
-		prev; /* of the record, and the one before it in that block; equal: it is the first */
+	/* of the record, and the one before it in that block; the first has itself */
+	u32 off, prev; /* prev may be EXT_NO_PREV: it was not looked for */
 	u32 ino;
 };
 /* 0 with *out to be released by ext_slot_put, -ENOENT, -EUCLEAN ... holds: dir->lock */
 int __must_check ext_dir_find(struct inode *dir, const char *name, u32 len, struct ext_slot *out);
+/* The same, in the one block that @sl has. */
+int __must_check ext_dir_find_in(struct inode *dir, const char *name, u32 len, struct ext_slot *sl);
 void ext_slot_put(struct ext_slot *sl);
 int __must_check ext_dir_block(struct inode *dir, u32 index, struct ext_buf *out);
 const struct ext_dirent_disk *ext_dir_record(struct inode *dir, const struct ext_buf *b, u32 index,
@@ -254,6 +262,23 @@ void ext_dir_remove(struct inode *dir, struct ext_slot *sl);
 void ext_dir_replace(struct inode *dir, struct ext_slot *sl, const struct inode *i);
 int __must_check ext_dir_make(struct inode *dir, struct inode *parent);
 int ext_dir_set_parent(struct inode *dir, struct inode *parent);
+
+u32 ext_dir_room(const struct ext_dirent_disk *d);
+
+/* --- dirindex.c: names of large directories, in memory --- */
+#define EXT_INDEX_BLOCKS 8u /* that a directory has to have */
+#define EXT_ROOMS 67u /* sizes of records, in units of four bytes */
+/* As ext_dir_find; -EAGAIN: there is no index, look through the blocks. */
+int __must_check ext_index_find(struct inode *dir, const char *name, u32 len, struct ext_slot *out);
+/* The record of a name is at byte @pos from now on, or no more. */
+void ext_index_add(struct inode *dir, const char *name, u32 len, u64 pos);
+void ext_index_remove(struct inode *dir, const char *name, u32 len, u64 pos);
+/* Blocks before this one have no room for a record of @size. */
+u32 ext_index_room(struct inode *dir, u32 size);
+/* In @block the largest room is @largest. */
+void ext_index_full(struct inode *dir, u32 block, u32 largest);
+void ext_index_drop(struct inode *dir);
+void ext_index_setup(void);
 
 extern const struct inode_ops ext_dir_ops, ext_file_inode_ops, ext_link_ops, ext_special_ops;
 extern const struct file_ops ext_dir_fops, ext_file_fops;

@@ -23,9 +23,11 @@
 #include "mm/slab.h"
 #include "mm/vm/writeback.h"
 
+#define AHEAD 16u /* blocks of the table read at once */
+
 static struct list *bucket_of(struct ext_sb *s, u64 ino)
 {
-	return &s->inodes[(ino ^ ino >> 8) % EXT_BUCKETS];
+	return &s->inodes[ino & (s->nbuckets - 1)];
 }
 
 /* The inode in memory, dead or alive. holds: s->lock */
@@ -110,9 +112,12 @@ static int read_disk(struct ext_sb *s, u32 ino, struct ext_inode_disk *d, u32 *b
 {
 	struct ext_buf b;
 	int err = ext_inode_place(s, ino, block, off);
+	u32 left;
 
-	if (!err)
-		err = ext_buf_get(s, *block, &b);
+	if (err)
+		return err;
+	left = (s->inodes_per_group - (ino - 1) % s->inodes_per_group) / s->inodes_per_block;
+	err = ext_buf_get_ahead(s, *block, MIN(left, AHEAD), &b);
 	if (err)
 		return err;
 	memset(d, 0, sizeof(*d));
@@ -271,7 +276,7 @@ bool ext_inodes_left(struct ext_sb *s)
 	bool left = false;
 
 	spin_lock(&s->lock);
-	for (u32 k = 0; k < EXT_BUCKETS; k++)
+	for (u32 k = 0; k < s->nbuckets; k++)
 		left |= !list_empty(&s->inodes[k]);
 	spin_unlock(&s->lock);
 	return left;
@@ -280,6 +285,7 @@ bool ext_inodes_left(struct ext_sb *s)
 /* Undo ext_inode_alloc of one that nobody else knows. ctx: thread */
 void ext_inode_drop(struct ext_inode *e)
 {
+	ext_index_drop(&e->inode);
 	pagecache_fini(&e->cache);
 	kfree(e);
 }

@@ -215,7 +215,7 @@ static void sync_inodes(struct ext_sb *s, bool wait)
 {
 	u32 generation = __atomic_add_fetch(&s->generation, 1, __ATOMIC_RELAXED);
 
-	for (u32 k = 0; k < EXT_BUCKETS; k++) {
+	for (u32 k = 0; k < s->nbuckets; k++) {
 		for (;;) {
 			struct inode *i;
 

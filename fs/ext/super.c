@@ -32,6 +32,9 @@
 static struct mutex mounts_lock = MUTEX_INIT(mounts_lock, RANK_SUPERS);
 static struct super *mounted[32]; /* i: no references */
 
+#define TABLE_MIN 256u /* lists of inodes in memory */
+#define TABLE_MAX 16384u
+
 /* See ext.h. ctx: thread; sleeps: no */
 int ext_bad(struct ext_sb *s, u64 ino, const char *fmt, ...)
 {
@@ -436,6 +439,30 @@ static void tear_down(struct ext_sb *s)
 	(void)blkdev_invalidate(s->bdev, 0, blkdev_bytes(s->bdev));
 }
 
+/* The table of inodes in memory: a list for 16 frames there are, or as many as can be had. */
+static bool table_alloc(struct ext_sb *s)
+{
+	struct pmm_stats st;
+	u32 n = TABLE_MIN;
+
+	pmm_get_stats(&st);
+	while (n < TABLE_MAX && n < st.total / 16)
+		n *= 2;
+	for (; n >= TABLE_MIN && !s->inodes; n /= 2) {
+		s->inodes = kmalloc(n * sizeof(*s->inodes), 0);
+		s->nbuckets = n;
+	}
+	for (u32 i = 0; s->inodes && i < s->nbuckets; i++)
+		list_init(&s->inodes[i]);
+	return s->inodes;
+}
+
+static void sb_free(struct ext_sb *s)
+{
+	kfree(s->inodes);
+	kfree(s);
+}
+
 static void ext_put_super(struct super *sb)
 {
 	struct ext_sb *s = ext_sb_of(sb);
@@ -443,7 +470,7 @@ static void ext_put_super(struct super *sb)
 	tear_down(s);
 	forget_mounted(sb);
 	blkdev_put(s->bdev, s->how);
-	kfree(s);
+	sb_free(s);
 }
 
 static const struct super_ops ext_super_ops = {
@@ -488,6 +515,10 @@ static struct ext_sb *sb_alloc(struct blkdev *bdev)
 {
 	struct ext_sb *s = kzalloc(sizeof(*s), 0);
 
+	if (s && !table_alloc(s)) {
+		kfree(s);
+		s = NULL;
+	}
 	if (!s)
 		return NULL;
 	s->bdev = bdev;
@@ -501,8 +532,6 @@ static struct ext_sb *sb_alloc(struct blkdev *bdev)
 	list_init(&s->dying);
 	for (u32 i = 0; i < EXT_GROUP_LOCKS; i++)
 		mutex_init(&s->group_locks[i], RANK_EXT_GROUP);
-	for (u32 i = 0; i < EXT_BUCKETS; i++)
-		list_init(&s->inodes[i]);
 	return s;
 }
 
@@ -602,7 +631,7 @@ static int mount_new(const struct fs_type *t, struct blkdev *bdev, u32 flags, co
 		return 0;
 	blkdev_put(bdev, s->how);
 free_s:
-	kfree(s);
+	sb_free(s);
 	return err;
 }
 
@@ -631,6 +660,7 @@ static int ext_mount(const struct fs_type *t, const char *source, u32 flags, con
 	if (err)
 		return err;
 	mutex_lock(&mounts_lock);
+	ext_index_setup();
 	sb = find_mounted(bdev, &slot);
 	if (sb && ((flags ^ sb->flags) & MS_RDONLY)) {
 		mutex_unlock(&mounts_lock);

@@ -107,6 +107,7 @@ int ext_map_cut(struct inode *i, u64 index)
 
 	if (!has_blocks(i))
 		return 0;
+	e->known_count = 0;
 	for (u64 k = index; k < EXT_NDIR; k++) {
 		if (!e->block[k])
 			continue;

@@ -20,6 +20,7 @@
 #include "kernel/sched/thread.h"
 
 #define HOLD 32u /* pages that are held at once */
+#define KNOWN 128u /* blocks that are looked at beyond what a write needs */
 
 /* Write @n bytes at most of what is left. Bytes or -errno. */
 static ssize_t write_some(struct inode *i, struct uio *u, u64 *pos, size_t n)
@@ -93,6 +94,29 @@ static ssize_t write_hole(struct inode *i, struct uio *u, u64 *pos, size_t *n)
 }
 
 /*
+ * As ext_map(), but of blocks that are there only tells that, *@phys is 1. What the last write found
+ * is remembered until something is cut. holds: i->lock for writing
+ */
+static int map_known(struct inode *i, u64 index, u32 want, u32 *phys, u32 *count)
+{
+	struct ext_inode *e = ext_of(i);
+	int err = 0;
+
+	if (unlikely(index - e->known >= e->known_count)) {
+		err = ext_map(i, index, MAX(want, KNOWN), phys, count);
+		if (!err && *phys) {
+			e->known = index;
+			e->known_count = *count;
+		}
+	} else {
+		*phys = 1;
+		*count = (u32)(e->known + e->known_count - index);
+	}
+	*count = MIN(*count, want);
+	return err;
+}
+
+/*
  * Everything that can be written. Bytes, or -errno when there were none. holds: i->lock for writing
  */
 static ssize_t write_all(struct inode *i, struct uio *u, u64 *pos)
@@ -104,7 +128,7 @@ static ssize_t write_all(struct inode *i, struct uio *u, u64 *pos)
 	while (u->left) {
 		u64 want = ((*pos + u->left - 1) >> bits) - (*pos >> bits) + 1;
 		u32 phys, count;
-		int err = ext_map(i, *pos >> bits, (u32)MIN(want, (u64)~0u), &phys, &count);
+		int err = map_known(i, *pos >> bits, (u32)MIN(want, (u64)~0u), &phys, &count);
 		size_t n;
 
 		if (err) {

@@ -116,10 +116,33 @@ void pmm_add_shrinker(struct shrinker *s)
 	shrinkers = s;
 }
 
+u64 pmm_shrink(u64 want)
+{
+	u64 freed = 0;
+
+	for (struct shrinker *s = shrinkers; s; s = s->next)
+		freed += s->shrink(want);
+	return freed;
+}
 static void caches_shrink(void)
 {
-	for (struct shrinker *s = shrinkers; s; s = s->next)
-		s->shrink(64);
+	(void)pmm_shrink(64);
+}
+void *pmm_alloc_va(u32 order, u32 flags)
+{
+	struct page *p = pmm_alloc(order, flags);
+
+	return p ? page_to_va(p) : NULL;
+}
+void pmm_free_va(void *va, u32 order)
+{
+	page_put(va_to_page(va));
+}
+void pmm_get_stats(struct pmm_stats *s)
+{
+	s->total = FRAMES;
+	s->free = pmm_free_frames();
+	s->reserved = 0;
 }
 
 struct kmem_cache {

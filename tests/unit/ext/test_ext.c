@@ -181,6 +181,89 @@ UNIT_TEST(a_directory_with_an_index)
 	drop_image();
 }
 
+/* Names come and go, in a directory that has an index or has just lost it. */
+static void index_follows(void)
+{
+	enum { NAMES = 700 };
+	static bool there[NAMES];
+	char name[80];
+	struct inode *d, *i;
+	u32 n = 0;
+
+	memset(there, 0, sizeof(there));
+	mount();
+	CHECK_EQ(host_mkdir(top, "many", &d), 0);
+	for (u32 round = 0; round < 6000; round++) {
+		u32 k = (u32)(unit_random() % NAMES);
+
+		snprintf(name, sizeof(name), "%u%.*s", k, (int)(k % 50),
+			 "--------------------------------------------------");
+		if (!(unit_random() & 255))
+			(void)pmm_shrink(PMM_SHRINK_ALL);
+		CHECK_EQ(host_lookup(d, name, &i), there[k] ? 0 : -ENOENT);
+		CHECK(d->size < 8 * ext_sb_of(sb)->block_size || ext_of(d)->index);
+		if (there[k]) {
+			inode_put(i);
+			CHECK_EQ(host_remove(d, name), 0);
+		} else {
+			CHECK_EQ(host_symlink(d, name, "x"), 0);
+		}
+		n += there[k] ? -1u : 1;
+		there[k] = !there[k];
+	}
+	CHECK_EQ(host_list(d, NULL, NULL), (s64)n + 2);
+	CHECK_EQ(host_rename(top, "many", top, "other", 0), 0);
+	inode_put(d);
+	end();
+}
+
+UNIT_TEST(an_index_in_memory_follows_its_directory)
+{
+	make_image("-b 1024 -I 128 -N 2000", 8 * MB);
+	index_follows();
+	drop_image();
+	make_image("-b 2048 -I 128 -N 2000", 8 * MB);
+	index_follows();
+	drop_image();
+}
+
+/* Room of any size is found again, and no block is passed by that has some. */
+UNIT_TEST(a_large_directory_does_not_grow_without_need)
+{
+	char name[256];
+	struct inode *d;
+	u64 size;
+
+	make_image("-b 1024 -I 128 -N 6000", 16 * MB);
+	mount();
+	CHECK_EQ(host_mkdir(top, "many", &d), 0);
+	for (u32 k = 0; k < 4000; k++) {
+		snprintf(
+			name, sizeof(name), "%u%.*s", k, (int)(k % 90),
+			"------------------------------------------------------------------------------------------");
+		CHECK_EQ(host_symlink(d, name, "x"), 0);
+	}
+	size = d->size;
+	for (u32 k = 0; k < 4000; k += 3) {
+		snprintf(
+			name, sizeof(name), "%u%.*s", k, (int)(k % 90),
+			"------------------------------------------------------------------------------------------");
+		CHECK_EQ(host_remove(d, name), 0);
+	}
+	for (u32 k = 0; k < 4000; k += 3) {
+		snprintf(
+			name, sizeof(name), "%.*s%u", (int)(k % 90),
+			"------------------------------------------------------------------------------------------",
+			k);
+		CHECK_EQ(host_symlink(d, name, "x"), 0);
+	}
+	CHECK_EQ(d->size, size);
+	CHECK_EQ(host_list(d, NULL, NULL), 4002);
+	inode_put(d);
+	end();
+	drop_image();
+}
+
 static void fill_up(void)
 {
 	static u8 buf[65536];
