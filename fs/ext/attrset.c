@@ -306,7 +306,7 @@ static int write_block(struct setting *t)
 	h = b.data;
 	hash = put_together(&t->block, b.data, sizeof(*h), 0, t->s->block_size);
 	*h = (struct ext_xattr_header){ EXT_XATTR_MAGIC, 1, 1, hash, 0, { 0 } };
-	ext_buf_dirty(t->s, &b);
+	ext_buf_dirty_of(t->i, &b);
 	ext_buf_put(&b);
 	e->file_acl = block;
 	if (old && old != block)

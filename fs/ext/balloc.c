@@ -221,6 +221,7 @@ void ext_blocks_free(struct ext_sb *s, u64 ino, u32 block, u32 count)
 		ext_bad(s, ino, "blocks %u+%u to be freed are none", block, count);
 		return;
 	}
+	ext_freed(s);
 	while (count) {
 		u32 group = (block - s->first_block) / s->blocks_per_group;
 		u32 n = MIN(count, ext_group_first(s, group) + ext_group_blocks(s, group) - block);

@@ -17,7 +17,6 @@
 #include <linux/errno.h>
 #include "fs/ext/ext.h"
 #include "kernel/lib/string.h"
-#include "mm/vm/writeback.h"
 
 /* See ext.h. ctx: thread; sleeps */
 int ext_buf_get(struct ext_sb *s, u32 block, struct ext_buf *out)
@@ -81,17 +80,6 @@ void ext_buf_dirty(struct ext_sb *s, struct ext_buf *b)
 void ext_buf_forget(struct ext_sb *s, u32 block)
 {
 	pagecache_punch(&s->meta, (u64)block << PAGE_SHIFT, ((u64)block + 1) << PAGE_SHIFT);
-}
-
-/* See ext.h. ctx: thread; sleeps */
-int ext_meta_sync(struct ext_sb *s)
-{
-	int err = writeback_range(&s->meta, 0, ~0ull, WRITEBACK_WAIT);
-	int flush = blkdev_flush(s->bdev);
-
-	if (!err && flush != -EOPNOTSUPP)
-		err = flush;
-	return err;
 }
 
 /* See ext.h. ctx: any */

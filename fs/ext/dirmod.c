@@ -101,7 +101,7 @@ static u32 put_record(struct inode *dir, struct ext_buf *b, u32 off, const char 
 	} else {
 		fill_record(s, d, name, len, i);
 	}
-	ext_buf_dirty(s, b);
+	ext_buf_dirty_of(dir, b);
 	return off;
 }
 
@@ -128,6 +128,7 @@ static int grow(struct inode *dir, struct ext_buf *out)
 		mutex_unlock(&e->map_lock);
 		return err;
 	}
+	ext_note_block(dir, phys);
 	d = out->data;
 	d->rec_len = (u16)s->block_size;
 	WRITE_ONCE(dir->size, dir->size + s->block_size);
@@ -171,6 +172,7 @@ int ext_dir_add(struct inode *dir, const char *name, u32 len, struct inode *i)
 	off = put_record(dir, &b, off, name, len, i);
 	ext_buf_put(&b);
 	ext_index_add(dir, name, len, ((u64)index << bits) + off);
+	ext_note_name(i, dir);
 	changed(dir);
 	return 0;
 }
@@ -207,7 +209,7 @@ void ext_dir_remove(struct inode *dir, struct ext_slot *sl)
 	if (sl->off != sl->prev)
 		before->rec_len = (u16)(before->rec_len + d->rec_len);
 	d->inode = 0;
-	ext_buf_dirty(ext_sb_of(dir->sb), &sl->b);
+	ext_buf_dirty_of(dir, &sl->b);
 	ext_of(dir)->dir_room = MIN(ext_of(dir)->dir_room, sl->index);
 	changed(dir);
 }
@@ -220,7 +222,7 @@ void ext_dir_replace(struct inode *dir, struct ext_slot *sl, const struct inode 
 
 	d->inode = (u32)i->ino;
 	d->file_type = type_of_mode(s, i->mode);
-	ext_buf_dirty(s, &sl->b);
+	ext_buf_dirty_of(dir, &sl->b);
 	changed(dir);
 }
 
@@ -240,7 +242,7 @@ int ext_dir_make(struct inode *dir, struct inode *parent)
 	d = (void *)((char *)b.data + d->rec_len);
 	fill_record(s, d, "..", 2, parent);
 	d->rec_len = (u16)(s->block_size - record_size(1));
-	ext_buf_dirty(s, &b);
+	ext_buf_dirty_of(dir, &b);
 	ext_buf_put(&b);
 	return 0;
 }

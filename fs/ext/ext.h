@@ -55,6 +55,8 @@ struct ext_sb {
 	struct work reaper; /* own lock: ends the dying */
 	u32 pins; /* a: of the metadata cache, by writeback */
 	u32 generation; /* a: of the sync that looks at inodes */
+	u32 freed; /* a: how often blocks or inodes became free */
+	u32 freed_synced; /* a: the same when all metadata was written last */
 	struct pagecache meta; /* own lock: blocks of metadata by number, one in a page */
 	struct page *super_page; /* I: of that, held: the superblock's */
 	struct ext_super_disk *disk; /* u: in that page */
@@ -79,6 +81,10 @@ struct ext_inode {
 	u32 table_block, table_off; /* I: where it lies on the disk */
 	u32 dtime; /* o: next orphan, or when it was deleted */
 	u16 extra; /* I: bytes beyond the first 128 that have a meaning; attributes behind them */
+	bool cut; /* i: it has blocks no more that it has on the disk */
+	u32 meta_first, meta_last; /* s: blocks of metadata that changed for it lie between */
+	u32 name_dir; /* s: inode of the directory that has its newest name; 0: an old one's */
+	u32 name_changes, name_synced; /* s: how often it got a name, as of now and on the disk */
 	bool dirty; /* a: something changed that was not stored */
 	bool orphan; /* o: on the list */
 	bool fresh; /* o: made by this mount and never stored with a name */
@@ -125,8 +131,8 @@ void ext_buf_put(struct ext_buf *b);
 void ext_buf_dirty(struct ext_sb *s, struct ext_buf *b);
 /* @block is no metadata any more: whatever is kept of it must not reach the disk. */
 void ext_buf_forget(struct ext_sb *s, u32 block);
-/* Write all dirty metadata and flush the device. 0 or -errno. ctx: thread; sleeps */
-int ext_meta_sync(struct ext_sb *s);
+/* The same, of a block that leads to @i's data, or has it. */
+static inline void ext_buf_dirty_of(struct inode *i, struct ext_buf *b);
 /* Keep @s alive a little longer than its last inode. ctx: any (pin), thread (unpin) */
 void ext_pin(struct ext_sb *s);
 void ext_unpin(struct ext_sb *s);
@@ -179,6 +185,7 @@ void ext_inode_free(struct ext_sb *s, u64 ino, bool dir);
 /* --- inode.c --- */
 int __must_check ext_iget(struct super *sb, u32 ino, struct inode **out);
 int __must_check ext_iget_orphan(struct super *sb, u32 ino, struct inode **out);
+struct inode *ext_inode_find(struct ext_sb *s, u64 ino); /* in memory, with a reference, or NULL */
 bool ext_inodes_left(struct ext_sb *s);
 void ext_evict(struct inode *i);
 void ext_reap(struct work *w);
@@ -200,10 +207,23 @@ static inline void ext_inode_dirty(struct inode *i)
 	WRITE_ONCE(ext_of(i)->dirty, true);
 }
 int ext_setattr(struct inode *i, const struct iattr *a);
+
+/* --- sync.c --- */
+/* Write all dirty metadata and flush the device. 0 or -errno. ctx: thread; sleeps */
+int ext_meta_sync(struct ext_sb *s);
+void ext_freed(struct ext_sb *s); /* something may have other owners from now on */
+void ext_note_block(struct inode *i, u32 block); /* metadata of @i lies there, and changed */
+void ext_note_name(struct inode *i, const struct inode *dir); /* @i has a name in @dir */
 int ext_sync_super(struct super *sb, bool wait);
 int ext_fsync(struct file *f, u64 start, u64 end, bool datasync);
 /* After a change of @i by a call: written now if the inode or the mount is synchronous. */
 int ext_sync_if_asked(struct inode *i, struct inode *dir);
+
+static inline void ext_buf_dirty_of(struct inode *i, struct ext_buf *b)
+{
+	ext_note_block(i, (u32)b->page->index);
+	ext_buf_dirty(ext_sb_of(i->sb), b);
+}
 
 static inline void ext_add_blocks(struct inode *i, s32 blocks)
 {

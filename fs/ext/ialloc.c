@@ -175,6 +175,7 @@ void ext_inode_free(struct ext_sb *s, u64 ino, bool dir)
 		ext_bad(s, ino, "an inode that is freed is free already");
 		goto put_map;
 	}
+	ext_freed(s);
 	bitmap_clear(mb.data, at);
 	d->free_inodes_count++;
 	__atomic_add_fetch(&s->free_inodes, 1, __ATOMIC_RELAXED);

@@ -53,6 +53,14 @@ static struct inode *find(struct ext_sb *s, u64 ino, bool *dead)
 	return *dead ? NULL : i;
 }
 
+/* See ext.h. ctx: thread */
+struct inode *ext_inode_find(struct ext_sb *s, u64 ino)
+{
+	bool dead;
+
+	return find(s, ino, &dead);
+}
+
 static bool is_gone(struct ext_sb *s, u64 ino)
 {
 	struct inode *i;
@@ -267,6 +275,7 @@ struct ext_inode *ext_inode_alloc(struct super *sb, u64 ino, u32 mode)
 	list_init(&e->orphan_link);
 	list_init(&e->dying_link);
 	e->dirty = true;
+	e->meta_first = ~0u;
 	return e;
 }
 

@@ -29,7 +29,7 @@ static void table_dirty(struct inode *i, struct table *t)
 	if (t->in_inode)
 		ext_inode_dirty(i);
 	else
-		ext_buf_dirty(ext_sb_of(i->sb), &t->b);
+		ext_buf_dirty_of(i, &t->b);
 }
 
 /* Behind the block before this slot, or behind the last one; 0: nowhere special. */
@@ -70,6 +70,7 @@ static int make_level(struct inode *i, struct table *t, u32 at, struct ext_buf *
 		ext_blocks_free(s, i->ino, block, 1);
 		return err;
 	}
+	ext_note_block(i, block);
 	__atomic_store_n(t->slot, block, __ATOMIC_RELEASE);
 	table_dirty(i, t);
 	return 0;

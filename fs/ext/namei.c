@@ -115,7 +115,7 @@ static int long_link(struct inode *i, const char *target, size_t len)
 	if (err)
 		return err;
 	memcpy(b.data, target, len);
-	ext_buf_dirty(s, &b);
+	ext_buf_dirty_of(i, &b);
 	ext_buf_put(&b);
 	return 0;
 }
@@ -284,6 +284,8 @@ static int exchange(struct inode *odir, struct dentry *od, struct inode *ndir, s
 	if (!err) {
 		ext_dir_replace(ndir, &ns, oi);
 		ext_dir_replace(odir, &os, ni);
+		ext_note_name(oi, ndir);
+		ext_note_name(ni, odir);
 		if (odir != ndir && S_ISDIR(oi->mode))
 			err = move_dir(oi, odir, ndir);
 		if (odir != ndir && S_ISDIR(ni->mode) && !err)
@@ -314,6 +316,7 @@ static int take_name(struct inode *ndir, struct dentry *nd, struct inode *oi)
 	if (err)
 		return err;
 	ext_dir_replace(ndir, &sl, oi);
+	ext_note_name(oi, ndir);
 	ext_slot_put(&sl);
 	drop_links(ni, S_ISDIR(ni->mode) ? ni->nlink : 1);
 	if (S_ISDIR(ni->mode))

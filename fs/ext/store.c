@@ -1,26 +1,18 @@
 /*
- * Inodes back to the disk, and what "synced" means.
+ * Inodes back to the disk.
  *
  * Calls that change an inode store it into its block of the table at once, which costs little: the
  * block is in memory and becomes dirty there. Writing to a file does not: its size and times are
  * stored when its pages have been written, by the pin that these hold on the inode. Times that only
  * reading changed are stored with anything else, when the inode leaves memory, or by sync.
  *
- * fsync writes the file's pages, the inode, and then all metadata of the file system that is dirty,
- * so also the block of numbers that leads to a page, the bitmaps, and the directory that has the
- * name; then the device is told to keep it. What is synced so is whole after a power cut, as e2fsck
- * finds it.
- *
  * store_lock makes the disk's picture of an inode that of one moment, and the last store the
  * newest.
  */
 #include <linux/errno.h>
-#include <linux/mount.h>
 #include "fs/ext/ext.h"
 #include "kernel/base/time.h"
-#include "kernel/lib/errseq.h"
 #include "kernel/lib/string.h"
-#include "mm/vm/writeback.h"
 
 static u32 seconds_of(s64 t)
 {
@@ -117,6 +109,10 @@ int ext_inode_store(struct inode *i)
 	encode(e, (void *)((char *)b.data + e->table_off));
 	spin_unlock(&e->store_lock);
 	ext_buf_dirty(s, &b);
+	if (unlikely(e->cut)) {
+		e->cut = false;
+		ext_freed(s);
+	}
 	ext_buf_put(&b);
 	return 0;
 }
@@ -156,96 +152,4 @@ int ext_setattr(struct inode *i, const struct iattr *a)
 	if (!err)
 		err = ext_inode_store(i);
 	return err ? err : ext_sync_if_asked(i, NULL);
-}
-
-/* --- syncing --- */
-
-/* See ext.h. ctx: thread; sleeps */
-int ext_sync_if_asked(struct inode *i, struct inode *dir)
-{
-	bool asked = READ_ONCE(i->sb->flags) & MS_SYNCHRONOUS;
-
-	asked |= (ext_of(i)->flags & EXT_SYNC_FL) != 0;
-	if (dir)
-		asked |= (READ_ONCE(i->sb->flags) & MS_DIRSYNC) ||
-			 (ext_of(dir)->flags & (EXT_SYNC_FL | EXT_DIRSYNC_FL));
-	return unlikely(asked) ? ext_meta_sync(ext_sb_of(i->sb)) : 0;
-}
-
-/*
- * file_ops.fsync of files and directories. With @datasync times alone are no reason to write the
- * inode. ctx: thread; sleeps. 0, or an error of writing that this open file was not told of.
- */
-int ext_fsync(struct file *f, u64 start, u64 end, bool datasync)
-{
-	struct inode *i = f->inode;
-	struct ext_sb *s = ext_sb_of(i->sb);
-	int err = 0, err2, seen = 0;
-
-	if (i->cache)
-		err = writeback_range(i->cache, start >> PAGE_SHIFT, end >> PAGE_SHIFT,
-				      WRITEBACK_WAIT);
-	if (READ_ONCE(s->writable) && (READ_ONCE(ext_of(i)->dirty) || !datasync)) {
-		err2 = ext_inode_settle(i);
-		err = err ? err : err2;
-	}
-	err2 = ext_meta_sync(s);
-	if (i->cache)
-		seen = errseq_check(&i->cache->error, &f->wb_err);
-	return seen ? seen : err ? err : err2;
-}
-
-/* An inode of bucket @k that the sync @generation has not seen, with a reference; NULL: no more. */
-static struct inode *next_inode(struct ext_sb *s, u32 k, u32 generation)
-{
-	struct inode *i;
-
-	list_for_each(i, &s->inodes[k], hash) {
-		struct ext_inode *e = ext_of(i);
-
-		if (e->synced == generation || !ref_get_unless_zero(&i->refs))
-			continue;
-		e->synced = generation;
-		return i;
-	}
-	return NULL;
-}
-
-static void sync_inodes(struct ext_sb *s, bool wait)
-{
-	u32 generation = __atomic_add_fetch(&s->generation, 1, __ATOMIC_RELAXED);
-
-	for (u32 k = 0; k < s->nbuckets; k++) {
-		for (;;) {
-			struct inode *i;
-
-			spin_lock(&s->lock);
-			i = next_inode(s, k, generation);
-			spin_unlock(&s->lock);
-			if (!i)
-				break;
-			if (i->cache)
-				(void)writeback_range(i->cache, 0, ~0ull,
-						      wait ? WRITEBACK_WAIT : WRITEBACK_START);
-			if (wait)
-				(void)ext_inode_settle(i);
-			inode_put(i);
-		}
-	}
-}
-
-/* super_ops.sync. ctx: thread; sleeps. 0, or the error of writing metadata */
-int ext_sync_super(struct super *sb, bool wait)
-{
-	struct ext_sb *s = ext_sb_of(sb);
-
-	if (!READ_ONCE(s->writable))
-		return 0;
-	sync_inodes(s, false);
-	if (!wait)
-		return 0;
-	sync_inodes(s, true);
-	work_flush(&s->reaper);
-	ext_super_store(s);
-	return ext_meta_sync(s);
 }

@@ -82,7 +82,7 @@ static bool cut_branch(struct cut *c, u32 block, u32 depth, u64 from)
 			__atomic_store_n(slot + k, 0, __ATOMIC_RELAXED);
 	}
 	if (from)
-		ext_buf_dirty(c->s, &b);
+		ext_buf_dirty_of(c->i, &b);
 	ext_buf_put(&b);
 	if (from)
 		return false;
@@ -124,6 +124,7 @@ int ext_map_cut(struct inode *i, u64 index)
 		base += span;
 	}
 	cut_flush(&c);
+	e->cut = true;
 	e->goal = 0;
 	ext_inode_dirty(i);
 	return c.err;
