@@ -40,8 +40,10 @@
 #include "mm/pmm.h"
 #include "mm/slab.h"
 #include "mm/vm/vmspace.h"
+#include "net/dns.h"
 #include "net/ipconfig.h"
 #include "net/netdev.h"
+#include "net/sntp.h"
 #include "net/tcp.h"
 
 static void command_line_init(void)
@@ -114,7 +116,10 @@ static void __noreturn boot(void)
 	machine_init();
 	if (ktest_requested())
 		run_ktests();
+	dns_tcp_init();
 	ipconfig_start();
+	sntp_start();
+	netconsole_start();
 	init_start();
 	thread_exit();
 }

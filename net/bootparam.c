@@ -1,6 +1,9 @@
 /*
  * ip= and netconsole= of the command line, in the forms that Linux documents (nfsroot, netconsole):
- * people have them in their scripts. Fields are between colons; one that is empty keeps its default.
+ * people have them in their scripts.
+ *
+ * Fields are between colons; one that is empty keeps its default. A word that is not understood in
+ * any of its fields is refused whole, so that half of a wrong one is never set.
  */
 #include <linux/errno.h>
 #include "kernel/lib/string.h"
