@@ -57,10 +57,11 @@ static void attributes(struct inode *i, u32 seed)
 	static const u16 list[] = { 2,	    0,	    1,	6, 0xffff, 0xffff, 2,  4,
 				    1001,   0,	    4,	4, 0xffff, 0xffff, 16, 6,
 				    0xffff, 0xffff, 32, 0, 0xffff, 0xffff };
+	static u32 denied;
 	char buf[1024], value[300];
 
 	host_be(1001, 50);
-	(void)inode_permission(i, MAY_READ | MAY_EXEC);
+	denied += inode_permission(i, MAY_READ | MAY_EXEC) != 0;
 	host_be(0, 0);
 	if (!i->ops->listxattr)
 		return;
