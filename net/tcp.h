@@ -130,6 +130,11 @@ struct tcp_row {
 	u64 inode; /* as the user says; 0: nobody has it open */
 	u32 rto_ms, ato_ms, quick, cwnd;
 	int ssthresh;
+	/* Of connections and listeners only, for sock_diag: */
+	int rcvbuf, sndbuf;
+	u8 tos;
+	const char *cc; /* NULL: of another kind */
+	struct tcp_info info;
 };
 /*
  * Call @fn for all connections, in no order; copies, no lock is held. ctx: thread. 0 or @fn's error

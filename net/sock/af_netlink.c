@@ -1,9 +1,10 @@
 /*
- * AF_NETLINK: NETLINK_KOBJECT_UEVENT, the kernel's news of devices, and NETLINK_ROUTE.
+ * AF_NETLINK: NETLINK_KOBJECT_UEVENT, the kernel's news of devices, NETLINK_ROUTE, and
+ * NETLINK_SOCK_DIAG.
  *
  * On the first, a socket that has bound itself to multicast group 1 gets one message per event, as
  * text: a head "ACTION@DEVPATH" and KEY=VALUE strings, each ended by NUL. Nothing can be sent to
- * the kernel there. On the second, what is sent are requests, which rtnetlink.c answers before send
+ * the kernel there. On the others, what is sent are requests, which rtnetlink.c and sockdiag.c answer before send
  * returns; the answers wait in the queue. A reader that is too slow loses messages, and its next
  * read says ENOBUFS; who has more answers waiting than SO_RCVBUF allows gets no new ones.
  *
@@ -16,6 +17,7 @@
 #include <linux/errno.h>
 #include <linux/netlink.h>
 #include <linux/poll.h>
+#include "fs/procfs.h"
 #include "fs/sysfs.h"
 #include "kernel/base/cred.h"
 #include "kernel/base/errno.h"
@@ -250,6 +252,14 @@ void nl_end(struct nl_out *o)
 	o->len = 0;
 }
 
+/* See netlink.h. */
+void nl_done(struct nl_out *o)
+{
+	if (nl_begin(o, NLMSG_DONE, sizeof(int)))
+		nl_end(o);
+	o->flags = 0;
+}
+
 static bool in_group(const struct nl_sock *n, u32 group)
 {
 	return n->s.protocol == NETLINK_ROUTE && (n->groups >> (group - 1) & 1);
@@ -330,7 +340,8 @@ static int requests(struct nl_sock *n, const u8 *bytes, u32 len)
 		if (READ_ONCE(n->charged) > (u32)READ_ONCE(n->s.rcvbuf))
 			o.err = -ENOBUFS; /* many dumps in one send */
 		else if ((h->nlmsg_flags & NLM_F_REQUEST) && h->nlmsg_type >= NLMSG_MIN_TYPE)
-			err = rtnetlink_request(h, admin, &o);
+			err = n->s.protocol == NETLINK_ROUTE ? rtnetlink_request(h, admin, &o)
+							     : sockdiag_request(h, admin, &o);
 		o.flags = 0;
 		if (o.err)
 			break;
@@ -360,7 +371,7 @@ static ssize_t nl_send(struct socket *s, struct sock_msg *m)
 			return -EINVAL;
 		memcpy(&to, m->addr->bytes, sizeof(to));
 	}
-	if (s->protocol != NETLINK_ROUTE || to.nl_pid)
+	if (s->protocol == NETLINK_KOBJECT_UEVENT || to.nl_pid)
 		return -ECONNREFUSED; /* nobody listens there */
 	if (m->flags & MSG_OOB)
 		return -EOPNOTSUPP;
@@ -561,7 +572,8 @@ static int netlink_create(int type, int protocol, struct socket **out)
 
 	if (type != SOCK_RAW && type != SOCK_DGRAM)
 		return -ESOCKTNOSUPPORT;
-	if (protocol != NETLINK_KOBJECT_UEVENT && protocol != NETLINK_ROUTE)
+	if (protocol != NETLINK_KOBJECT_UEVENT && protocol != NETLINK_ROUTE &&
+	    protocol != NETLINK_SOCK_DIAG)
 		return -EPROTONOSUPPORT;
 	n = kzalloc(sizeof(*n), 0);
 	if (!n)
@@ -576,6 +588,24 @@ static int netlink_create(int type, int protocol, struct socket **out)
 	return 0;
 }
 SOCK_FAMILY(netlink, .family = AF_NETLINK, .create = netlink_create);
+
+/* One line per socket; the last group's number that is kept is 32. */
+static int nl_show(struct sbuf *out, void *arg)
+{
+	struct nl_sock *n;
+
+	sbuf_puts(out, "sk               Eth Pid        Groups   Rmem     Wmem     Dump  Locks    "
+		       "Drops    Inode\n");
+	spin_lock(&nl_lock);
+	list_for_each(n, &nl_socks, all)
+		sbuf_printf(out,
+			    "%016x %-3d %-10u %08x %-8u 0        0     2        0        %llu\n", 0,
+			    n->s.protocol, n->port, n->groups, n->charged,
+			    (unsigned long long)READ_ONCE(n->s.ino));
+	spin_unlock(&nl_lock);
+	return 0;
+}
+PROC_FILE(net_netlink, "net/netlink", 0444, .show = nl_show);
 
 struct netlink_note {
 	struct nl_msg m;

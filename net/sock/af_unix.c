@@ -306,6 +306,7 @@ static struct unix_sock *unix_alloc(int type)
 					 : &seqpacket_ops,
 		    AF_UNIX, (u16)type, 0);
 	ref_init(&u->refs, 1);
+	u->uid = current->cred->euid;
 	spin_init(&u->lock, RANK_UNIX);
 	mutex_init(&u->rlock, RANK_SOCK);
 	waitq_init(&u->wait);
@@ -721,6 +722,24 @@ static const struct sock_ops dgram_ops = {
 	.peercred = unix_peercred,
 	.peek_off = true,
 };
+
+/* See unix.h. With @max 0 only the number. */
+u32 unix_collect(struct unix_sock **out, u32 max)
+{
+	struct unix_sock *u;
+	u32 n = 0;
+
+	spin_lock(&names_lock);
+	list_for_each(u, &all_socks, all) {
+		if (n < max)
+			out[n] = unix_get(u);
+		else if (max)
+			break;
+		n++;
+	}
+	spin_unlock(&names_lock);
+	return n;
+}
 
 static int unix_show(struct sbuf *out, void *arg)
 {

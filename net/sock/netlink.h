@@ -1,7 +1,7 @@
 #pragma once
 /*
- * Between af_netlink.c, which knows sockets and queues, and rtnetlink.c, which knows what messages
- * mean.
+ * Between af_netlink.c, which knows sockets and queues, and those who know what messages mean:
+ * rtnetlink.c, sockdiag.c, unix_diag.c.
  */
 #include <linux/netlink.h>
 #include "kernel/lib/types.h"
@@ -34,6 +34,17 @@ void nl_end(struct nl_out *o); /* the open message is complete */
 /* Hand over what is there. ctx: thread; sleeps */
 void nl_flush(struct nl_out *o);
 bool nl_wanted(u32 group); /* does anybody listen to this group of NETLINK_ROUTE? ctx: any */
+
+/* The end of a dump. ctx: thread; sleeps */
+void nl_done(struct nl_out *o);
+/*
+ * One request of NETLINK_SOCK_DIAG (sockdiag.c), and of those the ones about AF_UNIX. As
+ * rtnetlink_request.
+ */
+int sockdiag_request(const struct nlmsghdr *h, bool admin, struct nl_out *o);
+int unix_diag_request(const struct nlmsghdr *h, bool dump, struct nl_out *o);
+/* A number that stays the same for one object @id, and does not tell where it lies. ctx: any */
+void sockdiag_cookie(u64 id, u32 out[2]);
 
 /*
  * One request of NETLINK_ROUTE; answers go to @o. @admin: may change things. ctx: thread; sleeps. 0

@@ -249,7 +249,6 @@ static void dump_neighs(struct nl_out *o)
 static int dump(const struct nlmsghdr *h, struct nl_out *o)
 {
 	u8 family = h->nlmsg_len > NLMSG_HDRLEN ? *((const u8 *)h + NLMSG_HDRLEN) : 0;
-	int *status;
 
 	o->flags = NLM_F_MULTI;
 	if (h->nlmsg_type == RTM_GETLINK)
@@ -264,10 +263,7 @@ static int dump(const struct nlmsghdr *h, struct nl_out *o)
 		dump_neighs(o);
 	else if (h->nlmsg_type != RTM_GETRULE && h->nlmsg_type != RTM_GETQDISC)
 		return -EOPNOTSUPP;
-	status = nl_begin(o, NLMSG_DONE, sizeof(*status));
-	if (status)
-		nl_end(o);
-	o->flags = 0;
+	nl_done(o);
 	return 0;
 }
 

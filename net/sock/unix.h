@@ -53,6 +53,7 @@ struct unix_sock {
 	struct inode *bound; /* n: NULL: not bound to a file */
 	struct path where; /* I once bound: references */
 	struct list named, all; /* n */
+	u32 uid; /* I: who made it */
 	struct sock_ucred peercred; /* u */
 	struct cred *peergroups; /* u: reference; who .peercred is, or NULL */
 	bool has_peercred; /* u */
@@ -83,6 +84,11 @@ struct unix_sock *unix_peer(struct unix_sock *u);
 int __must_check unix_find(const struct sock_addr *a, u16 type, struct unix_sock **out);
 /* A name of the kernel's choice, unless it has one. 0, -ENOMEM, -ENOSPC. */
 int __must_check unix_autobind(struct unix_sock *u);
+
+/*
+ * References to the sockets there are, @max at most; how many there are. ctx: thread; sleeps: no
+ */
+u32 unix_collect(struct unix_sock **out, u32 max);
 
 /* --- unix_msg.c --- */
 ssize_t unix_stream_send(struct socket *s, struct sock_msg *m);

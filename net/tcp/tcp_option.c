@@ -341,7 +341,12 @@ static void row_timer(const struct tcp_pcb *p, struct tcp_row *r, s64 now)
 
 static void row_pcb(struct tcp_pcb *p, struct tcp_row *r, s64 now)
 {
+	info(p, &r->info);
 	tcp_lock(p);
+	r->cc = p->cc->name;
+	r->rcvbuf = READ_ONCE(p->rcvbuf);
+	r->sndbuf = READ_ONCE(p->sndbuf);
+	r->tos = p->tos;
 	r->state = p->state;
 	r->refs = ref_read(&p->key.refs);
 	r->retransmits = p->retries;
