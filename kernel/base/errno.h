@@ -9,3 +9,5 @@
 #define ERESTARTNOINTR 513
 #define ERESTARTNOHAND 514
 #define ERESTART_RESTARTBLOCK 516
+/* What a write returns for -EPIPE without SIGPIPE: sys_write_result() knows it, nothing else. */
+#define EPIPE_QUIET 517

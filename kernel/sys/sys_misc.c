@@ -68,6 +68,8 @@ static long uts_set_from_user(char *to, u64 uname, u64 len)
  */
 ssize_t sys_write_result(ssize_t r)
 {
+	if (unlikely(r == -EPIPE_QUIET))
+		return -EPIPE;
 	if (unlikely(r == -EPIPE))
 		signal_send_task(current_task(), SIGPIPE, NULL);
 	return r;

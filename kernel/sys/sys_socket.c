@@ -54,26 +54,24 @@ int sock_addr_out(const struct sock_addr *a, u64 uaddr, u64 ulen)
 	return put_user(ulen, a->len);
 }
 
-/* A descriptor for @s, which is released when there is none. */
-static long sock_install(struct socket *s, u32 flags)
+static int sock_reserve(u32 flags, int *fd)
+{
+	return fd_reserve(0, proc_rlimit(RLIMIT_NOFILE), flags & SOCK_CLOEXEC, fd);
+}
+
+/* Descriptor @fd, reserved, for @s; without a file both are given back. */
+static long sock_install(struct socket *s, u32 flags, int fd)
 {
 	struct file *f;
-	int fd, err;
+	int err = socket_open(s, flags & SOCK_NONBLOCK ? O_NONBLOCK : 0, &f);
 
-	err = fd_reserve(0, proc_rlimit(RLIMIT_NOFILE), flags & SOCK_CLOEXEC, &fd);
-	if (err)
-		goto release;
-	err = socket_open(s, flags & SOCK_NONBLOCK ? O_NONBLOCK : 0, &f);
-	if (err)
-		goto unreserve;
+	if (err) {
+		fd_unreserve(fd);
+		s->ops->release(s);
+		return err;
+	}
 	fd_install(fd, f);
 	return fd;
-
-unreserve:
-	fd_unreserve(fd);
-release:
-	s->ops->release(s);
-	return err;
 }
 
 /* ctx: thread */
@@ -81,12 +79,19 @@ long sys_socket(u64 family, u64 type, u64 protocol)
 {
 	u32 flags = (u32)type & ~SOCK_TYPE_MASK;
 	struct socket *s;
-	int err;
+	int err, fd;
 
 	if (flags & ~(SOCK_CLOEXEC | SOCK_NONBLOCK))
 		return -EINVAL;
 	err = socket_create((int)family, (int)(type & SOCK_TYPE_MASK), (int)protocol, &s);
-	return err ? err : sock_install(s, flags);
+	if (err)
+		return err;
+	err = sock_reserve(flags, &fd);
+	if (err) {
+		s->ops->release(s);
+		return err;
+	}
+	return sock_install(s, flags, fd);
 }
 
 static int pair_make(u64 family, u32 type, u64 protocol, struct socket *s[2])
@@ -117,10 +122,10 @@ long sys_socketpair(u64 family, u64 type, u64 protocol, u64 usv)
 
 	if (flags & ~(SOCK_CLOEXEC | SOCK_NONBLOCK))
 		return -EINVAL;
-	err = fd_reserve(0, proc_rlimit(RLIMIT_NOFILE), flags & SOCK_CLOEXEC, &fd[0]);
+	err = sock_reserve(flags, &fd[0]);
 	if (err)
 		return err;
-	err = fd_reserve(0, proc_rlimit(RLIMIT_NOFILE), flags & SOCK_CLOEXEC, &fd[1]);
+	err = sock_reserve(flags, &fd[1]);
 	if (err)
 		goto unreserve_first;
 	err = copy_to_user(usv, fd, sizeof(fd));
@@ -200,24 +205,18 @@ long sys_listen(u64 fd, u64 backlog)
 	return err;
 }
 
-/* ctx: thread */
-long sys_accept4(u64 fd, u64 uaddr, u64 ulen, u64 flags)
+/* The next connection; where it comes from is told before it has a descriptor. */
+static int sock_accept(struct fdref *r, u64 uaddr, u64 ulen, struct socket **out)
 {
-	struct socket *s, *new;
+	struct socket *s = socket_of(r->file), *new;
 	struct sock_addr a;
-	struct fdref r;
-	long err;
-	bool flags_ok = !((u32)flags & ~(SOCK_CLOEXEC | SOCK_NONBLOCK));
+	int err;
 
-	err = sock_borrow((int)fd, &r, &s);
-	if (err)
-		return flags_ok || err == -EBADF ? err : -EINVAL;
-	if (!flags_ok)
-		err = -EINVAL;
-	else
-		err = s->ops->accept ? s->ops->accept(s, r.file->flags & O_NONBLOCK, &new)
-				     : -EOPNOTSUPP;
-	fd_release(&r);
+	if (!s)
+		return -ENOTSOCK;
+	if (!s->ops->accept)
+		return -EOPNOTSUPP;
+	err = s->ops->accept(s, r->file->flags & O_NONBLOCK, &new);
 	if (err)
 		return err;
 	if (uaddr) {
@@ -231,7 +230,29 @@ long sys_accept4(u64 fd, u64 uaddr, u64 ulen, u64 flags)
 			return err;
 		}
 	}
-	return sock_install(new, (u32)flags);
+	*out = new;
+	return 0;
+}
+
+/* ctx: thread. Without a free descriptor no connection is taken off the queue. */
+long sys_accept4(u64 fd, u64 uaddr, u64 ulen, u64 flags)
+{
+	struct socket *new;
+	struct fdref r;
+	int newfd, err = fd_borrow((int)fd, &r);
+
+	if (err)
+		return err;
+	err = (u32)flags & ~(SOCK_CLOEXEC | SOCK_NONBLOCK) ? -EINVAL
+							   : sock_reserve((u32)flags, &newfd);
+	if (err)
+		goto release;
+	err = sock_accept(&r, uaddr, ulen, &new);
+	if (err)
+		fd_unreserve(newfd);
+release:
+	fd_release(&r);
+	return err ? err : sock_install(new, (u32)flags, newfd);
 }
 
 /* ctx: thread */
@@ -359,10 +380,12 @@ long sys_shutdown(u64 fd, u64 how)
 
 	if (err)
 		return err;
-	if ((int)how < 0 || (int)how > 2) /* SHUT_RD, SHUT_WR, SHUT_RDWR */
+	if (!s->ops->shutdown)
+		err = -EOPNOTSUPP;
+	else if ((int)how < 0 || (int)how > 2) /* SHUT_RD, SHUT_WR, SHUT_RDWR */
 		err = -EINVAL;
 	else
-		err = s->ops->shutdown ? s->ops->shutdown(s, (u32)how + 1) : -EOPNOTSUPP;
+		err = s->ops->shutdown(s, (u32)how + 1);
 	fd_release(&r);
 	return err;
 }

@@ -3,11 +3,12 @@
  *
  * Control data is a row of records, each a header and bytes, aligned to eight. Descriptors become
  * files on the way in and descriptors of the receiver on the way out; what does not fit the
- * receiver's buffer or table is dropped, and MSG_CTRUNC says so. A failed send of a stream raises
+ * receiver's buffer or table is dropped, and MSG_CTRUNC says so. A failed send on a stream raises
  * SIGPIPE, unless MSG_NOSIGNAL is there.
  *
  * send(2), recv(2), sendmmsg(2), recvmmsg(2), cmsg(3), unix(7).
  */
+#include <linux/net_tstamp.h>
 #include <linux/uio.h>
 #include "fs/fsuser.h"
 #include "kernel/sys/abi.h"
@@ -91,6 +92,21 @@ static int take_cred(struct scm *scm, const struct sock_ucred *c)
 	return 0;
 }
 
+/* What a single message may say of itself on sockets without descriptors and credentials. */
+static int take_option(int type, const void *data, u64 n)
+{
+	u32 v;
+
+	if (type == SCM_RIGHTS || type == SCM_CREDENTIALS)
+		return 0;
+	if ((type != SO_MARK && type != SO_TIMESTAMPING_OLD) || n != sizeof(v))
+		return -EINVAL;
+	if (type == SO_MARK)
+		return sys_capable(CAP_NET_ADMIN) || sys_capable(CAP_NET_RAW) ? 0 : -EPERM;
+	memcpy(&v, data, sizeof(v));
+	return v & ~(u32)SOF_TIMESTAMPING_TX_RECORD_MASK ? -EINVAL : 0;
+}
+
 static int take_record(struct socket *s, struct sock_msg *m, const struct user_cmsghdr *h,
 		       const u8 *data)
 {
@@ -99,8 +115,13 @@ static int take_record(struct socket *s, struct sock_msg *m, const struct user_c
 
 	if (h->level != SOL_SOCKET)
 		return s->ops->control ? s->ops->control(s, m, h->level, h->type, data, (u32)n) : 0;
+	if (s->family != AF_UNIX && s->family != AF_NETLINK)
+		return take_option(h->type, data, n);
 	switch (h->type) {
-	case SCM_RIGHTS: return take_rights(scm, (const int *)data, (u32)(n / sizeof(int)));
+	case SCM_RIGHTS:
+		if (s->family != AF_UNIX)
+			return -EINVAL;
+		return take_rights(scm, (const int *)data, (u32)(n / sizeof(int)));
 	case SCM_CREDENTIALS:
 		if (n != sizeof(struct sock_ucred))
 			return -EINVAL;
@@ -146,7 +167,7 @@ static long do_send(struct fdref *r, struct socket *s, struct sock_msg *m)
 	if (r->file->flags & O_NONBLOCK)
 		m->flags |= MSG_DONTWAIT;
 	n = s->ops->send ? s->ops->send(s, m) : -EOPNOTSUPP;
-	if (n == -EPIPE && s->type != SOCK_DGRAM && !(m->flags & MSG_NOSIGNAL))
+	if (n == -EPIPE && s->type == SOCK_STREAM && !(m->flags & MSG_NOSIGNAL))
 		sys_write_result(n);
 	return n;
 }
@@ -195,7 +216,7 @@ static long send_msghdr(struct fdref *r, struct socket *s, const struct user_msg
 	if (n)
 		return n;
 	m.data = &v.u;
-	if (h->control && h->controllen)
+	if (h->controllen)
 		n = control_in(s, &m, h->control, h->controllen);
 	if (!n)
 		n = do_send(r, s, &m);
@@ -323,6 +344,14 @@ static int give_stamp(struct control_out *c, enum sock_stamp kind, s64 stamp)
 	return kind == STAMP_NONE ? 0 : give_record(c, SOL_SOCKET, types[kind], v, sizeof(v));
 }
 
+/* The same for SO_TIMESTAMPING: by software, converted, by hardware; only the first is known. */
+static int give_stamping(struct control_out *c, s64 stamp)
+{
+	s64 v[6] = { stamp / NSEC_PER_SEC, stamp % NSEC_PER_SEC };
+
+	return give_record(c, SOL_SOCKET, SO_TIMESTAMPING_OLD, v, sizeof(v));
+}
+
 /* What the family had to say. */
 static int give_family(struct control_out *c, const struct sock_control *from)
 {
@@ -341,6 +370,8 @@ static int control_out(struct control_out *c, struct socket *s, struct sock_msg 
 {
 	int err = m->stamp ? give_stamp(c, READ_ONCE(s->stamp), m->stamp) : 0;
 
+	if (!err && m->stamp && (READ_ONCE(s->stamping) & SOF_TIMESTAMPING_SOFTWARE))
+		err = give_stamping(c, m->stamp);
 	if (!err && READ_ONCE(s->passcred) && m->scm.has_cred)
 		err = give_record(c, SOL_SOCKET, SCM_CREDENTIALS, &m->scm.cred,
 				  sizeof(m->scm.cred));

@@ -118,6 +118,8 @@ static bool enqueue(struct packet_sock *k, struct pkt *q)
 
 	q->charge = q->len + PKT_CHARGE;
 	q->owner = k;
+	q->cb[1] = READ_ONCE(k->s.drops);
+	socket_came_in(&k->s);
 	spin_lock(&k->qlock);
 	WRITE_ONCE(k->received, k->received + 1);
 	if (room) {
@@ -127,6 +129,7 @@ static bool enqueue(struct packet_sock *k, struct pkt *q)
 		WRITE_ONCE(k->nqueued, k->nqueued + 1);
 	} else {
 		WRITE_ONCE(k->dropped, k->dropped + 1);
+		WRITE_ONCE(k->s.drops, k->s.drops + 1);
 	}
 	spin_unlock(&k->qlock);
 	return room;
@@ -375,7 +378,9 @@ static ssize_t packet_recv(struct socket *s, struct sock_msg *m)
 		give_source(m, p);
 	if (READ_ONCE(k->auxdata))
 		give_auxdata(m, p);
-	if (READ_ONCE(s->stamp) != STAMP_NONE)
+	if (m->control)
+		socket_tell_drops(s, m, (u32)p->cb[1]);
+	if (socket_wants_stamp(s))
 		m->stamp = p->stamp;
 	if (pkt_to_uio(p, 0, m->data, n))
 		got = -EFAULT;
@@ -609,6 +614,13 @@ static long packet_queued(struct socket *s, bool out)
 	return n;
 }
 
+static u32 packet_charged(const struct socket *s, bool out)
+{
+	const struct packet_sock *k = container_of(s, const struct packet_sock, s);
+
+	return out ? READ_ONCE(k->wmem) : READ_ONCE(k->rmem);
+}
+
 static void packet_device(struct socket *s)
 {
 	WRITE_ONCE(of(s)->ifindex, READ_ONCE(s->bound_dev));
@@ -624,6 +636,7 @@ static const struct sock_ops packet_ops = {
 	.queued = packet_queued,
 	.setsockopt = packet_setsockopt,
 	.getsockopt = packet_getsockopt,
+	.charged = packet_charged,
 	.device = packet_device,
 };
 

@@ -23,6 +23,13 @@
 #include "mm/slab.h"
 #include "net/sock/inet.h"
 
+static u32 dgram_charged(const struct socket *s, bool out)
+{
+	const struct inet_dgram *d = container_of(s, const struct inet_dgram, i.s);
+
+	return out ? READ_ONCE(d->wmem) : READ_ONCE(d->rmem);
+}
+
 static const struct sock_ops dgram_ops;
 
 /* See inet.h. ctx: any */
@@ -519,6 +526,7 @@ static const struct sock_ops dgram_ops = {
 	.shutdown = dgram_shutdown,
 	.poll = dgram_poll,
 	.queued = dgram_queued,
+	.charged = dgram_charged,
 	.setsockopt = dgram_setsockopt,
 	.getsockopt = dgram_getsockopt,
 	.control = dgram_control,

@@ -57,6 +57,7 @@ void inet_dgram_input(struct inet_pcb *pcb, struct pkt *p)
 	if (unlikely(full)) {
 		net_count(UDP_RCVBUF_ERRORS);
 		net_count(UDP_IN_ERRORS);
+		__atomic_add_fetch(&s->drops, 1, __ATOMIC_RELAXED);
 		goto drop;
 	}
 	pkt_orphan(p);
@@ -64,8 +65,10 @@ void inet_dgram_input(struct inet_pcb *pcb, struct pkt *p)
 	p->owner = d;
 	p->release = received_release;
 	__atomic_add_fetch(&d->rmem, charge, __ATOMIC_RELAXED);
-	if (unlikely(READ_ONCE(s->stamp) != STAMP_NONE) && !p->stamp)
+	if (unlikely(socket_wants_stamp(s)) && !p->stamp)
 		p->stamp = time_wall();
+	p->cb[0] = READ_ONCE(s->drops);
+	socket_came_in(s);
 	spin_lock(&d->qlock);
 	list_add_tail(&d->queue, &p->link);
 	WRITE_ONCE(d->nqueued, d->nqueued + 1);
@@ -295,9 +298,11 @@ ssize_t inet_dgram_recv(struct socket *s, struct sock_msg *m)
 	}
 	if (m->addr)
 		give_source(d, m, p);
-	if (m->control)
+	if (m->control) {
+		socket_tell_drops(s, m, (u32)p->cb[0]);
 		give_control(d, m, p);
-	if (unlikely(READ_ONCE(s->stamp) != STAMP_NONE))
+	}
+	if (unlikely(socket_wants_stamp(s)))
 		m->stamp = p->stamp ? p->stamp : time_wall();
 	n = give_data(m, p);
 	/* There may be more for another that waits. */

@@ -26,6 +26,8 @@ static void user_event(void *user, u32 events)
 {
 	struct tcp_sock *t = user;
 
+	if (events & POLLIN)
+		socket_came_in(&t->i.s);
 	if (list_empty(&t->i.s.async))
 		return;
 	if (events & POLLIN)
@@ -177,8 +179,6 @@ static void inherit(struct tcp_sock *t, const struct tcp_sock *l)
 	t->i.s.err = 0;
 	t->i.s.cookie = 0;
 	t->i.s.filter = NULL;
-	t->rcvbuf_set = l->rcvbuf_set;
-	t->sndbuf_set = l->sndbuf_set;
 }
 
 static int sock_accept(struct socket *s, bool nonblock, struct socket **out)
@@ -264,6 +264,11 @@ static long sock_queued(struct socket *s, bool out)
 	return tcp_queued(pcb_of(s), out);
 }
 
+static u32 sock_charged(const struct socket *s, bool out)
+{
+	return (u32)tcp_queued(pcb_of(s), out);
+}
+
 static bool sock_at_mark(struct socket *s)
 {
 	return tcp_at_mark(pcb_of(s));
@@ -291,6 +296,7 @@ static const struct sock_ops tcp_ops = {
 	.shutdown = sock_shutdown,
 	.poll = sock_poll,
 	.queued = sock_queued,
+	.charged = sock_charged,
 	.at_mark = sock_at_mark,
 	.listening = sock_listening,
 	.setsockopt = inet_tcp_setsockopt,

@@ -13,7 +13,6 @@ struct tcp_sock {
 	struct tcp_pcb *pcb; /* I: has its own lock; this is the user's reference */
 	struct mutex rd, wr; /* rank SOCK: one receiver, one sender at a time */
 	bool connecting; /* a: connect(2) has begun, and its outcome was not told */
-	bool rcvbuf_set, sndbuf_set; /* a: the user chose, nothing is tuned */
 };
 
 static inline struct tcp_sock *tcp_of(struct socket *s)

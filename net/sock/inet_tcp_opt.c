@@ -16,8 +16,8 @@ void inet_tcp_sync(struct tcp_sock *t)
 	const struct socket *s = &t->i.s;
 	int ttl = READ_ONCE(t->i.ttl);
 	struct tcp_settings set = {
-		.rcvbuf = READ_ONCE(t->rcvbuf_set) ? READ_ONCE(s->rcvbuf) : 0,
-		.sndbuf = READ_ONCE(t->sndbuf_set) ? READ_ONCE(s->sndbuf) : 0,
+		.rcvbuf = READ_ONCE(s->buf_lock) & SOCK_RCVBUF_LOCK ? READ_ONCE(s->rcvbuf) : 0,
+		.sndbuf = READ_ONCE(s->buf_lock) & SOCK_SNDBUF_LOCK ? READ_ONCE(s->sndbuf) : 0,
 		.rcvlowat = READ_ONCE(s->rcvlowat),
 		.keepalive = socket_option(s, SO_KEEPALIVE),
 		.reuseaddr = socket_option(s, SO_REUSEADDR),
@@ -47,10 +47,6 @@ int inet_tcp_setsockopt(struct socket *s, int level, int option, const void *val
 		return -ENOPROTOOPT;
 	if (err)
 		return err;
-	if (level == SOL_SOCKET && (option == SO_RCVBUF || option == SO_RCVBUFFORCE))
-		WRITE_ONCE(t->rcvbuf_set, true);
-	if (level == SOL_SOCKET && (option == SO_SNDBUF || option == SO_SNDBUFFORCE))
-		WRITE_ONCE(t->sndbuf_set, true);
 	inet_tcp_sync(t);
 	return 0;
 }

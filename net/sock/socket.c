@@ -58,6 +58,8 @@ int socket_create(int family, int type, int protocol, struct socket **out)
 		return -EAFNOSUPPORT;
 	if (type < 0 || type >= SOCK_TYPE_MAX)
 		return -EINVAL;
+	if (family == AF_INET && type == SOCK_PACKET) /* its name before there was the family */
+		family = AF_PACKET;
 	TABLE_FOREACH(sock_family, f) {
 		if (f->family == family)
 			return f->create(type, protocol, out);
@@ -77,6 +79,8 @@ void socket_init(struct socket *s, const struct sock_ops *ops, u16 family, u16 t
 	s->rcvlowat = 1;
 	s->peek_off = -1;
 	s->linger = -1;
+	s->cpu = -1;
+	s->busy_budget = 8;
 	list_init(&s->async);
 }
 
@@ -126,8 +130,15 @@ void socket_urgent(struct socket *s)
 /* See socket.h. */
 void socket_stamp(struct socket *s, struct sock_msg *m)
 {
-	if (unlikely(READ_ONCE(s->stamp) != STAMP_NONE))
+	if (unlikely(socket_wants_stamp(s)))
 		m->stamp = time_wall();
+}
+
+/* See socket.h. */
+void socket_tell_drops(struct socket *s, struct sock_msg *m, u32 drops)
+{
+	if (drops && socket_option(s, SO_RXQ_OVFL))
+		sock_msg_control(m, SOL_SOCKET, SO_RXQ_OVFL, &drops, sizeof(drops));
 }
 
 /* See socket.h. */
@@ -183,11 +194,13 @@ static ssize_t socket_write(struct file *f, struct uio *u, u64 *pos)
 {
 	struct socket *s = f->priv;
 	struct sock_msg m = { .data = u, .flags = u->nonblock ? MSG_DONTWAIT : 0 };
+	ssize_t n;
 
 	/* A message ends with each call of a socket that keeps them apart. */
 	if (s->type == SOCK_SEQPACKET)
 		m.flags |= MSG_EOR;
-	return s->ops->send ? s->ops->send(s, &m) : -EOPNOTSUPP;
+	n = s->ops->send ? s->ops->send(s, &m) : -EOPNOTSUPP;
+	return n == -EPIPE && s->type != SOCK_STREAM ? -EPIPE_QUIET : n;
 }
 
 static u32 socket_poll(struct file *f, struct poll_table *pt)

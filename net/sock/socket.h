@@ -10,6 +10,7 @@
  */
 #include <asm/socket.h>
 #include "fs/vfs.h"
+#include "kernel/base/percpu.h"
 #include "kernel/base/table.h"
 
 /* The packaged headers leave these to the C library: socket(2), send(2), recv(2), shutdown(2). */
@@ -120,6 +121,8 @@ struct sock_ops {
 	u32 (*poll)(struct socket *s, struct poll_table *pt);
 	/* Bytes to read (SIOCINQ) or not yet read by the peer (SIOCOUTQ). */
 	long (*queued)(struct socket *s, bool out);
+	/* Bytes charged for what was received, or is to be sent. No lock. NULL: none, or .memory */
+	u32 (*charged)(const struct socket *s, bool out);
 	/* Bytes that the peer has not read, for file_ops.memory: takes no lock. NULL: 0. */
 	u64 (*memory)(const struct socket *s);
 	/* Is the out-of-band byte the next? NULL: no SIOCATMARK */
@@ -165,6 +168,12 @@ struct socket {
 	bool passcred, passsec; /* a: SO_PASSCRED, SO_PASSSEC */
 	bool oobinline; /* a: SO_OOBINLINE */
 	u8 stamp; /* a: enum sock_stamp */
+	u8 buf_lock; /* a: SOCK_SNDBUF_LOCK, SOCK_RCVBUF_LOCK: the user chose that size */
+	bool prefer_busy_poll; /* a: SO_PREFER_BUSY_POLL */
+	u32 busy_poll, busy_budget; /* a: SO_BUSY_POLL; no driver here needs to be polled */
+	u32 stamping; /* a: SO_TIMESTAMPING: SOF_TIMESTAMPING_* */
+	u32 drops; /* a: messages lost because there was no room */
+	int cpu; /* a: SO_INCOMING_CPU: where the last message came in; -1: none did */
 	u32 mark; /* a: SO_MARK */
 	u64 cookie; /* a: SO_COOKIE; 0: nobody asked yet */
 	int peek_off; /* a: where MSG_PEEK begins; < 0: at the first byte. By the receiver, or set */
@@ -206,6 +215,21 @@ int socket_wait_error(int err, s64 timeo);
 void socket_urgent(struct socket *s);
 /* The receiver of @m gets the time, if @s asks for it. ctx: thread */
 void socket_stamp(struct socket *s, struct sock_msg *m);
+/* Does anybody want to know when messages come in? */
+static inline bool socket_wants_stamp(const struct socket *s)
+{
+	return READ_ONCE(s->stamp) != STAMP_NONE || READ_ONCE(s->stamping);
+}
+/* How many messages were lost before this one came (SO_RXQ_OVFL). ctx: any */
+void socket_tell_drops(struct socket *s, struct sock_msg *m, u32 drops);
+/* A message came in, here. ctx: any */
+static inline void socket_came_in(struct socket *s)
+{
+	int cpu = (int)cpu_id();
+
+	if (READ_ONCE(s->cpu) != cpu)
+		WRITE_ONCE(s->cpu, cpu);
+}
 /* MSG_PEEK: how far in to begin. ctx: any */
 u32 socket_peek_from(const struct socket *s, u32 flags);
 /* One record of control data for the receiver; what does not fit is left out. ctx: any */

@@ -9,6 +9,9 @@
  */
 #include <linux/capability.h>
 #include <linux/errno.h>
+#include <linux/net_tstamp.h>
+#include <linux/sock_diag.h>
+#include <linux/socket.h>
 #include <linux/time_types.h>
 #include "fs/procfs.h"
 #include "kernel/base/cred.h"
@@ -39,8 +42,9 @@ void socket_init_buffers(struct socket *s)
 
 /* Options that are on or off and that nothing but getsockopt looks at here. */
 static const int plain_options[] = {
-	SO_DEBUG,     SO_REUSEADDR, SO_DONTROUTE, SO_BROADCAST,	  SO_KEEPALIVE,
-	SO_REUSEPORT, SO_NO_CHECK,  SO_RXQ_OVFL,  SO_LOCK_FILTER, SO_SELECT_ERR_QUEUE,
+	SO_DEBUG,	SO_REUSEADDR,	     SO_DONTROUTE, SO_BROADCAST,
+	SO_KEEPALIVE,	SO_REUSEPORT,	     SO_NO_CHECK,  SO_RXQ_OVFL,
+	SO_LOCK_FILTER, SO_SELECT_ERR_QUEUE, SO_NOFCS,	   SO_WIFI_STATUS,
 };
 
 static int plain_option(int option)
@@ -90,12 +94,17 @@ static int set_timeout(s64 *timeo, const void *val, u32 len)
 	return 0;
 }
 
-static int set_buffer(int *buf, int val, int max, int min)
+/* SO_SNDBUF and its kin, by the bit of SO_BUF_LOCK. */
+static int set_buffer(struct socket *s, u8 which, int val, int max)
 {
+	int *buf = which == SOCK_SNDBUF_LOCK ? &s->sndbuf : &s->rcvbuf;
+	int min = which == SOCK_SNDBUF_LOCK ? SNDBUF_MIN : RCVBUF_MIN;
+
 	val = MAX(val, 0);
 	max = MIN(max, 1 << 29);
 	val = MIN(val, max) * 2;
 	WRITE_ONCE(*buf, MAX(val, min));
+	__atomic_or_fetch(&s->buf_lock, which, __ATOMIC_RELAXED);
 	return 0;
 }
 
@@ -169,6 +178,28 @@ static int set_peek_off(struct socket *s, int v)
 	return 0;
 }
 
+/* SO_TIMESTAMPING: of received messages; what is sent leaves at once and gets none. */
+static int set_stamping(struct socket *s, u32 flags)
+{
+	if (flags & ~(u32)SOF_TIMESTAMPING_MASK)
+		return -EINVAL;
+	if ((flags & SOF_TIMESTAMPING_OPT_STATS) && !(flags & SOF_TIMESTAMPING_OPT_TSONLY))
+		return -EINVAL;
+	WRITE_ONCE(s->stamping, flags);
+	return 0;
+}
+
+/* A word that only the privileged may raise. */
+static int set_raised(u32 *word, int v, int max, bool admin)
+{
+	if (v > 0 && (u32)v > READ_ONCE(*word) && !admin)
+		return -EPERM;
+	if (v < 0 || v > max)
+		return -EINVAL;
+	WRITE_ONCE(*word, (u32)v);
+	return 0;
+}
+
 static int set_plain(struct socket *s, int option, int v)
 {
 	int bit = plain_option(option);
@@ -179,6 +210,8 @@ static int set_plain(struct socket *s, int option, int v)
 	}
 	if (bit < 0)
 		return -ENOPROTOOPT;
+	if (option == SO_LOCK_FILTER && !v && socket_option(s, SO_LOCK_FILTER))
+		return -EPERM;
 	if (option == SO_DEBUG && v && !cred_capable(current->cred, CAP_NET_ADMIN))
 		return -EACCES;
 	if (v)
@@ -208,10 +241,27 @@ int socket_setsockopt(struct socket *s, int option, const void *val, u32 len)
 	memcpy(&v, val, sizeof(v));
 	switch (option) {
 	case SO_DETACH_FILTER: return s->ops->device ? socket_filter_detach(s) : -ENOPROTOOPT;
-	case SO_SNDBUF: return set_buffer(&s->sndbuf, v, READ_ONCE(wmem_max), SNDBUF_MIN);
-	case SO_RCVBUF: return set_buffer(&s->rcvbuf, v, READ_ONCE(rmem_max), RCVBUF_MIN);
-	case SO_SNDBUFFORCE: return admin ? set_buffer(&s->sndbuf, v, 1 << 29, SNDBUF_MIN) : -EPERM;
-	case SO_RCVBUFFORCE: return admin ? set_buffer(&s->rcvbuf, v, 1 << 29, RCVBUF_MIN) : -EPERM;
+	case SO_SNDBUF: return set_buffer(s, SOCK_SNDBUF_LOCK, v, READ_ONCE(wmem_max));
+	case SO_RCVBUF: return set_buffer(s, SOCK_RCVBUF_LOCK, v, READ_ONCE(rmem_max));
+	case SO_SNDBUFFORCE: return admin ? set_buffer(s, SOCK_SNDBUF_LOCK, v, 1 << 29) : -EPERM;
+	case SO_RCVBUFFORCE: return admin ? set_buffer(s, SOCK_RCVBUF_LOCK, v, 1 << 29) : -EPERM;
+	case SO_BUF_LOCK:
+		if (v & ~SOCK_BUF_LOCK_MASK)
+			return -EINVAL;
+		WRITE_ONCE(s->buf_lock, (u8)v);
+		return 0;
+	case SO_TIMESTAMPING_OLD:
+	case SO_TIMESTAMPING_NEW: return set_stamping(s, (u32)v);
+	case SO_BUSY_POLL: return set_raised(&s->busy_poll, v, 0x7fffffff, admin);
+	case SO_BUSY_POLL_BUDGET: return set_raised(&s->busy_budget, v, 0xffff, admin);
+	case SO_PREFER_BUSY_POLL:
+		if (v && !admin)
+			return -EPERM;
+		WRITE_ONCE(s->prefer_busy_poll, v != 0);
+		return 0;
+	case SO_INCOMING_CPU: WRITE_ONCE(s->cpu, v); return 0;
+	case SO_BSDCOMPAT: /* of old programs, without effect */
+	case SO_CNX_ADVICE: return 0;
 	case SO_PASSCRED: WRITE_ONCE(s->passcred, v != 0); return 0;
 	case SO_PASSSEC: WRITE_ONCE(s->passsec, v != 0); return 0;
 	case SO_OOBINLINE: WRITE_ONCE(s->oobinline, v != 0); return 0;
@@ -220,7 +270,7 @@ int socket_setsockopt(struct socket *s, int option, const void *val, u32 len)
 	case SO_LINGER: return set_linger(s, val, len);
 	case SO_RCVLOWAT: WRITE_ONCE(s->rcvlowat, v < 0 ? 0x7fffffff : MAX(v, 1)); return 0;
 	case SO_PRIORITY:
-		if (v < 0 || (v > 6 && !admin))
+		if ((v < 0 || v > 6) && !admin && !cred_capable(current->cred, CAP_NET_RAW))
 			return -EPERM;
 		WRITE_ONCE(s->priority, v);
 		return 0;
@@ -309,6 +359,24 @@ static int give_cookie(struct socket *s, void *val, u32 *len)
 	return give(val, len, &fresh, sizeof(fresh));
 }
 
+/* SO_MEMINFO: struct sk_meminfo of ss(8). */
+static int give_meminfo(struct socket *s, void *val, u32 *len)
+{
+	u32 v[SK_MEMINFO_VARS] = {
+		[SK_MEMINFO_RCVBUF] = (u32)READ_ONCE(s->rcvbuf),
+		[SK_MEMINFO_SNDBUF] = (u32)READ_ONCE(s->sndbuf),
+		[SK_MEMINFO_DROPS] = READ_ONCE(s->drops),
+	};
+
+	if (s->ops->charged) {
+		v[SK_MEMINFO_RMEM_ALLOC] = s->ops->charged(s, false);
+		v[SK_MEMINFO_WMEM_ALLOC] = s->ops->charged(s, true);
+	} else if (s->ops->memory) {
+		v[SK_MEMINFO_WMEM_ALLOC] = (u32)s->ops->memory(s);
+	}
+	return give(val, len, v, sizeof(v));
+}
+
 static int option_value(struct socket *s, int option, int *v)
 {
 	int bit;
@@ -324,6 +392,12 @@ static int option_value(struct socket *s, int option, int *v)
 	case SO_RCVLOWAT: *v = READ_ONCE(s->rcvlowat); return 0;
 	case SO_SNDLOWAT: *v = 1; return 0;
 	case SO_PRIORITY: *v = READ_ONCE(s->priority); return 0;
+	case SO_BUF_LOCK: *v = READ_ONCE(s->buf_lock); return 0;
+	case SO_BUSY_POLL: *v = (int)READ_ONCE(s->busy_poll); return 0;
+	case SO_PREFER_BUSY_POLL: *v = READ_ONCE(s->prefer_busy_poll); return 0;
+	case SO_INCOMING_CPU: *v = READ_ONCE(s->cpu); return 0;
+	case SO_INCOMING_NAPI_ID: /* no queue of a device has a number */
+	case SO_BSDCOMPAT: *v = 0; return 0;
 	case SO_TYPE: *v = s->type; return 0;
 	case SO_DOMAIN: *v = s->family; return 0;
 	case SO_PROTOCOL: *v = s->protocol; return 0;
@@ -356,6 +430,11 @@ int socket_getsockopt(struct socket *s, int option, void *val, u32 *len)
 	case SO_PEERGROUPS: return give_groups(s, val, len);
 	case SO_PEERNAME: return give_peername(s, val, len);
 	case SO_COOKIE: return give_cookie(s, val, len);
+	case SO_MEMINFO: return give_meminfo(s, val, len);
+	case SO_TIMESTAMPING_OLD:
+		v[0] = (int)READ_ONCE(s->stamping);
+		v[1] = 0;
+		return give(val, len, v, sizeof(v));
 	case SO_BINDTODEVICE: return give_device(s, val, len);
 	case SO_LINGER:
 		v[0] = READ_ONCE(s->linger) >= 0;
