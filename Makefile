@@ -95,6 +95,7 @@ obj-net := arp.o bootparam.o cksum.o dhcp.o dns.o dns_msg.o ether.o gso.o icmp.o
 obj-drivers/irqchip := gicv2.o gicv2m.o gicv3.o its.o \
 
 obj-drivers/pci := \
+	hotplug.o \
 	ecam.o \
 	intr.o \
 	scan.o \

@@ -126,6 +126,7 @@ struct disk {
 	bool in_memory; /* I: the page cache of the whole disk is the disk (RAM disks) */
 	bool no_scan; /* I: partitions are not looked for (loop without LO_FLAGS_PARTSCAN) */
 	bool dead; /* q; a for reading: every request fails */
+	bool gone; /* a: it was taken away */
 	struct spinlock lock; /* rank BLKQ */
 	struct waitq room; /* own lock: for a free request */
 	struct list free; /* q: requests */
@@ -178,6 +179,11 @@ void disk_resized(struct disk *d, u64 nsect);
 void request_done(struct request *r, int status);
 /* Nothing more will come from the device: as if a request had taken too long. ctx: any */
 void disk_broken(struct disk *d);
+/*
+ * The device was taken away: nobody finds the disk any more, and who has it open gets errors; all
+ * it had has ended. ctx: thread; sleeps
+ */
+void disk_gone(struct disk *d);
 /* vda, vdb ... vdz, vdaa: the name of disk number @index behind @prefix. */
 void disk_letters(char *name, size_t size, const char *prefix, u32 index);
 /* Majors given out at boot: the next free one from 254 down. */

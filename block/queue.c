@@ -492,6 +492,24 @@ void disk_broken(struct disk *d)
 	work_queue(&d->stop_work);
 }
 
+/* See blkdev.h. ctx: thread; sleeps */
+void disk_gone(struct disk *d)
+{
+	WRITE_ONCE(d->gone, true);
+	disk_broken(d);
+	work_flush(&d->stop_work);
+	mutex_lock(&d->part_lock);
+	for (u32 i = DISK_PARTS_MAX + 1; i--;) {
+		struct blkdev *b = d->parts[i];
+
+		if (b && b->present) {
+			blkdev_show_remove(b);
+			WRITE_ONCE(b->present, false);
+		}
+	}
+	mutex_unlock(&d->part_lock);
+}
+
 static void take_all(struct disk *d, struct list *from, struct list *to)
 {
 	while (!list_empty(from)) {
@@ -517,7 +535,10 @@ static void stop_run(struct work *w)
 	spin_unlock_irqrestore(&d->lock, flags);
 	if (already)
 		return;
-	log_err("%s: the device does not answer; it is not used any more", d->name);
+	if (READ_ONCE(d->gone))
+		log_warn("%s: the device was taken away", d->name);
+	else
+		log_err("%s: the device does not answer; it is not used any more", d->name);
 	if (d->ops->stop)
 		d->ops->stop(d);
 	flags = spin_lock_irqsave(&d->lock);

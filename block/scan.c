@@ -128,6 +128,8 @@ static int scan_locked(struct disk *d)
 	u32 n;
 	int err;
 
+	if (READ_ONCE(d->gone))
+		return -ENXIO;
 	if (in_use(d))
 		return -EBUSY;
 	e = kcalloc(DISK_PARTS_MAX, sizeof(*e), 0);
@@ -158,7 +160,7 @@ int disk_scan(struct disk *d)
 /* Does [@start, @start + @nsect) lie on the disk, clear of all partitions but @but? */
 static int check_place(const struct disk *d, u32 but, u64 start, u64 nsect)
 {
-	u64 size = d->parts[0]->nsect;
+	u64 size = READ_ONCE(d->gone) ? 0 : d->parts[0]->nsect;
 
 	if (!nsect || start >= size || nsect > size - start)
 		return -EINVAL;

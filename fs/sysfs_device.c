@@ -200,6 +200,25 @@ static void show_device(const struct device *d)
 	sysfs_event("add", path, d->bus, device_uevent_show, (void *)d);
 }
 
+/* See device_removed in device.h. */
+static void hide_device(const struct device *d)
+{
+	char path[SYSFS_PATH_MAX], link[SYSFS_PATH_MAX];
+
+	if (!sysfs_device_path(d, path, sizeof(path)))
+		return;
+	if (d->bus) {
+		sysfs_event("remove", path, d->bus, device_uevent_show, (void *)d);
+		snprintf(link, sizeof(link), "bus/%s/devices/%s", d->bus, d->name);
+		sysfs_remove(link);
+		snprintf(link, sizeof(link), "bus/%s/drivers/%s/%s", d->bus,
+			 d->driver ? d->driver : "", d->name);
+		if (d->driver)
+			sysfs_remove(link);
+	}
+	sysfs_remove(path);
+}
+
 /* See sysfs_internal.h. */
 void sysfs_device_init(void)
 {
@@ -208,6 +227,7 @@ void sysfs_device_init(void)
 						   .size = PAGE_SIZE };
 
 	device_added = show_device;
+	device_removed = hide_device;
 	(void)sysfs_add("kernel/uevent_seqnum", &seqnum);
 	device_add(&device_platform);
 }

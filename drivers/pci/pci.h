@@ -1,6 +1,6 @@
 #pragma once
 /*
- * Contract of PCI functions: found by scan.c at boot, never freed. Base address registers are
+ * Contract of PCI functions: found by scan.c at boot, never freed, also when they are taken out. Base address registers are
  * assigned here (there is no firmware): 32-bit memory window first, the 64-bit window for what is
  * large, I/O space for I/O.
  *
@@ -30,6 +30,9 @@ struct pci_dev {
 	u16 msix_cap; /* I: offset, 0 if none */
 	u16 msix_count; /* I: vectors in the table */
 	volatile u32 *msix_table; /* I after pci_msix_enable */
+	const struct pci_driver *driver; /* I: NULL: none */
+	void *priv; /* I: the driver's */
+	bool gone; /* o: of the hot-plug worker: was taken away */
 	char name[16]; /* I: 0000:00:01.0 */
 	struct device device_node; /* I: as shown in sysfs */
 	struct pci_dev *next; /* I: all functions */
@@ -38,7 +41,10 @@ struct pci_dev {
 struct pci_driver {
 	const char *name;
 	u16 vendor, device_first, device_last;
-	int (*probe)(struct pci_dev *d); /* 0 or -errno */
+	u32 class; /* instead of these: class and subclass */
+	int (*probe)(struct pci_dev *d); /* 0 or -errno; -ENODEV: not for this driver after all */
+	/* @d goes, or has gone: it is to be left alone from now on. ctx: worker. NULL: nothing */
+	void (*remove)(struct pci_dev *d);
 };
 #define PCI_DRIVER(id, ...) \
 	TABLE_ENTRY(pci_driver, struct pci_driver, pci_driver_##id) = { .name = #id, __VA_ARGS__ }
@@ -59,6 +65,8 @@ u16 pci_find_cap(struct pci_dev *d, u8 id, u16 from);
 volatile void *pci_map_bar(struct pci_dev *d, u32 bar, u64 off, u64 len);
 /* Memory decoding and bus mastering on. */
 void pci_enable(struct pci_dev *d);
+/* Every function in bus order; NULL past the end. ctx: any, after the scan */
+struct pci_dev *pci_next(struct pci_dev *d);
 
 /*
  * MSI-X: allocate @count vectors and switch the capability on; irqs[i] can then be registered. 0,

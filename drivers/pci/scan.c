@@ -260,23 +260,35 @@ static void scan_bus(struct pci_host *h, struct pci_dev *bridge, u32 bus)
 	}
 }
 
+static bool matches(const struct pci_driver *drv, const struct pci_dev *d)
+{
+	if (drv->class)
+		return d->class >> 8 == drv->class;
+	return d->vendor == drv->vendor && d->device >= drv->device_first &&
+	       d->device <= drv->device_last;
+}
+
 static void probe_drivers(struct pci_dev *d)
 {
 	const struct pci_driver *drv;
-	const char *driver = NULL;
 	int err;
 
 	TABLE_FOREACH(pci_driver, drv) {
-		if (d->vendor != drv->vendor || d->device < drv->device_first ||
-		    d->device > drv->device_last)
+		if (!matches(drv, d))
 			continue;
 		err = drv->probe(d);
-		if (err)
+		if (!err)
+			d->driver = drv;
+		else if (err != -ENODEV)
 			log_warn("pci %s: %s: probe failed (%d)", d->name, drv->name, err);
-		else
-			driver = drv->name;
 	}
-	pci_device_add(d, driver);
+	pci_device_add(d, d->driver ? d->driver->name : NULL);
+}
+
+/* See pci.h. ctx: any, after the scan */
+struct pci_dev *pci_next(struct pci_dev *d)
+{
+	return d ? d->next : all_devs;
 }
 
 /*

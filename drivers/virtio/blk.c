@@ -210,7 +210,16 @@ static void config_run(struct work *w)
 {
 	struct vblk *v = container_of(w, struct vblk, config_work);
 
-	disk_resized(v->disk, CONFIG(v->vd, capacity));
+	if (!READ_ONCE(v->vd->broken))
+		disk_resized(v->disk, CONFIG(v->vd, capacity));
+}
+
+static void vblk_removed(struct virtio_device *vd)
+{
+	struct vblk *v = vd->priv;
+
+	if (v)
+		disk_gone(v->disk);
 }
 
 static void vblk_config_changed(struct virtio_device *vd)
@@ -347,4 +356,4 @@ VIRTIO_DRIVER(blk, .id = VIRTIO_ID_BLOCK,
 			  BIT(VIRTIO_BLK_F_FLUSH) | BIT(VIRTIO_BLK_F_TOPOLOGY) |
 			  BIT(VIRTIO_BLK_F_CONFIG_WCE) | BIT(VIRTIO_BLK_F_MQ) |
 			  BIT(VIRTIO_BLK_F_DISCARD) | BIT(VIRTIO_BLK_F_WRITE_ZEROES),
-	      .probe = vblk_probe, .config_changed = vblk_config_changed);
+	      .probe = vblk_probe, .config_changed = vblk_config_changed, .removed = vblk_removed);

@@ -100,10 +100,15 @@ static void vpci_set_status(struct virtio_device *vd, u8 status)
 	vpci_of(vd)->common[COMMON(device_status)] = status;
 	/*
 	 * A reset is over when the status reads 0 (4.1.4.3.2); bounded, a device that never gets
-	 * there is unusable.
+	 * there is unusable. One that is not there any more reads all ones.
 	 */
-	for (u32 i = 0; !status && vpci_get_status(vd) && i < 100000; i++)
+	for (u32 i = 0; !status && i < 100000; i++) {
+		u8 now = vpci_get_status(vd);
+
+		if (!now || now == 0xff)
+			return;
 		barrier();
+	}
 }
 
 static void vpci_config_read(struct virtio_device *vd, u32 off, void *buf, u32 len)
@@ -329,6 +334,7 @@ static int vpci_probe(struct pci_dev *d)
 	snprintf(p->vd.name, sizeof(p->vd.name), "virtio-pci.%s", d->name);
 	p->vd.vendor = d->subvendor;
 	p->vd.device.parent = &d->device_node;
+	d->priv = p;
 	pci_enable(d);
 	err = map_structures(p);
 	if (!err)
@@ -341,7 +347,16 @@ static int vpci_probe(struct pci_dev *d)
 		return err;
 	unmap_structures(p);
 	kfree(p);
+	d->priv = NULL;
 	return 0;
 }
+
+static void vpci_remove(struct pci_dev *d)
+{
+	struct vpci_device *p = d->priv;
+
+	if (p)
+		virtio_removed(&p->vd);
+}
 PCI_DRIVER(virtio, .vendor = PCI_VENDOR_VIRTIO, .device_first = 0x1000, .device_last = 0x107f,
-	   .probe = vpci_probe);
+	   .probe = vpci_probe, .remove = vpci_remove);

@@ -157,6 +157,16 @@ void virtio_break(struct virtio_device *vd, const char *why)
 	log_err("%s: device %s; it is not used any more", vd->name, why);
 }
 
+/* See virtio.h. A reset makes it forget all memory. ctx: worker; sleeps */
+void virtio_removed(struct virtio_device *vd)
+{
+	__atomic_store_n(&vd->broken, true, __ATOMIC_RELEASE);
+	if (vd->driver->removed)
+		vd->driver->removed(vd);
+	vd->ops->set_status(vd, 0);
+	device_del(&vd->device);
+}
+
 /*
  * Read configuration so that it is of one moment: retried while the device changes it, a bounded
  * number of times.

@@ -62,6 +62,7 @@ struct virtio_driver {
 	u64 features; /* understood; the ring features are added by the core */
 	int (*probe)(struct virtio_device *vd); /* 0 or -errno (device is reset again) */
 	void (*config_changed)(struct virtio_device *vd); /* IRQ context; may be NULL */
+	void (*removed)(struct virtio_device *vd); /* it was taken away; worker; may be NULL */
 };
 #define VIRTIO_DRIVER(id_, ...)                                                                 \
 	TABLE_ENTRY(virtio_driver, struct virtio_driver, virtio_driver_##id_) = { .name = #id_, \
@@ -78,6 +79,8 @@ static inline bool virtio_has_feature(const struct virtio_device *vd, u32 bit)
 {
 	return vd->features >> bit & 1;
 }
+/* The transport's: @vd is taken away, or has been; the driver asks it nothing any more. ctx: worker */
+void virtio_removed(struct virtio_device *vd);
 /* Log once that the device broke the rules and stop using it. ctx: any. */
 void virtio_break(struct virtio_device *vd, const char *why);
 /* Configuration field at @off, consistent over the device's updates. ctx: thread. */

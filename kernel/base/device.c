@@ -7,10 +7,18 @@
 const struct device device_platform = { .name = "platform" };
 
 void (*device_added)(const struct device *d);
+void (*device_removed)(const struct device *d);
 
 /* See device.h. ctx: boot thread; sleeps. */
 void device_add(const struct device *d)
 {
 	if (device_added)
 		device_added(d);
+}
+
+/* See device.h. ctx: thread; sleeps */
+void device_del(const struct device *d)
+{
+	if (device_removed)
+		device_removed(d);
 }

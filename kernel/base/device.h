@@ -3,7 +3,8 @@
  * Devices as a tree: what hangs on what, by which bus, driven by whom. Nothing here drives
  * anything; a bus that finds a device describes it, and sysfs shows the description.
  *
- * A device stays until power-off. I immutable once added.
+ * A device stays until power-off, or until its bus says that it was taken away. I immutable once
+ * added.
  */
 #include "kernel/lib/sbuf.h"
 
@@ -30,5 +31,8 @@ extern const struct device device_platform;
 
 /* Make @d known. ctx: boot thread; sleeps. */
 void device_add(const struct device *d);
+/* @d was taken away, and nothing hangs on it any more. It stays in memory. ctx: thread; sleeps */
+void device_del(const struct device *d);
 /* Set by who shows devices (sysfs), before the first is added. NULL: nobody. */
 extern void (*device_added)(const struct device *d);
+extern void (*device_removed)(const struct device *d);
