@@ -107,7 +107,7 @@ static long change_range(struct file *f, struct blkdev *b, u32 cmd, u64 arg)
 		return -EOPNOTSUPP;
 	if (get_user(&range, arg))
 		return -EFAULT;
-	if ((range[0] | range[1]) & (SECTOR_SIZE - 1))
+	if ((range[0] | range[1]) & (b->disk->limits.block - 1))
 		return -EINVAL;
 	if (range[0] >= size || range[1] > size - range[0])
 		return -EINVAL;

@@ -26,6 +26,8 @@ int ext_buf_get(struct ext_sb *s, u32 block, struct ext_buf *out)
 	if (block >= s->blocks_count)
 		return -EUCLEAN;
 	err = pagecache_get(&s->meta, block, &out->page);
+	if (err == -EIO)
+		(void)ext_bad(s, 0, "block %u cannot be read", block);
 	if (err)
 		return err;
 	out->data = page_to_va(out->page);

@@ -176,13 +176,15 @@ static const char *check_sizes(const struct ext_super_disk *d)
 	return NULL;
 }
 
-static const char *check_super(const struct ext_super_disk *d, u64 device_bytes)
+static const char *check_super(const struct ext_super_disk *d, const struct blkdev *b)
 {
 	const char *fault;
 	u64 groups;
 
 	if (d->log_block_size > 2)
 		return "block size";
+	if (1024u << d->log_block_size < b->disk->limits.block)
+		return "block size, less than the device's";
 	fault = check_sizes(d);
 	if (fault)
 		return fault;
@@ -196,7 +198,7 @@ static const char *check_super(const struct ext_super_disk *d, u64 device_bytes)
 		return "count of descriptors";
 	if (groups * d->inodes_per_group != d->inodes_count)
 		return "count of inodes";
-	if ((u64)d->blocks_count << (10 + d->log_block_size) > device_bytes)
+	if ((u64)d->blocks_count << (10 + d->log_block_size) > blkdev_bytes(b))
 		return "count of blocks, which the device has not";
 	return NULL;
 }
@@ -267,7 +269,7 @@ static int read_super(struct ext_sb *s, bool silent)
 			log_err("ext2: %s: there is no ext2 file system on it", s->bdev->name);
 		goto put;
 	}
-	fault = check_super(d, blkdev_bytes(s->bdev));
+	fault = check_super(d, s->bdev);
 	if (fault) {
 		log_err("ext2: %s: the superblock has a bad %s", s->bdev->name, fault);
 		goto put;

@@ -34,7 +34,7 @@ struct cred cred_root = { .effective = ~0ull };
 u32 cpu_count = 1;
 u32 notify_watches;
 u32 host_writes;
-u64 host_fail_write = ~0ull;
+u64 host_fail_write = ~0ull, host_fail_read = ~0ull;
 
 /* --- frames --- */
 
@@ -482,6 +482,11 @@ bool bio_add(struct bio *b, struct page *p, u32 off, u32 len)
 	return true;
 }
 
+static bool holds_sector(u64 sector, u64 at, u32 len)
+{
+	return sector << SECTOR_SHIFT >= at && sector << SECTOR_SHIFT < at + len;
+}
+
 static void transfer(struct bio *b)
 {
 	u64 at = b->sector << SECTOR_SHIFT;
@@ -494,10 +499,12 @@ static void transfer(struct bio *b)
 		if (at > image_bytes || len > image_bytes - at) {
 			panic("beyond the end of the device");
 		} else if (b->op == BIO_READ) {
-			memcpy(va, image + at, len);
+			if (holds_sector(host_fail_read, at, len))
+				b->status = -EIO;
+			else
+				memcpy(va, image + at, len);
 		} else {
-			if (host_fail_write << SECTOR_SHIFT >= at &&
-			    host_fail_write << SECTOR_SHIFT < at + len)
+			if (holds_sector(host_fail_write, at, len))
 				b->status = -EIO;
 			else
 				memcpy(image + at, va, len);

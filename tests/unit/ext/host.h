@@ -13,7 +13,7 @@ void host_umount(struct super *sb);
 /* The image as it would be if the power went now: what was written, without what is only in memory. */
 void host_crash(struct super *sb);
 extern u32 host_writes; /* to the device, so far */
-extern u64 host_fail_write; /* sector that gives an error; ~0: none */
+extern u64 host_fail_write, host_fail_read; /* sector that gives an error; ~0: none */
 u64 host_bytes_allocated(void);
 void *host_alloc(u64 n); /* zeroes */
 void host_free(void *p);

@@ -446,6 +446,30 @@ UNIT_TEST(an_error_of_the_device_is_told_by_fsync)
 	drop_image();
 }
 
+UNIT_TEST(metadata_that_cannot_be_read_ends_the_writing)
+{
+	struct inode *d, *f;
+	u32 phys, count;
+
+	make_image("-b 1024 -e remount-ro", 4 * MB);
+	mount();
+	CHECK_EQ(host_mkdir(top, "d", &d), 0);
+	CHECK_EQ(ext_map(d, 0, 1, &phys, &count), 0);
+	inode_put(d);
+	end();
+	mount();
+	d = find("d");
+	host_fail_read = (u64)phys * 2;
+	CHECK_EQ(host_lookup(d, "f", &f), -EIO);
+	host_fail_read = ~0ull;
+	CHECK(sb->flags & MS_RDONLY);
+	CHECK_EQ(host_create(top, "f", S_IFREG | 0600, &f), -EROFS);
+	inode_put(d);
+	host_umount(sb);
+	check_image(1);
+	drop_image();
+}
+
 /* --- at random, against a model --- */
 
 #define FILES 24u
