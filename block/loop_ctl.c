@@ -16,16 +16,29 @@
 #include <linux/fcntl.h>
 #include <linux/major.h>
 #include "block/loop.h"
+#include "kernel/base/bootargs.h"
 #include "kernel/base/log.h"
+#include "kernel/lib/fmt.h"
 #include "kernel/lib/string.h"
 #include "kernel/sched/thread.h"
 
 #define CONTROL_MAJOR 10 /* the class misc; with its minor as in Linux's list of devices */
 #define CONTROL_MINOR 237
 #define NODES 8u /* that are in /dev from the beginning */
+#define NODES_MAX 1024u
 
 static struct mutex loops_lock = MUTEX_INIT(loops_lock, RANK_BLKMAKE);
 static struct list loops = LIST_INIT(loops); /* loops_lock: by number */
+static u32 max_loop; /* I after boot: as given; 0: not */
+
+/* Nodes from the beginning, and the most that opening one makes; /dev/loop-control makes more. */
+static void arg_max_loop(const char *value)
+{
+	u64 n = value ? bootargs_parse_size(value) : 0;
+
+	max_loop = (u32)MIN(n, (u64)NODES_MAX);
+}
+BOOTARG("max_loop", arg_max_loop);
 
 static bool may_change(u32 mode)
 {
@@ -489,7 +502,7 @@ static long control_ioctl(struct file *f, u32 cmd, u64 arg)
 void loop_probe(u32 minor)
 {
 	mutex_lock(&loops_lock);
-	if (!find_locked(minor))
+	if (!find_locked(minor) && (!max_loop || minor < max_loop))
 		(void)add_locked(minor);
 	mutex_unlock(&loops_lock);
 }
@@ -501,13 +514,13 @@ void loop_init(void)
 	static struct chrdev control = {
 		.name = "loop-control", .mode = 0660, .ops = &ops, .class = "misc"
 	};
-	char name[8] = "loop0";
+	char name[12];
 
 	control.dev = dev_make(CONTROL_MAJOR, CONTROL_MINOR);
 	if (chrdev_register(&control))
 		log_err("loop: no control device");
-	for (u32 i = 0; i < NODES; i++) {
-		name[4] = (char)('0' + i);
+	for (u32 i = 0; i < (max_loop ? max_loop : NODES); i++) {
+		snprintf(name, sizeof(name), "loop%u", i);
 		(void)devfs_add_node(name, S_IFBLK | 0660, dev_make(LOOP_MAJOR, i));
 	}
 }
