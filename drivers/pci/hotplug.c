@@ -19,9 +19,10 @@
 #include "mm/slab.h"
 
 #define CLASS_PCI_BRIDGE 0x0604
-#define EVENTS                                                                                 \
-	(PCI_EXP_SLTSTA_ABP | PCI_EXP_SLTSTA_PFD | PCI_EXP_SLTSTA_MRLSC | PCI_EXP_SLTSTA_PDC | \
-	 PCI_EXP_SLTSTA_CC | PCI_EXP_SLTSTA_DLLSC)
+#define ASKED (PCI_EXP_SLTSTA_ABP | PCI_EXP_SLTSTA_PDC) /* what the worker is for */
+#define EVENTS                                                                   \
+	(ASKED | PCI_EXP_SLTSTA_PFD | PCI_EXP_SLTSTA_MRLSC | PCI_EXP_SLTSTA_CC | \
+	 PCI_EXP_SLTSTA_DLLSC)
 
 struct slot {
 	struct pci_dev *port; /* I */
@@ -81,7 +82,7 @@ static void slot_irq(u32 irq, void *arg)
 	if (!status)
 		return;
 	pci_write16(s->port, s->cap + PCI_EXP_SLTSTA, status);
-	if (status & (PCI_EXP_SLTSTA_ABP | PCI_EXP_SLTSTA_PDC))
+	if (status & ASKED)
 		work_queue(&s->work);
 }
 
