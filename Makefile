@@ -63,7 +63,7 @@ obj-mm := kmalloc.o kvm.o mm_debug.o percpu.o pmm.o pmm_boot.o slab.o ktest_mm.o
 obj-mm/vm := vmspace.o region.o commit.o map.o unmap.o protect.o remap.o policy.o advise.o fork.o fault.o access.o \
 	shared_anon.o pagecache.o pagecache_io.o readahead.o reclaim.o writeback.o vm_test.o give.o
 
-obj-net/sock := dns_tcp.o socket.o sockopt.o af_unix.o unix_look.o unix_send.o unix_msg.o unix_gc.o af_netlink.o \
+obj-net/sock := dns_tcp.o ethtool.o socket.o sockopt.o af_unix.o unix_look.o unix_send.o unix_msg.o unix_gc.o af_netlink.o \
 	af_inet.o af_packet.o ifioctl.o inet_dgram.o inet_opt.o inet_recv.o inet_send.o proc_dns.o proc_net.o proc_pnp.o rtnetlink.o sockdiag.o sockfilter.o sysfs_net.o unix_diag.o \
 	inet_tcp.o inet_tcp_io.o inet_tcp_opt.o inet_tcp_proc.o
 
@@ -186,7 +186,7 @@ cold := $(addprefix arch/arm64/,cpu debug regset smp stacktrace) \
 		prctl% priority ptrace sched seccomp syslog timer xattr) \
 	$(addprefix mm/,mm_debug pmm_boot slab_debug vm/vm_test) \
 	$(addprefix net/,bootparam dhcp dns% icmp ifaddr ipconfig ipfrag mcast netconsole netdev sntp% udp_ask) \
-	$(addprefix net/sock/,af_netlink ifioctl inet_opt dns_tcp proc_dns proc_net proc_pnp rtnetlink% sockdiag sockfilter sockopt sysfs_net unix_diag unix_gc \
+	$(addprefix net/sock/,af_netlink ifioctl inet_opt dns_tcp ethtool proc_dns proc_net proc_pnp rtnetlink% sockdiag sockfilter sockopt sysfs_net unix_diag unix_gc \
 		unix_look) \
 	$(addprefix net/tcp/tcp_,cc% listen option recover sack syncookie timer% user)
 for-size = $(if $(or $(filter $(cold),$(1)),$(findstring /ktest_,$(1))),-Os)

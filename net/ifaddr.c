@@ -158,6 +158,18 @@ static struct ifaddr *find(const struct netdev *d, be32 local, u8 prefix, const 
 	return NULL;
 }
 
+/* The first of the net that @a is in, on its device, but @a itself; NULL: there is none. */
+static struct ifaddr *of_same_net(const struct ifaddr *a)
+{
+	struct ifaddr *b;
+
+	list_for_each(b, &addrs, link) {
+		if (b != a && b->dev == a->dev && b->prefix == a->prefix && in_net(a, b->peer))
+			return b;
+	}
+	return NULL;
+}
+
 /* See route.h. */
 int ifaddr_add(const struct ifaddr *from)
 {
@@ -173,6 +185,9 @@ int ifaddr_add(const struct ifaddr *from)
 	a = kmemdup(from, sizeof(*a), 0);
 	if (!a)
 		return -ENOBUFS;
+	a->flags &= ~(u32)IFA_F_SECONDARY;
+	if (of_same_net(a))
+		a->flags |= IFA_F_SECONDARY;
 	if (!a->label[0])
 		strlcpy(a->label, a->dev->name, sizeof(a->label));
 	spin_lock(&route_lock);
@@ -181,32 +196,58 @@ int ifaddr_add(const struct ifaddr *from)
 	naddrs++;
 	route_changed();
 	net_event(NET_ADDR, a, false);
-	net_route_change(a, true);
+	if (!(a->flags & IFA_F_SECONDARY))
+		net_route_change(a, true);
 	if (netdev_up(a->dev))
 		arp_announce(a->dev, a->local);
 	return 0;
 }
 
-/* See route.h. ctx: thread; sleeps; holds: net_config_lock */
-int ifaddr_del(struct netdev *d, be32 local, u8 prefix, const char *label)
+static bool is_anywhere(be32 local)
 {
-	struct ifaddr *a;
+	const struct ifaddr *a;
 
-	mutex_assert_held(&net_config_lock);
-	a = find(d, local, prefix, label);
-	if (!a)
-		return -EADDRNOTAVAIL;
+	list_for_each(a, &addrs, link) {
+		if (a->local == local)
+			return true;
+	}
+	return false;
+}
+
+static void del(struct ifaddr *a)
+{
+	struct netdev *d = a->dev;
+
 	spin_lock(&route_lock);
 	list_del(&a->link);
 	spin_unlock(&route_lock);
 	naddrs--;
-	net_route_change(a, false);
+	if (!(a->flags & IFA_F_SECONDARY))
+		net_route_change(a, false);
+	if (!is_anywhere(a->local))
+		route_addr_gone(a->local);
 	/* Without an address it takes no part in IP: what routes others gave it go too. */
 	if (!find(d, 0, 255, NULL))
 		route_dev_down(d);
 	else
 		route_changed();
 	net_event(NET_ADDR, a, true);
+}
+
+/* See route.h. With the first address of a net the others of it go. holds: net_config_lock */
+int ifaddr_del(struct netdev *d, be32 local, u8 prefix, const char *label)
+{
+	struct ifaddr *a, *second;
+
+	mutex_assert_held(&net_config_lock);
+	a = find(d, local, prefix, label);
+	if (!a)
+		return -EADDRNOTAVAIL;
+	while (!(a->flags & IFA_F_SECONDARY) && (second = of_same_net(a))) {
+		del(second);
+		kfree(second);
+	}
+	del(a);
 	kfree(a);
 	return 0;
 }
@@ -245,7 +286,8 @@ void route_dev_up(struct netdev *d)
 	list_for_each(a, &addrs, link) {
 		if (a->dev != d)
 			continue;
-		net_route_change(a, true);
+		if (!(a->flags & IFA_F_SECONDARY))
+			net_route_change(a, true);
 		arp_announce(d, a->local);
 	}
 }

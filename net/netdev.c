@@ -82,6 +82,7 @@ int netdev_register(struct netdev *d)
 	d->stats = kcalloc(MAX_CPUS, sizeof(*d->stats), PMM_ZERO);
 	if (!d->stats)
 		return -ENOMEM;
+	memcpy(d->perm_addr, d->addr, sizeof(d->addr));
 	mutex_lock(&net_config_lock);
 	if (ndevs == NETDEV_MAX) {
 		err = -ENOSPC;

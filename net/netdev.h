@@ -25,6 +25,7 @@
 #define NETDEV_CSUM 1u /* completes PKT_CSUM_PARTIAL */
 #define NETDEV_SG 2u /* takes fragments */
 #define NETDEV_TSO 4u /* cuts TCP segments */
+#define NETDEV_RX_CSUM 16u /* says of received packets that their sums are right */
 #define NETDEV_LOOPBACK 8u /* packets never leave: no sums, no cutting */
 
 struct netdev;
@@ -52,6 +53,7 @@ struct netdev {
 	u16 hw_type; /* I: ARPHRD_* */
 	u8 addr_len; /* I */
 	u8 addr[NETDEV_ADDR_MAX], broadcast[NETDEV_ADDR_MAX]; /* c */
+	u8 perm_addr[NETDEV_ADDR_MAX]; /* I: the address that it came with */
 	const struct netdev_ops *ops; /* I */
 	void *priv; /* I: the driver's */
 	u32 flags; /* c: IFF_* without IFF_RUNNING */
@@ -61,6 +63,7 @@ struct netdev {
 	u32 tx_queue_len; /* c */
 	u32 promisc, allmulti; /* c: how many want it */
 	u32 tx_errors; /* a */
+	u16 ring; /* I: packets that a queue holds; 0: it has none */
 	u16 gso_max; /* I: bytes of the largest packet to be cut */
 	const char *driver; /* I: its name; NULL: none */
 	const struct device *device; /* I: what it is made of, NULL: nothing */

@@ -359,6 +359,17 @@ bool route_get(u32 n, struct rt_entry *out)
 }
 
 /* See route.h. */
+void route_addr_gone(be32 addr)
+{
+	struct rt_entry *r, *next;
+
+	list_for_each_safe(r, next, &routes, link) {
+		if (r->src == addr)
+			remove(r);
+	}
+}
+
+/* See route.h. */
 void route_dev_down(struct netdev *d)
 {
 	struct rt_entry *r, *next;

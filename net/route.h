@@ -88,6 +88,8 @@ bool route_get(u32 n, struct rt_entry *out);
  * The device went down: its routes go. Came up: those of its addresses come. holds: net_config_lock
  */
 void route_dev_down(struct netdev *d);
+/* Nobody here has @addr any more: routes that prefer it as source go. holds: net_config_lock */
+void route_addr_gone(be32 addr);
 void route_dev_up(struct netdev *d);
 
 /* Path MTU: a router says that @dst takes @mtu only. ctx: any */

@@ -570,6 +570,9 @@ static void set_features(struct vnet *v)
 	v->rx_pages =
 		v->mergeable || !virtio_has_feature(vd, VIRTIO_NET_F_GUEST_TSO4) ? 1 : RX_PAGES_MAX;
 	d->features = NETDEV_SG;
+	d->ring = RING;
+	if (virtio_has_feature(vd, VIRTIO_NET_F_GUEST_CSUM))
+		d->features |= NETDEV_RX_CSUM;
 	if (virtio_has_feature(vd, VIRTIO_NET_F_CSUM))
 		d->features |= NETDEV_CSUM;
 	if (virtio_has_feature(vd, VIRTIO_NET_F_CSUM) &&

@@ -396,6 +396,18 @@ static long arp_ioctl(u32 cmd, u64 arg)
 	return copy_to_user(arg, &r, sizeof(r)) ? -EFAULT : 0;
 }
 
+static long ethtool(u64 arg)
+{
+	const struct netdev *d;
+	struct ifreq r;
+
+	if (copy_from_user(&r, arg, sizeof(r)))
+		return -EFAULT;
+	r.ifr_name[IFNAMSIZ - 1] = '\0';
+	d = find_dev(r.ifr_name);
+	return d ? ethtool_ioctl(d, (u64)r.ifr_data) : -ENODEV;
+}
+
 /* See inet.h. ctx: thread; sleeps */
 long inet_ioctl(struct socket *s, u32 cmd, u64 arg)
 {
@@ -407,6 +419,7 @@ long inet_ioctl(struct socket *s, u32 cmd, u64 arg)
 	case SIOCSARP:
 	case SIOCGARP:
 	case SIOCDARP: return arp_ioctl(cmd, arg);
+	case SIOCETHTOOL: return ethtool(arg);
 	}
 	return is_set(cmd) || is_get(cmd) ? dev_ioctl(cmd, arg) : -ENOTTY;
 }

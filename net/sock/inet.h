@@ -73,6 +73,8 @@ bool inet_df(const struct inet_sock *i, const struct route *rt, u32 len);
 u8 inet_ttl(const struct inet_sock *i, const struct route *rt);
 /* sock_ops.ioctl of all kinds of sockets: settings of devices (ifioctl.c). */
 long inet_ioctl(struct socket *s, u32 cmd, u64 arg);
+/* SIOCETHTOOL: the question and the answer are at @at (ethtool.c). 0 or -errno */
+long ethtool_ioctl(const struct netdev *d, u64 at);
 
 /* --- inet_opt.c: level SOL_IP. -ENOPROTOOPT when unknown. --- */
 int inet_setsockopt(struct inet_sock *i, int option, const void *val, u32 len);

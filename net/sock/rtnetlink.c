@@ -7,6 +7,7 @@
  * lengths are checked before anything is looked at.
  */
 #include <linux/errno.h>
+#include <linux/fib_rules.h>
 #include <linux/if_addr.h>
 #include <linux/if_arp.h>
 #include <linux/if_link.h>
@@ -238,6 +239,66 @@ static void dump_routes(struct nl_out *o)
 	mutex_unlock(&net_config_lock);
 }
 
+/* What the addresses themselves mean to the lookup, as Linux shows it in its table "local". */
+static void put_local(struct nl_out *o, const struct ifaddr *a, be32 dst, u8 prefix, u8 type)
+{
+	struct rt_entry r = { .dst = dst,
+			      .src = a->local,
+			      .dev = a->dev,
+			      .prefix = prefix,
+			      .type = type,
+			      .scope = type == RTN_LOCAL ? RT_SCOPE_HOST : RT_SCOPE_LINK,
+			      .protocol = RTPROT_KERNEL,
+			      .table = RT_TABLE_LOCAL };
+
+	put_route(o, &r, RTM_NEWROUTE);
+}
+
+static void dump_local(struct nl_out *o)
+{
+	struct ifaddr a;
+
+	mutex_lock(&net_config_lock);
+	for (u32 n = 0; ifaddr_get(NULL, n, &a); n++) {
+		be32 mask = inet_mask(a.prefix);
+		bool lo = a.dev->flags & IFF_LOOPBACK;
+
+		if (!netdev_up(a.dev))
+			continue;
+		if (lo && a.prefix < 32)
+			put_local(o, &a, a.local & mask, a.prefix, RTN_LOCAL);
+		put_local(o, &a, a.local, 32, RTN_LOCAL);
+		if (a.prefix < 31 && !(a.flags & IFA_F_SECONDARY))
+			put_local(o, &a, a.local | ~mask, 32, RTN_BROADCAST);
+	}
+	mutex_unlock(&net_config_lock);
+}
+
+/* The three that are there from the start; there are no others. */
+static void dump_rules(struct nl_out *o)
+{
+	static const struct {
+		u32 priority, table;
+	} rules[] = { { 0, RT_TABLE_LOCAL },
+		      { 32766, RT_TABLE_MAIN },
+		      { 32767, RT_TABLE_DEFAULT } };
+
+	for (u32 i = 0; i < ARRAY_SIZE(rules); i++) {
+		struct fib_rule_hdr *h = nl_begin(o, RTM_NEWRULE, sizeof(*h));
+
+		if (!h)
+			return;
+		h->family = AF_INET;
+		h->table = (u8)rules[i].table;
+		h->action = FR_ACT_TO_TBL;
+		nl_attr_u32(o, FRA_TABLE, rules[i].table);
+		nl_attr_u32(o, FRA_SUPPRESS_PREFIXLEN, ~0u);
+		if (rules[i].priority)
+			nl_attr_u32(o, FRA_PRIORITY, rules[i].priority);
+		nl_end(o);
+	}
+}
+
 static void dump_neighs(struct nl_out *o)
 {
 	struct neigh_info n;
@@ -257,11 +318,14 @@ static int dump(const struct nlmsghdr *h, struct nl_out *o)
 		; /* nothing is known of others: an empty answer */
 	else if (h->nlmsg_type == RTM_GETADDR)
 		dump_addrs(o);
-	else if (h->nlmsg_type == RTM_GETROUTE)
+	else if (h->nlmsg_type == RTM_GETROUTE) {
 		dump_routes(o);
+		dump_local(o);
+	} else if (h->nlmsg_type == RTM_GETRULE)
+		dump_rules(o);
 	else if (h->nlmsg_type == RTM_GETNEIGH)
 		dump_neighs(o);
-	else if (h->nlmsg_type != RTM_GETRULE && h->nlmsg_type != RTM_GETQDISC)
+	else if (h->nlmsg_type != RTM_GETQDISC)
 		return -EOPNOTSUPP;
 	nl_done(o);
 	return 0;
@@ -319,7 +383,38 @@ static int get_route(const struct nlmsghdr *h, struct nl_out *o)
 	return 0;
 }
 
+static int get_neigh(const struct nlmsghdr *h, struct nl_out *o)
+{
+	const struct ndmsg *m = NLMSG_DATA(h);
+	struct neigh_info n;
+	struct netdev *d;
+	struct attrs a;
+	int err = parse(h, sizeof(*m), &a);
+
+	if (err)
+		return err;
+	d = netdev_by_index((u32)m->ndm_ifindex);
+	if (m->ndm_family != AF_INET || attr_len(&a, NDA_DST) != sizeof(be32))
+		return -EINVAL;
+	if (!d)
+		return m->ndm_ifindex ? -ENODEV : -EINVAL;
+	if (!neigh_find(d, attr_u32(&a, NDA_DST, 0), &n))
+		return -ENOENT;
+	put_neigh(o, &n, RTM_NEWNEIGH);
+	return 0;
+}
+
 /* --- changes; all hold net_config_lock --- */
+
+/* Names of devices stay; there are no masters, other name spaces, nor devices made by users. */
+static bool asks_too_much(const struct attrs *a, const struct netdev *d)
+{
+	char name[IFNAMSIZ];
+
+	attr_name(a, IFLA_IFNAME, name);
+	return (name[0] && strcmp(name, d->name)) || attr_u32(a, IFLA_MASTER, 0) ||
+	       a->by[IFLA_NET_NS_PID] || a->by[IFLA_NET_NS_FD] || a->by[IFLA_LINKINFO];
+}
 
 static int new_link(const struct nlmsghdr *h)
 {
@@ -334,6 +429,10 @@ static int new_link(const struct nlmsghdr *h)
 	d = link_of(m, &a);
 	if (!d) /* a device can be made by its driver only */
 		return (h->nlmsg_flags & NLM_F_CREATE) && !m->ifi_index ? -EOPNOTSUPP : -ENODEV;
+	if (h->nlmsg_type == RTM_NEWLINK && (h->nlmsg_flags & NLM_F_EXCL))
+		return -EEXIST;
+	if (asks_too_much(&a, d))
+		return -EOPNOTSUPP;
 	if (attr_mac(&a, IFLA_ADDRESS))
 		err = netdev_set_addr(d, attr_mac(&a, IFLA_ADDRESS));
 	mtu = attr_u32(&a, IFLA_MTU, d->mtu);
@@ -420,7 +519,7 @@ static int change_route(const struct nlmsghdr *h, bool add)
 	r.scope = m->rtm_scope;
 	r.type = m->rtm_type ? m->rtm_type : add ? RTN_UNICAST : 0;
 	r.flags = m->rtm_flags & RTNH_F_ONLINK;
-	if (a.by[RTA_MULTIPATH])
+	if (a.by[RTA_MULTIPATH] || a.by[RTA_VIA] || a.by[RTA_ENCAP] || a.by[RTA_NH_ID])
 		return -EOPNOTSUPP;
 	if (a.by[RTA_OIF]) {
 		r.dev = netdev_by_index(attr_u32(&a, RTA_OIF, 0));
@@ -451,6 +550,8 @@ static int change_neigh(const struct nlmsghdr *h, bool add)
 		return err;
 	if (m->ndm_family != AF_INET)
 		return -EAFNOSUPPORT;
+	if (m->ndm_flags & NTF_PROXY)
+		return -EOPNOTSUPP;
 	d = netdev_by_index((u32)m->ndm_ifindex);
 	if (!d)
 		return -ENODEV;
@@ -502,6 +603,7 @@ int rtnetlink_request(const struct nlmsghdr *h, bool admin, struct nl_out *o)
 	switch (h->nlmsg_type) {
 	case RTM_GETLINK: return get_link(h, o);
 	case RTM_GETROUTE: return get_route(h, o);
+	case RTM_GETNEIGH: return get_neigh(h, o);
 	}
 	return -EOPNOTSUPP;
 }

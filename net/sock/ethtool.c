@@ -1,0 +1,200 @@
+/*
+ * SIOCETHTOOL: what ethtool(8) asks of a device by ioctl.
+ *
+ * ifr_data leads to a structure that begins with the number of the question; the answer goes to the
+ * same place. What a device has is said by its struct netdev: there is nothing here that a driver
+ * would have to implement. Link modes are unknown, as they are for a card without a cable. Nothing can
+ * be set: -EOPNOTSUPP, or -EPERM without CAP_NET_ADMIN. ethtool(8), linux/ethtool.h.
+ */
+#include <linux/capability.h>
+#include <linux/errno.h>
+#include <linux/ethtool.h>
+#include "kernel/base/cred.h"
+#include "kernel/base/uio.h"
+#include "kernel/lib/string.h"
+#include "kernel/sched/thread.h"
+#include "mm/slab.h"
+#include "net/sock/inet.h"
+
+#define WORDS ((__ETHTOOL_LINK_MODE_MASK_NBITS + 31) / 32)
+
+static const char stat_names[][ETH_GSTRING_LEN] = { "rx_packets", "rx_bytes",  "rx_errors",
+						    "rx_dropped", "multicast", "tx_packets",
+						    "tx_bytes",	  "tx_errors", "tx_dropped" };
+#define STATS ARRAY_SIZE(stat_names)
+
+static long give(u64 at, const void *data, size_t n)
+{
+	return copy_to_user(at, data, n) ? -EFAULT : 0;
+}
+
+static long driver_info(const struct netdev *d, u64 at)
+{
+	struct ethtool_drvinfo i = { .cmd = ETHTOOL_GDRVINFO, .n_stats = STATS };
+
+	if (!d->driver)
+		return -EOPNOTSUPP;
+	strlcpy(i.driver, d->driver, sizeof(i.driver));
+	strlcpy(i.version, "1.0.0", sizeof(i.version));
+	if (d->device)
+		strlcpy(i.bus_info, d->device->name, sizeof(i.bus_info));
+	return give(at, &i, sizeof(i));
+}
+
+static long link_settings_old(const struct netdev *d, u64 at)
+{
+	struct ethtool_cmd c = { .cmd = ETHTOOL_GSET,
+				 .speed = (u16)SPEED_UNKNOWN,
+				 .speed_hi = (u16)SPEED_UNKNOWN,
+				 .duplex = DUPLEX_UNKNOWN,
+				 .port = PORT_OTHER };
+
+	return d->driver ? give(at, &c, sizeof(c)) : -EOPNOTSUPP;
+}
+
+/* Who asks with another number of words than ours is told ours, negative. */
+static long link_settings(const struct netdev *d, u64 at)
+{
+	struct {
+		struct ethtool_link_settings s;
+		u32 masks[3 * WORDS];
+	} c = { 0 };
+	s8 words;
+
+	if (!d->driver)
+		return -EOPNOTSUPP;
+	if (copy_from_user(&c.s, at, sizeof(c.s)))
+		return -EFAULT;
+	words = c.s.link_mode_masks_nwords;
+	memset(&c.s, 0, sizeof(c.s));
+	c.s.cmd = ETHTOOL_GLINKSETTINGS;
+	c.s.link_mode_masks_nwords = -WORDS;
+	if (words != WORDS)
+		return give(at, &c.s, sizeof(c.s));
+	c.s.link_mode_masks_nwords = WORDS;
+	c.s.speed = (u32)SPEED_UNKNOWN;
+	c.s.duplex = DUPLEX_UNKNOWN;
+	c.s.port = PORT_OTHER;
+	return give(at, &c, sizeof(c.s) + sizeof(c.masks));
+}
+
+static long string_set_info(u64 at)
+{
+	struct ethtool_sset_info i;
+	u32 n = STATS;
+
+	if (copy_from_user(&i, at, sizeof(i)))
+		return -EFAULT;
+	i.sset_mask &= 1ull << ETH_SS_STATS;
+	if (give(at, &i, sizeof(i)))
+		return -EFAULT;
+	return i.sset_mask ? give(at + sizeof(i), &n, sizeof(n)) : 0;
+}
+
+static long strings(u64 at)
+{
+	struct ethtool_gstrings g;
+
+	if (copy_from_user(&g, at, sizeof(g)))
+		return -EFAULT;
+	if (g.string_set != ETH_SS_STATS)
+		return -EOPNOTSUPP;
+	g.len = STATS;
+	return give(at, &g, sizeof(g)) ? -EFAULT
+				       : give(at + sizeof(g), stat_names, sizeof(stat_names));
+}
+
+static long statistics(const struct netdev *d, u64 at)
+{
+	struct netdev_stats s;
+	struct {
+		struct ethtool_stats head;
+		u64 n[STATS];
+	} out = { .head = { ETHTOOL_GSTATS, STATS } };
+
+	netdev_get_stats(d, &s);
+	memcpy(out.n,
+	       (u64[]){ s.rx_packets, s.rx_bytes, s.rx_errors, s.rx_dropped, s.multicast,
+			s.tx_packets, s.tx_bytes, s.tx_errors, s.tx_dropped },
+	       sizeof(out.n));
+	return give(at, &out, sizeof(out));
+}
+
+static long permanent_addr(const struct netdev *d, u64 at)
+{
+	struct ethtool_perm_addr p;
+
+	if (copy_from_user(&p, at, sizeof(p)))
+		return -EFAULT;
+	if (p.size < d->addr_len)
+		return -EINVAL;
+	p.size = d->addr_len;
+	return give(at, &p, sizeof(p)) ? -EFAULT : give(at + sizeof(p), d->perm_addr, d->addr_len);
+}
+
+static long rings(const struct netdev *d, u64 at)
+{
+	struct ethtool_ringparam r = { .cmd = ETHTOOL_GRINGPARAM,
+				       .rx_max_pending = d->ring,
+				       .tx_max_pending = d->ring,
+				       .rx_pending = d->ring,
+				       .tx_pending = d->ring };
+
+	return d->ring ? give(at, &r, sizeof(r)) : -EOPNOTSUPP;
+}
+
+static long channels(const struct netdev *d, u64 at)
+{
+	struct ethtool_channels c = { .cmd = ETHTOOL_GCHANNELS,
+				      .max_combined = 1,
+				      .combined_count = 1 };
+
+	return d->ring ? give(at, &c, sizeof(c)) : -EOPNOTSUPP;
+}
+
+/* Questions with a number for an answer. False: none of them. */
+static bool value_of(const struct netdev *d, u32 cmd, u32 *v)
+{
+	switch (cmd) {
+	case ETHTOOL_GLINK: *v = (netdev_flags(d) & IFF_RUNNING) != 0; return true;
+	case ETHTOOL_GRXCSUM: *v = (d->features & NETDEV_RX_CSUM) != 0; return true;
+	case ETHTOOL_GTXCSUM:
+		*v = (d->features & (NETDEV_CSUM | NETDEV_LOOPBACK)) != 0;
+		return true;
+	case ETHTOOL_GSG: *v = (d->features & (NETDEV_SG | NETDEV_LOOPBACK)) != 0; return true;
+	case ETHTOOL_GTSO: *v = (d->features & (NETDEV_TSO | NETDEV_LOOPBACK)) != 0; return true;
+	case ETHTOOL_GGSO: *v = 1; return true;
+	case ETHTOOL_GUFO:
+	case ETHTOOL_GGRO:
+	case ETHTOOL_GFLAGS: *v = 0; return true;
+	default: return false;
+	}
+}
+
+/* See inet.h. ctx: thread; sleeps */
+long ethtool_ioctl(const struct netdev *d, u64 at)
+{
+	struct ethtool_value v;
+
+	if (copy_from_user(&v.cmd, at, sizeof(v.cmd)))
+		return -EFAULT;
+	if (value_of(d, v.cmd, &v.data))
+		return give(at, &v, sizeof(v));
+	switch (v.cmd) {
+	case ETHTOOL_GDRVINFO: return driver_info(d, at);
+	case ETHTOOL_GSET: return link_settings_old(d, at);
+	case ETHTOOL_GLINKSETTINGS: return link_settings(d, at);
+	case ETHTOOL_GSSET_INFO: return d->driver ? string_set_info(at) : -EOPNOTSUPP;
+	case ETHTOOL_GSTRINGS: return d->driver ? strings(at) : -EOPNOTSUPP;
+	case ETHTOOL_GSTATS: return d->driver ? statistics(d, at) : -EOPNOTSUPP;
+	case ETHTOOL_GPERMADDR: return permanent_addr(d, at);
+	case ETHTOOL_GRINGPARAM: return rings(d, at);
+	case ETHTOOL_GCHANNELS: return channels(d, at);
+	case ETHTOOL_GCOALESCE:
+	case ETHTOOL_GPAUSEPARAM:
+	case ETHTOOL_GPFLAGS:
+	case ETHTOOL_GFEATURES:
+	case ETHTOOL_GEEE: return -EOPNOTSUPP;
+	}
+	return cred_capable(current->cred, CAP_NET_ADMIN) ? -EOPNOTSUPP : -EPERM;
+}
