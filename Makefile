@@ -64,7 +64,7 @@ obj-mm/vm := vmspace.o region.o commit.o map.o unmap.o protect.o remap.o policy.
 	shared_anon.o pagecache.o pagecache_io.o readahead.o reclaim.o writeback.o vm_test.o give.o
 
 obj-net/sock := dns_tcp.o ethtool.o socket.o sockopt.o af_unix.o unix_look.o unix_send.o unix_msg.o unix_gc.o af_netlink.o \
-	af_inet.o af_packet.o ifioctl.o inet_dgram.o inet_opt.o inet_recv.o inet_send.o proc_dns.o proc_net.o proc_pnp.o rtnetlink.o sockdiag.o sockfilter.o sysfs_net.o unix_diag.o \
+	af_inet.o af_packet.o ifioctl.o inet_dgram.o inet_opt.o inet_recv.o inet_send.o proc_dns.o proc_igmp.o proc_net.o proc_pnp.o rtnetlink.o sockdiag.o sockfilter.o sysfs_net.o unix_diag.o \
 	inet_tcp.o inet_tcp_io.o inet_tcp_opt.o inet_tcp_proc.o
 
 obj-net/tcp := tcp_ack.o tcp_cc.o tcp_cc_cubic.o tcp_cc_newreno.o tcp_hash.o tcp_input.o tcp_listen.o tcp_mib.o tcp_option.o \
@@ -89,7 +89,7 @@ obj-fs := \
 obj-fs/ext := acl.o attrset.o balloc.o buf.o dir.o dirindex.o dirmod.o file.o group.o ialloc.o inode.o io.o map.o mapnew.o namei.o options.o \
 	orphan.o store.o super.o sync.o trunc.o write.o xattr.o
 
-obj-net := arp.o bootparam.o cksum.o dhcp.o dns.o dns_msg.o ether.o gso.o icmp.o ifaddr.o inet_pcb.o ipconfig.o ip_input.o ip_output.o ipfrag.o loopback.o mcast.o \
+obj-net := arp.o bootparam.o cksum.o dhcp.o dns.o dns_msg.o ether.o gso.o icmp.o igmp.o ifaddr.o inet_pcb.o ipconfig.o ip_input.o ip_output.o ipfrag.o loopback.o mcast.o \
 	netconsole.o netdev.o pkt.o raw.o route.o sntp.o sntp_msg.o udp.o udp_ask.o
 
 obj-drivers/irqchip := gicv2.o gicv2m.o gicv3.o its.o \
@@ -185,8 +185,8 @@ cold := $(addprefix arch/arm64/,cpu debug regset smp stacktrace) \
 	$(addprefix kernel/sys/,machine stats) $(addprefix kernel/sys/sys_,cred handle ipc kcmp misc mount% mqueue ntp \
 		prctl% priority ptrace sched seccomp syslog timer xattr) \
 	$(addprefix mm/,mm_debug pmm_boot slab_debug vm/vm_test) \
-	$(addprefix net/,bootparam dhcp dns% icmp ifaddr ipconfig ipfrag mcast netconsole netdev sntp% udp_ask) \
-	$(addprefix net/sock/,af_netlink ifioctl inet_opt dns_tcp ethtool proc_dns proc_net proc_pnp rtnetlink% sockdiag sockfilter sockopt sysfs_net unix_diag unix_gc \
+	$(addprefix net/,bootparam dhcp dns% icmp igmp ifaddr ipconfig ipfrag mcast netconsole netdev sntp% udp_ask) \
+	$(addprefix net/sock/,af_netlink ifioctl inet_opt dns_tcp ethtool proc_dns proc_igmp proc_net proc_pnp rtnetlink% sockdiag sockfilter sockopt sysfs_net unix_diag unix_gc \
 		unix_look) \
 	$(addprefix net/tcp/tcp_,cc% listen option recover sack syncookie timer% user)
 for-size = $(if $(or $(filter $(cold),$(1)),$(findstring /ktest_,$(1))),-Os)

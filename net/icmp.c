@@ -19,8 +19,10 @@
 #define ERROR_MAX 576u
 #define LIMIT_SLOTS 64u
 #define PEER_BURST 6
-#define ALL_BURST 50
-#define ALL_PER_SEC 1000
+
+int icmp_ratelimit = 1000, icmp_ratemask = BIT(ICMP_DEST_UNREACH) | BIT(ICMP_SOURCE_QUENCH) |
+					   BIT(ICMP_TIME_EXCEEDED) | BIT(ICMP_PARAMETERPROB);
+int icmp_msgs_per_sec = 1000, icmp_msgs_burst = 50, icmp_echo_ignore_all;
 
 u32 icmp_counts[2][19];
 
@@ -54,20 +56,22 @@ static bool token(struct bucket *b, s64 period, u32 burst)
 	return true;
 }
 
-static bool may_send(be32 to)
+static bool may_send(be32 to, u8 type)
 {
 	struct bucket *b = &limits[(to ^ to >> 24) % LIMIT_SLOTS];
+	s64 each = READ_ONCE(icmp_ratelimit) * NSEC_PER_MSEC;
+	u32 rate = (u32)READ_ONCE(icmp_msgs_per_sec), burst = (u32)READ_ONCE(icmp_msgs_burst);
 	bool ok;
 
-	if (inet_is_loopback(to))
+	if (inet_is_loopback(to) || !(READ_ONCE(icmp_ratemask) >> type & 1))
 		return true;
 	spin_lock(&limit_lock);
 	if (b->addr != to)
 		*b = (struct bucket){ to, PEER_BURST, time_now() };
 	if (!limit_all.filled)
-		limit_all = (struct bucket){ 0, ALL_BURST, time_now() };
-	ok = token(b, NSEC_PER_SEC, PEER_BURST) &&
-	     token(&limit_all, NSEC_PER_SEC / ALL_PER_SEC, ALL_BURST);
+		limit_all = (struct bucket){ 0, burst, time_now() };
+	ok = (!each || token(b, each, PEER_BURST)) &&
+	     (!rate || token(&limit_all, NSEC_PER_SEC / rate, burst));
 	spin_unlock(&limit_lock);
 	return ok;
 }
@@ -115,7 +119,7 @@ void icmp_send_error(struct pkt *p, u8 type, u8 code, u32 info)
 	struct pkt *e;
 
 	if ((u8 *)about > p->tail || linear < sizeof(*about) || !may_answer(p, about, linear) ||
-	    !may_send(about->saddr))
+	    !may_send(about->saddr, type))
 		return;
 	o.dst = about->saddr;
 	o.src = ip_addr_is_local(about->daddr) ? about->daddr : 0;
@@ -150,8 +154,8 @@ static void echo(struct pkt *p)
 	struct route rt;
 	u32 sum;
 
-	if (ip_addr_type(ip->daddr) != RTN_LOCAL || pkt_headroom(p) < PKT_HEADROOM / 2 ||
-	    route_lookup(o.dst, o.src, NULL, &rt)) {
+	if (READ_ONCE(icmp_echo_ignore_all) || ip_addr_type(ip->daddr) != RTN_LOCAL ||
+	    pkt_headroom(p) < PKT_HEADROOM / 2 || route_lookup(o.dst, o.src, NULL, &rt)) {
 		pkt_put(p);
 		return;
 	}

@@ -203,17 +203,6 @@ int ifaddr_add(const struct ifaddr *from)
 	return 0;
 }
 
-static bool is_anywhere(be32 local)
-{
-	const struct ifaddr *a;
-
-	list_for_each(a, &addrs, link) {
-		if (a->local == local)
-			return true;
-	}
-	return false;
-}
-
 static void del(struct ifaddr *a)
 {
 	struct netdev *d = a->dev;
@@ -224,7 +213,7 @@ static void del(struct ifaddr *a)
 	naddrs--;
 	if (!(a->flags & IFA_F_SECONDARY))
 		net_route_change(a, false);
-	if (!is_anywhere(a->local))
+	if (ip_addr_type(a->local) != RTN_LOCAL)
 		route_addr_gone(a->local);
 	/* Without an address it takes no part in IP: what routes others gave it go too. */
 	if (!find(d, 0, 255, NULL))

@@ -2,7 +2,7 @@
  * Reassembly of IPv4 datagrams (RFC 791, RFC 1122 section 3.3.2).
  *
  * A queue holds the fragments of one datagram in order of their offsets. It ends when all are
- * there, after FRAG_TIME, when memory runs out (the oldest goes first), or when a fragment lies:
+ * there, after ipfrag_time, when memory runs out (the oldest goes first), or when a fragment lies:
  * overlaps another (RFC 5722's rule, for IPv4 too, but one that came twice is just dropped), goes
  * beyond 64 KiB or beyond the last one. Nothing of such a datagram is ever delivered.
  *
@@ -20,9 +20,9 @@
 
 #define BUCKETS 64u /* as many as six bits choose */
 #define QUEUES_MAX 1024u
-#define MEMORY_MAX (4u << 20)
 #define PIECES_MAX 1024u
-#define FRAG_TIME (30 * NSEC_PER_SEC)
+
+int ipfrag_time = 30, ipfrag_high_thresh = 4 << 20;
 
 /* F: frag_lock; I: immutable after creation. */
 struct frag_queue {
@@ -94,7 +94,8 @@ static struct frag_queue *queue_get(const struct iphdr *h, struct list *gone)
 		    q->proto == h->protocol)
 			return q;
 	}
-	while (!list_empty(&ages) && (memory > MEMORY_MAX || nqueues >= QUEUES_MAX)) {
+	while (!list_empty(&ages) &&
+	       (memory > (u32)READ_ONCE(ipfrag_high_thresh) || nqueues >= QUEUES_MAX)) {
 		queue_free(list_first(&ages, struct frag_queue, age), gone);
 		net_count(IP_REASM_FAILS);
 	}
@@ -105,7 +106,7 @@ static struct frag_queue *queue_get(const struct iphdr *h, struct list *gone)
 	q->dst = h->daddr;
 	q->id = h->id;
 	q->proto = h->protocol;
-	q->deadline = time_now() + FRAG_TIME;
+	q->deadline = time_now() + READ_ONCE(ipfrag_time) * NSEC_PER_SEC;
 	list_init(&q->frags);
 	list_add(b, &q->link);
 	if (list_empty(&ages))

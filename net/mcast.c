@@ -6,28 +6,22 @@
  * 224.0.0.1 is everybody's (RFC 1112), nobody has to join it.
  */
 #include <linux/errno.h>
+#include "kernel/base/time.h"
 #include "mm/slab.h"
-#include "net/netdev.h"
+#include "net/mcast_internal.h"
 
 #define GROUPS_MAX 1024u
 
-/* G: group_lock; I: immutable after creation. */
-struct group {
-	struct list link; /* G */
-	const struct netdev *dev; /* I */
-	be32 addr; /* I */
-	u32 users; /* G */
-};
-static struct spinlock group_lock = SPINLOCK_INIT(RANK_NET_LEAF);
-static struct list groups = LIST_INIT(groups); /* group_lock */
+struct spinlock group_lock = SPINLOCK_INIT(RANK_NET_LEAF);
+struct list mcast_groups = LIST_INIT(mcast_groups); /* group_lock */
 static u32 ngroups; /* group_lock */
 
 /* holds: group_lock */
-static struct group *find(const struct netdev *d, be32 addr)
+static struct mcast_group *find(const struct netdev *d, be32 addr)
 {
-	struct group *g;
+	struct mcast_group *g;
 
-	list_for_each(g, &groups, link) {
+	list_for_each(g, &mcast_groups, link) {
 		if (g->addr == addr && g->dev == d)
 			return g;
 	}
@@ -42,9 +36,16 @@ bool netdev_mc_member(const struct netdev *d, be32 addr)
 	if (addr == IP_ADDR(224, 0, 0, 1))
 		return true;
 	spin_lock(&group_lock);
-	member = find(d, addr);
+	member = find(d, addr) && find(d, addr)->users;
 	spin_unlock(&group_lock);
 	return member;
+}
+
+/* See mcast_internal.h. */
+void mcast_forget(struct mcast_group *g)
+{
+	list_del(&g->link);
+	ngroups--;
 }
 
 static void tell(struct netdev *d)
@@ -56,30 +57,48 @@ static void tell(struct netdev *d)
 }
 
 /* See netdev.h. */
+void netdev_mc_up(struct netdev *d)
+{
+	struct mcast_group *g;
+
+	spin_lock(&group_lock);
+	list_for_each(g, &mcast_groups, link) {
+		if (g->dev == d && g->users && igmp_speaks(d, g->addr))
+			igmp_changed(g);
+	}
+	spin_unlock(&group_lock);
+}
+
+/* See netdev.h. */
 int netdev_mc_join(struct netdev *d, be32 addr)
 {
-	struct group *fresh = kzalloc(sizeof(*fresh), 0), *g;
+	struct mcast_group *fresh = kzalloc(sizeof(*fresh), 0), *g;
+	bool first = false;
 	int err = 0;
 
 	if (!fresh)
 		return -ENOBUFS;
 	fresh->dev = d;
 	fresh->addr = addr;
-	fresh->users = 1;
+	fresh->due = TIME_NEVER;
 	spin_lock(&group_lock);
 	g = find(d, addr);
-	if (g) {
-		g->users++;
-	} else if (ngroups >= GROUPS_MAX) {
+	if (!g && ngroups >= GROUPS_MAX) {
 		err = -ENOBUFS;
-	} else {
-		list_add_tail(&groups, &fresh->link);
+	} else if (!g) {
+		list_add_tail(&mcast_groups, &fresh->link);
 		ngroups++;
+		g = fresh;
+		fresh = NULL;
+	}
+	if (g) {
+		first = !g->users++;
+		if (first && igmp_speaks(d, addr))
+			igmp_changed(g);
 	}
 	spin_unlock(&group_lock);
-	if (g || err)
-		kfree(fresh);
-	else
+	kfree(fresh);
+	if (first)
 		tell(d);
 	return err;
 }
@@ -87,33 +106,34 @@ int netdev_mc_join(struct netdev *d, be32 addr)
 /* See netdev.h. ctx: thread; sleeps */
 int netdev_mc_leave(struct netdev *d, be32 addr)
 {
-	struct group *g;
-	bool last = false;
+	struct mcast_group *g;
+	bool last, known;
 
 	spin_lock(&group_lock);
 	g = find(d, addr);
-	if (g && !--g->users) {
-		list_del(&g->link);
-		ngroups--;
-		last = true;
+	known = g && g->users;
+	last = known && !--g->users;
+	if (last && igmp_speaks(d, addr)) {
+		igmp_changed(g); /* which frees it when that was said */
+	} else if (last) {
+		mcast_forget(g);
+		kfree(g);
 	}
 	spin_unlock(&group_lock);
-	if (last) {
-		kfree(g);
+	if (last)
 		tell(d);
-	}
-	return g ? 0 : -EADDRNOTAVAIL;
+	return known ? 0 : -EADDRNOTAVAIL;
 }
 
 /* See netdev.h. ctx: any */
 bool netdev_mc_nth(const struct netdev *d, u32 n, be32 *addr, u32 *users)
 {
-	struct group *g;
+	struct mcast_group *g;
 	bool found = false;
 
 	spin_lock(&group_lock);
-	list_for_each(g, &groups, link) {
-		if (g->dev != d || n--)
+	list_for_each(g, &mcast_groups, link) {
+		if (g->dev != d || !g->users || n--)
 			continue;
 		*addr = g->addr;
 		*users = g->users;

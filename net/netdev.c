@@ -123,6 +123,7 @@ static int set_up(struct netdev *d, bool up)
 			return err;
 		WRITE_ONCE(d->flags, d->flags | IFF_UP);
 		route_dev_up(d);
+		netdev_mc_up(d);
 		if (d->ops->set_rx_mode)
 			d->ops->set_rx_mode(d);
 	} else {

@@ -135,6 +135,8 @@ int netdev_xmit_segment(struct netdev *d,
  */
 int __must_check netdev_mc_join(struct netdev *d, be32 group);
 int netdev_mc_leave(struct netdev *d, be32 group);
+/* The device came up: routers are told of its groups. ctx: thread */
+void netdev_mc_up(struct netdev *d);
 bool netdev_mc_member(const struct netdev *d, be32 group); /* ctx: any */
 /* The @n-th group of @d and how often it was joined. ctx: any. False: there is none */
 bool netdev_mc_nth(const struct netdev *d, u32 n, be32 *group, u32 *users);

@@ -36,8 +36,8 @@ static long driver_info(const struct netdev *d, u64 at)
 		return -EOPNOTSUPP;
 	strlcpy(i.driver, d->driver, sizeof(i.driver));
 	strlcpy(i.version, "1.0.0", sizeof(i.version));
-	if (d->device)
-		strlcpy(i.bus_info, d->device->name, sizeof(i.bus_info));
+	if (d->device && d->device->parent)
+		strlcpy(i.bus_info, d->device->parent->name, sizeof(i.bus_info));
 	return give(at, &i, sizeof(i));
 }
 

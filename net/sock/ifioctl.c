@@ -400,8 +400,10 @@ static long ethtool(u64 arg)
 {
 	const struct netdev *d;
 	struct ifreq r;
+	u32 cmd;
 
-	if (copy_from_user(&r, arg, sizeof(r)))
+	if (copy_from_user(&r, arg, sizeof(r)) ||
+	    copy_from_user(&cmd, (u64)r.ifr_data, sizeof(cmd)))
 		return -EFAULT;
 	r.ifr_name[IFNAMSIZ - 1] = '\0';
 	d = find_dev(r.ifr_name);

@@ -1,4 +1,4 @@
-/* unit: net/arp.c net/cksum.c net/ether.c net/gso.c net/icmp.c net/ifaddr.c net/inet_pcb.c net/ip_input.c net/ip_output.c net/ipfrag.c net/loopback.c net/mcast.c net/netdev.c net/pkt.c net/raw.c net/route.c net/udp.c kernel/lib/string.c kernel/lib/fmt.c kernel/lib/sbuf.c */
+/* unit: net/arp.c net/cksum.c net/ether.c net/gso.c net/icmp.c net/igmp.c net/ifaddr.c net/inet_pcb.c net/ip_input.c net/ip_output.c net/ipfrag.c net/loopback.c net/mcast.c net/netdev.c net/pkt.c net/raw.c net/route.c net/udp.c kernel/lib/string.c kernel/lib/fmt.c kernel/lib/sbuf.c */
 /*
  * The IP stack with a card that is a list of frames, a clock that the test turns, and work that runs
  * when the test says so. Good frames, lying ones, and random damage; each runs under ASan and UBSan.
@@ -17,6 +17,7 @@
 #include "kernel/sched/work.h"
 #include "mm/slab.h"
 #include "net/arp.h"
+#include "net/mcast_internal.h"
 #include "net/udp.h"
 #include "tests/unit/unit.h"
 
@@ -662,4 +663,121 @@ UNIT_TEST(whatever_comes_does_no_harm)
 		}
 	}
 	CHECK(!thread.net_queue);
+}
+
+/* --- groups --- */
+
+#define GROUP IP_ADDR(239, 1, 2, 3)
+
+static void igmp_frame(struct ip_frame *f, be32 dst, const void *msg, u32 n)
+{
+	u16 sum;
+
+	ip_frame(f, IPPROTO_IGMP, n, 0);
+	f->ip.daddr = dst;
+	f->ip.check = 0;
+	f->ip.check = (u16)~cksum_fold(cksum_add(&f->ip, 20, 0));
+	memcpy(f->data, msg, n);
+	memset(f->data + 2, 0, 2);
+	sum = (u16)~cksum_fold(cksum_add(f->data, n, 0));
+	memcpy(f->data + 2, &sum, 2);
+	receive(f, ETH_HLEN + 20 + n);
+}
+
+/* All that is due within @ns. */
+static void pass(s64 ns)
+{
+	nsent = 0;
+	now += ns;
+	igmp_kick();
+	run_work();
+}
+
+/* The message of the frame that was sent; its sum, its option and its TTL are right. */
+static const u8 *igmp_sent(be32 dst, u32 len)
+{
+	const struct iphdr *ip = (const struct iphdr *)(sent[0] + ETH_HLEN);
+	const u8 *msg = sent[0] + ETH_HLEN + 24;
+
+	CHECK_EQ(nsent, 1);
+	CHECK_EQ(ip->ihl, 6);
+	CHECK_EQ(ip->ttl, 1);
+	CHECK_EQ(ip->daddr, dst);
+	CHECK(!memcmp(ip + 1, "\x94\4\0\0", 4));
+	CHECK_EQ(net16(ip->tot_len), 24 + len);
+	CHECK_EQ(cksum_fold(cksum_add(msg, len, 0)), 0xffff);
+	CHECK(!memcmp(sent[0], "\1\0\x5e", 3));
+	return msg;
+}
+
+/* A report of version 3 with one record about GROUP, of this kind. */
+static void check_v3(u8 kind)
+{
+	const u8 *m = igmp_sent(IP_ADDR(224, 0, 0, 22), 16);
+
+	CHECK(m[0] == 0x22 && m[7] == 1 && m[8] == kind && !memcmp(m + 12, &(be32){ GROUP }, 4));
+}
+
+UNIT_TEST(groups_are_reported)
+{
+	const u8 v3_query[12] = { 0x11, 20 }, v2_query[8] = { 0x11, 100 };
+	const u8 v2_report[8] = { 0x16, 0, 0, 0, 239, 1, 2, 3 };
+	const u8 *m;
+	struct ip_frame f;
+
+	begin();
+	CHECK(!netdev_mc_join(&card, GROUP));
+	CHECK(!netdev_mc_join(&card, GROUP));
+	pass(0);
+	check_v3(MCAST_JOINS);
+	pass(NSEC_PER_SEC);
+	check_v3(MCAST_JOINS);
+	pass(100 * NSEC_PER_SEC);
+	CHECK_EQ(nsent, 0);
+	igmp_frame(&f, IP_ADDR(224, 0, 0, 1), v3_query, 12);
+	pass(2 * NSEC_PER_SEC);
+	check_v3(MCAST_IS_MEMBER);
+	pass(100 * NSEC_PER_SEC);
+	CHECK_EQ(nsent, 0);
+	igmp_frame(&f, IP_ADDR(224, 0, 0, 1), v2_query, 8); /* an older router: its version */
+	pass(10 * NSEC_PER_SEC);
+	m = igmp_sent(GROUP, 8);
+	CHECK(m[0] == 0x16 && !memcmp(m + 4, &(be32){ GROUP }, 4));
+	igmp_frame(&f, IP_ADDR(224, 0, 0, 1), v2_query, 8);
+	nsent = 0;
+	igmp_frame(&f, GROUP, v2_report, 8); /* somebody else was first */
+	pass(10 * NSEC_PER_SEC);
+	CHECK_EQ(nsent, 0);
+	pass(500 * NSEC_PER_SEC);
+	CHECK(!netdev_mc_leave(&card, GROUP));
+	CHECK(netdev_mc_member(&card, GROUP));
+	CHECK(!netdev_mc_leave(&card, GROUP));
+	CHECK(!netdev_mc_member(&card, GROUP));
+	pass(0);
+	check_v3(MCAST_LEAVES);
+	pass(NSEC_PER_SEC);
+	check_v3(MCAST_LEAVES);
+	pass(100 * NSEC_PER_SEC);
+	CHECK_EQ(nsent, 0);
+	CHECK_EQ(netdev_mc_leave(&card, GROUP), -EADDRNOTAVAIL);
+	CHECK(list_empty(&mcast_groups));
+}
+
+UNIT_TEST(groups_that_are_not_reported)
+{
+	u8 bad[12] = { 0x11, 20 };
+	struct ip_frame f;
+
+	begin();
+	CHECK(!netdev_mc_join(netdev_lo, GROUP));
+	CHECK(!netdev_mc_join(&card, IP_ADDR(224, 0, 0, 1)));
+	igmp_frame(&f, IP_ADDR(224, 0, 0, 1), bad, 12);
+	pass(100 * NSEC_PER_SEC);
+	CHECK_EQ(nsent, 0);
+	CHECK(!netdev_mc_leave(netdev_lo, GROUP));
+	CHECK(!netdev_mc_leave(&card, IP_ADDR(224, 0, 0, 1)));
+	for (u32 n = 0; n < 12; n++) /* cut off */
+		igmp_frame(&f, IP_ADDR(224, 0, 0, 1), bad, MAX(n, 4u));
+	pass(100 * NSEC_PER_SEC);
+	CHECK_EQ(nsent, 0);
 }

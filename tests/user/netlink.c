@@ -69,17 +69,15 @@ static int talk(int fd)
 
 		if (n < 0)
 			return -errno;
+		answer_len += n;
 		for (int left = n; NLMSG_OK(h, (unsigned)left); h = NLMSG_NEXT(h, left)) {
 			if (h->nlmsg_type == NLMSG_ERROR)
 				return ((struct nlmsgerr *)NLMSG_DATA(h))->error;
 			if (h->nlmsg_type == NLMSG_DONE)
 				return 0;
-			if (!(h->nlmsg_flags & NLM_F_MULTI) && !(req.h.nlmsg_flags & NLM_F_ACK)) {
-				answer_len += n;
+			if (!(h->nlmsg_flags & NLM_F_MULTI) && !(req.h.nlmsg_flags & NLM_F_ACK))
 				return 0;
-			}
 		}
-		answer_len += n;
 	}
 }
 
@@ -95,8 +93,8 @@ static struct rtattr *find_attr(struct nlmsghdr *h, unsigned fixed, int type)
 	return NULL;
 }
 
-#define EACH(h)                                                                        \
-	for (struct nlmsghdr *h = (void *)answer; (char *)h < answer + answer_len;     \
+#define EACH(h)                                                                    \
+	for (struct nlmsghdr *h = (void *)answer; (char *)h < answer + answer_len; \
 	     h = (void *)((char *)h + NLMSG_ALIGN(h->nlmsg_len)))
 
 /* --- addresses and routes --- */
@@ -107,7 +105,8 @@ static int change_addr(int fd, int type, const char *addr, int prefix)
 	struct in_addr a;
 
 	inet_pton(AF_INET, addr, &a);
-	begin(type, NLM_F_ACK | (type == RTM_NEWADDR ? NLM_F_CREATE | NLM_F_EXCL : 0), &m, sizeof(m));
+	begin(type, NLM_F_ACK | (type == RTM_NEWADDR ? NLM_F_CREATE | NLM_F_EXCL : 0), &m,
+	      sizeof(m));
 	attr(IFA_LOCAL, &a, 4);
 	return talk(fd);
 }
@@ -122,7 +121,8 @@ static int addr_flags(int fd, const char *addr)
 	begin(RTM_GETADDR, NLM_F_DUMP, &m, sizeof(m));
 	if (talk(fd))
 		return -1;
-	EACH(h) {
+	EACH(h)
+	{
 		struct rtattr *l = find_attr(h, sizeof(m), IFA_LOCAL);
 
 		if (h->nlmsg_type == RTM_NEWADDR && l && !memcmp(RTA_DATA(l), &a, 4))
@@ -133,12 +133,17 @@ static int addr_flags(int fd, const char *addr)
 
 static int change_route(int fd, int type, const char *dst, const char *src)
 {
-	struct rtmsg m = { .rtm_family = AF_INET, .rtm_dst_len = 24, .rtm_table = RT_TABLE_MAIN,
-			   .rtm_protocol = RTPROT_STATIC, .rtm_scope = RT_SCOPE_LINK, .rtm_type = RTN_UNICAST };
+	struct rtmsg m = { .rtm_family = AF_INET,
+			   .rtm_dst_len = 24,
+			   .rtm_table = RT_TABLE_MAIN,
+			   .rtm_protocol = RTPROT_STATIC,
+			   .rtm_scope = RT_SCOPE_LINK,
+			   .rtm_type = RTN_UNICAST };
 	int lo = if_nametoindex("lo");
 	struct in_addr a;
 
-	begin(type, NLM_F_ACK | (type == RTM_NEWROUTE ? NLM_F_CREATE | NLM_F_EXCL : 0), &m, sizeof(m));
+	begin(type, NLM_F_ACK | (type == RTM_NEWROUTE ? NLM_F_CREATE | NLM_F_EXCL : 0), &m,
+	      sizeof(m));
 	inet_pton(AF_INET, dst, &a);
 	attr(RTA_DST, &a, 4);
 	attr(RTA_OIF, &lo, 4);
@@ -159,7 +164,8 @@ static int route_exists(int fd, const char *dst, int table)
 	begin(RTM_GETROUTE, NLM_F_DUMP, &m, sizeof(m));
 	if (talk(fd))
 		return -1;
-	EACH(h) {
+	EACH(h)
+	{
 		struct rtattr *d = find_attr(h, sizeof(m), RTA_DST);
 		struct rtmsg *r = NLMSG_DATA(h);
 
@@ -185,12 +191,14 @@ static void routes(void)
 	CHECK(!change_route(fd, RTM_NEWROUTE, "10.79.0.0", NULL));
 	CHECK(route_exists(fd, "10.78.0.0", RT_TABLE_MAIN) == 1);
 	CHECK(!change_addr(fd, RTM_DELADDR, "10.77.0.2", 24));
-	CHECK(!route_exists(fd, "10.78.0.0", RT_TABLE_MAIN)); /* its source went */
+	/* On loopback the whole net of an address is local, its source with it. */
+	CHECK(route_exists(fd, "10.78.0.0", RT_TABLE_MAIN) == 1);
 	CHECK(route_exists(fd, "10.79.0.0", RT_TABLE_MAIN) == 1);
 	CHECK(!change_addr(fd, RTM_NEWADDR, "10.77.0.3", 24));
 	CHECK(!change_addr(fd, RTM_DELADDR, "10.77.0.1", 24));
 	CHECK(addr_flags(fd, "10.77.0.3") == -1); /* with the first of the net */
 	CHECK(change_addr(fd, RTM_DELADDR, "10.77.0.1", 24) == -EADDRNOTAVAIL);
+	CHECK(!route_exists(fd, "10.78.0.0", RT_TABLE_MAIN)); /* its source went */
 	CHECK(!change_route(fd, RTM_DELROUTE, "10.79.0.0", NULL));
 	CHECK(change_route(fd, RTM_DELROUTE, "10.79.0.0", NULL) == -ESRCH);
 	close(fd);
@@ -216,7 +224,9 @@ static struct tcp_info info;
 /* Sockets of IPv4 that a dump shows with the local port, or all (0). -errno */
 static int diag(int fd, int protocol, unsigned states, int port, const void *code, unsigned len)
 {
-	struct inet_diag_req_v2 m = { .sdiag_family = AF_INET, .sdiag_protocol = protocol, .idiag_states = states,
+	struct inet_diag_req_v2 m = { .sdiag_family = AF_INET,
+				      .sdiag_protocol = protocol,
+				      .idiag_states = states,
 				      .idiag_ext = 1 << (INET_DIAG_INFO - 1) };
 	int n = 0, err;
 
@@ -226,16 +236,19 @@ static int diag(int fd, int protocol, unsigned states, int port, const void *cod
 	err = talk(fd);
 	if (err)
 		return err;
-	EACH(h) {
+	EACH(h)
+	{
 		struct inet_diag_msg *d = NLMSG_DATA(h);
 		struct rtattr *i = find_attr(h, sizeof(*d), INET_DIAG_INFO);
 
-		if (h->nlmsg_type != SOCK_DIAG_BY_FAMILY || (port && ntohs(d->id.idiag_sport) != port))
+		if (h->nlmsg_type != SOCK_DIAG_BY_FAMILY ||
+		    (port && ntohs(d->id.idiag_sport) != port))
 			continue;
 		n++;
 		shown = *d;
 		if (i)
-			memcpy(&info, RTA_DATA(i), RTA_PAYLOAD(i) < sizeof(info) ? RTA_PAYLOAD(i) : sizeof(info));
+			memcpy(&info, RTA_DATA(i),
+			       RTA_PAYLOAD(i) < sizeof(info) ? RTA_PAYLOAD(i) : sizeof(info));
 	}
 	return n;
 }
@@ -243,7 +256,8 @@ static int diag(int fd, int protocol, unsigned states, int port, const void *cod
 static void inet_sockets(int fd)
 {
 	struct sockaddr_in any = at("127.0.0.1", 0);
-	int l = socket(AF_INET, SOCK_STREAM, 0), c = socket(AF_INET, SOCK_STREAM, 0), a, u = udp_bound(), port;
+	int l = socket(AF_INET, SOCK_STREAM, 0), c = socket(AF_INET, SOCK_STREAM, 0), a,
+	    u = udp_bound(), port;
 	struct {
 		struct inet_diag_bc_op op, arg;
 	} code = { { INET_DIAG_BC_S_EQ, 8, 12 }, { 0 } };
@@ -251,7 +265,9 @@ static void inet_sockets(int fd)
 		struct inet_diag_bc_op op;
 		struct inet_diag_hostcond host;
 		unsigned addr;
-	} hosts = { { INET_DIAG_BC_D_COND, sizeof(hosts), sizeof(hosts) + 4 }, { AF_INET, 32, -1 }, 0 };
+	} hosts = { { INET_DIAG_BC_D_COND, sizeof(hosts), sizeof(hosts) + 4 },
+		    { AF_INET, 32, -1 },
+		    0 };
 	struct inet_diag_req_v2 one;
 
 	REQUIRE(!bind(l, SA(any)) && !listen(l, 5));
@@ -264,7 +280,8 @@ static void inet_sockets(int fd)
 	a = accept(l, NULL, NULL);
 	CHECK(write(c, "hello", 5) == 5);
 	CHECK(diag(fd, IPPROTO_TCP, STATE(ESTABLISHED), port, NULL, 0) == 1);
-	CHECK(ntohs(shown.id.idiag_dport) == port_of(c) && shown.id.idiag_src[0] == htonl(INADDR_LOOPBACK));
+	CHECK(ntohs(shown.id.idiag_dport) == port_of(c) &&
+	      shown.id.idiag_src[0] == htonl(INADDR_LOOPBACK));
 	CHECK(shown.idiag_rqueue == 5 && info.tcpi_state == ESTABLISHED && info.tcpi_snd_mss > 0);
 	CHECK(diag(fd, IPPROTO_TCP, STATE(CLOSED), port, NULL, 0) == 0);
 	code.arg.no = port;
@@ -284,7 +301,8 @@ static void inet_sockets(int fd)
 	CHECK(diag(fd, IPPROTO_TCP, STATE(ESTABLISHED), port, NULL, 0) == 1);
 	one = (struct inet_diag_req_v2){ AF_INET, IPPROTO_TCP, 0, 0, ~0u, shown.id };
 	begin(SOCK_DIAG_BY_FAMILY, 0, &one, sizeof(one));
-	CHECK(!talk(fd) && answer_len > 0 && ((struct nlmsghdr *)answer)->nlmsg_type == SOCK_DIAG_BY_FAMILY);
+	CHECK(!talk(fd) && answer_len > 0 &&
+	      ((struct nlmsghdr *)answer)->nlmsg_type == SOCK_DIAG_BY_FAMILY);
 	one.id.idiag_dport = 1;
 	one.id.idiag_sport = 1;
 	begin(SOCK_DIAG_BY_FAMILY, 0, &one, sizeof(one));
@@ -303,16 +321,20 @@ static void inet_sockets(int fd)
 static void unix_sockets(int fd)
 {
 	struct sockaddr_un un = { AF_UNIX, "\0netlink-test" };
-	int l = socket(AF_UNIX, SOCK_STREAM, 0), c = socket(AF_UNIX, SOCK_STREAM, 0), listening = 0, connected = 0;
-	struct unix_diag_req m = { .sdiag_family = AF_UNIX, .udiag_states = ~0u,
-				   .udiag_show = UDIAG_SHOW_NAME | UDIAG_SHOW_PEER | UDIAG_SHOW_RQLEN |
-						 UDIAG_SHOW_ICONS | UDIAG_SHOW_MEMINFO | UDIAG_SHOW_UID };
+	int l = socket(AF_UNIX, SOCK_STREAM, 0), c = socket(AF_UNIX, SOCK_STREAM, 0), listening = 0,
+	    connected = 0;
+	struct unix_diag_req m = { .sdiag_family = AF_UNIX,
+				   .udiag_states = ~0u,
+				   .udiag_show = UDIAG_SHOW_NAME | UDIAG_SHOW_PEER |
+						 UDIAG_SHOW_RQLEN | UDIAG_SHOW_ICONS |
+						 UDIAG_SHOW_MEMINFO | UDIAG_SHOW_UID };
 	unsigned len = offsetof(struct sockaddr_un, sun_path) + 13;
 
 	REQUIRE(!bind(l, (void *)&un, len) && !listen(l, 3) && !connect(c, (void *)&un, len));
 	begin(SOCK_DIAG_BY_FAMILY, NLM_F_DUMP, &m, sizeof(m));
 	CHECK(!talk(fd));
-	EACH(h) {
+	EACH(h)
+	{
 		struct unix_diag_msg *u = NLMSG_DATA(h);
 		struct rtattr *name = find_attr(h, sizeof(*u), UNIX_DIAG_NAME);
 		struct rtattr *q = find_attr(h, sizeof(*u), UNIX_DIAG_RQLEN);
@@ -321,8 +343,8 @@ static void unix_sockets(int fd)
 		if (h->nlmsg_type != SOCK_DIAG_BY_FAMILY || !name || RTA_PAYLOAD(name) != 13 ||
 		    memcmp(RTA_DATA(name), un.sun_path, 13) || !ql)
 			continue;
-		listening += u->udiag_state == LISTENING && ql->udiag_rqueue == 1 && ql->udiag_wqueue == 3 &&
-			     find_attr(h, sizeof(*u), UNIX_DIAG_ICONS);
+		listening += u->udiag_state == LISTENING && ql->udiag_rqueue == 1 &&
+			     ql->udiag_wqueue == 3 && find_attr(h, sizeof(*u), UNIX_DIAG_ICONS);
 		connected += u->udiag_state == ESTABLISHED;
 	}
 	CHECK(listening == 1);
@@ -371,13 +393,17 @@ static void ethtool(void)
 	r.ifr_data = (void *)8;
 	CHECK_ERR(ioctl(fd, SIOCETHTOOL, &r), EFAULT);
 	strcpy(r.ifr_name, "nosuch");
+	CHECK_ERR(ioctl(fd, SIOCETHTOOL, &r), EFAULT);
+	r.ifr_data = (void *)&v;
 	CHECK_ERR(ioctl(fd, SIOCETHTOOL, &r), ENODEV);
 	close(fd);
 }
 
 int main(void)
 {
-	struct inet_diag_req_v2 m = { .sdiag_family = AF_INET, .sdiag_protocol = IPPROTO_TCP, .idiag_states = ~0u };
+	struct inet_diag_req_v2 m = { .sdiag_family = AF_INET,
+				      .sdiag_protocol = IPPROTO_TCP,
+				      .idiag_states = ~0u };
 	int fd = nl_open(NETLINK_SOCK_DIAG);
 
 	alarm(TAP_LIMIT);

@@ -1,0 +1,41 @@
+/*
+ * /proc/net/igmp, and settings under /proc/sys/net/ipv4 of ICMP, IGMP and reassembly.
+ *
+ * A device is one line, each of its groups another one below it: addresses in hexadecimal as they
+ * lie in memory, the querier's version as the link's routers speak. proc(5), ip(7), icmp(7).
+ */
+#include "fs/procfs.h"
+#include "net/igmp.h"
+#include "net/ip.h"
+
+static int igmp_show(struct sbuf *out, void *arg)
+{
+	u32 users;
+	be32 group;
+
+	sbuf_puts(out, "Idx\tDevice    : Count Querier\tGroup    Users Timer\tReporter\n");
+	for (struct netdev *d = netdev_next(0); d; d = netdev_next(d->index)) {
+		u32 n = 0;
+
+		if (!netdev_up(d))
+			continue;
+		while (netdev_mc_nth(d, n, &group, &users))
+			n++;
+		/* All hosts are members of the first. */
+		sbuf_printf(out, "%u\t%-10s: %5u      V%u\n\t\t\t\t%08X %5u 0:%08X\t\t%u\n",
+			    d->index, d->name, n + 1, igmp_version(d), IP_ADDR(224, 0, 0, 1), 1, 0,
+			    0);
+		for (n = 0; netdev_mc_nth(d, n, &group, &users); n++)
+			sbuf_printf(out, "\t\t\t\t%08X %5u 0:%08X\t\t%u\n", group, users, 0, 0);
+	}
+	return 0;
+}
+PROC_FILE(net_igmp, "net/igmp", 0444, .show = igmp_show);
+
+SYSCTL_INT(icmp_ratelimit, "sys/net/ipv4/icmp_ratelimit", &icmp_ratelimit, 0, 0x7fffffff);
+SYSCTL_INT(icmp_ratemask, "sys/net/ipv4/icmp_ratemask", &icmp_ratemask, 0, 0x7fffffff);
+SYSCTL_INT(icmp_msgs_per_sec, "sys/net/ipv4/icmp_msgs_per_sec", &icmp_msgs_per_sec, 0, 1000000);
+SYSCTL_INT(icmp_msgs_burst, "sys/net/ipv4/icmp_msgs_burst", &icmp_msgs_burst, 0, 1000000);
+SYSCTL_INT(icmp_echo_ignore_all, "sys/net/ipv4/icmp_echo_ignore_all", &icmp_echo_ignore_all, 0, 1);
+SYSCTL_INT(ipfrag_time, "sys/net/ipv4/ipfrag_time", &ipfrag_time, 1, 3600);
+SYSCTL_INT(ipfrag_high, "sys/net/ipv4/ipfrag_high_thresh", &ipfrag_high_thresh, 0, 64 << 20);

@@ -1,0 +1,303 @@
+/*
+ * libFuzzer's entries to the network's parsers, one program with several ways in, by the first byte of
+ * the input:
+ *
+ *   frames    a row of frames, each with its length before it, into the whole stack below the sockets:
+ *             Ethernet, ARP, IPv4, reassembly, ICMP, UDP, raw; time goes on between them
+ *   netlink   a request of NETLINK_ROUTE or NETLINK_SOCK_DIAG from an administrator
+ *   dhcp      messages for the client, in the state to which honest ones have brought it
+ *   dns, ntp  answers to a question
+ *   words     ip= and netconsole= of the command line
+ *
+ * The world (a card, a clock, memory) is that of test_net.c, which is taken in whole.
+ */
+#include "tests/unit/test_net.c"
+#include "net/bootparam.h"
+#include "net/dhcp.h"
+#include "net/dns_msg.h"
+#include "net/sntp_msg.h"
+#include "net/sock/netlink.h"
+#include "net/tcp.h"
+
+int LLVMFuzzerTestOneInput(const u8 *data, size_t size);
+
+static void any_input(struct inet_pcb *pcb, struct pkt *p)
+{
+	pkt_copy_out(p, 0, got_data, MIN(p->len, (u32)sizeof(got_data)));
+	pkt_put(p);
+}
+static const struct inet_pcb_ops any_ops = { .input = any_input,
+					     .error = user_error,
+					     .destroy = user_destroy };
+
+/* What a sender gets wrong last: a sum. Right ones, so that the rest is looked at. */
+static void mend(u8 *f, u32 len)
+{
+	struct iphdr *ip = (struct iphdr *)(f + ETH_HLEN);
+	u32 hlen, total;
+
+	if (len < ETH_HLEN + sizeof(*ip) || f[12] != 8 || f[13])
+		return;
+	hlen = ip->ihl * 4u;
+	total = net16(ip->tot_len);
+	if (hlen < 20 || hlen > len - ETH_HLEN || total > len - ETH_HLEN || total < hlen)
+		return;
+	ip->check = 0;
+	ip->check = (u16)~cksum_fold(cksum_add(ip, hlen, 0));
+	if (ip->protocol == IPPROTO_ICMP && total >= hlen + 8) {
+		struct icmphdr *h = (struct icmphdr *)((u8 *)ip + hlen);
+
+		h->checksum = 0;
+		h->checksum = (u16)~cksum_fold(cksum_add(h, total - hlen, 0));
+	}
+}
+
+static void frames(const u8 *data, size_t size)
+{
+	while (size >= 3) {
+		u32 len = MIN((u32)data[0] << 8 | data[1], (u32)size - 3);
+		u8 how = data[2];
+		u8 *f = malloc(len + 1);
+
+		len = MIN(len, 2000u);
+		memcpy(f, data + 3, len);
+		if (len >= ETH_HLEN && (how & 1))
+			memcpy(f, my_mac, ETH_ALEN);
+		if (how & 2)
+			mend(f, len);
+		if (how & 4)
+			now += NSEC_PER_SEC;
+		fail_alloc = how & 8 ? 1 + (how >> 4) : 0;
+		receive(f, len);
+		fail_alloc = 0;
+		free(f);
+		data += 3 + len;
+		size -= 3 + len;
+	}
+	/* All fragments are given up in the end: nothing stays in memory. */
+	now += 100 * NSEC_PER_SEC;
+	run_work();
+	nsent = 0;
+}
+
+/* --- netlink: the sockets' half is not there; answers go nowhere, with its limits --- */
+
+static u8 nl_bytes[NL_OUT_SIZE];
+
+void *nl_begin(struct nl_out *o, u16 type, u32 size)
+{
+	if (o->err)
+		return NULL;
+	o->at = o->len;
+	o->len += NLMSG_HDRLEN + NLMSG_ALIGN(size);
+	CHECK(o->len <= NL_OUT_SIZE);
+	return memset(nl_bytes + o->at + NLMSG_HDRLEN, 0, NLMSG_ALIGN(size));
+}
+
+void nl_attr(struct nl_out *o, u16 type, const void *data, u32 len)
+{
+	u32 whole = NLA_HDRLEN + NLA_ALIGN(len);
+
+	CHECK(o->len + whole - o->at <= NL_MESSAGE_MAX && o->len + whole <= NL_OUT_SIZE);
+	memcpy(nl_bytes + o->len + NLA_HDRLEN, data, len);
+	o->len += whole;
+}
+
+void nl_attr_u32(struct nl_out *o, u16 type, u32 v)
+{
+	nl_attr(o, type, &v, sizeof(v));
+}
+
+void nl_attr_str(struct nl_out *o, u16 type, const char *text)
+{
+	nl_attr(o, type, text, (u32)strlen(text) + 1);
+}
+
+void nl_end(struct nl_out *o)
+{
+	o->len = NLMSG_ALIGN(o->len);
+	if (o->len > NL_OUT_SIZE - NL_MESSAGE_MAX)
+		o->len = 0;
+}
+
+void nl_done(struct nl_out *o)
+{
+}
+void nl_flush(struct nl_out *o)
+{
+}
+bool nl_wanted(u32 group)
+{
+	return true;
+}
+void sysfs_net_added(const struct netdev *d)
+{
+}
+int unix_diag_request(const struct nlmsghdr *h, bool dump, struct nl_out *o)
+{
+	return 0;
+}
+int tcp_for_each(int (*fn)(const struct tcp_row *row, void *arg), void *arg)
+{
+	struct tcp_row row = {
+		.local = { ME, net16(80) }, .peer = { PEER, net16(1024) }, .state = 1, .cc = "cubic"
+	};
+
+	return fn(&row, arg);
+}
+
+/* Everything as begin() made it. */
+static void restore(void)
+{
+	struct ifaddr a, own = { .dev = &card,
+				 .local = ME,
+				 .peer = ME,
+				 .prefix = 24,
+				 .broadcast = IP_ADDR(10, 0, 0, 255),
+				 .flags = IFA_F_PERMANENT };
+	struct neigh_info n;
+	struct rt_entry r;
+
+	while (ifaddr_get(NULL, 0, &a))
+		CHECK(!ifaddr_del(a.dev, a.local, a.prefix, a.label));
+	while (route_get(0, &r))
+		CHECK(!route_del(&r));
+	while (neigh_get(0, &n))
+		CHECK(!neigh_del(n.dev, n.addr));
+	CHECK(!netdev_set_flags(netdev_lo, 0, ~0u) && !netdev_set_flags(&card, 0, ~0u));
+	CHECK(!netdev_set_mtu(netdev_lo, 65536) && !netdev_set_mtu(&card, 1500));
+	CHECK(!netdev_set_flags(netdev_lo, IFF_UP, IFF_UP));
+	CHECK(!netdev_set_flags(&card, IFF_UP, IFF_UP));
+	CHECK(!ifaddr_add(&own));
+	run_work();
+}
+
+static void netlink(const u8 *data, size_t size)
+{
+	u32 len = (u32)size + sizeof(struct nlmsghdr) - 3;
+	struct nl_out o = { .to = (struct nl_sock *)&o, .bytes = nl_bytes };
+	struct nlmsghdr *h;
+
+	if (size < 3)
+		return;
+	h = malloc(len);
+	*h = (struct nlmsghdr){ .nlmsg_len = len, .nlmsg_flags = (u16)(data[1] << 8 | data[2]) };
+	memcpy(h + 1, data + 3, size - 3);
+	h->nlmsg_type = data[0] & 0x80 ? 20 : 16 + data[0] % 80;
+	rtnetlink_init();
+	if (data[0] & 0x80)
+		(void)sockdiag_request(h, true, &o);
+	else
+		(void)rtnetlink_request(h, true, &o);
+	free(h);
+	restore();
+}
+
+/* --- the pure readers --- */
+
+static void c_send(struct dhcp *c, be32 src, be32 dst, const u8 *m, u32 len)
+{
+}
+static void c_probe(struct dhcp *c, be32 addr)
+{
+}
+static void c_state(struct dhcp *c)
+{
+}
+static u32 c_random(void)
+{
+	return 0x12345678;
+}
+static const struct dhcp_ops c_ops = { c_send, c_probe, c_state, c_state, c_random };
+
+static void dhcp(const u8 *data, size_t size)
+{
+	static const u8 head[] = { 2, 1, 6, 0, 0x78, 0x56, 0x34, 0x12 };
+	s64 t = NSEC_PER_SEC;
+	struct dhcp c;
+
+	dhcp_start(&c, &c_ops, my_mac, t);
+	while (size >= 2) {
+		u32 len = MIN((u32)data[0] << 1, (u32)size - 2);
+		u8 how = data[1], *m = malloc(len + 1);
+
+		memcpy(m, data + 2, len);
+		if (how & 1 && len >= 240) {
+			memcpy(m, head, 8);
+			memcpy(m + 28, my_mac, 6);
+			memcpy(m + 236, "\x63\x82\x53\x63", 4);
+		}
+		dhcp_input(&c, m, len, t);
+		free(m);
+		if (how & 2 && c.deadline != TIME_NEVER)
+			t = MAX(t, c.deadline);
+		if (how & 4)
+			dhcp_conflict(&c, t);
+		dhcp_run(&c, t);
+		data += 2 + len;
+		size -= 2 + len;
+	}
+}
+
+static void dns(const u8 *data, size_t size)
+{
+	u8 query[DNS_QUERY_MAX], *m = malloc(size + DNS_QUERY_MAX);
+	u32 n = dns_query_make(query, 0x1234, "www.example.com");
+	struct dns_answer a;
+
+	memcpy(m, data, size);
+	(void)dns_answer_read(query, n, m, (u32)size, &a);
+	/* The same behind the right question. */
+	memcpy(m, query, n);
+	m[2] |= 0x80;
+	if (size >= 4) {
+		m[3] = data[0];
+		m[7] = data[1];
+		m[9] = data[2];
+		memcpy(m + n, data + 4, size - 4);
+		m = realloc(m, n + size - 4);
+		(void)dns_answer_read(query, n, m, n + (u32)size - 4, &a);
+	}
+	free(m);
+}
+
+static void ntp(const u8 *data, size_t size)
+{
+	u8 m[SNTP_LEN + 8] = { 0 };
+	s64 offset;
+	u64 nonce;
+
+	memcpy(m, data, MIN(size, sizeof(m)));
+	memcpy(&nonce, m + 24, 8);
+	(void)sntp_answer_read(m, (u32)MIN(size, sizeof(m)), nonce, 0, NSEC_PER_SEC, &offset);
+}
+
+static void words(const u8 *data, size_t size)
+{
+	char *text = malloc(size + 1);
+	struct netconsole_param n;
+	struct ip_param p;
+
+	memcpy(text, data, size);
+	text[size] = '\0';
+	(void)ip_param_parse(text, &p);
+	(void)netconsole_param_parse(text, &n);
+	free(text);
+}
+
+int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
+{
+	if (!size)
+		return 0;
+	begin();
+	udp_pcb.ops = &any_ops;
+	switch (data[0] % 8) {
+	case 3: netlink(data + 1, size - 1); break;
+	case 4: dhcp(data + 1, size - 1); break;
+	case 5: dns(data + 1, size - 1); break;
+	case 6: ntp(data + 1, size - 1); break;
+	case 7: words(data + 1, size - 1); break;
+	default: frames(data + 1, size - 1);
+	}
+	return 0;
+}
