@@ -93,7 +93,7 @@ static void set_address(struct netdev *d, const struct dhcp_lease *l, u8 protoco
 	if (err)
 		log_err("ip=: %s: cannot set " IP_FMT "/%u (error %d)", d->name, IP_ARGS(l->addr),
 			a.prefix, -err);
-	if (l->mtu >= 68 && l->mtu < d->mtu)
+	if (l->mtu >= 576 && l->mtu < d->mtu)
 		(void)netdev_set_mtu(d, l->mtu);
 }
 

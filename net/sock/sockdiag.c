@@ -93,7 +93,20 @@ static u32 op_size(const u8 *at, u32 left)
 	return size <= left ? size : 0;
 }
 
-/* 0 or -EINVAL. Each jump goes forward, to a multiple of four. */
+/* Does a comparison begin at @target? All before it were checked to lead on. */
+static bool is_op(const u8 *code, u32 target)
+{
+	u32 at = 0;
+
+	while (at < target)
+		at += ((const struct inet_diag_bc_op *)(code + at))->yes;
+	return at == target;
+}
+
+/*
+ * 0 or -EINVAL. Going by .yes one comes from each comparison to the next, up to the end. A jump by .no
+ * leads to one of them, to the end, or four bytes over it.
+ */
 static int check_code(const u8 *code, u32 len)
 {
 	u32 at = 0;
@@ -106,6 +119,13 @@ static int check_code(const u8 *code, u32 len)
 			return -EINVAL;
 		if (op->code != INET_DIAG_BC_NOP &&
 		    (op->no < 4 || op->no > len - at + 4 || (op->no & 3)))
+			return -EINVAL;
+		at += op->yes;
+	}
+	for (at = 0; at < len;) {
+		const struct inet_diag_bc_op *op = (const struct inet_diag_bc_op *)(code + at);
+
+		if (op->code != INET_DIAG_BC_NOP && at + op->no < len && !is_op(code, at + op->no))
 			return -EINVAL;
 		at += op->yes;
 	}

@@ -172,6 +172,25 @@ static void restore(void)
 	run_work();
 }
 
+/* A request for all connections with @data as the filter. */
+static void filter(const u8 *data, size_t size)
+{
+	struct nl_out o = { .to = (struct nl_sock *)&o, .bytes = nl_bytes };
+	u32 len = NLMSG_SPACE(56) + NLA_HDRLEN + (u32)size;
+	struct nlmsghdr *h = calloc(1, len);
+	struct nlattr *a = (struct nlattr *)((u8 *)h + NLMSG_SPACE(56));
+	u8 *req = NLMSG_DATA(h);
+
+	*h = (struct nlmsghdr){ .nlmsg_len = len, .nlmsg_type = 20, .nlmsg_flags = NLM_F_DUMP };
+	req[0] = 2;
+	req[1] = IPPROTO_TCP;
+	memset(req + 4, 0xff, 4);
+	*a = (struct nlattr){ .nla_len = (u16)(NLA_HDRLEN + size), .nla_type = 1 };
+	memcpy(a + 1, data, size);
+	(void)sockdiag_request(h, true, &o);
+	free(h);
+}
+
 static void netlink(const u8 *data, size_t size)
 {
 	u32 len = (u32)size + sizeof(struct nlmsghdr) - 3;
@@ -185,7 +204,9 @@ static void netlink(const u8 *data, size_t size)
 	memcpy(h + 1, data + 3, size - 3);
 	h->nlmsg_type = data[0] & 0x80 ? 20 : 16 + data[0] % 80;
 	rtnetlink_init();
-	if (data[0] & 0x80)
+	if ((data[0] & 0xc0) == 0xc0)
+		filter(data + 1, size - 1);
+	else if (data[0] & 0x80)
 		(void)sockdiag_request(h, true, &o);
 	else
 		(void)rtnetlink_request(h, true, &o);

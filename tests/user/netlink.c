@@ -296,6 +296,15 @@ static void inet_sockets(int fd)
 	CHECK(diag(fd, IPPROTO_TCP, ~0u, 0, &code, sizeof(code)) == -EINVAL);
 	code.op.yes = 8;
 	CHECK(diag(fd, IPPROTO_TCP, ~0u, 0, &code, 4) == -EINVAL);
+	{
+		/* A jump into the middle of a comparison, where its argument looks like one. */
+		struct inet_diag_bc_op into[4] = { { INET_DIAG_BC_S_EQ, 8, 12 },
+						   { 0, 0, 1 },
+						   { INET_DIAG_BC_S_GE, 8, 8 },
+						   { INET_DIAG_BC_D_COND, 4, 4 } };
+
+		CHECK(diag(fd, IPPROTO_TCP, ~0u, 0, into, sizeof(into)) == -EINVAL);
+	}
 	code.op.code = 99;
 	CHECK(diag(fd, IPPROTO_TCP, ~0u, 0, &code, sizeof(code)) == -EINVAL);
 	CHECK(diag(fd, IPPROTO_TCP, STATE(ESTABLISHED), port, NULL, 0) == 1);
