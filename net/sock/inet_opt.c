@@ -136,6 +136,23 @@ static int change_group(struct inet_sock *i, const void *val, u32 len, bool join
 				 len >= sizeof(mr) ? (u32)mr.imr_ifindex : 0, join);
 }
 
+/* The same by the calls of RFC 3678: the device by number, the group as an address of a family. */
+static int change_group_req(struct inet_sock *i, const void *val, u32 len, bool join)
+{
+	struct group_req req;
+	struct sockaddr_in in;
+
+	if (!inet_is_dgram(&i->s))
+		return -EPROTO;
+	if (len < sizeof(req))
+		return -EINVAL;
+	memcpy(&req, val, sizeof(req));
+	memcpy(&in, &req.gr_group, sizeof(in));
+	if (in.sin_family != AF_INET)
+		return -EINVAL;
+	return inet_group_change(dgram_of(&i->s), in.sin_addr.s_addr, 0, req.gr_interface, join);
+}
+
 /* See inet.h. ctx: thread; sleeps */
 int inet_setsockopt(struct inet_sock *i, int option, const void *val, u32 len)
 {
@@ -145,6 +162,8 @@ int inet_setsockopt(struct inet_sock *i, int option, const void *val, u32 len)
 	case IP_MULTICAST_IF: return set_mc_if(i, val, len);
 	case IP_ADD_MEMBERSHIP: return change_group(i, val, len, true);
 	case IP_DROP_MEMBERSHIP: return change_group(i, val, len, false);
+	case MCAST_JOIN_GROUP: return change_group_req(i, val, len, true);
+	case MCAST_LEAVE_GROUP: return change_group_req(i, val, len, false);
 	case IP_OPTIONS: return len ? -EINVAL : 0; /* none are sent */
 	}
 	err = inet_opt_int(val, len, &v);

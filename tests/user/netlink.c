@@ -1,7 +1,7 @@
 /*
  * NETLINK_ROUTE and NETLINK_SOCK_DIAG as ip(8) and ss(8) use them: addresses, routes with a preferred
  * source, rules, local routes; sockets by state, by filter, one by one; requests that are malformed.
- * And what ethtool asks of the loopback device. Changes loopback only; needs root.
+ * And what ethtool asks of the loopback device, and multicast groups there. Changes loopback only; needs root.
  */
 #define _GNU_SOURCE
 #include "inet.h"
@@ -408,6 +408,42 @@ static void ethtool(void)
 	close(fd);
 }
 
+/* Is the group among those that /proc/net/igmp shows? */
+static int group_shown(const char *hex)
+{
+	char line[200];
+	FILE *f = fopen("/proc/net/igmp", "r");
+	int found = 0;
+
+	while (f && fgets(line, sizeof(line), f))
+		found |= strstr(line, hex) != NULL;
+	if (f)
+		fclose(f);
+	return found;
+}
+
+static void groups(void)
+{
+	struct group_req g = { .gr_interface = if_nametoindex("lo") };
+	struct sockaddr_in in = at("239.77.1.2", 0);
+	int fd = socket(AF_INET, SOCK_DGRAM, 0);
+
+	memcpy(&g.gr_group, &in, sizeof(in));
+	CHECK(!group_shown("02014DEF"));
+	CHECK(!setsockopt(fd, IPPROTO_IP, MCAST_JOIN_GROUP, &g, sizeof(g)));
+	CHECK(group_shown("02014DEF"));
+	CHECK_ERR(setsockopt(fd, IPPROTO_IP, MCAST_JOIN_GROUP, &g, sizeof(g)), EADDRINUSE);
+	CHECK_ERR(setsockopt(fd, IPPROTO_IP, MCAST_JOIN_GROUP, &g, 8), EINVAL);
+	CHECK(!setsockopt(fd, IPPROTO_IP, MCAST_LEAVE_GROUP, &g, sizeof(g)));
+	CHECK_ERR(setsockopt(fd, IPPROTO_IP, MCAST_LEAVE_GROUP, &g, sizeof(g)), EADDRNOTAVAIL);
+	CHECK(!group_shown("02014DEF"));
+	g.gr_interface = 9999;
+	CHECK_ERR(setsockopt(fd, IPPROTO_IP, MCAST_JOIN_GROUP, &g, sizeof(g)), ENODEV);
+	((struct sockaddr_in *)&g.gr_group)->sin_addr.s_addr = inet_addr("10.0.0.1");
+	CHECK_ERR(setsockopt(fd, IPPROTO_IP, MCAST_JOIN_GROUP, &g, sizeof(g)), EINVAL);
+	close(fd);
+}
+
 int main(void)
 {
 	struct inet_diag_req_v2 m = { .sdiag_family = AF_INET,
@@ -420,6 +456,7 @@ int main(void)
 	routes();
 	rules();
 	ethtool();
+	groups();
 	malformed(NETLINK_ROUTE, &m, sizeof(m), RTM_NEWROUTE);
 	malformed(NETLINK_ROUTE, &m, sizeof(m), RTM_GETROUTE);
 	begin(SOCK_DIAG_BY_FAMILY, NLM_F_DUMP, &m, sizeof(m));
