@@ -781,3 +781,73 @@ UNIT_TEST(groups_that_are_not_reported)
 	pass(100 * NSEC_PER_SEC);
 	CHECK_EQ(nsent, 0);
 }
+
+/* --- forwarding --- */
+
+#define FAR IP_ADDR(10, 1, 0, 2)
+
+static void send_far(struct ip_frame *f, u32 n, u8 ttl, u16 frag)
+{
+	u32 len = ip_frame(f, IPPROTO_UDP, n, frag);
+
+	f->ip.daddr = FAR;
+	f->ip.ttl = ttl;
+	f->ip.check = 0;
+	f->ip.check = (u16)~cksum_fold(cksum_add(&f->ip, 20, 0));
+	nsent = 0;
+	receive(f, len);
+}
+
+/* An ICMP error to PEER was sent. */
+static void check_error(u8 type, u8 code)
+{
+	const struct iphdr *ip = (const struct iphdr *)(sent[0] + ETH_HLEN);
+	const u8 *icmp = (const u8 *)(ip + 1);
+
+	CHECK_EQ(nsent, 1);
+	CHECK(ip->protocol == IPPROTO_ICMP && ip->daddr == PEER);
+	CHECK_EQ(icmp[0], type);
+	CHECK_EQ(icmp[1], code);
+}
+
+UNIT_TEST(packets_for_others)
+{
+	static struct netdev other = { .name = "eth%u", .ops = &card_ops, .carrier = true };
+	const u8 mac[6] = { 2, 0, 0, 0, 0, 9 };
+	struct ifaddr a = { .dev = &other,
+			    .local = IP_ADDR(10, 1, 0, 1),
+			    .peer = IP_ADDR(10, 1, 0, 1),
+			    .prefix = 24,
+			    .flags = IFA_F_PERMANENT };
+	const struct iphdr *ip = (const struct iphdr *)(sent[0] + ETH_HLEN);
+	struct ip_frame f;
+
+	begin();
+	ether_setup(&other, mac);
+	CHECK(!netdev_register(&other));
+	CHECK(!netdev_set_flags(&other, IFF_UP, IFF_UP));
+	CHECK(!ifaddr_add(&a));
+	CHECK(!neigh_set(&other, FAR, NUD_PERMANENT, peer_mac, NEIGH_CREATE));
+	know_peer();
+	send_far(&f, 100, 64, 0);
+	CHECK_EQ(nsent, 0); /* not asked to */
+	ip_forwarding = 1;
+	send_far(&f, 100, 64, 0);
+	CHECK_EQ(nsent, 1);
+	CHECK(ip->ttl == 63 && ip->daddr == FAR && ip->saddr == PEER);
+	CHECK_EQ(cksum_fold(cksum_add(ip, 20, 0)), 0xffff);
+	CHECK(!memcmp(sent[0] + ETH_ALEN, mac, ETH_ALEN));
+	send_far(&f, 100, 1, 0);
+	check_error(ICMP_TIME_EXCEEDED, ICMP_EXC_TTL);
+	CHECK(!netdev_set_mtu(&other, 576));
+	send_far(&f, 1000, 64, IP_DF);
+	check_error(ICMP_DEST_UNREACH, ICMP_FRAG_NEEDED);
+	send_far(&f, 1000, 64, 0);
+	CHECK_EQ(nsent, 2); /* cut */
+	CHECK(!ifaddr_del(&other, a.local, 24, NULL));
+	send_far(&f, 100, 64, 0);
+	check_error(ICMP_DEST_UNREACH, ICMP_NET_UNREACH);
+	ip_forwarding = 0;
+	(void)neigh_del(&other, FAR);
+	CHECK(!netdev_set_flags(&other, 0, IFF_UP));
+}

@@ -198,7 +198,11 @@ static void routes(void)
 	CHECK(!change_addr(fd, RTM_DELADDR, "10.77.0.1", 24));
 	CHECK(addr_flags(fd, "10.77.0.3") == -1); /* with the first of the net */
 	CHECK(change_addr(fd, RTM_DELADDR, "10.77.0.1", 24) == -EADDRNOTAVAIL);
-	CHECK(!route_exists(fd, "10.78.0.0", RT_TABLE_MAIN)); /* its source went */
+	CHECK(!change_route(fd, RTM_DELROUTE, "10.78.0.0", NULL));
+	CHECK(!change_addr(fd, RTM_NEWADDR, "10.80.0.1", 32));
+	CHECK(!change_route(fd, RTM_NEWROUTE, "10.81.0.0", "10.80.0.1"));
+	CHECK(!change_addr(fd, RTM_DELADDR, "10.80.0.1", 32));
+	CHECK(!route_exists(fd, "10.81.0.0", RT_TABLE_MAIN)); /* its source went */
 	CHECK(!change_route(fd, RTM_DELROUTE, "10.79.0.0", NULL));
 	CHECK(change_route(fd, RTM_DELROUTE, "10.79.0.0", NULL) == -ESRCH);
 	close(fd);
