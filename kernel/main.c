@@ -118,6 +118,7 @@ static void __noreturn boot(void)
 		run_ktests();
 	dns_tcp_init();
 	ipconfig_start();
+	sys_set_hostname(ipconfig_host);
 	sntp_start();
 	netconsole_start();
 	init_start();

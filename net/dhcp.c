@@ -262,7 +262,7 @@ static void discover(struct dhcp *c, s64 now)
 	if (c->state != DHCP_SELECTING) {
 		c->state = DHCP_SELECTING;
 		c->xid = c->ops->random();
-		c->began = now;
+		c->first = c->began = now;
 		c->tries = 0;
 	}
 	send(c, DISCOVER, now);

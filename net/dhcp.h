@@ -52,6 +52,7 @@ struct dhcp {
 	bool has_addr; /* .bound was called, .lost not yet */
 	u32 xid, tries;
 	s64 deadline; /* call dhcp_run() then */
+	s64 first; /* when the first message of the search for an address went out */
 	s64 began; /* of this attempt, for the field secs */
 	s64 asked; /* when the lease in hand was asked for: its times count from there */
 	s64 defended; /* when somebody else used the address before; 0: never */

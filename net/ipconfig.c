@@ -150,6 +150,8 @@ static void client_bound(struct dhcp *c)
 	if (now.valid && (now.lease.addr != c->lease.addr || now.lease.mask != c->lease.mask))
 		drop_address();
 	fresh = !now.valid;
+	if (fresh)
+		now.took_ms = (u32)((time_now() - c->first) / NSEC_PER_MSEC);
 	now.lease = c->lease;
 	set_address(now.dev, &c->lease, RTPROT_DHCP);
 	WRITE_ONCE(now.valid, true);
@@ -342,4 +344,8 @@ void ipconfig_start(void)
 		start_static(&p);
 	else
 		start_client();
+	mutex_lock(&net_config_lock);
+	if (now.valid && !ipconfig_host[0])
+		strlcpy(ipconfig_host, now.lease.host, sizeof(ipconfig_host));
+	mutex_unlock(&net_config_lock);
 }

@@ -11,6 +11,7 @@ struct ipconfig {
 	bool asked; /* ip= says so */
 	bool by_dhcp;
 	bool valid; /* there is an address, that of .lease */
+	u32 took_ms; /* from the first message to the last address */
 	const char *state; /* of the DHCP client */
 	struct netdev *dev;
 	struct dhcp_lease lease;
@@ -18,7 +19,7 @@ struct ipconfig {
 };
 /* ctx: thread; sleeps */
 void ipconfig_get(struct ipconfig *out);
-extern char ipconfig_host[64]; /* I after ipconfig_start(): the host name of ip=, or "" */
+extern char ipconfig_host[64]; /* I after ipconfig_start(): the host name by ip= or the lease, or "" */
 /*
  * Boot: the devices are there. Sets the addresses, or starts the DHCP client and waits for its first
  * lease, not long.

@@ -24,6 +24,8 @@ void sys_count_copied(long n);
 int sys_file_of_task(struct task *t, int fd, struct file **out);
 /* Core dumps can be named by the host. ctx: boot */
 void sys_names_init(void);
+/* The host name that the command line, or a server, gave; "": none. ctx: thread */
+void sys_set_hostname(const char *name);
 /* Traced threads report their system calls from now on. ctx: boot */
 void syscall_init(void);
 struct file;

@@ -103,6 +103,15 @@ long sys_setdomainname(u64 name, u64 len)
 	return uts_set_from_user(uts_domainname, name, len);
 }
 
+/* See sys.h. */
+void sys_set_hostname(const char *name)
+{
+	size_t len = strnlen(name, __NEW_UTS_LEN);
+
+	if (len)
+		uts_set(uts_nodename, name, len);
+}
+
 static void hostname_get(char out[__NEW_UTS_LEN + 1])
 {
 	uts_get(uts_nodename, out);

@@ -143,6 +143,7 @@ void inet_dgram_local_error(struct inet_dgram *d, int err, u32 info, const struc
 int __must_check inet_dgram_autobind(struct inet_dgram *d);
 int inet_dgram_push(struct inet_dgram *d); /* send what is corked. 0 or -errno */
 bool inet_dgram_writable(const struct inet_dgram *d);
+extern int inet_max_groups; /* a: sysctl igmp_max_memberships */
 /* IP_ADD_MEMBERSHIP and IP_DROP_MEMBERSHIP; @dev NULL: by route. 0 or -errno */
 int inet_group_change(struct inet_dgram *d, be32 group, be32 addr, u32 index, bool join);
 /* The socket is one of these kinds (of any other: TCP). */

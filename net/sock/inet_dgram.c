@@ -368,7 +368,7 @@ int inet_group_change(struct inet_dgram *d, be32 group, be32 addr, u32 index, bo
 	if (!join && found) {
 		list_del(&found->link);
 		d->ngroups--;
-	} else if (join && !found && d->ngroups < 20) { /* igmp_max_memberships */
+	} else if (join && !found && d->ngroups < (u32)READ_ONCE(inet_max_groups)) {
 		fresh->group = group;
 		fresh->dev = dev;
 		list_add(&d->groups, &fresh->link);

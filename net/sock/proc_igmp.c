@@ -7,6 +7,7 @@
 #include "fs/procfs.h"
 #include "net/igmp.h"
 #include "net/ip.h"
+#include "net/sock/inet.h"
 
 static int igmp_show(struct sbuf *out, void *arg)
 {
@@ -32,6 +33,8 @@ static int igmp_show(struct sbuf *out, void *arg)
 }
 PROC_FILE(net_igmp, "net/igmp", 0444, .show = igmp_show);
 
+int inet_max_groups = 20; /* a */
+SYSCTL_INT(igmp_max_memberships, "sys/net/ipv4/igmp_max_memberships", &inet_max_groups, 0, 1024);
 SYSCTL_INT(icmp_ratelimit, "sys/net/ipv4/icmp_ratelimit", &icmp_ratelimit, 0, 0x7fffffff);
 SYSCTL_INT(icmp_ratemask, "sys/net/ipv4/icmp_ratemask", &icmp_ratemask, 0, 0x7fffffff);
 SYSCTL_INT(icmp_msgs_per_sec, "sys/net/ipv4/icmp_msgs_per_sec", &icmp_msgs_per_sec, 0, 1000000);

@@ -218,6 +218,7 @@ PROC_FILE(net_sockstat, "net/sockstat", 0444, .show = sockstat_show);
 /* --- settings --- */
 
 SYSCTL_INT(ip_forward, "sys/net/ipv4/ip_forward", &ip_forwarding, 0, 1);
+SYSCTL_INT(ip_all_forwarding, "sys/net/ipv4/conf/all/forwarding", &ip_forwarding, 0, 1);
 SYSCTL_INT(ip_default_ttl, "sys/net/ipv4/ip_default_ttl", &ip_default_ttl, 1, 255);
 
 static int port_range_show(struct sbuf *out, void *arg)

@@ -48,9 +48,10 @@ static int dhcp_show(struct sbuf *out, void *arg)
 	if (c.valid)
 		sbuf_printf(out,
 			    "address " IP_FMT " mask " IP_FMT " router " IP_FMT " server " IP_FMT
-			    "\nlease %u renew %u rebind %u\n",
+			    "\nlease %u renew %u rebind %u found in %u ms\n",
 			    IP_ARGS(c.lease.addr), IP_ARGS(c.lease.mask), IP_ARGS(c.lease.router),
-			    IP_ARGS(c.lease.server), c.lease.time, c.lease.t1, c.lease.t2);
+			    IP_ARGS(c.lease.server), c.lease.time, c.lease.t1, c.lease.t2,
+			    c.took_ms);
 	return 0;
 }
 PROC_FILE(net_dhcp, "net/dhcp", 0444, .show = dhcp_show);
