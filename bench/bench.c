@@ -1,7 +1,8 @@
 /*
  * Guest micro-benchmarks: what one operation of the kernel costs.
  *
- *   bench [-t MICROSECONDS] [ROW...]    run all rows but those of a disk, or those named; "disk": those
+ *   bench [-t MICROSECONDS] [ROW...]    run all rows but those of a disk and of a host, or those named;
+ *                                       "disk", "net": those
  *   bench -n ROW COUNT                  do a row's operation COUNT times, for a profile
  *   bench boot                          nanoseconds since power on, memory not free
  *   bench load FILE...                  load modules, on Linux
@@ -387,6 +388,16 @@ static const struct row {
 	{ "sh-c-true", bench_shell, 0 },
 	{ "find-500", bench_find, 0 },
 	{ "tar-500", bench_tar, 0 },
+	{ "tcp-connect-accept-close", bench_tcp_connect, 0 },
+	{ "tcp-round-trip", bench_tcp_round_trip, 0 },
+	{ "udp-round-trip", bench_udp_round_trip, 0 },
+	{ "unix-round-trip", bench_unix_round_trip, 0 },
+	{ "tcp-bandwidth", bench_tcp_bandwidth, BLOCK },
+	{ "unix-bandwidth", bench_unix_bandwidth, BLOCK },
+	{ "tcp-crowd-bytes", bench_tcp_crowd_memory, 0 },
+	{ "tcp-crowd-connect", bench_tcp_crowd_connect, 0 },
+	{ "net-send", bench_net_send, 1 << 20 },
+	{ "net-receive", bench_net_receive, 1 << 20 },
 	{ "disk-create-unlink", bench_disk_create, 0 },
 	{ "disk-create-4k-unlink", bench_disk_create_write, 0 },
 	{ "disk-mkdir-rmdir", bench_disk_mkdir, 0 },
@@ -490,6 +501,8 @@ int main(int argc, char **argv)
 
 		if (strncmp(rows[i].name, "disk-", 5) == 0)
 			wanted = argc == 2 && strcmp(argv[1], "disk") == 0;
+		if (strncmp(rows[i].name, "net-", 4) == 0)
+			wanted = argc == 2 && strcmp(argv[1], "net") == 0;
 		for (int a = 1; a < argc; a++)
 			wanted |= strcmp(argv[a], rows[i].name) == 0;
 		if (wanted)

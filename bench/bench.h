@@ -34,3 +34,15 @@ int64_t bench_disk_cold(long n);
 int64_t bench_disk_names_make(long n);
 int64_t bench_disk_names_stat(long n);
 int64_t bench_disk_mount(long n); /* blocks of 4 KiB, not nanoseconds */
+
+/* net.c */
+int64_t bench_tcp_connect(long n);
+int64_t bench_tcp_round_trip(long n);
+int64_t bench_udp_round_trip(long n);
+int64_t bench_unix_round_trip(long n);
+int64_t bench_tcp_bandwidth(long n);
+int64_t bench_unix_bandwidth(long n);
+int64_t bench_tcp_crowd_memory(long n);
+int64_t bench_tcp_crowd_connect(long n);
+int64_t bench_net_send(long n); /* the last two: to and from the host */
+int64_t bench_net_receive(long n);

@@ -62,7 +62,7 @@ int __must_check tcp_accept(struct tcp_pcb *p, struct tcp_pcb **out);
 void tcp_set_user(struct tcp_pcb *p, const struct tcp_user_ops *ops, void *user);
 /*
  * Append what fits of @u to the send queue. One sender at a time. Bytes, or -EAGAIN (no room),
- * -EPIPE, -ENOTCONN, -EFAULT, -ENOMEM. @flags: TCP_SEND_*
+ * -EPIPE, -ENOTCONN, -EFAULT, -ENOMEM (also: all of TCP has too much). @flags: TCP_SEND_*
  */
 #define TCP_SEND_MORE 1u /* do not send a last small segment yet */
 #define TCP_SEND_OOB 2u /* the last byte is urgent */
@@ -142,7 +142,7 @@ struct tcp_row {
 int tcp_for_each(int (*fn)(const struct tcp_row *row, void *arg), void *arg);
 
 struct tcp_usage {
-	u32 orphans, timewait, allocated;
+	u32 inuse, orphans, timewait, allocated; /* inuse: in the tables */
 	u64 pages;
 };
 void tcp_usage(struct tcp_usage *u);

@@ -84,9 +84,9 @@ int __must_check inet_opt_int(const void *val, u32 len, int *out);
 /* Give an int; a byte where there is room for one only and it fits. */
 int inet_opt_give(int v, void *val, u32 *len);
 
-/* --- proc_net.c: what TCP adds to /proc/net/snmp and /proc/net/sockstat; set at boot --- */
-extern void (*proc_snmp_tcp)(struct sbuf *out);
-extern void (*proc_sockstat_tcp)(struct sbuf *out);
+/* --- inet_tcp_proc.c: TCP's lines of /proc/net/snmp and /proc/net/sockstat --- */
+void inet_tcp_snmp(struct sbuf *out);
+void inet_tcp_sockstat(struct sbuf *out);
 
 /* --- inet_dgram.c and inet_recv.c --- */
 

@@ -20,16 +20,16 @@ static bool may_send(const struct tcp_pcb *p)
 	return tcp_poll(p) & (POLLOUT | POLLERR | POLLHUP);
 }
 
-/* Wait until it is worth trying again. 0 or -errno */
-static int wait_send(struct tcp_sock *t, s64 deadline)
+/* Wait until it is worth trying again after @why. 0 or -errno */
+static int wait_send(struct tcp_sock *t, ssize_t why, s64 deadline)
 {
 	s64 timeo = READ_ONCE(t->i.s.sndtimeo), now;
 	int err;
 
 	if (!deadline)
 		return -EAGAIN;
-	if (may_send(t->pcb)) {
-		/* The queue has room: it is memory that all of TCP lacks. */
+	if (why == -ENOMEM) {
+		/* Nobody tells when there is memory again. */
 		now = time_now();
 		if (deadline <= now)
 			return -EAGAIN;
@@ -56,9 +56,9 @@ ssize_t inet_tcp_send(struct socket *s, struct sock_msg *m)
 		mutex_unlock(&t->wr);
 		if (n > 0)
 			done += n;
-		if (!m->data->left || (n < 0 && n != -EAGAIN))
+		if (!m->data->left || (n < 0 && n != -EAGAIN && n != -ENOMEM))
 			break;
-		n = wait_send(t, deadline);
+		n = wait_send(t, n, deadline);
 		if (n)
 			break;
 	}

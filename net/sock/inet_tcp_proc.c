@@ -1,6 +1,6 @@
 /*
  * What /proc tells of TCP: /proc/net/tcp with a line per connection, and the settings under
- * /proc/sys. The counters are lines of files that all protocols share.
+ * /proc/sys; the counters, those of TcpExt in a file of their own.
  *
  * proc(5), tcp(7).
  */
@@ -45,6 +45,44 @@ static int show(struct sbuf *out, void *arg)
 	return tcp_for_each(show_row, &l);
 }
 PROC_FILE(net_tcp, "net/tcp", 0444, .show = show);
+
+/* --- counters --- */
+
+static void counters(struct sbuf *out, u32 first, u32 end)
+{
+	for (u32 i = first; i < end; i++)
+		sbuf_printf(out, " %lu", tcp_mib((enum tcp_mib)i));
+}
+
+/* See inet.h. RtoAlgorithm 1 is "other"; RtoMin and RtoMax are in ms, MaxConn -1: no limit. */
+void inet_tcp_snmp(struct sbuf *out)
+{
+	sbuf_puts(out, "\nTcp: RtoAlgorithm RtoMin RtoMax MaxConn ActiveOpens PassiveOpens "
+		       "AttemptFails EstabResets CurrEstab InSegs OutSegs RetransSegs InErrs OutRsts "
+		       "InCsumErrors\nTcp: 1 200 120000 -1");
+	counters(out, 0, TCP_MIB_SyncookiesSent);
+}
+
+/* See inet.h. */
+void inet_tcp_sockstat(struct sbuf *out)
+{
+	struct tcp_usage u;
+
+	tcp_usage(&u);
+	sbuf_printf(out, "TCP: inuse %u orphan %u tw %u alloc %u mem %lu\n", u.inuse, u.orphans,
+		    u.timewait, u.allocated, u.pages);
+}
+
+static int netstat_show(struct sbuf *out, void *arg)
+{
+#define X(id) " " #id
+	sbuf_puts(out, "TcpExt:" TCP_MIB_EXT(X) "\nTcpExt:");
+#undef X
+	counters(out, TCP_MIB_SyncookiesSent, TCP_MIB_COUNT);
+	sbuf_putc(out, '\n');
+	return 0;
+}
+PROC_FILE(net_netstat, "net/netstat", 0444, .show = netstat_show);
 
 /* --- settings --- */
 

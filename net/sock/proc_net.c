@@ -186,20 +186,15 @@ static void snmp_udp(struct sbuf *out)
 	sbuf_putc(out, '\n');
 }
 
-void (*proc_snmp_tcp)(struct sbuf *out); /* I after boot */
-
 static int snmp_show(struct sbuf *out, void *arg)
 {
 	snmp_ip(out);
 	snmp_icmp(out);
-	if (proc_snmp_tcp)
-		proc_snmp_tcp(out);
+	inet_tcp_snmp(out);
 	snmp_udp(out);
 	return 0;
 }
 PROC_FILE(net_snmp, "net/snmp", 0444, .show = snmp_show);
-
-void (*proc_sockstat_tcp)(struct sbuf *out); /* I after boot */
 
 static int sockstat_show(struct sbuf *out, void *arg)
 {
@@ -207,8 +202,7 @@ static int sockstat_show(struct sbuf *out, void *arg)
 	u64 memory = ip_frag_memory(&queues);
 
 	sbuf_printf(out, "sockets: used %u\n", socket_count());
-	if (proc_sockstat_tcp)
-		proc_sockstat_tcp(out);
+	inet_tcp_sockstat(out);
 	sbuf_printf(out, "UDP: inuse %u mem 0\nUDPLITE: inuse 0\nRAW: inuse %u\n", udp, raw);
 	sbuf_printf(out, "FRAG: inuse %u memory %llu\n", queues, (unsigned long long)memory);
 	return 0;

@@ -413,11 +413,18 @@ int tcp_for_each(int (*fn)(const struct tcp_row *row, void *arg), void *arg)
 	return err;
 }
 
-/* See net/tcp.h. ctx: any */
+/* See net/tcp.h. ctx: thread */
 void tcp_usage(struct tcp_usage *u)
 {
+	u32 bucket = 0, skip = 0;
+	struct tcp_key *k;
+
 	*u = (struct tcp_usage){ .orphans = READ_ONCE(tcp_orphans),
 				 .timewait = READ_ONCE(tcp_timewaits),
 				 .allocated = READ_ONCE(tcp_allocated),
 				 .pages = (u64)MAX(READ_ONCE(tcp_memory), 0) / PAGE_SIZE };
+	while ((k = tcp_table_next(&bucket, &skip))) {
+		u->inuse += k->kind == TCP_KIND_PCB;
+		tcp_key_put(k);
+	}
 }

@@ -398,6 +398,7 @@ struct tcp_pcb *tcp_lookup_listener(be32 laddr, be16 lport, u32 hash);
 bool __must_check tcp_table_add(struct tcp_key *k);
 /* The same, instead of @old, whose reference is dropped. False: @old was gone. */
 bool __must_check tcp_table_replace(struct tcp_key *old, struct tcp_key *k);
+void tcp_key_put(struct tcp_key *k); /* a reference, whatever it is of */
 bool tcp_table_del(struct tcp_key *k); /* drops the reference; false: was not there */
 void tcp_listen_add(struct tcp_pcb *p);
 int __must_check tcp_port_bind(struct tcp_key *k, be32 addr, be16 port);

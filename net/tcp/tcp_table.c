@@ -158,8 +158,6 @@ bool tcp_table_add(struct tcp_key *k)
 	return free;
 }
 
-static void key_put(struct tcp_key *k);
-
 /* See tcp_pcb.h. ctx: thread */
 bool tcp_table_replace(struct tcp_key *old, struct tcp_key *k)
 {
@@ -175,7 +173,7 @@ bool tcp_table_replace(struct tcp_key *old, struct tcp_key *k)
 	}
 	spin_unlock(&b->lock);
 	if (there)
-		key_put(old);
+		tcp_key_put(old);
 	return there;
 }
 
@@ -191,11 +189,12 @@ bool tcp_table_del(struct tcp_key *k)
 		list_del(&k->link);
 	spin_unlock(&b->lock);
 	if (there)
-		key_put(k);
+		tcp_key_put(k);
 	return there;
 }
 
-static void key_put(struct tcp_key *k)
+/* See tcp_pcb.h. ctx: any that may free */
+void tcp_key_put(struct tcp_key *k)
 {
 	if (k->kind == TCP_KIND_PCB)
 		tcp_pcb_put(container_of(k, struct tcp_pcb, key));
@@ -392,7 +391,7 @@ static bool tuple_take(struct tcp_pcb *p)
 	spin_unlock(&b->lock);
 	if (free && old) {
 		tcp_tw_unqueue(container_of(old, struct tcp_tw, key));
-		key_put(old);
+		tcp_key_put(old);
 		TCP_COUNT(TWRecycled);
 	}
 	return free;

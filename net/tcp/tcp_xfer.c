@@ -129,7 +129,7 @@ static int seg_append(struct tcp_pcb *p, struct tcp_seg *s, u32 flags, bool last
 	tcp_lock(p);
 	err = send_error(p);
 	if (!err && !tcp_charge(p, len))
-		err = -EAGAIN;
+		err = -ENOMEM;
 	if (err) {
 		tcp_unlock(p);
 		tcp_seg_free(s);
