@@ -92,7 +92,7 @@ struct thread {
 	struct cred *cred; /* o: replaced by this thread only; others take a reference under PROC */
 	struct fsctx *fs; /* o */
 	struct fdtable *files; /* o */
-	struct list *net_queue; /* o: loopback packets to deliver after this one; NULL: in none */
+	struct list *net_queue; /* o: loopback's queues to deliver after this one; NULL: in none */
 };
 _Static_assert(offsetof(struct thread, arch) == 0, "current is one register");
 

@@ -57,9 +57,10 @@ static void counters(struct sbuf *out, u32 first, u32 end)
 /* See inet.h. RtoAlgorithm 1 is "other"; RtoMin and RtoMax are in ms, MaxConn -1: no limit. */
 void inet_tcp_snmp(struct sbuf *out)
 {
-	sbuf_puts(out, "\nTcp: RtoAlgorithm RtoMin RtoMax MaxConn ActiveOpens PassiveOpens "
-		       "AttemptFails EstabResets CurrEstab InSegs OutSegs RetransSegs InErrs OutRsts "
-		       "InCsumErrors\nTcp: 1 200 120000 -1");
+	sbuf_puts(out,
+		  "\nTcp: RtoAlgorithm RtoMin RtoMax MaxConn ActiveOpens PassiveOpens "
+		  "AttemptFails EstabResets CurrEstab InSegs OutSegs RetransSegs InErrs OutRsts "
+		  "InCsumErrors\nTcp: 1 200 120000 -1");
 	counters(out, 0, TCP_MIB_SyncookiesSent);
 }
 

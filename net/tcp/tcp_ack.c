@@ -95,6 +95,12 @@ static void advanced(struct tcp_pcb *p, s64 now)
 	if (seq_lt(p->snd_small, p->snd_una))
 		p->snd_small = p->snd_una;
 	tcp_settle(p);
+	if (p->snd_una == p->snd_end && READ_ONCE(p->spage)) {
+		struct page *idle = __atomic_exchange_n(&p->spage, NULL, __ATOMIC_ACQUIRE);
+
+		if (idle)
+			page_put(idle);
+	}
 	tune_sndbuf(p);
 	queued = p->snd_end - p->snd_una;
 	if (queued < (u32)p->sndbuf && (u32)p->sndbuf - queued >= queued / 2)

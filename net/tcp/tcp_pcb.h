@@ -250,8 +250,8 @@ struct tcp_pcb {
 	u32 gso_max; /* l: bytes in one packet handed down */
 	struct list sndq; /* l: struct tcp_seg */
 	struct tcp_seg *unsent; /* l: the first of .sndq never sent; NULL: none */
-	struct page *spage; /* s: the page being filled */
-	u32 spage_off; /* s */
+	struct page *spage; /* a: what the next send goes on filling; NULL: nothing, or in use */
+	u32 spage_off, spage_size; /* s */
 	int sndbuf; /* a */
 	u32 sacked, lost, retrans; /* l: bytes, for RFC 6675's pipe */
 	u32 nsacked; /* l: segments */

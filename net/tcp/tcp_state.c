@@ -140,6 +140,7 @@ static void syn_sent(struct tcp_pcb *p, struct tcp_in *in)
 		return;
 	p->irs = in->seq;
 	WRITE_ONCE(p->rcv_nxt, in->seq + 1);
+	p->rcv_wup = p->rcv_nxt; /* what our SYN promised counts from here */
 	p->copied = p->rcv_nxt;
 	tcp_take_options(p, in);
 	first_window(p, in);

@@ -1,9 +1,9 @@
 /*
  * SEND and RECEIVE (RFC 9293, 3.9.1.2 and 3.9.1.3).
  *
- * A send fills segments outside the lock: bytes go into pages, of which the connection keeps the
- * last one begun (.spage) as long as data waits for its acknowledgment, and the segment refers to
- * pieces of pages. Under the lock the segment is appended, or melted into the last one when that
+ * A send fills segments outside the lock: bytes go into pages, larger ones for much data, and the
+ * segment refers to pieces of them. The last one begun stays with the connection (.spage) as long
+ * as data waits for its acknowledgment; who wants it takes it out by an exchange. Under the lock the segment is appended, or melted into the last one when that
  * was not sent yet. Packets made from it refer to the same pages, and so does the receiver's queue
  * on loopback.
  *
@@ -17,6 +17,8 @@
 #include "kernel/base/errno.h"
 #include "kernel/lib/string.h"
 #include "net/tcp/tcp_pcb.h"
+
+#define FILL_ORDER 3u /* pieces of up to 32 KiB */
 
 /*
  * The most bytes that one segment of the send queue holds: whole segments of the wire, if any fit.
@@ -55,34 +57,69 @@ static u32 send_room(const struct tcp_pcb *p)
 	return queued < buf ? buf - queued : 0;
 }
 
-/* A page to put bytes into, at p->spage_off. */
-static bool page_ready(struct tcp_pcb *p)
+/* What a send fills: the frames, how far they are filled, how large they are. */
+struct fill {
+	struct page *page;
+	u32 off, size;
+};
+
+static struct fill fill_begin(struct tcp_pcb *p)
 {
-	if (p->spage && p->spage_off < PAGE_SIZE)
+	return (struct fill){ __atomic_exchange_n(&p->spage, NULL, __ATOMIC_ACQUIRE), p->spage_off,
+			      p->spage_size };
+}
+
+/* Kept for the next send while the connection is busy: an idle one holds no memory. */
+static void fill_end(struct tcp_pcb *p, const struct fill *f)
+{
+	if (!f->page)
+		return;
+	if (f->off == f->size || READ_ONCE(p->snd_una) == READ_ONCE(p->snd_end)) {
+		page_put(f->page);
+		return;
+	}
+	p->spage_off = f->off;
+	p->spage_size = f->size;
+	__atomic_store_n(&p->spage, f->page, __ATOMIC_RELEASE);
+}
+
+/* Place for the first of @want bytes: in one piece as far as that wastes nothing. */
+static bool fill_ready(struct fill *f, u32 want)
+{
+	u32 order = 0;
+
+	if (f->page && f->off < f->size)
 		return true;
-	if (p->spage)
-		page_put(p->spage);
-	p->spage = pmm_alloc(0, 0);
-	p->spage_off = 0;
-	return p->spage;
+	if (f->page)
+		page_put(f->page);
+	while (order < FILL_ORDER && want >= (u32)PAGE_SIZE << (order + 1))
+		order++;
+	f->page = order ? pmm_alloc(order, PMM_NOWAIT) : NULL;
+	if (!f->page) {
+		order = 0;
+		f->page = pmm_alloc(0, 0);
+	}
+	f->off = 0;
+	f->size = (u32)PAGE_SIZE << order;
+	return f->page;
 }
 
 /* Up to @n of the user's bytes into @s. 0, -EFAULT, -ENOMEM: @s has what came before. */
-static int seg_fill(struct tcp_pcb *p, struct tcp_seg *s, struct uio *u, u32 n)
+static int seg_fill(struct fill *f, struct tcp_seg *s, struct uio *u, u32 n)
 {
 	while (n && s->nfrags < PKT_FRAGS_MAX) {
 		u32 piece;
 		ssize_t got;
 
-		if (!page_ready(p))
+		if (!fill_ready(f, n))
 			return -ENOMEM;
-		piece = MIN(n, (u32)PAGE_SIZE - p->spage_off);
-		got = uio_copy_from(u, (u8 *)page_to_va(p->spage) + p->spage_off, piece);
+		piece = MIN(n, f->size - f->off);
+		got = uio_copy_from(u, (u8 *)page_to_va(f->page) + f->off, piece);
 		if (got <= 0)
 			return -EFAULT;
-		page_get(p->spage);
-		s->frags[s->nfrags++] = (struct pkt_frag){ p->spage, p->spage_off, (u32)got };
-		p->spage_off += (u32)got;
+		page_get(f->page);
+		s->frags[s->nfrags++] = (struct pkt_frag){ f->page, f->off, (u32)got };
+		f->off += (u32)got;
 		s->len += (u32)got;
 		n -= (u32)got;
 		if ((u32)got < piece)
@@ -160,6 +197,7 @@ static int seg_append(struct tcp_pcb *p, struct tcp_seg *s, u32 flags, bool last
 /* See net/tcp.h. ctx: thread; sleeps (user memory); one sender at a time */
 ssize_t tcp_send(struct tcp_pcb *p, struct uio *u, u32 flags)
 {
+	struct fill f = fill_begin(p);
 	size_t done = 0;
 	int err = send_error(p);
 
@@ -178,7 +216,7 @@ ssize_t tcp_send(struct tcp_pcb *p, struct uio *u, u32 flags)
 			err = -ENOMEM;
 			break;
 		}
-		err = seg_fill(p, s, u, n);
+		err = seg_fill(&f, s, u, n);
 		n = s->len;
 		if (n) {
 			int e = seg_append(p, s, flags, !u->left);
@@ -193,6 +231,7 @@ ssize_t tcp_send(struct tcp_pcb *p, struct uio *u, u32 flags)
 			tcp_seg_free(s);
 		}
 	}
+	fill_end(p, &f);
 	return done ? (ssize_t)done : err;
 }
 

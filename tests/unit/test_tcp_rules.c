@@ -6,60 +6,6 @@
 #include <string.h>
 #include "tests/unit/tcp/tcp_world.h"
 
-/* X's end of a connection to A's port. */
-struct xend {
-	u16 sport, dport;
-	u32 seq, ack; /* next of X, next expected of A */
-	struct tcp_pcb *l, *p;
-};
-
-static void say(struct xend *x, u8 flags, u32 seq, u32 ack, u32 len)
-{
-	x_say(&(struct xseg){ .sport = x->sport,
-			      .dport = x->dport,
-			      .seq = seq,
-			      .ack = ack,
-			      .flags = flags,
-			      .wnd = 60000,
-			      .len = len });
-}
-
-/* X connects, without any option but those of @opt. */
-static void x_open(struct xend *x, u16 port, const u8 *opt, u32 optlen)
-{
-	struct heard h;
-
-	*x = (struct xend){ .sport = 40000, .dport = port, .seq = 1000 };
-	x->l = listen_on(HOST_A, port, 4);
-	x_say(&(struct xseg){ .sport = x->sport,
-			      .dport = port,
-			      .seq = 999,
-			      .flags = TH_SYN,
-			      .wnd = 60000,
-			      .opt = opt,
-			      .optlen = optlen });
-	CHECK(x_hear(&h));
-	CHECK_EQ(h.flags & 0x3f, TH_SYN | TH_ACK);
-	CHECK_EQ(h.ack, 1000);
-	x->ack = h.seq + 1;
-	world_sleep(20 * MSEC); /* the round trip */
-	say(x, TH_ACK, x->seq, x->ack, 0);
-	CHECK_EQ(tcp_accept(x->l, &x->p), 0);
-	CHECK_EQ(tcp_state(x->p), TCP_ESTABLISHED);
-	x_forget();
-}
-
-static void x_close(struct xend *x)
-{
-	tcp_abort(x->p);
-	tcp_close(x->l);
-	x_forget();
-	world_end();
-}
-
-static const u8 sack_mss[] = { 2, 4, 5, 0xb4, 1, 1, 4, 2 };
-static const u8 mss_only[] = { 2, 4, 5, 0xb4 };
-
 UNIT_TEST(nobody_is_there)
 {
 	struct xend x = { .sport = 5, .dport = 6 };

@@ -53,7 +53,7 @@ void kfree(const void *p)
 
 struct page *pmm_alloc(u32 order, u32 flags)
 {
-	struct page *p = malloc(sizeof(*p));
+	struct page *p = malloc(sizeof(*p) + (PAGE_SIZE << order));
 
 	p->refs = 1;
 	return p;
@@ -535,4 +535,75 @@ ssize_t take(struct tcp_pcb *p, void *data, size_t n, u32 flags)
 	struct uio u = { .left = n, .one = { (u64)data, n } };
 
 	return tcp_recv(p, &u, flags, 0);
+}
+
+/* --- X's end of a connection --- */
+
+const u8 sack_mss[8] = { 2, 4, 5, 0xb4, 1, 1, 4, 2 };
+const u8 mss_only[4] = { 2, 4, 5, 0xb4 };
+
+void say(const struct xend *x, u8 flags, u32 seq, u32 ack, u32 len)
+{
+	x_say(&(struct xseg){ .sport = x->sport,
+			      .dport = x->dport,
+			      .seq = seq,
+			      .ack = ack,
+			      .flags = flags,
+			      .wnd = 60000,
+			      .len = len });
+}
+
+void x_open(struct xend *x, u16 port, const u8 *opt, u32 optlen)
+{
+	struct heard h;
+
+	*x = (struct xend){ .sport = 40000, .dport = port, .seq = 1000 };
+	x->l = listen_on(HOST_A, port, 4);
+	x_say(&(struct xseg){ .sport = x->sport,
+			      .dport = port,
+			      .seq = 999,
+			      .flags = TH_SYN,
+			      .wnd = 60000,
+			      .opt = opt,
+			      .optlen = optlen });
+	CHECK(x_hear(&h));
+	CHECK_EQ(h.flags & 0x3f, TH_SYN | TH_ACK);
+	CHECK_EQ(h.ack, 1000);
+	x->ack = h.seq + 1;
+	world_sleep(20 * MSEC); /* the round trip */
+	say(x, TH_ACK, x->seq, x->ack, 0);
+	CHECK_EQ(tcp_accept(x->l, &x->p), 0);
+	CHECK_EQ(tcp_state(x->p), TCP_ESTABLISHED);
+	x_forget();
+}
+
+void x_accept(struct xend *x, u16 port, u32 irs, const u8 *opt, u32 optlen)
+{
+	struct tcp_addr me;
+	struct heard h;
+
+	*x = (struct xend){ .sport = port, .seq = irs + 1 };
+	x->p = connect_to(HOST_A, HOST_X, port);
+	CHECK(x_hear(&h) && h.flags == TH_SYN && tcp_name(x->p, false, &me));
+	x->dport = net16(me.port);
+	x->ack = h.seq + 1;
+	world_sleep(20 * MSEC);
+	x_say(&(struct xseg){ .sport = port,
+			      .dport = x->dport,
+			      .seq = irs,
+			      .ack = x->ack,
+			      .flags = TH_SYN | TH_ACK,
+			      .wnd = 60000,
+			      .opt = opt,
+			      .optlen = optlen });
+	CHECK_EQ(tcp_state(x->p), TCP_ESTABLISHED);
+}
+
+void x_close(struct xend *x)
+{
+	tcp_abort(x->p);
+	if (x->l)
+		tcp_close(x->l);
+	x_forget();
+	world_end();
 }

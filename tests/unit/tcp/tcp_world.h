@@ -61,3 +61,19 @@ struct tcp_pcb *listen_on(be32 addr, u16 port, int backlog);
 struct tcp_pcb *connect_to(be32 from, be32 to, u16 port);
 ssize_t put(struct tcp_pcb *p, const void *data, size_t n, u32 flags);
 ssize_t take(struct tcp_pcb *p, void *data, size_t n, u32 flags);
+
+/* X's end of a connection of A. */
+struct xend {
+	u16 sport, dport;
+	u32 seq, ack; /* next of X, next expected of A */
+	struct tcp_pcb *l, *p;
+};
+extern const u8 sack_mss[8], mss_only[4]; /* options of a SYN */
+/* A segment with a window of 60,000. */
+void say(const struct xend *x, u8 flags, u32 seq, u32 ack, u32 len);
+/* X connects to a listener of A, with the options @opt; A accepts. */
+void x_open(struct xend *x, u16 port, const u8 *opt, u32 optlen);
+/* A connects to X, whose SYN-ACK has the number @irs and the options @opt. */
+void x_accept(struct xend *x, u16 port, u32 irs, const u8 *opt, u32 optlen);
+/* Both are aborted; nothing may be left. */
+void x_close(struct xend *x);

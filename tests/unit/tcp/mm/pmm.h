@@ -6,7 +6,7 @@
 
 struct page {
 	u32 refs;
-	u8 data[PAGE_SIZE];
+	u8 data[]; /* PAGE_SIZE << order */
 };
 #define PMM_ZERO 1u
 #define PMM_NOWAIT 2u
