@@ -86,6 +86,7 @@ bool tcp_at_mark(struct tcp_pcb *p);
 int __must_check tcp_shutdown(struct tcp_pcb *p, u32 how);
 /* connect(2) to AF_UNSPEC: back to a closed connection, with RST. */
 void tcp_disconnect(struct tcp_pcb *p);
+/* tcp_connect, tcp_listen and tcp_disconnect throw away what was received: not beside tcp_recv. */
 
 /* --- looking: no lock, a moment's truth --- */
 u32 tcp_poll(const struct tcp_pcb *p); /* POLL* */
@@ -196,6 +197,6 @@ extern int tcp_sysctl_sack, tcp_sysctl_timestamps, tcp_sysctl_wscale, tcp_sysctl
 	tcp_sysctl_frto, tcp_sysctl_dsack, tcp_sysctl_early_retrans, tcp_sysctl_abort_overflow,
 	tcp_sysctl_challenge_limit, tcp_sysctl_moderate_rcvbuf, tcp_sysctl_rfc1337,
 	tcp_sysctl_slow_start_idle, tcp_sysctl_stdurg, tcp_sysctl_recovery, tcp_sysctl_somaxconn,
-	tcp_sysctl_notsent_lowat;
+	tcp_sysctl_notsent_lowat, tcp_sysctl_mtu_probing, tcp_sysctl_base_mss, tcp_sysctl_retries1;
 extern int tcp_sysctl_rmem[3], tcp_sysctl_wmem[3];
 extern u64 tcp_sysctl_mem[3]; /* pages */

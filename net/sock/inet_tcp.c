@@ -141,7 +141,9 @@ static int sock_connect(struct socket *s, const struct sock_addr *a, bool nonblo
 	if (a->len < sizeof(a->family))
 		return -EINVAL;
 	if (a->family == AF_UNSPEC) {
+		mutex_lock(&t->rd); /* a receiver copies from what goes */
 		tcp_disconnect(t->pcb);
+		mutex_unlock(&t->rd);
 		WRITE_ONCE(t->connecting, false);
 		return 0;
 	}
@@ -154,7 +156,9 @@ static int sock_connect(struct socket *s, const struct sock_addr *a, bool nonblo
 	if (err)
 		return err;
 	inet_tcp_sync(t);
+	mutex_lock(&t->rd); /* as above: what an earlier connection left goes */
 	err = tcp_connect(t->pcb, (struct tcp_addr){ in.sin_addr.s_addr, in.sin_port });
+	mutex_unlock(&t->rd);
 	if (err)
 		return err;
 	WRITE_ONCE(t->connecting, true);
@@ -163,8 +167,14 @@ static int sock_connect(struct socket *s, const struct sock_addr *a, bool nonblo
 
 static int sock_listen(struct socket *s, int backlog)
 {
-	inet_tcp_sync(tcp_of(s));
-	return tcp_listen(pcb_of(s), backlog);
+	struct tcp_sock *t = tcp_of(s);
+	int err;
+
+	inet_tcp_sync(t);
+	mutex_lock(&t->rd);
+	err = tcp_listen(t->pcb, backlog);
+	mutex_unlock(&t->rd);
+	return err;
 }
 
 /* A connection has its listener's options, but not what belongs to the file. */

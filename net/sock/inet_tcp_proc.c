@@ -117,6 +117,9 @@ TCP_SYSCTL(rfc1337, "tcp_rfc1337", 0, 1);
 TCP_SYSCTL(slow_start_idle, "tcp_slow_start_after_idle", 0, 1);
 TCP_SYSCTL(stdurg, "tcp_stdurg", 0, 1);
 TCP_SYSCTL(notsent_lowat, "tcp_notsent_lowat", 0, 0x7fffffff);
+TCP_SYSCTL(mtu_probing, "tcp_mtu_probing", 0, 2);
+TCP_SYSCTL(base_mss, "tcp_base_mss", 88, 65495);
+TCP_SYSCTL(retries1, "tcp_retries1", 0, 255);
 SYSCTL_INT(somaxconn, "sys/net/core/somaxconn", &tcp_sysctl_somaxconn, 0, 65535);
 
 /* Numbers in a row, as many as the array has. */

@@ -155,9 +155,11 @@ bool tcp_ack(struct tcp_pcb *p, struct tcp_in *in)
 		!(in->flags & (TH_SYN | TH_FIN));
 	p->probes = 0;
 	p->keep_sent = 0;
+	p->last_ack = in->now;
 	if (p->snd_nxt == p->snd_una) {
 		if (window) { /* a new window; what waits is sent by who called */
 			p->deadline[TCPT_SEND] = TIME_NEVER;
+			p->backoff = 0;
 			p->first_unanswered = 0;
 		} else if (!p->snd_wnd) {
 			p->first_unanswered = 0; /* it answers probes: that may go on for ever */

@@ -129,6 +129,7 @@ static void error_for(struct tcp_pcb *p, u32 seq, int err, bool hard, u32 mtu)
 	if (mtu) {
 		struct tcp_seg *s;
 
+		mtu = MAX(mtu, TCP_MTU_MIN); /* less is no path's, but a forgery's */
 		if (mtu >= p->pmtu)
 			return;
 		tcp_mtu(p, mtu);

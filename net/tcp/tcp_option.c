@@ -46,7 +46,7 @@ static int set_congestion(struct tcp_pcb *p, const char *name, u32 len)
 
 static void start_keepalive(struct tcp_pcb *p)
 {
-	s64 now = time_now(), idle = now - MAX(p->last_rcv, p->last_sent);
+	s64 now = time_now(), idle = now - MAX(p->last_rcv, p->last_ack);
 
 	if ((p->flags & PF_KEEPALIVE) && p->state != TCP_CLOSE && p->state != TCP_LISTEN &&
 	    p->state != TCP_SYN_SENT)
@@ -225,7 +225,8 @@ static void info(struct tcp_pcb *p, struct tcp_info *i)
 	i->tcpi_snd_wscale = p->snd_wscale & 15;
 	i->tcpi_rcv_wscale = p->rcv_wscale & 15;
 	i->tcpi_last_data_sent = msec_since(now, p->last_sent);
-	i->tcpi_last_data_recv = i->tcpi_last_ack_recv = msec_since(now, p->last_rcv);
+	i->tcpi_last_data_recv = msec_since(now, p->last_rcv);
+	i->tcpi_last_ack_recv = msec_since(now, MAX(p->last_ack, p->last_rcv));
 	info_sender(p, i);
 	info_receiver(p, i);
 	tcp_unlock(p);

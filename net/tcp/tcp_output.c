@@ -17,6 +17,7 @@
 #include "net/tcp/tcp_pcb.h"
 
 #define CORK_MAX (200 * MSEC)
+#define MTU_AGAIN (600 * SEC) /* RFC 4821, 7.3 */
 
 /* See tcp_pcb.h. NULL: no memory. ctx: any */
 struct tcp_seg *tcp_seg_alloc(void)
@@ -553,6 +554,12 @@ void tcp_output(struct tcp_pcb *p, s64 now)
 		send_lost(p, now);
 	if (p->unsent)
 		after_idle(p, now);
+	if (unlikely(p->path_mtu && now >= p->mtu_again && p->ca == CA_OPEN)) {
+		u32 mtu = p->path_mtu;
+
+		p->path_mtu = 0;
+		tcp_mtu(p, mtu);
+	}
 	while ((s = p->unsent)) {
 		s64 n = sendable(p, s);
 
@@ -612,6 +619,25 @@ void tcp_send_tail_probe(struct tcp_pcb *p, s64 now)
 u32 tcp_init_window(const struct tcp_pcb *p)
 {
 	return 10u * p->mss;
+}
+
+/*
+ * Segments are lost again and again, and no ICMP says why: perhaps a router that drops large ones
+ * in silence (RFC 4821, 7.7). Try smaller ones, and the old size again after a while: it may have
+ * been an outage. holds: p->lock
+ */
+void tcp_mtu_black_hole(struct tcp_pcb *p, s64 now)
+{
+	u32 base = (u32)tcp_sysctl_base_mss, mss = p->path_mtu ? p->mss / 2u : base;
+	const struct tcp_seg *s = list_first(&p->sndq, struct tcp_seg, link);
+
+	mss = MAX(MIN(mss, base), TCP_MSS_MIN);
+	if (!tcp_sysctl_mtu_probing || p->mss <= mss || s->len <= mss)
+		return;
+	if (!p->path_mtu)
+		p->path_mtu = p->pmtu;
+	p->mtu_again = now + MTU_AGAIN;
+	tcp_mtu(p, mss + 40 + (p->flags & PF_TS ? TCP_TS_LEN : 0));
 }
 
 /* See tcp_pcb.h. @mtu: of the path. holds: p->lock */

@@ -37,6 +37,7 @@
 #define TH_CWR 0x80u
 
 #define TCP_MSS_MIN 88u
+#define TCP_MTU_MIN 552u /* that ICMP may tell: as net.ipv4.route.min_pmtu */
 #define TCP_MSS_536 536u /* RFC 9293, 3.7.1 */
 #define TCP_HDR 20u
 #define TCP_OPT_MAX 40u
@@ -247,6 +248,8 @@ struct tcp_pcb {
 	u16 mss; /* l: of data, options subtracted */
 	u16 peer_mss, user_mss; /* l */
 	u32 pmtu; /* l */
+	u32 path_mtu; /* l: what it was before a black hole was suspected; 0: none was */
+	s64 mtu_again; /* l: when that is tried again */
 	u32 gso_max; /* l: bytes in one packet handed down */
 	struct list sndq; /* l: struct tcp_seg */
 	struct tcp_seg *unsent; /* l: the first of .sndq never sent; NULL: none */
@@ -303,7 +306,7 @@ struct tcp_pcb {
 	u32 ts_offset; /* I */
 	u8 quick; /* l: segments still to be acknowledged at once */
 	s64 ato; /* l */
-	s64 last_rcv; /* l */
+	s64 last_rcv, last_ack; /* l: data, and anything acceptable, came */
 	s64 drs_at; /* l: dynamic right-sizing: since when .drs_copied counts */
 	u32 drs_seq, drs_space; /* l */
 	s64 rcv_rtt; /* l */
@@ -507,6 +510,7 @@ u32 tcp_window(struct tcp_pcb *p); /* what to say in a segment, not scaled */
 void tcp_window_update(struct tcp_pcb *p, s64 now); /* the user has read: tell, if it is worth it */
 void tcp_rcv_space(struct tcp_pcb *p, s64 now); /* auto-tuning */
 void tcp_mtu(struct tcp_pcb *p, u32 mtu);
+void tcp_mtu_black_hole(struct tcp_pcb *p, s64 now);
 u32 tcp_init_window(const struct tcp_pcb *p);
 static inline bool tcp_has_unsent(const struct tcp_pcb *p)
 {

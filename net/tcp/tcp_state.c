@@ -11,6 +11,7 @@
  */
 #include <linux/errno.h>
 #include "kernel/base/errno.h"
+#include "kernel/base/rand.h"
 #include "net/tcp/tcp_pcb.h"
 
 #define INVALID_INTERVAL (500 * MSEC)
@@ -19,7 +20,7 @@
 void tcp_challenge(struct tcp_pcb *p, s64 now)
 {
 	static s64 second; /* a */
-	static u32 sent; /* a */
+	static int left; /* a */
 	s64 sec = now / SEC;
 
 	if (now - p->challenge_at < INVALID_INTERVAL && p->challenge_at) {
@@ -27,10 +28,14 @@ void tcp_challenge(struct tcp_pcb *p, s64 now)
 		return;
 	}
 	if (READ_ONCE(second) != sec) {
+		u32 limit = (u32)tcp_sysctl_challenge_limit;
+
+		/* Who could count them would learn of other people's connections. */
 		WRITE_ONCE(second, sec);
-		WRITE_ONCE(sent, 0);
+		WRITE_ONCE(left, (int)(limit / 2 + (limit ? (u32)rand_u64() % limit : 0) / 2));
 	}
-	if (__atomic_add_fetch(&sent, 1, __ATOMIC_RELAXED) > (u32)tcp_sysctl_challenge_limit)
+	if (tcp_sysctl_challenge_limit != 0x7fffffff &&
+	    __atomic_fetch_sub(&left, 1, __ATOMIC_RELAXED) <= 0)
 		return;
 	p->challenge_at = now;
 	TCP_COUNT(TCPChallengeACK);
@@ -78,7 +83,7 @@ void tcp_established(struct tcp_pcb *p)
 	p->quick = 16;
 	p->copied = p->rcv_nxt;
 	p->drs_seq = p->copied;
-	p->drs_at = p->last_rcv = now;
+	p->drs_at = p->last_rcv = p->last_ack = now;
 	p->drs_space = 10u * p->rcv_mss;
 	p->rack_fack = p->snd_una;
 	if (!(p->flags & PF_SNDBUF_SET))

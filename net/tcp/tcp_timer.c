@@ -200,6 +200,8 @@ static void retransmit_timeout(struct tcp_pcb *p, s64 now)
 		tcp_xmit(p, s, now);
 		s->mark |= SEG_EVER;
 	} else {
+		if (p->retries >= (u32)tcp_sysctl_retries1)
+			tcp_mtu_black_hole(p, now);
 		tcp_enter_loss(p, now);
 		tcp_output(p, now);
 	}
@@ -225,14 +227,16 @@ static void probe_window(struct tcp_pcb *p, s64 now)
 	}
 	if (!p->first_unanswered)
 		p->first_unanswered = now;
-	if (too_long(p, p->probes, now)) {
+	/* One that answers may keep its user waiting, but not what is left of a closed connection. */
+	if (too_long(p, p->flags & PF_ORPHAN ? p->backoff : p->probes, now)) {
 		give_up(p);
 		return;
 	}
 	TCP_COUNT(TCPWinProbe);
 	tcp_send_probe(p, now, false);
 	p->probes++;
-	next = tcp_backoff(p->rto, p->probes);
+	p->backoff = (u8)MIN(p->backoff + 1, 16);
+	next = tcp_backoff(p->rto, p->backoff);
 	p->send_timer = ST_PROBE;
 	tcp_timer_set(p, TCPT_SEND, now + next);
 }
@@ -270,7 +274,7 @@ static void delayed_ack(struct tcp_pcb *p, s64 now)
 /* RFC 9293, 3.8.4. */
 static void keepalive(struct tcp_pcb *p, s64 now)
 {
-	s64 idle = now - MAX(p->last_rcv, p->keep_sent ? 0 : p->last_sent);
+	s64 heard = MAX(p->last_rcv, p->last_ack), idle = now - heard;
 
 	if ((p->flags & PF_ORPHAN) && p->state == TCP_FIN_WAIT2) {
 		tcp_drop(p, 0);

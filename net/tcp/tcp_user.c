@@ -63,6 +63,7 @@ static void reset_state(struct tcp_pcb *p)
 	p->first_unanswered = 0;
 	p->undo_marker = 0;
 	p->tlp_end = 0;
+	p->path_mtu = 0;
 }
 
 static int start_connect(struct tcp_pcb *p, struct tcp_addr to, const struct tcp_path *path)
@@ -114,10 +115,19 @@ int tcp_connect(struct tcp_pcb *p, struct tcp_addr to)
 	return err;
 }
 
+static void listener_begin(struct tcp_listener *l, struct tcp_pcb *p, u32 backlog)
+{
+	list_init(&l->ready);
+	list_init(&l->reqs);
+	l->backlog = backlog;
+	l->pcb = p;
+	l->cookies_at = -TCP_RTO_MAX;
+}
+
 /* See net/tcp.h. ctx: thread */
 int tcp_listen(struct tcp_pcb *p, int backlog)
 {
-	struct tcp_listener *l = kzalloc(sizeof(*l), 0);
+	struct tcp_listener *l = kzalloc(sizeof(*l), 0), *old;
 	u32 most = (u32)READ_ONCE(tcp_sysctl_somaxconn);
 	int err = 0;
 
@@ -136,14 +146,11 @@ int tcp_listen(struct tcp_pcb *p, int backlog)
 			err = -EADDRINUSE;
 		if (!err) {
 			reset_state(p);
-			list_init(&l->ready);
-			list_init(&l->reqs);
-			l->backlog = most;
-			l->pcb = p;
-			l->cookies_at = -TCP_RTO_MAX;
-			kfree(p->listener); /* of an earlier life */
-			p->listener = l;
-			l = NULL;
+			old = p->listener; /* of an earlier life: others may be looking at it */
+			if (!old)
+				WRITE_ONCE(p->listener, l);
+			l = old ? l : NULL;
+			listener_begin(p->listener, p, most);
 			tcp_set_state(p, TCP_LISTEN);
 			tcp_listen_add(p);
 		}
