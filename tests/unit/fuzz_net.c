@@ -9,9 +9,9 @@
  *   dns, ntp  answers to a question
  *   words     ip= and netconsole= of the command line
  *
- * The world (a card, a clock, memory) is that of test_net.c, which is taken in whole.
+ * The world (a card, a clock, memory) is that of the tests.
  */
-#include "tests/unit/test_net.c"
+#include "tests/unit/net/world.h"
 #include "net/bootparam.h"
 #include "net/dhcp.h"
 #include "net/dns_msg.h"
