@@ -217,11 +217,12 @@ static ssize_t tmpfs_readlink(struct inode *i, char *buf, size_t size)
 	return (ssize_t)n;
 }
 
-/* A page is about to be made for a mapping: is there room? */
+/* A page is about to be stored to through a mapping, for the first time: is there room? */
 static int tmpfs_make_writable(struct pagecache *pc, u64 index)
 {
 	struct inode *i = pc->owner;
 
+	inode_touch(i, ATTR_MTIME | ATTR_CTIME);
 	if (likely(pages_free(tmpfs_sb(i->sb))))
 		return 0;
 	tmpfs_recount(i);

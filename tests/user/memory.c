@@ -11,6 +11,7 @@
 #include <stdint.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
@@ -81,6 +82,7 @@ static int temp_file(const char *text, unsigned long size)
 static void test_mmap(void)
 {
 	int fd = temp_file("hello", 3 * PAGE), rd = open("/proc/self/exe", O_RDONLY);
+	struct stat st;
 	char *p;
 
 	CHECK_ERR(mmap(NULL, 0, RW, ANON, -1, 0), EINVAL);
@@ -96,7 +98,9 @@ static void test_mmap(void)
 	      fault_addr == p);
 	p = mmap(NULL, 3 * PAGE, RW, MAP_SHARED, fd, 0);
 	CHECK(p != MAP_FAILED && !memcmp(p, "hello", 5));
+	CHECK(futimens(fd, (struct timespec[2]){ { 1, 0 }, { 1, 0 } }) == 0);
 	memcpy(p + 2 * PAGE, "there", 5);
+	CHECK(fstat(fd, &st) == 0 && st.st_mtime > 1);
 	char buf[6] = "";
 	CHECK(pread(fd, buf, 5, 2 * PAGE) == 5 && !strcmp(buf, "there"));
 	CHECK(pwrite(fd, "HELLO", 5, 0) == 5 && !memcmp(p, "HELLO", 5));
