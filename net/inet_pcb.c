@@ -4,7 +4,7 @@
  *
  * Each table is a row of buckets with a lock each (rank NET_TABLE). Of several endpoints of a port
  * the one that says most about the packet gets it: local address, peer, device; among equals that
- * share the port by SO_REUSEPORT a hash of the peer chooses.
+ * share the port by SO_REUSEPORT a hash of the peer chooses, else the one that was bound last.
  *
  * A walk over a bucket that has to let go of the lock in between (deliver_to_all) goes on behind
  * the endpoint it was at, which its reference keeps; one that left the table meanwhile ends the
@@ -217,7 +217,7 @@ static int try_bind(struct inet_pcb *pcb, be32 laddr, be16 lport, bool free_only
 		pcb->laddr = laddr;
 		pcb->lport = lport;
 		pcb->bound = true;
-		list_add_tail(&b->pcbs, &pcb->link);
+		list_add(&b->pcbs, &pcb->link);
 		b->n++;
 		if (pcb->table == PCB_RAW)
 			__atomic_add_fetch(&nraw, 1, __ATOMIC_RELAXED);

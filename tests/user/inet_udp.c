@@ -319,6 +319,30 @@ static void sharing(void)
 	close(b);
 }
 
+/* A server's child takes a peer over from its parent, as tftpd under a super server does. */
+static void taken_over(void)
+{
+	int a = socket(AF_INET, SOCK_DGRAM, 0), b = socket(AF_INET, SOCK_DGRAM, 0), x = udp_bound(),
+	    one = 1;
+	struct sockaddr_in here = at("127.0.0.1", 0), peer = at("127.0.0.1", port_of(x));
+	char buf[10];
+
+	CHECK(!setsockopt(a, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) && !bind(a, SA(here)));
+	here = at("127.0.0.1", port_of(a));
+	CHECK(!setsockopt(b, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) && !bind(b, SA(here)));
+	CHECK(sendto(x, "1", 1, 0, SA(here)) == 1);
+	CHECK(recv(b, buf, 1, MSG_DONTWAIT) == 1);
+	CHECK(!connect(a, SA(peer)) && sendto(x, "2", 1, 0, SA(here)) == 1);
+	CHECK(recv(a, buf, 1, MSG_DONTWAIT) == 1 && *buf == '2');
+	CHECK(!connect(b, SA(peer)) && sendto(x, "3", 1, 0, SA(here)) == 1);
+	CHECK(recv(b, buf, 1, MSG_DONTWAIT) == 1 && *buf == '3');
+	close(b);
+	CHECK(sendto(x, "4", 1, 0, SA(here)) == 1 && recv(a, buf, 1, MSG_DONTWAIT) == 1 &&
+	      *buf == '4');
+	close(a);
+	close(x);
+}
+
 static void overflow(void)
 {
 	char buf[1000] = { 0 };
@@ -348,6 +372,7 @@ int main(void)
 	waiting();
 	threads();
 	sharing();
+	taken_over();
 	overflow();
 	return tap_done();
 }
