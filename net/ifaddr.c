@@ -61,6 +61,21 @@ u8 ifaddr_type(be32 addr, const struct netdev *only, struct netdev **dev)
 	return type;
 }
 
+/* See route_internal.h. On loopback all of the net is ours, by the one address. */
+be32 ifaddr_own(be32 addr)
+{
+	const struct ifaddr *a;
+	be32 own = addr;
+
+	list_for_each(a, &addrs, link) {
+		if (a->local == addr)
+			return addr;
+		if (own == addr && is_local(a, addr))
+			own = a->local;
+	}
+	return own;
+}
+
 static u8 addr_type(be32 addr, const struct netdev *only)
 {
 	struct netdev *dev;

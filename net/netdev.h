@@ -150,7 +150,7 @@ struct net_tap {
 	void (*see)(struct netdev *d, const struct pkt *p); /* I; ctx: thread; sleeps: no */
 };
 extern struct net_tap net_tap;
-enum net_event { NET_LINK, NET_ADDR, NET_ROUTE, NET_NEIGH };
+enum net_event { NET_LINK, NET_ADDR, NET_ROUTE, NET_NEIGH, NET_ROUTE_REPLACED };
 extern void (*net_event_hook)(enum net_event what, const void *object,
 			      bool gone); /* I after boot */
 void net_event(enum net_event what, const void *object, bool gone);

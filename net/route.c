@@ -145,7 +145,7 @@ static int lookup_locked(be32 dst, const struct netdev *dev, struct route *out)
 		out->type = ROUTE_LOCAL;
 		out->dev = netdev_lo;
 		out->nexthop = dst;
-		out->src = out->src ? out->src : dst;
+		out->src = out->src ? out->src : ifaddr_own(dst);
 		return 0;
 	}
 	if (type == RTN_BROADCAST && (!dev || dev == its)) {
@@ -226,15 +226,24 @@ static int check_gateway(struct rt_entry *r)
 	struct netdev *its;
 	struct rt_entry *via;
 	int err = 0;
+	u8 type;
 
 	spin_lock(&route_lock);
-	if (ifaddr_type(r->gateway, NULL, &its) != RTN_UNICAST || inet_is_multicast(r->gateway))
+	type = ifaddr_type(r->gateway, NULL, &its);
+	if (type == RTN_LOCAL && !(r->flags & RTNH_F_ONLINK)) {
+		if (r->dev && r->dev != its)
+			err = -ENETUNREACH;
+		r->dev = its;
+		goto out; /* pointless, but the custom */
+	}
+	if (type != RTN_UNICAST || inet_is_multicast(r->gateway))
 		err = -EINVAL;
 	via = err || (r->flags & RTNH_F_ONLINK) ? NULL : find_route(r->gateway, r->dev);
 	if (!err && !(r->flags & RTNH_F_ONLINK) && (!via || via->gateway || !via->dev))
 		err = -ENETUNREACH;
 	if (!err && via)
 		r->dev = via->dev;
+out:
 	spin_unlock(&route_lock);
 	return err;
 }
@@ -283,14 +292,15 @@ static void insert(struct rt_entry *r)
 }
 
 /* holds: net_config_lock */
-static void remove(struct rt_entry *r)
+static void remove(struct rt_entry *r, bool told)
 {
 	spin_lock(&route_lock);
 	list_del(&r->link);
 	spin_unlock(&route_lock);
 	nroutes--;
 	route_changed();
-	net_event(NET_ROUTE, r, true);
+	if (!told)
+		net_event(NET_ROUTE, r, true);
 	kfree(r);
 }
 
@@ -299,6 +309,7 @@ int route_add(const struct rt_entry *from, u32 how)
 {
 	struct rt_entry want = *from, *old, *r;
 	int err = check(&want);
+	bool replaced;
 
 	mutex_assert_held(&net_config_lock);
 	if (err)
@@ -315,9 +326,10 @@ int route_add(const struct rt_entry *from, u32 how)
 		return -ENOMEM;
 	insert(r);
 	route_changed();
-	net_event(NET_ROUTE, r, false);
-	if (old && (how & ROUTE_REPLACE))
-		remove(old);
+	replaced = old && (how & ROUTE_REPLACE);
+	net_event(replaced ? NET_ROUTE_REPLACED : NET_ROUTE, r, false);
+	if (replaced)
+		remove(old, true);
 	return 0;
 }
 
@@ -337,7 +349,7 @@ int route_del(const struct rt_entry *like)
 		    (like->protocol && r->protocol != like->protocol) ||
 		    (like->src && r->src != like->src))
 			continue;
-		remove(r);
+		remove(r, false);
 		return 0;
 	}
 	return -ESRCH;
@@ -376,7 +388,7 @@ void route_dev_down(struct netdev *d)
 
 	list_for_each_safe(r, next, &routes, link) {
 		if (r->dev == d)
-			remove(r);
+			remove(r, false);
 	}
 	route_changed();
 	neigh_dev_down(d);

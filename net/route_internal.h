@@ -9,3 +9,5 @@ void route_changed(void); /* what was looked up before is not valid any more. ct
 u8 ifaddr_type(be32 addr, const struct netdev *only, struct netdev **dev);
 /* See ip_addr_source. holds: route_lock */
 be32 ifaddr_source(const struct netdev *d, be32 dst);
+/* Our address by which @addr, which is local, is reached. holds: route_lock */
+be32 ifaddr_own(be32 addr);

@@ -349,6 +349,8 @@ static int get_link(const struct nlmsghdr *h, struct nl_out *o)
 
 	if (err)
 		return err;
+	if (!((const struct ifinfomsg *)NLMSG_DATA(h))->ifi_index && !a.by[IFLA_IFNAME])
+		return -EINVAL;
 	d = link_of(NLMSG_DATA(h), &a);
 	if (!d)
 		return -ENODEV;
@@ -615,8 +617,10 @@ static void news(enum net_event what, const void *object, bool gone)
 	static const u8 groups[] = { [NET_LINK] = RTNLGRP_LINK,
 				     [NET_ADDR] = RTNLGRP_IPV4_IFADDR,
 				     [NET_ROUTE] = RTNLGRP_IPV4_ROUTE,
+				     [NET_ROUTE_REPLACED] = RTNLGRP_IPV4_ROUTE,
 				     [NET_NEIGH] = RTNLGRP_NEIGH };
-	struct nl_out o = { .group = groups[what] };
+	struct nl_out o = { .group = groups[what],
+			    .flags = what == NET_ROUTE_REPLACED ? NLM_F_REPLACE : 0 };
 
 	if (what == NET_LINK && !gone)
 		sysfs_net_added(object);
@@ -625,7 +629,8 @@ static void news(enum net_event what, const void *object, bool gone)
 	switch (what) {
 	case NET_LINK: put_link(&o, object, gone ? RTM_DELLINK : RTM_NEWLINK); break;
 	case NET_ADDR: put_addr(&o, object, gone ? RTM_DELADDR : RTM_NEWADDR); break;
-	case NET_ROUTE: put_route(&o, object, gone ? RTM_DELROUTE : RTM_NEWROUTE); break;
+	case NET_ROUTE:
+	case NET_ROUTE_REPLACED: put_route(&o, object, gone ? RTM_DELROUTE : RTM_NEWROUTE); break;
 	case NET_NEIGH: put_neigh(&o, object, gone ? RTM_DELNEIGH : RTM_NEWNEIGH); break;
 	}
 	nl_flush(&o);
