@@ -238,7 +238,7 @@ static void routes(void)
 	struct rtmsg m = { .rtm_family = AF_INET, .rtm_dst_len = 32 };
 	struct rtgenmsg all = { AF_INET };
 	struct request r, net = begin(RTM_NEWADDR, NLM_F_CREATE | NLM_F_ACK, &own, sizeof(own));
-	int news = rt_socket(RTMGRP_IPV4_ROUTE);
+	int news = rt_socket(RTMGRP_IPV4_ROUTE), lo = 1;
 	size_t n = 0;
 
 	add_addr(&net, IFA_LOCAL, "10.66.1.1");
@@ -280,9 +280,19 @@ static void routes(void)
 	CHECK(ask(&r) == -ENETUNREACH);
 	r = route(RTM_DELROUTE, 0, "10.66.77.0", NULL);
 	CHECK(ask(&r) == -ESRCH);
+	r = route(RTM_NEWROUTE, NLM_F_CREATE, "10.66.2.0", NULL);
+	add(&r, RTA_OIF, &lo, sizeof(lo));
+	add_addr(&r, RTA_PREFSRC, "10.99.1.2");
+	CHECK(ask(&r) == -EINVAL); /* no address of ours */
+	r = route(RTM_NEWROUTE, NLM_F_CREATE, "10.66.2.0", NULL);
+	add(&r, RTA_OIF, &lo, sizeof(lo));
+	add_addr(&r, RTA_PREFSRC, "10.66.1.1");
+	CHECK(ask(&r) == 0);
 	net.h.nlmsg_type = RTM_DELADDR;
 	net.h.nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK;
 	CHECK(ask(&net) == 0);
+	r = route(RTM_DELROUTE, 0, "10.66.2.0", NULL);
+	CHECK(ask(&r) == -ESRCH); /* it went with the address it sent from */
 }
 
 static void malformed(void)
