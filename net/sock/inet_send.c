@@ -13,6 +13,8 @@
 #include "net/arp.h"
 #include "net/sock/inet.h"
 
+#define UDP_PIECES_MAX 64u /* datagrams that UDP_SEGMENT makes of one call at most */
+
 /* Where one datagram goes, and how. */
 struct sending {
 	struct sockaddr_in to;
@@ -215,6 +217,11 @@ static int transmit(struct inet_dgram *d, struct pkt *p, const struct sending *x
 	switch (d->pcb.table) {
 	case PCB_UDP:
 		if (x->gso_size) {
+			if (p->len > x->gso_size * UDP_PIECES_MAX ||
+			    x->gso_size + IP_HEADER_LEN + 8u > x->rt.mtu) {
+				pkt_put(p);
+				return -EINVAL;
+			}
 			p->gso_size = x->gso_size;
 			p->gso_type = PKT_GSO_UDP;
 		}

@@ -77,30 +77,6 @@ static void groups(void)
 	close(x);
 }
 
-/* Only one sender of a group. */
-static void sources(void)
-{
-	int a = bound("0.0.0.0", 0), x = bound("127.0.0.1", 0), y = bound("127.0.0.2", 0), zero = 0;
-	struct sockaddr_in to = at("232.1.1.1", port_of(a));
-	struct ip_mreqn by = { .imr_ifindex = 1 };
-	struct ip_mreq_source s = { 0 };
-
-	inet_pton(AF_INET, "232.1.1.1", &s.imr_multiaddr);
-	inet_pton(AF_INET, "127.0.0.1", &s.imr_interface);
-	inet_pton(AF_INET, "127.0.0.1", &s.imr_sourceaddr);
-	CHECK(!setsockopt(a, IPPROTO_IP, IP_MULTICAST_ALL, &zero, sizeof(zero)));
-	CHECK(!setsockopt(a, IPPROTO_IP, IP_ADD_SOURCE_MEMBERSHIP, &s, sizeof(s)));
-	CHECK(!setsockopt(x, IPPROTO_IP, IP_MULTICAST_IF, &by, sizeof(by)));
-	CHECK(!setsockopt(y, IPPROTO_IP, IP_MULTICAST_IF, &by, sizeof(by)));
-	CHECK(sendto(x, "1", 1, 0, SA(to)) == 1 && hears(a) == '1');
-	CHECK(sendto(y, "2", 1, 0, SA(to)) == 1 && !hears(a));
-	CHECK(!setsockopt(a, IPPROTO_IP, IP_DROP_SOURCE_MEMBERSHIP, &s, sizeof(s)));
-	CHECK(sendto(x, "3", 1, 0, SA(to)) == 1 && !hears(a));
-	close(a);
-	close(x);
-	close(y);
-}
-
 static void segments(void)
 {
 	int a = bound("127.0.0.1", 0), x = bound("127.0.0.1", 0), v = 1000, got = 0, right = 1;
@@ -154,7 +130,6 @@ int main(void)
 	alarm(TAP_LIMIT);
 	REQUIRE(loopback_up());
 	groups();
-	sources();
 	segments();
 	return tap_done();
 }
