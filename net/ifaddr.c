@@ -235,8 +235,6 @@ static void del(struct ifaddr *a)
 		route_dev_down(d);
 	else
 		route_changed();
-	if (ip_addr_type(a->local) != RTN_LOCAL)
-		route_source_gone(a->local);
 	net_event(NET_ADDR, a, true);
 }
 

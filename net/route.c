@@ -370,18 +370,6 @@ bool route_get(u32 n, struct rt_entry *out)
 	return false;
 }
 
-/* See route_internal.h. */
-void route_source_gone(be32 src)
-{
-	struct rt_entry *r, *next;
-
-	mutex_assert_held(&net_config_lock);
-	list_for_each_safe(r, next, &routes, link) {
-		if (r->src == src)
-			remove(r, false);
-	}
-}
-
 /* See route.h. */
 void route_addr_gone(be32 addr)
 {
@@ -389,7 +377,7 @@ void route_addr_gone(be32 addr)
 
 	list_for_each_safe(r, next, &routes, link) {
 		if (r->src == addr)
-			remove(r);
+			remove(r, false);
 	}
 }
 

@@ -11,5 +11,3 @@ u8 ifaddr_type(be32 addr, const struct netdev *only, struct netdev **dev);
 be32 ifaddr_source(const struct netdev *d, be32 dst);
 /* Our address by which @addr, which is local, is reached. holds: route_lock */
 be32 ifaddr_own(be32 addr);
-/* @src is no address of ours any more: nor do routes send from it. holds: net_config_lock */
-void route_source_gone(be32 src);
