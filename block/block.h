@@ -58,6 +58,10 @@ int blkdev_invalidate(struct blkdev *b, u64 start, u64 end);
 /* File operations of open block devices (file.c). */
 extern const struct file_ops blkdev_fops;
 long blkdev_ioctl(struct file *f, u32 cmd, u64 arg);
+bool blkdev_direct_aligned(const struct blkdev *b, const struct uio *u, u64 pos);
+/* Between @u's memory, aligned, and byte @pos on of the device; caches are the caller's affair. */
+ssize_t blkdev_direct_transfer(struct blkdev *b, struct uio *u, u64 pos, bool write);
+u32 blkdev_dio_align(u64 dev); /* of the device of that number, 0: there is none */
 ssize_t blkdev_direct(struct blkdev *b, struct uio *u, u64 pos, bool write);
 static inline struct blkdev *blkdev_of_file(const struct file *f)
 {

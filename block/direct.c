@@ -1,5 +1,5 @@
 /*
- * O_DIRECT on block devices: transfers between the caller's pages and the device.
+ * O_DIRECT: transfers between the caller's pages and the device.
  *
  * The caller's memory is made present page by page and held by references while the device works on
  * it; pieces are gathered into bios of up to what the device takes, each waited for before the next
@@ -13,10 +13,12 @@
 #include "block/block.h"
 #include "kernel/sched/thread.h"
 
-/* Are position, length and every piece of @u aligned to @block? */
-static bool aligned(const struct uio *u, u64 pos, u32 block)
+/*
+ * Are position, length and every piece of @u multiples of the device's logical block? ctx: any
+ */
+bool blkdev_direct_aligned(const struct blkdev *b, const struct uio *u, u64 pos)
 {
-	u64 bits = pos | u->left;
+	u64 bits = pos | u->left, block = b->disk->limits.block;
 	size_t left = u->left, off = u->off;
 
 	for (u32 i = 0; i < u->nseg && left; i++) {
@@ -27,6 +29,14 @@ static bool aligned(const struct uio *u, u64 pos, u32 block)
 		off = 0;
 	}
 	return !(bits & (block - 1));
+}
+
+/* See block.h. ctx: thread; sleeps */
+u32 blkdev_dio_align(u64 dev)
+{
+	const struct blkdev *b = blkdev_find(dev);
+
+	return b ? b->disk->limits.block : 0;
 }
 
 /* The page at the cursor with a reference, where in it, and how many bytes of it are meant. */
@@ -75,29 +85,35 @@ static int gather(struct bio *b, struct uio *u, bool write)
 	return 0;
 }
 
+/* What the device stored to a mapped page of a file is newer than that file on its disk. */
+static void stored_to(struct page *p)
+{
+	if (p->type != PAGE_CACHE)
+		return;
+	page_lock(p);
+	if (p->cache)
+		pagecache_mark_dirty(p->cache, p);
+	page_unlock(p);
+}
+
 static int transfer(struct bio *b, bool write)
 {
 	int err = bio_submit_wait(b);
 
-	for (u32 i = 0; i < b->nsegs; i++)
+	for (u32 i = 0; i < b->nsegs; i++) {
+		if (!write)
+			stored_to(b->segs[i].page);
 		page_put(b->segs[i].page);
+	}
 	return err;
 }
 
-/*
- * Transfer at @pos of @b, within its size. ctx: thread; holds: for writing the inode's lock;
- * sleeps. Bytes, -EINVAL (not aligned), -EFAULT, -ENOMEM, -EIO.
- */
-ssize_t blkdev_direct(struct blkdev *b, struct uio *u, u64 pos, bool write)
+/* See block.h. ctx: thread; sleeps. Bytes, -EFAULT, -ENOMEM, -EIO */
+ssize_t blkdev_direct_transfer(struct blkdev *b, struct uio *u, u64 pos, bool write)
 {
-	u64 from = pos, end = pos + u->left;
-	int err;
+	u64 from = pos;
+	int err = 0;
 
-	if (!aligned(u, pos, b->disk->limits.block))
-		return -EINVAL;
-	if (!u->left)
-		return 0;
-	err = blkdev_invalidate(b, from, end);
 	while (!err && u->left) {
 		struct bio *bio =
 			bio_alloc(b, write ? BIO_WRITE : BIO_READ, pos >> SECTOR_SHIFT, 128, 0);
@@ -116,7 +132,28 @@ ssize_t blkdev_direct(struct blkdev *b, struct uio *u, u64 pos, bool write)
 		}
 		bio_free(bio);
 	}
+	return pos > from ? (ssize_t)(pos - from) : err;
+}
+
+/*
+ * Transfer at @pos of @b, within its size. ctx: thread; holds: for writing the inode's lock;
+ * sleeps. Bytes, -EINVAL (not aligned), -EFAULT, -ENOMEM, -EIO.
+ */
+ssize_t blkdev_direct(struct blkdev *b, struct uio *u, u64 pos, bool write)
+{
+	u64 from = pos, end = pos + u->left;
+	ssize_t n;
+	int err;
+
+	if (!blkdev_direct_aligned(b, u, pos))
+		return -EINVAL;
+	if (!u->left)
+		return 0;
+	err = blkdev_invalidate(b, from, end);
+	if (err)
+		return err;
+	n = blkdev_direct_transfer(b, u, pos, write);
 	if (write)
 		(void)blkdev_invalidate(b, from, end);
-	return pos > from ? (ssize_t)(pos - from) : err;
+	return n;
 }

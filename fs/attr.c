@@ -13,6 +13,7 @@
 #include <linux/errno.h>
 #include <linux/fs.h>
 #include <linux/mount.h>
+#include "block/block.h"
 #include "fs/filecap.h"
 #include "fs/namei.h"
 #include "fs/notify.h"
@@ -33,6 +34,10 @@ static __cold void getattr_more(const struct path *p, struct kstat *st)
 	st->has_btime = i->sb->has_btime;
 	st->attributes_mask = STATX_ATTR_AUTOMOUNT | STATX_ATTR_DAX | STATX_ATTR_MOUNT_ROOT;
 	st->attributes = p->dentry == p->mnt->root ? STATX_ATTR_MOUNT_ROOT : 0;
+	if (S_ISREG(i->mode))
+		st->dio_align = i->sb->dio_align;
+	if (S_ISBLK(i->mode))
+		st->dio_align = blkdev_dio_align(i->rdev);
 	if (vfs_get_fileattr(i, &flags))
 		return;
 	/* The same bits in both. */

@@ -79,6 +79,7 @@ struct kstat {
 	bool has_btime; /* .btime means something */
 	u64 attributes, attributes_mask; /* STATX_ATTR_* */
 	u64 mnt_id;
+	u32 dio_align; /* of O_DIRECT; 0: it cannot be */
 };
 
 /* What setattr changes. */
@@ -311,6 +312,7 @@ struct super {
 	bool has_btime; /* I: inodes know when they were made */
 	bool handles; /* I: inode numbers are never used twice: handles can be made of them */
 	u64 max_size; /* I: largest file */
+	u32 dio_align; /* I: what O_DIRECT on regular files asks for; 0: not known */
 	struct dentry *root; /* I after mount: a reference is held */
 	struct mutex rename_lock; /* rank RENAME */
 	void *priv; /* I */

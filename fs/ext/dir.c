@@ -17,6 +17,30 @@
 
 #define AHEAD 16u /* blocks read at once */
 
+#define BYTES(c) ((c)*0x0101010101010101ull)
+
+/* Is any byte of @w 0? */
+static bool has_zero(u64 w)
+{
+	return (w - BYTES(1ull)) & ~w & BYTES(0x80ull);
+}
+
+/* Names have neither a slash nor a 0 in them. */
+static bool good_name(const char *name, u32 len)
+{
+	u64 w;
+
+	for (; len >= sizeof(w); len -= sizeof(w), name += sizeof(w)) {
+		memcpy(&w, name, sizeof(w));
+		if (has_zero(w) || has_zero(w ^ BYTES((u64)'/')))
+			return false;
+	}
+	for (; len; len--, name++)
+		if (!*name || *name == '/')
+			return false;
+	return true;
+}
+
 /* Why the record at @off of a block of @size bytes cannot be, or NULL. */
 static const char *record_fault(const struct ext_sb *s, const struct ext_dirent_disk *d, u32 off,
 				u32 size)
@@ -27,8 +51,7 @@ static const char *record_fault(const struct ext_sb *s, const struct ext_dirent_
 		return "name's length";
 	if (d->inode > s->inodes_count)
 		return "inode number";
-	if (d->inode &&
-	    (!d->name_len || memchr(d->name, '/', d->name_len) || memchr(d->name, 0, d->name_len)))
+	if (d->inode && (!d->name_len || !good_name(d->name, d->name_len)))
 		return "name";
 	return NULL;
 }

@@ -55,6 +55,7 @@ struct ext_sb {
 	struct work reaper; /* own lock: ends the dying */
 	u32 pins; /* a: of the metadata cache, by writeback */
 	u32 generation; /* a: of the sync that looks at inodes */
+	u32 next_generation; /* a: of inodes; the first is random */
 	u32 freed; /* a: how often blocks or inodes became free */
 	u32 freed_synced; /* a: the same when all metadata was written last */
 	struct pagecache meta; /* own lock: blocks of metadata by number, one in a page */
@@ -315,6 +316,13 @@ int ext_tmpfile(struct inode *dir, u32 mode, struct inode **out);
 
 /* --- write.c, file.c --- */
 ssize_t ext_file_write(struct file *f, struct uio *u, u64 *pos);
+/* Through the page cache, checks done. Bytes or -errno. */
+ssize_t ext_write_locked(struct inode *i, struct uio *u, u64 *pos);
+
+/* --- direct.c: O_DIRECT. Bytes, or -errno: also -EINVAL, not aligned --- */
+ssize_t ext_direct_read(struct file *f, struct uio *u, u64 *pos);
+ssize_t ext_direct_write(struct inode *i, struct uio *u, u64 *pos);
+
 int ext_make_writable(struct pagecache *pc, u64 index);
 bool ext_link_is_inline(const struct inode *i);
 

@@ -14,8 +14,6 @@
 
 static int ext_file_open(struct inode *i, struct file *f)
 {
-	if (f->flags & O_DIRECT)
-		return -EINVAL;
 	if (unlikely(!READ_ONCE(i->nlink)) && (f->mode & FILE_WRITE))
 		writeback_relist(i->cache);
 	return 0;
@@ -32,9 +30,11 @@ static void ext_file_release(struct file *f)
 		writeback_unlist(i->cache);
 }
 
-static int ext_file_set_flags(struct file *f, u32 flags)
+static ssize_t ext_file_read(struct file *f, struct uio *u, u64 *pos)
 {
-	return flags & O_DIRECT ? -EINVAL : 0;
+	if (unlikely(f->flags & O_DIRECT))
+		return ext_direct_read(f, u, pos);
+	return generic_file_read(f, u, pos);
 }
 
 /* Blocks of attributes are counted in .blocks, too. ctx: thread */
@@ -121,8 +121,7 @@ const struct inode_ops ext_link_ops = {
 const struct file_ops ext_file_fops = {
 	.open = ext_file_open,
 	.release = ext_file_release,
-	.read = generic_file_read,
+	.read = ext_file_read,
 	.write = ext_file_write,
 	.fsync = ext_fsync,
-	.set_flags = ext_file_set_flags,
 };

@@ -18,6 +18,7 @@
 #include "mm/slab.h"
 
 #define GROUP_NONE (~0u)
+#define GENERATION_STEP 0x9e3779b1u
 
 /* The first block of the group that inode @ino lies in. ctx: any */
 u32 ext_inode_goal(const struct ext_sb *s, u64 ino)
@@ -255,7 +256,7 @@ int ext_inode_new(struct inode *dir, u32 mode, u64 rdev, struct inode **out)
 	i->ino = ino;
 	init_owner(i, dir, mode);
 	e->flags = inherited_flags(dir, mode);
-	e->generation = (u32)rand_u64();
+	e->generation = __atomic_add_fetch(&s->next_generation, GENERATION_STEP, __ATOMIC_RELAXED);
 	if (s->inode_size > EXT_INODE_OLD)
 		e->extra = (u16)MIN(EXT_WANT_EXTRA, s->inode_size - EXT_INODE_OLD);
 	ext_inode_set_flags(i);

@@ -19,6 +19,7 @@
 #include "fs/namei.h"
 #include "kernel/base/log.h"
 #include "kernel/base/panic.h"
+#include "kernel/base/rand.h"
 #include "kernel/base/time.h"
 #include "kernel/lib/bitmap.h"
 #include "kernel/lib/fmt.h"
@@ -525,6 +526,7 @@ static struct ext_sb *sb_alloc(struct blkdev *bdev)
 		return NULL;
 	s->bdev = bdev;
 	s->how = BLK_EXCL;
+	s->next_generation = (u32)rand_u64();
 	spin_init(&s->lock, RANK_SPIN_OUTER);
 	waitq_init(&s->evicted);
 	work_init(&s->reaper, ext_reap);
@@ -585,6 +587,7 @@ static int make_super(const struct fs_type *t, struct ext_sb *s, bool write, str
 	sb->dev = s->bdev->dev;
 	sb->blksize = s->block_size;
 	sb->max_size = ext_max_size(s);
+	sb->dio_align = s->bdev->disk->limits.block;
 	sb->has_btime = s->inode_size > EXT_INODE_OLD;
 	sb->flags = write ? 0 : MS_RDONLY;
 	strlcpy(sb->source, s->bdev->name, sizeof(sb->source));

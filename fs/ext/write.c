@@ -143,8 +143,8 @@ static ssize_t write_all(struct inode *i, struct uio *u, u64 *pos)
 	return *pos > start ? (ssize_t)(*pos - start) : done;
 }
 
-/* holds: i->lock for writing */
-static ssize_t write_locked(struct inode *i, struct uio *u, u64 *pos)
+/* See ext.h. ctx: thread; holds: i->lock for writing; sleeps */
+ssize_t ext_write_locked(struct inode *i, struct uio *u, u64 *pos)
 {
 	struct ext_inode *e = ext_of(i);
 	u64 old = i->cache->size;
@@ -190,7 +190,8 @@ ssize_t ext_file_write(struct file *f, struct uio *u, u64 *pos)
 	rwsem_write_lock(&i->lock);
 	n = generic_write_begin(f, u, pos);
 	if (!n && u->left)
-		n = write_locked(i, u, pos);
+		n = f->flags & O_DIRECT ? ext_direct_write(i, u, pos)
+					: ext_write_locked(i, u, pos);
 	rwsem_write_unlock(&i->lock);
 	err = n > 0 ? write_sync(f, u, *pos - (u64)n, *pos) : 0;
 	return err ? err : n;

@@ -156,6 +156,10 @@ long sys_statx(u64 dfd, u64 uname, u64 flags, u64 mask, u64 ubuf)
 		x.stx_mask |= STATX_BTIME;
 		x.stx_btime = statx_time(k.btime);
 	}
+	if (k.dio_align && ((u32)mask & STATX_DIOALIGN)) {
+		x.stx_mask |= STATX_DIOALIGN;
+		x.stx_dio_mem_align = x.stx_dio_offset_align = k.dio_align;
+	}
 	x.stx_rdev_major = dev_major(k.rdev);
 	x.stx_rdev_minor = dev_minor(k.rdev);
 	x.stx_dev_major = dev_major(k.dev);

@@ -185,23 +185,32 @@ static void remove_locked(struct pagecache *pc, struct page *p, struct radix_poo
 	p->cache = NULL;
 }
 
-/* Take @p out if it still is in, and drop the cache's reference. ctx: thread */
-static void page_remove(struct pagecache *pc, struct page *p)
+/*
+ * Take @p out if it still is in, and drop the cache's reference. With @clean a dirty one stays, and
+ * false is returned. ctx: thread
+ */
+static bool page_take(struct pagecache *pc, struct page *p, bool clean)
 {
 	struct radix_pool pool = { NULL, 0 };
-	bool removed = false;
+	bool in, stays;
 
 	spin_lock(&pc->lock);
-	if (p->cache == pc) {
+	in = p->cache == pc;
+	stays = in && clean && page_flag(p, PG_DIRTY);
+	if (in && !stays)
 		remove_locked(pc, p, &pool);
-		removed = true;
-	}
 	spin_unlock(&pc->lock);
 	pool_drain(&pool);
-	if (!removed)
-		return;
-	count_frame(pc, -1);
-	page_put(p);
+	if (in && !stays) {
+		count_frame(pc, -1);
+		page_put(p);
+	}
+	return !stays;
+}
+
+static void page_remove(struct pagecache *pc, struct page *p)
+{
+	(void)page_take(pc, p, false);
 }
 
 static struct page *find_any(struct pagecache *pc, u64 index)
@@ -464,11 +473,12 @@ void pagecache_mark_dirty(struct pagecache *pc, struct page *p)
 
 /*
  * Take the pages [first, last] out of the tree, a gang at a time. Pages that may be under I/O are
- * locked first, so that neither a fill nor a write is going on when they leave.
+ * locked first, so that neither a fill nor a write is going on when they leave. With @clean dirty
+ * ones stay; false: there was one.
  */
-static void remove_range(struct pagecache *pc, u64 first, u64 last)
+static bool remove_range(struct pagecache *pc, u64 first, u64 last, bool clean)
 {
-	bool io = pc->ops->fill || pc->ops->write;
+	bool io = pc->ops->fill || pc->ops->write, all = true;
 	void *pages[GANG];
 	u64 keys[GANG];
 	u32 n;
@@ -480,21 +490,31 @@ static void remove_range(struct pagecache *pc, u64 first, u64 last)
 			page_get(pages[i]);
 		spin_unlock(&pc->lock);
 		if (!n)
-			return;
+			return all;
 		for (u32 i = 0; i < n; i++) {
 			if (io) {
 				page_lock(pages[i]);
 				page_wait_writeback(pages[i]);
 			}
-			page_remove(pc, pages[i]);
+			all &= page_take(pc, pages[i], clean);
 			if (io)
 				page_unlock(pages[i]);
 			page_put(pages[i]);
 		}
 		if (keys[n - 1] == ~0ull)
-			return;
+			return all;
 		first = keys[n - 1] + 1;
 	}
+	return all;
+}
+
+/* See the header. ctx: thread; sleeps */
+int pagecache_invalidate(struct pagecache *pc, u64 first, u64 last)
+{
+	bool all = !pc->npages || remove_range(pc, first, last, true);
+
+	vm_unmap_object(pc, first, last, false);
+	return all ? 0 : -EBUSY;
 }
 
 /* Zero bytes [start, end) of the page they lie in, if it is cached. */
@@ -523,7 +543,7 @@ void pagecache_truncate(struct pagecache *pc, u64 size)
 	store_release(&pc->size, size);
 	if (size >= old)
 		return;
-	remove_range(pc, DIV_ROUND_UP(size, PAGE_SIZE), ~0ull);
+	(void)remove_range(pc, DIV_ROUND_UP(size, PAGE_SIZE), ~0ull, false);
 	vm_unmap_object(pc, DIV_ROUND_UP(size, PAGE_SIZE), ~0ull, true);
 	if (size & PAGE_MASK)
 		zero_part(pc, size, ALIGN_UP(size, (u64)PAGE_SIZE));
@@ -546,7 +566,7 @@ void pagecache_punch(struct pagecache *pc, u64 start, u64 end)
 	}
 	zero_part(pc, start, first << PAGE_SHIFT);
 	if (first < last) {
-		remove_range(pc, first, last - 1);
+		(void)remove_range(pc, first, last - 1, false);
 		vm_unmap_object(pc, first, last - 1, false);
 	}
 	zero_part(pc, last << PAGE_SHIFT, end);
@@ -561,7 +581,7 @@ void pagecache_fini(struct pagecache *pc)
 	if (pc->ops->fill)
 		reclaim_remove(pc);
 	if (pc->npages)
-		remove_range(pc, 0, ~0ull);
+		(void)remove_range(pc, 0, ~0ull, false);
 }
 
 /* Out of the cache if it is clean and nobody else has it. holds: pc->lock */

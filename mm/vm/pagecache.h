@@ -133,6 +133,11 @@ void page_unlock(struct page *p);
  */
 void pagecache_truncate(struct pagecache *pc, u64 size);
 void pagecache_punch(struct pagecache *pc, u64 start, u64 end);
+/*
+ * Take the pages [@first, @last] out of memory and mappings: the store behind has something newer.
+ * 0, or -EBUSY: one that is dirty stays. The caller holds the inode's lock exclusively.
+ */
+int pagecache_invalidate(struct pagecache *pc, u64 first, u64 last);
 /* Next index >= @from that has a page (SEEK_DATA), or ~0. And the first without (SEEK_HOLE). */
 u64 pagecache_next_data(struct pagecache *pc, u64 from);
 u64 pagecache_next_hole(struct pagecache *pc, u64 from);

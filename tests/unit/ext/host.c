@@ -227,6 +227,14 @@ void rwsem_init(struct rwsem *s, enum lock_rank rank)
 {
 	s->state = 0;
 }
+void rwsem_read_lock(struct rwsem *s)
+{
+	rwsem_write_lock(s);
+}
+void rwsem_read_unlock(struct rwsem *s)
+{
+	rwsem_write_unlock(s);
+}
 void rwsem_write_lock(struct rwsem *s)
 {
 	if (s->state++)
@@ -527,6 +535,21 @@ void bio_plug_submit(struct bio_plug *p)
 		transfer(b);
 		b->done(b);
 	}
+}
+
+/* block/direct.c's, for memory of ours */
+bool blkdev_direct_aligned(const struct blkdev *b, const struct uio *u, u64 pos)
+{
+	return !((pos | u->left | (u->seg->base + u->off)) & (SECTOR_SIZE - 1));
+}
+ssize_t blkdev_direct_transfer(struct blkdev *b, struct uio *u, u64 pos, bool write)
+{
+	size_t n = u->left;
+
+	if (pos > image_bytes || n > image_bytes - pos)
+		panic("beyond the end of the device");
+	host_writes += write;
+	return write ? uio_copy_from(u, image + pos, n) : uio_copy_to(u, image + pos, n);
 }
 
 /* --- mounting --- */

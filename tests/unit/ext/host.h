@@ -29,6 +29,7 @@ int host_link(struct inode *dir, const char *name, struct inode *i);
 int host_remove(struct inode *dir, const char *name);
 int host_rename(struct inode *odir, const char *oname, struct inode *ndir, const char *nname,
 		u32 flags);
+extern bool host_direct; /* host_write and host_read are by O_DIRECT */
 ssize_t host_write(struct inode *i, u64 pos, const void *buf, size_t n);
 ssize_t host_read(struct inode *i, u64 pos, void *buf, size_t n);
 int host_truncate(struct inode *i, u64 size);

@@ -137,12 +137,14 @@ static void file_of(struct file *f, struct inode *i, u32 flags)
 	f->wb_err = i->cache ? errseq_sample(&i->cache->error) : 0;
 }
 
+bool host_direct;
+
 ssize_t host_write(struct inode *i, u64 pos, const void *buf, size_t n)
 {
 	struct file f;
 	struct uio u;
 
-	file_of(&f, i, O_RDWR);
+	file_of(&f, i, O_RDWR | (host_direct ? O_DIRECT : 0));
 	uio_init_kernel(&u, (void *)(uintptr_t)buf, n);
 	return i->fops->write(&f, &u, &pos);
 }
@@ -152,7 +154,7 @@ ssize_t host_read(struct inode *i, u64 pos, void *buf, size_t n)
 	struct file f;
 	struct uio u;
 
-	file_of(&f, i, O_RDWR);
+	file_of(&f, i, O_RDWR | (host_direct ? O_DIRECT : 0));
 	uio_init_kernel(&u, buf, n);
 	return i->fops->read(&f, &u, &pos);
 }
