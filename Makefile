@@ -87,7 +87,7 @@ obj-fs := \
 	timerfd.o
 
 obj-fs/ext := acl.o attrset.o balloc.o buf.o dir.o direct.o dirindex.o dirmod.o file.o group.o ialloc.o inode.o io.o map.o mapnew.o namei.o options.o \
-	orphan.o store.o super.o sync.o trunc.o write.o xattr.o
+	orphan.o store.o super.o sync.o trunc.o window.o write.o xattr.o
 
 obj-net := arp.o bootparam.o cksum.o dhcp.o dns.o dns_msg.o ether.o gso.o icmp.o igmp.o ifaddr.o inet_pcb.o ipconfig.o ip_input.o ip_output.o ipfrag.o loopback.o mcast.o \
 	netconsole.o netdev.o pkt.o raw.o route.o sntp.o sntp_msg.o udp.o udp_ask.o

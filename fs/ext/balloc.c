@@ -82,12 +82,29 @@ static u64 find_run(const u64 *map, u32 bits, u32 from, u32 want, u32 *count)
 	return at;
 }
 
+/* The same outside the windows of others. holds: the group's lock */
+static u64 find_outside(struct inode *i, u32 group, const u64 *map, u32 from, u32 want, u32 *count)
+{
+	const struct ext_sb *s = ext_sb_of(i->sb);
+	u32 first = ext_group_first(s, group), bits = ext_group_blocks(s, group), next;
+
+	while (from < bits) {
+		u64 at = find_run(map, bits, from, want, count);
+
+		if (at == BITMAP_NONE || ext_window_avoid(i, group, first + (u32)at, count, &next))
+			return at;
+		from = next - first;
+	}
+	return BITMAP_NONE;
+}
+
 /*
- * Take blocks of @group, from bit @from on. 0 with *first and *count, -ENOSPC, -EUCLEAN, -EIO,
+ * Take blocks of @group, from bit @from on; with @steal out of windows too. 0 with *first and *count, -ENOSPC, -EUCLEAN, -EIO,
  * -ENOMEM. holds: the group's lock
  */
-static int take(struct ext_sb *s, u32 group, u32 from, u32 *count, u32 *first)
+static int take(struct inode *i, u32 group, u32 from, bool steal, u32 *count, u32 *first)
 {
+	struct ext_sb *s = ext_sb_of(i->sb);
 	u32 bits = ext_group_blocks(s, group), n = 0;
 	struct ext_group_disk *d;
 	struct ext_buf db, mb;
@@ -102,7 +119,9 @@ static int take(struct ext_sb *s, u32 group, u32 from, u32 *count, u32 *first)
 	err = check_bitmap(s, group, d, mb.data);
 	if (err)
 		goto put_map;
-	at = find_run(mb.data, bits, from, MIN(*count, (u32)d->free_blocks_count), &n);
+	*count = MIN(*count, (u32)d->free_blocks_count);
+	at = steal ? find_run(mb.data, bits, from, *count, &n)
+		   : find_outside(i, group, mb.data, from, *count, &n);
 	err = -ENOSPC;
 	if (at == BITMAP_NONE)
 		goto put_map;
@@ -112,6 +131,7 @@ static int take(struct ext_sb *s, u32 group, u32 from, u32 *count, u32 *first)
 	ext_buf_dirty(s, &db);
 	*first = ext_group_first(s, group) + (u32)at;
 	*count = n;
+	ext_window_keep(i, group, mb.data, *first + n);
 	err = 0;
 put_map:
 	ext_buf_put(&mb);
@@ -143,12 +163,19 @@ int ext_blocks_alloc(struct inode *i, u32 goal, u32 *count, u32 *first)
 		goal = ext_inode_goal(s, i->ino);
 	group = (goal - s->first_block) / s->blocks_per_group;
 	from = (goal - s->first_block) % s->blocks_per_group;
-	/* The goal's group comes once more at the end, for what lies before the goal. */
-	for (u32 n = 0; n <= s->ngroups; n++) {
+	if (ext_of(i)->window_end &&
+	    goal - ext_of(i)->window > ext_of(i)->window_end - ext_of(i)->window)
+		ext_window_drop(i);
+	/*
+	 * The goal's group comes once more at the end, for what lies before the goal; then all of
+	 * them again, for what is kept for others.
+	 */
+	for (u32 n = 0; n <= 2 * s->ngroups; n++) {
 		if (!n || worth_a_look(s, group)) {
 			*count = want;
+			ext_window_stay(i, group);
 			ext_group_lock(s, group);
-			ret = take(s, group, from, count, first);
+			ret = take(i, group, from, n > s->ngroups, count, first);
 			ext_group_unlock(s, group);
 			if (!ret) {
 				__atomic_sub_fetch(&s->free_blocks, *count, __ATOMIC_RELAXED);

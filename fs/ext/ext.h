@@ -65,6 +65,7 @@ struct ext_sb {
 	struct mutex orphan_lock; /* rank EXT_ORPHAN */
 	struct list orphans; /* o: the newest first, as on the disk */
 	struct mutex group_locks[EXT_GROUP_LOCKS]; /* rank EXT_GROUP: of group number modulo this */
+	struct list windows[EXT_GROUP_LOCKS]; /* g: of inodes, by ext_inode.window_link */
 	u64 *checked; /* g: a bit per group: its bitmap was found to know the group's own blocks */
 };
 
@@ -73,6 +74,10 @@ struct ext_inode {
 	struct pagecache cache; /* own lock: contents of a regular file */
 	struct mutex map_lock; /* rank EXT_MAP: of the attributes, too */
 	u32 block[EXT_NBLOCKS]; /* m; a for reading */
+	u32 window,
+		window_end; /* g, m for changing: blocks that others leave alone; none: both 0 */
+	u32 window_size; /* m: that the last one was to have */
+	struct list window_link; /* g */
 	u32 goal; /* m: where the next block would be best; 0: not known */
 	u64 known; /* i: the last write found that from this block on ... */
 	u32 known_count; /* i: ... so many are there */
@@ -182,6 +187,18 @@ u32 ext_inode_goal(const struct ext_sb *s, u64 ino);
 /* A new inode in memory and, zeroed, on the disk; nlink is as for a first name. */
 int __must_check ext_inode_new(struct inode *dir, u32 mode, u64 rdev, struct inode **out);
 void ext_inode_free(struct ext_sb *s, u64 ino, bool dir);
+
+/* --- window.c: room that is kept for files that grow --- */
+/*
+ * Cut the free run of *@count blocks from @block on so that it meets no window of other inodes;
+ * false: it begins in one, which ends before *@next. holds: the group's lock
+ */
+bool __must_check ext_window_avoid(struct inode *i, u32 group, u32 block, u32 *count, u32 *next);
+/* @i got what is before @block: it will go on there. @map: the group's. holds: map_lock too */
+void ext_window_keep(struct inode *i, u32 group, const u64 *map, u32 block);
+/* It goes, unless it is in @group. And in any case. */
+void ext_window_stay(struct inode *i, u32 group);
+void ext_window_drop(struct inode *i);
 
 /* --- inode.c --- */
 int __must_check ext_iget(struct super *sb, u32 ino, struct inode **out);

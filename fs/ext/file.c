@@ -7,6 +7,7 @@
  */
 #include <linux/errno.h>
 #include <linux/fcntl.h>
+#include <linux/fs.h>
 #include <linux/stat.h>
 #include "fs/ext/ext.h"
 #include "kernel/lib/string.h"
@@ -20,13 +21,22 @@ static int ext_file_open(struct inode *i, struct file *f)
 }
 
 /*
- * What nobody can read or write any more need not be written: the last writer of a nameless file.
+ * The last writer leaves: no room is kept. What nobody can read or write any more need not be
+ * written: a file without a name.
  */
 static void ext_file_release(struct file *f)
 {
 	struct inode *i = f->inode;
+	struct ext_inode *e = ext_of(i);
 
-	if (unlikely(!READ_ONCE(i->nlink)) && (f->mode & FILE_WRITE) && READ_ONCE(i->writers) <= 1)
+	if (!(f->mode & FILE_WRITE) || READ_ONCE(i->writers) > 1)
+		return;
+	if (READ_ONCE(e->window_end)) {
+		mutex_lock(&e->map_lock);
+		ext_window_drop(i);
+		mutex_unlock(&e->map_lock);
+	}
+	if (unlikely(!READ_ONCE(i->nlink)))
 		writeback_unlist(i->cache);
 }
 
@@ -35,6 +45,46 @@ static ssize_t ext_file_read(struct file *f, struct uio *u, u64 *pos)
 	if (unlikely(f->flags & O_DIRECT))
 		return ext_direct_read(f, u, pos);
 	return generic_file_read(f, u, pos);
+}
+
+/*
+ * Where data (@hole: a hole) comes at or behind byte @at, before @size. holds: i->lock for reading. 0
+ * with *out, -ENXIO (there is none), -EIO ...
+ */
+static int find_edge(struct inode *i, u64 at, u64 size, bool hole, u64 *out)
+{
+	u32 bits = ext_sb_of(i->sb)->block_bits, phys, count;
+	int err;
+
+	for (u64 index = at >> bits; index << bits < size; index += count) {
+		err = ext_map(i, index, ~0u, &phys, &count);
+		if (err)
+			return err;
+		if (!phys == hole) {
+			*out = MAX(at, index << bits);
+			return 0;
+		}
+	}
+	*out = size;
+	return hole ? 0 : -ENXIO;
+}
+
+static s64 ext_file_seek(struct file *f, s64 off, int whence)
+{
+	struct inode *i = f->inode;
+	u64 pos = 0;
+	int err = -ENXIO;
+
+	if (whence != SEEK_DATA && whence != SEEK_HOLE)
+		return generic_file_seek(f, off, whence);
+	rwsem_read_lock(&i->lock);
+	if (off >= 0 && (u64)off < i->cache->size)
+		err = find_edge(i, (u64)off, i->cache->size, whence == SEEK_HOLE, &pos);
+	rwsem_read_unlock(&i->lock);
+	if (err)
+		return err;
+	f->pos = pos;
+	return (s64)pos;
 }
 
 /* Blocks of attributes are counted in .blocks, too. ctx: thread */
@@ -123,5 +173,6 @@ const struct file_ops ext_file_fops = {
 	.release = ext_file_release,
 	.read = ext_file_read,
 	.write = ext_file_write,
+	.seek = ext_file_seek,
 	.fsync = ext_fsync,
 };

@@ -274,6 +274,7 @@ struct ext_inode *ext_inode_alloc(struct super *sb, u64 ino, u32 mode)
 	spin_init(&e->store_lock, RANK_SPIN_OUTER);
 	list_init(&e->orphan_link);
 	list_init(&e->dying_link);
+	list_init(&e->window_link);
 	e->dirty = true;
 	e->meta_first = ~0u;
 	return e;
@@ -295,6 +296,7 @@ bool ext_inodes_left(struct ext_sb *s)
 void ext_inode_drop(struct ext_inode *e)
 {
 	ext_index_drop(&e->inode);
+	ext_window_drop(&e->inode);
 	pagecache_fini(&e->cache);
 	kfree(e);
 }

@@ -536,6 +536,8 @@ static struct ext_sb *sb_alloc(struct blkdev *bdev)
 	list_init(&s->dying);
 	for (u32 i = 0; i < EXT_GROUP_LOCKS; i++)
 		mutex_init(&s->group_locks[i], RANK_EXT_GROUP);
+	for (u32 i = 0; i < EXT_GROUP_LOCKS; i++)
+		list_init(&s->windows[i]);
 	return s;
 }
 

@@ -125,6 +125,7 @@ int ext_map_cut(struct inode *i, u64 index)
 	}
 	cut_flush(&c);
 	e->cut = true;
+	ext_window_drop(i);
 	e->goal = 0;
 	ext_inode_dirty(i);
 	return c.err;

@@ -190,8 +190,7 @@ ssize_t ext_file_write(struct file *f, struct uio *u, u64 *pos)
 	rwsem_write_lock(&i->lock);
 	n = generic_write_begin(f, u, pos);
 	if (!n && u->left)
-		n = f->flags & O_DIRECT ? ext_direct_write(i, u, pos)
-					: ext_write_locked(i, u, pos);
+		n = f->flags & O_DIRECT ? ext_direct_write(i, u, pos) : ext_write_locked(i, u, pos);
 	rwsem_write_unlock(&i->lock);
 	err = n > 0 ? write_sync(f, u, *pos - (u64)n, *pos) : 0;
 	return err ? err : n;
