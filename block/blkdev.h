@@ -92,6 +92,17 @@ struct blk_stats {
 	u64 busy_ns; /* q: before that */
 };
 
+/*
+ * Who keeps blocks of a device elsewhere than in its own page cache: what is read and written by
+ * way of the device's node is to agree with that.
+ */
+struct blkdev_guard {
+	/* Of bytes [@from, @to), write what is newer to the device. */
+	void (*settle)(struct blkdev_guard *g, u64 from, u64 to);
+	/* These bytes were written to the device. */
+	void (*take)(struct blkdev_guard *g, u64 from, u64 to);
+};
+
 #define PART_NAME_MAX 64
 struct blkdev {
 	struct disk *disk; /* I */
@@ -111,6 +122,7 @@ struct blkdev {
 	u32 writers; /* p */
 	void *holder; /* p: who claimed it; NULL: nobody */
 	u32 holds; /* p: claims by that holder */
+	struct blkdev_guard *guard; /* changed under its inode's lock; a for reading; NULL: nobody */
 	struct blkdev_node *node; /* I: its inode and page cache (block/node.c) */
 };
 

@@ -62,6 +62,49 @@ static size_t cut(struct uio *u, u64 pos, u64 end)
 	return over;
 }
 
+/* See block.h. ctx: thread; sleeps */
+void blkdev_set_guard(struct blkdev *b, struct blkdev_guard *g)
+{
+	struct inode *i = blkdev_inode(b);
+
+	rwsem_write_lock(&i->lock);
+	WRITE_ONCE(b->guard, g);
+	rwsem_write_unlock(&i->lock);
+}
+
+/* @n bytes at @pos are about to be read. */
+static void settle_for_read(struct blkdev *b, u64 pos, size_t n)
+{
+	struct inode *i = blkdev_inode(b);
+
+	rwsem_read_lock(&i->lock);
+	if (b->guard)
+		b->guard->settle(b->guard, pos, pos + n);
+	rwsem_read_unlock(&i->lock);
+}
+
+/* Write, to a device that somebody keeps blocks of. holds: the inode's lock for writing */
+static ssize_t write_guarded(struct blkdev *b, struct uio *u, u64 *pos, bool direct)
+{
+	u64 from = *pos, to = ALIGN_UP(from + u->left, (u64)PAGE_SIZE);
+	ssize_t n;
+	int err;
+
+	/* Pages are written whole: what lies beside in them is to be the newest. */
+	b->guard->settle(b->guard, from & ~(u64)PAGE_MASK, to);
+	if (direct) {
+		n = blkdev_direct(b, u, from, true);
+		if (n > 0)
+			*pos += (u64)n;
+	} else {
+		n = pagecache_write(blkdev_cache(b), u, pos);
+	}
+	err = blkdev_invalidate(b, from, to);
+	if (n > 0)
+		b->guard->take(b->guard, from, from + (u64)n);
+	return n > 0 && err ? err : n;
+}
+
 static ssize_t blkdev_read(struct file *f, struct uio *u, u64 *pos)
 {
 	struct blkdev *b = blkdev_of_file(f);
@@ -70,9 +113,11 @@ static ssize_t blkdev_read(struct file *f, struct uio *u, u64 *pos)
 
 	if (*pos >= size)
 		return 0;
+	cut(u, *pos, size);
+	if (unlikely(READ_ONCE(b->guard)))
+		settle_for_read(b, *pos, u->left);
 	if (!(f->flags & O_DIRECT))
 		return pagecache_read(f->inode->cache, u, pos);
-	cut(u, *pos, size);
 	n = blkdev_direct(b, u, *pos, false);
 	if (n > 0)
 		*pos += (u64)n;
@@ -95,7 +140,9 @@ static ssize_t blkdev_write(struct file *f, struct uio *u, u64 *pos)
 		return -ENOSPC;
 	cut(u, *pos, size);
 	rwsem_write_lock(&i->lock);
-	if (f->flags & O_DIRECT) {
+	if (unlikely(b->guard)) {
+		n = write_guarded(b, u, pos, f->flags & O_DIRECT);
+	} else if (f->flags & O_DIRECT) {
 		n = blkdev_direct(b, u, *pos, true);
 		if (n > 0)
 			*pos += (u64)n;

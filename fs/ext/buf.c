@@ -17,6 +17,7 @@
 #include <linux/errno.h>
 #include "fs/ext/ext.h"
 #include "kernel/lib/string.h"
+#include "mm/vm/writeback.h"
 
 /* See ext.h. ctx: thread; sleeps */
 int ext_buf_get(struct ext_sb *s, u32 block, struct ext_buf *out)
@@ -82,6 +83,55 @@ void ext_buf_dirty(struct ext_sb *s, struct ext_buf *b)
 void ext_buf_forget(struct ext_sb *s, u32 block)
 {
 	pagecache_punch(&s->meta, (u64)block << PAGE_SHIFT, ((u64)block + 1) << PAGE_SHIFT);
+}
+
+/* --- the device's node --- */
+
+/*
+ * Metadata of bytes [@from, @to) to the device, and what the device's own cache has of it goes, so
+ * that who reads there next gets this. ctx: thread; sleeps
+ */
+void ext_meta_settle(struct blkdev_guard *g, u64 from, u64 to)
+{
+	struct ext_sb *s = container_of(g, struct ext_sb, guard);
+	u64 last = (to - 1) >> s->block_bits, k = from >> s->block_bits;
+
+	(void)writeback_range(&s->meta, k, last, WRITEBACK_WAIT);
+	for (; (k = pagecache_next_data(&s->meta, k)) <= last; k++) {
+		u64 page = k << s->block_bits >> PAGE_SHIFT;
+
+		(void)pagecache_forget(blkdev_cache(s->bdev), page, page);
+	}
+}
+
+/* Bytes [@from, @to) of block @k were written to the device: put them into its page, if it has one. */
+static void take_block(struct ext_sb *s, u64 k, u64 from, u64 to)
+{
+	struct page *p = pagecache_find(&s->meta, k), *there;
+	u64 at = MAX(from, k << s->block_bits), end = MIN(to, (k + 1) << s->block_bits);
+
+	if (!p)
+		return;
+	if (at < end && !pagecache_get(blkdev_cache(s->bdev), at >> PAGE_SHIFT, &there)) {
+		memcpy((char *)page_to_va(p) + (at & (s->block_size - 1)),
+		       (char *)page_to_va(there) + (at & PAGE_MASK), end - at);
+		page_put(there);
+	}
+	/* Its neighbours in a page may have been written back as they were before. */
+	if (READ_ONCE(s->writable))
+		pagecache_mark_dirty(&s->meta, p);
+	page_put(p);
+}
+
+/* Bytes [@from, @to) were written by way of the node. ctx: thread; sleeps */
+void ext_meta_take(struct blkdev_guard *g, u64 from, u64 to)
+{
+	struct ext_sb *s = container_of(g, struct ext_sb, guard);
+	u64 last = (ALIGN_UP(to, (u64)PAGE_SIZE) - 1) >> s->block_bits;
+	u64 k = (from & ~(u64)PAGE_MASK) >> s->block_bits;
+
+	for (; (k = pagecache_next_data(&s->meta, k)) <= last; k++)
+		take_block(s, k, from, to);
 }
 
 /* See ext.h. ctx: any */

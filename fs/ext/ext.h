@@ -58,6 +58,7 @@ struct ext_sb {
 	u32 next_generation; /* a: of inodes; the first is random */
 	u32 freed; /* a: how often blocks or inodes became free */
 	u32 freed_synced; /* a: the same when all metadata was written last */
+	struct blkdev_guard guard; /* I: of writes by way of the device's node */
 	struct pagecache meta; /* own lock: blocks of metadata by number, one in a page */
 	struct page *super_page; /* I: of that, held: the superblock's */
 	struct ext_super_disk *disk; /* u: in that page */
@@ -142,6 +143,9 @@ static inline void ext_buf_dirty_of(struct inode *i, struct ext_buf *b);
 /* Keep @s alive a little longer than its last inode. ctx: any (pin), thread (unpin) */
 void ext_pin(struct ext_sb *s);
 void ext_unpin(struct ext_sb *s);
+/* blkdev_guard's */
+void ext_meta_settle(struct blkdev_guard *g, u64 from, u64 to);
+void ext_meta_take(struct blkdev_guard *g, u64 from, u64 to);
 void ext_meta_init(struct ext_sb *s);
 void ext_meta_fini(struct ext_sb *s);
 

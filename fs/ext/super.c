@@ -470,6 +470,7 @@ static void ext_put_super(struct super *sb)
 {
 	struct ext_sb *s = ext_sb_of(sb);
 
+	blkdev_set_guard(s->bdev, NULL);
 	tear_down(s);
 	forget_mounted(sb);
 	blkdev_put(s->bdev, s->how);
@@ -526,6 +527,7 @@ static struct ext_sb *sb_alloc(struct blkdev *bdev)
 		return NULL;
 	s->bdev = bdev;
 	s->how = BLK_EXCL;
+	s->guard = (struct blkdev_guard){ ext_meta_settle, ext_meta_take };
 	s->next_generation = (u32)rand_u64();
 	spin_init(&s->lock, RANK_SPIN_OUTER);
 	waitq_init(&s->evicted);
@@ -634,8 +636,10 @@ static int mount_new(const struct fs_type *t, struct blkdev *bdev, u32 flags, co
 		err = read_super(s, flags & MS_SILENT);
 	if (!err)
 		err = make_super(t, s, write && !must_not_write(s), out);
-	if (!err)
+	if (!err) {
+		blkdev_set_guard(bdev, &s->guard);
 		return 0;
+	}
 	blkdev_put(bdev, s->how);
 free_s:
 	sb_free(s);

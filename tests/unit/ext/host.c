@@ -537,6 +537,11 @@ void bio_plug_submit(struct bio_plug *p)
 	}
 }
 
+void blkdev_set_guard(struct blkdev *b, struct blkdev_guard *g)
+{
+	b->guard = g;
+}
+
 /* block/direct.c's, for memory of ours */
 bool blkdev_direct_aligned(const struct blkdev *b, const struct uio *u, u64 pos)
 {

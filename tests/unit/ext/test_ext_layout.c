@@ -7,6 +7,16 @@
 #include "kernel/lib/string.h"
 #include "tests/unit/ext/image.h"
 
+static const char *memmem_of(const char *where, u64 n, const char *what)
+{
+	size_t len = strlen(what);
+
+	for (u64 k = 0; k + len <= n; k++)
+		if (!memcmp(where + k, what, len))
+			return where + k;
+	return NULL;
+}
+
 /* Pieces that the blocks of a file lie in. */
 static u32 runs_of(struct inode *i)
 {
@@ -128,4 +138,34 @@ static void holes(void)
 UNIT_TEST(holes_and_data_are_found)
 {
 	each_kind(holes, 4 * MB);
+}
+
+/* Who reads and writes the device's node sees the metadata, and changes it. */
+static void by_the_node(void)
+{
+	struct blkdev_guard *g;
+	struct inode *d;
+	u32 at = 1024 + 0x78; /* the label, in the superblock */
+	const char *found;
+
+	mount();
+	g = ext_sb_of(sb)->bdev->guard;
+	CHECK_EQ(host_mkdir(top, "a-name-that-is-there", &d), 0);
+	inode_put(d);
+	found = memmem_of(image, image_bytes, "a-name-that-is-there");
+	CHECK(!found);
+	g->settle(g, 0, image_bytes);
+	found = memmem_of(image, image_bytes, "a-name-that-is-there");
+	CHECK(found);
+	memcpy(image + at, "new-label", 10);
+	g->take(g, at, at + 10);
+	CHECK_EQ(host_mkdir(top, "another", &d), 0);
+	inode_put(d);
+	end();
+	CHECK(!memcmp(image + at, "new-label", 10));
+}
+
+UNIT_TEST(the_node_of_a_mounted_device)
+{
+	each_kind(by_the_node, 4 * MB);
 }
