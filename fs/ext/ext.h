@@ -25,6 +25,7 @@ struct ext_options {
 	enum ext_errors on_error;
 	bool error_option, minixdf, no_uid32, no_user_xattr, no_acl, grpid;
 	u32 resuid, resgid;
+	u32 sb; /* the superblock to be used, in KiB; 0: the first */
 };
 
 struct ext_sb {
@@ -35,6 +36,7 @@ struct ext_sb {
 	u32 blocks_per_group, inodes_per_group, ngroups; /* I */
 	u32 inode_size, inodes_per_block, first_ino; /* I */
 	u32 gdt_blocks; /* I: of descriptors, with those kept for growing */
+	u32 super_block; /* I: which has the superblock that is used; the descriptors follow it */
 	u32 overhead; /* I: blocks of the file system's own */
 	u32 reserved; /* I: blocks for the superuser */
 	u32 free_blocks, free_inodes, dirs; /* a */

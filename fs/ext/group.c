@@ -63,7 +63,7 @@ int ext_group_buf(struct ext_sb *s, u32 group, struct ext_buf *b, struct ext_gro
 	int err = group < s->ngroups ? 0 : -EUCLEAN;
 
 	if (!err)
-		err = ext_buf_get(s, s->first_block + 1 + group / per_block, b);
+		err = ext_buf_get(s, s->super_block + 1 + group / per_block, b);
 	if (err)
 		return err;
 	*d = (struct ext_group_disk *)b->data + group % per_block;

@@ -82,7 +82,8 @@ static int parse_option(struct ext_options *opt, const char *o)
 	};
 
 	if (is_one_of(o, without_effect, ARRAY_SIZE(without_effect)) || parse_errors(opt, o) ||
-	    parse_switch(opt, o) || parse_number(o, "resuid=", &opt->resuid) ||
+	    parse_switch(opt, o) || parse_number(o, "sb=", &opt->sb) ||
+	    parse_number(o, "resuid=", &opt->resuid) ||
 	    parse_number(o, "resgid=", &opt->resgid))
 		return 0;
 	log_err("ext2: the option %s is not known", o);
@@ -116,6 +117,8 @@ void ext_options_show(struct super *sb, struct sbuf *out)
 	static const char *const policies[] = { "", "continue", "remount-ro", "panic" };
 	const struct ext_options *opt = &ext_sb_of(sb)->opt;
 
+	if (opt->sb > 1)
+		sbuf_printf(out, ",sb=%u", opt->sb);
 	if (opt->minixdf)
 		sbuf_puts(out, ",minixdf");
 	if (opt->grpid)

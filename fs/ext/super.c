@@ -177,7 +177,7 @@ static const char *check_sizes(const struct ext_super_disk *d)
 	return NULL;
 }
 
-static const char *check_super(const struct ext_super_disk *d, const struct blkdev *b)
+static const char *check_super(const struct ext_super_disk *d, const struct blkdev *b, u64 at)
 {
 	const char *fault;
 	u64 groups;
@@ -191,7 +191,7 @@ static const char *check_super(const struct ext_super_disk *d, const struct blkd
 		return fault;
 	groups = DIV_ROUND_UP((u64)d->blocks_count - d->first_data_block, d->blocks_per_group);
 	/* The descriptors must fit behind the superblock, also those kept for growing. */
-	if (1 + d->first_data_block +
+	if (1 + (at >> (10 + d->log_block_size)) +
 		    DIV_ROUND_UP(groups * sizeof(struct ext_group_disk),
 				 1024u << d->log_block_size) +
 		    d->reserved_gdt_blocks >=
@@ -211,6 +211,12 @@ static u32 overhead_of(const struct ext_sb *s)
 	for (u32 g = 0; g < s->ngroups; g++)
 		n += 2 + ext_table_blocks(s) + (ext_group_has_super(s, g) ? 1 + s->gdt_blocks : 0);
 	return (u32)MIN(n, (u64)s->blocks_count);
+}
+
+/* Byte of the device at which the superblock is that is used. */
+static u64 super_at(const struct ext_sb *s)
+{
+	return s->opt.sb ? (u64)s->opt.sb * EXT_SUPER_OFFSET : EXT_SUPER_OFFSET;
 }
 
 static void take_super(struct ext_sb *s, const struct ext_super_disk *d)
@@ -248,6 +254,7 @@ static void take_super(struct ext_sb *s, const struct ext_super_disk *d)
 	s->gdt_blocks =
 		DIV_ROUND_UP(s->ngroups * (u32)sizeof(struct ext_group_disk), s->block_size) +
 		d->reserved_gdt_blocks;
+	s->super_block = (u32)(super_at(s) >> s->block_bits);
 	s->overhead = overhead_of(s);
 }
 
@@ -258,19 +265,19 @@ static int read_super(struct ext_sb *s, bool silent)
 	const char *fault;
 	int err;
 
-	if (blkdev_bytes(s->bdev) < EXT_SUPER_OFFSET + sizeof(*d))
+	if (blkdev_bytes(s->bdev) < super_at(s) + sizeof(*d))
 		return -EINVAL;
-	err = pagecache_get(blkdev_cache(s->bdev), 0, &p);
+	err = pagecache_get(blkdev_cache(s->bdev), super_at(s) >> PAGE_SHIFT, &p);
 	if (err)
 		return err;
-	d = (const void *)((char *)page_to_va(p) + EXT_SUPER_OFFSET);
+	d = (const void *)((char *)page_to_va(p) + (super_at(s) & PAGE_MASK));
 	err = -EINVAL;
 	if (d->magic != EXT_MAGIC) {
 		if (!silent)
 			log_err("ext2: %s: there is no ext2 file system on it", s->bdev->name);
 		goto put;
 	}
-	fault = check_super(d, s->bdev);
+	fault = check_super(d, s->bdev, super_at(s));
 	if (fault) {
 		log_err("ext2: %s: the superblock has a bad %s", s->bdev->name, fault);
 		goto put;
@@ -405,6 +412,7 @@ static int ext_remount(struct super *sb, u32 flags, const char *data)
 
 	if (err)
 		return err;
+	opt.sb = s->opt.sb; /* it is in use */
 	if ((flags & MS_RDONLY) && READ_ONCE(s->writable))
 		err = stop_writing(s);
 	if (!(flags & MS_RDONLY) && !READ_ONCE(s->writable)) {
@@ -546,18 +554,17 @@ static struct ext_sb *sb_alloc(struct blkdev *bdev)
 /* Metadata from here on by ext_buf_get(); the superblock's page stays. */
 static int set_up(struct ext_sb *s)
 {
-	u32 block = s->block_size == EXT_SUPER_OFFSET ? 1 : 0;
 	struct ext_buf b;
 	int err;
 
 	ext_meta_init(s);
-	err = ext_buf_get(s, block, &b);
+	err = ext_buf_get(s, s->super_block, &b);
 	if (err) {
 		pagecache_fini(&s->meta);
 		return err;
 	}
 	s->super_page = b.page;
-	s->disk = (void *)((char *)b.data + (block ? 0 : EXT_SUPER_OFFSET));
+	s->disk = (void *)((char *)b.data + (super_at(s) & (s->block_size - 1)));
 	return 0;
 }
 

@@ -169,3 +169,26 @@ UNIT_TEST(the_node_of_a_mounted_device)
 {
 	each_kind(by_the_node, 4 * MB);
 }
+
+UNIT_TEST(another_superblock)
+{
+	static u8 buf[30000];
+	struct inode *f;
+
+	make_image("-b 1024 -I 128", 20 * MB);
+	memset(image + 1024, 0, 2048); /* with the descriptors behind it */
+	CHECK_EQ(host_mount(0, NULL, &sb), -EINVAL);
+	CHECK_EQ(host_mount(0, "sb=8194", &sb), -EINVAL);
+	CHECK_EQ(host_mount(0, "sb=99999999", &sb), -EINVAL);
+	CHECK_EQ(host_mount(0, "sb=8193", &sb), 0);
+	top = sb->root->inode;
+	f = new_file("file");
+	write_pattern(f, 0, 30000, 8);
+	inode_put(f);
+	host_umount(sb);
+	check_image(1);
+	CHECK_EQ(tool_cat(image, image_bytes, "file", buf, sizeof(buf)), 30000);
+	for (u32 k = 0; k < 30000; k++)
+		CHECK_EQ(buf[k], pattern(k, 8));
+	drop_image();
+}
