@@ -206,12 +206,16 @@ static int parse_number(const char *v, u32 base, u64 max, u64 *out)
 	return 0;
 }
 
-/* One option "name=value"; @v NULL: bare. */
-static int parse_option(struct tmpfs_super *ts, const char *name, const char *v)
+/* One option: "name" or "name=value". */
+static int parse_option(void *arg, char *name)
 {
+	struct tmpfs_super *ts = arg;
+	char *v = strchr(name, '=');
 	u64 n;
 	int err;
 
+	if (v)
+		*v++ = '\0';
 	if (!strcmp(name, "ro") || !strcmp(name, "rw")) {
 		ts->ms_flags = name[1] == 'o' ? MS_RDONLY : 0;
 		return v ? -EINVAL : 0;
@@ -244,27 +248,7 @@ static int parse_option(struct tmpfs_super *ts, const char *name, const char *v)
 
 static int parse_options(struct tmpfs_super *ts, const char *data)
 {
-	char *copy, *p, *next, *v;
-	int err = 0;
-
-	if (!data || !*data)
-		return 0;
-	copy = kstrdup(data, 0);
-	if (!copy)
-		return -ENOMEM;
-	for (p = copy; p && !err; p = next) {
-		next = strchr(p, ',');
-		if (next)
-			*next++ = '\0';
-		if (!*p)
-			continue;
-		v = strchr(p, '=');
-		if (v)
-			*v++ = '\0';
-		err = parse_option(ts, p, v);
-	}
-	kfree(copy);
-	return err;
+	return vfs_each_option(data, parse_option, ts);
 }
 
 static int tmpfs_remount(struct super *sb, u32 flags, const char *data)

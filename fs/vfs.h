@@ -561,6 +561,11 @@ void mount_foreach(void (*fn)(struct mount *m, void *arg), void *arg);
 /* Poll of /proc/mounts: bumps when the tree changes. */
 u32 mount_generation(void);
 extern struct waitq mount_waitq;
+/*
+ * Call @each with every option of @data, which is changed as it likes. 0, its first error, -ENOMEM.
+ * ctx: thread; sleeps
+ */
+int __must_check vfs_each_option(const char *data, int (*each)(void *arg, char *word), void *arg);
 int vfs_register_super(struct super *sb); /* gives an anonymous st_dev when dev is 0 */
 /* NULL: no memory */
 struct super *super_alloc(const struct fs_type *t, u64 magic, const struct super_ops *ops);

@@ -106,37 +106,29 @@ static int take(struct inode *i, u32 group, u32 from, bool steal, u32 *count, u3
 {
 	struct ext_sb *s = ext_sb_of(i->sb);
 	u32 bits = ext_group_blocks(s, group), n = 0;
-	struct ext_group_disk *d;
-	struct ext_buf db, mb;
-	u64 at = BITMAP_NONE;
-	int err = ext_group_buf(s, group, &db, &d);
+	struct ext_group_map m;
+	u64 at;
+	int err = ext_group_map_get(s, group, false, true, &m);
 
 	if (err)
 		return err;
-	err = d->free_blocks_count ? ext_buf_get(s, d->block_bitmap, &mb) : -ENOSPC;
+	err = check_bitmap(s, group, m.d, m.map);
 	if (err)
-		goto put_group;
-	err = check_bitmap(s, group, d, mb.data);
+		goto put;
+	*count = MIN(*count, (u32)m.d->free_blocks_count);
+	at = steal ? find_run(m.map, bits, from, *count, &n)
+		   : find_outside(i, group, m.map, from, *count, &n);
+	err = at == BITMAP_NONE ? -ENOSPC : 0;
 	if (err)
-		goto put_map;
-	*count = MIN(*count, (u32)d->free_blocks_count);
-	at = steal ? find_run(mb.data, bits, from, *count, &n)
-		   : find_outside(i, group, mb.data, from, *count, &n);
-	err = -ENOSPC;
-	if (at == BITMAP_NONE)
-		goto put_map;
-	bitmap_set_range(mb.data, at, n);
-	d->free_blocks_count -= (u16)n;
-	ext_buf_dirty(s, &mb);
-	ext_buf_dirty(s, &db);
+		goto put;
+	bitmap_set_range(m.map, at, n);
+	m.d->free_blocks_count -= (u16)n;
+	ext_group_map_dirty(s, &m);
 	*first = ext_group_first(s, group) + (u32)at;
 	*count = n;
-	ext_window_keep(i, group, mb.data, *first + n);
-	err = 0;
-put_map:
-	ext_buf_put(&mb);
-put_group:
-	ext_buf_put(&db);
+	ext_window_keep(i, group, m.map, *first + n);
+put:
+	ext_group_map_put(&m);
 	return err;
 }
 
@@ -206,36 +198,30 @@ static u32 clear_bits(u64 *map, u32 at, u32 count)
 /* The part of ext_blocks_free() that lies in @group. holds: the group's lock */
 static void give_back(struct ext_sb *s, u64 ino, u32 group, u32 block, u32 count)
 {
-	struct ext_group_disk *d;
-	struct ext_buf db, mb;
+	struct ext_group_map m;
 	u32 n;
 
-	if (ext_group_buf(s, group, &db, &d))
+	if (ext_group_map_get(s, group, false, false, &m))
 		return;
-	if (ext_group_own(s, group, d, block, count)) {
+	if (ext_group_own(s, group, m.d, block, count)) {
 		ext_bad(s, ino, "blocks %u+%u to be freed are the file system's own", block, count);
-		goto put_group;
+		goto put;
 	}
-	if (ext_buf_get(s, d->block_bitmap, &mb))
-		goto put_group;
-	if (check_bitmap(s, group, d, mb.data))
-		goto put_map;
-	n = clear_bits(mb.data, block - ext_group_first(s, group), count);
+	if (check_bitmap(s, group, m.d, m.map))
+		goto put;
+	n = clear_bits(m.map, block - ext_group_first(s, group), count);
 	if (n != count)
 		ext_bad(s, ino, "of blocks %u+%u to be freed only %u are in use", block, count, n);
-	if (d->free_blocks_count + n > ext_group_blocks(s, group)) {
+	if (m.d->free_blocks_count + n > ext_group_blocks(s, group)) {
 		ext_bad(s, ino, "group %u has more free blocks than blocks", group);
 		n = ext_group_blocks(s, group) -
-		    MIN(ext_group_blocks(s, group), (u32)d->free_blocks_count);
+		    MIN(ext_group_blocks(s, group), (u32)m.d->free_blocks_count);
 	}
-	d->free_blocks_count += (u16)n;
+	m.d->free_blocks_count += (u16)n;
 	__atomic_add_fetch(&s->free_blocks, n, __ATOMIC_RELAXED);
-	ext_buf_dirty(s, &mb);
-	ext_buf_dirty(s, &db);
-put_map:
-	ext_buf_put(&mb);
-put_group:
-	ext_buf_put(&db);
+	ext_group_map_dirty(s, &m);
+put:
+	ext_group_map_put(&m);
 }
 
 /*

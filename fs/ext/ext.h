@@ -171,6 +171,17 @@ int __must_check ext_group_get(struct ext_sb *s, u32 group, struct ext_group_dis
 /* The same in its block, to be changed: holds the group's lock. *d lies in *b. */
 int __must_check ext_group_buf(struct ext_sb *s, u32 group, struct ext_buf *b,
 			       struct ext_group_disk **d);
+/* Descriptor and one bitmap of a group, to be changed: holds the group's lock. */
+struct ext_group_map {
+	struct ext_buf db, mb;
+	struct ext_group_disk *d;
+	u64 *map;
+};
+/* That of inodes or blocks. With @some, -ENOSPC when none is free. To be put. */
+int __must_check ext_group_map_get(struct ext_sb *s, u32 group, bool inodes, bool some,
+				   struct ext_group_map *out);
+void ext_group_map_put(struct ext_group_map *m);
+void ext_group_map_dirty(struct ext_sb *s, struct ext_group_map *m);
 bool ext_group_has_super(const struct ext_sb *s, u32 group);
 void ext_group_lock(struct ext_sb *s, u32 group);
 void ext_group_unlock(struct ext_sb *s, u32 group);

@@ -90,6 +90,40 @@ int ext_group_get(struct ext_sb *s, u32 group, struct ext_group_disk *out)
 	return 0;
 }
 
+/* See ext.h. ctx: thread; sleeps. 0, -ENOSPC, -EUCLEAN, -EIO, -ENOMEM */
+int ext_group_map_get(struct ext_sb *s, u32 group, bool inodes, bool some,
+		      struct ext_group_map *out)
+{
+	int err = ext_group_buf(s, group, &out->db, &out->d);
+
+	if (err)
+		return err;
+	if (some && !(inodes ? out->d->free_inodes_count : out->d->free_blocks_count))
+		err = -ENOSPC;
+	if (!err)
+		err = ext_buf_get(s, inodes ? out->d->inode_bitmap : out->d->block_bitmap,
+				  &out->mb);
+	if (err)
+		ext_buf_put(&out->db);
+	else
+		out->map = out->mb.data;
+	return err;
+}
+
+/* See ext.h. ctx: thread */
+void ext_group_map_put(struct ext_group_map *m)
+{
+	ext_buf_put(&m->mb);
+	ext_buf_put(&m->db);
+}
+
+/* See ext.h. ctx: thread */
+void ext_group_map_dirty(struct ext_sb *s, struct ext_group_map *m)
+{
+	ext_buf_dirty(s, &m->mb);
+	ext_buf_dirty(s, &m->db);
+}
+
 static bool overlap(u32 a, u32 na, u32 b, u32 nb)
 {
 	return a < b + nb && b < a + na;

@@ -99,33 +99,26 @@ static u32 probe(const struct ext_sb *s, u32 start, u32 n)
 /* Take an inode of @group. 0 with *ino, -ENOSPC, -EUCLEAN, -EIO. holds: the group's lock */
 static int take(struct ext_sb *s, u32 group, bool dir, u32 *ino)
 {
-	struct ext_group_disk *d;
-	struct ext_buf db, mb;
+	struct ext_group_map m;
 	u64 at;
-	int err = ext_group_buf(s, group, &db, &d);
+	int err = ext_group_map_get(s, group, true, true, &m);
 
 	if (err)
 		return err;
-	err = d->free_inodes_count ? ext_buf_get(s, d->inode_bitmap, &mb) : -ENOSPC;
-	if (err)
-		goto put_group;
-	at = bitmap_find_clear(mb.data, s->inodes_per_group, 0);
+	at = bitmap_find_clear(m.map, s->inodes_per_group, 0);
 	err = at == BITMAP_NONE ? -ENOSPC : 0;
 	if (!err && group == 0 && at < s->first_ino - 1)
 		err = ext_bad(s, at + 1, "the inode bitmap has a reserved inode free");
 	if (err)
-		goto put_map;
-	bitmap_set(mb.data, at);
-	d->free_inodes_count--;
+		goto put;
+	bitmap_set(m.map, at);
+	m.d->free_inodes_count--;
 	if (dir)
-		d->used_dirs_count++;
-	ext_buf_dirty(s, &mb);
-	ext_buf_dirty(s, &db);
+		m.d->used_dirs_count++;
+	ext_group_map_dirty(s, &m);
 	*ino = group * s->inodes_per_group + (u32)at + 1;
-put_map:
-	ext_buf_put(&mb);
-put_group:
-	ext_buf_put(&db);
+put:
+	ext_group_map_put(&m);
 	return err;
 }
 
@@ -164,32 +157,26 @@ void ext_inode_free(struct ext_sb *s, u64 ino, bool dir)
 {
 	u32 group = ((u32)ino - 1) / s->inodes_per_group;
 	u32 at = ((u32)ino - 1) % s->inodes_per_group;
-	struct ext_group_disk *d;
-	struct ext_buf db, mb;
+	struct ext_group_map m;
 
-	ext_group_lock(s, group);
-	if (ext_group_buf(s, group, &db, &d))
-		goto unlock;
-	if (ext_buf_get(s, d->inode_bitmap, &mb))
-		goto put_group;
-	if (!bitmap_test(mb.data, at) || d->free_inodes_count >= s->inodes_per_group) {
-		ext_bad(s, ino, "an inode that is freed is free already");
-		goto put_map;
-	}
 	ext_freed(s);
-	bitmap_clear(mb.data, at);
-	d->free_inodes_count++;
+	ext_group_lock(s, group);
+	if (ext_group_map_get(s, group, true, false, &m))
+		goto unlock;
+	if (!bitmap_test(m.map, at) || m.d->free_inodes_count >= s->inodes_per_group) {
+		ext_bad(s, ino, "an inode that is freed is free already");
+		goto put;
+	}
+	bitmap_clear(m.map, at);
+	m.d->free_inodes_count++;
 	__atomic_add_fetch(&s->free_inodes, 1, __ATOMIC_RELAXED);
-	if (dir && d->used_dirs_count) {
-		d->used_dirs_count--;
+	if (dir && m.d->used_dirs_count) {
+		m.d->used_dirs_count--;
 		__atomic_sub_fetch(&s->dirs, 1, __ATOMIC_RELAXED);
 	}
-	ext_buf_dirty(s, &mb);
-	ext_buf_dirty(s, &db);
-put_map:
-	ext_buf_put(&mb);
-put_group:
-	ext_buf_put(&db);
+	ext_group_map_dirty(s, &m);
+put:
+	ext_group_map_put(&m);
 unlock:
 	ext_group_unlock(s, group);
 }

@@ -10,7 +10,6 @@
 #include "kernel/base/log.h"
 #include "kernel/lib/sbuf.h"
 #include "kernel/lib/string.h"
-#include "mm/slab.h"
 
 static bool is_one_of(const char *o, const char *const *names, u32 n)
 {
@@ -74,17 +73,17 @@ static bool parse_switch(struct ext_options *opt, const char *o)
 	return false;
 }
 
-static int parse_option(struct ext_options *opt, const char *o)
+static int parse_option(void *arg, char *o)
 {
+	struct ext_options *opt = arg;
 	static const char *const without_effect[] = {
-		"",	 "debug",    "nocheck", "check=none", "reservation", "noreservation",
-		"orlov", "oldalloc", "noquota",
+		"debug",	 "nocheck", "check=none", "reservation",
+		"noreservation", "orlov",   "oldalloc",	  "noquota",
 	};
 
 	if (is_one_of(o, without_effect, ARRAY_SIZE(without_effect)) || parse_errors(opt, o) ||
 	    parse_switch(opt, o) || parse_number(o, "sb=", &opt->sb) ||
-	    parse_number(o, "resuid=", &opt->resuid) ||
-	    parse_number(o, "resgid=", &opt->resgid))
+	    parse_number(o, "resuid=", &opt->resuid) || parse_number(o, "resgid=", &opt->resgid))
 		return 0;
 	log_err("ext2: the option %s is not known", o);
 	return -EINVAL;
@@ -93,22 +92,7 @@ static int parse_option(struct ext_options *opt, const char *o)
 /* See ext.h. ctx: thread; sleeps. 0, -EINVAL, -ENOMEM */
 int ext_options_parse(struct ext_options *opt, const char *data)
 {
-	char *copy, *o, *comma;
-	int err = 0;
-
-	if (!data || !*data)
-		return 0;
-	copy = kstrdup(data, 0);
-	if (!copy)
-		return -ENOMEM;
-	for (o = copy; o && !err; o = comma) {
-		comma = strchr(o, ',');
-		if (comma)
-			*comma++ = '\0';
-		err = parse_option(opt, o);
-	}
-	kfree(copy);
-	return err;
+	return vfs_each_option(data, parse_option, opt);
 }
 
 /* super_ops.show_options */
