@@ -73,6 +73,8 @@ static int serve(struct loop *lo, const struct bio *b)
 	u64 pos = lo->offset + (b->sector << SECTOR_SHIFT), len = (u64)b->nsect << SECTOR_SHIFT;
 	int err;
 
+	if (unlikely(!lo->file))
+		return -EIO;
 	switch (b->op) {
 	case BIO_READ:
 	case BIO_WRITE: return transfer_all(lo, b, pos);

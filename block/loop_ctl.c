@@ -120,6 +120,30 @@ static void take_info(struct loop *lo, const struct loop_info64 *i)
 	lo->name[sizeof(lo->name) - 1] = '\0';
 }
 
+/* What O_DIRECT on @f asks for; 0: it is not known. */
+static u32 direct_align(const struct file *f)
+{
+	return S_ISBLK(f->inode->mode) ? blkdev_of_file(f)->disk->limits.block
+				       : f->inode->sb->dio_align;
+}
+
+/* May transfers with @block as the smallest go past the file's page cache? */
+static bool direct_fits(const struct loop *lo, const struct file *f, u32 block)
+{
+	u32 align = direct_align(f);
+
+	return !align || (block >= align && !(lo->offset & (align - 1)));
+}
+
+/* As it is now, it may not: through the page cache again. holds: part_lock, settled */
+static void direct_recheck(struct loop *lo, struct file *f, u32 block)
+{
+	if (!(f->flags & O_DIRECT) || direct_fits(lo, f, block))
+		return;
+	WRITE_ONCE(f->flags, f->flags & ~(u32)O_DIRECT);
+	lo->flags &= ~(u32)LO_FLAGS_DIRECT_IO;
+}
+
 static int bind_locked(struct loop *lo, struct file *f, const struct loop_config *c, bool read_only)
 {
 	u32 flags = c->info.lo_flags & ~(u32)(LO_FLAGS_READ_ONLY | LO_FLAGS_DIRECT_IO), block;
@@ -128,12 +152,13 @@ static int bind_locked(struct loop *lo, struct file *f, const struct loop_config
 	if (lo->file)
 		return -EBUSY;
 	take_info(lo, &c->info);
+	block = c->block_size ? c->block_size : SECTOR_SIZE;
+	if (!c->block_size && (f->flags & O_DIRECT))
+		block = MAX(block, direct_align(f));
+	direct_recheck(lo, f, block);
 	flags |= f->flags & O_DIRECT ? LO_FLAGS_DIRECT_IO : 0;
 	flags |= read_only ? LO_FLAGS_READ_ONLY : 0;
 	lo->flags = flags;
-	block = c->block_size ? c->block_size : SECTOR_SIZE;
-	if (!c->block_size && (f->flags & O_DIRECT) && S_ISBLK(f->inode->mode))
-		block = blkdev_of_file(f)->disk->limits.block;
 	err = loop_bind(lo, f, block);
 	if (err)
 		lo->flags = 0;
@@ -209,8 +234,10 @@ static int set_status_locked(struct loop *lo, const struct loop_info64 *i)
 	take_info(lo, i);
 	lo->flags = (lo->flags & ~clearable) | (i->lo_flags & settable);
 	lo->disk->no_scan = !(lo->flags & LO_FLAGS_PARTSCAN);
-	if (moved)
+	if (moved) {
+		direct_recheck(lo, lo->file, lo->disk->limits.block);
 		loop_resize(lo);
+	}
 	return 0;
 }
 
@@ -350,6 +377,8 @@ static int set_direct_locked(struct loop *lo, bool on)
 	if (on == ((lo->flags & LO_FLAGS_DIRECT_IO) != 0))
 		return 0;
 	loop_settle(lo);
+	if (on && !direct_fits(lo, f, lo->disk->limits.block))
+		return -EINVAL;
 	if (on && f->ops->set_flags && f->ops->set_flags(f, flags))
 		return -EINVAL;
 	WRITE_ONCE(f->flags, flags);
@@ -366,6 +395,7 @@ static int set_block_locked(struct loop *lo, u64 n)
 	loop_settle(lo);
 	pagecache_forget(blkdev_cache(lo->disk->parts[0]), 0, ~0ull);
 	l->block = l->physical = l->discard_align = (u32)n;
+	direct_recheck(lo, lo->file, l->block);
 	return 0;
 }
 

@@ -201,12 +201,14 @@ void ext_dir_remove(struct inode *dir, struct ext_slot *sl)
 	struct ext_dirent_disk *d = (void *)((char *)sl->b.data + sl->off);
 	struct ext_dirent_disk *before;
 
-	if (sl->prev == EXT_NO_PREV)
+	before = (void *)((char *)sl->b.data + (sl->prev == EXT_NO_PREV ? 0 : sl->prev));
+	/* Another record may have come between them since. */
+	if (sl->off && (sl->prev == EXT_NO_PREV || sl->prev + before->rec_len != sl->off))
 		sl->prev = record_before(dir, sl);
 	before = (void *)((char *)sl->b.data + sl->prev);
 	ext_index_remove(dir, d->name, d->name_len,
 			 ((u64)sl->index << ext_sb_of(dir->sb)->block_bits) + sl->off);
-	if (sl->off != sl->prev)
+	if (sl->off && sl->off != sl->prev)
 		before->rec_len = (u16)(before->rec_len + d->rec_len);
 	d->inode = 0;
 	ext_buf_dirty_of(dir, &sl->b);
@@ -249,9 +251,9 @@ int ext_dir_make(struct inode *dir, struct inode *parent)
 
 /*
  * The ".." of @dir, which is in its first block: the rest of it may be changing, its lock is not
- * held. 0 with *out, -EUCLEAN, -EIO ...
+ * held. ctx: thread; holds: both parents' locks; sleeps. 0 with *out, to be put, -EUCLEAN, -EIO ...
  */
-static int find_dotdot(struct inode *dir, struct ext_slot *out)
+int ext_dir_find_parent(struct inode *dir, struct ext_slot *out)
 {
 	int err;
 
@@ -265,19 +267,6 @@ static int find_dotdot(struct inode *dir, struct ext_slot *out)
 	if (err == -ENOENT)
 		return ext_bad(ext_sb_of(dir->sb), dir->ino, "a directory without ..");
 	return err;
-}
-
-/* @dir moves to @parent. ctx: thread; holds: both parents' locks; sleeps. 0, -EUCLEAN, -EIO ... */
-int ext_dir_set_parent(struct inode *dir, struct inode *parent)
-{
-	struct ext_slot sl;
-	int err = find_dotdot(dir, &sl);
-
-	if (err)
-		return err;
-	ext_dir_replace(dir, &sl, parent);
-	ext_slot_put(&sl);
-	return 0;
 }
 
 static bool is_dots(const struct ext_dirent_disk *d)

@@ -316,7 +316,7 @@ int __must_check ext_dir_add(struct inode *dir, const char *name, u32 len, struc
 void ext_dir_remove(struct inode *dir, struct ext_slot *sl);
 void ext_dir_replace(struct inode *dir, struct ext_slot *sl, const struct inode *i);
 int __must_check ext_dir_make(struct inode *dir, struct inode *parent);
-int ext_dir_set_parent(struct inode *dir, struct inode *parent);
+int __must_check ext_dir_find_parent(struct inode *dir, struct ext_slot *out);
 
 u32 ext_dir_room(const struct ext_dirent_disk *d);
 

@@ -7,7 +7,7 @@
  * The last put may come from an allocation that takes back names nobody uses, under any lock. So an
  * inode that is stored as it is goes at once; one with something to be stored stays in the table,
  * dead, until a worker has done that; who wants the same one meanwhile waits. One that has no name
- * is freed on the disk by who put it: names that memory is taken from have inodes with names.
+ * is freed on the disk by who put it, unless that is an allocation.
  *
  * Times have 32 bits of seconds; a large inode adds two bits for the years after 2038 and the
  * nanoseconds. Owners have 16 bits and 16 more elsewhere.
@@ -447,7 +447,11 @@ void ext_evict(struct inode *i)
 		forget(s, e);
 		return;
 	}
-	if (!i->nlink) {
+	/*
+	 * One whose links were fewer than its names may lose its last user to memory pressure, that
+	 * is under any lock.
+	 */
+	if (!i->nlink && !arch_current()->reclaiming) {
 		erase(s, e);
 		return;
 	}
@@ -477,6 +481,10 @@ void ext_reap(struct work *w)
 	struct ext_inode *e;
 
 	while ((e = next_dying(s))) {
+		if (!e->inode.nlink) {
+			erase(s, e);
+			continue;
+		}
 		if (e->cache.ndirty)
 			(void)writeback_range(&e->cache, 0, ~0ull, WRITEBACK_WAIT);
 		(void)ext_inode_store(&e->inode);

@@ -23,9 +23,36 @@ static void abandon(struct inode *i)
 	inode_put(i);
 }
 
+/* The record of @d in @dir, which leads to @i or nothing does. 0, -ENOENT, -EUCLEAN ... */
+static int find_record(struct inode *dir, const struct dentry *d, const struct inode *i,
+		       struct ext_slot *sl)
+{
+	int err = ext_dir_find(dir, d->name, d->name_len, sl);
+
+	if (!err && sl->ino != i->ino) {
+		ext_slot_put(sl);
+		err = ext_bad(ext_sb_of(dir->sb), dir->ino, "a name leads to another inode now");
+	}
+	return err;
+}
+
+/* The record of @d, which leads to @i, goes. 0, -ENOENT, -EUCLEAN ... */
+static int remove_name(struct inode *dir, const struct dentry *d, const struct inode *i)
+{
+	struct ext_slot sl;
+	int err = find_record(dir, d, i, &sl);
+
+	if (err)
+		return err;
+	ext_dir_remove(dir, &sl);
+	ext_slot_put(&sl);
+	return 0;
+}
+
 /*
  * The name of @d leads to the new inode @i, whose reference the caller keeps. Consumes it on
- * failure.
+ * failure; also when the name was to be on the disk at once and could not be written: then it goes
+ * again, as the VFS does not know of it.
  */
 static int name_new(struct inode *dir, struct dentry *d, struct inode *i, struct inode **out)
 {
@@ -39,8 +66,14 @@ static int name_new(struct inode *dir, struct dentry *d, struct inode *i, struct
 		abandon(i);
 		return err;
 	}
-	*out = i;
-	return ext_sync_if_asked(i, dir);
+	err = ext_sync_if_asked(i, dir);
+	if (!err)
+		*out = i;
+	else if (!remove_name(dir, d, i))
+		abandon(i);
+	else
+		inode_put(i);
+	return err;
 }
 
 /* inode_ops.create */
@@ -160,10 +193,15 @@ int ext_link(struct inode *dir, struct dentry *d, struct inode *target)
 	if (!err)
 		err = ext_dir_add(dir, d->name, d->name_len, target);
 	if (!err) {
+		err = ext_sync_if_asked(target, dir);
+		if (err && remove_name(dir, d, target))
+			return err;
+	}
+	if (!err) {
 		target->flags &= ~INODE_TMPFILE;
 		if (first && target->cache)
 			writeback_relist(target->cache);
-		return ext_sync_if_asked(target, dir);
+		return 0;
 	}
 	WRITE_ONCE(target->nlink, target->nlink - 1);
 	(void)ext_inode_store(target);
@@ -189,35 +227,10 @@ static void drop_links(struct inode *i, u32 links)
 		writeback_unlist(i->cache);
 }
 
-/* The record of @d in @dir, which leads to @i or nothing does. 0, -ENOENT, -EUCLEAN ... */
-static int find_record(struct inode *dir, const struct dentry *d, const struct inode *i,
-		       struct ext_slot *sl)
-{
-	int err = ext_dir_find(dir, d->name, d->name_len, sl);
-
-	if (!err && sl->ino != i->ino) {
-		ext_slot_put(sl);
-		err = ext_bad(ext_sb_of(dir->sb), dir->ino, "a name leads to another inode now");
-	}
-	return err;
-}
-
-static int remove_name(struct inode *dir, struct dentry *d)
-{
-	struct ext_slot sl;
-	int err = find_record(dir, d, d->inode, &sl);
-
-	if (err)
-		return err;
-	ext_dir_remove(dir, &sl);
-	ext_slot_put(&sl);
-	return 0;
-}
-
 /* inode_ops.unlink. holds: also the lock of what goes */
 int ext_unlink(struct inode *dir, struct dentry *d)
 {
-	int err = remove_name(dir, d);
+	int err = remove_name(dir, d, d->inode);
 
 	if (err)
 		return err;
@@ -239,7 +252,7 @@ int ext_rmdir(struct inode *dir, struct dentry *d)
 	int err = ext_dir_is_empty(d->inode);
 
 	if (!err)
-		err = remove_name(dir, d);
+		err = remove_name(dir, d, d->inode);
 	if (err)
 		return err;
 	drop_links(d->inode, d->inode->nlink);
@@ -249,27 +262,50 @@ int ext_rmdir(struct inode *dir, struct dentry *d)
 
 /* --- rename --- */
 
-static int count_dirs(struct inode *from, struct inode *to)
+/* A directory that goes to another one: its "..", found before anything is changed. */
+struct moving {
+	struct inode *i; /* NULL: it does not */
+	struct ext_slot up;
+};
+
+/* 0, or -EUCLEAN, -EIO ... and nothing to be ended */
+static int moving_begin(struct moving *m, struct inode *i, const struct inode *from,
+			const struct inode *to)
 {
-	if (to->nlink >= EXT_LINK_MAX)
-		return -EMLINK;
+	m->i = from != to && S_ISDIR(i->mode) ? i : NULL;
+	return m->i ? ext_dir_find_parent(i, &m->up) : 0;
+}
+
+static void moving_do(struct moving *m, struct inode *from, struct inode *to)
+{
+	if (!m->i)
+		return;
+	ext_dir_replace(m->i, &m->up, to);
 	WRITE_ONCE(to->nlink, to->nlink + 1);
 	(void)ext_inode_store(to);
 	drop_child(from);
-	return 0;
 }
 
-/* The directory @i goes from @from to another one, @to. */
-static int move_dir(struct inode *i, struct inode *from, struct inode *to)
+static void moving_end(struct moving *m)
 {
-	int err = ext_dir_set_parent(i, to);
+	if (m->i)
+		ext_slot_put(&m->up);
+}
 
-	return err ? err : count_dirs(from, to);
+/* The directories of two names that change places can count one more and one less. */
+static bool may_exchange(const struct inode *odir, const struct inode *oi, const struct inode *ndir,
+			 const struct inode *ni)
+{
+	const struct inode *gains = S_ISDIR(oi->mode) ? ndir : odir;
+
+	return odir == ndir || S_ISDIR(oi->mode) == S_ISDIR(ni->mode) ||
+	       gains->nlink < EXT_LINK_MAX;
 }
 
 static int exchange(struct inode *odir, struct dentry *od, struct inode *ndir, struct dentry *nd)
 {
 	struct inode *oi = od->inode, *ni = nd->inode;
+	struct moving om, nm;
 	struct ext_slot os, ns;
 	int err = find_record(odir, od, oi, &os);
 
@@ -277,26 +313,30 @@ static int exchange(struct inode *odir, struct dentry *od, struct inode *ndir, s
 		return err;
 	err = find_record(ndir, nd, ni, &ns);
 	if (err)
-		goto put;
-	if (odir != ndir && S_ISDIR(oi->mode) != S_ISDIR(ni->mode) &&
-	    (S_ISDIR(oi->mode) ? ndir : odir)->nlink >= EXT_LINK_MAX)
-		err = -EMLINK;
-	if (!err) {
-		ext_dir_replace(ndir, &ns, oi);
-		ext_dir_replace(odir, &os, ni);
-		ext_note_name(oi, ndir);
-		ext_note_name(ni, odir);
-		if (odir != ndir && S_ISDIR(oi->mode))
-			err = move_dir(oi, odir, ndir);
-		if (odir != ndir && S_ISDIR(ni->mode) && !err)
-			err = move_dir(ni, ndir, odir);
-		inode_touch(oi, ATTR_CTIME);
-		inode_touch(ni, ATTR_CTIME);
-		(void)ext_inode_store(oi);
-		(void)ext_inode_store(ni);
-	}
+		goto put_os;
+	err = may_exchange(odir, oi, ndir, ni) ? moving_begin(&om, oi, odir, ndir) : -EMLINK;
+	if (err)
+		goto put_ns;
+	err = moving_begin(&nm, ni, ndir, odir);
+	if (err)
+		goto end_om;
+	ext_dir_replace(ndir, &ns, oi);
+	ext_dir_replace(odir, &os, ni);
+	ext_note_name(oi, ndir);
+	ext_note_name(ni, odir);
+	moving_do(&om, odir, ndir);
+	moving_do(&nm, ndir, odir);
+	inode_touch(oi, ATTR_CTIME);
+	inode_touch(ni, ATTR_CTIME);
+	(void)ext_inode_store(oi);
+	(void)ext_inode_store(ni);
+	err = ext_sync_if_asked(oi, ndir);
+	moving_end(&nm);
+end_om:
+	moving_end(&om);
+put_ns:
 	ext_slot_put(&ns);
-put:
+put_os:
 	ext_slot_put(&os);
 	return err;
 }
@@ -324,41 +364,44 @@ static int take_name(struct inode *ndir, struct dentry *nd, struct inode *oi)
 	return 0;
 }
 
-/* The old name goes, or leads to @white. */
-static int leave_name(struct inode *odir, struct dentry *od, struct inode *oi, struct inode *white)
-{
-	struct ext_slot sl;
-	int err = find_record(odir, od, oi, &sl);
-
-	if (err)
-		return err;
-	if (white)
-		ext_dir_replace(odir, &sl, white);
-	else
-		ext_dir_remove(odir, &sl);
-	ext_slot_put(&sl);
-	return 0;
-}
-
+/*
+ * The new record first, then the old one goes, or leads to @white. Whatever has to be read is read
+ * before, so that nothing stays half done.
+ */
 static int move(struct inode *odir, struct dentry *od, struct inode *ndir, struct dentry *nd,
 		struct inode *white)
 {
 	struct inode *oi = od->inode;
-	bool moves = S_ISDIR(oi->mode) && odir != ndir;
+	struct ext_slot old;
+	struct moving m;
 	int err;
 
-	if (moves && !nd->inode && ndir->nlink >= EXT_LINK_MAX)
+	if (S_ISDIR(oi->mode) && odir != ndir && !nd->inode && ndir->nlink >= EXT_LINK_MAX)
 		return -EMLINK;
-	err = take_name(ndir, nd, oi);
-	if (!err)
-		err = leave_name(odir, od, oi, white);
-	if (!err && moves)
-		err = move_dir(oi, odir, ndir);
+	err = find_record(odir, od, oi, &old);
 	if (err)
 		return err;
+	err = moving_begin(&m, oi, odir, ndir);
+	if (err)
+		goto put_old;
+	err = take_name(ndir, nd, oi);
+	if (err)
+		goto end;
+	if (white)
+		ext_dir_replace(odir, &old, white);
+	else
+		ext_dir_remove(odir, &old);
+	if (white)
+		ext_note_name(white, odir);
+	moving_do(&m, odir, ndir);
 	inode_touch(oi, ATTR_CTIME);
 	(void)ext_inode_store(oi);
-	return ext_sync_if_asked(oi, ndir);
+	err = ext_sync_if_asked(oi, ndir);
+end:
+	moving_end(&m);
+put_old:
+	ext_slot_put(&old);
+	return err;
 }
 
 /* inode_ops.rename. holds: both directories' locks, and that of what is replaced */

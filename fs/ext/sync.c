@@ -21,11 +21,24 @@
 
 #define DEPTH 32u /* of directories with new names; below that all metadata is written */
 
+/*
+ * Write dirty blocks [@first, @last] of metadata. An error is told to whoever syncs while nobody
+ * was told of it, and once to who was under way when it was made.
+ */
+static int write_meta(struct ext_sb *s, u64 first, u64 last)
+{
+	u32 seen = errseq_sample(&s->meta.error);
+	int err = writeback_range(&s->meta, first, last, WRITEBACK_WAIT);
+	int told = errseq_check(&s->meta.error, &seen);
+
+	return told ? told : err;
+}
+
 /* See ext.h. ctx: thread; sleeps */
 int ext_meta_sync(struct ext_sb *s)
 {
 	u32 freed = __atomic_load_n(&s->freed, __ATOMIC_ACQUIRE);
-	int err = writeback_range(&s->meta, 0, ~0ull, WRITEBACK_WAIT);
+	int err = write_meta(s, 0, ~0ull);
 	int flush = blkdev_flush(s->bdev);
 
 	if (!err && flush != -EOPNOTSUPP)
@@ -91,8 +104,8 @@ static int write_own(struct inode *i, const struct noted *n)
 	int err = 0, err2;
 
 	if (n->first <= n->last)
-		err = writeback_range(&s->meta, n->first, n->last, WRITEBACK_WAIT);
-	err2 = writeback_range(&s->meta, at, at, WRITEBACK_WAIT);
+		err = write_meta(s, n->first, n->last);
+	err2 = write_meta(s, at, at);
 	return err ? err : err2;
 }
 
