@@ -190,13 +190,18 @@ static int emit_block(struct inode *dir, const struct ext_buf *b, u32 index, str
 	for (u32 off = 0; off < s->block_size; off = next) {
 		const struct ext_dirent_disk *d = ext_dir_record(dir, b, index, off);
 
+		u32 len;
+
 		if (!d)
 			return -EUCLEAN;
-		next = off + d->rec_len;
+		next = off + READ_ONCE(d->rec_len);
+		len = READ_ONCE(d->name_len);
+		/* A damaged file system may use the block for something else as well. */
+		if (unlikely(next <= off || off + sizeof(*d) + len > s->block_size))
+			return -EUCLEAN;
 		if (base + off < c->pos)
 			continue;
-		if (d->inode &&
-		    !c->emit(c, d->name, d->name_len, d->inode, type_of(s, d), base + next)) {
+		if (d->inode && !c->emit(c, d->name, len, d->inode, type_of(s, d), base + next)) {
 			c->pos = base + off;
 			return 1;
 		}

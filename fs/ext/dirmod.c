@@ -83,26 +83,31 @@ static int find_room(struct inode *dir, const struct ext_buf *b, u32 index, u32 
 	return -ENOSPC;
 }
 
-/* Put a record into the room that the one at @off has. Where it is. */
-static u32 put_record(struct inode *dir, struct ext_buf *b, u32 off, const char *name, u32 len,
+/*
+ * Put a record into the room that the one at *@off has; *@off: where it is. 0 or -EUCLEAN: the room
+ * is there no more, as a damaged file system uses the block for something else as well.
+ */
+static int put_record(struct inode *dir, struct ext_buf *b, u32 *off, const char *name, u32 len,
 		      const struct inode *i)
 {
 	struct ext_sb *s = ext_sb_of(dir->sb);
-	struct ext_dirent_disk *d = (void *)((char *)b->data + off);
+	struct ext_dirent_disk *d = (void *)((char *)b->data + *off);
+	u32 used = d->inode ? record_size(READ_ONCE(d->name_len)) : 0, room = READ_ONCE(d->rec_len);
 
-	if (d->inode) {
-		u32 used = record_size(d->name_len);
+	if (unlikely(room < used + record_size(len) || room > s->block_size - *off))
+		return ext_bad(s, dir->ino, "a directory record that changed by itself");
+	if (used) {
 		struct ext_dirent_disk *next = (void *)((char *)d + used);
 
-		next->rec_len = (u16)(d->rec_len - used);
+		next->rec_len = (u16)(room - used);
 		fill_record(s, next, name, len, i);
 		d->rec_len = (u16)used;
-		off += used;
+		*off += used;
 	} else {
 		fill_record(s, d, name, len, i);
 	}
 	ext_buf_dirty_of(dir, b);
-	return off;
+	return 0;
 }
 
 /* Another block at the end of @dir, one free record. */
@@ -169,8 +174,10 @@ int ext_dir_add(struct inode *dir, const char *name, u32 len, struct inode *i)
 	}
 	if (err)
 		return err;
-	off = put_record(dir, &b, off, name, len, i);
+	err = put_record(dir, &b, &off, name, len, i);
 	ext_buf_put(&b);
+	if (err)
+		return err;
 	ext_index_add(dir, name, len, ((u64)index << bits) + off);
 	ext_note_name(i, dir);
 	changed(dir);

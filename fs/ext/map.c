@@ -74,13 +74,13 @@ static int check(struct inode *i, u32 block)
 static int result(struct inode *i, const u32 *at, u32 n, u32 want, u32 *phys, u32 *count)
 {
 	const struct ext_sb *s = ext_sb_of(i->sb);
-	u32 k = run_length(at, MIN(n, want));
-	int err = check(i, at[0]);
+	u32 first = READ_ONCE(at[0]), k = run_length(at, MIN(n, want));
+	int err = check(i, first);
 
 	if (err)
 		return err;
-	*phys = at[0];
-	*count = at[0] ? MIN(k, s->blocks_count - at[0]) : k;
+	*phys = first;
+	*count = first ? MIN(k, s->blocks_count - first) : k;
 	return 0;
 }
 
@@ -113,7 +113,7 @@ static int descend(struct inode *i, u32 block, u32 depth, u64 index, u32 want, u
 			ext_buf_put(&b);
 			return err;
 		}
-		block = ((u32 *)b.data)[slot];
+		block = READ_ONCE(((u32 *)b.data)[slot]);
 		ext_buf_put(&b);
 		depth--;
 	}

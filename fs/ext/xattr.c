@@ -64,10 +64,11 @@ int ext_xattr_split(const struct ext_sb *s, const char *name, const char **rest)
 }
 
 /* One entry of a get. 1: it was this one. */
-static int get_entry(struct search *s, const struct attr_list *r, const struct ext_xattr_entry *e)
+static int get_entry(struct search *s, const struct attr_list *r, const struct ext_xattr_entry *e,
+		     const char *name)
 {
 	if (e->name_index != s->index || strlen(s->name) != e->name_len ||
-	    memcmp(s->name, e->name, e->name_len) != 0)
+	    memcmp(s->name, name, e->name_len) != 0)
 		return 0;
 	s->found = true;
 	s->done = (ssize_t)e->value_size;
@@ -80,7 +81,7 @@ static int get_entry(struct search *s, const struct attr_list *r, const struct e
 }
 
 /* One entry of a list. */
-static int list_entry_name(struct search *s, const struct ext_xattr_entry *e)
+static int list_entry_name(struct search *s, const struct ext_xattr_entry *e, const char *name)
 {
 	const char *prefix = prefix_of(e->name_index);
 	size_t at = (size_t)s->done, n;
@@ -94,7 +95,7 @@ static int list_entry_name(struct search *s, const struct ext_xattr_entry *e)
 	if (s->size < at + n)
 		return -ERANGE;
 	memcpy(s->buf + at, prefix, strlen(prefix));
-	memcpy(s->buf + at + strlen(prefix), e->name, e->name_len);
+	memcpy(s->buf + at + strlen(prefix), name, e->name_len);
 	s->buf[at + n - 1] = '\0';
 	return 0;
 }
@@ -104,28 +105,35 @@ static size_t entry_size(const struct ext_xattr_entry *e)
 	return ALIGN_UP(sizeof(*e) + e->name_len, (size_t)4);
 }
 
-/* Every entry of @r. 0, 1 (found), -EUCLEAN, -ERANGE */
+/*
+ * Every entry of @r. 0, 1 (found), -EUCLEAN, -ERANGE. A damaged file system may use the block for
+ * something else as well, under another lock: what was checked is what is used.
+ */
 static int walk(const struct attr_list *r, struct search *s)
 {
 	size_t at = 0;
 
 	while (at + 4 <= r->size) {
-		const struct ext_xattr_entry *e = (const void *)(r->base + at);
+		const char *name = r->base + at + sizeof(struct ext_xattr_entry);
+		struct ext_xattr_entry e;
 		u32 end;
 		int ret;
 
-		memcpy(&end, e, sizeof(end));
+		memcpy(&end, r->base + at, sizeof(end));
 		if (!end)
 			return 0;
-		if (r->size - at < sizeof(*e) || r->size - at < entry_size(e) || e->value_block)
+		if (r->size - at < sizeof(e))
 			return -EUCLEAN;
-		if (e->value_size > r->values_size ||
-		    e->value_offs > r->values_size - e->value_size)
+		memcpy(&e, r->base + at, sizeof(e));
+		barrier();
+		if (r->size - at < entry_size(&e) || e.value_block)
 			return -EUCLEAN;
-		ret = s->name ? get_entry(s, r, e) : list_entry_name(s, e);
+		if (e.value_size > r->values_size || e.value_offs > r->values_size - e.value_size)
+			return -EUCLEAN;
+		ret = s->name ? get_entry(s, r, &e, name) : list_entry_name(s, &e, name);
 		if (ret)
 			return ret;
-		at += entry_size(e);
+		at += entry_size(&e);
 	}
 	return 0;
 }
