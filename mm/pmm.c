@@ -477,7 +477,7 @@ void pmm_get_stats(struct pmm_stats *s)
 
 /*
  * Register a shrinker; those registered later are asked first.
- * ctx: boot
+ * ctx: boot, or a thread whose lock keeps others from registering
  */
 void pmm_add_shrinker(struct shrinker *s)
 {
