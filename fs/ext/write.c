@@ -103,7 +103,9 @@ static int map_known(struct inode *i, u64 index, u32 want, u32 *phys, u32 *count
 	int err = 0;
 
 	if (unlikely(index - e->known >= e->known_count)) {
-		err = ext_map(i, index, MAX(want, KNOWN), phys, count);
+		err = ext_map(i, index, want, phys, count);
+		if (!err && *phys && *count == want && want < KNOWN)
+			err = ext_map(i, index, KNOWN, phys, count);
 		if (!err && *phys) {
 			e->known = index;
 			e->known_count = *count;
