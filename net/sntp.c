@@ -40,10 +40,12 @@ static bool judge(void *arg, const u8 *msg, u32 len)
 
 static void set_clock(const char *host, be32 server, s64 offset)
 {
+	static bool was_set; /* o: the thread's */
 	s64 off = offset < 0 ? -offset : offset;
 
-	if (off < STEP)
+	if (was_set && off < STEP)
 		return;
+	was_set = true;
 	if (time_set_wall(time_wall() + offset))
 		log_warn("ntp=%s: a time before the boot", host);
 	else
