@@ -53,7 +53,7 @@ obj-kernel/ipc := \
 	shm.o
 
 obj-kernel/sys := \
-	syscall.o trap.o path.o machine.o sys_event.o sys_fcntl.o sys_file.o sys_handle.o sys_ipc.o sys_misc.o sys_mqueue.o sys_ntp.o sys_mempolicy.o stats.o sys_kcmp.o sys_mm.o sys_mount.o sys_mount_fd.o \
+	syscall.o trap.o path.o machine.o sys_aio.o sys_event.o sys_fcntl.o sys_file.o sys_handle.o sys_ipc.o sys_misc.o sys_mqueue.o sys_ntp.o sys_mempolicy.o stats.o sys_kcmp.o sys_mm.o sys_mount.o sys_mount_fd.o \
 	sys_open.o sys_path.o sys_pipe.o sys_poll.o sys_rw.o sys_splice.o sys_stat.o sys_syslog.o sys_time.o sys_xattr.o \
 	sys_socket.o sys_sockmsg.o sys_cred.o sys_futex.o sys_prctl.o sys_prctl_mm.o sys_seccomp.o sys_priority.o sys_proc.o sys_ptrace.o sys_sched.o sys_signal.o sys_timer.o
 
@@ -74,7 +74,7 @@ obj-net/tcp := tcp_ack.o tcp_cc.o tcp_cc_cubic.o tcp_cc_newreno.o tcp_hash.o tcp
 obj-block := bio.o direct.o disk.o file.o ioctl.o loop.o loop_ctl.o node.o parttable.o ramdisk.o queue.o scan.o show.o ktest_block.o
 
 obj-fs := \
-	async.o attr.o chrdev.o cpio.o dentry.o devfs.o dnotify.o fdtable.o file.o fileadvice.o filecap.o filemap.o fsctx.o fsuser.o handle.o initramfs.o inode.o \
+	aio.o async.o attr.o chrdev.o cpio.o dentry.o devfs.o dnotify.o fdtable.o file.o fileadvice.o filecap.o filemap.o fsctx.o fsuser.o handle.o initramfs.o inode.o \
 	locks.o lockrange.o memdev.o fscontext.o mount.o mount_fd.o mount_peer.o mount_pivot.o mount_show.o mountopts.o namei.o namei_ops.o open.o rename.o splice.o super.o \
 	tmpfs.o tmpfs_dir.o tmpfs_file.o vfs_init.o xattr.o xattr_list.o \
 	procfs.o procfs_pid.o pseudo.o textfile.o proc_cpu.o proc_kernel.o proc_mem.o proc_misc.o sysfs.o \
@@ -176,13 +176,13 @@ cold := $(addprefix arch/arm64/,cpu debug regset smp stacktrace) \
 	$(addprefix block/,disk ioctl loop_ctl node parttable ramdisk scan show) \
 	$(addprefix drivers/,gpio/% irqchip/gicv2m irqchip/its pci/% platform/% rtc/% serial/%) \
 	$(addprefix drivers/virtio/,console mmio pci rng virtio) \
-	$(addprefix fs/,chrdev devfs dnotify fscontext handle inotify% lock% memdev mount% proc% super sysfs% \
+	$(addprefix fs/,aio chrdev devfs dnotify fscontext handle inotify% lock% memdev mount% proc% super sysfs% \
 		xattr xattr_list) \
 	$(addprefix fs/ext/,options orphan super xattr) \
 	$(addprefix kernel/,init root ipc/% tty/%) \
 	$(addprefix kernel/base/,bootargs earlycon fdt ktest log panic symbols) \
 	$(addprefix kernel/proc/,core% cred exec_cred fileowner helper itimer oom procfs% ptimer ptrace% rlimit session) \
-	$(addprefix kernel/sys/,machine stats) $(addprefix kernel/sys/sys_,cred handle ipc kcmp misc mount% mqueue ntp \
+	$(addprefix kernel/sys/,machine stats) $(addprefix kernel/sys/sys_,aio cred handle ipc kcmp misc mount% mqueue ntp \
 		prctl% priority ptrace sched seccomp syslog timer xattr) \
 	$(addprefix mm/,mm_debug pmm_boot slab_debug vm/vm_test) \
 	$(addprefix net/,bootparam dhcp dns% icmp igmp ifaddr ipconfig ipfrag mcast netconsole netdev sntp% udp_ask) \

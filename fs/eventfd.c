@@ -141,3 +141,18 @@ int eventfd_create(u32 count, u32 flags, struct file **out)
 		kfree(e);
 	return err;
 }
+
+/* See eventfd.h. ctx: any */
+bool file_is_eventfd(const struct file *f)
+{
+	return f->ops == &eventfd_ops;
+}
+
+/* See eventfd.h. */
+void eventfd_signal(struct file *f)
+{
+	struct eventfd *e = f->priv;
+
+	if (add(e, 1))
+		waitq_wake(&e->wait, 1, POLLIN);
+}

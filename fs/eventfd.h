@@ -11,6 +11,9 @@
 /* 0 or -EINVAL, -ENOMEM. ctx: thread */
 int __must_check eventfd_create(u32 count, u32 flags, struct file **out);
 
+bool file_is_eventfd(const struct file *f);
+void eventfd_signal(struct file *f); /* add 1, if it fits. ctx: any; sleeps: no */
+
 /* Timer descriptor of a clock (CLOCK_*); O_NONBLOCK in @flags. 0, -EINVAL, -ENOMEM. ctx: thread */
 int __must_check timerfd_create(int clock, u32 flags, struct file **out);
 struct timerfd_spec {

@@ -13,6 +13,7 @@
 #include <arch/irqflags.h>
 #include <arch/pmap.h>
 #include "block/block.h"
+#include "fs/aio.h"
 #include "fs/epoll.h"
 #include "fs/vfs.h"
 #include "kernel/base/bootargs.h"
@@ -100,6 +101,7 @@ static void __noreturn boot(void)
 	vm_init();
 	vfs_init();
 	epoll_init();
+	aio_init();
 	proc_init();
 	ipc_init();
 	tty_init();

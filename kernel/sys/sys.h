@@ -16,6 +16,10 @@ void kmsg_init(void);
 void machine_init(void);
 /* Wake the log's readers if a record came where that was not possible at once. ctx: thread */
 void kmsg_flush_notify(void);
+/* May the caller ask for this I/O priority? 0, -EINVAL, -EPERM. ctx: thread */
+int sys_ioprio_check(u32 ioprio);
+/* RWF_* of a transfer with @f: 0 or -EOPNOTSUPP. ctx: any */
+int sys_rw_check(const struct file *f, u32 flags);
 /* Pass on the result of a write; -EPIPE also raises SIGPIPE. ctx: thread */
 ssize_t sys_write_result(ssize_t r);
 /* @n bytes (or an error) were read from one file and written to another. ctx: thread */

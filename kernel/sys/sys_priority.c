@@ -14,6 +14,7 @@
 #include "kernel/sched/sched.h"
 #include "kernel/sys/abi.h"
 #include "kernel/sys/sched_perm.h"
+#include "kernel/sys/sys.h"
 
 enum who { WHO_PROCESS, WHO_PGRP, WHO_USER };
 
@@ -187,25 +188,29 @@ static void ioprio_get_best(struct task *t, struct visit *v)
 	v->result = v->result < 0 ? mine : MIN(v->result, mine);
 }
 
-/* ioprio_set(2). ctx: thread */
-long sys_ioprio_set(u64 which, u64 who, u64 ioprio)
+/* See sys.h. ctx: thread */
+int sys_ioprio_check(u32 ioprio)
 {
-	struct visit v = { .fn = ioprio_set, .value = (s32)ioprio };
-	u32 level = (u32)ioprio % IOPRIO_NR_LEVELS;
-
-	switch (IOPRIO_PRIO_CLASS((u32)ioprio)) {
+	switch (IOPRIO_PRIO_CLASS(ioprio)) {
 	case IOPRIO_CLASS_RT:
 		if (!sys_capable(CAP_SYS_ADMIN) && !sys_capable(CAP_SYS_NICE))
 			return -EPERM;
 		/* fallthrough */
 	case IOPRIO_CLASS_BE:
-	case IOPRIO_CLASS_IDLE: break;
-	case IOPRIO_CLASS_NONE:
-		if (level)
-			return -EINVAL;
-		break;
+	case IOPRIO_CLASS_IDLE: return 0;
+	case IOPRIO_CLASS_NONE: return ioprio % IOPRIO_NR_LEVELS ? -EINVAL : 0;
 	default: return -EINVAL;
 	}
+}
+
+/* ioprio_set(2). ctx: thread */
+long sys_ioprio_set(u64 which, u64 who, u64 ioprio)
+{
+	struct visit v = { .fn = ioprio_set, .value = (s32)ioprio };
+	int err = sys_ioprio_check((u32)ioprio);
+
+	if (err)
+		return err;
 	if ((s32)which < IOPRIO_WHO_PROCESS || (s32)which > IOPRIO_WHO_USER)
 		return -EINVAL;
 	visit((enum who)((s32)which - IOPRIO_WHO_PROCESS), (u32)who, &v);

@@ -176,7 +176,8 @@ int iovs_import(struct iovs *v, u64 uiov, u64 segments)
 	return err;
 }
 
-static int check_flags(const struct file *f, u32 flags)
+/* See sys.h. */
+int sys_rw_check(const struct file *f, u32 flags)
 {
 	if (flags & ~(u32)RWF_KNOWN)
 		return -EOPNOTSUPP;
@@ -195,7 +196,7 @@ static long do_vector_file(struct file *f, u64 uiov, u32 count, u64 *pos, u32 fl
 	v.u.nonblock |= (flags & RWF_NOWAIT) != 0;
 	n = check_file(f, write);
 	if (!n && v.u.left)
-		n = check_flags(f, flags);
+		n = sys_rw_check(f, flags);
 	if (!n && v.u.left) {
 		pos = pos ? pos : &f->pos;
 		n = write ? file_write(f, &v.u, pos) : file_read(f, &v.u, pos);

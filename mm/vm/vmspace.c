@@ -64,6 +64,8 @@ void vmspace_get_user(struct vmspace *vm)
 	ref_get(&vm->users);
 }
 
+void (*vm_aio_hook)(struct vmspace *vm); /* I after boot */
+
 /*
  * A thread leaves; the last frees mappings and tables. The caller no longer runs in @vm's address
  * space as far as user accesses go. ctx: thread; sleeps.
@@ -74,6 +76,8 @@ void vmspace_put_user(struct vmspace *vm)
 
 	if (!ref_put(&vm->users))
 		return;
+	if (vm->aio)
+		vm_aio_hook(vm);
 	spin_lock(&all_lock);
 	list_del(&vm->all);
 	past_minflt += atomic_read(&vm->minflt);

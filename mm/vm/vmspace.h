@@ -103,6 +103,7 @@ struct vmspace {
 	struct vm_file *exe; /* v: /proc/PID/exe */
 	u32 def_flags; /* v: mlockall(MCL_FUTURE) */
 	bool dumpable; /* a */
+	struct aio_ctx *aio; /* fs/aio.c's own lock: contexts of io_setup(2) */
 	struct list all; /* list of all address spaces: its own lock */
 };
 
@@ -115,6 +116,7 @@ struct vm_limits {
 int __must_check vmspace_create(struct vmspace **out); /* users = refs = 1 */
 void vmspace_get_user(struct vmspace *vm);
 void vmspace_put_user(struct vmspace *vm); /* ctx: thread; last: unmaps all */
+extern void (*vm_aio_hook)(struct vmspace *vm); /* the last user left one with .aio. I after boot */
 void vmspace_get(struct vmspace *vm);
 void vmspace_put(struct vmspace *vm);
 /* Copy for fork: private pages COW, shared ones shared. 0 or -ENOMEM. */
