@@ -60,7 +60,10 @@ ok "a file system in a loop device: mke2fs, mount -o loop, e2fsck" '
 ok "partitions in a loop device" '
 	truncate -s 20M img && printf "2048 8192 L\n10240 - L\n" | sfdisk -q -X dos img && d=$(losetup -P -f --show img) \
 	&& [ "$(blockdev --getsize64 "${d}p1")" = 4194304 ] && mke2fs -q -t ext2 "${d}p2" && mount "${d}p2" /mnt && cp /bin/ls /mnt && umount /mnt && losetup -d "$d"'
-ok "lsblk, blkid, findmnt and df know the disk" 'lsblk -no NAME,SIZE,TYPE /dev/vda | grep -q disk && blkid /dev/vda | grep -q "TYPE=\"ext2\"" && [ "$(findmnt -no FSTYPE /)" = ext2 ] && df -h /'
+like "lsblk knows the disk" 'vda +2G disk' 'lsblk -no NAME,SIZE,TYPE'
+like "blkid knows the disk" 'TYPE="ext2"' 'blkid /dev/vda'
+is "findmnt knows the disk" "/dev/root ext2" 'findmnt -rno SOURCE,FSTYPE /'
+like "df knows the disk" '/dev/root +2' 'df -h /'
 ok "tar, cp -a and rsync of /usr/lib agree" '
 	tar -C /usr/lib -cf t.tar git-core apt && mkdir x && tar -C x -xf t.tar && cp -a x y && rsync -a x/ z/ && diff -r x y && diff -r x z'
 sync
