@@ -1,5 +1,10 @@
 /*
  * /proc/PID/cmdline, environ, auxv, mem: bytes out of another address space.
+ *
+ * The address space is held by a reference and read in chunks through vm_access, which faults pages
+ * in as the process itself would and stops at the first that is not there. mem stays with the
+ * address space that it was opened on, whatever the process executes later. Its access was checked
+ * at open(2), and a write goes past the protection of pages, as a debugger needs it.
  */
 #include <linux/errno.h>
 #include "kernel/lib/string.h"
