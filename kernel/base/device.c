@@ -1,6 +1,9 @@
 /*
  * The tree of devices (device.h). Buses and drivers below the file systems describe what they find;
  * sysfs, above, has registered a function and is told. Nobody else keeps a list.
+ *
+ * The hook is set before the first bus is scanned and never again, so it is read without a lock. A
+ * kernel without sysfs would lose the pictures of its devices, not the devices.
  */
 #include "kernel/base/device.h"
 

@@ -1,6 +1,9 @@
 /*
  * What the machine has one of and drivers hand over: the real-time clock and the power button. Each
  * is a pointer that is written once at boot, before anybody reads it; nothing is locked.
+ *
+ * Drivers are below those who ask (time of day, the power key), so they register here instead of
+ * being called by name. A machine without such a device leaves the pointer NULL.
  */
 #include "kernel/base/power.h"
 #include "kernel/base/rtc.h"

@@ -1,6 +1,10 @@
 /*
  * /proc/PID/fd and fdinfo: the open files of a process. Names are descriptor numbers; a link of fd
  * leads to the open file itself, whatever its path says by now.
+ *
+ * Who may look is asked at each access (handle_access), not when the directory was opened, as the
+ * process may have changed its credentials since. The descriptor table is held by a reference while
+ * one entry is looked at: a process that ends or execs meanwhile takes nothing away.
  */
 #include <linux/errno.h>
 #include <linux/fcntl.h>

@@ -1,6 +1,9 @@
 /*
  * pipe2(2). Both descriptors are reserved before the pipe is made, so nothing needs to be closed
  * again when the second cannot be had.
+ *
+ * The numbers are copied to the caller before the files are installed: when the copy fails nothing
+ * has been visible to other threads, and the reservations are given back.
  */
 #include "kernel/sys/abi.h"
 

@@ -1,6 +1,10 @@
 /*
  * System calls on processes: making, running, ending and waiting for them; their numbers, groups,
  * limits, usage.
+ *
+ * Here arguments are read and checked in the order in which Linux finds faults; the work is that of
+ * kernel/proc. clone and clone3 meet in one structure of arguments, execve and execveat in another.
+ * Structures that may grow (clone_args) are read by size: an unknown tail has to be zero.
  */
 #include <linux/personality.h>
 #include <linux/resource.h>

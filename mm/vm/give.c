@@ -1,6 +1,10 @@
 /*
  * Frames that somebody filled before an address space had them: exec builds a program's arguments
  * in fresh frames and then hands them over, so that nothing is copied twice.
+ *
+ * The region is private and anonymous, so the frame becomes an ordinary page of it: counted as
+ * resident, copied on write after fork. Instructions are not an issue, as the caller promises that
+ * nothing executable is in it: the caches were not made to agree.
  */
 #include "mm/vm/vm_internal.h"
 

@@ -1,6 +1,9 @@
 /*
  * Sockets of TCP: options. Those of SOL_SOCKET and SOL_IP live in the socket, and the connection is
  * told of what it acts on; those of IPPROTO_TCP are its own. socket(7), ip(7), tcp(7).
+ *
+ * After each change the whole of what the connection acts on is handed over again (inet_tcp_sync): so
+ * there is one place that knows which options matter to TCP, and net/tcp knows nothing of sockets.
  */
 #include <linux/errno.h>
 #include <linux/tcp.h>

@@ -1,6 +1,9 @@
 /*
  * What ip= of the command line led to: /proc/net/pnp in the form of resolv.conf, to which that may
  * be a link, /proc/net/ipconfig/ntp_servers, and /proc/net/dhcp, the state of the lease.
+ *
+ * The first two have Linux's names and form, so that programs that know them need not be told; the
+ * third is this kernel's own. All are made anew at each open from what net/ipconfig.h hands out.
  */
 #include "fs/procfs.h"
 #include "net/ipconfig.h"

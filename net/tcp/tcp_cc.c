@@ -1,6 +1,10 @@
 /*
  * Which congestion control: a table that each adds itself to (TCP_CC), the default by sysctl,
  * another for one connection by setsockopt(TCP_CONGESTION). Slow start is common to all.
+ *
+ * An algorithm says where to halve to (ssthresh) and how to grow (acked); what was lost and when to
+ * send is recovery's (tcp_recover.c), which is the same for all of them. The table does not change
+ * after the link, so that reading it needs no lock.
  */
 #include "kernel/lib/string.h"
 #include "net/tcp/tcp_pcb.h"

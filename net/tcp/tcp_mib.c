@@ -1,6 +1,9 @@
 /*
  * The counters of /proc/net/snmp and /proc/net/netstat: one set per CPU, written by its threads
  * with preemption off, summed by who reads them.
+ *
+ * A sum is not a moment's picture: counters of other CPUs move while it is made. Each is a 64-bit
+ * word that is loaded whole and only grows, so a later sum is never less than an earlier one.
  */
 #include "net/tcp/tcp_pcb.h"
 
