@@ -175,19 +175,21 @@ LDFLAGS := -static -pie --no-dynamic-linker -z text -z noexecstack -z norelro -z
 cold := $(addprefix arch/arm64/,cpu debug regset smp stacktrace) \
 	$(addprefix block/,disk ioctl loop_ctl node parttable ramdisk scan show) \
 	$(addprefix drivers/,gpio/% irqchip/gicv2m irqchip/its pci/% platform/% rtc/% serial/%) \
-	$(addprefix drivers/virtio/,console mmio pci rng virtio) \
-	$(addprefix fs/,aio chrdev devfs dnotify fscontext handle inotify% lock% memdev mount% proc% super sysfs% \
+	$(addprefix drivers/virtio/,console mmio net pci rng virtio) \
+	$(addprefix fs/,aio chrdev devfs dnotify fscontext handle inotify% lock% memdev mount% proc% pseudo super sysfs% \
 		xattr xattr_list) \
-	$(addprefix fs/ext/,options orphan super xattr) \
+	$(addprefix fs/ext/,acl attrset options orphan super xattr) \
 	$(addprefix kernel/,init root ipc/% tty/%) \
 	$(addprefix kernel/base/,bootargs earlycon fdt ktest log panic symbols) \
 	$(addprefix kernel/proc/,core% cred exec_cred fileowner helper itimer oom procfs% ptimer ptrace% rlimit session) \
-	$(addprefix kernel/sys/,machine stats) $(addprefix kernel/sys/sys_,aio cred handle ipc kcmp misc mount% mqueue ntp \
-		prctl% priority ptrace sched seccomp syslog timer xattr) \
+	$(addprefix kernel/sys/,machine stats) \
+	$(addprefix kernel/sys/sys_,aio cred handle ipc kcmp mempolicy misc mount% mqueue ntp prctl% priority ptrace sched \
+		seccomp syslog timer xattr) \
 	$(addprefix mm/,mm_debug pmm_boot slab_debug vm/vm_test) \
-	$(addprefix net/,bootparam dhcp dns% icmp igmp ifaddr ipconfig ipfrag mcast netconsole netdev sntp% udp_ask) \
-	$(addprefix net/sock/,af_netlink ifioctl inet_opt dns_tcp ethtool proc_dns proc_igmp proc_net proc_pnp rtnetlink% sockdiag sockfilter sockopt sysfs_net unix_diag unix_gc \
-		unix_look) \
+	$(addprefix net/,arp bootparam dhcp dns% gso icmp igmp ifaddr ipconfig ipfrag mcast netconsole netdev route sntp% \
+		udp_ask) \
+	$(addprefix net/sock/,af_inet af_netlink af_packet dns_tcp ethtool ifioctl inet_dgram inet_opt inet_tcp_opt \
+		inet_tcp_proc proc_% rtnetlink% sockdiag sockfilter sockopt sysfs_net unix_diag unix_gc unix_look) \
 	$(addprefix net/tcp/tcp_,cc% listen option recover sack syncookie timer% user)
 for-size = $(if $(or $(filter $(cold),$(1)),$(findstring /ktest_,$(1))),-Os)
 
@@ -218,11 +220,6 @@ endif
 
 # The loops in string.c are the library functions; they must not become calls of themselves.
 CFLAGS-kernel/lib/string := $(if $(LLVM),-fno-builtin,-fno-tree-loop-distribute-patterns)
-
-# What runs when somebody changes or looks at the network's settings: small rather than fast.
-net-cold := net/arp net/gso net/icmp net/ifaddr net/ipfrag net/mcast net/route drivers/virtio/net \
-	$(addprefix net/sock/,af_inet af_netlink af_packet ifioctl inet_dgram inet_opt proc_net rtnetlink sockfilter sysfs_net)
-$(foreach f,$(net-cold),$(eval CFLAGS-$(f) := -Os))
 
 # --- targets -------------------------------------------------------------------------------------
 
