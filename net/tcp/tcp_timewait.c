@@ -232,6 +232,8 @@ bool tcp_timewait_input(struct tcp_tw *tw, struct tcp_in *in)
 			end(tw);
 		return false;
 	}
+	if (!(in->flags & (TH_ACK | TH_SYN)))
+		return false;
 	if (!old && (in->flags & TH_FIN) && in->end == tw->rcv_nxt) {
 		restart(tw, in->now);
 	} else if (!old && in->end == in->seq && in->seq == tw->rcv_nxt && !(in->flags & TH_SYN)) {
