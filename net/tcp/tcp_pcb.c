@@ -84,6 +84,7 @@ void tcp_pcb_put(struct tcp_pcb *p)
 		page_put(p->spage);
 	pkt_purge(&p->rcvq);
 	pkt_purge(&p->outq);
+	__atomic_fetch_sub(&tcp_memory, p->mem, __ATOMIC_RELAXED);
 	kfree(p->listener);
 	kmem_cache_free(cache, p);
 	__atomic_fetch_sub(&tcp_allocated, 1, __ATOMIC_RELAXED);

@@ -189,3 +189,21 @@ UNIT_TEST(the_user_gives_up)
 	CHECK_EQ(tcp_take_error(x.p), -ETIMEDOUT);
 	x_close(&x);
 }
+
+/* The peer resets, its bytes are never read: what they were charged with is given back. */
+UNIT_TEST(unread_bytes_of_a_dead_connection_are_given_back)
+{
+	struct xend x;
+
+	world_begin();
+	x_open(&x, 116, mss_only, 4);
+	for (u32 i = 0; i < 20; i++)
+		say(&x, TH_ACK, x.seq + i * 1000, x.ack, 1000);
+	say(&x, TH_RST, x.seq + 20000, 0, 0);
+	CHECK_EQ(tcp_state(x.p), TCP_CLOSE);
+	CHECK_EQ(tcp_readable(x.p), 20000);
+	tcp_close(x.p);
+	tcp_close(x.l);
+	x_forget();
+	world_end();
+}
