@@ -22,6 +22,7 @@
 #include "fs/notify.h"
 #include "kernel/lib/string.h"
 #include "kernel/proc/exec_internal.h"
+#include "kernel/proc/keys.h"
 #include "kernel/proc/rseq.h"
 
 /*
@@ -420,6 +421,7 @@ static void exec_reset_signals(struct task *t, struct exec_spares *s)
 	proc_tree_unlock();
 	if (old)
 		sighand_put(old);
+	keys_exec();
 	t->altstack_sp = 0;
 	t->altstack_size = 0;
 	t->altstack_flags = SS_DISABLE;

@@ -17,6 +17,7 @@
 #include "kernel/base/panic.h"
 #include "kernel/lib/string.h"
 #include "kernel/proc/internal.h"
+#include "kernel/proc/keys.h"
 #include "kernel/sched/sched.h"
 
 /*
@@ -383,6 +384,7 @@ void proc_exit_thread(int code)
 	exit_signals(t);
 	if (last)
 		exit_process_parts(p);
+	keys_exit_task(t, last);
 	exit_vm(t);
 	exit_files(t);
 	exit_leave_tree(t);

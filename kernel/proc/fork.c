@@ -20,6 +20,7 @@
 #include "kernel/lib/string.h"
 #include "kernel/proc/internal.h"
 #include "kernel/proc/rseq.h"
+#include "kernel/proc/keys.h"
 #include "kernel/proc/seccomp.h"
 #include "kernel/sched/sched.h"
 
@@ -387,6 +388,7 @@ static long clone_finish(struct birth *b)
 		proc_sem_ops->share(b->p, current_proc());
 	if (!(flags & CLONE_THREAD))
 		cpu_limit_inherited(b->p);
+	keys_inherit(t);
 	thread_start(&t->thread);
 	if (unlikely(b->event))
 		ptrace_event(b->event, nr);

@@ -30,6 +30,7 @@
 #include "mm/vm/vmspace.h"
 
 struct futex_waiter;
+struct key;
 struct seccomp_filter;
 struct proc;
 struct tty;
@@ -113,6 +114,8 @@ struct task {
 	bool no_new_privs; /* a: PR_SET_NO_NEW_PRIVS; set by itself or under S */
 	u8 seccomp_mode; /* S; a for reading: SECCOMP_MODE_* */
 	struct seccomp_filter *seccomp; /* S; o for reading: the newest, with a reference */
+	struct key *thread_keyring, *session_keyring; /* keys.c's lock: references */
+	u8 reqkey_ring; /* o: KEY_REQKEY_DEFL_* */
 	u64 default_slack; /* I: the creator's timer slack, which a slack of 0 stands for */
 	u64 minflt, majflt; /* o */
 	struct proc_io io; /* o */
@@ -196,6 +199,7 @@ struct proc {
 	int oom_score_adj; /* a */
 	u32 membarrier; /* a: MEMBARRIER_CMD_PRIVATE_* registered for */
 	/* What remains when the leader has gone. */
+	struct key *process_keyring; /* keys.c's lock: a reference */
 	struct cred *dead_cred; /* S */
 	char dead_name[16]; /* S */
 };
