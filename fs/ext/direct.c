@@ -14,6 +14,7 @@
  * Position, length and addresses are multiples of the device's logical block, else EINVAL.
  */
 #include <linux/errno.h>
+#include <linux/fs.h>
 #include "fs/ext/ext.h"
 #include "kernel/base/uio.h"
 #include "mm/vm/writeback.h"
@@ -111,7 +112,7 @@ ssize_t ext_direct_read(struct file *f, struct uio *u, u64 *pos)
 	struct inode *i = f->inode;
 	ssize_t n;
 
-	if (u->nonblock)
+	if (u->flags & RWF_NOWAIT)
 		return -EAGAIN;
 	rwsem_read_lock(&i->lock);
 	n = read_locked(i, u, pos);

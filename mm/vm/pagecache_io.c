@@ -12,6 +12,7 @@
  * data is copied over into that one.
  */
 #include <linux/errno.h>
+#include <linux/fs.h>
 #include "kernel/base/uio.h"
 #include "kernel/lib/string.h"
 #include "mm/vm/pagecache.h"
@@ -30,7 +31,8 @@ static ssize_t read_page(struct pagecache *pc, struct uio *u, u64 pos, size_t n)
 	if (!p) {
 		if (!pc->ops->fill)
 			return uio_zero(u, n);
-		if (u->nonblock)
+		/* O_NONBLOCK is nothing to files: only a call that says so does not wait. */
+		if (u->flags & RWF_NOWAIT)
 			return -EAGAIN;
 		if (pc->ra_pages)
 			readahead_miss(pc, pos >> PAGE_SHIFT, DIV_ROUND_UP(u->left, PAGE_SIZE));

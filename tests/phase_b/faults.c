@@ -6,6 +6,7 @@
  *   faults zero|discard DEVICE OFFSET LENGTH
  *   faults trim FOLDER
  *   faults direct DEVICE OFFSET LENGTH      a read past the cache, into aligned memory
+ *   faults nonblock FILE OFFSET LENGTH      a read with O_NONBLOCK, which means nothing to files
  *   faults hold DEVICE            reads without end, until there is an error; says so when the first is done
  */
 #define _GNU_SOURCE
@@ -100,6 +101,9 @@ int main(int argc, char **argv)
 		fd = must_open(argv[2], O_RDONLY | O_DIRECT);
 		say(pread(fd, aligned_alloc(4096, (range[1] | 4095) + 1), range[1],
 			  (off_t)range[0]));
+	} else if (!strcmp(argv[1], "nonblock")) {
+		fd = must_open(argv[2], O_RDONLY | O_NONBLOCK);
+		say(pread(fd, malloc(range[1]), range[1], (off_t)range[0]));
 	} else {
 		fd = must_open(argv[2], O_RDWR);
 		say(ioctl(fd, !strcmp(argv[1], "zero") ? BLKZEROOUT : BLKDISCARD, range));
