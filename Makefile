@@ -36,7 +36,7 @@ obj-kernel/sched := cred.o balance.o fair.o idle.o mutex.o param.o rt.o rwsem.o 
 
 obj-kernel/proc := \
 	pid.o user.o session.o proc.o rlimit.o fork.o exec.o exec_args.o exec_cred.o exec_layout.o elf.o exit.o wait.o \
-	keys.o keys_own.o sysctl_kernel.o rseq.o seccomp.o futex_owner.o futex_requeue.o futex_waitv.o \
+	keys.o keys_own.o sysctl_kernel.o rseq.o seccomp.o seccomp_notify.o futex_owner.o futex_requeue.o futex_waitv.o \
 	signal_send.o signal_deliver.o signal_stop.o kill.o cred.o futex.o futex_pi.o itimer.o ptimer.o \
 	ptrace.o ptrace_stop.o ptrace_request.o coredump.o core_elf.o helper.o \
 	pidfd.o signalfd.o fileowner.o oom.o procfs_io.o procfs_load.o procfs_ns.o procfs_pagemap.o procfs_pid.o procfs_stat.o procfs_maps.o procfs_mem.o procfs_fd.o procfs_failnth.o
@@ -53,7 +53,7 @@ obj-kernel/ipc := \
 	shm.o
 
 obj-kernel/sys := \
-	syscall.o trap.o path.o machine.o sys_aio.o sys_event.o sys_keys.o sys_fcntl.o sys_file.o sys_handle.o sys_ipc.o sys_misc.o sys_mqueue.o sys_ntp.o sys_mempolicy.o stats.o sys_kcmp.o sys_mm.o sys_mount.o sys_mount_fd.o \
+	syscall.o trap.o path.o machine.o sys_aio.o sys_event.o sys_keys.o sys_fcntl.o sys_file.o sys_handle.o sys_ipc.o sys_misc.o sys_mqueue.o sys_ntp.o sys_mempolicy.o stats.o sys_kcmp.o sys_mm.o sys_mrelease.o sys_mount.o sys_mount_fd.o \
 	sys_open.o sys_path.o sys_pipe.o sys_poll.o sys_rw.o sys_splice.o sys_stat.o sys_syslog.o sys_time.o sys_xattr.o \
 	sys_socket.o sys_sockmsg.o sys_cred.o sys_futex.o sys_prctl.o sys_prctl_mm.o sys_seccomp.o sys_priority.o sys_proc.o sys_ptrace.o sys_sched.o sys_signal.o sys_timer.o
 
@@ -191,6 +191,7 @@ cold := $(addprefix arch/arm64/,cpu debug regset smp stacktrace) \
 	$(addprefix net/sock/,af_inet af_netlink af_packet dns_tcp ethtool ifioctl inet_dgram inet_opt inet_tcp_opt \
 		inet_tcp_proc proc_% rtnetlink% sockdiag sockfilter sockopt sysfs_net unix_diag unix_gc unix_look) \
 	$(addprefix net/tcp/tcp_,cc% listen option recover sack syncookie timer% user)
+cold += kernel/proc/seccomp_notify kernel/sys/sys_mrelease
 for-size = $(if $(or $(filter $(cold),$(1)),$(findstring /ktest_,$(1))),-Os)
 
 # Runs before relocation, when the stack guard's address is not known yet, nor that of a message.

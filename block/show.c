@@ -295,7 +295,7 @@ LIMIT_SHOW(ra_kb, (u64)READ_ONCE(blkdev_cache(arg)->ra_pages) * (PAGE_SIZE / 102
 
 static int scheduler_show(struct sbuf *out, void *arg)
 {
-	sbuf_puts(out, "[mq-deadline]\n");
+	sbuf_puts(out, "[none]\n");
 	return 0;
 }
 

@@ -198,7 +198,8 @@ static int elf_place(struct exec_image *img, struct elf_object *o, bool interp)
 	} else {
 		if (span + o->align > img->vm->mmap_base)
 			return -ENOMEM;
-		base = ALIGN_DOWN(img->vm->mmap_base - span, o->align);
+		base = img->vm->bottom_up ? ALIGN_UP(img->vm->mmap_base, o->align)
+					  : ALIGN_DOWN(img->vm->mmap_base - span, o->align);
 	}
 	if (span > USER_TOP - base)
 		return -ENOMEM;

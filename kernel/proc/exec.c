@@ -72,6 +72,49 @@ struct file *exec_file_of(struct vmspace *vm)
 	return f;
 }
 
+/* holds: vm->sem */
+static bool exe_is_mapped(struct vmspace *vm)
+{
+	const struct pagecache *pc = exe_of(vm->exe)->file->inode->cache;
+	struct region *r = vm_find(vm, 0);
+
+	while (r && r->cache != pc)
+		r = vm_next(r);
+	return r;
+}
+
+/*
+ * prctl(PR_SET_MM_EXE_FILE): @f, of which a reference is taken, is what runs in current's address
+ * space. ctx: thread; sleeps. 0; -EBUSY: what ran so far is still mapped; -EACCES: it is being
+ * written; -ENOMEM.
+ */
+int exec_set_file(struct file *f)
+{
+	struct exe_ref *e = kmalloc(sizeof(*e), 0);
+	struct vmspace *vm = current->vm;
+	struct vm_file *old = NULL;
+	int err;
+
+	if (!e)
+		return -ENOMEM;
+	e->vmf.ops = &exe_ops;
+	ref_init(&e->refs, 1);
+	e->file = f;
+	rwsem_write_lock(&vm->sem);
+	err = vm->exe && exe_is_mapped(vm) ? -EBUSY : inode_deny_write(f->inode);
+	if (!err) {
+		file_get(f);
+		old = vm->exe;
+		vm->exe = &e->vmf;
+	}
+	rwsem_write_unlock(&vm->sem);
+	if (err)
+		kfree(e);
+	else if (old)
+		exe_put(old);
+	return err == -ETXTBSY ? -EACCES : err;
+}
+
 static int exec_check_path(const struct path *p)
 {
 	struct inode *i = p->dentry->inode;
@@ -264,6 +307,7 @@ static int build_image(struct exec_image *img, vaddr_t *sp)
 	err = elf_load(img);
 	if (err)
 		return err;
+	layout_map_page_zero(img);
 	layout_set_brk(img);
 	err = layout_map_vdso(img);
 	if (err)

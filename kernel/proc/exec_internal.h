@@ -72,6 +72,7 @@ void arg_stack_free(struct arg_stack *s);
 int __must_check elf_load(struct exec_image *img);
 
 /* exec_layout.c: where things lie, by personality and chance. */
+void layout_map_page_zero(struct exec_image *img);
 void layout_set_mmap_base(struct exec_image *img, vaddr_t *stack_top);
 vaddr_t layout_pie_base(const struct exec_image *img);
 void layout_set_brk(struct exec_image *img);

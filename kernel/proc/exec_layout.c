@@ -4,6 +4,10 @@
  *   0 .. program (fixed address) .. break .. position-independent programs (2/3 up) .. mmap area
  *   growing down .. gap of the stack limit .. stack .. USER_TOP
  *
+ * In the old layout, for programs that ask for it (personality(2): ADDR_COMPAT_LAYOUT), with a
+ * stack without limit, and for all with vm.legacy_va_layout, the mmap area grows up from a quarter
+ * of the address space.
+ *
  * Each of stack, mmap base, program base and break is moved by its own random number of pages,
  * unless personality(2) has ADDR_NO_RANDOMIZE or /proc/sys/kernel/randomize_va_space is 0 (1: all
  * but the break). The widths are those of Linux with 39-bit addresses: 18 bits of pages.
@@ -26,6 +30,8 @@
 
 static int randomize_va_space = 2;
 SYSCTL_INT(randomize_va_space, "sys/kernel/randomize_va_space", &randomize_va_space, 0, 2);
+static int legacy_va_layout;
+SYSCTL_INT(legacy_va_layout, "sys/vm/legacy_va_layout", &legacy_va_layout, 0, 0x7fffffff);
 
 static u64 random_offset(const struct exec_image *img)
 {
@@ -42,6 +48,13 @@ void layout_set_mmap_base(struct exec_image *img, vaddr_t *stack_top)
 	u64 gap = proc_rlimit(RLIMIT_STACK);
 
 	*stack_top = USER_TOP - PAGE_SIZE - random_offset(img);
+	if ((img->personality & ADDR_COMPAT_LAYOUT) || gap == RLIM64_INFINITY ||
+	    READ_ONCE(legacy_va_layout)) {
+		img->vm->bottom_up = true;
+		img->vm->mmap_base =
+			ALIGN_UP((u64)USER_TOP / 4, (u64)PAGE_SIZE) + random_offset(img);
+		return;
+	}
 	if (gap > STACK_GAP_MAX)
 		gap = STACK_GAP_MAX;
 	gap += STACK_GUARD + ((u64)(RANDOM_PAGES + 1) << PAGE_SHIFT);
@@ -71,6 +84,24 @@ void layout_set_brk(struct exec_image *img)
 	if (!(img->personality & ADDR_NO_RANDOMIZE) && READ_ONCE(randomize_va_space) > 1)
 		brk += ALIGN_DOWN(rand_u64() % BREAK_SPREAD, (u64)PAGE_SIZE);
 	vm->brk_start = vm->brk = brk;
+}
+
+/*
+ * personality(2), MMAP_PAGE_ZERO: page 0 reads as zeroes, where that may be mapped. ctx: thread;
+ * sleeps
+ */
+void layout_map_page_zero(struct exec_image *img)
+{
+	struct vm_map_args a = {
+		.len = PAGE_SIZE,
+		.prot = PROT_R | PROT_X,
+		.max_prot = PROT_R | PROT_W | PROT_X,
+		.how = VM_MAP_FIXED,
+	};
+	vaddr_t at;
+
+	if ((img->personality & MMAP_PAGE_ZERO) && vm_map(img->vm, &a, &at))
+		return; /* a program that may not have it runs without */
 }
 
 /*

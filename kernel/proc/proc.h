@@ -314,6 +314,7 @@ struct exec_args {
 	const char *const *argv, *const *envp; /* kernel ones; argv NULL: use user_ */
 };
 int proc_exec(const struct exec_args *a);
+int __must_check exec_set_file(struct file *f); /* PR_SET_MM_EXE_FILE; -EBUSY, -EACCES, -ENOMEM */
 
 /* --- exit.c, wait.c --- */
 void proc_exit_thread(int code) __noreturn; /* exit(2); @code as wait status */

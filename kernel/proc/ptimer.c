@@ -9,7 +9,10 @@
  *
  * Wall-clock, monotonic and boot-time clocks use a kernel timer each; it is one by the wall clock
  * only for absolute times of that, which setting the clock moves. CPU clocks have none:
- * itimer.c compares them (ptimers_check_cpu_locked) together with the interval timers.
+ * itimer.c compares them (ptimers_check_cpu_locked) together with the interval timers. A timer on
+ * the CPU clock of another process has a kernel timer again: it looks what that process has used,
+ * under its siglock and before the owner's, and comes back when the rest could be used up, later
+ * each time while the process does not run.
  *
  * All fields are guarded by the owner's siglock (S); the kernel timer's function takes it in
  * interrupts. Deleting first takes the timer off the list, then waits for its function to end.
@@ -18,11 +21,14 @@
 #include <linux/errno.h>
 #include <linux/time.h>
 #include "kernel/base/time.h"
+#include "kernel/lib/string.h"
 #include "kernel/proc/procfs_pid.h"
 #include "kernel/proc/timers.h"
 
 #define IGNORED_PERIOD (10 * NSEC_PER_MSEC)
 #define OVERRUN_MAX 0x7fffffff
+#define LOOK_MIN (4 * NSEC_PER_MSEC) /* between looks at the CPU time of another process */
+#define LOOK_MAX (64 * NSEC_PER_MSEC) /* while that does not run */
 
 struct ptimer {
 	struct list link; /* S: proc->posix_timers */
@@ -33,6 +39,9 @@ struct ptimer {
 	struct task *target; /* I: SIGEV_THREAD_ID: reference */
 	bool by_cpu; /* I: .clock is a CPU clock: of the process, or of .cpu_of */
 	struct task *cpu_of; /* I: reference */
+	struct proc *other; /* I: reference: .clock is the CPU clock of this other process */
+	s64 used; /* S: by .other, as seen last */
+	s64 look; /* S: nanoseconds until the next look */
 	struct user_counts *user; /* I: reference: whose RLIMIT_SIGPENDING it counts against */
 	struct timeout timeout; /* S */
 	s64 expires; /* S: monotonic, wall or CPU time; 0 = off */
@@ -52,6 +61,8 @@ static s64 ptimer_now(const struct ptimer *t)
 {
 	struct proc_usage u = { 0 };
 
+	if (t->other)
+		return t->used;
 	if (!t->by_cpu)
 		return t->wall ? time_wall() : time_now();
 	if (t->cpu_of)
@@ -61,9 +72,34 @@ static s64 ptimer_now(const struct ptimer *t)
 	return cpu_clock_is_user(t->clock) ? u.utime : u.utime + u.stime;
 }
 
+/* What the other process of @t has used so far. ctx: any; holds: no siglock */
+static s64 other_used(const struct ptimer *t)
+{
+	s64 utime, stime;
+
+	proc_times(t->other, &utime, &stime);
+	return cpu_clock_is_user(t->clock) ? utime : utime + stime;
+}
+
+/* The other process has used @used: when to look again? */
+static void other_seen_locked(struct ptimer *t, s64 used)
+{
+	u32 threads = READ_ONCE(t->other->ntasks);
+
+	if (used > t->used && threads)
+		t->look = MAX(LOOK_MIN, (t->expires - used) / threads);
+	else
+		t->look = MIN(t->look * 2, LOOK_MAX);
+	t->used = MAX(t->used, used);
+}
+
 static void ptimer_start_locked(struct ptimer *t)
 {
 	t->proc->had_timers = true;
+	if (t->other) {
+		timeout_set(&t->timeout, time_add(time_now(), MAX(t->look, LOOK_MIN)));
+		return;
+	}
 	if (t->by_cpu)
 		return;
 	if (t->wall)
@@ -94,7 +130,7 @@ static void ptimer_expire_locked(struct ptimer *t, s64 now)
 		return;
 	}
 	ptimer_forward(t, now);
-	if (!t->by_cpu)
+	if (!t->by_cpu && !t->other)
 		t->expires = MAX(t->expires, now + IGNORED_PERIOD);
 	ptimer_start_locked(t);
 }
@@ -102,15 +138,22 @@ static void ptimer_expire_locked(struct ptimer *t, s64 now)
 static void ptimer_fire(struct timeout *to)
 {
 	struct ptimer *t = container_of(to, struct ptimer, timeout);
+	s64 used = t->other ? other_used(t) : 0;
 	u64 f = spin_lock_irqsave(&t->proc->siglock);
-	s64 now = ptimer_now(t);
+	s64 now;
 
+	if (t->other)
+		other_seen_locked(t, used);
+	now = ptimer_now(t);
 	if (t->expires && !list_empty(&t->link)) {
 		if (now >= t->expires)
 			ptimer_expire_locked(t, now);
 		else /* set anew, or the wall clock was set back, meanwhile */
 			ptimer_start_locked(t);
 	}
+	/* Nothing more will be used. */
+	if (t->other && READ_ONCE(t->other->state) != PROC_ALIVE)
+		t->expires = 0;
 	spin_unlock_irqrestore(&t->proc->siglock, f);
 }
 
@@ -191,6 +234,8 @@ static void ptimer_free(struct ptimer *t)
 		task_put(t->target);
 	if (t->cpu_of)
 		task_put(t->cpu_of);
+	if (t->other)
+		proc_put(t->other);
 	if (t->user) {
 		atomic_dec(&t->user->signals);
 		user_put(t->user);
@@ -198,7 +243,7 @@ static void ptimer_free(struct ptimer *t)
 	kfree(t);
 }
 
-/* The CPU clock by number, @clock < 0, is the process's own or one of a thread of it. */
+/* The CPU clock by number, @clock < 0: any process's, or that of a thread of this one. */
 static int ptimer_set_cpu_clock(struct ptimer *t, int clock)
 {
 	struct proc *p = current_proc();
@@ -206,9 +251,13 @@ static int ptimer_set_cpu_clock(struct ptimer *t, int clock)
 
 	if (!cpu_clock_valid(clock))
 		return cpu_clock_is_device(clock) ? -EOPNOTSUPP : -EINVAL;
+	if (!cpu_clock_is_thread(clock) && id && id != p->pid->nr) {
+		t->other = proc_lookup(id);
+		return t->other ? 0 : -EINVAL;
+	}
 	t->by_cpu = true;
 	if (!cpu_clock_is_thread(clock))
-		return !id || id == p->pid->nr ? 0 : -EINVAL;
+		return 0;
 	t->cpu_of = id ? task_lookup(id) : current_task();
 	if (t->cpu_of && !id)
 		task_get(t->cpu_of);
@@ -344,19 +393,56 @@ static void ptimer_aim_locked(struct ptimer *t, bool absolute, s64 value)
 }
 
 /*
- * timer_settime(2). ctx: thread. 0 or -EINVAL.
+ * The timer @id of @p, with the siglock held and what its other process has used looked up: found
+ * again, as that takes other locks. NULL: there is none; the siglock is held nevertheless.
+ */
+static struct ptimer *ptimer_find_fresh(struct proc *p, int id, u64 *flags)
+{
+	u64 f = spin_lock_irqsave(&p->siglock);
+	struct ptimer *t = ptimer_find_locked(p, id);
+	struct proc *other = t && t->other ? proc_get(t->other) : NULL;
+
+	if (other) {
+		bool user = cpu_clock_is_user(t->clock);
+		s64 utime, stime;
+
+		spin_unlock_irqrestore(&p->siglock, f);
+		proc_times(other, &utime, &stime);
+		f = spin_lock_irqsave(&p->siglock);
+		t = ptimer_find_locked(p, id);
+		if (t && t->other == other && cpu_clock_is_user(t->clock) == user)
+			t->used = MAX(t->used, user ? utime : utime + stime);
+		spin_unlock_irqrestore(&p->siglock, f);
+		proc_put(other);
+		f = spin_lock_irqsave(&p->siglock);
+		t = ptimer_find_locked(p, id);
+	}
+	*flags = f;
+	return t;
+}
+
+/* The process whose time @t counts is gone, for good. */
+static bool ptimer_is_orphan(const struct ptimer *t)
+{
+	return t->other && READ_ONCE(t->other->state) == PROC_DEAD;
+}
+
+/*
+ * timer_settime(2). ctx: thread. 0, -EINVAL; -ESRCH: its other process is no more.
  */
 int ptimer_settime(int id, bool absolute, const struct itimer_ns *set, struct itimer_ns *old)
 {
 	struct proc *p = current_proc();
 	bool cpu = false;
-	struct ptimer *t;
 	int err = -EINVAL;
-	u64 f = spin_lock_irqsave(&p->siglock);
+	u64 f;
+	struct ptimer *t = ptimer_find_fresh(p, id, &f);
 
-	t = ptimer_find_locked(p, id);
-	if (t) {
+	if (t && ptimer_is_orphan(t)) {
+		err = -ESRCH;
+	} else if (t) {
 		err = 0;
+		t->look = LOOK_MIN;
 		ptimer_read_locked(t, old);
 		timeout_cancel(&t->timeout);
 		ptimer_unqueue_locked(t);
@@ -381,11 +467,12 @@ int ptimer_settime(int id, bool absolute, const struct itimer_ns *set, struct it
 int ptimer_gettime(int id, struct itimer_ns *out)
 {
 	struct proc *p = current_proc();
-	struct ptimer *t;
-	u64 f = spin_lock_irqsave(&p->siglock);
+	u64 f;
+	struct ptimer *t = ptimer_find_fresh(p, id, &f);
 
-	t = ptimer_find_locked(p, id);
-	if (t)
+	if (t && ptimer_is_orphan(t))
+		memset(out, 0, sizeof(*out));
+	else if (t)
 		ptimer_read_locked(t, out);
 	spin_unlock_irqrestore(&p->siglock, f);
 	return t ? 0 : -EINVAL;

@@ -51,6 +51,8 @@ void seccomp_filter_put(struct seccomp_filter *f)
 	while (f && ref_put(&f->refs)) {
 		struct seccomp_filter *prev = f->prev;
 
+		if (f->notify)
+			seccomp_notify_orphan(f->notify);
 		kfree(f);
 		f = prev;
 	}
@@ -124,6 +126,15 @@ static u32 sync_hindrance(const struct task *self)
 	return 0;
 }
 
+/* Does one of the filters from @f on ask somebody who still listens? */
+static bool has_listener(const struct seccomp_filter *f)
+{
+	for (; f; f = f->prev)
+		if (f->notify && seccomp_notify_is_open(f->notify))
+			return true;
+	return false;
+}
+
 /* @f, with its reference, is @t's newest. holds: siglock */
 static void bind_locked(struct task *t, struct seccomp_filter *f)
 {
@@ -157,6 +168,8 @@ static long attach_locked(struct task *self, struct seccomp_filter *f, u32 flags
 
 	if (self->seccomp_mode == SECCOMP_MODE_STRICT)
 		return -EINVAL;
+	if (f->notify && has_listener(prev))
+		return -EBUSY;
 	f->total = f->length + (prev ? prev->total + FILTER_COST : 0);
 	f->depth = 1 + (prev ? prev->depth : 0);
 	if (f->total > PATH_COST_MAX)
@@ -247,19 +260,18 @@ static bool data_load(const void *data, u32 offset, u32 size, u32 *out)
 }
 
 /* The gravest answer of all filters of current, and whose it is: NULL where all allow. */
-static u32 filters_run(const struct trapframe *tf, const struct seccomp_filter **whose)
+static u32 filters_run(const struct trapframe *tf, struct seccomp_data *sd,
+		       const struct seccomp_filter **whose)
 {
-	struct seccomp_data sd = {
-		.nr = (int)tf->syscallno,
-		.arch = AUDIT_ARCH_AARCH64,
-		.instruction_pointer = tf->pc,
-	};
-	const struct bpf_input in = { data_load, &sd, sizeof(sd) };
+	const struct bpf_input in = { data_load, sd, sizeof(*sd) };
 	const struct seccomp_filter *f = READ_ONCE(current_task()->seccomp);
 	u32 answer = SECCOMP_RET_ALLOW;
 
-	for (u32 i = 0; i < ARRAY_SIZE(sd.args); i++)
-		sd.args[i] = tf->x[i];
+	sd->nr = (int)tf->syscallno;
+	sd->arch = AUDIT_ARCH_AARCH64;
+	sd->instruction_pointer = tf->pc;
+	for (u32 i = 0; i < ARRAY_SIZE(sd->args); i++)
+		sd->args[i] = tf->x[i];
 	*whose = NULL;
 	for (; f; f = f->prev) {
 		u32 a = bpf_run(f->code, &in);
@@ -323,7 +335,8 @@ static bool ask_tracer(struct trapframe *tf, u32 data)
 static bool filtered_enter(struct trapframe *tf, bool asked)
 {
 	const struct seccomp_filter *whose;
-	u32 answer = filters_run(tf, &whose), data = answer & SECCOMP_RET_DATA;
+	struct seccomp_data sd;
+	u32 answer = filters_run(tf, &sd, &whose), data = answer & SECCOMP_RET_DATA;
 	struct ksiginfo si;
 
 	if (!whose)
@@ -341,7 +354,12 @@ static bool filtered_enter(struct trapframe *tf, bool asked)
 		if (ask_tracer(tf, data))
 			return filtered_enter(tf, true);
 		break;
-	case SECCOMP_RET_USER_NOTIF: frame_set_result(tf, -ENOSYS); break;
+	case SECCOMP_RET_USER_NOTIF:
+		if (!whose->notify)
+			frame_set_result(tf, -ENOSYS);
+		else if (seccomp_notify_ask(whose->notify, tf, &sd))
+			return true;
+		break;
 	default: die(tf, answer);
 	}
 	if (whose->log)

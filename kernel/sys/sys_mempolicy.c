@@ -122,11 +122,12 @@ static int policy_of(u64 addr, u64 flags, u32 *policy, u64 *nodes)
 	int err = 0;
 
 	*policy = MPOL_DEFAULT;
+	*nodes = 0;
 	if (flags & MPOL_F_ADDR)
-		err = vm_get_policy(current->vm, addr, policy);
+		err = vm_get_policy(current->vm, addr, policy, nodes);
 	else if (addr)
 		err = -EINVAL;
-	*nodes = policy_nodes(*policy, NODES_HERE);
+	*nodes = policy_nodes(*policy, *nodes);
 	if (!err && *policy == MPOL_DEFAULT) {
 		*policy = t->mempolicy;
 		*nodes = policy_nodes(*policy, t->mempolicy_nodes);
@@ -203,7 +204,7 @@ long sys_mbind(u64 start, u64 len, u64 mode, u64 umask, u64 bits, u64 flags)
 	if (err)
 		return err < 0 ? err : 0;
 	err = policy_make(&policy, nodes);
-	return err ? err : vm_set_policy(current->vm, start, end, policy);
+	return err ? err : vm_set_policy(current->vm, start, end, policy, (u16)nodes);
 }
 
 /* set_mempolicy_home_node(2): of ranges that are bound. ctx: thread; sleeps */

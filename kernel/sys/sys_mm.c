@@ -238,6 +238,18 @@ long sys_mremap(u64 addr, u64 old_len, u64 new_len, u64 flags, u64 new_addr)
 	return err ? err : (long)out;
 }
 
+/* remap_file_pages(2): an address and a size that are not whole pages are rounded down. */
+long sys_remap_file_pages(u64 start, u64 size, u64 prot, u64 pgoff, u64 flags)
+{
+	u64 addr = start & ~(u64)PAGE_MASK, len = size & ~(u64)PAGE_MASK;
+	struct vm_limits lim;
+
+	if (prot || addr + len <= addr || pgoff + (len >> PAGE_SHIFT) < pgoff)
+		return -EINVAL;
+	proc_vm_limits(&lim);
+	return vm_remap_pages(current->vm, addr, len, pgoff, flags & MAP_NONBLOCK, &lim);
+}
+
 /* madvise(2) */
 long sys_madvise(u64 addr, u64 len, u64 advice)
 {

@@ -4,11 +4,12 @@
  * and environment are, and give a new auxiliary vector.
  *
  * The values are checked against each other as a whole, whether they come one by one or together
- * (PR_SET_MM_MAP). The running program's file (PR_SET_MM_EXE_FILE) cannot be exchanged while it is
- * mapped, and nothing here unmaps it: that answers EBUSY.
+ * (PR_SET_MM_MAP). The running program's file (PR_SET_MM_EXE_FILE) can be exchanged by a program that
+ * has unmapped it.
  *
  * man: prctl(2). holds, while changing: the address space's semaphore.
  */
+#include <linux/mount.h>
 #include <linux/prctl.h>
 #include "fs/vfs.h"
 #include "kernel/sys/abi.h"
@@ -119,7 +120,7 @@ static long set_auxv(u64 uaddr, u64 size)
 	return 0;
 }
 
-/* 0 never: see the head of the file. -EBADF, -EACCES, -EBUSY */
+/* 0, -EBADF, -EACCES, -EBUSY, -ENOMEM */
 static long set_exe(int fd)
 {
 	struct file *f;
@@ -127,10 +128,13 @@ static long set_exe(int fd)
 
 	if (err)
 		return err;
-	if (!S_ISREG(f->inode->mode) || inode_permission(f->inode, MAY_EXEC))
+	if (!S_ISREG(f->inode->mode) || (READ_ONCE(f->path.mnt->flags) & MS_NOEXEC) ||
+	    inode_permission(f->inode, MAY_EXEC))
 		err = -EACCES;
+	else
+		err = exec_set_file(f);
 	file_put(f);
-	return err ? err : -EBUSY;
+	return err;
 }
 
 static long set_map(u64 umap, u64 size)
@@ -155,7 +159,9 @@ static long set_map(u64 umap, u64 size)
 	if (m.exe_fd != (u32)-1) {
 		if (!sys_capable(CAP_SYS_ADMIN) && !sys_capable(CAP_CHECKPOINT_RESTORE))
 			return -EPERM;
-		return set_exe((int)m.exe_fd);
+		err = (int)set_exe((int)m.exe_fd);
+		if (err)
+			return err;
 	}
 	rwsem_write_lock(&vm->sem);
 	map_put(vm, &m);

@@ -3,8 +3,9 @@
  *
  * The three kinds of target are walked by one function; each call brings what it does with a thread
  * and gets the result so far. The nice value belongs to a thread, as on Linux, not to the process
- * as POSIX has it. The I/O priority is stored, inherited and given back; devices here serve
- * requests in the order they came, whatever it says.
+ * as POSIX has it. The I/O priority is stored, inherited and given back. It speaks to an I/O
+ * scheduler; devices here have none (/sys/block/NAME/queue/scheduler), and as with Linux's "none"
+ * requests are served in the order they came.
  *
  * Man pages: setpriority(2), getpriority(2), ioprio_set(2).
  */

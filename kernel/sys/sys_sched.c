@@ -29,7 +29,6 @@ SYSCTL_INT(sched_rt_runtime_us, "sys/kernel/sched_rt_runtime_us", &sched_rt_runt
 	   0x7fffffff);
 
 #define RT_PRIO_MAX 99
-#define FLAGS_KNOWN (SCHED_FLAG_RESET_ON_FORK | SCHED_FLAG_KEEP_POLICY | SCHED_FLAG_KEEP_PARAMS)
 
 struct params {
 	int policy, rt_prio, nice;
@@ -123,7 +122,7 @@ static int params_check(const struct params *p)
 	}
 }
 
-static long params_set(struct task *t, const struct params *p)
+static int params_may_set(struct task *t, const struct params *p)
 {
 	struct params old;
 	int err = params_check(p);
@@ -131,8 +130,15 @@ static long params_set(struct task *t, const struct params *p)
 	if (err)
 		return err;
 	params_get(&t->thread, &old);
-	if (!sys_capable(CAP_SYS_NICE) && !change_allowed(t, &old, p))
-		return -EPERM;
+	return sys_capable(CAP_SYS_NICE) || change_allowed(t, &old, p) ? 0 : -EPERM;
+}
+
+static long params_set(struct task *t, const struct params *p)
+{
+	int err = params_may_set(t, p);
+
+	if (err)
+		return err;
 	sched_set_reset_on_fork(&t->thread, p->reset_on_fork);
 	err = sched_set_policy(&t->thread, p->policy, p->rt_prio, p->nice);
 	futex_prio_changed(t);
@@ -256,25 +262,27 @@ long sys_sched_setattr(u64 pid, u64 uattr, u64 flags)
 	err = attr_copy_in(uattr, &a);
 	if (err)
 		return err;
-	if ((s32)a.sched_policy < 0 || (a.sched_flags & ~(u64)SCHED_FLAG_ALL))
-		return -EINVAL;
-	if (a.sched_flags & SCHED_FLAG_UTIL_CLAMP)
-		return -EOPNOTSUPP;
-	if (a.sched_flags & ~(u64)FLAGS_KNOWN)
+	if ((s32)a.sched_policy < 0 ||
+	    ((a.sched_flags & SCHED_FLAG_UTIL_CLAMP) && a.size < SCHED_ATTR_SIZE_VER1))
 		return -EINVAL;
 	err = thread_by_pid(pid, &t);
 	if (err)
 		return err;
 	params_get(&t->thread, &p);
-	p.reset_on_fork = a.sched_flags & SCHED_FLAG_RESET_ON_FORK;
-	if (!(a.sched_flags & SCHED_FLAG_KEEP_POLICY))
+	if (!(a.sched_flags & SCHED_FLAG_KEEP_POLICY)) {
+		p.reset_on_fork = a.sched_flags & SCHED_FLAG_RESET_ON_FORK;
 		p.policy = (int)a.sched_policy;
+	}
 	if (!(a.sched_flags & SCHED_FLAG_KEEP_PARAMS)) {
 		p.rt_prio = (int)MIN(a.sched_priority, (u32)RT_PRIO_MAX + 1);
 		if (!policy_is_rt(p.policy))
 			p.nice = MIN(MAX(a.sched_nice, -20), 19);
 	}
-	err = params_set(t, &p);
+	err = a.sched_flags & ~(u64)SCHED_FLAG_ALL ? -EINVAL : params_may_set(t, &p);
+	if (!err && (a.sched_flags & SCHED_FLAG_UTIL_CLAMP))
+		err = -EOPNOTSUPP;
+	if (!err)
+		err = params_set(t, &p);
 	task_put(t);
 	return err;
 }

@@ -138,6 +138,20 @@ static int advise_pages(struct vmspace *vm, vaddr_t start, vaddr_t end, int advi
 	return err ? err : hole ? -ENOMEM : 0;
 }
 
+/* See vmspace.h. ctx: thread; sleeps */
+void vm_reap(struct vmspace *vm)
+{
+	struct region *r;
+
+	rwsem_read_lock(&vm->sem);
+	vm_note_peak(vm);
+	rb_for_each(r, &vm->regions, node) {
+		if (!(r->flags & (VM_SHARED | VM_LOCKED | VM_DEVICE | VM_VDSO)))
+			unmap_entries(r, r->start, r->end, 0);
+	}
+	rwsem_read_unlock(&vm->sem);
+}
+
 /*
  * The file behind @addr with a reference, for work that must not hold the sem. *stop: end of its
  * part.

@@ -136,6 +136,7 @@ static int fork_region(struct fork_state *f, struct region *r)
 static void fork_layout(struct vmspace *to, struct vmspace *from)
 {
 	to->mmap_base = from->mmap_base;
+	to->bottom_up = from->bottom_up;
 	to->gap_top = from->gap_top;
 	to->gap_len = from->gap_len;
 	to->brk_start = from->brk_start;

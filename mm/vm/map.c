@@ -154,6 +154,16 @@ static int map_locked(struct vmspace *vm, const struct vm_map_args *a, u64 len, 
 }
 
 /*
+ * The mapping stands whether or not its pages can be brought in: mmap(2), NOTES on MAP_LOCKED.
+ */
+static void map_populate(struct vmspace *vm, const struct vm_map_args *a, const struct region *n)
+{
+	if ((a->how & (VM_MAP_POPULATE | VM_MAP_NONBLOCK)) == VM_MAP_POPULATE ||
+	    ((n->flags & VM_LOCKED) && !(n->flags & VM_LOCKONFAULT)))
+		(void)vm_populate(vm, n->start, n->end, false);
+}
+
+/*
  * mmap(2); see the header. ctx: thread; sleeps. The file's reference stays the caller's, the region
  * takes its own.
  */
@@ -161,7 +171,6 @@ int vm_map(struct vmspace *vm, const struct vm_map_args *a, vaddr_t *out)
 {
 	u64 len = ALIGN_UP(a->len, (u64)PAGE_SIZE);
 	struct region n;
-	bool populate;
 	int err;
 
 	if (!a->len)
@@ -174,16 +183,63 @@ int vm_map(struct vmspace *vm, const struct vm_map_args *a, vaddr_t *out)
 	rwsem_write_unlock(&vm->sem);
 	if (err)
 		return err;
-	populate = (a->how & (VM_MAP_POPULATE | VM_MAP_NONBLOCK)) == VM_MAP_POPULATE ||
-		   ((n.flags & VM_LOCKED) && !(n.flags & VM_LOCKONFAULT));
-	/*
-	 * The mapping stands whether or not its pages could be brought in: mmap(2), NOTES on
-	 * MAP_LOCKED.
-	 */
-	if (populate)
-		(void)vm_populate(vm, n.start, n.end, false);
+	map_populate(vm, a, &n);
 	*out = n.start;
 	return 0;
+}
+
+/*
+ * The region at @start, when [start, start + size) is one shared mapping of one file that may be
+ * written to, in as many regions as it takes. holds: sem. NULL: it is not.
+ */
+static struct region *shared_range(struct vmspace *vm, vaddr_t start, u64 size)
+{
+	struct region *first = region_find(vm, start), *r = first, *next;
+
+	if (!r || r->start > start || !(r->flags & VM_SHARED) || !(r->max_prot & PROT_W) ||
+	    (r->flags & VM_DEVICE))
+		return NULL;
+	for (; r->end < start + size; r = next) {
+		next = vm_next(r);
+		if (!next || next->start != r->end || next->file != first->file ||
+		    next->prot != first->prot || ((next->flags ^ first->flags) & ~VM_MERGE_IGNORE))
+			return NULL;
+	}
+	return first;
+}
+
+/*
+ * remap_file_pages(2) as Linux has it since 4.0: [@addr, @addr + @size) of a shared mapping becomes
+ * a mapping of the same file from page @pgoff on. ctx: thread; sleeps. 0, -EINVAL, -EOVERFLOW,
+ * -ENOMEM, -EAGAIN (locked limit).
+ */
+int vm_remap_pages(struct vmspace *vm, vaddr_t addr, u64 size, u64 pgoff, bool nonblock,
+		   const struct vm_limits *lim)
+{
+	struct vm_map_args a = { .addr = addr, .len = size, .pgoff = pgoff, .limits = lim };
+	struct vm_file *file = NULL;
+	struct region n, *r;
+	int err = -EINVAL;
+
+	rwsem_write_lock(&vm->sem);
+	r = shared_range(vm, addr, size);
+	if (r) {
+		a.prot = r->prot;
+		a.max_prot = r->max_prot;
+		a.flags = r->flags & (VM_SHARED | VM_LOCKED | VM_NORESERVE);
+		a.how = VM_MAP_FIXED | VM_MAP_POPULATE | (nonblock ? VM_MAP_NONBLOCK : 0);
+		a.file = file = r->file;
+		file->ops->get(file); /* what is replaced may hold the last reference */
+		map_describe(vm, &a, size, &n);
+		err = pgoff + PAGES(size) > PAGES((u64)1 << 63) ? -EOVERFLOW
+								: map_locked(vm, &a, size, &n);
+	}
+	rwsem_write_unlock(&vm->sem);
+	if (!err)
+		map_populate(vm, &a, &n);
+	if (file)
+		file->ops->put(file);
+	return err;
 }
 
 static int brk_grow(struct vmspace *vm, vaddr_t from, vaddr_t to, const struct vm_limits *lim,

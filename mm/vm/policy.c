@@ -28,7 +28,7 @@ static u32 policy_unpack(u32 flags)
 }
 
 /* See vmspace.h. */
-int vm_set_policy(struct vmspace *vm, vaddr_t start, vaddr_t end, u32 policy)
+int vm_set_policy(struct vmspace *vm, vaddr_t start, vaddr_t end, u32 policy, u16 nodes)
 {
 	vaddr_t at = start;
 	int err;
@@ -44,6 +44,7 @@ int vm_set_policy(struct vmspace *vm, vaddr_t start, vaddr_t end, u32 policy)
 			break;
 		at = r->end;
 		region_set_flags(r, policy_pack(policy), VM_POLICY);
+		r->policy_nodes = policy == MPOL_DEFAULT ? 0 : nodes;
 		region_merge(r);
 	}
 	if (!err && at == start)
@@ -53,7 +54,7 @@ int vm_set_policy(struct vmspace *vm, vaddr_t start, vaddr_t end, u32 policy)
 }
 
 /* See vmspace.h. */
-int vm_get_policy(struct vmspace *vm, vaddr_t addr, u32 *policy)
+int vm_get_policy(struct vmspace *vm, vaddr_t addr, u32 *policy, u64 *nodes)
 {
 	struct region *r;
 	int err = -EFAULT;
@@ -62,6 +63,7 @@ int vm_get_policy(struct vmspace *vm, vaddr_t addr, u32 *policy)
 	r = region_find(vm, addr);
 	if (r && r->start <= addr) {
 		*policy = policy_unpack(r->flags);
+		*nodes = r->policy_nodes;
 		err = 0;
 	}
 	rwsem_read_unlock(&vm->sem);

@@ -213,7 +213,7 @@ static bool region_joins(const struct region *a, const struct region *b)
 		return false;
 	if (((a->flags ^ b->flags) & ~VM_MERGE_IGNORE) || (a->flags & never))
 		return false;
-	if (a->file != b->file || a->name != b->name)
+	if (a->file != b->file || a->name != b->name || a->policy_nodes != b->policy_nodes)
 		return false;
 	return !a->file || a->pgoff + region_pages(a) == b->pgoff;
 }
@@ -354,10 +354,9 @@ static bool gap_below(struct vmspace *vm, vaddr_t top, u64 len, vaddr_t *out)
 	}
 }
 
-/* Lowest gap from a quarter of the address space up, for when nothing below mmap_base fits. */
-static bool gap_above(struct vmspace *vm, u64 len, vaddr_t *out)
+/* Lowest gap from @lo up. */
+static bool gap_above(struct vmspace *vm, vaddr_t lo, u64 len, vaddr_t *out)
 {
-	vaddr_t lo = USER_TOP / 4;
 	struct region *r = region_find(vm, lo);
 
 	for (; r; r = vm_next(r)) {
@@ -373,19 +372,22 @@ static bool gap_above(struct vmspace *vm, u64 len, vaddr_t *out)
 }
 
 /*
- * Room for @len bytes: the highest below mmap_base, else the lowest above a quarter of the space.
+ * Room for @len bytes: the highest below mmap_base, else the lowest above a quarter of the space;
+ * in the old layout the lowest above mmap_base.
  * holds: sem for writing; sleeps: no. 0 or -ENOMEM.
  */
 int region_find_gap(struct vmspace *vm, u64 len, vaddr_t *out)
 {
 	bool hinted = vm->gap_top && len >= vm->gap_len;
 
+	if (unlikely(vm->bottom_up))
+		return gap_above(vm, vm->mmap_base, len, out) ? 0 : -ENOMEM;
 	if (gap_below(vm, hinted ? vm->gap_top : vm->mmap_base, len, out)) {
 		vm->gap_top = *out + len;
 		vm->gap_len = len;
 		return 0;
 	}
-	return gap_above(vm, len, out) ? 0 : -ENOMEM;
+	return gap_above(vm, USER_TOP / 4, len, out) ? 0 : -ENOMEM;
 }
 
 /* [@start, @end) became free: keep the search hint true. holds: sem for writing. */

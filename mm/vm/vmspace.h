@@ -77,6 +77,7 @@ struct region {
 	const char *name; /* I: "[vdso]", "[vvar]" or NULL */
 	vaddr_t seq_next; /* a: hint: where a sequential toucher of anonymous memory faults next */
 	u32 seq_window; /* a: hint: pages made by the last such fault */
+	u16 policy_nodes; /* v: the nodes that came with the policy in .flags */
 };
 
 struct vmspace {
@@ -87,7 +88,7 @@ struct vmspace {
 	struct rb_root regions; /* v */
 	u32 nregions; /* v */
 	struct region *cached; /* a: last fault's region, a hint checked under sem */
-	vaddr_t mmap_base; /* I: search goes down from here */
+	vaddr_t mmap_base; /* I: search goes down from here, or up: .bottom_up */
 	vaddr_t gap_top; /* v: every gap between here and mmap_base is smaller than gap_len */
 	u64 gap_len; /* v */
 	vaddr_t brk_start, brk; /* v */
@@ -104,6 +105,7 @@ struct vmspace {
 	u32 def_flags; /* v: mlockall(MCL_FUTURE) */
 	bool dumpable; /* a */
 	struct aio_ctx *aio; /* fs/aio.c's own lock: contexts of io_setup(2) */
+	bool bottom_up; /* I: the old layout of ADDR_COMPAT_LAYOUT */
 	struct list all; /* list of all address spaces: its own lock */
 };
 
@@ -143,10 +145,14 @@ struct vm_map_args {
 int __must_check vm_map(struct vmspace *vm, const struct vm_map_args *a, vaddr_t *out);
 int vm_unmap(struct vmspace *vm, vaddr_t addr, u64 len); /* 0, -EINVAL, -ENOMEM */
 int vm_protect(struct vmspace *vm, vaddr_t addr, u64 len, u32 prot, const struct vm_limits *lim);
+/* remap_file_pages(2): see map.c */
+int vm_remap_pages(struct vmspace *vm, vaddr_t addr, u64 size, u64 pgoff, bool nonblock,
+		   const struct vm_limits *lim);
 /* mremap with Linux's MREMAP_* flags. */
 int vm_remap(struct vmspace *vm, vaddr_t old, u64 old_len, u64 new_len, u32 flags, vaddr_t new_addr,
 	     const struct vm_limits *lim, vaddr_t *out);
 int vm_advise(struct vmspace *vm, vaddr_t addr, u64 len, int advice); /* Linux MADV_* */
+void vm_reap(struct vmspace *vm); /* drop what only this space holds: its users are dying */
 int vm_sync(struct vmspace *vm, vaddr_t addr, u64 len, int flags); /* msync */
 int vm_lock(struct vmspace *vm, vaddr_t addr, u64 len, bool lock, bool onfault,
 	    const struct vm_limits *lim);
@@ -211,12 +217,14 @@ void vm_init(void);
  */
 int __must_check vm_shared_anon(u64 size, struct vm_file **out);
 /*
- * policy.c: the memory policy of pages [start, end), and of one address. -EFAULT: nothing is mapped
- * (at a start or in between; MPOL_DEFAULT: anywhere), -ENOMEM. The last: may their policy have a
- * home node? -ENOENT: there is none, -EOPNOTSUPP. ctx: thread; sleep
+ * policy.c: the memory policy of pages [start, end), with the nodes that came with it, and of one
+ * address. -EFAULT: nothing is mapped (at a start or in between; MPOL_DEFAULT: anywhere), -ENOMEM.
+ * The last: may their policy have a home node? -ENOENT: there is none, -EOPNOTSUPP. ctx: thread;
+ * sleep
  */
-int __must_check vm_set_policy(struct vmspace *vm, vaddr_t start, vaddr_t end, u32 policy);
-int __must_check vm_get_policy(struct vmspace *vm, vaddr_t addr, u32 *policy);
+int __must_check vm_set_policy(struct vmspace *vm, vaddr_t start, vaddr_t end, u32 policy,
+			       u16 nodes);
+int __must_check vm_get_policy(struct vmspace *vm, vaddr_t addr, u32 *policy, u64 *nodes);
 int __must_check vm_check_home_node(struct vmspace *vm, vaddr_t start, vaddr_t end);
 /*
  * The node of the page mapped at @addr: 0. -EFAULT: nothing is mapped, or anonymous memory not

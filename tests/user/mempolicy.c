@@ -83,6 +83,13 @@ static void ranges(void)
 	CHECK_ERR(syscall(SYS_set_mempolicy_home_node, p, PAGE, 0ul, 1ul), EINVAL);
 	CHECK(!bind(p + PAGE, PAGE, MPOL_INTERLEAVE, 1, 0));
 	CHECK_ERR(syscall(SYS_set_mempolicy_home_node, p, 8 * PAGE, 0ul, 0ul), EOPNOTSUPP);
+	/* A mask that is kept as it was given, and parts the range from its neighbours. */
+	CHECK(!bind(p + PAGE, PAGE, MPOL_BIND | MPOL_F_STATIC_NODES, 0xff03, 0) &&
+	      get(p + PAGE, MPOL_F_ADDR, &mask) == (MPOL_BIND | MPOL_F_STATIC_NODES) &&
+	      mask == 0xff03);
+	CHECK(!bind(p + 2 * PAGE, PAGE, MPOL_BIND | MPOL_F_STATIC_NODES, 5, 0) &&
+	      get(p + PAGE, MPOL_F_ADDR, &mask) == (MPOL_BIND | MPOL_F_STATIC_NODES) &&
+	      mask == 0xff03);
 	CHECK(!bind(p, 8 * PAGE, MPOL_DEFAULT, 0, 0));
 	CHECK(get(p + 2 * PAGE, MPOL_F_ADDR, &mask) == MPOL_DEFAULT);
 	CHECK(!bind(p, 0, MPOL_BIND, 1, 0));
