@@ -3,9 +3,10 @@
  * uses.
  *
  * A context collects options as mount(2)'s data string has them, and goes through phases: options
- * for a new superblock, the superblock made (fsmount mounts it), options for changing one. The file
- * system sees the options when the superblock is made or changed, and refuses then what it does not
- * know.
+ * for a new superblock, the superblock made (fsmount mounts it), options for changing one. File
+ * systems that judge options one by one (check_option) refuse a bad one at once, others when the
+ * superblock is made or changed. What was wrong is said in words, which read(2) gives, one message
+ * for each call; the oldest go when there are too many.
  *
  * Everything in a context is guarded by its lock (rank MODULE: mounting locks further).
  */
@@ -14,8 +15,11 @@
 #include <linux/mount.h>
 #include "fs/mount.h"
 #include "fs/mount_fd.h"
+#include "kernel/lib/fmt.h"
 #include "kernel/lib/string.h"
 #include "mm/slab.h"
+
+#define MESSAGES 8 /* kept of one context */
 
 enum phase { OPTIONS, MADE, CHANGE, FAILED };
 
@@ -28,9 +32,17 @@ struct fscontext {
 	struct path picked; /* I: of fspick, with references */
 	char *source; /* c */
 	u32 ms_set, ms_clear; /* c: MS_* that options named */
+	char *messages[MESSAGES]; /* c: ring */
+	u32 msg_head, msg_tail; /* c: messages ever said, and read */
 	size_t len; /* c: of .data */
 	char data[PAGE_SIZE - 1]; /* c */
 };
+
+/* For types that have no option at all: see vfs.h. ctx: any */
+int fs_no_option(const char *name, const char *value)
+{
+	return -ENOENT;
+}
 
 /* Flags of the superblock, which every file system has. */
 static const struct {
@@ -44,6 +56,30 @@ static const struct {
 	{ "nomand", 0, MS_MANDLOCK },
 };
 
+/* The oldest message, which becomes the caller's. holds: c->lock, or nobody else is there */
+static char *message_take(struct fscontext *c)
+{
+	return c->messages[c->msg_tail++ % MESSAGES];
+}
+
+/* Say what is wrong. holds: c->lock */
+static __printf(2, 3) void complain(struct fscontext *c, const char *fmt, ...)
+{
+	char text[400];
+	va_list args;
+	char *copy;
+
+	va_start(args, fmt);
+	vsnprintf(text, sizeof(text), fmt, args);
+	va_end(args);
+	copy = kstrdup(text, 0);
+	if (!copy)
+		return;
+	if (c->msg_head - c->msg_tail == MESSAGES)
+		kfree(message_take(c));
+	c->messages[c->msg_head++ % MESSAGES] = copy;
+}
+
 static void context_release(struct file *f)
 {
 	struct fscontext *c = f->priv;
@@ -52,14 +88,32 @@ static void context_release(struct file *f)
 		super_put(c->sb);
 	if (c->picked.mnt)
 		path_put(&c->picked);
+	while (c->msg_tail != c->msg_head)
+		kfree(message_take(c));
 	kfree(c->source);
 	kfree(c);
 }
 
-/* Messages about what went wrong: there are none. */
+/* The next message, whole or not at all. */
 static ssize_t context_read(struct file *f, struct uio *u, u64 *pos)
 {
-	return -ENODATA;
+	struct fscontext *c = f->priv;
+	char *text = NULL;
+	ssize_t n = -ENODATA;
+
+	mutex_lock(&c->lock);
+	if (c->msg_tail != c->msg_head)
+		text = message_take(c);
+	mutex_unlock(&c->lock);
+	if (text) {
+		n = (ssize_t)strlen(text);
+		if ((size_t)n > u->left)
+			n = -EMSGSIZE;
+		else if (uio_copy_to(u, text, (size_t)n) != n)
+			n = -EFAULT;
+		kfree(text);
+	}
+	return n;
 }
 
 static const struct file_ops context_ops = {
@@ -140,10 +194,25 @@ static int add_option(struct fscontext *c, const char *key, const char *value)
 
 static int set_source(struct fscontext *c, const char *value)
 {
-	if (!value || c->source)
+	if (!value || c->source) {
+		complain(c, value ? "e Multiple sources\n" : "e Non-string source\n");
 		return -EINVAL;
+	}
 	c->source = kstrdup(value, 0);
 	return c->source ? 0 : -ENOMEM;
+}
+
+/* What the file system says of the option beforehand. holds: c->lock. 0 or -EINVAL */
+static int judge_option(struct fscontext *c, const char *key, const char *value)
+{
+	const struct fs_type *t = c->type;
+	int err = t->check_option ? t->check_option(key, value) : 0;
+
+	if (err == -ENOENT)
+		complain(c, "e %s: Unknown parameter '%s'\n", t->name, key);
+	else if (err)
+		complain(c, "e %s: Bad value for '%s'\n", t->name, key);
+	return err ? -EINVAL : 0;
 }
 
 /* See mount_fd.h. ctx: thread; sleeps */
@@ -155,20 +224,41 @@ int fscontext_set(struct file *f, const char *key, const char *value)
 	mutex_lock(&c->lock);
 	if (c->phase != OPTIONS && c->phase != CHANGE)
 		goto unlock;
-	if (!value) {
-		for (u32 k = 0; k < ARRAY_SIZE(common); k++) {
-			if (strcmp(common[k].name, key))
-				continue;
-			c->ms_set = (c->ms_set & ~common[k].clear) | common[k].set;
-			c->ms_clear = (c->ms_clear & ~common[k].set) | common[k].clear;
-			err = 0;
-			goto unlock;
-		}
+	for (u32 k = 0; k < ARRAY_SIZE(common); k++) {
+		if (strcmp(common[k].name, key))
+			continue;
+		c->ms_set = (c->ms_set & ~common[k].clear) | common[k].set;
+		c->ms_clear = (c->ms_clear & ~common[k].set) | common[k].clear;
+		err = 0;
+		goto unlock;
 	}
-	err = strcmp(key, "source") ? add_option(c, key, value) : set_source(c, value);
+	if (!strcmp(key, "source")) {
+		err = set_source(c, value);
+	} else {
+		err = judge_option(c, key, value);
+		if (!err)
+			err = add_option(c, key, value);
+	}
 unlock:
 	mutex_unlock(&c->lock);
 	return err;
+}
+
+/* See mount_fd.h. ctx: thread; sleeps */
+int fscontext_refuse(struct file *f, const char *key)
+{
+	struct fscontext *c = f->priv;
+	const struct fs_type *t = c->type;
+
+	mutex_lock(&c->lock);
+	if (!t->check_option)
+		complain(c, "e VFS: Legacy: Parameter type for '%s' not supported\n", key);
+	else if (t->check_option(key, NULL) == -ENOENT)
+		complain(c, "e %s: Unknown parameter '%s'\n", t->name, key);
+	else
+		complain(c, "e %s: Bad value for '%s'\n", t->name, key);
+	mutex_unlock(&c->lock);
+	return -EINVAL;
 }
 
 /* What was said so far has been done. holds: c->lock */

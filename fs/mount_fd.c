@@ -4,8 +4,8 @@
  * A loose tree is made of ordinary mounts, marked .loose, that are in no list and have no number.
  * It can be walked through its descriptor, but nothing can be mounted in it or taken off it. The
  * reference it was made with is the tree's own: move_mount(2) hands it over to the place where the
- * tree is hung, and if that never happens, the end of the descriptor drops it. Copies belong to no
- * peer group.
+ * tree is hung, and if that never happens, the end of the descriptor drops it. Copies of shared mounts
+ * are in their peer group at once, but nothing is propagated to them while they hang nowhere.
  *
  * .loose is guarded by the mount tree's lock. open_tree(2), move_mount(2), mount_setattr(2).
  */
@@ -58,9 +58,8 @@ int mount_open_copy(const struct path *src, bool recursive, struct file **out)
 	if (err)
 		return err;
 	mount_lock();
+	mount_join(m, src->mnt, KIN_PEER);
 	err = recursive ? mount_copy_children(src, m, KIN_PEER) : 0;
-	for (struct mount *c = m; c; c = mount_tree_next(c, m, false))
-		mount_set_kind(c, MS_PRIVATE);
 	if (err)
 		mount_discard_tree(m);
 	else
@@ -110,6 +109,32 @@ unlock:
 	mount_place_unlock(&at);
 put:
 	path_put(&at);
+	return err;
+}
+
+/* Does @p name a whole mount that hangs in the tree? holds: the tree's lock */
+static bool is_hung_root(const struct path *p)
+{
+	const struct mount *m = p->mnt;
+
+	return p->dentry == m->root && !m->loose && !m->anon && !m->detached;
+}
+
+/* See mount_fd.h. ctx: thread; sleeps */
+int mount_set_group(const struct path *from, const struct path *to)
+{
+	struct mount *f = from->mnt, *t = to->mnt;
+	int err = -EINVAL;
+
+	mount_lock();
+	if (is_hung_root(from) && is_hung_root(to) && f->sb == t->sb &&
+	    mount_dentry_below(t->root, f->root) && !t->group && !t->master &&
+	    (f->group || f->master)) {
+		mount_join(t, f, KIN_PEER);
+		mount_tree_changed();
+		err = 0;
+	}
+	mount_unlock();
 	return err;
 }
 

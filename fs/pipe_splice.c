@@ -10,8 +10,8 @@
  * what the file took. The pipe's lock cannot be held meanwhile, since a terminal may take its time:
  * p->taking keeps other readers off for so long.
  *
- * Two pipes are locked in the order of their addresses. vmsplice copies: the pipe has the bytes as
- * they were at the time of the call.
+ * Two pipes are locked in the order of their addresses. vmsplice lends the caller's pages: what is
+ * written to them later may be seen by the reader, as vmsplice(2) warns.
  */
 #include <asm/poll.h>
 #include <linux/errno.h>
@@ -312,11 +312,25 @@ ssize_t pipe_to_file(struct file *in, struct file *out, u64 *opos, u64 len, bool
 	return done ? (ssize_t)done : n;
 }
 
+/* Lend the page at @at of current's memory, @len bytes of it. @len, 0: no room, or -errno. */
+static ssize_t lend_page(struct pipe *p, u64 at, size_t len)
+{
+	struct pipe_slot s = { .off = (u32)(at & PAGE_MASK), .len = (u32)len, .shared = true };
+	/* Without a tag in the top byte, which user copies take no notice of. */
+	int err = vm_get_page(current->vm, at << 8 >> 8, false, &s.page);
+
+	if (err)
+		return err;
+	if (push_if_room(p, &s))
+		return (ssize_t)len;
+	page_put(s.page);
+	return 0;
+}
+
 /* The user's pages one after the other: what went in before one that is not there counts. */
-static ssize_t put_pages(struct pipe *p, struct uio *u)
+static ssize_t lend_pages(struct pipe *p, struct uio *u)
 {
 	ssize_t done = 0, n = 0;
-	struct uio one;
 	size_t len;
 	u64 at;
 
@@ -324,16 +338,12 @@ static ssize_t put_pages(struct pipe *p, struct uio *u)
 		at = u->seg->base + u->off;
 		len = MIN(u->seg->len - u->off, PAGE_SIZE - (at & PAGE_MASK));
 		if (len) {
-			uio_init_user(&one, at, len);
-			n = pipe_put_now(p, &one);
+			n = lend_page(p, at, len);
 			if (n <= 0)
 				break;
 			done += n;
-			if ((size_t)n < len)
-				break;
-		}
-		uio_advance(u, len);
-		if (!len) {
+			uio_advance(u, len);
+		} else {
 			u->seg++;
 			u->nseg--;
 			u->off = 0;
@@ -353,7 +363,7 @@ ssize_t pipe_from_user(struct file *out, struct uio *u, bool nonblock)
 		err = wait_room(p, nonblock);
 		if (err)
 			return err;
-		n = put_pages(p, u);
+		n = lend_pages(p, u);
 	} while (!n);
 	if (n > 0)
 		pipe_wake_readers(p);

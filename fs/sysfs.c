@@ -120,4 +120,4 @@ static int sysfs_mount(const struct fs_type *t, const char *source, u32 flags, c
 	return pseudo_mount(&sysfs_tree, t, SYSFS_MAGIC, &sysfs_super_ops, out);
 }
 
-FS_TYPE(sysfs, .flags = FS_NODEV | FS_SINGLE, .mount = sysfs_mount);
+FS_TYPE(sysfs, .flags = FS_NODEV | FS_SINGLE, .mount = sysfs_mount, .check_option = fs_no_option);

@@ -206,16 +206,24 @@ static int parse_number(const char *v, u32 base, u64 max, u64 *out)
 	return 0;
 }
 
-/* One option: "name" or "name=value". */
-static int parse_option(void *arg, char *name)
+/* Options that take a value. */
+static bool is_known(const char *name)
 {
-	struct tmpfs_super *ts = arg;
-	char *v = strchr(name, '=');
+	static const char *const names[] = { "size", "nr_blocks", "nr_inodes", "huge",
+					     "mode", "uid",	  "gid" };
+
+	for (u32 k = 0; k < ARRAY_SIZE(names); k++)
+		if (!strcmp(names[k], name))
+			return true;
+	return false;
+}
+
+/* One option "name=value"; @v NULL: bare. 0, -EINVAL; -ENOENT: not known */
+static int set_option(struct tmpfs_super *ts, const char *name, const char *v)
+{
 	u64 n;
 	int err;
 
-	if (v)
-		*v++ = '\0';
 	if (!strcmp(name, "ro") || !strcmp(name, "rw")) {
 		ts->ms_flags = name[1] == 'o' ? MS_RDONLY : 0;
 		return v ? -EINVAL : 0;
@@ -223,7 +231,7 @@ static int parse_option(void *arg, char *name)
 	if (!strcmp(name, "inode64") || !strcmp(name, "noswap"))
 		return v ? -EINVAL : 0;
 	if (!v)
-		return -EINVAL;
+		return is_known(name) ? -EINVAL : -ENOENT;
 	if (!strcmp(name, "size"))
 		return parse_pages(v, &ts->max_pages);
 	if (!strcmp(name, "nr_blocks"))
@@ -243,7 +251,26 @@ static int parse_option(void *arg, char *name)
 			*(name[0] == 'u' ? &ts->uid : &ts->gid) = (u32)n;
 		return err;
 	}
-	return -EINVAL;
+	return -ENOENT;
+}
+
+/* One option: "name" or "name=value". */
+static int parse_option(void *arg, char *name)
+{
+	char *v = strchr(name, '=');
+	int err;
+
+	if (v)
+		*v++ = '\0';
+	err = set_option(arg, name, v);
+	return err == -ENOENT ? -EINVAL : err;
+}
+
+static int tmpfs_check_option(const char *name, const char *v)
+{
+	struct tmpfs_super scratch = { 0 };
+
+	return set_option(&scratch, name, v);
 }
 
 static int parse_options(struct tmpfs_super *ts, const char *data)
@@ -365,7 +392,7 @@ static int rootfs_mount(const struct fs_type *t, const char *source, u32 flags, 
 	return tmpfs_super_create(t, data, 0755, out);
 }
 
-FS_TYPE(tmpfs, .flags = FS_NODEV, .mount = tmpfs_mount);
+FS_TYPE(tmpfs, .flags = FS_NODEV, .mount = tmpfs_mount, .check_option = tmpfs_check_option);
 FS_TYPE(ramfs, .flags = FS_NODEV, .mount = rootfs_mount);
 const struct fs_type fs_rootfs = { .name = "rootfs", .flags = FS_NODEV, .mount = rootfs_mount };
 

@@ -294,12 +294,19 @@ struct fs_type {
 	/* Make a superblock with its root dentry. 0 or -errno. @source is the device name given. */
 	int (*mount)(const struct fs_type *t, const char *source, u32 flags, const char *data,
 		     struct super **out);
+	/*
+	 * Judge one option before a superblock is made of it; @value NULL: a bare word. 0; -ENOENT:
+	 * there is none of that name; -EINVAL: not with that value. NULL: all is seen at mount.
+	 */
+	int (*check_option)(const char *name, const char *value);
 };
 #define FS_NODEV 1u /* needs no block device: "nodev" in /proc/filesystems */
 #define FS_SINGLE 2u /* one superblock shared by all mounts (devtmpfs, sysfs) */
 #define FS_TYPE(id, ...) \
 	TABLE_ENTRY(fs_type, struct fs_type, fs_type_##id) = { .name = #id, __VA_ARGS__ }
 TABLE_DECLARE(fs_type, struct fs_type);
+/* For types that have no option at all: -ENOENT. */
+int fs_no_option(const char *name, const char *value);
 
 struct super {
 	refcount_t refs; /* a */

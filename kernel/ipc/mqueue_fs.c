@@ -296,7 +296,7 @@ free:
 	return -ENOMEM;
 }
 
-FS_TYPE(mqueue, .flags = FS_NODEV | FS_SINGLE, .mount = mqueue_mount);
+FS_TYPE(mqueue, .flags = FS_NODEV | FS_SINGLE, .mount = mqueue_mount, .check_option = fs_no_option);
 
 /* The root as the calls see it, without a reference: it never goes. */
 static int own_root(struct path *out)

@@ -91,6 +91,18 @@ static int check_config(u32 cmd, u64 ukey, u64 uvalue, int aux)
 	return ok ? 0 : -EINVAL;
 }
 
+static long config_refuse(struct file *f, u64 ukey)
+{
+	char *key;
+	int err = option_string(ukey, &key);
+
+	if (err)
+		return err;
+	err = fscontext_refuse(f, key);
+	kfree(key);
+	return err;
+}
+
 static long config_set(struct file *f, u64 ukey, u64 uvalue)
 {
 	char *key, *value = NULL;
@@ -118,7 +130,7 @@ static long do_config(struct file *f, u32 cmd, u64 ukey, u64 uvalue)
 	case FSCONFIG_CMD_RECONFIGURE:
 		return sys_capable(CAP_SYS_ADMIN) ? fscontext_reconfigure(f) : -EPERM;
 	}
-	return -EINVAL; /* no file system here has an option of another kind */
+	return config_refuse(f, ukey);
 }
 
 /* ctx: thread; sleeps */
@@ -231,7 +243,7 @@ long sys_move_mount(u64 fdfd, u64 ufrom, u64 tdfd, u64 uto, u64 flags)
 
 	if (!sys_capable(CAP_SYS_ADMIN))
 		return -EPERM;
-	if (((u32)flags & ~(u32)MOVE_MOUNT__MASK) || ((u32)flags & MOVE_MOUNT_SET_GROUP))
+	if ((u32)flags & ~(u32)MOVE_MOUNT__MASK)
 		return -EINVAL;
 	err = sys_path_lookup((int)fdfd, ufrom, flags & MOVE_MOUNT_F_SYMLINKS ? LOOKUP_FOLLOW : 0,
 			      flags & MOVE_MOUNT_F_EMPTY_PATH ? AT_EMPTY_PATH : 0, &from);
@@ -240,7 +252,8 @@ long sys_move_mount(u64 fdfd, u64 ufrom, u64 tdfd, u64 uto, u64 flags)
 	err = sys_path_lookup((int)tdfd, uto, flags & MOVE_MOUNT_T_SYMLINKS ? LOOKUP_FOLLOW : 0,
 			      flags & MOVE_MOUNT_T_EMPTY_PATH ? AT_EMPTY_PATH : 0, &to);
 	if (!err) {
-		err = move_mount(&from, &to);
+		err = flags & MOVE_MOUNT_SET_GROUP ? mount_set_group(&from, &to)
+						   : move_mount(&from, &to);
 		path_put(&to);
 	}
 	path_put(&from);

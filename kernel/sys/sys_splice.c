@@ -296,7 +296,7 @@ static long do_vmsplice(struct file *f, u64 uiov, u64 count, u32 flags)
 	return n;
 }
 
-/* ctx: thread. Gifts are taken as copies. */
+/* ctx: thread; sleeps */
 long sys_vmsplice(u64 fd, u64 uiov, u64 count, u64 flags)
 {
 	struct fdref r;

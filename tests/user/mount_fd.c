@@ -142,6 +142,54 @@ static void test_errors(void)
 	close(null);
 }
 
+/* The next message of the context @fs. */
+static const char *message(int fs)
+{
+	static char text[256];
+	ssize_t n = read(fs, text, sizeof(text) - 1);
+
+	text[n < 0 ? 0 : n] = '\0';
+	return text;
+}
+
+static void test_messages(void)
+{
+	int fs = fsopen("tmpfs", FSOPEN_CLOEXEC);
+	char few[4];
+
+	CHECK_ERR(read(fs, few, sizeof(few)), ENODATA);
+	CHECK_ERR(fsconfig(fs, FSCONFIG_SET_STRING, "colour", "red", 0), EINVAL);
+	CHECK_ERR(fsconfig(fs, FSCONFIG_SET_STRING, "size", "big", 0), EINVAL);
+	CHECK_ERR(fsconfig(fs, FSCONFIG_SET_FLAG, "size", NULL, 0), EINVAL);
+	CHECK(!strcmp(message(fs), "e tmpfs: Unknown parameter 'colour'\n"));
+	CHECK(!strcmp(message(fs), "e tmpfs: Bad value for 'size'\n"));
+	CHECK_ERR(read(fs, few, sizeof(few)), EMSGSIZE); /* and it is lost */
+	CHECK_ERR(read(fs, few, sizeof(few)), ENODATA);
+	CHECK_ERR(fsconfig(fs, FSCONFIG_SET_BINARY, "size", "1", 1), EINVAL);
+	CHECK(!strcmp(message(fs), "e tmpfs: Bad value for 'size'\n"));
+	CHECK_ERR(fsconfig(fs, FSCONFIG_SET_FLAG, "source", NULL, 0), EINVAL);
+	CHECK(!strcmp(message(fs), "e Non-string source\n"));
+	CHECK(!fsconfig(fs, FSCONFIG_SET_STRING, "source", "a", 0));
+	CHECK_ERR(fsconfig(fs, FSCONFIG_SET_STRING, "source", "b", 0), EINVAL);
+	CHECK(!strcmp(message(fs), "e Multiple sources\n"));
+	/* The last eight are kept. */
+	for (int i = 0; i < 9; i++) {
+		char name[16];
+
+		snprintf(name, sizeof(name), "x%d", i);
+		CHECK_ERR(fsconfig(fs, FSCONFIG_SET_FLAG, name, NULL, 0), EINVAL);
+	}
+	CHECK(!strcmp(message(fs), "e tmpfs: Unknown parameter 'x1'\n"));
+	/* What was refused is forgotten. */
+	CHECK(!fsconfig(fs, FSCONFIG_SET_STRING, "ro", "whatever", 0));
+	CHECK(!fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0));
+	close(fs);
+	fs = fsopen("sysfs", 0);
+	CHECK_ERR(fsconfig(fs, FSCONFIG_SET_FLAG, "colour", NULL, 0), EINVAL);
+	CHECK(!strcmp(message(fs), "e sysfs: Unknown parameter 'colour'\n"));
+	close(fs);
+}
+
 static void test_copies(void)
 {
 	int t, plain;
@@ -172,6 +220,49 @@ static void test_copies(void)
 	CHECK_ERR(open_tree(AT_FDCWD, "m", 0x10), EINVAL);
 	CHECK_ERR(open_tree(AT_FDCWD, "none", OPEN_TREE_CLONE), ENOENT);
 	CHECK_ERR(open_tree(99, "m", 0), EBADF);
+}
+
+/* Does what is mounted on m/d show at @other, and go there too? */
+static int propagates(const char *other)
+{
+	int shows;
+
+	if (mount("none", "m/d", "tmpfs", 0, NULL))
+		return -1;
+	touch("m/d/x");
+	shows = !access(other, F_OK);
+	return umount("m/d") || !access(other, F_OK) ? -1 : shows;
+}
+
+static void test_groups(void)
+{
+	int t;
+
+	CHECK(!mount("none", "m", "tmpfs", 0, NULL) && !mount(NULL, "m", NULL, MS_SHARED, NULL));
+	CHECK(!mkdir("m/d", 0755) && !mkdir("m3", 0755));
+	/* A copy is a peer; while it hangs nowhere nothing comes to it. */
+	t = open_tree(AT_FDCWD, "m", OPEN_TREE_CLONE);
+	CHECK(!move_mount(t, "", AT_FDCWD, "m2", MOVE_MOUNT_F_EMPTY_PATH) && !close(t));
+	CHECK(propagates("m2/d/x") == 1);
+	CHECK(!mount("m", "m3", NULL, MS_BIND, NULL) && !mount(NULL, "m3", NULL, MS_PRIVATE, NULL));
+	CHECK(propagates("m3/d/x") == 0);
+	CHECK(!move_mount(AT_FDCWD, "m", AT_FDCWD, "m3", MOVE_MOUNT_SET_GROUP));
+	CHECK(propagates("m3/d/x") == 1 && propagates("m2/d/x") == 1);
+	CHECK_ERR(move_mount(AT_FDCWD, "m", AT_FDCWD, "m3", MOVE_MOUNT_SET_GROUP), EINVAL);
+	CHECK(!mount(NULL, "m3", NULL, MS_PRIVATE, NULL));
+	CHECK_ERR(move_mount(AT_FDCWD, "m/d", AT_FDCWD, "m3", MOVE_MOUNT_SET_GROUP), EINVAL);
+	CHECK_ERR(move_mount(AT_FDCWD, "m3", AT_FDCWD, "m2", MOVE_MOUNT_SET_GROUP), EINVAL);
+	CHECK_ERR(move_mount(AT_FDCWD, "m", AT_FDCWD, ".", MOVE_MOUNT_SET_GROUP), EINVAL);
+	/* Only part of what the other shows, and a slave's master too. */
+	CHECK(!umount("m3") && !mount("m/d", "m3", NULL, MS_BIND, NULL) &&
+	      !mount(NULL, "m3", NULL, MS_PRIVATE, NULL) &&
+	      !mount(NULL, "m2", NULL, MS_SLAVE, NULL));
+	CHECK_ERR(move_mount(AT_FDCWD, "m3", AT_FDCWD, "m3", MOVE_MOUNT_SET_GROUP), EINVAL);
+	CHECK(!move_mount(AT_FDCWD, "m2", AT_FDCWD, "m3", MOVE_MOUNT_SET_GROUP));
+	CHECK(!mkdir("m/d/e", 0755) && !mount("none", "m/d/e", "tmpfs", 0, NULL));
+	touch("m/d/e/y");
+	CHECK(!access("m3/e/y", F_OK) && !access("m2/d/e/y", F_OK) && !umount("m/d/e"));
+	CHECK(!umount("m3") && !umount("m2") && !umount("m") && !rmdir("m3"));
 }
 
 static void test_attributes(void)
@@ -266,7 +357,9 @@ int main(void)
 	touch("f");
 	test_new();
 	test_errors();
+	test_messages();
 	test_copies();
+	test_groups();
 	test_attributes();
 	test_pick();
 	test_user();
