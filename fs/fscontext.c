@@ -102,17 +102,17 @@ static ssize_t context_read(struct file *f, struct uio *u, u64 *pos)
 	ssize_t n = -ENODATA;
 
 	mutex_lock(&c->lock);
-	if (c->msg_tail != c->msg_head)
-		text = message_take(c);
-	mutex_unlock(&c->lock);
-	if (text) {
-		n = (ssize_t)strlen(text);
+	if (c->msg_tail != c->msg_head) {
+		n = (ssize_t)strlen(c->messages[c->msg_tail % MESSAGES]);
 		if ((size_t)n > u->left)
-			n = -EMSGSIZE;
-		else if (uio_copy_to(u, text, (size_t)n) != n)
-			n = -EFAULT;
-		kfree(text);
+			n = -EMSGSIZE; /* it stays */
+		else
+			text = message_take(c);
 	}
+	mutex_unlock(&c->lock);
+	if (text && uio_copy_to(u, text, (size_t)n) != n)
+		n = -EFAULT;
+	kfree(text);
 	return n;
 }
 
