@@ -176,21 +176,22 @@ cold := $(addprefix arch/arm64/,cpu debug regset smp stacktrace) \
 	$(addprefix block/,disk ioctl loop_ctl node parttable ramdisk scan show) \
 	$(addprefix drivers/,gpio/% irqchip/gicv2m irqchip/its pci/% platform/% rtc/% serial/%) \
 	$(addprefix drivers/virtio/,console mmio net pci rng virtio) \
-	$(addprefix fs/,aio chrdev devfs dnotify fscontext handle inotify% lock% memdev mount% proc% pseudo super sysfs% \
-		xattr xattr_list) \
+	$(addprefix fs/,aio chrdev cpio devfs dnotify fscontext handle initramfs inotify% lock% memdev mount% proc% \
+		pseudo super sysfs% xattr xattr_list) \
 	$(addprefix fs/ext/,acl attrset options orphan super xattr) \
 	$(addprefix kernel/,init root ipc/% tty/%) \
 	$(addprefix kernel/base/,bootargs earlycon fdt ktest log panic symbols) \
-	$(addprefix kernel/proc/,core% cred exec_cred fileowner helper itimer keys% oom procfs% ptimer ptrace% rlimit session) \
+	$(addprefix kernel/proc/,core% cred exec_cred fileowner helper itimer keys% oom procfs% ptimer ptrace% \
+		rlimit session) \
 	$(addprefix kernel/sys/,machine stats) \
-	$(addprefix kernel/sys/sys_,aio cred handle ipc kcmp keys mempolicy misc mount% mqueue ntp prctl% priority ptrace sched \
-		seccomp syslog timer xattr) \
-	$(addprefix mm/,mm_debug pmm_boot slab_debug vm/vm_test) \
+	$(addprefix kernel/sys/sys_,aio cred handle ipc kcmp keys mempolicy misc mount% mqueue ntp prctl% priority \
+		ptrace sched seccomp syslog timer xattr) \
+	$(addprefix mm/,mm_debug pmm_boot slab_debug vm/vm_test vm/writeback) kernel/lib/fmt \
 	$(addprefix net/,arp bootparam dhcp dns% gso icmp igmp ifaddr ipconfig ipfrag mcast netconsole netdev route sntp% \
 		udp_ask) \
-	$(addprefix net/sock/,af_inet af_netlink af_packet dns_tcp ethtool ifioctl inet_dgram inet_opt inet_tcp_opt \
+	$(addprefix net/sock/,af_inet af_unix af_netlink af_packet dns_tcp ethtool ifioctl inet_dgram inet_opt inet_tcp_opt \
 		inet_tcp_proc proc_% rtnetlink% sockdiag sockfilter sockopt sysfs_net unix_diag unix_gc unix_look) \
-	$(addprefix net/tcp/tcp_,cc% listen option recover sack syncookie timer% user)
+	$(addprefix net/tcp/tcp_,cc% listen option recover sack syncookie table timer% user)
 cold += kernel/proc/seccomp_notify kernel/sys/sys_mrelease
 for-size = $(if $(or $(filter $(cold),$(1)),$(findstring /ktest_,$(1))),-Os)
 

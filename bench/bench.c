@@ -10,8 +10,8 @@
  * Each row is a function that does an operation n times and returns the nanoseconds it took. The
  * number is doubled until a run is long enough, then the best of five runs counts. The rows that
  * touch pages include giving them back; the process that forks has BALLAST pages of its own, as a
- * shell has. Prints ROW <tab> FIGURE <tab> UNIT. Under QEMU's -icount shift=0 a nanosecond is an instruction. The
- * program is static and runs on Linux as well.
+ * shell has. Prints ROW <tab> FIGURE <tab> UNIT. Under QEMU's -icount shift=0 a nanosecond is an
+ * instruction. The program is static and runs on Linux as well.
  */
 #define _GNU_SOURCE
 #include <fcntl.h>

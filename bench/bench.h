@@ -1,5 +1,7 @@
 #pragma once
-/* What the files of the benchmark share. A row does its operation n times and returns nanoseconds. */
+/*
+ * What the files of the benchmark share. A row does its operation n times and returns nanoseconds.
+ */
 #include <stdint.h>
 
 int64_t now(void);

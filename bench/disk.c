@@ -1,7 +1,7 @@
 /*
- * Rows of a file system on a disk, which is mounted on /mnt: names, and contents of files in the page
- * cache. A file is at most FILE_BYTES long, so that it stays in memory. Most rows do not wait for the
- * disk; those at the end do, and count the time that the CPU was busy.
+ * Rows of a file system on a disk, which is mounted on /mnt: names, and contents of files in the
+ * page cache. A file is at most FILE_BYTES long, so that it stays in memory. Most rows do not wait
+ * for the disk; those at the end do, and count the time that the CPU was busy.
  */
 #define _GNU_SOURCE
 #include <dirent.h>
@@ -86,7 +86,9 @@ int64_t bench_disk_rename(long n)
 	close(open("/mnt/bench-0", O_CREAT | O_WRONLY, 0644));
 	start = now();
 	for (long i = 0; i < n; i++)
-		must(!(i & 1 ? rename("/mnt/bench-1", "/mnt/bench-0") : rename("/mnt/bench-0", "/mnt/bench-1")), "rename");
+		must(!(i & 1 ? rename("/mnt/bench-1", "/mnt/bench-0")
+			     : rename("/mnt/bench-0", "/mnt/bench-1")),
+		     "rename");
 	start = now() - start;
 	unlink("/mnt/bench-0");
 	unlink("/mnt/bench-1");
@@ -161,7 +163,8 @@ int64_t bench_disk_fsync(long n)
 	must(!fsync(fd), "fsync");
 	start = busy();
 	for (long i = 0; i < n; i++)
-		must(pwrite(fd, buf, SMALL, i * SMALL % FILE_BYTES) == SMALL && !fsync(fd), "fsync");
+		must(pwrite(fd, buf, SMALL, i * SMALL % FILE_BYTES) == SMALL && !fsync(fd),
+		     "fsync");
 	start = busy() - start;
 	close(fd);
 	return start;
@@ -258,7 +261,8 @@ static long disk_sectors(void)
 	long reads, merged, read, took, writes, written;
 	FILE *f = fopen("/sys/block/vdb/stat", "r");
 
-	must(f && fscanf(f, "%ld %ld %ld %ld %ld %*d %ld", &reads, &merged, &read, &took, &writes, &written) == 6,
+	must(f && fscanf(f, "%ld %ld %ld %ld %ld %*d %ld", &reads, &merged, &read, &took, &writes,
+			 &written) == 6,
 	     "/sys/block/vdb/stat");
 	fclose(f);
 	return read + written;

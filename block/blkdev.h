@@ -122,7 +122,8 @@ struct blkdev {
 	u32 writers; /* p */
 	void *holder; /* p: who claimed it; NULL: nobody */
 	u32 holds; /* p: claims by that holder */
-	struct blkdev_guard *guard; /* changed under its inode's lock; a for reading; NULL: nobody */
+	struct blkdev_guard
+		*guard; /* changed under its inode's lock; a for reading; NULL: nobody */
 	struct blkdev_node *node; /* I: its inode and page cache (block/node.c) */
 };
 

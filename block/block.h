@@ -31,7 +31,9 @@ int __must_check blkdev_get(struct blkdev *b, u32 how, void *holder);
 void blkdev_put(struct blkdev *b, u32 how);
 
 struct inode *blkdev_inode(struct blkdev *b);
-/* @g, or NULL, from now on; the last one's functions are not running any more. ctx: thread; sleeps */
+/*
+ * @g, or NULL, from now on; the last one's functions are not running any more. ctx: thread; sleeps
+ */
 void blkdev_set_guard(struct blkdev *b, struct blkdev_guard *g);
 struct pagecache *blkdev_cache(struct blkdev *b);
 bool blkdev_read_only(const struct blkdev *b);

@@ -4,8 +4,9 @@
  * A loose tree is made of ordinary mounts, marked .loose, that are in no list and have no number.
  * It can be walked through its descriptor, but nothing can be mounted in it or taken off it. The
  * reference it was made with is the tree's own: move_mount(2) hands it over to the place where the
- * tree is hung, and if that never happens, the end of the descriptor drops it. Copies of shared mounts
- * are in their peer group at once, but nothing is propagated to them while they hang nowhere.
+ * tree is hung, and if that never happens, the end of the descriptor drops it. Copies of shared
+ * mounts are in their peer group at once, but nothing is propagated to them while they hang
+ * nowhere.
  *
  * .loose is guarded by the mount tree's lock. open_tree(2), move_mount(2), mount_setattr(2).
  */

@@ -20,7 +20,9 @@ int __must_check mount_open_copy(const struct path *src, bool recursive, struct 
 int __must_check mount_open_new(struct super *sb, u32 flags, const char *source, struct file **out);
 /* Hang the loose tree whose root is @from on @to. 0, -EINVAL, -ELOOP, -EBUSY, -ENOENT, -ENOMEM. */
 int __must_check mount_hang_loose(const struct path *from, const struct path *to);
-/* MOVE_MOUNT_SET_GROUP: @to, which is private, joins the groups of @from, which shows more. -EINVAL */
+/*
+ * MOVE_MOUNT_SET_GROUP: @to, which is private, joins the groups of @from, which shows more. -EINVAL
+ */
 int __must_check mount_set_group(const struct path *from, const struct path *to);
 int __must_check mount_change_flags(const struct path *p, const struct mount_change *c);
 /* Move a mount that hangs somewhere. 0, -EINVAL, -ELOOP, -EBUSY, -ENOENT. ctx: thread; sleeps */

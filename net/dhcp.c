@@ -3,14 +3,14 @@
  *
  *   INIT -> SELECTING -> REQUESTING -> PROBING -> BOUND -> RENEWING -> REBINDING -> INIT
  *
- * The first offer is taken. The ACK's address is asked for on the link (RFC 5227, with a short wait,
- * for people wait for their network); whoever answers has it, and the server is told so (DECLINE). Of
- * two conflicts within ten seconds on an address in use the first is met by announcing it, the
- * second by giving it up. A NAK, and the end of a lease, begin anew.
+ * The first offer is taken. The ACK's address is asked for on the link (RFC 5227, with a short
+ * wait, for people wait for their network); whoever answers has it, and the server is told so
+ * (DECLINE). Of two conflicts within ten seconds on an address in use the first is met by
+ * announcing it, the second by giving it up. A NAK, and the end of a lease, begin anew.
  *
  * An answer counts if it has our transaction and hardware address, and if the state waits for its
- * kind; an ACK if it is of the server and the address that were asked for. Options are read from the
- * options field, then from file and sname if "overload" says so, and never past their field.
+ * kind; an ACK if it is of the server and the address that were asked for. Options are read from
+ * the options field, then from file and sname if "overload" says so, and never past their field.
  * Messages are sent again after 4, 8... 64 s, each a second more or less; in RENEWING and REBINDING
  * after half of the time that is left, at least a minute.
  */

@@ -1,7 +1,7 @@
 #pragma once
 /*
- * A DHCP client (RFC 2131, 2132): the state machine alone. It has no clock, no wire and no device of
- * its own; who drives it (ipconfig.c, or a test) calls it when a message came, when .deadline is
+ * A DHCP client (RFC 2131, 2132): the state machine alone. It has no clock, no wire and no device
+ * of its own; who drives it (ipconfig.c, or a test) calls it when a message came, when .deadline is
  * over, or when somebody else uses the address, and does what .ops asks for.
  */
 #include "net/inet.h"

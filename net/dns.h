@@ -43,8 +43,8 @@ void dns_tcp_init(void); /* boot */
 /*
  * --- udp_ask.c: one question by UDP and the answers to it ---
  *
- * @accept looks at each datagram that comes from @to: true ends the wait. The local port is a random one.
- * 0, -ETIMEDOUT, -EINTR, -ENOMEM, route errors, or an ICMP error. ctx: thread; sleeps
+ * @accept looks at each datagram that comes from @to: true ends the wait. The local port is a
+ * random one. 0, -ETIMEDOUT, -EINTR, -ENOMEM, route errors, or an ICMP error. ctx: thread; sleeps
  */
 int udp_ask(be32 to, u16 port, const u8 *msg, u32 len, s64 deadline,
 	    bool (*accept)(void *arg, const u8 *msg, u32 len), void *arg);

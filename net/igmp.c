@@ -2,10 +2,11 @@
  * IGMP: multicast routers are told which groups have members here (RFC 3376, with RFC 2236 and 1112
  * where older routers are).
  *
- * A group that is joined is reported at once and again within a second, one that is left likewise; a
- * router's question is answered after a random part of the time that it gives. A router that asks by
- * version 1 or 2 is spoken to in that version for 400 s; there, who hears another's report of a group
- * leaves out its own, and only who reported last says that it leaves. 224.0.0.1 is never reported.
+ * A group that is joined is reported at once and again within a second, one that is left likewise;
+ * a router's question is answered after a random part of the time that it gives. A router that asks
+ * by version 1 or 2 is spoken to in that version for 400 s; there, who hears another's report of a
+ * group leaves out its own, and only who reported last says that it leaves. 224.0.0.1 is never
+ * reported.
  *
  * Each group has one deadline and what to say then (mcast_internal.h), under group_lock; one timer
  * serves the earliest, and a work sends what is due, each report by itself, with no lock held. A
@@ -112,15 +113,16 @@ static void report(struct netdev *d, be32 group, u8 what, bool last)
 {
 	u32 version = igmp_version(d);
 	struct igmphdr h = { .group = group };
-	struct {
-		struct igmpv3_report r;
-		struct igmpv3_grec g;
-	} v3 = { .r = { .type = IGMPV3_HOST_MEMBERSHIP_REPORT, .ngrec = net16(1) },
-		 .g = { .grec_type = what, .grec_mca = group } };
+	_Alignas(struct igmpv3_report) u8 v3[REPORT_LEN] = { 0 };
+	struct igmpv3_report *r = (void *)v3;
 
 	if (version == 3) {
-		v3.r.csum = (u16)~cksum_fold(cksum_add(&v3, REPORT_LEN, 0));
-		send_message(d, ALL_V3_ROUTERS, &v3, REPORT_LEN);
+		r->type = IGMPV3_HOST_MEMBERSHIP_REPORT;
+		r->ngrec = net16(1);
+		r->grec[0].grec_type = what;
+		r->grec[0].grec_mca = group;
+		r->csum = (u16)~cksum_fold(cksum_add(v3, REPORT_LEN, 0));
+		send_message(d, ALL_V3_ROUTERS, v3, REPORT_LEN);
 		return;
 	}
 	if (what == MCAST_LEAVES && (version == 1 || !last))
@@ -139,7 +141,9 @@ struct due {
 	bool last;
 };
 
-/* Take one group that is due; what stays is put off, what is over goes. *next: the next deadline. */
+/*
+ * Take one group that is due; what stays is put off, what is over goes. *next: the next deadline.
+ */
 static bool take_due(struct due *out, s64 *next)
 {
 	struct mcast_group *g, *after;

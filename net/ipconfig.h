@@ -19,10 +19,11 @@ struct ipconfig {
 };
 /* ctx: thread; sleeps */
 void ipconfig_get(struct ipconfig *out);
-extern char ipconfig_host[64]; /* I after ipconfig_start(): the host name by ip= or the lease, or "" */
+extern char
+	ipconfig_host[64]; /* I after ipconfig_start(): the host name by ip= or the lease, or "" */
 /*
- * Boot: the devices are there. Sets the addresses, or starts the DHCP client and waits for its first
- * lease, not long.
+ * Boot: the devices are there. Sets the addresses, or starts the DHCP client and waits for its
+ * first lease, not long.
  */
 void ipconfig_start(void);
 /* Wait until there is an address by ip=, until @deadline. 0, -ETIMEDOUT, -EINTR. ctx: thread */

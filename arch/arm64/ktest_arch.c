@@ -2,8 +2,8 @@
  * Tests of the architecture layer that need no user program: copies, page tables and user access
  * through them, flushes and calls across CPUs, W^X of the kernel's own mappings.
  *
- * Address spaces are made by hand (space_init, space_map) and user access goes through them with the
- * real instructions, so a fault that is to be caught really happens.
+ * Address spaces are made by hand (space_init, space_map) and user access goes through them with
+ * the real instructions, so a fault that is to be caught really happens.
  */
 #include <linux/errno.h>
 #include <arch/cpu.h>

@@ -3,9 +3,9 @@
  *
  * A root or downstream port that has a slot for hot-plug says by an interrupt that its attention
  * button was pushed, which asks for what is in the slot to be let go of, or that the presence of a
- * card has changed. In both cases a worker tells the drivers of all functions behind the port, shows
- * these no more, and switches the slot's power off; then the card may be taken out. A card that is
- * put in later is not looked for, and its slot stays without power.
+ * card has changed. In both cases a worker tells the drivers of all functions behind the port,
+ * shows these no more, and switches the slot's power off; then the card may be taken out. A card
+ * that is put in later is not looked for, and its slot stays without power.
  *
  * The list of functions does not change after the scan; one that went is marked. Locking: the one
  * worker of a port.

@@ -1,8 +1,8 @@
 #pragma once
 /*
- * Contract of PCI functions: found by scan.c at boot, never freed, also when they are taken out. Base address registers are
- * assigned here (there is no firmware): 32-bit memory window first, the 64-bit window for what is
- * large, I/O space for I/O.
+ * Contract of PCI functions: found by scan.c at boot, never freed, also when they are taken out.
+ * Base address registers are assigned here (there is no firmware): 32-bit memory window first, the
+ * 64-bit window for what is large, I/O space for I/O.
  *
  * I immutable after the scan.
  */

@@ -79,7 +79,9 @@ static inline bool virtio_has_feature(const struct virtio_device *vd, u32 bit)
 {
 	return vd->features >> bit & 1;
 }
-/* The transport's: @vd is taken away, or has been; the driver asks it nothing any more. ctx: worker */
+/*
+ * The transport's: @vd is taken away, or has been; the driver asks it nothing any more. ctx: worker
+ */
 void virtio_removed(struct virtio_device *vd);
 /* Log once that the device broke the rules and stop using it. ctx: any. */
 void virtio_break(struct virtio_device *vd, const char *why);

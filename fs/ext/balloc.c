@@ -99,8 +99,8 @@ static u64 find_outside(struct inode *i, u32 group, const u64 *map, u32 from, u3
 }
 
 /*
- * Take blocks of @group, from bit @from on; with @steal out of windows too. 0 with *first and *count, -ENOSPC, -EUCLEAN, -EIO,
- * -ENOMEM. holds: the group's lock
+ * Take blocks of @group, from bit @from on; with @steal out of windows too. 0 with *first and
+ * *count, -ENOSPC, -EUCLEAN, -EIO, -ENOMEM. holds: the group's lock
  */
 static int take(struct inode *i, u32 group, u32 from, bool steal, u32 *count, u32 *first)
 {

@@ -104,7 +104,9 @@ void ext_meta_settle(struct blkdev_guard *g, u64 from, u64 to)
 	}
 }
 
-/* Bytes [@from, @to) of block @k were written to the device: put them into its page, if it has one. */
+/*
+ * Bytes [@from, @to) of block @k were written to the device: put them into its page, if it has one.
+ */
 static void take_block(struct ext_sb *s, u64 k, u64 from, u64 to)
 {
 	struct page *p = pagecache_find(&s->meta, k), *there;

@@ -8,10 +8,11 @@
  * through the blocks, and memory pressure takes indexes away, those not used of late first. All
  * together have a sixteenth of the memory at most.
  *
- * Entries are 64 bits: hash, and place in units of four bytes plus one; 0 is free. A table is 2^bits
- * pages, chosen by the highest bits of the hash; in a page, entries lie from the slot of the lowest
- * bits on. When pages are two thirds full on average the table is doubled, and each page becomes two.
- * The hash depends on a number chosen at boot, so that nobody can make a page of names that collide.
+ * Entries are 64 bits: hash, and place in units of four bytes plus one; 0 is free. A table is
+ * 2^bits pages, chosen by the highest bits of the hash; in a page, entries lie from the slot of the
+ * lowest bits on. When pages are two thirds full on average the table is doubled, and each page
+ * becomes two. The hash depends on a number chosen at boot, so that nobody can make a page of names
+ * that collide.
  *
  * An index is built and changed by who holds the directory's lock (building, for reading, and
  * map_lock). index_lock guards the list, and the pins that keep memory pressure away.

@@ -48,8 +48,8 @@ static ssize_t ext_file_read(struct file *f, struct uio *u, u64 *pos)
 }
 
 /*
- * Where data (@hole: a hole) comes at or behind byte @at, before @size. holds: i->lock for reading. 0
- * with *out, -ENXIO (there is none), -EIO ...
+ * Where data (@hole: a hole) comes at or behind byte @at, before @size. holds: i->lock for reading.
+ * 0 with *out, -ENXIO (there is none), -EIO ...
  */
 static int find_edge(struct inode *i, u64 at, u64 size, bool hole, u64 *out)
 {

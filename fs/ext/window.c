@@ -8,8 +8,8 @@
  * finds free blocks only in windows of others takes those. A window goes when the last who writes
  * to the file closes it, and when the file's goal is another.
  *
- * The windows of a group are on the list of the group's lock, which guards them; that of an inode is
- * changed under its map_lock too, so its own can be looked at under either.
+ * The windows of a group are on the list of the group's lock, which guards them; that of an inode
+ * is changed under its map_lock too, so its own can be looked at under either.
  */
 #include "fs/ext/ext.h"
 #include "kernel/lib/bitmap.h"

@@ -94,8 +94,8 @@ static ssize_t write_hole(struct inode *i, struct uio *u, u64 *pos, size_t *n)
 }
 
 /*
- * As ext_map(), but of blocks that are there only tells that, *@phys is 1. What the last write found
- * is remembered until something is cut. holds: i->lock for writing
+ * As ext_map(), but of blocks that are there only tells that, *@phys is 1. What the last write
+ * found is remembered until something is cut. holds: i->lock for writing
  */
 static int map_known(struct inode *i, u64 index, u32 want, u32 *phys, u32 *count)
 {

@@ -2,10 +2,10 @@
  * In-kernel tests: run the cases of the linker table, one after the other, and print TAP on the
  * console.
  *
- * Only ktest.Image has any (see the Makefile). "ktest" on the command line runs all, "ktest=area" one area. A case that fails says where and
- * returns; the next one runs. main.c starts them when the kernel is up and powers the machine off
- * afterwards. One thread runs them, so the state below needs no lock; a case that starts threads
- * collects their results before it asserts.
+ * Only ktest.Image has any (see the Makefile). "ktest" on the command line runs all, "ktest=area"
+ * one area. A case that fails says where and returns; the next one runs. main.c starts them when
+ * the kernel is up and powers the machine off afterwards. One thread runs them, so the state below
+ * needs no lock; a case that starts threads collects their results before it asserts.
  *
  * Reference: Test Anything Protocol, version 13.
  */

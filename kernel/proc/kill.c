@@ -1,13 +1,13 @@
 /*
  * kill(2) and its relatives: whom a number means, and whether the sender may.
  *
- * A positive number is a process, or the process of a thread that bears it; zero the caller's group;
- * -1 everybody but init and the caller; other negative ones a group. All of it happens under the
- * tree's lock, so that a number cannot change its bearer between the look and the signal. Of several
- * receivers one that could be sent to makes the call a success.
+ * A positive number is a process, or the process of a thread that bears it; zero the caller's
+ * group; -1 everybody but init and the caller; other negative ones a group. All of it happens under
+ * the tree's lock, so that a number cannot change its bearer between the look and the signal. Of
+ * several receivers one that could be sent to makes the call a success.
  *
- * Dead leaders whose threads live on, and zombies, may still be named: the permission is checked and
- * nothing is sent.
+ * Dead leaders whose threads live on, and zombies, may still be named: the permission is checked
+ * and nothing is sent.
  */
 #include <linux/errno.h>
 #include "kernel/proc/internal.h"

@@ -61,8 +61,8 @@ void seccomp_notify_orphan(struct seccomp_notify *n);
 bool seccomp_notify_is_open(const struct seccomp_notify *n);
 u32 seccomp_notify_poll(struct seccomp_notify *n, struct poll_table *pt);
 /*
- * Current's call @data goes to the listener. True: it is to be made; else its result is in *tf, also
- * -ERESTARTSYS. ctx: thread; sleeps
+ * Current's call @data goes to the listener. True: it is to be made; else its result is in *tf,
+ * also -ERESTARTSYS. ctx: thread; sleeps
  */
 bool __must_check seccomp_notify_ask(struct seccomp_notify *n, struct trapframe *tf,
 				     const struct seccomp_data *data);

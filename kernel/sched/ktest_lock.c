@@ -2,9 +2,9 @@
  * Tests of what threads wait with: wait queues, completions, mutexes, reader-writer semaphores,
  * work queues. They run on as many CPUs as there are.
  *
- * Each starts threads (jobs_start), has them count what they saw, and judges when all have ended: an
- * assertion in a thread could not stop the others. Waits are for events and bounded by KT_PATIENCE;
- * no test depends on who runs first.
+ * Each starts threads (jobs_start), has them count what they saw, and judges when all have ended:
+ * an assertion in a thread could not stop the others. Waits are for events and bounded by
+ * KT_PATIENCE; no test depends on who runs first.
  */
 #include <arch/cpu.h>
 #include <linux/errno.h>

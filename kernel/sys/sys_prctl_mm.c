@@ -4,8 +4,8 @@
  * and environment are, and give a new auxiliary vector.
  *
  * The values are checked against each other as a whole, whether they come one by one or together
- * (PR_SET_MM_MAP). The running program's file (PR_SET_MM_EXE_FILE) can be exchanged by a program that
- * has unmapped it.
+ * (PR_SET_MM_MAP). The running program's file (PR_SET_MM_EXE_FILE) can be exchanged by a program
+ * that has unmapped it.
  *
  * man: prctl(2). holds, while changing: the address space's semaphore.
  */

@@ -1,9 +1,9 @@
 /*
  * System calls on interval timers (getitimer, setitimer) and POSIX timers (timer_*).
  *
- * Times come as seconds with micro- or nanoseconds, are checked here and are nanoseconds from then on.
- * A timer is made before its number is stored for the caller; where that cannot be stored the timer is
- * taken back.
+ * Times come as seconds with micro- or nanoseconds, are checked here and are nanoseconds from then
+ * on. A timer is made before its number is stored for the caller; where that cannot be stored the
+ * timer is taken back.
  */
 #include <linux/time.h>
 #include "kernel/proc/timers.h"

@@ -4,9 +4,10 @@
  *
  * On the first, a socket that has bound itself to multicast group 1 gets one message per event, as
  * text: a head "ACTION@DEVPATH" and KEY=VALUE strings, each ended by NUL. Nothing can be sent to
- * the kernel there. On the others, what is sent are requests, which rtnetlink.c and sockdiag.c answer before send
- * returns; the answers wait in the queue. A reader that is too slow loses messages, and its next
- * read says ENOBUFS; who has more answers waiting than SO_RCVBUF allows gets no new ones.
+ * the kernel there. On the others, what is sent are requests, which rtnetlink.c and sockdiag.c
+ * answer before send returns; the answers wait in the queue. A reader that is too slow loses
+ * messages, and its next read says ENOBUFS; who has more answers waiting than SO_RCVBUF allows gets
+ * no new ones.
  *
  * A note is a message to one socket that was made beforehand: mq_notify(3) with SIGEV_THREAD.
  *

@@ -3,8 +3,8 @@
  *
  * ifr_data leads to a structure that begins with the number of the question; the answer goes to the
  * same place. What a device has is said by its struct netdev: there is nothing here that a driver
- * would have to implement. Link modes are unknown, as they are for a card without a cable. Nothing can
- * be set: -EOPNOTSUPP, or -EPERM without CAP_NET_ADMIN. ethtool(8), linux/ethtool.h.
+ * would have to implement. Link modes are unknown, as they are for a card without a cable. Nothing
+ * can be set: -EOPNOTSUPP, or -EPERM without CAP_NET_ADMIN. ethtool(8), linux/ethtool.h.
  */
 #include <linux/capability.h>
 #include <linux/errno.h>
@@ -55,27 +55,25 @@ static long link_settings_old(const struct netdev *d, u64 at)
 /* Who asks with another number of words than ours is told ours, negative. */
 static long link_settings(const struct netdev *d, u64 at)
 {
-	struct {
-		struct ethtool_link_settings s;
-		u32 masks[3 * WORDS];
-	} c = { 0 };
+	static const u32 masks[3 * WORDS];
+	struct ethtool_link_settings s;
 	s8 words;
 
 	if (!d->driver)
 		return -EOPNOTSUPP;
-	if (copy_from_user(&c.s, at, sizeof(c.s)))
+	if (copy_from_user(&s, at, sizeof(s)))
 		return -EFAULT;
-	words = c.s.link_mode_masks_nwords;
-	memset(&c.s, 0, sizeof(c.s));
-	c.s.cmd = ETHTOOL_GLINKSETTINGS;
-	c.s.link_mode_masks_nwords = -WORDS;
+	words = s.link_mode_masks_nwords;
+	memset(&s, 0, sizeof(s));
+	s.cmd = ETHTOOL_GLINKSETTINGS;
+	s.link_mode_masks_nwords = -WORDS;
 	if (words != WORDS)
-		return give(at, &c.s, sizeof(c.s));
-	c.s.link_mode_masks_nwords = WORDS;
-	c.s.speed = (u32)SPEED_UNKNOWN;
-	c.s.duplex = DUPLEX_UNKNOWN;
-	c.s.port = PORT_OTHER;
-	return give(at, &c, sizeof(c.s) + sizeof(c.masks));
+		return give(at, &s, sizeof(s));
+	s.link_mode_masks_nwords = WORDS;
+	s.speed = (u32)SPEED_UNKNOWN;
+	s.duplex = DUPLEX_UNKNOWN;
+	s.port = PORT_OTHER;
+	return give(at, &s, sizeof(s)) ? -EFAULT : give(at + sizeof(s), masks, sizeof(masks));
 }
 
 static long string_set_info(u64 at)
@@ -107,17 +105,15 @@ static long strings(u64 at)
 static long statistics(const struct netdev *d, u64 at)
 {
 	struct netdev_stats s;
-	struct {
-		struct ethtool_stats head;
-		u64 n[STATS];
-	} out = { .head = { ETHTOOL_GSTATS, STATS } };
+	struct ethtool_stats head = { ETHTOOL_GSTATS, STATS };
 
 	netdev_get_stats(d, &s);
-	memcpy(out.n,
-	       (u64[]){ s.rx_packets, s.rx_bytes, s.rx_errors, s.rx_dropped, s.multicast,
-			s.tx_packets, s.tx_bytes, s.tx_errors, s.tx_dropped },
-	       sizeof(out.n));
-	return give(at, &out, sizeof(out));
+	if (give(at, &head, sizeof(head)))
+		return -EFAULT;
+	return give(at + sizeof(head),
+		    (u64[STATS]){ s.rx_packets, s.rx_bytes, s.rx_errors, s.rx_dropped, s.multicast,
+				  s.tx_packets, s.tx_bytes, s.tx_errors, s.tx_dropped },
+		    STATS * sizeof(u64));
 }
 
 static long permanent_addr(const struct netdev *d, u64 at)

@@ -2,8 +2,9 @@
  * Sockets of TCP: options. Those of SOL_SOCKET and SOL_IP live in the socket, and the connection is
  * told of what it acts on; those of IPPROTO_TCP are its own. socket(7), ip(7), tcp(7).
  *
- * After each change the whole of what the connection acts on is handed over again (inet_tcp_sync): so
- * there is one place that knows which options matter to TCP, and net/tcp knows nothing of sockets.
+ * After each change the whole of what the connection acts on is handed over again (inet_tcp_sync):
+ * so there is one place that knows which options matter to TCP, and net/tcp knows nothing of
+ * sockets.
  */
 #include <linux/errno.h>
 #include <linux/tcp.h>
@@ -42,6 +43,8 @@ int inet_tcp_setsockopt(struct socket *s, int level, int option, const void *val
 
 	if (level == IPPROTO_TCP)
 		return tcp_set_option(t->pcb, option, val, len);
+	if (level == SOL_SOCKET && option == SO_BINDTODEVICE)
+		return -EOPNOTSUPP; /* connections are found by address alone */
 	if (level == SOL_SOCKET)
 		err = socket_setsockopt(s, option, val, len);
 	else if (level == IPPROTO_IP)

@@ -1,6 +1,6 @@
 /*
- * NETLINK_SOCK_DIAG (sock_diag(7)): what ss(8) asks. Here requests are told apart, and sockets of IPv4
- * are shown; those of AF_UNIX are in unix_diag.c.
+ * NETLINK_SOCK_DIAG (sock_diag(7)): what ss(8) asks. Here requests are told apart, and sockets of
+ * IPv4 are shown; those of AF_UNIX are in unix_diag.c.
  *
  * A request names a family and a protocol, the states it wants to see (a bit for each number of
  * enum tcp_state; those without connections are CLOSE or ESTABLISHED), and the extensions. A dump
@@ -104,8 +104,8 @@ static bool is_op(const u8 *code, u32 target)
 }
 
 /*
- * 0 or -EINVAL. Going by .yes one comes from each comparison to the next, up to the end. A jump by .no
- * leads to one of them, to the end, or four bytes over it.
+ * 0 or -EINVAL. Going by .yes one comes from each comparison to the next, up to the end. A jump by
+ * .no leads to one of them, to the end, or four bytes over it.
  */
 static int check_code(const u8 *code, u32 len)
 {

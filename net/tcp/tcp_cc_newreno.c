@@ -2,8 +2,8 @@
  * NewReno: RFC 5681's congestion avoidance. In a round trip without loss the window grows by one
  * segment; a loss halves it. Recovery itself (RFC 6582) is tcp_recover.c's.
  *
- * Growth is counted in bytes that were acknowledged (RFC 3465), so that a receiver that acknowledges
- * each byte by itself gains nothing.
+ * Growth is counted in bytes that were acknowledged (RFC 3465), so that a receiver that
+ * acknowledges each byte by itself gains nothing.
  */
 #include "net/tcp/tcp_pcb.h"
 

@@ -2,8 +2,8 @@
  * Options of the level IPPROTO_TCP, tcp(7), and the state as struct tcp_info tells it.
  *
  * A change takes effect at once: what Nagle or a cork held back is sent when they go, keepalive is
- * timed anew. Values are bounded as on Linux. Structures are given as far as the caller has room for
- * them, since tcp_info grows with each release and old programs know only its beginning.
+ * timed anew. Values are bounded as on Linux. Structures are given as far as the caller has room
+ * for them, since tcp_info grows with each release and old programs know only its beginning.
  */
 #include <linux/errno.h>
 #include "kernel/base/errno.h"

@@ -1,9 +1,9 @@
 /*
  * Settings of all TCP, which sysctls change (net/sock), with Linux's defaults.
  *
- * They stand apart from the code that reads them so that the host's tests can set them. A connection
- * reads most of them when it needs them, so that a change counts from the next segment on; what is
- * agreed on in the handshake (SACK, time stamps, scaling, ECN) stays as it was agreed.
+ * They stand apart from the code that reads them so that the host's tests can set them. A
+ * connection reads most of them when it needs them, so that a change counts from the next segment
+ * on; what is agreed on in the handshake (SACK, time stamps, scaling, ECN) stays as it was agreed.
  */
 #include "net/tcp/tcp_pcb.h"
 

@@ -227,7 +227,9 @@ static void probe_window(struct tcp_pcb *p, s64 now)
 	}
 	if (!p->first_unanswered)
 		p->first_unanswered = now;
-	/* One that answers may keep its user waiting, but not what is left of a closed connection. */
+	/*
+	 * One that answers may keep its user waiting, but not what is left of a closed connection.
+	 */
 	if (too_long(p, p->flags & PF_ORPHAN ? p->backoff : p->probes, now)) {
 		give_up(p);
 		return;

@@ -2,9 +2,9 @@
  * The user's calls, but SEND and RECEIVE (tcp_xfer.c): OPEN, CLOSE, ABORT, STATUS of RFC 9293,
  * 3.9.1, in the shape of the socket calls. None waits.
  *
- * The socket above waits, by what its callbacks tell. Closing hands the connection over to itself: the
- * user's reference goes, what is queued is still sent, FIN and all, and an orphan lives as long as
- * tcp_max_orphans, memory and its timers allow. Data that nobody read makes it a reset instead
+ * The socket above waits, by what its callbacks tell. Closing hands the connection over to itself:
+ * the user's reference goes, what is queued is still sent, FIN and all, and an orphan lives as long
+ * as tcp_max_orphans, memory and its timers allow. Data that nobody read makes it a reset instead
  * (RFC 2525, 2.17), as the peer has to learn that they were lost.
  */
 #include <linux/errno.h>

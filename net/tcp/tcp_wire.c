@@ -1,7 +1,7 @@
 /*
  * The border between TCP and IP: down, the way to an address and a packet; up, a packet and an
- * error. Nothing else in net/tcp knows of routes and devices, so that the rest runs on the host with a
- * wire of the test's own.
+ * error. Nothing else in net/tcp knows of routes and devices, so that the rest runs on the host
+ * with a wire of the test's own.
  *
  * Packets are sent with DF set, so that the path tells when they are too long (RFC 1191); what ICMP
  * says of that goes up with the sequence number it quotes, which the connection checks (RFC 5927).

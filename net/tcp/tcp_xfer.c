@@ -3,9 +3,9 @@
  *
  * A send fills segments outside the lock: bytes go into pages, larger ones for much data, and the
  * segment refers to pieces of them. The last one begun stays with the connection (.spage) as long
- * as data waits for its acknowledgment; who wants it takes it out by an exchange. Under the lock the segment is appended, or melted into the last one when that
- * was not sent yet. Packets made from it refer to the same pages, and so does the receiver's queue
- * on loopback.
+ * as data waits for its acknowledgment; who wants it takes it out by an exchange. Under the lock
+ * the segment is appended, or melted into the last one when that was not sent yet. Packets made
+ * from it refer to the same pages, and so does the receiver's queue on loopback.
  *
  * A receive copies from the packets of the queue without the lock: only the one receiver takes
  * packets off, input only appends; the lock is taken to move .copied and free what was read.

@@ -341,7 +341,9 @@ static void found(int d, const char *entry, int *seen)
 	MUST(0, "%s is listed", entry);
 }
 
-/* A directory lists each name of ours once, and none that is not there, whatever others do in it. */
+/*
+ * A directory lists each name of ours once, and none that is not there, whatever others do in it.
+ */
 static void check_list(int d)
 {
 	char path[300], mine[16];

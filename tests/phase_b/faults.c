@@ -1,6 +1,6 @@
 /*
- * What a shell cannot ask of a disk, for faults.exp: each command prints one word for each answer, "ok" or
- * the name of the error.
+ * What a shell cannot ask of a disk, for faults.exp: each command prints one word for each answer,
+ * "ok" or the name of the error.
  *
  *   faults fsync FILE OFFSET      two descriptors; a write by the first; fsync of each, twice
  *   faults zero|discard DEVICE OFFSET LENGTH

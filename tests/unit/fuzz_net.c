@@ -1,6 +1,6 @@
 /*
- * libFuzzer's entries to the network's parsers, one program with several ways in, by the first byte of
- * the input:
+ * libFuzzer's entries to the network's parsers, one program with several ways in, by the first byte
+ * of the input:
  *
  *   frames    a row of frames, each with its length before it, into the whole stack below the sockets:
  *             Ethernet, ARP, IPv4, reassembly, ICMP, UDP, raw; time goes on between them

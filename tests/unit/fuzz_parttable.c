@@ -1,8 +1,8 @@
 /*
- * libFuzzer: a disk with an MBR and a chain of logical partitions, or with a GPT, with bytes changed as the
- * input says: three bytes each, two of a place and one of a value. The first byte of the input chooses the
- * disk, the size of its blocks, and whether the checksums of its GPT are put right afterwards, so that what
- * is behind them is reached.
+ * libFuzzer: a disk with an MBR and a chain of logical partitions, or with a GPT, with bytes
+ * changed as the input says: three bytes each, two of a place and one of a value. The first byte of
+ * the input chooses the disk, the size of its blocks, and whether the checksums of its GPT are put
+ * right afterwards, so that what is behind them is reached.
  */
 #include "block/parttable.h"
 #include "kernel/lib/crc.h"

@@ -1,7 +1,8 @@
 /*
  * libFuzzer over the real TCP: a connection with host X, whose segments, options and numbers come
  * from the input, mixed with what the user does, ICMP errors and time. Nothing may crash, loop or
- * stay behind. Numbers are relative to what the other side expects, so that they are near the edges.
+ * stay behind. Numbers are relative to what the other side expects, so that they are near the
+ * edges.
  */
 #include <linux/errno.h>
 #include <stdlib.h>

@@ -306,7 +306,9 @@ static void on_signal(int sig)
 {
 }
 
-/* Waiting: for a poll of another thread's, in vain, until the context ends, until a signal comes. */
+/*
+ * Waiting: for a poll of another thread's, in vain, until the context ends, until a signal comes.
+ */
 static void waiting(void)
 {
 	struct sigaction act = { .sa_handler = on_signal, .sa_flags = SA_RESTART };

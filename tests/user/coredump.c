@@ -1,4 +1,6 @@
-/* Core dumps: the file and what is in it, limits, names, filters, threads, programs that take them. */
+/*
+ * Core dumps: the file and what is in it, limits, names, filters, threads, programs that take them.
+ */
 #include "tracing.h"
 #include <fcntl.h>
 #include <sys/resource.h>

@@ -185,7 +185,9 @@ static void with_file(void)
 	CHECK(!run(as_user) && got.perm == two && got.eff == two && got.secure);
 	REQUIRE(!file_caps(two, 0, 0));
 	CHECK(!run(as_user) && got.perm == two && !got.eff && got.secure);
-	/* A program that needs what the bounding set withholds does not run; one that looks, does. */
+	/*
+	 * A program that needs what the bounding set withholds does not run; one that looks, does.
+	 */
 	CHECK(!run(as_user_bounded) && got.perm == CAP(CAP_CHECKPOINT_RESTORE) && !got.bound);
 	REQUIRE(!file_caps(two, 0, 1));
 	CHECK(run(as_user_bounded) && run_errno == EPERM);

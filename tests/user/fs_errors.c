@@ -1,6 +1,6 @@
 /*
- * The sections ERRORS of the manual pages of calls on files, page by page: each error that a program
- * can bring about, and what stays as it was.
+ * The sections ERRORS of the manual pages of calls on files, page by page: each error that a
+ * program can bring about, and what stays as it was.
  */
 #define _GNU_SOURCE
 #include <dirent.h>

@@ -4,7 +4,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* The exit status of a child that runs @fn, 128 and the signal that ended it; told when it is not 0. */
+/*
+ * The exit status of a child that runs @fn, 128 and the signal that ended it; told when it is not
+ * 0.
+ */
 static inline int in_child(int (*fn)(void))
 {
 	int status = -1;

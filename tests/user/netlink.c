@@ -1,7 +1,8 @@
 /*
- * NETLINK_ROUTE and NETLINK_SOCK_DIAG as ip(8) and ss(8) use them: addresses, routes with a preferred
- * source, rules, local routes; sockets by state, by filter, one by one; requests that are malformed.
- * And what ethtool asks of the loopback device, and multicast groups there. Changes loopback only; needs root.
+ * NETLINK_ROUTE and NETLINK_SOCK_DIAG as ip(8) and ss(8) use them: addresses, routes with a
+ * preferred source, rules, local routes; sockets by state, by filter, one by one; requests that are
+ * malformed. And what ethtool asks of the loopback device, and multicast groups there. Changes
+ * loopback only; needs root.
  */
 #define _GNU_SOURCE
 #include "inet.h"

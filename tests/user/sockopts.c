@@ -1,6 +1,7 @@
 /*
- * What is common to sockets of all families: options of SOL_SOCKET, control data of single messages,
- * which error comes first, and descriptors that are not there (socket(7), recvmsg(2), accept(2)).
+ * What is common to sockets of all families: options of SOL_SOCKET, control data of single
+ * messages, which error comes first, and descriptors that are not there (socket(7), recvmsg(2),
+ * accept(2)).
  */
 #define _GNU_SOURCE
 #include <fcntl.h>

@@ -1,6 +1,6 @@
 /*
- * Everything a user can do to a file system, done to one that may be damaged in any way. What it says
- * does not matter; that it ends, and touches no memory of others, does.
+ * Everything a user can do to a file system, done to one that may be damaged in any way. What it
+ * says does not matter; that it ends, and touches no memory of others, does.
  */
 #include <linux/errno.h>
 #include <linux/fs.h>

@@ -1,8 +1,8 @@
 /*
- * libFuzzer: an image that mke2fs made, the driver filled (attributes, access lists) and e2fsck gave
- * indexed directories, with bytes changed as the input says: four bytes each, three of a place and one
- * of a value. Half of the places are among those that are in use. The first byte of the input chooses
- * the image.
+ * libFuzzer: an image that mke2fs made, the driver filled (attributes, access lists) and e2fsck
+ * gave indexed directories, with bytes changed as the input says: four bytes each, three of a place
+ * and one of a value. Half of the places are among those that are in use. The first byte of the
+ * input chooses the image.
  */
 #include <linux/stat.h>
 #include "kernel/lib/fmt.h"

@@ -1,7 +1,7 @@
 #pragma once
 /*
- * The ext driver on the host: an image in memory under the real files of fs/ext and the real page cache.
- * Everything is one thread; who would wait for ever ends the program.
+ * The ext driver on the host: an image in memory under the real files of fs/ext and the real page
+ * cache. Everything is one thread; who would wait for ever ends the program.
  */
 #include "fs/vfs.h"
 
@@ -10,7 +10,9 @@ void host_image(void *data, u64 bytes); /* what the block device holds from now 
 /* 0 with the root, or the mount's error. @flags MS_*, @data options. */
 int host_mount(u32 flags, const char *data, struct super **out);
 void host_umount(struct super *sb);
-/* The image as it would be if the power went now: what was written, without what is only in memory. */
+/*
+ * The image as it would be if the power went now: what was written, without what is only in memory.
+ */
 void host_crash(struct super *sb);
 extern u32 host_writes; /* to the device, so far */
 extern u64 host_fail_write, host_fail_read; /* sector that gives an error; ~0: none */
@@ -20,7 +22,10 @@ void host_free(void *p);
 
 void host_be(u32 uid, u32 gid); /* 0: the superuser */
 
-/* ops.c: what the VFS would do, by a directory's inode and one name. 0 or -errno; *out with a reference. */
+/*
+ * ops.c: what the VFS would do, by a directory's inode and one name. 0 or -errno; *out with a
+ * reference.
+ */
 int host_lookup(struct inode *dir, const char *name, struct inode **out);
 int host_create(struct inode *dir, const char *name, u32 mode, struct inode **out);
 int host_mkdir(struct inode *dir, const char *name, struct inode **out);

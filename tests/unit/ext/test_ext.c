@@ -1,5 +1,6 @@
 /*
- * The ext driver's real files on images in memory. After everything that wrote, e2fsck finds nothing.
+ * The ext driver's real files on images in memory. After everything that wrote, e2fsck finds
+ * nothing.
  */
 #include <linux/errno.h>
 #include <linux/fs.h>

@@ -1,5 +1,6 @@
 /*
- * Images by mke2fs, and what e2fsck and debugfs say of them: files in a folder of this process's own.
+ * Images by mke2fs, and what e2fsck and debugfs say of them: files in a folder of this process's
+ * own.
  */
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,8 +1,8 @@
 #pragma once
 /*
- * The IP stack's world on the host: a card that is a list of frames, a clock that the test turns, work
- * that runs when the test says so, memory that can fail. For one file of tests each, which need not
- * use all of it.
+ * The IP stack's world on the host: a card that is a list of frames, a clock that the test turns,
+ * work that runs when the test says so, memory that can fail. For one file of tests each, which
+ * need not use all of it.
  */
 #pragma GCC diagnostic ignored "-Wunused-function"
 #include <linux/errno.h>

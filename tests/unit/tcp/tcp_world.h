@@ -1,8 +1,8 @@
 #pragma once
 /*
- * A world for TCP on the host: a clock that only the test moves, a wire that delays, loses, reorders and
- * duplicates by seed, timers, memory. Two hosts, A and B, are addresses of the same stack; X is a third one
- * whose segments the test makes and reads by hand.
+ * A world for TCP on the host: a clock that only the test moves, a wire that delays, loses,
+ * reorders and duplicates by seed, timers, memory. Two hosts, A and B, are addresses of the same
+ * stack; X is a third one whose segments the test makes and reads by hand.
  */
 #include "net/tcp/tcp_pcb.h"
 #include "tests/unit/unit.h"

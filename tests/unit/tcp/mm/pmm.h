@@ -1,5 +1,7 @@
 #pragma once
-/* Stands in for the frame allocator: pages come from malloc, so that leaks and overruns are seen. */
+/*
+ * Stands in for the frame allocator: pages come from malloc, so that leaks and overruns are seen.
+ */
 #include <arch/atomic.h>
 #include <arch/memlayout.h>
 #include "kernel/lib/list.h"
