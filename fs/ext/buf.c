@@ -43,7 +43,8 @@ int ext_buf_get_ahead(struct ext_sb *s, u32 block, u32 count, struct ext_buf *ou
 		out->data = page_to_va(out->page);
 		return 0;
 	}
-	if (count > 1)
+	/* A page that is there was read ahead in vain: next to others it might fail again. */
+	if (count > 1 && pagecache_next_data(&s->meta, block) != block)
 		pagecache_prefetch(&s->meta, block, count);
 	return ext_buf_get(s, block, out);
 }

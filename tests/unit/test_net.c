@@ -1,13 +1,7 @@
+/* unit: net/arp.c net/cksum.c net/ether.c net/gso.c net/icmp.c net/igmp.c net/ifaddr.c net/inet_pcb.c net/ip_input.c net/ip_output.c net/ipfrag.c net/loopback.c net/mcast.c net/netdev.c net/pkt.c net/raw.c net/route.c net/udp.c kernel/lib/string.c kernel/lib/fmt.c kernel/lib/sbuf.c */
 /*
- * unit: net/arp.c net/cksum.c net/ether.c net/gso.c net/icmp.c net/igmp.c net/ifaddr.c
- * net/inet_pcb.c net/ip_input.c net/ip_output.c net/ipfrag.c net/loopback.c net/mcast.c
- * net/netdev.c net/pkt.c net/raw.c net/route.c net/udp.c kernel/lib/string.c kernel/lib/fmt.c
- * kernel/lib/sbuf.c
- */
-/*
- * The IP stack with a card that is a list of frames, a clock that the test turns, and work that
- * runs when the test says so. Good frames, lying ones, and random damage; each runs under ASan and
- * UBSan.
+ * The IP stack with a card that is a list of frames, a clock that the test turns, and work that runs
+ * when the test says so. Good frames, lying ones, and random damage; each runs under ASan and UBSan.
  */
 #include "tests/unit/net/world.h"
 

@@ -1,12 +1,7 @@
+/* unit: net/arp.c net/cksum.c net/ether.c net/gso.c net/icmp.c net/igmp.c net/ifaddr.c net/inet_pcb.c net/ip_input.c net/ip_output.c net/ipfrag.c net/loopback.c net/mcast.c net/netdev.c net/pkt.c net/raw.c net/route.c net/udp.c kernel/lib/string.c kernel/lib/fmt.c kernel/lib/sbuf.c */
 /*
- * unit: net/arp.c net/cksum.c net/ether.c net/gso.c net/icmp.c net/igmp.c net/ifaddr.c
- * net/inet_pcb.c net/ip_input.c net/ip_output.c net/ipfrag.c net/loopback.c net/mcast.c
- * net/netdev.c net/pkt.c net/raw.c net/route.c net/udp.c kernel/lib/string.c kernel/lib/fmt.c
- * kernel/lib/sbuf.c
- */
-/*
- * What the stack tells its links, and what it hears there: IGMP, packets that are for others,
- * claims to an address. In the world of net/world.h.
+ * What the stack tells its links, and what it hears there: IGMP, packets that are for others, claims
+ * to an address. In the world of net/world.h.
  */
 #include "tests/unit/net/world.h"
 

@@ -15,6 +15,7 @@
 #include <sys/wait.h>
 #include <time.h>
 #include "inet.h"
+#include "sockopt.h"
 
 #define BUF_LOCK 72
 #define MEMINFO 55
@@ -25,19 +26,6 @@
 #define INCOMING_CPU 49
 #define RXQ_OVFL 40
 #define BAD ((void *)-4096l)
-
-static int set(int fd, int option, int v)
-{
-	return setsockopt(fd, SOL_SOCKET, option, &v, sizeof(v));
-}
-
-static int get(int fd, int option)
-{
-	int v = -99;
-	socklen_t n = sizeof(v);
-
-	return getsockopt(fd, SOL_SOCKET, option, &v, &n) ? -99 : v;
-}
 
 static void buffers(int fd)
 {

@@ -18,6 +18,7 @@
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <time.h>
+#include "sockopt.h"
 #include "tap.h"
 
 #ifndef SO_PEERGROUPS
@@ -49,19 +50,6 @@ static short events(int fd, short want)
 
 	poll(&p, 1, 0);
 	return p.revents;
-}
-
-static int set(int fd, int option, int v)
-{
-	return setsockopt(fd, SOL_SOCKET, option, &v, sizeof(v));
-}
-
-static int get(int fd, int option)
-{
-	int v = -99;
-	socklen_t n = sizeof(v);
-
-	return getsockopt(fd, SOL_SOCKET, option, &v, &n) ? -99 : v;
 }
 
 /* What a read of up to 16 bytes gives. */
