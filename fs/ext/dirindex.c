@@ -57,6 +57,8 @@ static u32 hash_of(const char *name, u32 len)
 	}
 	for (; len; len--, name++)
 		h = (h ^ (u8)*name) * 0x9e3779b97f4a7c15ull;
+	/* The low half of a product does not depend on the high half of what was multiplied. */
+	h = (h ^ h >> 29) * 0xbf58476d1ce4e5b9ull;
 	return (u32)(h >> 32) ^ (u32)h;
 }
 
@@ -212,10 +214,12 @@ static bool insert(struct ext_index *x, u32 hash, u64 pos)
 	return true;
 }
 
-/* Close the gap at @at: entries behind it move there, as long as they may. */
+/* Close the gap at @at: entries behind it move there, as long as they may. The page may be full. */
 static void close_gap(u64 *page, u32 at)
 {
-	for (u32 k = (at + 1) % SLOTS; page[k]; k = (k + 1) % SLOTS) {
+	u32 k = (at + 1) % SLOTS;
+
+	for (u32 n = 1; n < SLOTS && page[k]; n++, k = (k + 1) % SLOTS) {
 		u32 home = (u32)(page[k] >> 32) % SLOTS;
 
 		if ((k - home) % SLOTS < (k - at) % SLOTS)

@@ -192,3 +192,31 @@ UNIT_TEST(another_superblock)
 		CHECK_EQ(buf[k], pattern(k, 8));
 	drop_image();
 }
+
+/*
+ * Names that differ only in the high bytes of their last word, as many as a page of the index holds,
+ * and more.
+ */
+UNIT_TEST(names_that_are_alike_do_not_fill_a_page_of_the_index)
+{
+	enum { NAMES = 600 };
+	char name[64];
+	struct inode *d;
+
+	make_image("-b 1024 -I 128 -N 2000", 8 * MB);
+	mount();
+	CHECK_EQ(host_mkdir(top, "many", &d), 0);
+	for (u32 k = 0; k < NAMES; k++) {
+		snprintf(name, sizeof(name), "a-name-that-is-somewhat-long-%03u", k);
+		CHECK_EQ(host_symlink(d, name, "x"), 0);
+	}
+	CHECK(ext_of(d)->index);
+	for (u32 k = 0; k < NAMES; k++) {
+		snprintf(name, sizeof(name), "a-name-that-is-somewhat-long-%03u", k);
+		CHECK_EQ(host_remove(d, name), 0);
+	}
+	CHECK_EQ(host_list(d, NULL, NULL), 2);
+	inode_put(d);
+	end();
+	drop_image();
+}
