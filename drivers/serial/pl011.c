@@ -182,10 +182,13 @@ static enum uart_flag receive_flag(struct uart_port *p, u32 dr)
 	return UART_NORMAL;
 }
 
-/* FIFO to the tty layer. holds: port.lock. */
+/*
+ * FIFO to the tty layer, until that wants to wait: a fast sender fills the FIFO while it is read,
+ * so that emptying it could go on for more than there is room for. holds: port.lock.
+ */
 static void receive(struct pl011 *u)
 {
-	while (!(u->regs[FR] & FR_RXFE)) {
+	while ((u->irqs & IRQ_RX) && !(u->regs[FR] & FR_RXFE)) {
 		u32 dr = u->regs[DR];
 
 		u->port.rx_count++;
@@ -218,11 +221,11 @@ static int pl011_startup(struct uart_port *p)
 	struct pl011 *u = pl011_of(p);
 	u64 flags = spin_lock_irqsave(&p->lock);
 
-	receive(u);
 	u->regs[ICR] = IRQ_ALL & ~(IRQ_RX | IRQ_TX);
 	u->regs[IFLS] = IFLS_HALF;
 	u->regs[CR] = CR_ENABLE | CR_TX | CR_RX | CR_DTR | CR_RTS;
 	set_irqs(u, IRQ_RX | IRQ_RX_TIMEOUT);
+	receive(u); /* what was typed before */
 	spin_unlock_irqrestore(&p->lock, flags);
 	return 0;
 }
@@ -270,6 +273,7 @@ static void pl011_start_rx(struct uart_port *p)
 	struct pl011 *u = pl011_of(p);
 
 	set_irqs(u, u->irqs | IRQ_RX | IRQ_RX_TIMEOUT);
+	receive(u);
 }
 
 static bool pl011_tx_empty(struct uart_port *p)
