@@ -1,5 +1,6 @@
 /*
- * The kernel's stub resolver (RFC 1034, section 5.3.1): asks recursive servers, remembers answers.
+ * The kernel's resolver, of the kind that RFC 1034, section 5.3.1 describes: asks recursive
+ * servers, remembers answers.
  *
  * A question goes to each server in turn, in rounds that wait twice as long each, with a number and
  * a port at random (RFC 5452); what does not answer this question is as if it had not come. An

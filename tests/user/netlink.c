@@ -258,11 +258,9 @@ static int diag(int fd, int protocol, unsigned states, int port, const void *cod
 	return n;
 }
 
-static void inet_sockets(int fd)
+/* Code that chooses: a listener and its connection share @port. */
+static void filters(int fd, int port)
 {
-	struct sockaddr_in any = at("127.0.0.1", 0);
-	int l = socket(AF_INET, SOCK_STREAM, 0), c = socket(AF_INET, SOCK_STREAM, 0), a,
-	    u = udp_bound(), port;
 	struct {
 		struct inet_diag_bc_op op, arg;
 	} code = { { INET_DIAG_BC_S_EQ, 8, 12 }, { 0 } };
@@ -273,22 +271,7 @@ static void inet_sockets(int fd)
 	} hosts = { { INET_DIAG_BC_D_COND, sizeof(hosts), sizeof(hosts) + 4 },
 		    { AF_INET, 32, -1 },
 		    0 };
-	struct inet_diag_req_v2 one;
 
-	REQUIRE(!bind(l, SA(any)) && !listen(l, 5));
-	port = port_of(l);
-	any.sin_port = htons(port);
-	REQUIRE(!connect(c, SA(any)));
-	CHECK(diag(fd, IPPROTO_TCP, STATE(LISTENING), port, NULL, 0) == 1);
-	CHECK(shown.idiag_state == LISTENING && shown.idiag_rqueue == 1 && shown.idiag_wqueue == 5);
-	CHECK(shown.idiag_inode != 0);
-	a = accept(l, NULL, NULL);
-	CHECK(write(c, "hello", 5) == 5);
-	CHECK(diag(fd, IPPROTO_TCP, STATE(ESTABLISHED), port, NULL, 0) == 1);
-	CHECK(ntohs(shown.id.idiag_dport) == port_of(c) &&
-	      shown.id.idiag_src[0] == htonl(INADDR_LOOPBACK));
-	CHECK(shown.idiag_rqueue == 5 && info.tcpi_state == ESTABLISHED && info.tcpi_snd_mss > 0);
-	CHECK(diag(fd, IPPROTO_TCP, STATE(CLOSED), port, NULL, 0) == 0);
 	code.arg.no = port;
 	CHECK(diag(fd, IPPROTO_TCP, ~0u, 0, &code, sizeof(code)) == 2);
 	code.arg.no = 1;
@@ -312,6 +295,30 @@ static void inet_sockets(int fd)
 	}
 	code.op.code = 99;
 	CHECK(diag(fd, IPPROTO_TCP, ~0u, 0, &code, sizeof(code)) == -EINVAL);
+}
+
+static void inet_sockets(int fd)
+{
+	struct sockaddr_in any = at("127.0.0.1", 0);
+	int l = socket(AF_INET, SOCK_STREAM, 0), c = socket(AF_INET, SOCK_STREAM, 0), a,
+	    u = udp_bound(), port;
+	struct inet_diag_req_v2 one;
+
+	REQUIRE(!bind(l, SA(any)) && !listen(l, 5));
+	port = port_of(l);
+	any.sin_port = htons(port);
+	REQUIRE(!connect(c, SA(any)));
+	CHECK(diag(fd, IPPROTO_TCP, STATE(LISTENING), port, NULL, 0) == 1);
+	CHECK(shown.idiag_state == LISTENING && shown.idiag_rqueue == 1 && shown.idiag_wqueue == 5);
+	CHECK(shown.idiag_inode != 0);
+	a = accept(l, NULL, NULL);
+	CHECK(write(c, "hello", 5) == 5);
+	CHECK(diag(fd, IPPROTO_TCP, STATE(ESTABLISHED), port, NULL, 0) == 1);
+	CHECK(ntohs(shown.id.idiag_dport) == port_of(c) &&
+	      shown.id.idiag_src[0] == htonl(INADDR_LOOPBACK));
+	CHECK(shown.idiag_rqueue == 5 && info.tcpi_state == ESTABLISHED && info.tcpi_snd_mss > 0);
+	CHECK(diag(fd, IPPROTO_TCP, STATE(CLOSED), port, NULL, 0) == 0);
+	filters(fd, port);
 	CHECK(diag(fd, IPPROTO_TCP, STATE(ESTABLISHED), port, NULL, 0) == 1);
 	one = (struct inet_diag_req_v2){ AF_INET, IPPROTO_TCP, 0, 0, ~0u, shown.id };
 	begin(SOCK_DIAG_BY_FAMILY, 0, &one, sizeof(one));

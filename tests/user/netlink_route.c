@@ -232,14 +232,30 @@ static struct request route(int type, int flags, const char *dst, const char *ga
 	return r;
 }
 
+/* What the way to an address is. */
+static void lookups(void)
+{
+	struct rtmsg m = { .rtm_family = AF_INET, .rtm_dst_len = 32 };
+	struct request r;
+	size_t n = 0;
+
+	r = begin(RTM_GETROUTE, 0, &m, sizeof(m));
+	add_addr(&r, RTA_DST, "127.0.0.9");
+	CHECK(ask(&r) == 0 && ((struct nlmsghdr *)answer)->nlmsg_type == RTM_NEWROUTE);
+	CHECK(((struct rtmsg *)NLMSG_DATA(answer))->rtm_type == RTN_LOCAL);
+	CHECK(has((void *)answer, sizeof(m), RTA_PREFSRC, "127.0.0.1"));
+	CHECK(attr_of((void *)answer, sizeof(m), RTA_OIF, &n) && n == 4);
+	r = begin(RTM_GETROUTE, 0, &m, sizeof(m));
+	add_addr(&r, RTA_DST, "192.0.2.1");
+	CHECK(ask(&r) == -ENETUNREACH);
+}
+
 static void routes(void)
 {
 	struct ifaddrmsg own = { .ifa_family = AF_INET, .ifa_prefixlen = 24, .ifa_index = 1 };
-	struct rtmsg m = { .rtm_family = AF_INET, .rtm_dst_len = 32 };
 	struct rtgenmsg all = { AF_INET };
 	struct request r, net = begin(RTM_NEWADDR, NLM_F_CREATE | NLM_F_ACK, &own, sizeof(own));
 	int news = rt_socket(RTMGRP_IPV4_ROUTE), lo = 1;
-	size_t n = 0;
 
 	add_addr(&net, IFA_LOCAL, "10.66.1.1");
 	r = route(RTM_NEWROUTE, NLM_F_CREATE, "10.66.2.0", "10.66.1.7");
@@ -268,16 +284,6 @@ static void routes(void)
 	CHECK(recv(news, answer, sizeof(answer), MSG_DONTWAIT) > 0);
 	CHECK(((struct nlmsghdr *)answer)->nlmsg_type == RTM_DELROUTE);
 	close(news);
-	m.rtm_dst_len = 32;
-	r = begin(RTM_GETROUTE, 0, &m, sizeof(m));
-	add_addr(&r, RTA_DST, "127.0.0.9");
-	CHECK(ask(&r) == 0 && ((struct nlmsghdr *)answer)->nlmsg_type == RTM_NEWROUTE);
-	CHECK(((struct rtmsg *)NLMSG_DATA(answer))->rtm_type == RTN_LOCAL);
-	CHECK(has((void *)answer, sizeof(m), RTA_PREFSRC, "127.0.0.1"));
-	CHECK(attr_of((void *)answer, sizeof(m), RTA_OIF, &n) && n == 4);
-	r = begin(RTM_GETROUTE, 0, &m, sizeof(m));
-	add_addr(&r, RTA_DST, "192.0.2.1");
-	CHECK(ask(&r) == -ENETUNREACH);
 	r = route(RTM_DELROUTE, 0, "10.66.77.0", NULL);
 	CHECK(ask(&r) == -ESRCH);
 	r = route(RTM_NEWROUTE, NLM_F_CREATE, "10.66.2.0", NULL);
@@ -366,6 +372,7 @@ int main(void)
 	links();
 	addresses();
 	routes();
+	lookups();
 	malformed();
 	socket_names();
 	without_rights();
