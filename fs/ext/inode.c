@@ -437,22 +437,41 @@ static bool needs_store(const struct ext_inode *e)
 	       i->ctime != e->ctime || e->cache.ndirty;
 }
 
-/* super_ops.evict: the last reference is gone. ctx: thread; sleeps */
+/* Write what the disk does not have yet, or free what has no name, and let go of it. */
+static void let_go(struct ext_sb *s, struct ext_inode *e)
+{
+	if (READ_ONCE(s->writable) && !e->inode.nlink) {
+		erase(s, e);
+		return;
+	}
+	if (READ_ONCE(s->writable) && needs_store(e)) {
+		if (e->cache.ndirty)
+			(void)writeback_range(&e->cache, 0, ~0ull, WRITEBACK_WAIT);
+		(void)ext_inode_store(&e->inode);
+	}
+	forget(s, e);
+}
+
+/*
+ * May forget() wait for a lock or for a page? Memory pressure must not: it is under any lock, or in
+ * the thread that a page's I/O depends on, as that of a loop device.
+ */
+static bool forget_waits(struct ext_inode *e)
+{
+	return e->orphan || e->window_end || pagecache_is_busy(&e->cache);
+}
+
+/* super_ops.evict: the last reference is gone. ctx: thread; sleeps, but not for memory pressure */
 void ext_evict(struct inode *i)
 {
 	struct ext_sb *s = ext_sb_of(i->sb);
 	struct ext_inode *e = ext_of(i);
+	bool pressure = arch_current()->reclaiming, at_once = true;
 
-	if (!READ_ONCE(s->writable) || (i->nlink && !needs_store(e))) {
-		forget(s, e);
-		return;
-	}
-	/*
-	 * One whose links were fewer than its names may lose its last user to memory pressure, that
-	 * is under any lock.
-	 */
-	if (!i->nlink && !arch_current()->reclaiming) {
-		erase(s, e);
+	if (READ_ONCE(s->writable))
+		at_once = i->nlink ? !needs_store(e) : !pressure;
+	if (at_once && !(pressure && forget_waits(e))) {
+		let_go(s, e);
 		return;
 	}
 	spin_lock(&s->lock);
@@ -474,20 +493,12 @@ static struct ext_inode *next_dying(struct ext_sb *s)
 	return e;
 }
 
-/* The worker: store those that were evicted, and let them go. ctx: worker; sleeps */
+/* The worker: the end of those that were evicted. ctx: worker; sleeps */
 void ext_reap(struct work *w)
 {
 	struct ext_sb *s = container_of(w, struct ext_sb, reaper);
 	struct ext_inode *e;
 
-	while ((e = next_dying(s))) {
-		if (!e->inode.nlink) {
-			erase(s, e);
-			continue;
-		}
-		if (e->cache.ndirty)
-			(void)writeback_range(&e->cache, 0, ~0ull, WRITEBACK_WAIT);
-		(void)ext_inode_store(&e->inode);
-		forget(s, e);
-	}
+	while ((e = next_dying(s)))
+		let_go(s, e);
 }

@@ -584,6 +584,26 @@ void pagecache_fini(struct pagecache *pc)
 		(void)remove_range(pc, 0, ~0ull, false);
 }
 
+/* See the header. ctx: thread; sleeps: no */
+bool pagecache_is_busy(struct pagecache *pc)
+{
+	void *pages[GANG];
+	u64 keys[GANG], at = 0;
+	bool busy = false;
+	u32 n = READ_ONCE(pc->npages) ? GANG : 0;
+
+	while (n == GANG && !busy) {
+		spin_lock(&pc->lock);
+		n = radix_gang(&pc->pages, at, ~0ull, pages, keys, GANG);
+		for (u32 i = 0; i < n; i++)
+			busy |= page_flag(pages[i], PG_WRITEBACK | PG_LOCKED);
+		spin_unlock(&pc->lock);
+		if (n)
+			at = keys[n - 1] + 1;
+	}
+	return busy;
+}
+
 /* Out of the cache if it is clean and nobody else has it. holds: pc->lock */
 static bool forget_locked(struct pagecache *pc, struct page *p, struct radix_pool *pool)
 {

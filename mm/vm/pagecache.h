@@ -138,6 +138,8 @@ void pagecache_punch(struct pagecache *pc, u64 start, u64 end);
  * 0, or -EBUSY: one that is dirty stays. The caller holds the inode's lock exclusively.
  */
 int pagecache_invalidate(struct pagecache *pc, u64 first, u64 last);
+/* Is a page of it being read or written? To drop it would wait. ctx: thread; sleeps: no */
+bool pagecache_is_busy(struct pagecache *pc);
 /* Next index >= @from that has a page (SEEK_DATA), or ~0. And the first without (SEEK_HOLE). */
 u64 pagecache_next_data(struct pagecache *pc, u64 from);
 u64 pagecache_next_hole(struct pagecache *pc, u64 from);

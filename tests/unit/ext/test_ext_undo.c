@@ -105,3 +105,38 @@ UNIT_TEST(memory_pressure_does_not_free_on_the_disk)
 	check_image(1);
 	drop_image();
 }
+
+/* Memory pressure in the thread that a page's I/O depends on, as that of a loop device. */
+UNIT_TEST(memory_pressure_does_not_wait_for_a_page)
+{
+	struct page *p;
+	struct inode *f;
+
+	make_image(kinds[0], 4 * MB);
+	CHECK_EQ(host_mount(0, "errors=continue", &sb), 0);
+	top = sb->root->inode;
+	f = new_file("file");
+	write_pattern(f, 0, 100000, 1);
+	CHECK_EQ(host_fsync(f), 0);
+	CHECK_EQ(pagecache_get(f->cache, 3, &p), 0);
+	for (u32 k = 0; k < 2; k++) {
+		u16 io = k ? PG_LOCKED : PG_WRITEBACK;
+
+		CHECK(!pagecache_is_busy(f->cache));
+		page_flag_set(p, io);
+		CHECK(pagecache_is_busy(f->cache));
+		if (!k)
+			page_flag_clear(p, io);
+	}
+	arch_current()->reclaiming = true;
+	inode_put(f);
+	arch_current()->reclaiming = false;
+	CHECK(!list_empty(&ext_sb_of(sb)->dying));
+	page_flag_clear(p, PG_LOCKED);
+	page_put(p);
+	work_flush(&ext_sb_of(sb)->reaper);
+	CHECK(list_empty(&ext_sb_of(sb)->dying));
+	host_umount(sb);
+	check_image(1);
+	drop_image();
+}
