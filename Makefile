@@ -172,27 +172,28 @@ LDFLAGS := -static -pie --no-dynamic-linker -z text -z noexecstack -z norelro -z
 	--no-undefined --gc-sections --build-id=none $(if $(LLVM),--apply-dynamic-relocs)
 
 # What is off the paths that count (house rule: small code beats fast code there): compiled for size.
-cold := $(addprefix arch/arm64/,cpu debug regset smp stacktrace) \
-	$(addprefix block/,disk ioctl loop_ctl node parttable ramdisk scan show) \
-	$(addprefix drivers/,gpio/% irqchip/gicv2m irqchip/its pci/% platform/% rtc/% serial/%) \
+cold := $(addprefix arch/arm64/,cpu debug kaslr regset smp stacktrace) \
+	$(addprefix block/,disk file ioctl loop% node parttable ramdisk scan show) \
+	$(addprefix drivers/,gpio/% irqchip/% pci/% platform/% rtc/% serial/%) \
 	$(addprefix drivers/virtio/,console mmio net pci rng virtio) \
-	$(addprefix fs/,aio chrdev cpio devfs dnotify fscontext handle initramfs inotify% lock% memdev mount% proc% \
-		pseudo super sysfs% xattr xattr_list) \
-	$(addprefix fs/ext/,acl attrset options orphan super xattr) \
-	$(addprefix kernel/,init root ipc/% tty/%) \
-	$(addprefix kernel/base/,bootargs earlycon fdt ktest log panic symbols) \
-	$(addprefix kernel/proc/,core% cred exec_cred fileowner helper itimer keys% oom procfs% ptimer ptrace% \
-		rlimit session) \
+	$(addprefix fs/,aio async chrdev cpio devfs dnotify fileadvice filecap fscontext fsctx fsuser handle initramfs inotify% lock% \
+		memdev mount% pipe_size pipe_splice proc% pseudo rename splice super sysfs% textfile timerfd xattr%) \
+	$(addprefix fs/ext/,acl attrset d% group ialloc namei options orphan s% trunc window xattr) \
+	$(addprefix kernel/,init main root ipc/% tty/%) \
+	$(addprefix kernel/base/,bootargs earlycon fdt ktest log panic rand symbols) \
+	$(addprefix kernel/proc/,core% cred elf exec% exit fileowner fork futex_% helper itimer keys% kill oom pid% \
+		proc% ptimer ptrace% rlimit rseq seccomp% session signal_s% signalfd sysctl% user) \
+	$(addprefix kernel/sched/,balance param rt thread work) \
 	$(addprefix kernel/sys/,machine stats) \
-	$(addprefix kernel/sys/sys_,aio cred handle ipc kcmp keys mempolicy misc mount% mqueue ntp prctl% priority \
-		ptrace sched seccomp syslog timer xattr) \
-	$(addprefix mm/,mm_debug pmm_boot slab_debug vm/vm_test vm/writeback) kernel/lib/fmt \
+	$(addprefix kernel/sys/sys_,aio cred fcntl handle ipc kcmp keys mempolicy misc mount% mqueue mrelease ntp prctl% \
+		priority proc ptrace sched seccomp signal splice syslog time timer xattr) \
+	$(addprefix mm/,kvm mm_debug pmm_boot slab_debug vm/advise vm/commit vm/give vm/policy vm/protect vm/remap \
+		vm/vm_test vm/writeback) kernel/lib/fmt \
 	$(addprefix net/,arp bootparam dhcp dns% gso icmp igmp ifaddr ipconfig ipfrag mcast netconsole netdev route sntp% \
 		udp_ask) \
 	$(addprefix net/sock/,af_inet af_unix af_netlink af_packet dns_tcp ethtool ifioctl inet_dgram inet_opt inet_tcp_opt \
 		inet_tcp_proc proc_% rtnetlink% sockdiag sockfilter sockopt sysfs_net unix_diag unix_gc unix_look) \
-	$(addprefix net/tcp/tcp_,cc% listen option recover sack syncookie table timer% user)
-cold += kernel/proc/seccomp_notify kernel/sys/sys_mrelease
+	$(addprefix net/tcp/tcp_,cc% listen option reass recover sack state syncookie table timer% timewait user)
 for-size = $(if $(or $(filter $(cold),$(1)),$(findstring /ktest_,$(1))),-Os)
 
 # Runs before relocation, when the stack guard's address is not known yet, nor that of a message.
