@@ -63,7 +63,7 @@ obj-mm := kmalloc.o kvm.o mm_debug.o percpu.o pmm.o pmm_boot.o slab.o ktest_mm.o
 obj-mm/vm := vmspace.o region.o commit.o map.o unmap.o protect.o remap.o policy.o advise.o fork.o fault.o access.o \
 	shared_anon.o pagecache.o pagecache_io.o readahead.o reclaim.o writeback.o vm_test.o give.o
 
-obj-net/sock := dns_tcp.o ethtool.o socket.o sockopt.o af_unix.o unix_look.o unix_send.o unix_msg.o unix_gc.o af_netlink.o \
+obj-net/sock := dns_tcp.o ethtool.o socket.o sockopt.o af_unix.o unix_look.o unix_send.o unix_msg.o unix_gc.o af_netlink.o nl_out.o \
 	af_inet.o af_packet.o ifioctl.o inet_dgram.o inet_opt.o inet_recv.o inet_send.o proc_dns.o proc_igmp.o proc_net.o proc_pnp.o rtnetlink.o sockdiag.o sockfilter.o sysfs_net.o unix_diag.o \
 	inet_tcp.o inet_tcp_io.o inet_tcp_opt.o inet_tcp_proc.o
 
@@ -191,7 +191,7 @@ cold := $(addprefix arch/arm64/,cpu debug kaslr regset smp stacktrace) \
 		vm/vm_test vm/writeback) kernel/lib/fmt \
 	$(addprefix net/,arp bootparam dhcp dns% gso icmp igmp ifaddr ipconfig ipfrag mcast netconsole netdev route sntp% \
 		udp_ask) \
-	$(addprefix net/sock/,af_inet af_unix af_netlink af_packet dns_tcp ethtool ifioctl inet_dgram inet_opt inet_tcp_opt \
+	$(addprefix net/sock/,af_inet af_unix af_netlink af_packet dns_tcp ethtool ifioctl inet_dgram inet_opt inet_tcp_opt nl_out \
 		inet_tcp_proc proc_% rtnetlink% sockdiag sockfilter sockopt sysfs_net unix_diag unix_gc unix_look) \
 	$(addprefix net/tcp/tcp_,cc% listen option reass recover sack state syncookie table timer% timewait user)
 for-size = $(if $(or $(filter $(cold),$(1)),$(findstring /ktest_,$(1))),-Os)

@@ -91,30 +91,44 @@ int64_t bench_tcp_connect(long n)
 	return took;
 }
 
-/* One byte there and back, between two processes. Takes both ends. */
-static int64_t round_trips(int fd[2], long n)
+/* How long @here takes, with @there at the other end in another process. Takes both ends. */
+static int64_t with_peer(int fd[2], long n, void (*here)(int fd, long n),
+			 void (*there)(int fd, long n))
 {
 	int64_t start;
 	pid_t pid = fork();
-	char c = 'x';
 
 	if (pid == 0) {
 		close(fd[0]);
-		for (long i = 0; i < n; i++) {
-			if (recv(fd[1], &c, 1, 0) != 1 || send(fd[1], &c, 1, 0) != 1)
-				_exit(1);
-		}
+		there(fd[1], n);
 		_exit(0);
 	}
 	must(pid > 0, "fork");
 	close(fd[1]);
 	start = now();
-	for (long i = 0; i < n; i++)
-		must(send(fd[0], &c, 1, 0) == 1 && recv(fd[0], &c, 1, 0) == 1, "round trip");
+	here(fd[0], n);
 	start = now() - start;
 	waitpid(pid, NULL, 0);
 	close(fd[0]);
 	return start;
+}
+
+static void ask(int fd, long n)
+{
+	char c = 'x';
+
+	while (n--)
+		must(send(fd, &c, 1, 0) == 1 && recv(fd, &c, 1, 0) == 1, "round trip");
+}
+
+static void echo(int fd, long n)
+{
+	char c;
+
+	while (n--) {
+		if (recv(fd, &c, 1, 0) != 1 || send(fd, &c, 1, 0) != 1)
+			_exit(1);
+	}
 }
 
 int64_t bench_tcp_round_trip(long n)
@@ -122,7 +136,7 @@ int64_t bench_tcp_round_trip(long n)
 	int fd[2];
 
 	tcp_pair(fd);
-	return round_trips(fd, n);
+	return with_peer(fd, n, ask, echo);
 }
 
 int64_t bench_udp_round_trip(long n)
@@ -138,7 +152,7 @@ int64_t bench_udp_round_trip(long n)
 	}
 	for (int i = 0; i < 2; i++)
 		must(connect(fd[i], (struct sockaddr *)&a[!i], len) == 0, "connect");
-	return round_trips(fd, n);
+	return with_peer(fd, n, ask, echo);
 }
 
 int64_t bench_unix_round_trip(long n)
@@ -146,7 +160,7 @@ int64_t bench_unix_round_trip(long n)
 	int fd[2];
 
 	must(socketpair(AF_UNIX, SOCK_STREAM, 0, fd) == 0, "socketpair");
-	return round_trips(fd, n);
+	return with_peer(fd, n, ask, echo);
 }
 
 static void pour(int fd, long n, size_t size)
@@ -170,26 +184,20 @@ static void swallow(int fd, long n, size_t size)
 	}
 }
 
+static void pour_blocks(int fd, long n)
+{
+	pour(fd, n, BLOCK);
+}
+
+static void swallow_blocks(int fd, long n)
+{
+	swallow(fd, n, BLOCK);
+}
+
 static int64_t bandwidth(int fd[2], long n)
 {
-	int64_t start;
-	pid_t pid;
-
 	memset(block, 'b', sizeof(block));
-	pid = fork();
-	if (pid == 0) {
-		close(fd[0]);
-		pour(fd[1], n, BLOCK);
-		_exit(0);
-	}
-	must(pid > 0, "fork");
-	close(fd[1]);
-	start = now();
-	swallow(fd[0], n, BLOCK);
-	start = now() - start;
-	waitpid(pid, NULL, 0);
-	close(fd[0]);
-	return start;
+	return with_peer(fd, n, swallow_blocks, pour_blocks);
 }
 
 int64_t bench_tcp_bandwidth(long n)

@@ -313,30 +313,32 @@ void mount_remove_tree(struct mount *top, bool spread)
 }
 
 /*
- * Lock the place @p (moved to the topmost mount there) for hanging something on it.
+ * Lock the topmost mount on @p, which becomes *at, for hanging something on it.
  * holds on success: mount_mutex, the directory's inode lock. Returns 0 or -ENOENT (it was removed).
  */
-int mount_place_lock(struct path *p)
+int mount_place_lock(const struct path *p, struct path *at)
 {
-	struct inode *i;
+	struct dentry *d;
 
+	*at = *p;
+	path_get(at);
 	mutex_lock(&mount_mutex);
-	mount_traverse(p);
-	i = dentry_inode(p->dentry);
-	rwsem_write_lock(&i->lock);
-	if (!(i->flags & INODE_DEAD) &&
-	    (p->dentry->parent == p->dentry || (p->dentry->flags & DENTRY_HASHED)))
+	mount_traverse(at);
+	d = at->dentry;
+	rwsem_write_lock(&dentry_inode(d)->lock);
+	if (!(dentry_inode(d)->flags & INODE_DEAD) &&
+	    (d->parent == d || (d->flags & DENTRY_HASHED)))
 		return 0;
-	rwsem_write_unlock(&i->lock);
-	mutex_unlock(&mount_mutex);
+	mount_place_unlock(at);
 	return -ENOENT;
 }
 
 /* Undo mount_place_lock. ctx: thread; holds: what it took. */
-void mount_place_unlock(struct path *p)
+void mount_place_unlock(struct path *at)
 {
-	rwsem_write_unlock(&dentry_inode(p->dentry)->lock);
+	rwsem_write_unlock(&dentry_inode(at->dentry)->lock);
 	mutex_unlock(&mount_mutex);
+	path_put(at);
 }
 
 /* See mount.h. ctx: thread; sleeps */
@@ -434,21 +436,25 @@ int mount_may_attach(const struct mount *m, const struct path *at)
 	return 0;
 }
 
+/* See mount.h. */
+int mount_may_move(const struct mount *m, const struct path *at)
+{
+	int err = mount_may_attach(m, at);
+
+	return err == -ENOTDIR ? -EINVAL : err;
+}
+
 static int attach_new(struct mount *m, const struct path *where)
 {
-	struct path at = *where;
-	int err;
+	struct path at;
+	int err = mount_place_lock(where, &at);
 
-	path_get(&at);
-	err = mount_place_lock(&at);
 	if (err)
-		goto put;
+		return err;
 	err = mount_may_attach(m, &at);
 	if (!err)
 		err = mount_hang(m, &at);
 	mount_place_unlock(&at);
-put:
-	path_put(&at);
 	return err;
 }
 
@@ -505,7 +511,7 @@ struct mount *mount_tree_next(struct mount *m, struct mount *top, bool skip_chil
 static int mount_bind(const struct path *src, const struct path *where, bool recursive)
 {
 	struct mount *m;
-	struct path at = *where;
+	struct path at;
 	int err;
 
 	if (src->mnt->anon || src->mnt->unbindable || src->mnt->loose)
@@ -513,8 +519,7 @@ static int mount_bind(const struct path *src, const struct path *where, bool rec
 	err = mount_clone(src->mnt, src->dentry, &m);
 	if (err)
 		return err;
-	path_get(&at);
-	err = mount_place_lock(&at);
+	err = mount_place_lock(where, &at);
 	if (err)
 		goto put;
 	err = mount_may_attach(m, &at);
@@ -538,7 +543,6 @@ static int mount_bind(const struct path *src, const struct path *where, bool rec
 	}
 	mount_place_unlock(&at);
 put:
-	path_put(&at);
 	mount_put(m);
 	return err;
 }
@@ -555,13 +559,11 @@ bool mount_is_below(const struct mount *m, const struct mount *top)
 /* move_mount(2) of a mount that hangs somewhere; mount(2) with MS_MOVE. ctx: thread; sleeps */
 int vfs_move_mount(const struct path *src, const struct path *where)
 {
-	struct path at = *where, was;
-	int err;
+	struct path at, was;
+	int err = mount_place_lock(where, &at);
 
-	path_get(&at);
-	err = mount_place_lock(&at);
 	if (err)
-		goto put;
+		return err;
 	err = -EINVAL;
 	if (src->dentry != src->mnt->root || !src->mnt->parent || src->mnt->parent->group ||
 	    src->mnt->loose)
@@ -570,11 +572,9 @@ int vfs_move_mount(const struct path *src, const struct path *where)
 		err = -ELOOP;
 		goto unlock;
 	}
-	err = mount_may_attach(src->mnt, &at);
-	if (err) {
-		err = err == -ENOTDIR ? -EINVAL : err;
+	err = mount_may_move(src->mnt, &at);
+	if (err)
 		goto unlock;
-	}
 	mount_detach(src->mnt, &was);
 	err = mount_hang(src->mnt, &at);
 	if (err)
@@ -582,8 +582,6 @@ int vfs_move_mount(const struct path *src, const struct path *where)
 	path_put(&was);
 unlock:
 	mount_place_unlock(&at);
-put:
-	path_put(&at);
 	return err;
 }
 

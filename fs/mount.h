@@ -6,11 +6,11 @@
 #include "fs/namei.h"
 
 /*
- * Take mount_mutex and lock the topmost mount on @p for hanging something there; 0 with both locks,
- * -ENOENT.
+ * Take mount_mutex and lock the topmost mount on @p for hanging something there; 0 with both locks
+ * and in *at that place, with references, -ENOENT.
  */
-int __must_check mount_place_lock(struct path *p);
-void mount_place_unlock(struct path *p);
+int __must_check mount_place_lock(const struct path *p, struct path *at);
+void mount_place_unlock(struct path *at); /* undoes all of it */
 
 /* A copy of @m that shows @root, in no group and in no tree. 0 or -ENOMEM; ctx: any lock. */
 int __must_check mount_clone(const struct mount *m, struct dentry *root, struct mount **out);
@@ -41,6 +41,8 @@ int __must_check mount_super_make(const struct fs_type *t, const char *source, u
 int __must_check mount_super_change(struct super *sb, u32 set, u32 clear, const char *data);
 /* May @root of @m be hung on @at? 0, -ENOTDIR, -EINVAL, -EBUSY. */
 int __must_check mount_may_attach(const struct mount *m, const struct path *at);
+/* The same as move_mount(2) says it: -EINVAL for -ENOTDIR. */
+int __must_check mount_may_move(const struct mount *m, const struct path *at);
 
 /* --- mount_peer.c: groups and propagation --- */
 

@@ -85,21 +85,17 @@ int mount_open_new(struct super *sb, u32 flags, const char *source, struct file 
 int mount_hang_loose(const struct path *from, const struct path *to)
 {
 	struct mount *m = from->mnt;
-	struct path at = *to;
-	int err;
+	struct path at;
+	int err = mount_place_lock(to, &at);
 
-	path_get(&at);
-	err = mount_place_lock(&at);
 	if (err)
-		goto put;
+		return err;
 	err = -EINVAL;
 	if (!m->loose || m->parent || from->dentry != m->root)
 		goto unlock;
-	err = mount_may_attach(m, &at);
-	if (err) {
-		err = err == -ENOTDIR ? -EINVAL : err;
+	err = mount_may_move(m, &at);
+	if (err)
 		goto unlock;
-	}
 	set_loose(m, false);
 	err = mount_hang(m, &at);
 	if (err)
@@ -108,8 +104,6 @@ int mount_hang_loose(const struct path *from, const struct path *to)
 		mount_tree_changed();
 unlock:
 	mount_place_unlock(&at);
-put:
-	path_put(&at);
 	return err;
 }
 

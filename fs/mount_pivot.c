@@ -39,18 +39,17 @@ static int may_pivot(const struct path *root, const struct path *new_root,
  */
 int vfs_pivot_root(const struct path *new_root, const struct path *put_old)
 {
-	struct path root, cwd, old = *put_old, was_new, was_root;
+	struct path root, cwd, old, was_new, was_root;
 	int err;
 
 	if (!cred_capable(current->cred, CAP_SYS_ADMIN))
 		return -EPERM;
 	if (!inode_is_dir(dentry_inode(new_root->dentry)) ||
-	    !inode_is_dir(dentry_inode(old.dentry)))
+	    !inode_is_dir(dentry_inode(put_old->dentry)))
 		return -ENOTDIR;
 	fsctx_get_root(&root);
 	fsctx_get_cwd(&cwd);
-	path_get(&old);
-	err = mount_place_lock(&old);
+	err = mount_place_lock(put_old, &old);
 	if (err)
 		goto put;
 	err = may_pivot(&root, new_root, &old);
@@ -69,7 +68,6 @@ int vfs_pivot_root(const struct path *new_root, const struct path *put_old)
 	if (!err)
 		fsctx_set_root(new_root);
 put:
-	path_put(&old);
 	path_put(&cwd);
 	path_put(&root);
 	return err;

@@ -239,14 +239,9 @@ const struct inode_ops ext_dir_ops = {
 	.rmdir = ext_rmdir,
 	.rename = ext_rename,
 	.tmpfile = ext_tmpfile,
-	.setattr = ext_setattr,
-	.acl = ext_acl_check,
+	EXT_ATTR_OPS,
 	.permission = ext_acl_permission,
 	.default_acl = ext_acl_has_default,
-	.getxattr = ext_getxattr,
-	.setxattr = ext_setxattr,
-	.listxattr = ext_listxattr,
-	.removexattr = ext_removexattr,
 	.fileattr = ext_fileattr,
 };
 

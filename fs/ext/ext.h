@@ -387,4 +387,8 @@ int __must_check ext_xattr_set(struct inode *i, u32 index, const char *name, con
 			       size_t size, int flags);
 int ext_setxattr(struct inode *i, const char *name, const void *buf, size_t size, int flags);
 int ext_removexattr(struct inode *i, const char *name);
+/* What all inodes do with their attributes. */
+#define EXT_ATTR_OPS                                                            \
+	.setattr = ext_setattr, .acl = ext_acl_check, .getxattr = ext_getxattr, \
+	.setxattr = ext_setxattr, .listxattr = ext_listxattr, .removexattr = ext_removexattr
 void ext_xattr_free(struct inode *i); /* the block of an inode that goes */

@@ -140,32 +140,17 @@ int ext_fileattr(struct inode *i, u32 *flags, bool set)
 }
 
 const struct inode_ops ext_file_inode_ops = {
-	.setattr = ext_setattr,
-	.acl = ext_acl_check,
-	.getxattr = ext_getxattr,
-	.setxattr = ext_setxattr,
-	.listxattr = ext_listxattr,
-	.removexattr = ext_removexattr,
+	EXT_ATTR_OPS,
 	.fileattr = ext_fileattr,
 };
 
 const struct inode_ops ext_special_ops = {
-	.setattr = ext_setattr,
-	.acl = ext_acl_check,
-	.getxattr = ext_getxattr,
-	.setxattr = ext_setxattr,
-	.listxattr = ext_listxattr,
-	.removexattr = ext_removexattr,
+	EXT_ATTR_OPS,
 };
 
 const struct inode_ops ext_link_ops = {
 	.readlink = ext_readlink,
-	.setattr = ext_setattr,
-	.acl = ext_acl_check,
-	.getxattr = ext_getxattr,
-	.setxattr = ext_setxattr,
-	.listxattr = ext_listxattr,
-	.removexattr = ext_removexattr,
+	EXT_ATTR_OPS,
 };
 
 const struct file_ops ext_file_fops = {

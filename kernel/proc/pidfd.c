@@ -86,6 +86,34 @@ int pidfd_get_pid(int fd, struct pid **out)
 	return err;
 }
 
+/* See proc.h. */
+int pidfd_get_proc(int fd, struct proc **out)
+{
+	struct pid *pid;
+	int err = pidfd_get_pid(fd, &pid);
+
+	if (err)
+		return err;
+	proc_tree_lock();
+	*out = pid->proc ? proc_get(pid->proc) : NULL;
+	proc_tree_unlock();
+	pid_put(pid);
+	return *out ? 0 : -ESRCH;
+}
+
+/* See proc.h. */
+int pidfd_get_leader(int fd, struct task **out)
+{
+	struct proc *p;
+	int err = pidfd_get_proc(fd, &p);
+
+	if (err)
+		return err;
+	*out = proc_get_leader(p);
+	proc_put(p);
+	return *out ? 0 : -ESRCH;
+}
+
 /*
  * Is @fd a process descriptor that does not block? ctx: thread.
  */

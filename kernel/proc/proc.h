@@ -285,6 +285,8 @@ extern const struct proc_sem_ops *proc_sem_ops; /* I after boot */
 /* soft limit of the current process; RLIM64_INFINITY for kernel threads */
 u64 proc_rlimit(int which);
 void proc_vm_limits(struct vm_limits *out); /* of current */
+/* Give @f, whose reference it takes, a descriptor: its number, -EMFILE, -ENOMEM. */
+long proc_fd_open(struct file *f, bool cloexec);
 
 /* --- fork.c --- */
 struct clone_args_k {
@@ -361,5 +363,8 @@ int proc_may_access(struct task *t, u32 mode); /* ptrace-style check */
 /* --- pidfd.c --- */
 int pidfd_create(struct pid *pid, u32 flags, struct file **out);
 int pidfd_get_pid(int fd, struct pid **out); /* with reference; -EBADF */
+/* The process of a descriptor, or its leader, with a reference. 0, -EBADF, -ESRCH. ctx: thread */
+int __must_check pidfd_get_proc(int fd, struct proc **out);
+int __must_check pidfd_get_leader(int fd, struct task **out);
 bool pidfd_is_nonblock(int fd); /* of a process descriptor with O_NONBLOCK */
 int pidfd_get_pid_or_dir(int fd, struct pid **out); /* also of an open /proc/PID */

@@ -1,5 +1,6 @@
 /*
- * /proc/PID/maps, smaps, smaps_rollup: the regions of an address space. Formats: proc(5).
+ * /proc/PID/maps, smaps, smaps_rollup, numa_maps: the regions of an address space. Formats: proc(5).
+ * Memory is of one node, so numa_maps has one N0 count.
  *
  * The text is made with the address space's semaphore held for reading, so it is one consistent
  * picture.
@@ -233,4 +234,54 @@ int pid_smaps_rollup_show(struct sbuf *out, void *h)
 	sbuf_puts(out, " [rollup]\n");
 	put_counts(out, &u.sum, true);
 	return 0;
+}
+
+/* --- numa_maps --- */
+
+/* By MPOL_*, which mbind(2) set. */
+static const char *policy_name(const struct region *r)
+{
+	static const char *const names[8] = { "default",      "prefer:0", "bind:0",
+					      "interleave:0", "local",	  "prefer (many):0" };
+
+	return names[r->flags >> VM_POLICY_SHIFT & 7];
+}
+
+static void numa_line(struct sbuf *out, struct vmspace *vm, struct region *r, char *path, void *arg)
+{
+	struct vm_counts c = { 0 };
+	u64 dev, ino;
+
+	vm_region_counts(r, &c);
+	path[0] = '\0';
+	if (r->file && r->file->ops->describe && !r->name)
+		r->file->ops->describe(r->file, path, PATH_MAX_LEN, &dev, &ino);
+	sbuf_printf(out, "%08llx %s", (ull)r->start, policy_name(r));
+	if (path[0]) {
+		sbuf_puts(out, " file=");
+		sbuf_puts_escaped(out, path, "\n\t= ");
+	} else if (r->flags & VM_STACK) {
+		sbuf_puts(out, " stack");
+	} else if (r->flags & VM_HEAP) {
+		sbuf_puts(out, " heap");
+	}
+	if (c.anonymous)
+		sbuf_printf(out, " anon=%llu", (ull)c.anonymous >> PAGE_SHIFT);
+	if (c.private_dirty + c.shared_dirty)
+		sbuf_printf(out, " dirty=%llu",
+			    (ull)(c.private_dirty + c.shared_dirty) >> PAGE_SHIFT);
+	if (c.rss > c.anonymous)
+		sbuf_printf(out, " mapped=%llu", (ull)c.rss >> PAGE_SHIFT);
+	if (c.rss)
+		sbuf_printf(out, " active=%llu N0=%llu kernelpagesize_kB=4",
+			    (ull)c.referenced >> PAGE_SHIFT, (ull)c.rss >> PAGE_SHIFT);
+	sbuf_putc(out, '\n');
+}
+
+/*
+ * numa_maps: one line per region. ctx: thread; sleeps. 0, -ESRCH, -EACCES, -ENOMEM.
+ */
+int pid_numa_maps_show(struct sbuf *out, void *h)
+{
+	return for_each_region(out, h, numa_line, NULL);
 }

@@ -64,21 +64,13 @@ static const struct ns_kind *kind_of(const struct file *f)
 static long open_governor(const struct file *f)
 {
 	struct file *user;
-	int fd, err;
+	int err;
 
 	/* The first has none above. */
 	if (kind_of(f) == &kinds[NS_USER])
 		return -EPERM;
 	err = file_open_path(&places[NS_USER], O_RDONLY, &user);
-	if (err)
-		return err;
-	err = fd_reserve(0, proc_rlimit(RLIMIT_NOFILE), true, &fd);
-	if (err) {
-		file_put(user);
-		return err;
-	}
-	fd_install(fd, user);
-	return fd;
+	return err ? err : proc_fd_open(user, true);
 }
 
 static long ns_ioctl(struct file *f, u32 cmd, u64 arg)

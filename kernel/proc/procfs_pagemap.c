@@ -1,10 +1,10 @@
 /*
- * /proc/PID/pagemap, clear_refs, numa_maps: page tables as user space may see them.
+ * /proc/PID/pagemap, clear_refs: page tables as user space may see them.
  *
  * pagemap is an array of 64-bit words, one per page of the address space, read at its position:
  * bit 63 the page is there, 61 it belongs to a file or is shared anonymous memory, 56 nobody else
  * maps it, and with CAP_SYS_ADMIN the frame number in bits 0-54, else 0. Soft-dirty bits (55) are
- * not kept. Memory is of one node, so numa_maps has one N0 count.
+ * not kept.
  *
  * The address space's semaphore is held while words are made, never while they are copied.
  *
@@ -192,71 +192,4 @@ ssize_t pid_clear_refs_write(void *h, const char *text, size_t n)
 	rwsem_write_unlock(&vm->sem);
 	vmspace_put(vm);
 	return (ssize_t)n;
-}
-
-/* --- numa_maps --- */
-
-/* By MPOL_*, which mbind(2) set. */
-static const char *policy_name(const struct region *r)
-{
-	static const char *const names[8] = { "default",      "prefer:0", "bind:0",
-					      "interleave:0", "local",	  "prefer (many):0" };
-
-	return names[r->flags >> VM_POLICY_SHIFT & 7];
-}
-
-static void numa_line(struct sbuf *out, struct region *r, char *path)
-{
-	struct vm_counts c = { 0 };
-	u64 dev, ino;
-
-	vm_region_counts(r, &c);
-	path[0] = '\0';
-	if (r->file && r->file->ops->describe && !r->name)
-		r->file->ops->describe(r->file, path, PATH_MAX_LEN, &dev, &ino);
-	sbuf_printf(out, "%08llx %s", (ull)r->start, policy_name(r));
-	if (path[0]) {
-		sbuf_puts(out, " file=");
-		sbuf_puts_escaped(out, path, "\n\t= ");
-	} else if (r->flags & VM_STACK) {
-		sbuf_puts(out, " stack");
-	} else if (r->flags & VM_HEAP) {
-		sbuf_puts(out, " heap");
-	}
-	if (c.anonymous)
-		sbuf_printf(out, " anon=%llu", (ull)c.anonymous >> PAGE_SHIFT);
-	if (c.private_dirty + c.shared_dirty)
-		sbuf_printf(out, " dirty=%llu",
-			    (ull)(c.private_dirty + c.shared_dirty) >> PAGE_SHIFT);
-	if (c.rss > c.anonymous)
-		sbuf_printf(out, " mapped=%llu", (ull)c.rss >> PAGE_SHIFT);
-	if (c.rss)
-		sbuf_printf(out, " active=%llu N0=%llu kernelpagesize_kB=4",
-			    (ull)c.referenced >> PAGE_SHIFT, (ull)c.rss >> PAGE_SHIFT);
-	sbuf_putc(out, '\n');
-}
-
-/*
- * numa_maps: one line per region. ctx: thread; sleeps. 0, -ESRCH, -EACCES, -ENOMEM.
- */
-int pid_numa_maps_show(struct sbuf *out, void *h)
-{
-	struct vmspace *vm;
-	char *path;
-	int err = handle_vm(h, true, &vm);
-
-	if (err || !vm)
-		return err;
-	path = kmalloc(PATH_MAX_LEN, 0);
-	if (!path) {
-		vmspace_put(vm);
-		return -ENOMEM;
-	}
-	rwsem_read_lock(&vm->sem);
-	for (struct region *r = vm_find(vm, 0); r; r = vm_next(r))
-		numa_line(out, r, path);
-	rwsem_read_unlock(&vm->sem);
-	kfree(path);
-	vmspace_put(vm);
-	return 0;
 }

@@ -33,6 +33,19 @@ void proc_vm_limits(struct vm_limits *out)
 	out->ipc_lock = cred_capable(current->cred, CAP_IPC_LOCK);
 }
 
+/* See proc.h. ctx: thread; sleeps */
+long proc_fd_open(struct file *f, bool cloexec)
+{
+	int fd, err = fd_reserve(0, proc_rlimit(RLIMIT_NOFILE), cloexec, &fd);
+
+	if (err) {
+		file_put(f);
+		return err;
+	}
+	fd_install(fd, f);
+	return fd;
+}
+
 static int rlimit_check(const struct rlimit64 *cur, int which, const struct rlimit64 *new)
 {
 	if (new->rlim_cur > new->rlim_max)

@@ -22,25 +22,12 @@
 #define EPOLL_BATCH 128 /* events that are collected when there is no memory for more */
 #define EPOLL_FEW 8
 
-/* Give @f a descriptor; consumes @f. */
-static long install(struct file *f, bool cloexec)
-{
-	int fd, err = fd_reserve(0, proc_rlimit(RLIMIT_NOFILE), cloexec, &fd);
-
-	if (err) {
-		file_put(f);
-		return err;
-	}
-	fd_install(fd, f);
-	return fd;
-}
-
 long sys_eventfd2(u64 count, u64 flags)
 {
 	struct file *f;
 	int err = eventfd_create((u32)count, (u32)flags, &f);
 
-	return err ? err : install(f, flags & EFD_CLOEXEC);
+	return err ? err : proc_fd_open(f, flags & EFD_CLOEXEC);
 }
 
 long sys_epoll_create1(u64 flags)
@@ -51,7 +38,7 @@ long sys_epoll_create1(u64 flags)
 	if ((u32)flags & ~(u32)EPOLL_CLOEXEC)
 		return -EINVAL;
 	err = epoll_create(&f);
-	return err ? err : install(f, flags & EPOLL_CLOEXEC);
+	return err ? err : proc_fd_open(f, flags & EPOLL_CLOEXEC);
 }
 
 long sys_epoll_ctl(u64 epfd, u64 op, u64 fd, u64 uevent)
@@ -185,7 +172,7 @@ long sys_timerfd_create(u64 clock, u64 flags)
 	    !sys_capable(CAP_WAKE_ALARM))
 		return -EPERM;
 	err = timerfd_create((int)clock, (u32)flags, &f);
-	return err ? err : install(f, flags & TFD_CLOEXEC);
+	return err ? err : proc_fd_open(f, flags & TFD_CLOEXEC);
 }
 
 long sys_timerfd_settime(u64 fd, u64 flags, u64 unew, u64 uold)
@@ -246,7 +233,7 @@ long sys_signalfd4(u64 fd, u64 uset, u64 size, u64 flags)
 		return -EINVAL;
 	if ((int)fd == -1) {
 		err = signalfd_create(set, (u32)flags, &f);
-		return err ? err : install(f, flags & SFD_CLOEXEC);
+		return err ? err : proc_fd_open(f, flags & SFD_CLOEXEC);
 	}
 	err = fd_get((int)fd, &f);
 	if (err)
@@ -264,7 +251,7 @@ long sys_inotify_init1(u64 flags)
 	if ((u32)flags & ~(u32)(IN_CLOEXEC | IN_NONBLOCK))
 		return -EINVAL;
 	err = inotify_create((u32)flags, &f);
-	return err ? err : install(f, flags & IN_CLOEXEC);
+	return err ? err : proc_fd_open(f, flags & IN_CLOEXEC);
 }
 
 /* What inotify_add_watch takes. */

@@ -518,24 +518,11 @@ static long advise_segments(struct vmspace *vm, const struct uio_seg *segs, u64 
 /* The address space of the process behind @pidfd, which the caller may look into. 0 or -errno. */
 static int pidfd_vm(int pidfd, struct vmspace **out)
 {
-	struct proc *p = NULL;
-	struct pid *pid;
 	struct task *t;
-	int err = pidfd_get_pid(pidfd, &pid);
+	int err = pidfd_get_leader(pidfd, &t);
 
 	if (err)
 		return err;
-	proc_tree_lock();
-	if (pid->proc)
-		p = proc_get(pid->proc);
-	proc_tree_unlock();
-	pid_put(pid);
-	if (!p)
-		return -ESRCH;
-	t = proc_get_leader(p);
-	proc_put(p);
-	if (!t)
-		return -ESRCH;
 	err = proc_may_access(t, ACCESS_READ);
 	if (!err) {
 		*out = task_get_vm(t);

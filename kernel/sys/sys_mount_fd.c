@@ -1,6 +1,16 @@
 /*
  * Mounting in steps: fsopen, fsconfig, fsmount, fspick, open_tree, move_mount, mount_setattr.
- * Arguments are checked here, in Linux's order; the work is fs/mount_fd.c's and fs/fscontext.c's.
+ *
+ * A file system is asked for as a context (fsopen; fspick for one that is mounted), told its
+ * options one by one (fsconfig), made by a last fsconfig, and turned into a mount that hangs
+ * nowhere (fsmount). Such loose mounts, also copies of others (open_tree with OPEN_TREE_CLONE), are
+ * descriptors: move_mount hangs them, and they end with the last descriptor when nobody does.
+ * mount_setattr changes flags and propagation of a mount or a tree of them.
+ *
+ * Arguments are copied and checked here, in Linux's order; the contexts are fs/fscontext.c's, the
+ * mounts fs/mount_fd.c's. What a context has to say of a failure is read from its descriptor.
+ *
+ * fsopen(2), fsconfig(2), fsmount(2), fspick(2), open_tree(2), move_mount(2), mount_setattr(2).
  */
 #include <linux/mount.h>
 #include "fs/mount_fd.h"
@@ -11,19 +21,6 @@
 
 #define OPTION_MAX 256 /* of a name or a text, with NUL */
 #define BINARY_MAX (1 << 20)
-
-/* A file as a new descriptor; consumes @f. */
-static long install(struct file *f, bool cloexec)
-{
-	int fd, err = fd_reserve(0, proc_rlimit(RLIMIT_NOFILE), cloexec, &fd);
-
-	if (err) {
-		file_put(f);
-		return err;
-	}
-	fd_install(fd, f);
-	return fd;
-}
 
 static int option_string(u64 ustr, char **out)
 {
@@ -48,7 +45,7 @@ long sys_fsopen(u64 uname, u64 flags)
 		return err == -ENAMETOOLONG ? -EINVAL : err;
 	err = fscontext_open(name, &f);
 	kfree(name);
-	return err ? err : install(f, flags & FSOPEN_CLOEXEC);
+	return err ? err : proc_fd_open(f, flags & FSOPEN_CLOEXEC);
 }
 
 /* ctx: thread; sleeps */
@@ -69,7 +66,7 @@ long sys_fspick(u64 dfd, u64 uname, u64 flags)
 		return err;
 	err = fscontext_pick(&p, &f);
 	path_put(&p);
-	return err ? err : install(f, flags & FSPICK_CLOEXEC);
+	return err ? err : proc_fd_open(f, flags & FSPICK_CLOEXEC);
 }
 
 /* Which arguments go with which command. */
@@ -204,7 +201,7 @@ long sys_fsmount(u64 fd, u64 flags, u64 attr)
 		return ret;
 	ret = file_is_fscontext(r.file) ? fscontext_mount(r.file, ms, &f) : -EINVAL;
 	fd_release(&r);
-	return ret ? ret : install(f, flags & FSMOUNT_CLOEXEC);
+	return ret ? ret : proc_fd_open(f, flags & FSMOUNT_CLOEXEC);
 }
 
 /* ctx: thread; sleeps */
@@ -227,7 +224,7 @@ long sys_open_tree(u64 dfd, u64 uname, u64 flags)
 	err = flags & OPEN_TREE_CLONE ? mount_open_copy(&p, flags & AT_RECURSIVE, &f)
 				      : file_open_path(&p, O_PATH, &f);
 	path_put(&p);
-	return err ? err : install(f, flags & OPEN_TREE_CLOEXEC);
+	return err ? err : proc_fd_open(f, flags & OPEN_TREE_CLOEXEC);
 }
 
 static long move_mount(const struct path *from, const struct path *to)

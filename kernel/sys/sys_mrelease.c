@@ -43,21 +43,6 @@ static bool all_doomed(struct vmspace *vm)
 	return yes;
 }
 
-/* The process that @pidfd names, with a reference. 0, -EBADF, -ESRCH. */
-static int proc_of_pidfd(int pidfd, struct proc **out)
-{
-	struct pid *pid;
-	int err = pidfd_get_pid(pidfd, &pid);
-
-	if (err)
-		return err;
-	proc_tree_lock();
-	*out = pid->proc ? proc_get(pid->proc) : NULL;
-	proc_tree_unlock();
-	pid_put(pid);
-	return *out ? 0 : -ESRCH;
-}
-
 /* process_mrelease(2). ctx: thread; sleeps */
 long sys_process_mrelease(u64 pidfd, u64 flags)
 {
@@ -68,7 +53,7 @@ long sys_process_mrelease(u64 pidfd, u64 flags)
 
 	if ((u32)flags)
 		return -EINVAL;
-	err = proc_of_pidfd((int)pidfd, &p);
+	err = pidfd_get_proc((int)pidfd, &p);
 	if (err)
 		return err;
 	t = proc_get_leader(p);

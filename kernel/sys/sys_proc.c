@@ -449,31 +449,6 @@ long sys_pidfd_open(u64 nr, u64 flags)
 	return err ? err : fd;
 }
 
-/* The leader of the process of @pid, if the caller may control it. */
-static int pidfd_target(struct pid *pid, struct task **out)
-{
-	struct proc *p;
-	struct task *t;
-	int err;
-
-	proc_tree_lock();
-	p = pid->proc ? proc_get(pid->proc) : NULL;
-	proc_tree_unlock();
-	if (!p)
-		return -ESRCH;
-	t = proc_get_leader(p);
-	proc_put(p);
-	if (!t)
-		return -ESRCH;
-	err = proc_may_access(t, ACCESS_ATTACH | ACCESS_REAL_IDS);
-	if (err) {
-		task_put(t);
-		return err;
-	}
-	*out = t;
-	return 0;
-}
-
 /*
  * The open file behind descriptor @fd of @t, with a reference. ctx: thread; sleeps. 0, -EBADF,
  * -ESRCH.
@@ -500,30 +475,19 @@ int sys_file_of_task(struct task *t, int fd, struct file **out)
 long sys_pidfd_getfd(u64 pidfd, u64 target, u64 flags)
 {
 	struct file *f;
-	struct pid *pid;
 	struct task *t;
-	int fd, err;
+	int err;
 
 	if ((u32)flags)
 		return -EINVAL;
-	err = pidfd_get_pid((int)pidfd, &pid);
+	err = pidfd_get_leader((int)pidfd, &t);
 	if (err)
 		return err;
-	err = pidfd_target(pid, &t);
-	pid_put(pid);
-	if (err)
-		return err;
-	err = sys_file_of_task(t, (int)target, &f);
+	err = proc_may_access(t, ACCESS_ATTACH | ACCESS_REAL_IDS);
+	if (!err)
+		err = sys_file_of_task(t, (int)target, &f);
 	task_put(t);
-	if (err)
-		return err;
-	err = fd_reserve(0, proc_rlimit(RLIMIT_NOFILE), true, &fd);
-	if (err) {
-		file_put(f);
-		return err;
-	}
-	fd_install(fd, f);
-	return fd;
+	return err ? err : proc_fd_open(f, true);
 }
 
 /* --- limits and usage --- */

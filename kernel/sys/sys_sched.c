@@ -91,6 +91,19 @@ static void params_get(struct thread *t, struct params *p)
 	p->reset_on_fork = sched_get_reset_on_fork(t);
 }
 
+/* Those of the thread that @pid names. 0, -EINVAL, -ESRCH. */
+static int params_of(u64 pid, struct params *p)
+{
+	struct task *t;
+	int err = thread_by_pid(pid, &t);
+
+	if (err)
+		return err;
+	params_get(&t->thread, p);
+	task_put(t);
+	return 0;
+}
+
 /* Without CAP_SYS_NICE: is the change from @old to @new within the limits? */
 static bool change_allowed(struct task *t, const struct params *old, const struct params *new)
 {
@@ -188,13 +201,10 @@ long sys_sched_setparam(u64 pid, u64 uparam)
 long sys_sched_getscheduler(u64 pid)
 {
 	struct params p;
-	struct task *t;
-	int err = thread_by_pid(pid, &t);
+	int err = params_of(pid, &p);
 
 	if (err)
 		return err;
-	params_get(&t->thread, &p);
-	task_put(t);
 	return p.policy | (p.reset_on_fork ? SCHED_RESET_ON_FORK : 0);
 }
 
@@ -203,16 +213,10 @@ long sys_sched_getparam(u64 pid, u64 uparam)
 {
 	struct user_sched_param param;
 	struct params p;
-	struct task *t;
-	int err;
+	int err = uparam ? params_of(pid, &p) : -EINVAL;
 
-	if (!uparam)
-		return -EINVAL;
-	err = thread_by_pid(pid, &t);
 	if (err)
 		return err;
-	params_get(&t->thread, &p);
-	task_put(t);
 	param.sched_priority = p.rt_prio;
 	return copy_to_user(uparam, &param, sizeof(param));
 }
@@ -292,16 +296,13 @@ long sys_sched_getattr(u64 pid, u64 uattr, u64 usize, u64 flags)
 {
 	struct sched_attr a = { 0 };
 	struct params p;
-	struct task *t;
 	int err;
 
 	if (!uattr || (u32)usize > PAGE_SIZE || (u32)usize < SCHED_ATTR_SIZE_VER0 || (u32)flags)
 		return -EINVAL;
-	err = thread_by_pid(pid, &t);
+	err = params_of(pid, &p);
 	if (err)
 		return err;
-	params_get(&t->thread, &p);
-	task_put(t);
 	a.size = MIN((u32)usize, (u32)sizeof(a));
 	a.sched_policy = (u32)p.policy;
 	a.sched_flags = p.reset_on_fork ? SCHED_FLAG_RESET_ON_FORK : 0;

@@ -18,21 +18,6 @@
 #define BASE 0x10000000ull
 #define PAGE ((u64)PAGE_SIZE)
 
-static int map_at(struct vmspace *vm, vaddr_t addr, u64 pages, u32 prot, u32 flags)
-{
-	struct vm_map_args a = {
-		.addr = addr,
-		.len = pages * PAGE,
-		.prot = prot,
-		.max_prot = RWX,
-		.flags = flags,
-		.how = addr ? VM_MAP_FIXED : 0,
-	};
-	vaddr_t out;
-
-	return vm_map(vm, &a, &out);
-}
-
 static int map_object(struct vmspace *vm, vaddr_t addr, u64 pages, u32 prot, u32 flags,
 		      struct vm_file *f)
 {
@@ -42,12 +27,17 @@ static int map_object(struct vmspace *vm, vaddr_t addr, u64 pages, u32 prot, u32
 		.prot = prot,
 		.max_prot = RWX,
 		.flags = flags,
-		.how = VM_MAP_FIXED,
+		.how = addr ? VM_MAP_FIXED : 0,
 		.file = f,
 	};
 	vaddr_t out;
 
 	return vm_map(vm, &a, &out);
+}
+
+static int map_at(struct vmspace *vm, vaddr_t addr, u64 pages, u32 prot, u32 flags)
+{
+	return map_object(vm, addr, pages, prot, flags, NULL);
 }
 
 /* The byte at @addr, or -errno. */

@@ -172,93 +172,21 @@ static void queue_add(struct nl_sock *n, const char *text, u32 size, u32 groups)
 
 /* --- answers --- */
 
-/* Into @n's queue, for which there was room when the request came. 0 or -ENOMEM */
-static int queue_answer(struct nl_sock *n, const void *data, u32 size, u32 groups)
+/* See netlink.h. */
+int nl_queue(struct nl_sock *n, const void *data, u32 size)
 {
 	struct nl_msg *m = kmalloc(sizeof(*m) + size, 0);
 
 	if (!m)
 		return -ENOMEM;
 	m->size = size;
-	m->groups = groups;
+	m->groups = 0;
 	memcpy(m->data, data, size);
 	spin_lock(&nl_lock);
 	queue_message(n, m);
 	spin_unlock(&nl_lock);
 	waitq_wake(&n->wait, ~0u, POLLIN | POLLRDNORM);
 	return 0;
-}
-
-/* See netlink.h. ctx: thread; sleeps */
-void *nl_begin(struct nl_out *o, u16 type, u32 size)
-{
-	struct nlmsghdr *h;
-
-	if (o->err)
-		return NULL;
-	if (!o->bytes)
-		o->bytes = kmalloc(NL_OUT_SIZE, 0);
-	if (!o->bytes) {
-		o->err = -ENOMEM;
-		return NULL;
-	}
-	o->at = o->len;
-	h = (struct nlmsghdr *)(o->bytes + o->at);
-	*h = (struct nlmsghdr){ .nlmsg_type = type,
-				.nlmsg_flags = o->flags,
-				.nlmsg_seq = o->seq,
-				.nlmsg_pid = o->port };
-	o->len += NLMSG_HDRLEN + NLMSG_ALIGN(size);
-	memset(h + 1, 0, NLMSG_ALIGN(size));
-	return h + 1;
-}
-
-/* See netlink.h. ctx: any */
-void nl_attr(struct nl_out *o, u16 type, const void *data, u32 len)
-{
-	struct nlattr *a = (struct nlattr *)(o->bytes + o->len);
-	u32 whole = NLA_HDRLEN + NLA_ALIGN(len);
-
-	if (o->err || o->len + whole > NL_OUT_SIZE)
-		return;
-	a->nla_len = (u16)(NLA_HDRLEN + len);
-	a->nla_type = type;
-	memset((u8 *)(a + 1) + (len & ~3u), 0, NLA_ALIGN(len) - (len & ~3u));
-	memcpy(a + 1, data, len);
-	o->len += whole;
-}
-
-/* See netlink.h. ctx: any */
-void nl_attr_u32(struct nl_out *o, u16 type, u32 v)
-{
-	nl_attr(o, type, &v, sizeof(v));
-}
-
-/* See netlink.h. ctx: any */
-void nl_attr_str(struct nl_out *o, u16 type, const char *s)
-{
-	nl_attr(o, type, s, (u32)strlen(s) + 1);
-}
-
-/* See netlink.h. ctx: thread; sleeps */
-void nl_end(struct nl_out *o)
-{
-	struct nlmsghdr *h = (struct nlmsghdr *)(o->bytes + o->at);
-
-	h->nlmsg_len = o->len - o->at;
-	o->len = NLMSG_ALIGN(o->len);
-	if (o->len <= NL_OUT_SIZE - NL_MESSAGE_MAX || !o->to)
-		return;
-	o->err = queue_answer(o->to, o->bytes, o->len, 0);
-	o->len = 0;
-}
-
-/* See netlink.h. */
-void nl_done(struct nl_out *o)
-{
-	if (nl_begin(o, NLMSG_DONE, sizeof(int)))
-		nl_end(o);
-	o->flags = 0;
 }
 
 static bool in_group(const struct nl_sock *n, u32 group)
@@ -299,7 +227,7 @@ void nl_flush(struct nl_out *o)
 	if (o->len && !o->to)
 		multicast(o);
 	else if (o->len && !o->err)
-		o->err = queue_answer(o->to, o->bytes, o->len, 0);
+		o->err = nl_queue(o->to, o->bytes, o->len);
 	kfree(o->bytes);
 	o->bytes = NULL;
 	o->len = 0;

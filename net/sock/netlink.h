@@ -25,18 +25,25 @@ struct nl_out {
 #define NL_OUT_SIZE 4096u
 #define NL_MESSAGE_MAX 1024u /* of one message */
 
+/* --- nl_out.c --- */
+
 /* Begin a message with @size zeroed bytes behind its head, which are returned; NULL: no memory. */
 void *nl_begin(struct nl_out *o, u16 type, u32 size);
 void nl_attr(struct nl_out *o, u16 type, const void *data, u32 len);
 void nl_attr_u32(struct nl_out *o, u16 type, u32 v);
 void nl_attr_str(struct nl_out *o, u16 type, const char *s);
 void nl_end(struct nl_out *o); /* the open message is complete */
+/* The end of a dump. ctx: thread; sleeps */
+void nl_done(struct nl_out *o);
+
+/* --- af_netlink.c --- */
+
+/* Into @n's queue, for which there was room before. 0, -ENOMEM. ctx: thread; sleeps */
+int __must_check nl_queue(struct nl_sock *n, const void *data, u32 size);
 /* Hand over what is there. ctx: thread; sleeps */
 void nl_flush(struct nl_out *o);
 bool nl_wanted(u32 group); /* does anybody listen to this group of NETLINK_ROUTE? ctx: any */
 
-/* The end of a dump. ctx: thread; sleeps */
-void nl_done(struct nl_out *o);
 /*
  * One request of NETLINK_SOCK_DIAG (sockdiag.c), and of those the ones about AF_UNIX. As
  * rtnetlink_request.

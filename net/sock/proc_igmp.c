@@ -34,11 +34,15 @@ static int igmp_show(struct sbuf *out, void *arg)
 PROC_FILE(net_igmp, "net/igmp", 0444, .show = igmp_show);
 
 int inet_max_groups = 20; /* a */
+
+/* A variable that is shown under its own name. */
+#define IPV4_SETTING(name, min, max) SYSCTL_INT(name, "sys/net/ipv4/" #name, &name, min, max)
+
 SYSCTL_INT(igmp_max_memberships, "sys/net/ipv4/igmp_max_memberships", &inet_max_groups, 0, 1024);
-SYSCTL_INT(icmp_ratelimit, "sys/net/ipv4/icmp_ratelimit", &icmp_ratelimit, 0, 0x7fffffff);
-SYSCTL_INT(icmp_ratemask, "sys/net/ipv4/icmp_ratemask", &icmp_ratemask, 0, 0x7fffffff);
-SYSCTL_INT(icmp_msgs_per_sec, "sys/net/ipv4/icmp_msgs_per_sec", &icmp_msgs_per_sec, 0, 1000000);
-SYSCTL_INT(icmp_msgs_burst, "sys/net/ipv4/icmp_msgs_burst", &icmp_msgs_burst, 0, 1000000);
-SYSCTL_INT(icmp_echo_ignore_all, "sys/net/ipv4/icmp_echo_ignore_all", &icmp_echo_ignore_all, 0, 1);
-SYSCTL_INT(ipfrag_time, "sys/net/ipv4/ipfrag_time", &ipfrag_time, 1, 3600);
-SYSCTL_INT(ipfrag_high, "sys/net/ipv4/ipfrag_high_thresh", &ipfrag_high_thresh, 0, 64 << 20);
+IPV4_SETTING(icmp_ratelimit, 0, 0x7fffffff);
+IPV4_SETTING(icmp_ratemask, 0, 0x7fffffff);
+IPV4_SETTING(icmp_msgs_per_sec, 0, 1000000);
+IPV4_SETTING(icmp_msgs_burst, 0, 1000000);
+IPV4_SETTING(icmp_echo_ignore_all, 0, 1);
+IPV4_SETTING(ipfrag_time, 1, 3600);
+IPV4_SETTING(ipfrag_high_thresh, 0, 64 << 20);

@@ -45,25 +45,39 @@ static void op_create(void)
 	     "created twice");
 }
 
+/* A place in a file: its bytes are .at in the model, and .room of them are one window's. */
+struct spot {
+	struct file *f;
+	uint8_t *at;
+	uint64_t pos;
+	size_t room;
+};
+
+/* False: there is no file. */
+static int some_spot(struct spot *s)
+{
+	s->f = some_file();
+	if (s->f)
+		s->at = place(s->f, &s->pos, &s->room);
+	return s->f != NULL;
+}
+
 static void op_write(void)
 {
-	struct file *f = some_file();
-	size_t room, n;
-	uint64_t pos;
-	uint8_t *at;
+	struct spot s;
+	size_t n;
 	int fd;
 
-	if (!f)
+	if (!some_spot(&s))
 		return;
-	at = place(f, &pos, &room);
 	n = 1 + below(below(3) ? 700 : ONE_WRITE);
-	n = n < room ? n : room;
-	fd = file_open(f);
-	fill(at, n);
-	MUST(pwrite(fd, at, n, (off_t)pos) == (ssize_t)n, "write of %zu at %llu", n,
-	     (unsigned long long)pos);
-	grown(f, pos + n);
-	file_close(f, fd);
+	n = n < s.room ? n : s.room;
+	fd = file_open(s.f);
+	fill(s.at, n);
+	MUST(pwrite(fd, s.at, n, (off_t)s.pos) == (ssize_t)n, "write of %zu at %llu", n,
+	     (unsigned long long)s.pos);
+	grown(s.f, s.pos + n);
+	file_close(s.f, fd);
 }
 
 static void op_append(void)
@@ -91,93 +105,81 @@ static void op_append(void)
 
 static void op_read(void)
 {
-	struct file *f = some_file();
-	size_t room;
-	uint64_t pos;
-	uint8_t *at;
+	struct spot s;
 	int fd;
 
-	if (!f)
+	if (!some_spot(&s))
 		return;
-	at = place(f, &pos, &room);
-	fd = file_open(f);
-	check_range(f, fd, at, pos, room);
-	file_close(f, fd);
+	fd = file_open(s.f);
+	check_range(s.f, fd, s.at, s.pos, s.room);
+	file_close(s.f, fd);
 }
 
 static void op_truncate(void)
 {
-	struct file *f = some_file();
+	struct spot s;
 	uint64_t size;
-	size_t room;
 	int fd;
 
-	if (!f)
+	if (!some_spot(&s))
 		return;
-	(void)place(f, &size, &room);
-	if (!below(4))
-		size = 0;
-	fd = file_open(f);
+	size = below(4) ? s.pos : 0;
+	fd = file_open(s.f);
 	MUST(!ftruncate(fd, (off_t)size), "truncate to %llu", (unsigned long long)size);
-	model_zero(f, size, ~0ull);
-	f->size = size;
-	file_close(f, fd);
+	model_zero(s.f, size, ~0ull);
+	s.f->size = size;
+	file_close(s.f, fd);
 }
 
 /* Bytes before the end of the file, through a mapping. */
 static void op_map(void)
 {
-	struct file *f = some_file();
-	uint64_t pos, from;
-	size_t room, n;
-	uint8_t *at, *map;
+	struct spot s;
+	uint8_t *map;
+	size_t before, n;
 	int fd;
 
-	if (!f)
-		return;
-	at = place(f, &pos, &room);
-	if (pos >= f->size)
+	if (!some_spot(&s) || s.pos >= s.f->size)
 		return;
 	n = 1 + below(9000);
-	n = n < room ? n : room;
-	n = n < f->size - pos ? n : f->size - pos;
-	from = pos & ~4095ull;
-	fd = file_open(f);
-	map = mmap(NULL, n + (pos - from), PROT_READ | PROT_WRITE, MAP_SHARED, fd, (off_t)from);
-	MUST(map != MAP_FAILED, "mmap at %llu", (unsigned long long)from);
-	compare(map + (pos - from), at, n, pos);
-	fill(at, n);
-	memcpy(map + (pos - from), at, n);
+	n = n < s.room ? n : s.room;
+	n = n < s.f->size - s.pos ? n : s.f->size - s.pos;
+	before = s.pos & 4095;
+	fd = file_open(s.f);
+	map = mmap(NULL, n + before, PROT_READ | PROT_WRITE, MAP_SHARED, fd,
+		   (off_t)(s.pos - before));
+	MUST(map != MAP_FAILED, "mmap at %llu", (unsigned long long)(s.pos - before));
+	compare(map + before, s.at, n, s.pos);
+	fill(s.at, n);
+	memcpy(map + before, s.at, n);
 	if (!below(4))
-		MUST(!msync(map, n + (pos - from), below(2) ? MS_SYNC : MS_ASYNC), "msync");
-	file_close(f, fd);
-	MUST(!munmap(map, n + (pos - from)), "munmap");
+		MUST(!msync(map, n + before, below(2) ? MS_SYNC : MS_ASYNC), "msync");
+	file_close(s.f, fd);
+	MUST(!munmap(map, n + before), "munmap");
 }
 
 static void op_fallocate(void)
 {
 	static const int modes[] = { 0, 1 /* KEEP_SIZE */, 3 /* and PUNCH_HOLE */,
 				     16 /* ZERO_RANGE */, 17 };
-	struct file *f = some_file();
 	int mode = modes[below(5)], fd;
-	size_t room, n;
-	uint64_t pos;
+	struct spot s;
+	size_t n;
 
-	if (!f)
+	if (!some_spot(&s))
 		return;
-	(void)place(f, &pos, &room);
-	n = 1 + below(room < 40000 ? room : 40000);
-	fd = file_open(f);
-	if (fallocate(fd, mode, (off_t)pos, (off_t)n)) {
+	n = 1 + below(s.room < 40000 ? s.room : 40000);
+	fd = file_open(s.f);
+	if (fallocate(fd, mode, (off_t)s.pos, (off_t)n)) {
 		MUST(errno == EOPNOTSUPP, "fallocate %d of %zu at %llu", mode, n,
-		     (unsigned long long)pos);
+		     (unsigned long long)s.pos);
 	} else {
 		if (mode & 18)
-			model_zero(f, pos, pos + n);
+			model_zero(s.f, s.pos, s.pos + n);
 		if (!(mode & 1))
-			grown(f, pos + n);
+			grown(s.f, s.pos + n);
 	}
-	file_close(f, fd);
+	file_close(s.f, fd);
 }
 
 static void op_link(void)

@@ -80,51 +80,27 @@ static void frames(const u8 *data, size_t size)
 	nsent = 0;
 }
 
-/* --- netlink: the sockets' half is not there; answers go nowhere, with its limits --- */
+/* --- netlink: the sockets are not there; answers are looked at and go nowhere --- */
 
-static u8 nl_bytes[NL_OUT_SIZE];
-
-void *nl_begin(struct nl_out *o, u16 type, u32 size)
+int nl_queue(struct nl_sock *n, const void *data, u32 size)
 {
-	if (o->err)
-		return NULL;
-	o->at = o->len;
-	o->len += NLMSG_HDRLEN + NLMSG_ALIGN(size);
-	CHECK(o->len <= NL_OUT_SIZE);
-	return memset(nl_bytes + o->at + NLMSG_HDRLEN, 0, NLMSG_ALIGN(size));
-}
+	const struct nlmsghdr *h;
 
-void nl_attr(struct nl_out *o, u16 type, const void *data, u32 len)
-{
-	u32 whole = NLA_HDRLEN + NLA_ALIGN(len);
-
-	CHECK(o->len + whole - o->at <= NL_MESSAGE_MAX && o->len + whole <= NL_OUT_SIZE);
-	memcpy(nl_bytes + o->len + NLA_HDRLEN, data, len);
-	o->len += whole;
-}
-
-void nl_attr_u32(struct nl_out *o, u16 type, u32 v)
-{
-	nl_attr(o, type, &v, sizeof(v));
-}
-
-void nl_attr_str(struct nl_out *o, u16 type, const char *text)
-{
-	nl_attr(o, type, text, (u32)strlen(text) + 1);
-}
-
-void nl_end(struct nl_out *o)
-{
-	o->len = NLMSG_ALIGN(o->len);
-	if (o->len > NL_OUT_SIZE - NL_MESSAGE_MAX)
-		o->len = 0;
-}
-
-void nl_done(struct nl_out *o)
-{
+	CHECK(size <= NL_OUT_SIZE && size == NLMSG_ALIGN(size));
+	for (u32 at = 0; at < size; at += NLMSG_ALIGN(h->nlmsg_len)) {
+		h = (const struct nlmsghdr *)((const u8 *)data + at);
+		CHECK(h->nlmsg_len >= NLMSG_HDRLEN && h->nlmsg_len <= size - at);
+		CHECK(h->nlmsg_len <= NL_MESSAGE_MAX);
+	}
+	return 0;
 }
 void nl_flush(struct nl_out *o)
 {
+	if (o->len)
+		CHECK_EQ(nl_queue(o->to, o->bytes, o->len), 0);
+	kfree(o->bytes);
+	o->bytes = NULL;
+	o->len = 0;
 }
 bool nl_wanted(u32 group)
 {
@@ -175,7 +151,7 @@ static void restore(void)
 /* A request for all connections with @data as the filter. */
 static void filter(const u8 *data, size_t size)
 {
-	struct nl_out o = { .to = (struct nl_sock *)&o, .bytes = nl_bytes };
+	struct nl_out o = { .to = (struct nl_sock *)&o };
 	u32 len = NLMSG_SPACE(56) + NLA_HDRLEN + (u32)size;
 	struct nlmsghdr *h = calloc(1, len);
 	struct nlattr *a = (struct nlattr *)((u8 *)h + NLMSG_SPACE(56));
@@ -188,13 +164,14 @@ static void filter(const u8 *data, size_t size)
 	*a = (struct nlattr){ .nla_len = (u16)(NLA_HDRLEN + size), .nla_type = 1 };
 	memcpy(a + 1, data, size);
 	(void)sockdiag_request(h, true, &o);
+	nl_flush(&o);
 	free(h);
 }
 
 static void netlink(const u8 *data, size_t size)
 {
 	u32 len = (u32)size + sizeof(struct nlmsghdr) - 3;
-	struct nl_out o = { .to = (struct nl_sock *)&o, .bytes = nl_bytes };
+	struct nl_out o = { .to = (struct nl_sock *)&o };
 	struct nlmsghdr *h;
 
 	if (size < 3)
@@ -210,6 +187,7 @@ static void netlink(const u8 *data, size_t size)
 		(void)sockdiag_request(h, true, &o);
 	else
 		(void)rtnetlink_request(h, true, &o);
+	nl_flush(&o);
 	free(h);
 	restore();
 }

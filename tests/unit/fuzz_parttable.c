@@ -4,11 +4,9 @@
  * the input chooses the disk, the size of its blocks, and whether the checksums of its GPT are put
  * right afterwards, so that what is behind them is reached.
  */
-#include "block/parttable.h"
 #include "kernel/lib/crc.h"
 #include "kernel/lib/errseq.h"
-#include "kernel/lib/string.h"
-#include "tests/unit/unit.h"
+#include "tests/unit/parttable.h"
 
 #define SECTORS 128u
 #define MAX_PARTS 64u
@@ -27,21 +25,9 @@ static u32 get32(const u8 *p)
 	return p[0] | (u32)p[1] << 8 | (u32)p[2] << 16 | (u32)p[3] << 24;
 }
 
-static void put32(u8 *p, u32 v)
-{
-	for (u32 i = 0; i < 4; i++)
-		p[i] = (u8)(v >> 8 * i);
-}
-
 static void mbr_entry(u32 sector, u32 i, u8 type, u32 from, u32 n)
 {
-	u8 *e = disk[sector] + 446 + 16 * i;
-
-	e[4] = type;
-	put32(e + 8, from);
-	put32(e + 12, n);
-	disk[sector][510] = 0x55;
-	disk[sector][511] = 0xaa;
+	mbr_entry_put(disk[sector], i, type, from, n);
 }
 
 static void make_mbr(u32 unit)
@@ -96,16 +82,6 @@ static void mend(u32 lba, u32 unit)
 	put32(h + 16, crc32_ieee(0, h, len > 512 ? 512 : len));
 }
 
-static void check(const struct part_entry *p, u32 count, u64 nsect)
-{
-	CHECK(count <= MAX_PARTS);
-	for (u32 i = 0; i < count; i++) {
-		CHECK(p[i].start < nsect && p[i].nsect <= nsect - p[i].start);
-		CHECK(p[i].nsect && p[i].number);
-		CHECK(strnlen(p[i].label, 64) < 64 && strnlen(p[i].uuid, 40) < 40);
-	}
-}
-
 int LLVMFuzzerTestOneInput(const u8 *data, size_t n);
 int LLVMFuzzerTestOneInput(const u8 *data, size_t n)
 {
@@ -128,6 +104,6 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t n)
 		mend(SECTORS / unit - 1, unit);
 	}
 	if (!parttable_read(&s, parts, MAX_PARTS, &count, &kind))
-		check(parts, count, s.nsect);
+		check_parts(parts, count, MAX_PARTS, s.nsect);
 	return 0;
 }

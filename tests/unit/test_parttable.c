@@ -1,10 +1,8 @@
 /* unit: block/parttable.c kernel/lib/crc.c kernel/lib/fmt.c kernel/lib/string.c */
 /* Partition tables, sound, damaged and hostile. */
-#include "block/parttable.h"
 #include "kernel/lib/crc.h"
 #include "kernel/lib/errseq.h"
-#include "kernel/lib/string.h"
-#include "tests/unit/unit.h"
+#include "tests/unit/parttable.h"
 
 #define SECTORS 4096u
 #define MAX_PARTS 128u
@@ -33,24 +31,13 @@ static int parse_of(u64 nsect, u32 block)
 	reads = 0;
 	memset(parts, 0xa5, sizeof(parts));
 	err = parttable_read(&s, parts, MAX_PARTS, &count, &kind);
-	CHECK(count <= MAX_PARTS);
-	for (u32 i = 0; i < count; i++) {
-		CHECK(parts[i].start < nsect && parts[i].nsect <= nsect - parts[i].start);
-		CHECK(parts[i].nsect && parts[i].number);
-		CHECK(strnlen(parts[i].label, 64) < 64 && strnlen(parts[i].uuid, 40) < 40);
-	}
+	check_parts(parts, count, MAX_PARTS, nsect);
 	return err;
 }
 
 static int parse(void)
 {
 	return parse_of(SECTORS, 512);
-}
-
-static void put32(u8 *p, u32 v)
-{
-	for (u32 i = 0; i < 4; i++)
-		p[i] = (u8)(v >> 8 * i);
 }
 
 static void put64(u8 *p, u64 v)
@@ -67,13 +54,7 @@ static void start(void)
 
 static void mbr_entry(u64 sector, u32 i, u8 type, u32 from, u32 n)
 {
-	u8 *e = disk[sector] + 446 + 16 * i;
-
-	e[4] = type;
-	put32(e + 8, from);
-	put32(e + 12, n);
-	disk[sector][510] = 0x55;
-	disk[sector][511] = 0xaa;
+	mbr_entry_put(disk[sector], i, type, from, n);
 }
 
 UNIT_TEST(a_disk_without_a_table)

@@ -1,4 +1,4 @@
-/* unit: tests/unit/tcp/tcp_world.c net/pkt.c net/cksum.c net/tcp/tcp_ack.c net/tcp/tcp_cc.c net/tcp/tcp_cc_cubic.c net/tcp/tcp_cc_newreno.c net/tcp/tcp_hash.c net/tcp/tcp_input.c net/tcp/tcp_listen.c net/tcp/tcp_option.c net/tcp/tcp_output.c net/tcp/tcp_param.c net/tcp/tcp_pcb.c net/tcp/tcp_reass.c net/tcp/tcp_recover.c net/tcp/tcp_sack.c net/tcp/tcp_seg.c net/tcp/tcp_state.c net/tcp/tcp_syncookie.c net/tcp/tcp_table.c net/tcp/tcp_timer.c net/tcp/tcp_timewait.c net/tcp/tcp_user.c net/tcp/tcp_xfer.c kernel/lib/string.c */
+/* unit: tests/unit/tcp/tcp_world.c tests/unit/uio.c net/pkt.c net/cksum.c net/tcp/tcp_ack.c net/tcp/tcp_cc.c net/tcp/tcp_cc_cubic.c net/tcp/tcp_cc_newreno.c net/tcp/tcp_hash.c net/tcp/tcp_input.c net/tcp/tcp_listen.c net/tcp/tcp_option.c net/tcp/tcp_output.c net/tcp/tcp_param.c net/tcp/tcp_pcb.c net/tcp/tcp_reass.c net/tcp/tcp_recover.c net/tcp/tcp_sack.c net/tcp/tcp_seg.c net/tcp/tcp_state.c net/tcp/tcp_syncookie.c net/tcp/tcp_table.c net/tcp/tcp_timer.c net/tcp/tcp_timewait.c net/tcp/tcp_user.c net/tcp/tcp_xfer.c kernel/lib/string.c */
 /* TCP against a peer whose segments are made by hand: what it answers, and when it sends again. */
 #include <linux/errno.h>
 #include <linux/poll.h>
@@ -29,8 +29,7 @@ UNIT_TEST(resets_and_challenges)
 	struct heard h;
 	struct xend x;
 
-	world_begin();
-	x_open(&x, 81, mss_only, 4);
+	x_begin(&x, 81, mss_only, 4);
 	/* RFC 5961: in the window, not exact: a challenge; outside: nothing. */
 	say(&x, TH_RST, x.seq + 100, 0, 0);
 	CHECK(x_hear(&h) && h.flags == TH_ACK && h.seq == x.ack && h.ack == x.seq);
@@ -68,8 +67,7 @@ UNIT_TEST(retransmission_times)
 	char data[100] = { 0 };
 	s64 first, last, gap = 0;
 
-	world_begin();
-	x_open(&x, 82, mss_only, 4);
+	x_begin(&x, 82, mss_only, 4);
 	first = world.now;
 	CHECK_EQ(put(x.p, data, 100, 0), 100);
 	CHECK(x_hear(&h) && h.len == 100 && h.at == first);
@@ -95,8 +93,7 @@ UNIT_TEST(fast_retransmit_by_duplicates)
 	struct heard h;
 	struct xend x;
 
-	world_begin();
-	x_open(&x, 83, mss_only, 4);
+	x_begin(&x, 83, mss_only, 4);
 	CHECK_EQ(put(x.p, data, sizeof(data), 0), sizeof(data));
 	CHECK_EQ(x_count(), 10); /* the initial window */
 	x_forget();
@@ -137,8 +134,7 @@ UNIT_TEST(recovery_by_sack)
 	struct heard h;
 	struct xend x;
 
-	world_begin();
-	x_open(&x, 84, sack_mss, 8);
+	x_begin(&x, 84, sack_mss, 8);
 	CHECK_EQ(put(x.p, data, sizeof(data), 0), sizeof(data));
 	CHECK_EQ(x_count(), 10);
 	x_forget();
@@ -165,8 +161,7 @@ UNIT_TEST(out_of_order_is_told)
 	struct xend x;
 	char buf[4000];
 
-	world_begin();
-	x_open(&x, 85, sack_mss, 8);
+	x_begin(&x, 85, sack_mss, 8);
 	say(&x, TH_ACK, x.seq + 1000, x.ack, 500);
 	CHECK(x_hear(&h) && h.ack == x.seq && h.nsack == 1 && h.sack[0].start == x.seq + 1000 &&
 	      h.sack[0].end == x.seq + 1500);
@@ -191,8 +186,7 @@ UNIT_TEST(a_closed_window_is_probed)
 	struct xend x;
 	u32 probes = 0;
 
-	world_begin();
-	x_open(&x, 86, mss_only, 4);
+	x_begin(&x, 86, mss_only, 4);
 	x_say(&(struct xseg){ .sport = x.sport,
 			      .dport = 86,
 			      .seq = x.seq,
@@ -332,8 +326,7 @@ UNIT_TEST(anything_at_any_time)
 		struct xend x;
 		u8 opt[40];
 
-		world_begin();
-		x_open(&x, 95, round & 1 ? sack_mss : mss_only, round & 1 ? 8 : 4);
+		x_begin(&x, 95, round & 1 ? sack_mss : mss_only, round & 1 ? 8 : 4);
 		for (u32 i = 0; i < 60; i++) {
 			u64 r = unit_random();
 			u32 optlen = (r >> 8 & 7) == 0 ? (u32)(r >> 16 & 7) * 4 : 0;

@@ -1,4 +1,4 @@
-/* unit: tests/unit/tcp/tcp_world.c net/pkt.c net/cksum.c net/tcp/tcp_ack.c net/tcp/tcp_cc.c net/tcp/tcp_cc_cubic.c net/tcp/tcp_cc_newreno.c net/tcp/tcp_hash.c net/tcp/tcp_input.c net/tcp/tcp_listen.c net/tcp/tcp_option.c net/tcp/tcp_output.c net/tcp/tcp_param.c net/tcp/tcp_pcb.c net/tcp/tcp_reass.c net/tcp/tcp_recover.c net/tcp/tcp_sack.c net/tcp/tcp_seg.c net/tcp/tcp_state.c net/tcp/tcp_syncookie.c net/tcp/tcp_table.c net/tcp/tcp_timer.c net/tcp/tcp_timewait.c net/tcp/tcp_user.c net/tcp/tcp_xfer.c kernel/lib/string.c */
+/* unit: tests/unit/tcp/tcp_world.c tests/unit/uio.c net/pkt.c net/cksum.c net/tcp/tcp_ack.c net/tcp/tcp_cc.c net/tcp/tcp_cc_cubic.c net/tcp/tcp_cc_newreno.c net/tcp/tcp_hash.c net/tcp/tcp_input.c net/tcp/tcp_listen.c net/tcp/tcp_option.c net/tcp/tcp_output.c net/tcp/tcp_param.c net/tcp/tcp_pcb.c net/tcp/tcp_reass.c net/tcp/tcp_recover.c net/tcp/tcp_sack.c net/tcp/tcp_seg.c net/tcp/tcp_state.c net/tcp/tcp_syncookie.c net/tcp/tcp_table.c net/tcp/tcp_timer.c net/tcp/tcp_timewait.c net/tcp/tcp_user.c net/tcp/tcp_xfer.c kernel/lib/string.c */
 /* TCP against a peer made by hand: what time does, and what a peer may make this side keep. */
 #include <linux/errno.h>
 #include <linux/poll.h>
@@ -29,8 +29,7 @@ UNIT_TEST(keepalives_that_are_answered)
 	struct xend x;
 	u32 probes = 0;
 
-	world_begin();
-	x_open(&x, 110, mss_only, 4);
+	x_begin(&x, 110, mss_only, 4);
 	set_int(x.p, TCP_KEEPIDLE, 100);
 	set_int(x.p, TCP_KEEPINTVL, 5);
 	set_int(x.p, TCP_KEEPCNT, 3);
@@ -64,8 +63,7 @@ UNIT_TEST(probes_of_a_window_become_rare)
 	s64 last = 0, gap = 0, longest = 0;
 	u32 probes = 0;
 
-	world_begin();
-	x_open(&x, 111, mss_only, 4);
+	x_begin(&x, 111, mss_only, 4);
 	say_wnd(&x, x.seq, x.ack, 1, 0);
 	x_forget();
 	CHECK_EQ(put(x.p, data, sizeof(data), 0), sizeof(data));
@@ -95,8 +93,7 @@ UNIT_TEST(an_orphan_before_a_closed_window_ends)
 	struct heard h;
 	struct xend x;
 
-	world_begin();
-	x_open(&x, 112, mss_only, 4);
+	x_begin(&x, 112, mss_only, 4);
 	say_wnd(&x, x.seq, x.ack, 1, 0);
 	x_forget();
 	CHECK_EQ(put(x.p, data, sizeof(data), 0), sizeof(data));
@@ -127,8 +124,7 @@ UNIT_TEST(a_black_hole_is_found)
 	struct heard h;
 	struct xend x;
 
-	world_begin();
-	x_open(&x, 113, mss_only, 4);
+	x_begin(&x, 113, mss_only, 4);
 	world.filter = lose_large;
 	CHECK_EQ(put(x.p, data, sizeof(data), 0), sizeof(data));
 	CHECK_EQ(x_count(), 0);
@@ -157,8 +153,7 @@ UNIT_TEST(icmp_about_sizes)
 	struct heard h;
 	struct xend x;
 
-	world_begin();
-	x_open(&x, 114, mss_only, 4);
+	x_begin(&x, 114, mss_only, 4);
 	CHECK_EQ(put(x.p, data, sizeof(data), 0), sizeof(data));
 	CHECK(x_hear(&h) && h.len == 1460);
 	tcp_error(HOST_A, net16(x.dport), HOST_X, net16(x.sport), x.ack - 5, EMSGSIZE, false, 1000);
@@ -178,8 +173,7 @@ UNIT_TEST(the_user_gives_up)
 	struct xend x;
 	char c = 'c';
 
-	world_begin();
-	x_open(&x, 115, mss_only, 4);
+	x_begin(&x, 115, mss_only, 4);
 	set_int(x.p, TCP_USER_TIMEOUT, 10000);
 	CHECK_EQ(put(x.p, &c, 1, 0), 1);
 	world_sleep(9900 * MSEC);
@@ -195,8 +189,7 @@ UNIT_TEST(unread_bytes_of_a_dead_connection_are_given_back)
 {
 	struct xend x;
 
-	world_begin();
-	x_open(&x, 116, mss_only, 4);
+	x_begin(&x, 116, mss_only, 4);
 	for (u32 i = 0; i < 20; i++)
 		say(&x, TH_ACK, x.seq + i * 1000, x.ack, 1000);
 	say(&x, TH_RST, x.seq + 20000, 0, 0);

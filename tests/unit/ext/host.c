@@ -364,47 +364,6 @@ void panic_plain(const char *fmt, ...)
 	panic("errors=panic");
 }
 
-/* --- uio over kernel memory --- */
-
-void uio_init_kernel(struct uio *u, void *base, size_t len)
-{
-	memset(u, 0, sizeof(*u));
-	u->one.base = (u64)base;
-	u->one.len = u->left = len;
-	u->seg = &u->one;
-	u->nseg = 1;
-	u->kernel = true;
-}
-ssize_t uio_copy_from(struct uio *u, void *dst, size_t n)
-{
-	n = MIN(n, u->left);
-	memcpy(dst, (void *)(u->one.base + u->off), n);
-	u->off += n;
-	u->left -= n;
-	return (ssize_t)n;
-}
-ssize_t uio_copy_to(struct uio *u, const void *src, size_t n)
-{
-	n = MIN(n, u->left);
-	memcpy((void *)(u->one.base + u->off), src, n);
-	u->off += n;
-	u->left -= n;
-	return (ssize_t)n;
-}
-ssize_t uio_zero(struct uio *u, size_t n)
-{
-	n = MIN(n, u->left);
-	memset((void *)(u->one.base + u->off), 0, n);
-	u->off += n;
-	u->left -= n;
-	return (ssize_t)n;
-}
-void uio_revert(struct uio *u, size_t n)
-{
-	u->off -= n;
-	u->left += n;
-}
-
 /* --- the block device --- */
 
 static char *image;

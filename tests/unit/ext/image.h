@@ -80,6 +80,16 @@ static inline void check_pattern(struct inode *i, u64 pos, size_t n, u32 seed)
 		CHECK_EQ(buf[k], pattern(pos + k, seed));
 }
 
+/* The file @name of @n bytes as the device has it, read without our driver. */
+static inline void check_stored(const char *name, size_t n, u32 seed)
+{
+	static u8 buf[1 << 20];
+
+	CHECK_EQ(tool_cat(image, image_bytes, name, buf, sizeof(buf)), (s64)n);
+	for (size_t k = 0; k < n; k++)
+		CHECK_EQ(buf[k], pattern(k, seed));
+}
+
 static inline struct inode *new_file(const char *name)
 {
 	struct inode *i;

@@ -95,14 +95,22 @@ UNIT_TEST(direct_and_cached_see_the_same)
 	each_kind(both_ways, 4 * MB);
 }
 
-UNIT_TEST(direct_is_aligned_and_ends_with_the_file)
+/* A new file of @n bytes on a device of kind @k. */
+static struct inode *file_of(u32 k, size_t n)
 {
 	struct inode *f;
 
-	make_image(kinds[0], 4 * MB);
+	make_image(kinds[k], 4 * MB);
 	mount();
 	f = new_file("file");
-	write_pattern(f, 0, 10000, 3);
+	write_pattern(f, 0, n, 3);
+	return f;
+}
+
+UNIT_TEST(direct_is_aligned_and_ends_with_the_file)
+{
+	struct inode *f = file_of(0, 10000);
+
 	host_direct = true;
 	CHECK_EQ(host_read(f, 100, buf, 512), -EINVAL);
 	CHECK_EQ(host_read(f, 0, buf, 100), -EINVAL);
@@ -121,12 +129,8 @@ UNIT_TEST(direct_is_aligned_and_ends_with_the_file)
 /* What a direct write put there is on the device at once: no sync is needed to read it there. */
 UNIT_TEST(direct_writes_are_on_the_device)
 {
-	struct inode *f;
+	struct inode *f = file_of(2, 65536);
 
-	make_image(kinds[2], 4 * MB);
-	mount();
-	f = new_file("file");
-	write_pattern(f, 0, 65536, 3);
 	CHECK_EQ(host_fsync(f), 0);
 	for (u32 k = 0; k < 65536; k++)
 		buf[k] = pattern(k, 9);
@@ -136,8 +140,6 @@ UNIT_TEST(direct_writes_are_on_the_device)
 	inode_put(f);
 	host_crash(sb);
 	check_image(1);
-	CHECK_EQ(tool_cat(image, image_bytes, "file", buf, sizeof(buf)), 65536);
-	for (u32 k = 0; k < 65536; k++)
-		CHECK_EQ(buf[k], pattern(k, 9));
+	check_stored("file", 65536, 9);
 	drop_image();
 }

@@ -70,38 +70,6 @@ u64 pmm_free_frames(void)
 	return 65536;
 }
 
-/* --- user memory --- */
-
-ssize_t uio_copy_from(struct uio *u, void *dst, size_t n)
-{
-	n = MIN(n, u->left);
-	memcpy(dst, (void *)(u->one.base + u->off), n);
-	u->off += n;
-	u->left -= n;
-	return (ssize_t)n;
-}
-
-ssize_t uio_copy_to(struct uio *u, const void *src, size_t n)
-{
-	n = MIN(n, u->left);
-	memcpy((void *)(u->one.base + u->off), src, n);
-	u->off += n;
-	u->left -= n;
-	return (ssize_t)n;
-}
-
-void uio_advance(struct uio *u, size_t n)
-{
-	u->off += n;
-	u->left -= n;
-}
-
-void uio_revert(struct uio *u, size_t n)
-{
-	u->off -= n;
-	u->left += n;
-}
-
 /* --- time --- */
 
 static struct timeout *timers[4096];
@@ -575,6 +543,12 @@ void x_open(struct xend *x, u16 port, const u8 *opt, u32 optlen)
 	CHECK_EQ(tcp_accept(x->l, &x->p), 0);
 	CHECK_EQ(tcp_state(x->p), TCP_ESTABLISHED);
 	x_forget();
+}
+
+void x_begin(struct xend *x, u16 port, const u8 *opt, u32 optlen)
+{
+	world_begin();
+	x_open(x, port, opt, optlen);
 }
 
 void x_accept(struct xend *x, u16 port, u32 irs, const u8 *opt, u32 optlen)

@@ -73,6 +73,8 @@ extern const u8 sack_mss[8], mss_only[4]; /* options of a SYN */
 void say(const struct xend *x, u8 flags, u32 seq, u32 ack, u32 len);
 /* X connects to a listener of A, with the options @opt; A accepts. */
 void x_open(struct xend *x, u16 port, const u8 *opt, u32 optlen);
+/* The same in a new world. */
+void x_begin(struct xend *x, u16 port, const u8 *opt, u32 optlen);
 /* A connects to X, whose SYN-ACK has the number @irs and the options @opt. */
 void x_accept(struct xend *x, u16 port, u32 irs, const u8 *opt, u32 optlen);
 /* Both are aborted; nothing may be left. */
