@@ -39,7 +39,7 @@ obj-kernel/proc := \
 	keys.o keys_own.o sysctl_kernel.o rseq.o seccomp.o seccomp_notify.o futex_owner.o futex_requeue.o futex_waitv.o \
 	signal_send.o signal_deliver.o signal_stop.o kill.o cred.o futex.o futex_pi.o itimer.o ptimer.o \
 	ptrace.o ptrace_stop.o ptrace_request.o coredump.o core_elf.o helper.o \
-	pidfd.o signalfd.o fileowner.o oom.o procfs_io.o procfs_load.o procfs_ns.o procfs_pagemap.o procfs_pid.o procfs_stat.o procfs_maps.o procfs_mem.o procfs_fd.o procfs_failnth.o
+	pidfd.o signalfd.o fileowner.o caller.o oom.o procfs_io.o procfs_load.o procfs_ns.o procfs_pagemap.o procfs_pid.o procfs_stat.o procfs_maps.o procfs_mem.o procfs_fd.o procfs_failnth.o
 
 obj-kernel/tty := \
 	devpts.o ldisc.o ldisc_out.o pty.o pty_ioctl.o tty.o tty_console.o tty_ioctl.o tty_job.o uart.o
@@ -75,7 +75,7 @@ obj-block := bio.o direct.o disk.o file.o ioctl.o loop.o loop_ctl.o node.o partt
 
 obj-fs := \
 	aio.o async.o attr.o chrdev.o cpio.o dentry.o devfs.o dnotify.o fdtable.o file.o fileadvice.o filecap.o filemap.o fsctx.o fsuser.o handle.o initramfs.o inode.o \
-	locks.o lockrange.o memdev.o fscontext.o mount.o mount_fd.o mount_peer.o mount_pivot.o mount_show.o mountopts.o namei.o namei_ops.o open.o rename.o splice.o super.o \
+	lease.o locks.o lockrange.o memdev.o fscontext.o mount.o mount_fd.o mount_peer.o mount_pivot.o mount_show.o mountopts.o namei.o namei_ops.o open.o rename.o splice.o super.o \
 	tmpfs.o tmpfs_dir.o tmpfs_file.o vfs_init.o xattr.o xattr_list.o \
 	procfs.o procfs_pid.o pseudo.o textfile.o proc_cpu.o proc_kernel.o proc_mem.o proc_misc.o sysfs.o \
 	sysfs_cpu.o sysfs_device.o \
@@ -176,12 +176,12 @@ cold := $(addprefix arch/arm64/,cpu debug kaslr regset smp stacktrace) \
 	$(addprefix block/,disk file ioctl loop% node parttable ramdisk scan show) \
 	$(addprefix drivers/,gpio/% irqchip/% pci/% platform/% rtc/% serial/%) \
 	$(addprefix drivers/virtio/,console mmio net pci rng virtio) \
-	$(addprefix fs/,aio async chrdev cpio devfs dnotify fileadvice filecap fscontext fsctx fsuser handle initramfs inotify% lock% \
+	$(addprefix fs/,aio async chrdev cpio devfs dnotify fileadvice filecap fscontext fsctx fsuser fanotify% handle initramfs inotify% lease lock% \
 		memdev mount% pipe_size pipe_splice proc% pseudo rename splice super sysfs% textfile timerfd xattr%) \
 	$(addprefix fs/ext/,acl attrset d% group ialloc namei options orphan s% trunc window xattr) \
 	$(addprefix kernel/,init main root ipc/% tty/%) \
 	$(addprefix kernel/base/,bootargs earlycon fdt ktest log panic rand symbols) \
-	$(addprefix kernel/proc/,core% cred elf exec% exit fileowner fork futex_% helper itimer keys% kill oom pid% \
+	$(addprefix kernel/proc/,caller core% cred elf exec% exit fileowner fork futex_% helper itimer keys% kill oom pid% \
 		proc% ptimer ptrace% rlimit rseq seccomp% session signal_s% signalfd sysctl% user) \
 	$(addprefix kernel/sched/,balance param rt thread work) \
 	$(addprefix kernel/sys/,machine stats) \

@@ -28,5 +28,8 @@ static inline void async_notify(struct list *head, int code)
 struct file_owner_ops {
 	void (*send)(struct file *f, int fd, int code); /* @f must live meanwhile */
 	void (*release)(struct file *f); /* the file goes */
+	/* Leases: the calling process owns @f unless somebody does; nobody does. ctx: as send */
+	void (*claim)(struct file *f);
+	void (*disown)(struct file *f);
 };
 extern const struct file_owner_ops *file_owner_ops; /* I after boot */

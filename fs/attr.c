@@ -11,10 +11,12 @@
  */
 #include <linux/capability.h>
 #include <linux/errno.h>
+#include <linux/fcntl.h>
 #include <linux/fs.h>
 #include <linux/mount.h>
 #include "block/block.h"
 #include "fs/filecap.h"
+#include "fs/locks.h"
 #include "fs/namei.h"
 #include "fs/notify.h"
 #include "kernel/base/time.h"
@@ -284,7 +286,9 @@ int vfs_truncate(const struct path *p, u64 size)
 		err = inode_get_write(i);
 	if (err)
 		return err;
-	err = vfs_set_size(p, size);
+	err = lease_break(i, O_WRONLY);
+	if (!err)
+		err = vfs_set_size(p, size);
 	inode_put_write(i);
 	return err;
 }

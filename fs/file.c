@@ -42,6 +42,12 @@ static atomic64_t next_anon_ino = { 2 };
 
 static const struct vm_file_ops file_vm_ops;
 
+/* Not a path only, nor for ioctl. */
+static inline bool counts_as_reader(const struct file *f)
+{
+	return (f->mode & (FILE_READ | FILE_WRITE)) == FILE_READ;
+}
+
 static int file_alloc(const struct path *p, u32 mode, u32 flags, struct file **out)
 {
 	struct file *f = kmem_cache_alloc(file_cache, 0);
@@ -63,13 +69,17 @@ static int file_alloc(const struct path *p, u32 mode, u32 flags, struct file **o
 	f->owner = NULL;
 	list_init(&f->eps);
 	f->reap = NULL;
+	if (counts_as_reader(f))
+		__atomic_add_fetch(&f->inode->readers, 1, __ATOMIC_SEQ_CST);
 	f->wb_err = f->inode->cache ? errseq_sample(&f->inode->cache->error) : 0;
 	*out = f;
 	return 0;
 }
 
-static void file_free(struct file *f)
+static __always_inline void file_free(struct file *f)
 {
+	if (counts_as_reader(f))
+		__atomic_sub_fetch(&f->inode->readers, 1, __ATOMIC_RELEASE);
 	path_put(&f->path);
 	cred_put(f->cred);
 	kmem_cache_free(file_cache, f);
@@ -119,6 +129,9 @@ int file_open_path(const struct path *p, u32 oflags, struct file **out)
 		if (err)
 			goto free;
 	}
+	err = lease_break(f->inode, oflags);
+	if (err)
+		goto writer;
 	if (!f->ops) {
 		err = -ENXIO;
 		goto writer;
@@ -130,7 +143,8 @@ int file_open_path(const struct path *p, u32 oflags, struct file **out)
 	err = f->ops->open ? f->ops->open(f->inode, f) : 0;
 	if (err)
 		goto writer;
-	f->flags &= ~(u32)O_NOCTTY; /* the terminal's open has seen it */
+	if (unlikely(oflags & O_NOCTTY))
+		f->flags &= ~(u32)O_NOCTTY; /* the terminal's open has seen it */
 out:
 	if (!err)
 		*out = f;
@@ -150,11 +164,17 @@ struct file *file_get(struct file *f)
 	return f;
 }
 
-static void file_release(struct file *f)
+static __cold void notify_release(struct file *f)
 {
 	notify_file(f, f->mode & FILE_WRITE ? IN_CLOSE_WRITE : IN_CLOSE_NOWRITE);
 	notify_close(f, NULL);
-	if (f->inode->locks)
+}
+
+static void file_release(struct file *f)
+{
+	if (notify_wanted())
+		notify_release(f);
+	if (unlikely(f->inode->locks))
 		locks_release_file(f);
 	if (unlikely(!list_empty(&f->eps)))
 		epoll_forget(f);

@@ -49,6 +49,7 @@ void inode_init(struct inode *i, struct super *sb, u64 ino, u32 mode)
 	i->locks = NULL;
 	i->writers = 0;
 	i->deny_write = 0;
+	i->readers = 0;
 	i->priv = NULL;
 	i->pipe = NULL;
 	i->cdev = NULL;

@@ -17,21 +17,11 @@
  * inside it, and wait_lock (EVENT) the list of POSIX waiters, inside that.
  */
 #include <linux/errno.h>
-#include "fs/locks.h"
+#include "fs/locks_internal.h"
 #include "fs/procfs.h"
 #include "kernel/base/errno.h"
 #include "kernel/sched/thread.h"
 #include "mm/slab.h"
-
-/* l: guarded by .lock (rank SPIN_OUTER), a: by all_lock, I immutable after creation. */
-struct file_lock_ctx {
-	struct spinlock lock;
-	struct list all; /* a: all_contexts */
-	const struct inode *inode; /* I: it owns the context */
-	struct list flocks; /* l: struct file_lock.link */
-	struct list ranges; /* l: record locks by start */
-	struct list waiters; /* l: struct lock_waiter.link, first come first */
-};
 
 /* l: guarded by the context's lock; w: by wait_lock. */
 struct lock_waiter {
@@ -50,14 +40,10 @@ static struct list posix_waiters = LIST_INIT(posix_waiters); /* wait_lock */
 static struct spinlock all_lock = SPINLOCK_INIT(RANK_FILE_LOCKS);
 static struct list all_contexts = LIST_INIT(all_contexts); /* all_lock: struct file_lock_ctx.all */
 
-static struct file_lock_ctx *ctx_of(struct inode *i)
+/* See locks_internal.h. ctx: thread; sleeps */
+int locks_make_ctx(struct inode *i, struct file_lock_ctx **out)
 {
-	return load_acquire(&i->locks);
-}
-
-static int ctx_make(struct inode *i, struct file_lock_ctx **out)
-{
-	struct file_lock_ctx *c = ctx_of(i), *none = NULL;
+	struct file_lock_ctx *c = locks_ctx_of(i), *none = NULL;
 
 	if (!c) {
 		c = kmalloc(sizeof(*c), 0);
@@ -68,6 +54,9 @@ static int ctx_make(struct inode *i, struct file_lock_ctx **out)
 		list_init(&c->flocks);
 		list_init(&c->ranges);
 		list_init(&c->waiters);
+		list_init(&c->leases);
+		list_init(&c->breakers);
+		waitq_init(&c->lease_wait);
 		if (!__atomic_compare_exchange_n(&i->locks, &none, c, false, __ATOMIC_ACQ_REL,
 						 __ATOMIC_ACQUIRE)) {
 			kfree(c);
@@ -257,9 +246,9 @@ int locks_flock(struct file *f, int type, u32 pid, bool wait)
 	struct file_lock_ctx *c;
 	int err;
 
-	if (!type && !ctx_of(f->inode))
+	if (!type && !locks_ctx_of(f->inode))
 		return 0;
-	err = ctx_make(f->inode, &c);
+	err = locks_make_ctx(f->inode, &c);
 	return err ? err : change(c, &want, !type, wait, true);
 }
 
@@ -269,9 +258,9 @@ int locks_set(struct file *f, const struct file_lock *want, bool unlock, bool wa
 	struct file_lock_ctx *c;
 	int err;
 
-	if (unlock && !ctx_of(f->inode))
+	if (unlock && !locks_ctx_of(f->inode))
 		return 0;
-	err = ctx_make(f->inode, &c);
+	err = locks_make_ctx(f->inode, &c);
 	if (!err)
 		err = change(c, want, unlock, wait, false);
 	/*
@@ -288,7 +277,7 @@ int locks_set(struct file *f, const struct file_lock *want, bool unlock, bool wa
 /* See locks.h. ctx: thread; sleeps: no */
 bool locks_test(struct file *f, const struct file_lock *want, struct file_lock *found)
 {
-	struct file_lock_ctx *c = ctx_of(f->inode);
+	struct file_lock_ctx *c = locks_ctx_of(f->inode);
 	struct file_lock *l;
 
 	if (!c)
@@ -320,7 +309,7 @@ static bool drop_all(struct list *held, const void *owner, u8 kind, struct list 
 /* See locks.h. ctx: thread; sleeps: no */
 void locks_remove_posix(struct file *f, const void *owner)
 {
-	struct file_lock_ctx *c = ctx_of(f->inode);
+	struct file_lock_ctx *c = locks_ctx_of(f->inode);
 	struct lock_pool dead = { LIST_INIT(dead.free) };
 
 	if (!c)
@@ -335,7 +324,7 @@ void locks_remove_posix(struct file *f, const void *owner)
 /* See locks.h. ctx: thread; sleeps: no */
 void locks_release_file(struct file *f)
 {
-	struct file_lock_ctx *c = ctx_of(f->inode);
+	struct file_lock_ctx *c = locks_ctx_of(f->inode);
 	struct lock_pool dead = { LIST_INIT(dead.free) };
 	bool any;
 
@@ -346,6 +335,7 @@ void locks_release_file(struct file *f)
 		grant_waiters(c);
 	spin_unlock(&c->lock);
 	pool_free(&dead);
+	lease_release_file(f, c);
 }
 
 /* One line: "1: POSIX  ADVISORY  WRITE 42 00:14:7 0 EOF"; @arrow stands before those that wait. */
@@ -391,6 +381,7 @@ static int locks_show(struct sbuf *out, void *arg)
 			show_with_waiters(out, ++nr, c, l);
 		list_for_each(l, &c->ranges, link)
 			show_with_waiters(out, ++nr, c, l);
+		nr = leases_show(out, nr, c);
 		spin_unlock(&c->lock);
 	}
 	spin_unlock(&all_lock);

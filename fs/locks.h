@@ -54,3 +54,23 @@ bool locks_test(struct file *f, const struct file_lock *want, struct file_lock *
 void locks_remove_posix(struct file *f, const void *owner);
 void locks_release_file(struct file *f);
 void locks_free_ctx(struct inode *i);
+
+/*
+ * Leases (lease.c; fcntl(2), F_SETLEASE): @type is F_RDLCK, F_WRLCK or F_UNLCK. @f has an owner's
+ * record already, and its user knows it as @fd. 0, -EINVAL, -EACCES, -EAGAIN, -ENOMEM.
+ * ctx: thread; sleeps
+ */
+int lease_set(struct file *f, int fd, u64 type);
+int lease_get(struct file *f); /* what it has, or what it is to become. ctx: thread */
+int __must_check lease_break_slow(struct inode *i, u32 oflags);
+
+/*
+ * @i was opened with @oflags (counted already, as reader or writer), or is to be truncated: leases
+ * in the way end first. 0, -EWOULDBLOCK (O_NONBLOCK), -ERESTARTSYS. ctx: thread; sleeps
+ */
+static inline int __must_check lease_break(struct inode *i, u32 oflags)
+{
+	if (likely(!__atomic_load_n(&i->locks, __ATOMIC_SEQ_CST)))
+		return 0;
+	return lease_break_slow(i, oflags);
+}

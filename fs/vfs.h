@@ -235,6 +235,7 @@ struct inode {
 	struct file_lock_ctx *locks; /* a: POSIX, OFD and flock state, made on demand */
 	u32 writers; /* a: open for writing; negative count in .deny_write */
 	u32 deny_write; /* a: being executed (ETXTBSY) */
+	u32 readers; /* a: open for reading only */
 	void *priv; /* I: file system's own */
 	struct waitq waitq; /* own lock: fs-specific (FIFO open and so on) */
 	struct list watches; /* inotify's own lock */

@@ -252,7 +252,34 @@ static void owner_release(struct file *f)
 	kfree(o);
 }
 
-static const struct file_owner_ops owner_ops = { .send = owner_send, .release = owner_release };
+/* See fileowner.h. */
+int file_owner_prepare(struct file *f)
+{
+	struct file_owner *o;
+
+	return owner_of(f, &o);
+}
+
+static void owner_claim(struct file *f)
+{
+	owner_store(f->owner, F_OWNER_PID, pid_get(current_proc()->pid), false);
+}
+
+/* As a lease ends: the signal is SIGIO again, too. */
+static void owner_disown(struct file *f)
+{
+	struct file_owner *o = f->owner;
+
+	owner_store(o, o->type, NULL, true);
+	WRITE_ONCE(o->sig, 0);
+}
+
+static const struct file_owner_ops owner_ops = {
+	.send = owner_send,
+	.release = owner_release,
+	.claim = owner_claim,
+	.disown = owner_disown,
+};
 
 /* See fileowner.h. ctx: boot */
 void file_owner_init(void)

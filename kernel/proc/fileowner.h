@@ -6,6 +6,7 @@
 int file_owner_set(struct file *f, int type, int nr);
 /* As above, by number's object (NULL: nobody), and only when there is no owner yet. */
 void file_owner_set_default(struct file *f, int type, struct pid *pid);
+int __must_check file_owner_prepare(struct file *f); /* for claim(). 0 or -ENOMEM; sleeps */
 int file_owner_get(struct file *f, int *type); /* its number; 0: nobody, or gone */
 int file_owner_set_signal(struct file *f, int sig); /* 0: SIGIO. 0 or -ENOMEM */
 int file_owner_get_signal(struct file *f);

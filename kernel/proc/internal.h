@@ -190,6 +190,7 @@ void cpu_limit_inherited(struct proc *p);
 void procfs_pid_init(void);
 void procfs_ns_init(void);
 void oom_init(void);
+void caller_init(void); /* caller.c */
 s64 oom_score(struct proc *p);
 void oom_note_left(const struct proc *p); /* its last thread has given all back */
 

@@ -505,6 +505,7 @@ void proc_init(void)
 	threads_limit = MAX(threads_limit, 20);
 	pid_init();
 	file_owner_init();
+	caller_init();
 	user_init();
 	futex_init();
 	procfs_pid_init();

@@ -3,8 +3,8 @@
  *
  * O_ASYNC is more than a flag: an object that supports signal-driven I/O is told when it changes,
  * with the descriptor that si_fd will say. Objects that do not just keep the flag, except that
- * FIOASYNC says so (sys_file.c). F_NOTIFY uses the same owner (fs/dnotify.c). Leases are refused as
- * a file system without them refuses.
+ * FIOASYNC says so (sys_file.c). F_NOTIFY (fs/dnotify.c) and F_SETLEASE (fs/lease.c) use the same
+ * owner.
  *
  * dup(2), fcntl(2), flock(2).
  */
@@ -231,14 +231,12 @@ static long fcntl_owner(struct file *f, int cmd, u64 arg)
 	return -ENOSYS;
 }
 
-/* Checked as Linux does; what could be granted is refused, as if another had the file open. */
-static long fcntl_setlease(const struct file *f, u64 type)
+/* The signal of a lease goes to the process that has it, unless the file has an owner. */
+static long fcntl_setlease(struct file *f, int fd, u64 type)
 {
-	if (type != F_RDLCK && type != F_WRLCK && type != F_UNLCK)
-		return -EINVAL;
-	if (current->cred->fsuid != f->inode->uid && !cred_capable(current->cred, CAP_LEASE))
-		return -EACCES;
-	return S_ISREG(f->inode->mode) ? -EAGAIN : -EINVAL;
+	int err = type == F_UNLCK ? 0 : file_owner_prepare(f);
+
+	return err ? err : lease_set(f, fd, type);
 }
 
 /* The signals go to the process that asked first, unless the file has an owner. */
@@ -282,8 +280,8 @@ static long fcntl_file(struct file *f, int fd, int cmd, u64 arg)
 	case F_SETLKW:
 	case F_OFD_SETLK:
 	case F_OFD_SETLKW: return fcntl_setlk(f, cmd, arg);
-	case F_GETLEASE: return F_UNLCK;
-	case F_SETLEASE: return fcntl_setlease(f, arg);
+	case F_GETLEASE: return lease_get(f);
+	case F_SETLEASE: return fcntl_setlease(f, fd, arg);
 	case F_NOTIFY: return fcntl_notify(f, fd, arg);
 	case F_GETPIPE_SZ: return file_is_pipe(f) ? pipe_get_size(f) : -EBADF;
 	case F_SETPIPE_SZ: return file_is_pipe(f) ? pipe_set_size(f, arg) : -EBADF;
