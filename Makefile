@@ -35,7 +35,8 @@ obj-kernel/sched := cred.o balance.o fair.o idle.o mutex.o param.o rt.o rwsem.o 
 	waitq.o work.o ktest_lock.o ktest_perf.o ktest_sched.o
 
 obj-kernel/proc := \
-	pid.o user.o session.o proc.o rlimit.o fork.o exec.o exec_args.o exec_cred.o exec_layout.o elf.o exit.o wait.o \
+	pid.o user.o session.o proc.o rlimit.o fork.o exec.o exec_args.o exec_cred.o exec_interp.o binfmt_misc.o exec_layout.o \
+	elf.o exit.o wait.o \
 	keys.o keys_own.o sysctl_kernel.o rseq.o seccomp.o seccomp_notify.o futex_owner.o futex_requeue.o futex_waitv.o \
 	signal_send.o signal_deliver.o signal_stop.o kill.o cred.o futex.o futex_pi.o itimer.o ptimer.o \
 	ptrace.o ptrace_stop.o ptrace_request.o coredump.o core_elf.o helper.o \
@@ -181,7 +182,7 @@ cold := $(addprefix arch/arm64/,cpu debug kaslr regset smp stacktrace) \
 	$(addprefix fs/ext/,acl attrset d% group ialloc namei options orphan s% trunc window xattr) \
 	$(addprefix kernel/,init main root ipc/% tty/%) \
 	$(addprefix kernel/base/,bootargs earlycon fdt ktest log panic rand symbols) \
-	$(addprefix kernel/proc/,caller core% cred elf exec% exit fileowner fork futex_% helper itimer keys% kill oom pid% \
+	$(addprefix kernel/proc/,binfmt_misc acct caller core% cred elf exec% exit fileowner fork futex_% helper itimer keys% kill oom pid% \
 		proc% ptimer ptrace% rlimit rseq seccomp% session signal_s% signalfd sysctl% user) \
 	$(addprefix kernel/sched/,balance param rt thread work) \
 	$(addprefix kernel/sys/,machine stats) \

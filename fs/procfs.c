@@ -137,6 +137,7 @@ void procfs_init(void)
 	pseudo_add_dir(&procfs_tree, "driver");
 	pseudo_add_dir(&procfs_tree, "irq");
 	pseudo_add_dir(&procfs_tree, "tty");
+	pseudo_add_dir(&procfs_tree, "sys/fs/binfmt_misc");
 }
 
 static int procfs_statfs(struct super *sb, struct kstatfs *st)

@@ -45,7 +45,6 @@ static u64 page_up(u64 a)
 static bool elf_header_ok(const struct elf64_hdr *eh, u32 len)
 {
 	return len >= sizeof(*eh) && memcmp(eh->e_ident, ELFMAG, SELFMAG) == 0 &&
-	       eh->e_ident[EI_CLASS] == ELFCLASS64 && eh->e_ident[EI_DATA] == ELFDATA2LSB &&
 	       (eh->e_type == ET_EXEC || eh->e_type == ET_DYN) && eh->e_machine == EM_AARCH64;
 }
 
@@ -68,9 +67,7 @@ static int elf_read_phdrs(struct elf_object *o, const u8 *head, u32 head_len)
 	if (eh->e_phoff > (u64)TIME_NEVER - size)
 		return -ENOEXEC;
 	n = file_read_kernel(o->file, o->ph, size, eh->e_phoff);
-	if (n == (ssize_t)size)
-		return 0;
-	return n < 0 ? (int)n : -EIO;
+	return n == (ssize_t)size ? 0 : -ENOEXEC;
 }
 
 /* Sizes and addresses of one PT_LOAD make sense. */
@@ -265,7 +262,7 @@ static int interp_load_file(struct exec_image *img, struct file *file, u8 *head)
 	err = elf_read_phdrs(&o, head, (u32)n);
 	if (!err)
 		err = elf_measure(&o);
-	if (err == -ENOEXEC || err == -EINVAL)
+	if (err && err != -ENOMEM)
 		err = -ELIBBAD;
 	if (!err)
 		err = elf_place(img, &o, true);
@@ -292,10 +289,12 @@ static int interp_load(struct exec_image *img, const struct elf_object *prog,
 
 	if (err)
 		return err;
-	err = exec_open(&none, path, LOOKUP_FOLLOW, &file);
+	err = exec_open(&none, path, LOOKUP_FOLLOW | LOOKUP_EMPTY, &file);
 	kfree(path);
 	if (err)
 		return err;
+	if (inode_permission(file->inode, MAY_READ))
+		img->unreadable = true;
 	err = -ENOMEM;
 	head = kmalloc(EXEC_HEAD_SIZE, 0);
 	if (head)

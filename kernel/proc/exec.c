@@ -1,5 +1,5 @@
 /*
- * execve(2): opening the program, following #! lines, building the new image, and becoming it.
+ * execve(2): opening the program, building the new image, and becoming it.
  *
  * Check, then commit. The new address space is built completely (elf.c, exec_args.c) while the old
  * one is still in use; until then every error just returns to the caller. exec_commit starts with
@@ -9,7 +9,8 @@
  * The thread that execs becomes the leader: if it is not, it takes over the number of the leader,
  * whose thread has exited like the others.
  *
- * The new credentials are made in exec_cred.c.
+ * Scripts and programs for interpreters are followed in exec_interp.c; the new credentials are made
+ * in exec_cred.c.
  */
 #include <linux/capability.h>
 #include <linux/errno.h>
@@ -127,25 +128,17 @@ static int exec_check_path(const struct path *p)
 }
 
 /*
- * Open @name to run it; nobody can write to it until exec_close. ctx: thread; sleeps.
- * 0, -EACCES, -ETXTBSY, -ENOMEM, or what the lookup gives.
+ * Open @p to run it; nobody can write to it until exec_close. ctx: thread; sleeps.
+ * 0, -EACCES, -ETXTBSY, -ENOMEM.
  */
-int exec_open(const struct path *at, const char *name, u32 lookup, struct file **out)
+int exec_open_path(const struct path *p, struct file **out)
 {
-	struct path p;
 	struct file *f;
-	int err = path_lookup(at->dentry ? at : NULL, name, lookup, &p);
+	int err = file_open_path(p, O_RDONLY | O_LARGEFILE, &f);
 
 	if (err)
 		return err;
-	err = exec_check_path(&p);
-	if (!err)
-		err = file_open_path(&p, O_RDONLY | O_LARGEFILE, &f);
-	if (!err)
-		notify_file(f, IN_OPEN);
-	path_put(&p);
-	if (err)
-		return err;
+	notify_file(f, IN_OPEN);
 	err = inode_deny_write(f->inode);
 	if (err) {
 		file_put(f);
@@ -156,127 +149,29 @@ int exec_open(const struct path *at, const char *name, u32 lookup, struct file *
 }
 
 /*
+ * The same by @name. ctx: thread; sleeps. Errors also as the lookup gives them.
+ */
+int exec_open(const struct path *at, const char *name, u32 lookup, struct file **out)
+{
+	struct path p;
+	int err = path_lookup(at->dentry ? at : NULL, name, lookup, &p);
+
+	if (err)
+		return err;
+	err = exec_check_path(&p);
+	if (!err)
+		err = exec_open_path(&p, out);
+	path_put(&p);
+	return err;
+}
+
+/*
  * Undo exec_open. ctx: thread; sleeps.
  */
 void exec_close(struct file *f)
 {
 	inode_allow_write(f->inode);
 	file_put(f);
-}
-
-/* --- scripts --- */
-
-static bool is_blank(char c)
-{
-	return c == ' ' || c == '\t';
-}
-
-/*
- * Take the first line apart: interpreter and at most one argument, which is all the rest. A line
- * cut off by the end of the buffer is good only if the interpreter's name is whole. -ENOEXEC.
- */
-static int script_parse(char *line, u32 len, char **interp, char **arg)
-{
-	char *end = memchr(line, '\n', len), *p = line + 2;
-	bool whole = end != NULL || len < EXEC_LINE_SIZE;
-
-	if (!end)
-		end = line + len;
-	while (end > p && is_blank(end[-1]))
-		end--;
-	*end = '\0';
-	while (is_blank(*p))
-		p++;
-	if (!*p)
-		return -ENOEXEC;
-	*interp = p;
-	while (*p && !is_blank(*p))
-		p++;
-	if (!*p && !whole)
-		return -ENOEXEC;
-	*arg = NULL;
-	if (*p) {
-		*p++ = '\0';
-		while (is_blank(*p))
-			p++;
-		if (*p)
-			*arg = p;
-	}
-	return 0;
-}
-
-static int prefix_push_front(struct exec_image *img, const char *word)
-{
-	char *copy = kstrdup(word, 0);
-
-	if (!copy)
-		return -ENOMEM;
-	memmove(&img->prefix[1], &img->prefix[0], img->nprefix * sizeof(img->prefix[0]));
-	img->prefix[0] = copy;
-	img->nprefix++;
-	return 0;
-}
-
-/*
- * img->file is a script that was called as @name: words for the new argv, and the interpreter
- * becomes img->file.
- */
-static int script_follow(struct exec_image *img, const char *name)
-{
-	const struct path none = { NULL, NULL };
-	char line[EXEC_LINE_SIZE + 1], *interp, *arg;
-	u32 len = MIN(img->head_len, (u32)EXEC_LINE_SIZE);
-	struct file *f;
-	int err;
-
-	/* The interpreter could not open it any more. */
-	if (img->args->fd_cloexec)
-		return -ENOENT;
-	memcpy(line, img->head, len);
-	line[len] = '\0';
-	err = script_parse(line, len, &interp, &arg);
-	/* The interpreter of a script is itself called by the name that the script gave it. */
-	if (!err && img->nprefix == 0)
-		err = prefix_push_front(img, name);
-	if (!err && arg)
-		err = prefix_push_front(img, arg);
-	if (!err)
-		err = prefix_push_front(img, interp);
-	if (!err)
-		err = exec_open(&none, interp, LOOKUP_FOLLOW, &f);
-	if (err)
-		return err;
-	exec_close(img->file);
-	img->file = f;
-	return 0;
-}
-
-static int read_head(struct exec_image *img)
-{
-	ssize_t n = file_read_kernel(img->file, img->head, sizeof(img->head), 0);
-
-	if (n < 0)
-		return (int)n;
-	img->head_len = (u32)n;
-	return 0;
-}
-
-/* Follow #! lines until img->file is not a script. */
-static int resolve_program(struct exec_image *img)
-{
-	for (u32 depth = 0;; depth++) {
-		int err = read_head(img);
-
-		if (err)
-			return err;
-		if (img->head_len < 2 || img->head[0] != '#' || img->head[1] != '!')
-			return 0;
-		if (depth == EXEC_SCRIPT_DEPTH)
-			return -ELOOP;
-		err = script_follow(img, img->args->filename);
-		if (err)
-			return err;
-	}
 }
 
 /* --- building --- */
@@ -514,8 +409,8 @@ static int exec_commit(struct exec_image *img, struct exec_spares *s, vaddr_t sp
 	int err;
 
 	img->old_tid = t->tid->nr;
-	img->dumpable =
-		!img->secure && inode_permission(exe_of(img->vm->exe)->file->inode, MAY_READ) == 0;
+	img->dumpable = !img->secure && !img->unreadable &&
+			inode_permission(exe_of(img->vm->exe)->file->inode, MAY_READ) == 0;
 	err = exec_kill_others(img, t);
 	if (err)
 		return err;
@@ -539,9 +434,23 @@ static void image_free(struct exec_image *img)
 		vmspace_put_user(img->vm);
 	if (img->file)
 		exec_close(img->file);
+	if (img->executable)
+		file_put(img->executable);
 	if (img->cred)
 		cred_put(img->cred);
 	kfree(img);
+}
+
+/* A descriptor of the program for its interpreter, who finds it in AT_EXECFD. 0 or -errno */
+static int give_execfd(struct exec_image *img)
+{
+	int fd, err = fd_reserve(0, proc_rlimit(RLIMIT_NOFILE), false, &fd);
+
+	if (err)
+		return err;
+	fd_install(fd, img->executable);
+	img->executable = NULL;
+	return arg_stack_set_execfd(img, fd);
 }
 
 static int exec_image(struct exec_image *img)
@@ -558,7 +467,7 @@ static int exec_image(struct exec_image *img)
 				&img->file);
 	if (err)
 		return err;
-	err = resolve_program(img);
+	err = exec_follow(img);
 	if (err)
 		return err;
 	err = exec_cred_prepare(img);
@@ -579,6 +488,8 @@ static int exec_image(struct exec_image *img)
 	if (!err)
 		err = exec_commit(img, &spares, sp);
 	spares_free(&spares);
+	if (!err && img->executable && give_execfd(img))
+		signal_send_task(current_task(), SIGKILL, NULL);
 	return err;
 }
 

@@ -17,6 +17,7 @@
  * strings and pointers together, 128 KiB for one string.
  */
 #include <linux/auxvec.h>
+#include <linux/binfmts.h>
 #include <linux/errno.h>
 #include <linux/elf.h>
 #include <linux/personality.h>
@@ -33,6 +34,7 @@
 #define ARG_STRING_MAX KIB(128)
 #define ARG_COUNT_MAX 0x7fffffffu
 #define AUXV_PAIRS 24
+#define EXECFD_PAIR 20 /* where AT_EXECFD is among them, if anywhere */
 #define CLOCK_TICKS 100
 
 static u8 *stack_at(const struct arg_stack *s, u64 off)
@@ -270,7 +272,7 @@ static int copy_args(struct exec_image *img, u32 given)
 	const struct exec_args *a = img->args;
 	struct arg_stack *s = &img->stack;
 	u64 slot = s->vectors + sizeof(u64);
-	u32 skip = img->nprefix && given ? 1 : 0;
+	u32 skip = img->skip_argv0 && given ? 1 : 0;
 	static const char *const nothing[] = { "" };
 	int err = copy_kernel_strings(s, (const char *const *)img->prefix, img->nprefix, slot);
 
@@ -278,7 +280,7 @@ static int copy_args(struct exec_image *img, u32 given)
 		return err;
 	slot += img->nprefix * sizeof(u64);
 	if (!given)
-		return img->nprefix ? 0 : copy_kernel_strings(s, nothing, 1, slot);
+		return img->skip_argv0 ? 0 : copy_kernel_strings(s, nothing, 1, slot);
 	if (a->argv)
 		return copy_kernel_strings(s, a->argv + skip, given - skip, slot);
 	return copy_user_strings(s, a->user_argv, given, skip, slot);
@@ -338,9 +340,7 @@ int arg_stack_build(struct exec_image *img)
 	}
 	if (err)
 		return err;
-	s->argc = given + img->nprefix - (img->nprefix && given ? 1 : 0);
-	if (!s->argc)
-		s->argc = 1;
+	s->argc = MAX(given, 1u) + img->nprefix - img->skip_argv0; /* none given: an empty one */
 	err = reserve_vectors(img);
 	if (err)
 		return err;
@@ -370,7 +370,7 @@ static void fill_auxv(struct exec_image *img, vaddr_t base)
 		{ AT_PHENT, sizeof(struct elf64_phdr) },
 		{ AT_PHNUM, img->phnum },
 		{ AT_BASE, img->interp_base },
-		{ AT_FLAGS, 0 },
+		{ AT_FLAGS, img->keeps_argv0 ? AT_FLAGS_PRESERVE_ARGV0 : 0 },
 		{ AT_ENTRY, img->program_entry },
 		{ AT_UID, c->uid },
 		{ AT_EUID, c->euid },
@@ -381,6 +381,7 @@ static void fill_auxv(struct exec_image *img, vaddr_t base)
 		{ AT_HWCAP2, cpu_hwcap2() },
 		{ AT_EXECFN, base + s->execfn },
 		{ AT_PLATFORM, base + s->platform },
+		[EXECFD_PAIR] = { img->executable ? AT_EXECFD : AT_NULL, 0 },
 		{ AT_NULL, 0 },
 	};
 
@@ -428,7 +429,23 @@ int arg_stack_install(struct exec_image *img, vaddr_t top, vaddr_t *sp)
 			return err;
 		s->pages[i] = NULL;
 	}
+	s->execfd = base + s->auxv + (EXECFD_PAIR * 2 + 1) * sizeof(u64);
 	*sp = base + s->vectors;
+	return 0;
+}
+
+/* See exec_internal.h. ctx: thread; sleeps. 0 or -ENOMEM */
+int arg_stack_set_execfd(struct exec_image *img, int fd)
+{
+	vaddr_t at = img->stack.execfd;
+	struct page *p;
+	int err = vm_get_page(current->vm, at, true, &p);
+
+	if (err)
+		return err;
+	*(u64 *)((u8 *)page_to_va(p) + (at & PAGE_MASK)) = (u64)fd;
+	page_put(p);
+	current->vm->auxv[EXECFD_PAIR * 2 + 1] = (u64)fd;
 	return 0;
 }
 

@@ -32,13 +32,13 @@ static bool privileges_count(const struct file *f)
 	return !(READ_ONCE(f->path.mnt->flags) & MS_NOSUID);
 }
 
-/* Set-id bits of the program. */
-static void apply_setid(struct exec_image *img, struct cred *c)
+/* Set-id bits of the program, @file. */
+static void apply_setid(struct exec_image *img, const struct file *file, struct cred *c)
 {
-	const struct inode *i = img->file->inode;
+	const struct inode *i = file->inode;
 	u32 mode = READ_ONCE(i->mode);
 
-	if (!privileges_count(img->file) || current_task()->no_new_privs)
+	if (!privileges_count(file) || current_task()->no_new_privs)
 		return;
 	if (mode & S_ISUID) {
 		img->personality &= ~(u32)PER_CLEAR_ON_SETID;
@@ -126,6 +126,7 @@ static void finish_caps(struct exec_image *img, struct cred *c, bool setid, bool
 /* See exec_internal.h. ctx: thread; sleeps. */
 int exec_cred_prepare(struct exec_image *img)
 {
+	const struct file *file = img->executable_creds ? img->executable : img->file;
 	const struct cred *old = current->cred;
 	struct cred *c;
 	bool setid, has, effective;
@@ -134,8 +135,8 @@ int exec_cred_prepare(struct exec_image *img)
 	if (err)
 		return err;
 	img->cred = c;
-	apply_setid(img, c);
-	err = apply_file_caps(img->file, c, &has, &effective);
+	apply_setid(img, file, c);
+	err = apply_file_caps(file, c, &has, &effective);
 	if (err)
 		return err;
 	apply_root(c, has, &effective);

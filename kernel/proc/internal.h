@@ -191,6 +191,7 @@ void procfs_pid_init(void);
 void procfs_ns_init(void);
 void oom_init(void);
 void caller_init(void); /* caller.c */
+void binfmt_init(void); /* binfmt_misc.c */
 s64 oom_score(struct proc *p);
 void oom_note_left(const struct proc *p); /* its last thread has given all back */
 

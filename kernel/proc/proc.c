@@ -511,6 +511,7 @@ void proc_init(void)
 	procfs_pid_init();
 	procfs_ns_init();
 	oom_init();
+	binfmt_init();
 }
 
 /* A process of the kernel's own making, numbered @want, or any for 0: all of it that may fail. */
