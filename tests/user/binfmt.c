@@ -523,6 +523,8 @@ int main(int argc, char **argv)
 	if (module >= 0) /* Linux may have it apart */
 		syscall(SYS_finit_module, module, "", 0);
 	mkdir(D, 0755);
+	unlink(D "/link"); /* of a run before */
+	rmdir(D "/m");
 	REQUIRE(copy("/proc/self/exe", I));
 	scripts();
 	elves();
