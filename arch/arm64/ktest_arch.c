@@ -6,6 +6,7 @@
  * the real instructions, so a fault that is to be caught really happens.
  */
 #include <linux/errno.h>
+#include <arch/cksum.h>
 #include <arch/cpu.h>
 #include <arch/irqflags.h>
 #include <arch/pmap.h>
@@ -66,6 +67,35 @@ KTEST(arch, memset)
 		KT_ASSERT(memset(buf + 5, 0xee, n) == buf + 5);
 		for (u32 i = 0; i < sizeof(buf); i++)
 			KT_ASSERT(buf[i] == (i >= 5 && i < 5 + n ? 0xee : 0x11));
+	}
+}
+
+/* The sum in ones' complement, word by word. */
+static u64 plain_sum(const u8 *at, size_t n, u64 sum)
+{
+	for (size_t i = 0; i < n; i += 8) {
+		u64 w;
+
+		memcpy(&w, at + i, 8);
+		sum += w;
+		sum += sum < w;
+	}
+	return sum;
+}
+
+KTEST(arch, cksum_blocks)
+{
+	static u8 buf[5 * 64 + 8];
+
+	for (u32 round = 0; round < 64; round++) {
+		u64 sum = round % 2 ? ~0ull : round, got, want;
+		u32 off = round % 8, n = 1 + round % 5;
+
+		for (u32 i = 0; i < sizeof(buf); i++)
+			buf[i] = round % 3 ? 0xff : (u8)(i * 37 + round);
+		got = arch_cksum_blocks(buf + off, n, sum);
+		want = plain_sum(buf + off, n * 64, sum);
+		KT_ASSERT(got % ~0ull == want % ~0ull && !got == !want);
 	}
 }
 

@@ -10,6 +10,12 @@ void *memset(void *dst, int c, size_t n);
 int memcmp(const void *a, const void *b, size_t n);
 void *memchr(const void *s, int c, size_t n);
 
+/* What has a length that the compiler knows is done in place. */
+#define memcpy(dst, src, n) \
+	(__builtin_constant_p(n) ? __builtin_memcpy(dst, src, n) : (memcpy)(dst, src, n))
+#define memset(dst, c, n) \
+	(__builtin_constant_p(n) ? __builtin_memset(dst, c, n) : (memset)(dst, c, n))
+
 size_t strlen(const char *s);
 size_t strnlen(const char *s, size_t max);
 int strcmp(const char *a, const char *b);
