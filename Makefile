@@ -90,7 +90,7 @@ obj-fs := \
 obj-fs/ext := acl.o attrset.o balloc.o buf.o dir.o direct.o dirindex.o dirmod.o file.o group.o ialloc.o inode.o io.o map.o mapnew.o namei.o options.o \
 	orphan.o store.o super.o sync.o trunc.o window.o write.o xattr.o
 
-obj-net := arp.o bootparam.o cksum.o dhcp.o dns.o dns_msg.o ether.o gso.o icmp.o igmp.o ifaddr.o inet_pcb.o ipconfig.o ip_input.o ip_output.o ipfrag.o loopback.o mcast.o \
+obj-net := arp.o bootparam.o cksum.o dhcp.o dns.o dns_msg.o ether.o gro.o gso.o icmp.o igmp.o ifaddr.o inet_pcb.o ipconfig.o ip_input.o ip_output.o ipfrag.o loopback.o mcast.o \
 	netconsole.o netdev.o pkt.o raw.o route.o sntp.o sntp_msg.o udp.o udp_ask.o
 
 obj-drivers/irqchip := gicv2.o gicv2m.o gicv3.o its.o \
@@ -190,7 +190,7 @@ cold := $(addprefix arch/arm64/,cpu debug kaslr regset smp stacktrace) \
 		priority proc ptrace sched seccomp signal splice syslog time timer xattr) \
 	$(addprefix mm/,kvm mm_debug pmm_boot slab_debug vm/advise vm/commit vm/give vm/policy vm/protect vm/remap \
 		vm/vm_test vm/writeback) kernel/lib/fmt \
-	$(addprefix net/,arp bootparam dhcp dns% gso icmp igmp ifaddr ipconfig ipfrag mcast netconsole netdev route sntp% \
+	$(addprefix net/,arp bootparam dhcp dns% icmp igmp ifaddr ipconfig ipfrag mcast netconsole netdev route sntp% \
 		udp_ask) \
 	$(addprefix net/sock/,af_inet af_unix af_netlink af_packet dns_tcp ethtool ifioctl inet_dgram inet_opt inet_tcp_opt nl_out \
 		inet_tcp_proc proc_% rtnetlink% sockdiag sockfilter sockopt sysfs_net unix_diag unix_gc unix_look) \

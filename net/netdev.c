@@ -250,6 +250,14 @@ void netdev_rx(struct pkt *p)
 	d->stats[cpu_id()].rx_packets++;
 	d->stats[cpu_id()].rx_bytes += p->len;
 	preempt_enable();
+	netdev_deliver(p);
+}
+
+/* See netdev.h. */
+void netdev_deliver(struct pkt *p)
+{
+	struct netdev *d = p->dev;
+
 	pkt_set_mac(p);
 	if (d->hw_type == ARPHRD_ETHER) {
 		ether_rx(p);

@@ -119,6 +119,7 @@ void netdev_get_stats(const struct netdev *d, struct netdev_stats *out); /* ctx:
  * nothing ranked.
  */
 void netdev_rx(struct pkt *p);
+void netdev_deliver(struct pkt *p); /* the same for one that was counted: gro.c's */
 /*
  * Send an IP packet, head at its header, to @nexthop on @d's link; IP_BROADCAST and multicast
  * addresses too. Consumes @p. ctx: thread; sleeps: no. 0, or -ENETDOWN, -ENOBUFS, -EHOSTUNREACH. A
@@ -164,6 +165,35 @@ bool __must_check ether_header(struct pkt *p, const u8 *dst, const u8 *src, u16 
 
 /* Cut a packet into segments as a device with NETDEV_TSO would, and send them: gso.c. */
 int gso_xmit(struct netdev *d, struct pkt *p);
+
+/*
+ * Joining of received TCP segments, for a driver's worker: gro.c. A packet that is held back; size 0:
+ * an acknowledgment without data.
+ */
+struct gro_held {
+	struct pkt *p; /* head at the link's header */
+	u32 next; /* sequence number that carries on */
+	u16 size; /* bytes of the first segment */
+	u16 segs; /* that it has become */
+};
+#define GRO_FLOWS 4u
+
+/* o: the worker of the device, which flushes before it sleeps. */
+struct gro {
+	u32 n;
+	struct gro_held held[GRO_FLOWS]; /* the oldest first */
+};
+
+/*
+ * Join the frame at @off of @page, IP header aligned, to a packet that is held: its sum is known to
+ * be right when @sum_ok. True: done; what of the page is needed has a reference. False: the frame is
+ * to be given to gro_rx. ctx: thread; sleeps: no.
+ */
+bool __must_check gro_join(struct gro *g, struct page *page, u32 off, u32 len, bool sum_ok);
+/* As netdev_rx, but @p may be held until gro_flush. Consumes @p. */
+void gro_rx(struct gro *g, struct pkt *p);
+/* Deliver all that is held. ctx: thread; sleeps: no; holds: nothing ranked */
+void gro_flush(struct gro *g);
 
 void net_init(void); /* boot: loopback, and the tables */
 void loopback_init(void); /* boot */

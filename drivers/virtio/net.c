@@ -2,12 +2,15 @@
  * virtio-net (virtio 1.2, section 5.1): Ethernet, legacy and modern, by mmio or PCI.
  *
  * One pair of queues, and the control queue where there is one. An interrupt only wakes the
- * device's worker, which takes up to BUDGET packets per turn, gives them to netdev_rx() and refills
+ * device's worker, which takes up to BUDGET packets per turn, gives them to gro_rx() and refills
  * the ring; interrupts of a queue stay off while the worker has something to do.
  *
  * Receive buffers are single pages (mergeable buffers), or chains of pages where the device must
  * have room for the largest packet in one request. Of a packet the first bytes, with all headers,
- * are copied into the linear part; short ones whole, and the page goes back at once.
+ * are copied into the linear part; short ones whole. A segment that carries on one before it is
+ * joined to that as the piece of its page (net/gro.c). A buffer goes back to the device at once,
+ * with a fresh page where the packet keeps the old one; that page is allocated beforehand, so that
+ * a frame is dropped for lack of memory, and not the buffer.
  *
  * To send, virtio's header lies in the packet's headroom. What does not fit the ring waits in a
  * list of tx_queue_len packets, still charged to its sender, and interrupts of the transmit queue
@@ -35,6 +38,7 @@ enum { RX, TX, CTRL, QUEUES };
 #define COPY_ALL 256u /* packets up to this length are copied whole */
 #define COPY_HEAD 128u
 #define RX_HEADROOM 66u /* so that words of the IP header are aligned */
+#define RX_PAD(v) (-((v)->hdr_len + ETH_HLEN) & 3) /* likewise, in a page */
 #define RX_PAGES_MAX 17u
 #define MAC_ENTRIES 32u
 #define CTRL_WAIT (10 * NSEC_PER_SEC)
@@ -62,6 +66,8 @@ struct vnet {
 	u32 hdr_len; /* I: of virtio's header */
 	u32 rx_pages; /* I: of each chain */
 	bool any_layout, mergeable; /* I */
+	struct gro gro; /* r */
+	struct page *fresh; /* r: for a buffer whose page a packet keeps; NULL: none */
 	struct workqueue *wq; /* I */
 	struct work work; /* own lock: packets came, or went */
 	struct work config_work; /* own lock */
@@ -96,39 +102,77 @@ static void chain_free(struct rx_chain *c)
 	kfree(c);
 }
 
+/* Give a chain to the device. False: the ring is full. */
+static bool rx_give(struct vnet *v, struct rx_chain *c)
+{
+	struct virtqueue *vq = v->vd->vqs[RX];
+	struct virtio_buf bufs[RX_PAGES_MAX + 1];
+	u32 n = 0, pad = RX_PAD(v);
+	u64 flags;
+	int err;
+
+	for (u32 i = 0; i < c->n; i++, pad = 0) {
+		u8 *va = (u8 *)page_to_va(c->pages[i]) + pad;
+		/* The old layout has the header in a piece of its own. */
+		u32 head = !i && !v->any_layout ? v->hdr_len : 0;
+
+		if (head)
+			bufs[n++] = (struct virtio_buf){ va, head };
+		bufs[n++] = (struct virtio_buf){ va + head, PAGE_SIZE - pad - head };
+	}
+	flags = spin_lock_irqsave(&vq->lock);
+	err = virtqueue_add(vq, bufs, 0, n, c);
+	spin_unlock_irqrestore(&vq->lock, flags);
+	return !err;
+}
+
 /* One more chain for the device. False: no memory, or the ring is full. */
 static bool rx_add(struct vnet *v)
 {
-	struct virtqueue *vq = v->vd->vqs[RX];
 	struct rx_chain *c = kmalloc(sizeof(*c), PMM_NOWAIT);
-	struct virtio_buf bufs[RX_PAGES_MAX + 1];
-	u32 nbufs = 0, off = 0;
-	u64 flags;
-	int err;
 
 	if (!c)
 		return false;
 	for (c->n = 0; c->n < v->rx_pages; c->n++) {
-		u8 *va;
-
 		c->pages[c->n] = pmm_alloc(0, PMM_NOWAIT);
 		if (!c->pages[c->n])
 			goto free;
-		va = page_to_va(c->pages[c->n]);
-		/* The old layout has the header in a piece of its own. */
-		off = !c->n && !v->any_layout ? v->hdr_len : 0;
-		if (off)
-			bufs[nbufs++] = (struct virtio_buf){ va, off };
-		bufs[nbufs++] = (struct virtio_buf){ va + off, PAGE_SIZE - off };
 	}
-	flags = spin_lock_irqsave(&vq->lock);
-	err = virtqueue_add(vq, bufs, 0, nbufs, c);
-	spin_unlock_irqrestore(&vq->lock, flags);
-	if (!err)
+	if (rx_give(v, c))
 		return true;
 free:
 	chain_free(c);
 	return false;
+}
+
+/* @c goes back, with other pages for those that a packet keeps. */
+static void rx_renew(struct vnet *v, struct rx_chain *c)
+{
+	for (u32 i = 0; i < c->n; i++) {
+		struct page *page = v->fresh;
+
+		if (page_refs(c->pages[i]) == 1)
+			continue;
+		v->fresh = NULL;
+		if (!page)
+			page = pmm_alloc(0, PMM_NOWAIT);
+		if (!page)
+			goto free;
+		page_put(c->pages[i]);
+		c->pages[i] = page;
+	}
+	if (rx_give(v, c))
+		return;
+free:
+	chain_free(c);
+}
+
+/* There is a page for the next buffer. */
+static bool rx_ready(struct vnet *v)
+{
+	if (!v->fresh)
+		v->fresh = pmm_alloc(0, PMM_NOWAIT);
+	return v->fresh;
 }
 
 static void rx_fill(struct vnet *v)
@@ -202,54 +246,72 @@ static bool rx_append(struct pkt *p, struct rx_chain *c, u32 off, u32 len, bool 
 	return true;
 }
 
-/* The packet that begins in @c, of @len bytes. NULL: dropped. Chains are used up. */
-static struct pkt *rx_packet(struct vnet *v, struct rx_chain *c, u32 len)
+/* The packet that begins in @c, of @len bytes with the header @h. NULL: dropped. @c is used up. */
+static struct pkt *rx_packet(struct vnet *v, struct rx_chain *c, u32 len,
+			     const struct virtio_net_hdr_mrg_rxbuf *h)
 {
-	struct virtqueue *vq = v->vd->vqs[RX];
-	struct virtio_net_hdr_mrg_rxbuf h = { .num_buffers = 1 };
 	struct pkt *p = pkt_alloc(RX_HEADROOM, COPY_ALL, PMM_NOWAIT);
-	bool ok = p && len >= v->hdr_len + ETH_HLEN;
-	u32 n;
+	bool ok = p && len >= v->hdr_len + ETH_HLEN && rx_ready(v);
+	u32 n = v->mergeable ? h->num_buffers : 1, pad = RX_PAD(v);
 
 	if (ok) {
-		memcpy(&h, page_to_va(c->pages[0]), v->hdr_len);
 		p->dev = &v->dev;
-		ok = rx_append(p, c, v->hdr_len, len, true);
+		ok = rx_append(p, c, pad + v->hdr_len, pad + len, true);
 	}
-	n = v->mergeable ? h.num_buffers : 1;
-	chain_free(c);
+	rx_renew(v, c);
 	for (u32 i = 1; i < n; i++) { /* the rest of a large packet */
-		c = rx_take(vq, &len);
+		c = rx_take(v->vd->vqs[RX], &len);
 		if (!c) {
 			ok = false;
 			break;
 		}
-		ok = ok && rx_append(p, c, 0, len, false);
-		chain_free(c);
+		ok = ok && rx_ready(v) && rx_append(p, c, pad, pad + len, false);
+		rx_renew(v, c);
 	}
-	if (ok && rx_header(p, &h.hdr))
+	if (ok && rx_header(p, &h->hdr))
 		return p;
 	NETDEV_COUNT(&v->dev, rx_errors, 1);
 	pkt_put(p);
 	return NULL;
 }
 
+/* The frame in @c carries on a packet that is held, and was joined to it. Then @c is used up. */
+static bool rx_join(struct vnet *v, struct rx_chain *c, u32 len,
+		    const struct virtio_net_hdr_mrg_rxbuf *h)
+{
+	u32 pad = RX_PAD(v);
+
+	if (len < v->hdr_len || len > PAGE_SIZE - pad || h->hdr.gso_type ||
+	    (h->hdr.flags & VIRTIO_NET_HDR_F_NEEDS_CSUM) || (v->mergeable && h->num_buffers != 1) ||
+	    !rx_ready(v) ||
+	    !gro_join(&v->gro, c->pages[0], pad + v->hdr_len, len - v->hdr_len,
+		      h->hdr.flags & VIRTIO_NET_HDR_F_DATA_VALID))
+		return false;
+	rx_renew(v, c);
+	return true;
+}
+
 /* Up to BUDGET packets; how many there were. */
 static u32 rx_run(struct vnet *v)
 {
 	struct virtqueue *vq = v->vd->vqs[RX];
+	struct virtio_net_hdr_mrg_rxbuf h;
 	struct rx_chain *c;
 	u32 n = 0, len;
 
-	while (n < BUDGET && (c = rx_take(vq, &len))) {
-		struct pkt *p = rx_packet(v, c, len);
+	for (; n < BUDGET && (c = rx_take(vq, &len)); n++) {
+		struct pkt *p;
 
-		n++;
+		memcpy(&h, (u8 *)page_to_va(c->pages[0]) + RX_PAD(v), sizeof(h));
+		if (rx_join(v, c, len, &h))
+			continue;
+		p = rx_packet(v, c, len, &h);
 		if (p && READ_ONCE(v->open))
-			netdev_rx(p);
+			gro_rx(&v->gro, p);
 		else
 			pkt_put(p);
 	}
+	gro_flush(&v->gro);
 	if (n)
 		rx_fill(v);
 	return n;
