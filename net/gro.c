@@ -100,6 +100,7 @@ static void held_headers(const struct gro_held *h, struct seen *s)
 	s->th = (struct tcphdr *)(h->p->head + ETH_HLEN + IP_LEN);
 }
 
+/* The packet of the same flow; NULL: none. */
 static struct gro_held *find(struct gro *g, const struct seen *s)
 {
 	for (u32 i = 0; i < g->n; i++) {
@@ -133,26 +134,36 @@ static void deliver(struct gro *g, struct gro_held *h)
 	netdev_deliver(p);
 }
 
+/* How much further @a is in its sequence than @b; as words of the wire. */
+static s32 ahead(u32 a, u32 b)
+{
+	return (s32)(net32(a) - net32(b));
+}
+
+/* An acknowledgment @s says all that the one in @t said, and more. */
+static bool says_more(const struct seen *s, const struct seen *t)
+{
+	const u32 *now = (const u32 *)(s->th + 1), *was = (const u32 *)(t->th + 1);
+
+	return !s->data && t->th->seq == s->th->seq && ahead(s->th->ack_seq, t->th->ack_seq) > 0 &&
+	       (s->hlen == TCP_LEN || ahead(now[1], was[1]) >= 0);
+}
+
 /* Does @s carry on what @h has? Both are of one flow. */
 static bool follows(const struct gro_held *h, const struct seen *s)
 {
-	const u8 *opt = (const u8 *)(s->th + 1), *was;
 	struct seen t;
 
 	held_headers(h, &t);
-	was = (const u8 *)(t.th + 1);
 	if (t.ip->tos != s->ip->tos || t.ip->ttl != s->ip->ttl ||
 	    t.ip->frag_off != s->ip->frag_off || t.th->doff != s->th->doff)
 		return false;
 	if (!h->size)
-		return !s->data && t.th->seq == s->th->seq &&
-		       (s32)(net32(s->th->ack_seq) - net32(t.th->ack_seq)) > 0 &&
-		       (s->hlen == TCP_LEN || (s32)(net32(*(const u32 *)(opt + 4)) -
-						    net32(*(const u32 *)(was + 4))) >= 0);
+		return says_more(s, &t);
 	return s->data && s->data <= h->size && net32(s->th->seq) == h->next &&
 	       t.th->ack_seq == s->th->ack_seq && t.th->window == s->th->window &&
 	       h->p->nfrags < PKT_FRAGS_MAX && h->p->len + s->data <= IP_MAX_LEN &&
-	       (s->hlen == TCP_LEN || !memcmp(opt + 4, was + 4, 8));
+	       (s->hlen == TCP_LEN || !memcmp(s->th + 1, t.th + 1, TCP_TS_LEN - TCP_LEN));
 }
 
 /* See netdev.h. */
