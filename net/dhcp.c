@@ -6,7 +6,9 @@
  * The first offer is taken. The ACK's address is asked for on the link (RFC 5227, with a short
  * wait, for people wait for their network); whoever answers has it, and the server is told so
  * (DECLINE). Of two conflicts within ten seconds on an address in use the first is met by
- * announcing it, the second by giving it up. A NAK, and the end of a lease, begin anew.
+ * announcing it, the second by giving it up. A NAK, and the end of a lease, begin anew. When the link
+ * comes back, what was begun begins anew, and a lease is asked for again (REBOOTING, for INIT-REBOOT):
+ * it stays in use meanwhile, and also when nobody answers.
  *
  * An answer counts if it has our transaction and hardware address, and if the state waits for its
  * kind; an ACK if it is of the server and the address that were asked for. Options are read from
@@ -90,10 +92,10 @@ static void send(struct dhcp *c, u8 type, s64 now)
 	memcpy(id + 1, c->mac, 6);
 	at = put(at, OPT_TYPE, &type, 1);
 	at = put(at, OPT_CLIENT, id, sizeof(id));
-	if (type == DECLINE || (type == REQUEST && !holds)) {
+	if (type == DECLINE || (type == REQUEST && !holds))
 		at = put(at, OPT_ADDRESS, &c->lease.addr, 4);
+	if (type == DECLINE || c->state == DHCP_REQUESTING)
 		at = put(at, OPT_SERVER, &c->lease.server, 4);
-	}
 	if (type != DECLINE) {
 		at = put(at, OPT_MAX_SIZE, &size, 2);
 		at = put(at, OPT_WANTED, wanted, sizeof(wanted));
@@ -326,6 +328,33 @@ static void extend(struct dhcp *c, s64 now)
 	c->deadline = MIN(now + MAX((until - now) / 2, 60 * NSEC_PER_SEC), until);
 }
 
+/* REBOOTING: four times, as long as the lease lasts. */
+static void verify(struct dhcp *c, s64 now)
+{
+	s64 end = lease_time(c, c->lease.time);
+
+	if (now >= end) {
+		begin_again(c, now, 0);
+	} else if (c->tries >= TRIES_MAX) {
+		c->state = DHCP_BOUND;
+		c->deadline = MAX(lease_time(c, c->lease.t1), now);
+	} else {
+		send(c, REQUEST, now);
+		back_off(c, now);
+		c->deadline = MIN(c->deadline, end);
+	}
+}
+
+/* See dhcp.h. ctx: thread; sleeps as ops */
+void dhcp_link_up(struct dhcp *c, s64 now)
+{
+	c->state = c->has_addr ? DHCP_REBOOTING : DHCP_INIT;
+	c->xid = c->ops->random();
+	c->began = c->deadline = now;
+	c->tries = 0;
+	dhcp_run(c, now);
+}
+
 /* See dhcp.h. */
 void dhcp_start(struct dhcp *c, const struct dhcp_ops *ops, const u8 mac[6], s64 now)
 {
@@ -350,6 +379,7 @@ void dhcp_run(struct dhcp *c, s64 now)
 			request(c, now);
 		return;
 	case DHCP_PROBING: settle(c); return;
+	case DHCP_REBOOTING: verify(c, now); return;
 	default: extend(c, now); return;
 	}
 }
@@ -373,7 +403,7 @@ static void accept(struct dhcp *c, const struct dhcp_lease *l, s64 now)
 
 static bool extending(const struct dhcp *c)
 {
-	return c->state == DHCP_RENEWING || c->state == DHCP_REBINDING;
+	return c->state == DHCP_RENEWING || c->state >= DHCP_REBINDING;
 }
 
 /* See dhcp.h. */
@@ -390,8 +420,8 @@ void dhcp_input(struct dhcp *c, const u8 *msg, u32 len, s64 now)
 		request(c, now);
 		return;
 	}
-	/* Another server may answer a broadcast of REBINDING, and only that. */
-	if (!waits || (a.l.server != c->lease.server && c->state != DHCP_REBINDING))
+	/* Another server may answer a broadcast of who has a lease, and only that. */
+	if (!waits || (a.l.server != c->lease.server && c->state < DHCP_REBINDING))
 		goto refuse;
 	if (a.type == ACK && a.l.addr == c->lease.addr) {
 		accept(c, &a.l, now);
@@ -429,7 +459,7 @@ void dhcp_conflict(struct dhcp *c, s64 now)
 const char *dhcp_state_name(const struct dhcp *c)
 {
 	static const char names[][12] = { "INIT",  "SELECTING", "REQUESTING", "PROBING",
-					  "BOUND", "RENEWING",	"REBINDING" };
+					  "BOUND", "RENEWING",	"REBINDING",  "REBOOTING" };
 
 	return names[c->state];
 }

@@ -22,6 +22,7 @@ enum dhcp_state {
 	DHCP_BOUND,
 	DHCP_RENEWING,
 	DHCP_REBINDING,
+	DHCP_REBOOTING, /* the link came back: is the lease still good here? */
 };
 
 /* What a server gave. Times in seconds from when it was asked; all checked. */
@@ -66,6 +67,8 @@ void dhcp_start(struct dhcp *c, const struct dhcp_ops *ops, const u8 mac[6], s64
 void dhcp_run(struct dhcp *c, s64 now);
 /* A datagram from port 67 to 68. Anything may be in it. */
 void dhcp_input(struct dhcp *c, const u8 *msg, u32 len, s64 now);
+/* The link came, perhaps to another net (RFC 2131, 3.7). */
+void dhcp_link_up(struct dhcp *c, s64 now);
 /* Somebody else on the link uses the address that is probed or held. */
 void dhcp_conflict(struct dhcp *c, s64 now);
 const char *dhcp_state_name(const struct dhcp *c);

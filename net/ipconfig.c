@@ -2,8 +2,8 @@
  * ip= of the command line: addresses from there, or by DHCP.
  *
  * The DHCP client's state machine (dhcp.c) is driven by a thread of its own, which waits for its
- * deadline, for datagrams to port 68, or for word from ARP that somebody else has the address. The
- * endpoint and ARP only put down what came and wake it. As long as there is no address, messages go
+ * deadline, for datagrams to port 68, for word from ARP that somebody else has the address, or for the
+ * link to come back. The endpoint, ARP and the device only put down what came and wake it. As long as there is no address, messages go
  * out by a route made by hand, from 0.0.0.0 to all.
  *
  * What was learnt is in .now, under net_config_lock, with which the device, its address and its
@@ -38,7 +38,7 @@ static struct inet_pcb pcb; /* own locks */
 static struct spinlock queue_lock = SPINLOCK_INIT(RANK_NET_QUEUE);
 static struct list queue = LIST_INIT(queue); /* queue_lock: datagrams for the client */
 static u32 nqueued; /* queue_lock; a to look */
-static bool conflict; /* a */
+static bool conflict, linked; /* a: what the thread was not told yet */
 
 /* See ipconfig.h. */
 void ipconfig_get(struct ipconfig *out)
@@ -215,6 +215,14 @@ static void address_in_use(void)
 	waitq_wake_all(&wait);
 }
 
+static void link_changed(const struct netdev *d, bool on)
+{
+	if (d != now.dev || !on)
+		return;
+	WRITE_ONCE(linked, true);
+	waitq_wake_all(&wait);
+}
+
 static bool take_datagram(void)
 {
 	u8 msg[1500];
@@ -255,11 +263,14 @@ static void client_thread(void *arg)
 	for (;;) {
 		tell_state();
 		(void)wait_event_interruptible_timeout(
-			&wait, READ_ONCE(nqueued) || READ_ONCE(conflict), client.deadline);
+			&wait, READ_ONCE(nqueued) || READ_ONCE(conflict) || READ_ONCE(linked),
+			client.deadline);
 		while (take_datagram())
 			;
 		if (__atomic_exchange_n(&conflict, false, __ATOMIC_ACQ_REL))
 			dhcp_conflict(&client, time_now());
+		if (__atomic_exchange_n(&linked, false, __ATOMIC_ACQ_REL))
+			dhcp_link_up(&client, time_now());
 		dhcp_run(&client, time_now());
 	}
 }
@@ -283,6 +294,7 @@ static void start_client(void)
 {
 	inet_pcb_init(&pcb, &pcb_ops, PCB_UDP, IPPROTO_UDP);
 	arp_watch_fn = address_in_use;
+	netdev_link_fn = link_changed;
 	now.by_dhcp = true;
 	if (inet_pcb_bind(&pcb, 0, net16(DHCP_CLIENT_PORT)) ||
 	    thread_create("dhcp", client_thread, NULL, NULL)) {

@@ -23,6 +23,7 @@
 struct mutex net_config_lock = MUTEX_INIT(net_config_lock, RANK_NET_CONFIG);
 struct netdev *netdev_lo;
 struct net_tap net_tap;
+void (*netdev_link_fn)(const struct netdev *d, bool on);
 void (*net_event_hook)(enum net_event what, const void *object, bool gone);
 
 static struct netdev *devs[NETDEV_MAX]; /* I once counted */
@@ -219,6 +220,8 @@ void netdev_set_carrier(struct netdev *d, bool on)
 	if (READ_ONCE(d->carrier) != on) {
 		WRITE_ONCE(d->carrier, on);
 		net_event(NET_LINK, d, false);
+		if (netdev_link_fn)
+			netdev_link_fn(d, on);
 	}
 	mutex_unlock(&net_config_lock);
 }

@@ -99,6 +99,8 @@ void netdev_add_promisc(struct netdev *d, int n);
 void netdev_add_allmulti(struct netdev *d, int n);
 /* The driver's: the link came or went. ctx: thread; sleeps */
 void netdev_set_carrier(struct netdev *d, bool on);
+/* Who is told of it, beside the listeners of netlink. ctx: thread; holds: net_config_lock */
+extern void (*netdev_link_fn)(const struct netdev *d, bool on); /* a: NULL: nobody */
 
 struct netdev_stats {
 	u64 rx_packets, rx_bytes, tx_packets, tx_bytes, rx_dropped, tx_dropped, rx_errors,

@@ -94,12 +94,14 @@ def dns(mac, peer, port, data):
         at += 1 + data[at]
     name, question = ".".join(labels), data[12:at + 5]
     log.write(f"dns {name}\n")
-    answers, code = b"", 3
+    # Times to live are a day: a host that stands still for a while must not make the guest forget.
+    soa = b"\0\0\6\0\1\0\1\x51\x80\0\x16\0\0" + bytes(16) + b"\0\1\x51\x80"
+    answers, code = soa, 3
     if name == "alias.test":
-        answers, code = b"\xc0\x0c\0\5\0\1\0\0\0\x3c\0\6\3one\xc0" + bytes([12 + 6]), 0
+        answers, code = b"\xc0\x0c\0\5\0\1\0\1\x51\x80\0\6\3one\xc0" + bytes([12 + 6]), 0
     elif name == "one.test":
-        answers, code = b"\xc0\x0c\0\1\0\1\0\0\0\x3c\0\4\x0a\x09\0\x01", 0
-    head = struct.pack(">HHHHH", 0x8180 | code, 1, 1 if answers else 0, 0, 0)
+        answers, code = b"\xc0\x0c\0\1\0\1\0\1\x51\x80\0\4\x0a\x09\0\x01", 0
+    head = struct.pack(">HHHHH", 0x8180 | code, 1, 0 if code else 1, 1 if code else 0, 0)
     wrong = bytes([data[0] ^ 1, data[1]])
     for number in (wrong, data[:2]):
         send_udp(mac, ME, peer, 53, port, number + head + question + answers)

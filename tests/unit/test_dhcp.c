@@ -223,6 +223,47 @@ UNIT_TEST(renewing_and_rebinding)
 	CHECK_EQ(type_sent(), 1);
 }
 
+UNIT_TEST(the_link_comes_back)
+{
+	lease(3600);
+	now += 60 * NSEC_PER_SEC;
+	dhcp_link_up(&c, now);
+	CHECK_EQ(type_sent(), 3);
+	CHECK_EQ(sent_dst, IP_BROADCAST);
+	CHECK_EQ(sent_src, 0);
+	CHECK(!memcmp(option(50), &(be32){ ME }, 4) && !option(54));
+	answer(5, ME, OTHER, 7200); /* whoever knows of the lease may answer */
+	CHECK_EQ(c.state, DHCP_BOUND);
+	CHECK_EQ(nbound, 2);
+	CHECK_EQ(c.asked, now);
+
+	nsent = 0;
+	dhcp_link_up(&c, now);
+	for (u32 i = 0; i < 4; i++) {
+		CHECK_EQ(c.state, DHCP_REBOOTING);
+		until_deadline();
+	}
+	CHECK_EQ(nsent, 4);
+	CHECK_EQ(c.state, DHCP_BOUND); /* nobody said no: the lease goes on */
+	CHECK_EQ(c.deadline, c.asked + 3600 * NSEC_PER_SEC);
+	CHECK_EQ(nlost, 0);
+
+	dhcp_link_up(&c, now);
+	answer(6, 0, SERVER, 0); /* another net: NAK */
+	CHECK_EQ(nlost, 1);
+	CHECK_EQ(c.state, DHCP_INIT);
+	dhcp_link_up(&c, now); /* does not wait for its turn */
+	CHECK_EQ(type_sent(), 1);
+
+	lease(5);
+	now += 4 * NSEC_PER_SEC;
+	dhcp_link_up(&c, now);
+	until_deadline(); /* the lease ends meanwhile */
+	CHECK_EQ(nlost, 1);
+	until_deadline();
+	CHECK_EQ(type_sent(), 1);
+}
+
 UNIT_TEST(refusals)
 {
 	start();
