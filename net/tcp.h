@@ -12,6 +12,7 @@
 #include "kernel/base/uio.h"
 #include "kernel/sched/waitq.h"
 
+struct netdev;
 struct page;
 struct tcp_pcb;
 
@@ -109,6 +110,7 @@ struct tcp_settings {
 	bool keepalive, reuseaddr, reuseport, oobinline;
 	u8 tos, ttl; /* 0: the default */
 	u32 uid; /* whose it is, for lists and SO_REUSEPORT */
+	const struct netdev *dev; /* SO_BINDTODEVICE; NULL: any */
 };
 void tcp_set(struct tcp_pcb *p, const struct tcp_settings *s);
 void tcp_buffers(const struct tcp_pcb *p, int *rcvbuf, int *sndbuf); /* as they are now */
@@ -149,23 +151,25 @@ struct tcp_usage {
 void tcp_usage(struct tcp_usage *u);
 
 /* Counters, in the order of the rows of /proc/net/snmp (Tcp) and /proc/net/netstat (TcpExt). */
-#define TCP_MIB(X)                                                                      \
-	X(ACTIVE_OPENS)                                                                 \
-	X(PASSIVE_OPENS)                                                                \
-	X(ATTEMPT_FAILS)                                                                \
-	X(ESTAB_RESETS) X(CURR_ESTAB) X(IN_SEGS) X(OUT_SEGS) X(RETRANS_SEGS) X(IN_ERRS) \
-		X(OUT_RSTS) X(IN_CSUM_ERRORS)
+#define TCP_MIB(X)                                                                  \
+	X(ACTIVE_OPENS)                                                             \
+	X(PASSIVE_OPENS)                                                            \
+	X(ATTEMPT_FAILS)                                                            \
+	X(ESTAB_RESETS)                                                             \
+	X(CURR_ESTAB) X(IN_SEGS) X(OUT_SEGS) X(RETRANS_SEGS) X(IN_ERRS) X(OUT_RSTS) \
+		X(IN_CSUM_ERRORS)
 #define TCP_MIB_EXT(X)                                                                                             \
 	X(SyncookiesSent)                                                                                          \
 	X(SyncookiesRecv)                                                                                          \
 	X(SyncookiesFailed)                                                                                        \
-	X(PruneCalled) X(RcvPruned) X(OfoPruned) X(TW) X(TWRecycled) X(PAWSActive) X(PAWSEstab) X(                 \
-		DelayedACKs) X(DelayedACKLost) X(ListenOverflows) X(ListenDrops) X(TCPHPHits)                      \
-		X(TCPPureAcks) X(TCPHPAcks) X(TCPRenoRecovery) X(TCPSackRecovery) X(TCPSACKReneging) X(            \
-			TCPSACKReorder) X(TCPFullUndo) X(TCPPartialUndo) X(TCPDSACKUndo) X(TCPLossUndo)            \
-			X(TCPLostRetransmit) X(TCPFastRetrans) X(TCPSlowStartRetrans) X(TCPTimeouts) X(            \
-				TCPLossProbes) X(TCPLossProbeRecovery) X(TCPBacklogDrop) X(TCPDSACKOldSent)        \
-				X(TCPDSACKOfoSent) X(TCPDSACKRecv) X(TCPAbortOnData) X(TCPAbortOnClose) X(         \
+	X(PruneCalled)                                                                                             \
+	X(RcvPruned) X(OfoPruned) X(TW) X(TWRecycled) X(PAWSActive) X(PAWSEstab) X(DelayedACKs) X(                 \
+		DelayedACKLost) X(ListenOverflows) X(ListenDrops) X(TCPHPHits) X(TCPPureAcks) X(TCPHPAcks)         \
+		X(TCPRenoRecovery) X(TCPSackRecovery) X(TCPSACKReneging) X(TCPSACKReorder) X(                      \
+			TCPFullUndo) X(TCPPartialUndo) X(TCPDSACKUndo) X(TCPLossUndo) X(TCPLostRetransmit)         \
+			X(TCPFastRetrans) X(TCPSlowStartRetrans) X(TCPTimeouts) X(TCPLossProbes) X(                \
+				TCPLossProbeRecovery) X(TCPBacklogDrop) X(TCPDSACKOldSent) X(TCPDSACKOfoSent)      \
+				X(TCPDSACKRecv) X(TCPAbortOnData) X(TCPAbortOnClose) X(                            \
 					TCPAbortOnMemory) X(TCPAbortOnTimeout) X(TCPAbortOnLinger)                 \
 					X(TCPAbortFailed) X(TCPMemoryPressures) X(TCPSpuriousRTOs) X(              \
 						TCPRcvCoalesce) X(TCPOFOQueue) X(TCPOFODrop)                       \

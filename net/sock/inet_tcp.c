@@ -291,7 +291,7 @@ static bool sock_listening(struct socket *s)
 
 static void sock_device(struct socket *s)
 {
-	/* Routes are looked up for each packet by address: the device follows from it. */
+	/* The connection is told like of each option (inet_tcp_sync). */
 }
 
 static const struct sock_ops tcp_ops = {

@@ -30,6 +30,7 @@ void inet_tcp_sync(struct tcp_sock *t)
 		.tos = READ_ONCE(t->i.tos),
 		.ttl = ttl < 0 ? 0 : (u8)ttl,
 		.uid = current->cred->euid,
+		.dev = netdev_by_index(READ_ONCE(s->bound_dev)),
 	};
 
 	tcp_set(t->pcb, &set);
@@ -43,8 +44,6 @@ int inet_tcp_setsockopt(struct socket *s, int level, int option, const void *val
 
 	if (level == IPPROTO_TCP)
 		return tcp_set_option(t->pcb, option, val, len);
-	if (level == SOL_SOCKET && option == SO_BINDTODEVICE)
-		return -EOPNOTSUPP; /* connections are found by address alone */
 	if (level == SOL_SOCKET)
 		err = socket_setsockopt(s, option, val, len);
 	else if (level == IPPROTO_IP)

@@ -14,14 +14,13 @@
 
 static void to_listener(struct tcp_in *in)
 {
-	struct tcp_pcb *l = tcp_lookup_listener(in->dst, in->dport,
-						tcp_hash(in->dst, in->dport, in->src, in->sport));
+	struct tcp_pcb *l = tcp_lookup_listener(in);
 
 	if (!l) {
 		in->reset = true;
 		return;
 	}
-	in->path = (struct tcp_path){ .src = in->dst };
+	in->path = (struct tcp_path){ .src = in->dst, .dev = READ_ONCE(l->key.dev) };
 	if (!tcp_wire_route(in->src, &in->path)) {
 		tcp_lock(l);
 		tcp_segment(l, in);
@@ -49,7 +48,7 @@ static void to_timewait(struct tcp_tw *tw, struct tcp_in *in)
 
 static void dispatch(struct tcp_in *in)
 {
-	struct tcp_key *k = tcp_lookup(in->dst, in->dport, in->src, in->sport);
+	struct tcp_key *k = tcp_lookup(in);
 
 	if (!k)
 		to_listener(in);
@@ -84,7 +83,7 @@ static struct pkt *own(struct pkt *pkt)
 void tcp_input(struct pkt *pkt)
 {
 	const struct iphdr *ip = pkt_net(pkt);
-	struct tcp_in in = { .src = ip->saddr, .dst = ip->daddr, .tos = ip->tos };
+	struct tcp_in in = { .src = ip->saddr, .dst = ip->daddr, .tos = ip->tos, .dev = pkt->dev };
 
 	TCP_COUNT(IN_SEGS);
 	/* RFC 1122, 4.2.3.10: never from or to many. */
@@ -162,7 +161,8 @@ static void error_for(struct tcp_pcb *p, u32 seq, int err, bool hard, u32 mtu)
 void tcp_error(be32 laddr, be16 lport, be32 raddr, be16 rport, u32 seq, int errno_, bool hard,
 	       u32 mtu)
 {
-	struct tcp_key *k = tcp_lookup(laddr, lport, raddr, rport);
+	struct tcp_in in = { .dst = laddr, .dport = lport, .src = raddr, .sport = rport };
+	struct tcp_key *k = tcp_lookup(&in);
 
 	if (!k)
 		return;

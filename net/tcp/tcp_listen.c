@@ -123,6 +123,7 @@ static struct tcp_req *req_make(struct tcp_pcb *l, const struct tcp_in *in)
 	r->key.lport = in->dport;
 	r->key.raddr = in->src;
 	r->key.rport = in->sport;
+	r->key.dev = l->key.dev;
 	r->listener = tcp_pcb_get(l);
 	r->irs = in->seq;
 	r->iss = in->isn ? in->isn : tcp_isn(in->dst, in->dport, in->src, in->sport);
@@ -150,7 +151,8 @@ static void answer_cookie(struct tcp_pcb *l, struct tcp_in *in)
 		.key = { .laddr = in->dst,
 			 .raddr = in->src,
 			 .lport = in->dport,
-			 .rport = in->sport },
+			 .rport = in->sport,
+			 .dev = l->key.dev },
 		.ack = in->seq + 1,
 		.wnd = MIN((u32)l->rcvbuf, 65535u),
 		.mss = our_mss(l, in->path.mtu),
@@ -246,6 +248,7 @@ static struct tcp_pcb *child(struct tcp_pcb *l, const struct tcp_in *in, const s
 	p->key.lport = in->dport;
 	p->key.raddr = in->src;
 	p->key.rport = in->sport;
+	p->key.dev = l->key.dev;
 	p->irs = in->seq - 1;
 	p->rcv_nxt = p->rcv_wup = p->copied = in->seq;
 	p->rcv_wnd = MIN((u32)l->rcvbuf, 65535u);
@@ -388,7 +391,7 @@ void tcp_req_input(struct tcp_req *r, struct tcp_in *in)
 {
 	struct tcp_pcb *l = r->listener, *p = NULL;
 
-	in->path = (struct tcp_path){ .src = in->dst };
+	in->path = (struct tcp_path){ .src = in->dst, .dev = READ_ONCE(l->key.dev) };
 	if (!tcp_wire_route(in->src, &in->path)) {
 		tcp_lock(l);
 		if (l->state == TCP_LISTEN && !list_empty(&r->wait))

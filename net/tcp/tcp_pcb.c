@@ -127,10 +127,8 @@ static void flush(struct tcp_pcb *p)
 		list_splice_tail(&out, &p->outq);
 		spin_unlock(&p->lock);
 		list_for_each_safe(pkt, tmp, &out, link) {
-			struct tcp_tx tx = *tcp_tx(pkt);
-
 			list_del(&pkt->link);
-			tcp_wire_output(pkt, tx.src, tx.dst, tx.tos, tx.ttl);
+			tcp_wire_output(pkt);
 		}
 		spin_lock(&p->lock);
 	}

@@ -71,6 +71,7 @@ struct tcp_key {
 	u8 bound; /* port bucket's lock: enum tcp_bound */
 	bool reuse, reuseport; /* a: SO_REUSEADDR, SO_REUSEPORT */
 	bool listens; /* a: for bind: it takes what comes to its port */
+	const struct netdev *dev; /* a: SO_BINDTODEVICE; NULL: any */
 	u32 uid; /* a */
 };
 
@@ -105,6 +106,7 @@ static inline struct tcp_rx *tcp_rx(struct pkt *p)
 struct tcp_tx {
 	be32 src, dst;
 	u8 tos, ttl;
+	const struct netdev *dev;
 };
 static inline struct tcp_tx *tcp_tx(struct pkt *p)
 {
@@ -113,6 +115,7 @@ static inline struct tcp_tx *tcp_tx(struct pkt *p)
 
 struct tcp_path {
 	be32 src; /* in: wanted, 0: any; out */
+	const struct netdev *dev; /* in: only there; NULL: anywhere */
 	u32 mtu;
 	u32 gso_max; /* bytes that may be handed down as one packet; 0: no more than a segment */
 };
@@ -125,6 +128,7 @@ struct tcp_block {
 struct tcp_in {
 	struct pkt *pkt; /* NULL once it was put into a queue */
 	s64 now;
+	const struct netdev *dev; /* it came by; NULL: not known */
 	be32 src, dst;
 	be16 sport, dport;
 	u32 seq, ack, end; /* end: behind the last, SYN and FIN counted */
@@ -391,9 +395,16 @@ void tcp_purge(struct tcp_pcb *p); /* all queues */
 enum tcp_bound { BOUND_NOT, BOUND_AUTO, BOUND_USER };
 void tcp_table_init(void);
 u32 tcp_hash(be32 laddr, be16 lport, be32 raddr, be16 rport);
-/* Reference. NULL: none. */
-struct tcp_key *tcp_lookup(be32 laddr, be16 lport, be32 raddr, be16 rport);
-struct tcp_pcb *tcp_lookup_listener(be32 laddr, be16 lport, u32 hash);
+/* Whose a segment is, by its ports, addresses, device. Reference. NULL: none. */
+struct tcp_key *tcp_lookup(const struct tcp_in *in);
+struct tcp_pcb *tcp_lookup_listener(const struct tcp_in *in);
+/* Does @k take what comes by @dev? */
+static inline bool tcp_key_hears(const struct tcp_key *k, const struct netdev *dev)
+{
+	const struct netdev *own = READ_ONCE(k->dev);
+
+	return likely(!own) || !dev || own == dev;
+}
 /*
  * Into the table by addresses: takes a reference. False: there is one already (a TIME_WAIT that may
  * go is not).
@@ -554,8 +565,8 @@ int __must_check tcp_wire_route(be32 dst, struct tcp_path *path); /* -ENETUNREAC
 bool tcp_wire_is_local(be32 addr); /* may be bound to */
 bool tcp_wire_is_loopback(be32 addr); /* reached without a wire */
 u32 tcp_wire_ports(u32 *low); /* the ports to choose from: how many, from *low on */
-/* A TCP segment from @src to @dst; consumes. */
-void tcp_wire_output(struct pkt *pkt, be32 src, be32 dst, u8 tos, u8 ttl);
+/* A TCP segment, as tcp_tx(pkt) says; consumes. */
+void tcp_wire_output(struct pkt *pkt);
 
 /* --- counters --- */
 extern u32 tcp_orphans, tcp_timewaits, tcp_allocated; /* a */

@@ -186,7 +186,7 @@ static void fill_sum(struct pkt *pkt, be32 src, be32 dst)
 void tcp_enqueue(struct list *outq, struct pkt *pkt, const struct tcp_key *k, u8 tos, u8 ttl)
 {
 	fill_sum(pkt, k->laddr, k->raddr);
-	*tcp_tx(pkt) = (struct tcp_tx){ k->laddr, k->raddr, tos, ttl };
+	*tcp_tx(pkt) = (struct tcp_tx){ k->laddr, k->raddr, tos, ttl, READ_ONCE(k->dev) };
 	list_add_tail(outq, &pkt->link);
 }
 
@@ -197,6 +197,7 @@ void tcp_answer_reset(const struct tcp_in *in)
 		.laddr = in->dst, .lport = in->dport, .raddr = in->src, .rport = in->sport
 	};
 	bool ack = in->flags & TH_ACK;
+	struct list one = LIST_INIT(one);
 	struct pkt *pkt;
 
 	if (in->flags & TH_RST)
@@ -206,6 +207,7 @@ void tcp_answer_reset(const struct tcp_in *in)
 	if (!pkt)
 		return;
 	TCP_COUNT(OUT_RSTS);
-	fill_sum(pkt, k.laddr, k.raddr);
-	tcp_wire_output(pkt, k.laddr, k.raddr, 0, 0);
+	tcp_enqueue(&one, pkt, &k, 0, 0);
+	list_del(&pkt->link);
+	tcp_wire_output(pkt);
 }

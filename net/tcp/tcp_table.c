@@ -94,33 +94,40 @@ static struct tcp_key *find(struct bucket *b, be32 laddr, be16 lport, be32 raddr
 }
 
 /* See tcp_pcb.h. ctx: thread */
-struct tcp_key *tcp_lookup(be32 laddr, be16 lport, be32 raddr, be16 rport)
+struct tcp_key *tcp_lookup(const struct tcp_in *in)
 {
-	struct bucket *b = &table[tcp_hash(laddr, lport, raddr, rport) % BUCKETS];
+	struct bucket *b = &table[tcp_hash(in->dst, in->dport, in->src, in->sport) % BUCKETS];
 	struct tcp_key *k;
 
 	spin_lock(&b->lock);
-	k = find(b, laddr, lport, raddr, rport);
+	k = find(b, in->dst, in->dport, in->src, in->sport);
+	if (k && unlikely(!tcp_key_hears(k, in->dev)))
+		k = NULL;
 	if (k)
 		ref_get(&k->refs);
 	spin_unlock(&b->lock);
 	return k;
 }
 
-/* See tcp_pcb.h: the one bound to the address before those bound to any; of equals one by @hash. */
-struct tcp_pcb *tcp_lookup_listener(be32 laddr, be16 lport, u32 hash)
+/*
+ * See tcp_pcb.h: the one bound to the address before those bound to any, then the one bound to the
+ * device; of equals one by chance.
+ */
+struct tcp_pcb *tcp_lookup_listener(const struct tcp_in *in)
 {
-	struct bucket *b = listen_bucket(lport);
+	struct bucket *b = listen_bucket(in->dport);
+	u32 hash = tcp_hash(in->dst, in->dport, in->src, in->sport), equals = 0, most = 0;
 	struct tcp_key *k, *best = NULL;
-	u32 equals = 0;
 
 	spin_lock(&b->lock);
 	list_for_each(k, &b->keys, link) {
-		if (k->lport != lport || (k->laddr && k->laddr != laddr))
+		u32 score = 1 + (k->laddr ? 2 : 0) + (READ_ONCE(k->dev) ? 1 : 0);
+
+		if (k->lport != in->dport || (k->laddr && k->laddr != in->dst) || score < most ||
+		    !tcp_key_hears(k, in->dev))
 			continue;
-		if (best && !k->laddr && best->laddr)
-			continue;
-		equals = best && !k->laddr == !best->laddr ? equals + 1 : 1;
+		equals = score == most ? equals + 1 : 1;
+		most = score;
 		/* The n-th of equals takes over in one of n cases: each gets its share. */
 		if (equals == 1 || (hash = hash * 0x9e3779b1u + 1, hash >> 16) % equals == 0)
 			best = k;
@@ -235,7 +242,8 @@ struct tcp_key *tcp_table_next(u32 *bucket, u32 *skip)
 /* May @k and @o both have their port, with @addr for @k? bind(2), SO_REUSEADDR, SO_REUSEPORT. */
 static bool conflict(const struct tcp_key *k, be32 addr, const struct tcp_key *o)
 {
-	if (o == k || (addr && o->laddr && addr != o->laddr))
+	if (o == k || (addr && o->laddr && addr != o->laddr) ||
+	    (k->dev && o->dev && k->dev != o->dev))
 		return false;
 	if (k->reuseport && o->reuseport && k->uid == o->uid)
 		return false;

@@ -147,6 +147,7 @@ static struct tcp_tw *make(const struct tcp_pcb *p, s64 now)
 	tw->key.reuse = p->key.reuse;
 	tw->key.reuseport = p->key.reuseport;
 	tw->key.uid = p->key.uid;
+	tw->key.dev = p->key.dev;
 	tw->snd_nxt = p->snd_nxt;
 	tw->rcv_nxt = p->rcv_nxt;
 	tw->rcv_wnd = p->rcv_wnd >> p->rcv_wscale;
@@ -200,7 +201,7 @@ static void answer(struct tcp_tw *tw, const struct tcp_in *in)
 		TCP_COUNT(OUT_SEGS);
 		tcp_enqueue(&one, pkt, &tw->key, tw->tos, 0);
 		list_del(&pkt->link);
-		tcp_wire_output(pkt, tw->key.laddr, tw->key.raddr, tw->tos, 0);
+		tcp_wire_output(pkt);
 	}
 }
 

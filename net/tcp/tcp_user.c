@@ -101,7 +101,8 @@ static int start_connect(struct tcp_pcb *p, struct tcp_addr to, const struct tcp
 /* See net/tcp.h. ctx: thread */
 int tcp_connect(struct tcp_pcb *p, struct tcp_addr to)
 {
-	struct tcp_path path = { .src = p->key.bound ? READ_ONCE(p->key.laddr) : 0 };
+	struct tcp_path path = { .src = p->key.bound ? READ_ONCE(p->key.laddr) : 0,
+				 .dev = READ_ONCE(p->key.dev) };
 	int err;
 
 	if (!to.addr)

@@ -17,7 +17,7 @@
 int tcp_wire_route(be32 dst, struct tcp_path *path)
 {
 	struct route rt;
-	int err = route_lookup(dst, path->src, NULL, &rt);
+	int err = route_lookup(dst, path->src, path->dev, &rt);
 
 	if (err)
 		return err;
@@ -52,15 +52,20 @@ u32 tcp_wire_ports(u32 *low)
 }
 
 /* See tcp_pcb.h. ctx: thread; holds: nothing; sleeps: no */
-void tcp_wire_output(struct pkt *pkt, be32 src, be32 dst, u8 tos, u8 ttl)
+void tcp_wire_output(struct pkt *pkt)
 {
-	struct ip_out o = {
-		.src = src, .dst = dst, .proto = IPPROTO_TCP, .ttl = ttl, .tos = tos, .df = true
-	};
+	const struct tcp_tx *tx = tcp_tx(pkt);
+	const struct netdev *dev = tx->dev;
+	struct ip_out o = { .src = tx->src,
+			    .dst = tx->dst,
+			    .proto = IPPROTO_TCP,
+			    .ttl = tx->ttl,
+			    .tos = tx->tos,
+			    .df = true };
 	struct route rt;
 
 	pkt->cb[0] = 0;
-	if (route_lookup(dst, src, NULL, &rt))
+	if (route_lookup(o.dst, o.src, dev, &rt))
 		pkt_put(pkt);
 	else
 		(void)ip_output(pkt, &rt, &o);

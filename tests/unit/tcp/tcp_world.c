@@ -279,8 +279,10 @@ static void fly(be32 src, be32 dst, const u8 *h, u32 len, u8 tos)
 }
 
 /* Cut as a device would, and complete the sums. */
-void tcp_wire_output(struct pkt *pkt, be32 src, be32 dst, u8 tos, u8 ttl)
+void tcp_wire_output(struct pkt *pkt)
 {
+	be32 src = tcp_tx(pkt)->src, dst = tcp_tx(pkt)->dst;
+	u8 tos = tcp_tx(pkt)->tos;
 	static u8 all[70000], one[70000];
 	u32 len = pkt->len, hl, size;
 
