@@ -69,7 +69,7 @@ obj-net/sock := dns_tcp.o ethtool.o socket.o sockopt.o af_unix.o unix_look.o uni
 	inet_tcp.o inet_tcp_io.o inet_tcp_opt.o inet_tcp_proc.o
 
 obj-net/tcp := tcp_ack.o tcp_cc.o tcp_cc_cubic.o tcp_cc_newreno.o tcp_hash.o tcp_input.o tcp_listen.o tcp_mib.o tcp_option.o \
-	tcp_output.o tcp_param.o tcp_pcb.o tcp_reass.o tcp_recover.o tcp_sack.o tcp_seg.o tcp_state.o tcp_syncookie.o \
+	tcp_output.o tcp_param.o tcp_pcb.o tcp_reass.o tcp_recover.o tcp_sack.o tcp_seg.o tcp_stat.o tcp_state.o tcp_syncookie.o \
 	tcp_table.o tcp_timer.o tcp_timewait.o tcp_user.o tcp_wire.o tcp_xfer.o
 
 obj-block := bio.o direct.o disk.o file.o ioctl.o loop.o loop_ctl.o node.o parttable.o ramdisk.o queue.o scan.o show.o ktest_block.o
@@ -194,7 +194,7 @@ cold := $(addprefix arch/arm64/,cpu debug kaslr regset smp stacktrace) \
 		udp_ask) \
 	$(addprefix net/sock/,af_inet af_unix af_netlink af_packet dns_tcp ethtool ifioctl inet_dgram inet_opt inet_tcp_opt nl_out \
 		inet_tcp_proc proc_% rtnetlink% sockdiag sockfilter sockopt sysfs_net unix_diag unix_gc unix_look) \
-	$(addprefix net/tcp/tcp_,cc% listen option reass recover sack state syncookie table timer% timewait user)
+	$(addprefix net/tcp/tcp_,cc% listen option reass recover sack stat% syncookie table timer% timewait user)
 for-size = $(if $(or $(filter $(cold),$(1)),$(findstring /ktest_,$(1))),-Os)
 
 # Runs before relocation, when the stack guard's address is not known yet, nor that of a message.

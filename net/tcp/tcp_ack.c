@@ -6,13 +6,19 @@
 #include <linux/errno.h>
 #include "net/tcp/tcp_pcb.h"
 
+static void delivered(const struct tcp_pcb *p, u32 n, struct tcp_ackinfo *a)
+{
+	a->delivered += n;
+	a->segs += DIV_ROUND_UP(n, p->mss);
+}
+
 /* @n bytes of the sequence space off the front of @s, or all of it. */
 static void forget(struct tcp_pcb *p, struct tcp_seg *s, u32 n, struct tcp_ackinfo *a)
 {
 	if (s->mark & SEG_SACKED)
 		p->sacked -= n;
 	else
-		a->delivered += n;
+		delivered(p, n, a);
 	if (s->mark & SEG_LOST)
 		p->lost -= n;
 	if (s->mark & SEG_RETRANS)
@@ -121,7 +127,7 @@ static void process(struct tcp_pcb *p, struct tcp_in *in, struct tcp_ackinfo *a)
 		advanced(p, in->now);
 	}
 	a->delivered += a->sacked;
-	p->delivered += a->delivered / MAX(p->mss, (u16)1);
+	tcp_stat_acked(p, a->segs, in->now);
 	tcp_tail_probe_answered(p, a);
 	tcp_recover(p, a);
 }

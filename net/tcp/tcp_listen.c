@@ -249,7 +249,7 @@ static struct tcp_pcb *child(struct tcp_pcb *l, const struct tcp_in *in, const s
 	p->key.raddr = in->src;
 	p->key.rport = in->sport;
 	p->key.dev = l->key.dev;
-	p->irs = in->seq - 1;
+	p->segs_in = 1; /* the SYN */
 	p->rcv_nxt = p->rcv_wup = p->copied = in->seq;
 	p->rcv_wnd = MIN((u32)l->rcvbuf, 65535u);
 	p->rcv_wscale = rcv_wscale;

@@ -93,9 +93,9 @@ static int set_times(struct tcp_pcb *p, int option, int v)
 	case TCP_USER_TIMEOUT:
 		if (v < 0)
 			return -EINVAL;
-		p->user_timeout = v * MSEC;
+		p->user_timeout = (u32)v;
 		return 0;
-	case TCP_LINGER2: p->linger2 = v < 0 ? -1 : MIN(v * SEC, TCP_LINGER_MAX); return 0;
+	case TCP_LINGER2: p->linger2 = v < 0 ? -1 : MIN(v, TCP_LINGER_MAX); return 0;
 	default: return -ENOPROTOOPT;
 	}
 }
@@ -188,8 +188,7 @@ static void info_sender(const struct tcp_pcb *p, struct tcp_info *i)
 	i->tcpi_bytes_acked = p->bytes_acked;
 	i->tcpi_segs_out = (u32)p->segs_out;
 	i->tcpi_notsent_bytes = p->snd_end - p->snd_nxt;
-	i->tcpi_min_rtt = usec(p->rack_min_rtt);
-	i->tcpi_delivered = (u32)p->delivered;
+	i->tcpi_min_rtt = p->rack_min_rtt ? usec(p->rack_min_rtt) : ~0u;
 	i->tcpi_bytes_sent = p->bytes_sent;
 	i->tcpi_bytes_retrans = p->bytes_retrans;
 	i->tcpi_snd_wnd = p->snd_wnd;
@@ -198,9 +197,11 @@ static void info_sender(const struct tcp_pcb *p, struct tcp_info *i)
 
 static void info_receiver(const struct tcp_pcb *p, struct tcp_info *i)
 {
-	i->tcpi_ato = usec(p->ato);
+	i->tcpi_ato = p->stat.data_in ? usec(p->ato) : 0;
 	i->tcpi_rcv_mss = p->rcv_mss;
 	i->tcpi_advmss = (u32)MIN(p->pmtu > 40 ? p->pmtu - 40 : 0, 65495u);
+	if (i->tcpi_advmss && (p->flags & PF_TS))
+		i->tcpi_advmss -= TCP_TS_LEN;
 	i->tcpi_rcv_rtt = usec(p->rcv_rtt);
 	i->tcpi_rcv_space = p->drs_space;
 	i->tcpi_rcv_ssthresh = (u32)p->rcvbuf;
@@ -233,6 +234,7 @@ static void info(struct tcp_pcb *p, struct tcp_info *i)
 	i->tcpi_last_ack_recv = msec_since(now, MAX(p->last_ack, p->last_rcv));
 	info_sender(p, i);
 	info_receiver(p, i);
+	tcp_stat_info(p, i, now);
 	tcp_unlock(p);
 }
 
@@ -258,14 +260,12 @@ static int get_int(const struct tcp_pcb *p, int option, int *v)
 	case TCP_KEEPINTVL: *v = (int)(p->keep_intvl / SEC); return 0;
 	case TCP_KEEPCNT: *v = p->keep_cnt; return 0;
 	case TCP_SYNCNT: *v = p->syn_retries; return 0;
-	case TCP_USER_TIMEOUT: *v = (int)(p->user_timeout / MSEC); return 0;
+	case TCP_USER_TIMEOUT: *v = (int)p->user_timeout; return 0;
 	case TCP_DEFER_ACCEPT: *v = p->defer; return 0;
 	case TCP_WINDOW_CLAMP: *v = (int)p->window_clamp; return 0;
 	case TCP_NOTSENT_LOWAT: *v = (int)p->notsent_lowat; return 0;
 	case TCP_LINGER2:
-		*v = p->linger2 < 0 ? -1
-		     : p->linger2   ? (int)(p->linger2 / SEC)
-				    : tcp_sysctl_fin_timeout;
+		*v = p->linger2 < 0 ? -1 : p->linger2 ? p->linger2 : tcp_sysctl_fin_timeout;
 		return 0;
 	default: return -ENOPROTOOPT;
 	}

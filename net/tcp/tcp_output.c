@@ -296,6 +296,7 @@ bool tcp_xmit(struct tcp_pcb *p, struct tcp_seg *s, s64 now)
 	s->sent = now;
 	if (s->len) {
 		p->last_sent = now;
+		p->stat.data_out += DIV_ROUND_UP(s->len, p->mss);
 		if (now - p->last_rcv < p->ato)
 			p->flags |= PF_PINGPONG;
 	}
@@ -573,6 +574,7 @@ void tcp_output(struct tcp_pcb *p, s64 now)
 		tcp_timer_set(p, TCPT_SEND,
 			      now + ((p->flags & PF_CORK) && p->snd_wnd ? CORK_MAX : p->rto));
 	}
+	tcp_stat_sent(p, now);
 }
 
 /*

@@ -65,6 +65,7 @@ struct tcp_pcb *tcp_pcb_alloc(void)
 	p->rto = TCP_RTO_INIT;
 	p->ato = TCP_DELACK;
 	p->reo_mult = 1;
+	p->stat.limit = LIMIT_IDLE;
 	p->notsent_lowat = (u32)tcp_sysctl_notsent_lowat;
 	p->keep_idle = tcp_sysctl_keepalive_time * SEC;
 	p->keep_intvl = tcp_sysctl_keepalive_intvl * SEC;

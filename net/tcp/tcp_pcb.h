@@ -55,7 +55,7 @@
 #define TCP_DELACK (40 * MSEC)
 #define TCP_TIMEWAIT (60 * SEC)
 #define TCP_PAWS_IDLE (24LL * 24 * 3600 * SEC) /* RFC 7323, 5.5 */
-#define TCP_LINGER_MAX (120 * SEC)
+#define TCP_LINGER_MAX 120 /* s */
 
 /* What a table of connections holds: a connection, one that is being made, or one in TIME_WAIT. */
 enum tcp_kind { TCP_KIND_PCB, TCP_KIND_REQ, TCP_KIND_TW };
@@ -217,6 +217,22 @@ struct tcp_listener {
 #define PF_FRTO2 0x2000000u /* new data was sent instead of what is marked lost */
 #define PF_CLOSED 0x1000000u /* every resource was given back */
 
+/* What a connection that has something to send waits for; RFC 4898 calls it SndLim. */
+enum tcp_limit { LIMIT_PATH, LIMIT_WINDOW, LIMIT_BUFFER, LIMIT_IDLE };
+
+/* For TCP_INFO alone. */
+struct tcp_stat {
+	u32 data_in, data_out, ooo_in, ce_in, dsacks_in, reordered; /* segments */
+	u32 rate_end, rate_from; /* a round: until this is acknowledged; .delivered when it began */
+	u32 rate; /* bytes per second in the last one, at most what fits */
+	u8 limit; /* enum tcp_limit, what keeps from sending now */
+	bool no_room; /* the user wanted to send more than the buffer took */
+	bool app_limited; /* when .rate was taken the user had nothing more to send */
+	s64 rate_at; /* when the round began; 0: there is none */
+	s64 limit_at; /* since when */
+	s64 limited[LIMIT_IDLE]; /* how long what did */
+};
+
 enum tcp_urg { URG_NONE, URG_COMING, URG_HERE, URG_READ };
 
 /*
@@ -253,8 +269,8 @@ struct tcp_pcb {
 	u16 peer_mss, user_mss; /* l */
 	u32 pmtu; /* l */
 	u32 path_mtu; /* l: what it was before a black hole was suspected; 0: none was */
-	s64 mtu_again; /* l: when that is tried again */
 	u32 gso_max; /* l: bytes in one packet handed down */
+	s64 mtu_again; /* l: when that is tried again */
 	struct list sndq; /* l: struct tcp_seg */
 	struct tcp_seg *unsent; /* l: the first of .sndq never sent; NULL: none */
 	struct page *spage; /* a: what the next send goes on filling; NULL: nothing, or in use */
@@ -271,6 +287,7 @@ struct tcp_pcb {
 	u32 prior_cwnd, prior_ssthresh; /* l: for undoing */
 	u32 undo_marker; /* l: snd_una when the window was reduced; 0: nothing to undo */
 	int undo_retrans; /* l: retransmissions not yet shown useless by DSACK */
+	u32 total_retrans; /* l */
 	s64 retrans_stamp; /* l: first retransmission of this episode; 0: none */
 	u32 retrans_ts; /* l: its timestamp */
 	u32 prr_delivered, prr_out, prr_flight; /* l: RFC 6937 */
@@ -281,18 +298,20 @@ struct tcp_pcb {
 	u32 tlp_end; /* l: probe out, up to here; 0: none */
 	s64 srtt, rttvar, rto; /* l: ns, RFC 6298 */
 	u8 backoff, retries, probes, keep_sent; /* l */
+	u8 send_timer; /* l: enum tcp_send_timer */
+	bool timer_on; /* l: a reference is held for .timer or .work */
 	s64 first_unanswered; /* l: when what is not answered began; 0: all is */
-	u32 total_retrans; /* l */
-	u32 last_cwr; /* l: snd_nxt at the last reduction by ECN */
 	s64 last_sent; /* l */
 	u64 bytes_acked, bytes_received, segs_in, segs_out, delivered, bytes_sent,
 		bytes_retrans; /* l */
-	u64 cc_state[7]; /* l: of the congestion control */
+	u64 cc_state[6]; /* l: of the congestion control */
 
 	/* Receiving. */
-	u32 irs, rcv_nxt, copied; /* l, a: copied: the user has all below */
+	u32 rcv_nxt, copied; /* l, a: copied: the user has all below */
 	u32 rcv_wup; /* l: rcv_nxt in the last ACK */
 	u32 rcv_wnd; /* l: said in it */
+	u32 rcv_rtt_seq; /* l */
+	u32 mem; /* l: bytes charged to all of TCP, in quanta */
 	struct list rcvq; /* l to append, r to take */
 	struct list oooq; /* l: by seq, not overlapping */
 	u32 rcv_mem, ooo_mem; /* l: bytes with what they cost */
@@ -309,29 +328,27 @@ struct tcp_pcb {
 	s64 ts_recent_at; /* l */
 	u32 ts_offset; /* I */
 	u8 quick; /* l: segments still to be acknowledged at once */
+	u8 keep_cnt, syn_retries; /* l */
+	u8 defer; /* l: seconds of TCP_DEFER_ACCEPT */
 	s64 ato; /* l */
 	s64 last_rcv, last_ack; /* l: data, and anything acceptable, came */
 	s64 drs_at; /* l: dynamic right-sizing: since when .drs_copied counts */
 	u32 drs_seq, drs_space; /* l */
 	s64 rcv_rtt; /* l */
-	u32 rcv_rtt_seq; /* l */
 	s64 rcv_rtt_at; /* l */
 	s64 challenge_at, oow_at; /* l: the last of its kind (RFC 5961, 7) */
 
 	/* Timers: deadlines, served by one timeout that may be armed too early, never too late. */
 	s64 deadline[TCPT_COUNT]; /* l: TIME_NEVER: off */
-	u8 send_timer; /* l: enum tcp_send_timer */
-	bool timer_on; /* l: a reference is held for .timer or .work */
 	s64 armed; /* l: .timer's time; TIME_NEVER: off */
 	struct timeout timer; /* own lock */
 	struct work work; /* own lock */
 	s64 keep_idle, keep_intvl; /* l */
-	u8 keep_cnt, syn_retries; /* l */
-	u8 defer; /* l: seconds of TCP_DEFER_ACCEPT */
-	s64 user_timeout, linger2; /* l: 0: the default */
+	u32 user_timeout; /* l: ms; 0: the default */
+	int linger2; /* l: s; 0: the default; < 0: at once */
 	u32 notsent_lowat; /* a */
 	u32 window_clamp; /* l: 0: none */
-	u32 mem; /* l: bytes charged to all of TCP, in quanta */
+	struct tcp_stat stat; /* l; .no_room s */
 };
 
 #define WAKE_READ 1u
@@ -482,6 +499,7 @@ struct tcp_ackinfo {
 	u32 acked; /* bytes cumulatively acknowledged */
 	u32 sacked; /* bytes newly SACKed */
 	u32 delivered; /* both */
+	u32 segs; /* the same in segments */
 	s64 rtt; /* of this ACK; < 0: none */
 	bool dsack, orig; /* orig: something never sent again was delivered */
 	bool ece, dup;
@@ -502,6 +520,11 @@ static inline u32 tcp_pipe(const struct tcp_pcb *p)
 
 	return out > less ? out - less : 0;
 }
+
+/* --- tcp_stat.c: what TCP_INFO tells. All: holds: p->lock --- */
+void tcp_stat_sent(struct tcp_pcb *p, s64 now); /* something may have been sent */
+void tcp_stat_acked(struct tcp_pcb *p, u32 segs, s64 now); /* @segs arrived, says an ACK */
+void tcp_stat_info(const struct tcp_pcb *p, struct tcp_info *i, s64 now); /* its fields */
 
 /* --- tcp_output.c --- */
 void tcp_output(struct tcp_pcb *p, s64 now); /* what may be sent is */

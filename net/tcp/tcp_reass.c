@@ -392,6 +392,7 @@ static void out_of_order(struct tcp_pcb *p, struct pkt *pkt)
 {
 	struct tcp_rx rx = *tcp_rx(pkt);
 
+	p->stat.ooo_in++;
 	ooo_insert(p, pkt);
 	if ((p->flags & PF_SACK) && rx.end != rx.seq)
 		sack_add(p, rx.seq, rx.end);
@@ -410,6 +411,7 @@ void tcp_data(struct tcp_pcb *p, struct tcp_in *in)
 		u16 size = segment_size(in);
 
 		p->last_rcv = in->now;
+		p->stat.data_in += in->len > size ? DIV_ROUND_UP(in->len, size) : 1;
 		if (size > p->rcv_mss || (size >= TCP_MSS_536 && in->len == size && !fin))
 			p->rcv_mss = size;
 		find_urgent(p, in);

@@ -81,7 +81,6 @@ static void enter_cwr(struct tcp_pcb *p)
 {
 	prr_start(p);
 	p->undo_marker = 0;
-	p->last_cwr = p->snd_nxt;
 	p->ca = CA_CWR;
 }
 

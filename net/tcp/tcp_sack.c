@@ -37,9 +37,11 @@ void tcp_rack_delivered(struct tcp_pcb *p, const struct tcp_seg *s, struct tcp_a
 		return;
 	if (!(s->mark & SEG_EVER)) {
 		a->orig = true;
-		if (seq_lt(s->end, p->rack_fack) && !(p->flags & PF_REORDER_SEEN)) {
+		if (seq_lt(s->end, p->rack_fack)) {
+			if (!(p->flags & PF_REORDER_SEEN))
+				TCP_COUNT(TCPSACKReorder);
 			p->flags |= PF_REORDER_SEEN;
-			TCP_COUNT(TCPSACKReorder);
+			p->stat.reordered++;
 		}
 	}
 	p->rack_fack = seq_max(p->rack_fack, s->end);
@@ -101,6 +103,7 @@ static void tag(struct tcp_pcb *p, struct tcp_seg *s, struct tcp_ackinfo *a)
 	p->sacked += span;
 	p->nsacked++;
 	a->sacked += span;
+	a->segs += DIV_ROUND_UP(span, p->mss);
 }
 
 /*
@@ -156,6 +159,7 @@ void tcp_sack_tag(struct tcp_pcb *p, const struct tcp_in *in, struct tcp_ackinfo
 	if (is_dsack(in)) {
 		a->dsack = true;
 		TCP_COUNT(TCPDSACKRecv);
+		p->stat.dsacks_in++;
 		if (p->undo_marker && p->undo_retrans > 0 &&
 		    seq_gt(in->sack[0].end, p->undo_marker))
 			p->undo_retrans--;

@@ -83,7 +83,9 @@ void tcp_established(struct tcp_pcb *p)
 	p->quick = 16;
 	p->copied = p->rcv_nxt;
 	p->drs_seq = p->copied;
-	p->drs_at = p->last_rcv = p->last_ack = now;
+	p->drs_at = p->last_rcv = p->last_ack = p->last_sent = p->stat.limit_at = now;
+	p->stat.limit = LIMIT_IDLE;
+	p->delivered = 1; /* its SYN */
 	p->drs_space = 10u * p->rcv_mss;
 	p->rack_fack = p->snd_una;
 	if (!(p->flags & PF_SNDBUF_SET))
@@ -143,7 +145,6 @@ static void syn_sent(struct tcp_pcb *p, struct tcp_in *in)
 	}
 	if (!(in->flags & TH_SYN))
 		return;
-	p->irs = in->seq;
 	WRITE_ONCE(p->rcv_nxt, in->seq + 1);
 	p->rcv_wup = p->rcv_nxt; /* what our SYN promised counts from here */
 	p->copied = p->rcv_nxt;
@@ -241,6 +242,7 @@ static void ecn_received(struct tcp_pcb *p, const struct tcp_in *in)
 		p->flags &= ~PF_ECE_PENDING;
 	if ((in->tos & 3) == 3) {
 		TCP_COUNT(TCPDeliveredCE);
+		p->stat.ce_in++;
 		if (!(p->flags & PF_ECE_PENDING))
 			p->flags |= PF_ACK_NOW;
 		p->flags |= PF_ECE_PENDING;
@@ -255,7 +257,7 @@ static bool fin_acked(const struct tcp_pcb *p)
 
 static void enter_fin_wait2(struct tcp_pcb *p, s64 now)
 {
-	s64 wait = p->linger2 ? p->linger2 : tcp_sysctl_fin_timeout * SEC;
+	s64 wait = (p->linger2 ? p->linger2 : tcp_sysctl_fin_timeout) * SEC;
 
 	tcp_set_state(p, TCP_FIN_WAIT2);
 	p->wake |= WAKE_ALL;

@@ -179,7 +179,7 @@ static bool too_long(const struct tcp_pcb *p, u32 tries, s64 now)
 	else if (p->flags & PF_ORPHAN)
 		most = tcp_sysctl_orphan_retries ? (u32)tcp_sysctl_orphan_retries : ORPHAN_RETRIES;
 	if (p->user_timeout && p->first_unanswered)
-		return now - p->first_unanswered >= p->user_timeout;
+		return now - p->first_unanswered >= p->user_timeout * MSEC;
 	return tries >= most;
 }
 
@@ -210,7 +210,7 @@ static void retransmit_timeout(struct tcp_pcb *p, s64 now)
 	p->send_timer = ST_RTO;
 	next = now + rto_now(p);
 	if (p->user_timeout && p->first_unanswered)
-		next = MIN(next, MAX(p->first_unanswered + p->user_timeout, now + MSEC));
+		next = MIN(next, MAX(p->first_unanswered + p->user_timeout * MSEC, now + MSEC));
 	tcp_timer_set(p, TCPT_SEND, next);
 }
 
@@ -292,7 +292,7 @@ static void keepalive(struct tcp_pcb *p, s64 now)
 		tcp_timer_set(p, TCPT_KEEP, now + p->keep_idle - idle);
 		return;
 	}
-	if (p->user_timeout ? p->keep_sent && idle >= p->user_timeout
+	if (p->user_timeout ? p->keep_sent && idle >= p->user_timeout * MSEC
 			    : p->keep_sent >= p->keep_cnt) {
 		give_up(p);
 		return;

@@ -69,6 +69,7 @@ static void reset_state(struct tcp_pcb *p)
 	p->undo_marker = 0;
 	p->tlp_end = 0;
 	p->path_mtu = 0;
+	p->stat = (struct tcp_stat){ .limit = LIMIT_IDLE };
 }
 
 static int start_connect(struct tcp_pcb *p, struct tcp_addr to, const struct tcp_path *path)
@@ -203,7 +204,7 @@ static void become_orphan(struct tcp_pcb *p, s64 now)
 		tcp_send_reset(p);
 		tcp_drop(p, 0);
 	} else if (p->state == TCP_FIN_WAIT2) {
-		s64 wait = p->linger2 ? p->linger2 : tcp_sysctl_fin_timeout * SEC;
+		s64 wait = (p->linger2 ? p->linger2 : tcp_sysctl_fin_timeout) * SEC;
 
 		if (wait < 0)
 			tcp_drop(p, 0);

@@ -201,11 +201,13 @@ ssize_t tcp_send(struct tcp_pcb *p, struct uio *u, u32 flags)
 	size_t done = 0;
 	int err = send_error(p);
 
+	WRITE_ONCE(p->stat.no_room, false);
 	while (!err && u->left) {
 		u32 room = send_room(p), n;
 		struct tcp_seg *s;
 
 		if (!room) {
+			WRITE_ONCE(p->stat.no_room, true);
 			err = -EAGAIN;
 			break;
 		}
@@ -380,7 +382,7 @@ int tcp_recv_oob(struct tcp_pcb *p, u8 *byte, bool peek)
 	int err = 0;
 
 	tcp_lock(p);
-	if (p->state == TCP_CLOSE && !p->irs)
+	if (p->state == TCP_CLOSE && !p->peer_mss)
 		err = -ENOTCONN;
 	else if ((p->flags & PF_OOBINLINE) || p->urg == URG_NONE || p->urg == URG_READ)
 		err = -EINVAL;
