@@ -54,7 +54,7 @@ obj-kernel/ipc := \
 	shm.o
 
 obj-kernel/sys := \
-	syscall.o trap.o path.o machine.o sys_aio.o sys_event.o sys_keys.o sys_fcntl.o sys_file.o sys_handle.o sys_ipc.o sys_misc.o sys_mqueue.o sys_ntp.o sys_mempolicy.o stats.o sys_kcmp.o sys_mm.o sys_mrelease.o sys_mount.o sys_mount_fd.o \
+	syscall.o trap.o extend.o path.o machine.o sys_aio.o sys_event.o sys_keys.o sys_landlock.o sys_fcntl.o sys_file.o sys_handle.o sys_ipc.o sys_misc.o sys_mqueue.o sys_ntp.o sys_mempolicy.o stats.o sys_kcmp.o sys_mm.o sys_mrelease.o sys_mount.o sys_mount_fd.o \
 	sys_open.o sys_path.o sys_pipe.o sys_poll.o sys_rw.o sys_splice.o sys_stat.o sys_syslog.o sys_time.o sys_xattr.o \
 	sys_socket.o sys_sockmsg.o sys_cred.o sys_futex.o sys_prctl.o sys_prctl_mm.o sys_seccomp.o sys_priority.o sys_proc.o sys_ptrace.o sys_sched.o sys_signal.o sys_timer.o
 
@@ -75,7 +75,7 @@ obj-net/tcp := tcp_ack.o tcp_cc.o tcp_cc_cubic.o tcp_cc_newreno.o tcp_hash.o tcp
 obj-block := bio.o direct.o disk.o file.o ioctl.o loop.o loop_ctl.o node.o parttable.o ramdisk.o queue.o scan.o show.o ktest_block.o
 
 obj-fs := \
-	aio.o async.o attr.o chrdev.o cpio.o dentry.o devfs.o dnotify.o fdtable.o file.o fileadvice.o filecap.o filemap.o fsctx.o fsuser.o handle.o initramfs.o inode.o \
+	aio.o async.o attr.o chrdev.o cpio.o dentry.o devfs.o dnotify.o fdtable.o file.o fileadvice.o filecap.o filemap.o fsctx.o fsuser.o handle.o initramfs.o inode.o landlock.o \
 	lease.o locks.o lockrange.o memdev.o fscontext.o mount.o mount_fd.o mount_peer.o mount_pivot.o mount_show.o mountopts.o namei.o namei_ops.o open.o rename.o splice.o super.o \
 	tmpfs.o tmpfs_dir.o tmpfs_file.o vfs_init.o xattr.o xattr_list.o \
 	procfs.o procfs_pid.o pseudo.o textfile.o proc_cpu.o proc_kernel.o proc_mem.o proc_misc.o sysfs.o \
@@ -177,7 +177,7 @@ cold := $(addprefix arch/arm64/,cpu debug kaslr regset smp stacktrace) \
 	$(addprefix block/,disk file ioctl loop% node parttable ramdisk scan show) \
 	$(addprefix drivers/,gpio/% irqchip/% pci/% platform/% rtc/% serial/%) \
 	$(addprefix drivers/virtio/,console mmio net pci rng virtio) \
-	$(addprefix fs/,aio async chrdev cpio devfs dnotify fileadvice filecap fscontext fsctx fsuser fanotify% handle initramfs inotify% lease lock% \
+	$(addprefix fs/,aio async chrdev cpio devfs dnotify fileadvice filecap fscontext fsctx fsuser fanotify% handle initramfs inotify% landlock lease lock% \
 		memdev mount% pipe_size pipe_splice proc% pseudo rename splice super sysfs% textfile timerfd xattr%) \
 	$(addprefix fs/ext/,acl attrset d% group ialloc namei options orphan s% trunc window xattr) \
 	$(addprefix kernel/,init main root ipc/% tty/%) \
@@ -185,8 +185,8 @@ cold := $(addprefix arch/arm64/,cpu debug kaslr regset smp stacktrace) \
 	$(addprefix kernel/proc/,binfmt_misc acct caller core% cred elf exec% exit fileowner fork futex_% helper itimer keys% kill oom pid% \
 		proc% ptimer ptrace% rlimit rseq seccomp% session signal_s% signalfd sysctl% user) \
 	$(addprefix kernel/sched/,balance param rt thread work) \
-	$(addprefix kernel/sys/,machine stats) \
-	$(addprefix kernel/sys/sys_,aio cred fcntl handle ipc kcmp keys mempolicy misc mount% mqueue mrelease ntp prctl% \
+	$(addprefix kernel/sys/,extend machine stats) \
+	$(addprefix kernel/sys/sys_,aio cred fcntl handle ipc kcmp keys landlock mempolicy misc mount% mqueue mrelease ntp prctl% \
 		priority proc ptrace sched seccomp signal splice syslog time timer xattr) \
 	$(addprefix mm/,kvm mm_debug pmm_boot slab_debug vm/advise vm/commit vm/give vm/policy vm/protect vm/remap \
 		vm/vm_test vm/writeback) kernel/lib/fmt \

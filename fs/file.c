@@ -18,6 +18,7 @@
 #include <linux/mount.h>
 #include "fs/async.h"
 #include "fs/epoll.h"
+#include "fs/landlock.h"
 #include "fs/locks.h"
 #include "fs/mount_fd.h"
 #include "fs/namei.h"
@@ -112,7 +113,8 @@ static void writer_end(struct file *f)
 
 /*
  * Open file on @p, found and checked by the caller; its own open operation runs.
- * ctx: thread; sleeps. Returns 0 with *out, -ENOMEM, -ETXTBSY, -ENXIO or the operation's error.
+ * ctx: thread; sleeps. Returns 0 with *out, -ENOMEM, -ETXTBSY, -EACCES (the caller's domain),
+ * -ENXIO or the operation's error.
  */
 int file_open_path(const struct path *p, u32 oflags, struct file **out)
 {
@@ -129,7 +131,9 @@ int file_open_path(const struct path *p, u32 oflags, struct file **out)
 		if (err)
 			goto free;
 	}
-	err = lease_break(f->inode, oflags);
+	err = landlock_open(f);
+	if (!err)
+		err = lease_break(f->inode, oflags);
 	if (err)
 		goto writer;
 	if (!f->ops) {

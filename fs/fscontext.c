@@ -13,6 +13,7 @@
 #include <linux/errno.h>
 #include <linux/fcntl.h>
 #include <linux/mount.h>
+#include "fs/landlock.h"
 #include "fs/mount.h"
 #include "fs/mount_fd.h"
 #include "kernel/lib/fmt.h"
@@ -292,7 +293,9 @@ int fscontext_reconfigure(struct file *f)
 	int err = -EBUSY;
 
 	mutex_lock(&c->lock);
-	if (c->phase == CHANGE) {
+	if (c->phase == CHANGE && landlock_is_bound()) {
+		err = -EPERM;
+	} else if (c->phase == CHANGE) {
 		err = mount_super_change(c->picked.mnt ? c->picked.mnt->sb : c->sb, c->ms_set,
 					 c->ms_clear, c->data);
 		forget_options(c);

@@ -21,6 +21,7 @@
 #include <linux/capability.h>
 #include <linux/errno.h>
 #include <linux/mount.h>
+#include "fs/landlock.h"
 #include "fs/mount.h"
 #include "fs/mount_fd.h"
 #include "kernel/base/panic.h"
@@ -684,7 +685,7 @@ int vfs_mount(const char *source, const struct path *where, const char *type, u6
 		ms &= ~(u64)MS_MGC_MSK;
 	if (ms > 0x7fffffff) /* Linux's MS_NOUSER, as it is there: this bit and all above */
 		return -EINVAL;
-	if (!cred_capable(current->cred, CAP_SYS_ADMIN))
+	if (!cred_capable(current->cred, CAP_SYS_ADMIN) || landlock_is_bound())
 		return -EPERM;
 	if (ms & MS_REMOUNT)
 		return mount_remount(where, ms, data);
@@ -737,6 +738,8 @@ int vfs_umount(const struct path *where, u32 flags)
 		return -EPERM;
 	if (where->dentry != m->root || m->loose)
 		return -EINVAL;
+	if (landlock_is_bound())
+		return -EPERM;
 	if ((flags & MNT_EXPIRE) && (flags & (MNT_FORCE | MNT_DETACH)))
 		return -EINVAL;
 	/* The first root cannot go: it becomes read-only. */

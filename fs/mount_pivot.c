@@ -5,6 +5,7 @@
  */
 #include <linux/capability.h>
 #include <linux/errno.h>
+#include "fs/landlock.h"
 #include "fs/mount.h"
 
 /* The checks of pivot_root(2). holds: mount_mutex */
@@ -47,6 +48,8 @@ int vfs_pivot_root(const struct path *new_root, const struct path *put_old)
 	if (!inode_is_dir(dentry_inode(new_root->dentry)) ||
 	    !inode_is_dir(dentry_inode(put_old->dentry)))
 		return -ENOTDIR;
+	if (landlock_is_bound())
+		return -EPERM;
 	fsctx_get_root(&root);
 	fsctx_get_cwd(&cwd);
 	err = mount_place_lock(put_old, &old);

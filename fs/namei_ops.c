@@ -14,6 +14,7 @@
 #include <linux/errno.h>
 #include <linux/mount.h>
 #include "fs/handle.h"
+#include "fs/landlock.h"
 #include "fs/namei.h"
 #include "fs/notify.h"
 #include "fs/procfs.h"
@@ -58,9 +59,10 @@ int dir_may_delete(struct inode *dir, struct dentry *victim, bool isdir)
 
 /*
  * Walk to the parent of a name that is to be made, lock the directory, find the (negative) dentry.
- * On success the caller ends with make_end(). @slash_ok: a slash may follow (mkdir).
+ * On success the caller ends with make_end(). @right: what a domain must allow in the directory;
+ * 0: that is looked at elsewhere.
  */
-static int make_begin(struct walk *w, const struct path *at, const char *name, bool slash_ok,
+static int make_begin(struct walk *w, const struct path *at, const char *name, u32 right,
 		      struct dentry **out)
 {
 	struct inode *dir;
@@ -81,9 +83,11 @@ static int make_begin(struct walk *w, const struct path *at, const char *name, b
 	if (dentry_inode(d))
 		goto put;
 	err = -ENOENT;
-	if (w->last_slash && !slash_ok)
+	if (w->last_slash && right != LANDLOCK_ACCESS_FS_MAKE_DIR)
 		goto put;
 	err = mount_may_write(w->cur.mnt);
+	if (!err && right)
+		err = landlock_check(&w->cur, right);
 	if (!err)
 		err = dir_may_change(dir);
 	if (err)
@@ -146,7 +150,7 @@ int vfs_mknod(const struct path *at, const char *name, u32 mode, u64 rdev)
 	case S_IFDIR: return -EPERM;
 	default: return -EINVAL;
 	}
-	err = make_begin(&w, at, name, false, &d);
+	err = make_begin(&w, at, name, landlock_right_to_make(mode), &d);
 	if (err)
 		return err;
 	dir = dentry_inode(w.cur.dentry);
@@ -168,7 +172,7 @@ int vfs_mkdir(const struct path *at, const char *name, u32 mode)
 	struct walk w;
 	struct dentry *d;
 	struct inode *dir, *i = NULL;
-	int err = make_begin(&w, at, name, true, &d);
+	int err = make_begin(&w, at, name, LANDLOCK_ACCESS_FS_MAKE_DIR, &d);
 
 	if (err)
 		return err;
@@ -189,7 +193,7 @@ int vfs_symlink(const char *target, const struct path *at, const char *name)
 
 	if (!*target)
 		return -ENOENT;
-	err = make_begin(&w, at, name, false, &d);
+	err = make_begin(&w, at, name, LANDLOCK_ACCESS_FS_MAKE_SYM, &d);
 	if (err)
 		return err;
 	dir = dentry_inode(w.cur.dentry);
@@ -230,17 +234,18 @@ int vfs_link(const struct path *old, const struct path *at, const char *name)
 	struct walk w;
 	struct dentry *d;
 	struct inode *i = dentry_inode(old->dentry);
-	int err = make_begin(&w, at, name, false, &d);
+	int err = make_begin(&w, at, name, 0, &d);
 
 	if (err)
 		return err;
 	err = -EXDEV;
 	if (w.cur.mnt != old->mnt)
 		goto end;
-	err = -EPERM;
-	if (inode_is_dir(i)) /* which might be the very directory that is locked */
-		goto end;
 	err = may_link(i);
+	if (!err)
+		err = landlock_refer(old->dentry, &w.cur, d, false, false);
+	if (!err && inode_is_dir(i)) /* which might be the very directory that is locked */
+		err = -EPERM;
 	if (err)
 		goto end;
 	rwsem_write_lock_nested(&i->lock);
@@ -338,7 +343,9 @@ int vfs_unlink(const struct path *at, const char *name)
 	err = inode_is_dir(i) ? -EISDIR : -ENOTDIR;
 	if (w.last_slash)
 		goto end;
-	err = dir_may_delete(dir, d, false);
+	err = landlock_check(&w.cur, LANDLOCK_ACCESS_FS_REMOVE_FILE);
+	if (!err)
+		err = dir_may_delete(dir, d, false);
 	if (!err && !dir->ops->unlink)
 		err = -EPERM;
 	if (err)
@@ -363,7 +370,9 @@ int vfs_rmdir(const struct path *at, const char *name)
 		return err;
 	dir = dentry_inode(w.cur.dentry);
 	i = dentry_inode(d);
-	err = dir_may_delete(dir, d, true);
+	err = landlock_check(&w.cur, LANDLOCK_ACCESS_FS_REMOVE_DIR);
+	if (!err)
+		err = dir_may_delete(dir, d, true);
 	if (!err && !dir->ops->rmdir)
 		err = -EPERM;
 	if (err)

@@ -14,6 +14,7 @@
 #include <linux/errno.h>
 #include <linux/fcntl.h>
 #include <linux/mount.h>
+#include "fs/landlock.h"
 #include "fs/namei.h"
 #include "fs/notify.h"
 #include "fs/procfs.h"
@@ -149,6 +150,8 @@ static int create_locked(struct walk *w, struct dentry *d, u32 mode)
 	struct inode *dir = dentry_inode(w->cur.dentry), *i;
 	int err = mount_may_write(w->cur.mnt);
 
+	if (!err)
+		err = landlock_check(&w->cur, LANDLOCK_ACCESS_FS_MAKE_REG);
 	if (!err)
 		err = dir_may_change(dir);
 	if (!err && !dir->ops->create)

@@ -14,6 +14,7 @@
 #include <linux/fs.h>
 #include <linux/mount.h>
 #include "fs/handle.h"
+#include "fs/landlock.h"
 #include "fs/namei.h"
 #include "fs/notify.h"
 
@@ -202,6 +203,8 @@ static int rename_locked(struct renaming *r)
 	err = check_names(r);
 	if (!err)
 		err = check_ancestors(r);
+	if (!err)
+		err = landlock_refer(r->od, &r->to.cur, r->nd, true, r->flags & RENAME_EXCHANGE);
 	if (err)
 		return err;
 	if (dentry_inode(r->od) == dentry_inode(r->nd))

@@ -9,6 +9,7 @@
 #include <linux/mount.h>
 #include "block/block.h"
 #include "fs/handle.h"
+#include "fs/landlock.h"
 #include "fs/mount.h"
 #include "fs/notify.h"
 #include "kernel/lib/string.h"
@@ -59,6 +60,7 @@ void super_put(struct super *sb)
 		sb->ops->sync(sb, true);
 	notify_unmount(sb);
 	handle_drop_super(sb);
+	landlock_drop_super(sb);
 	dcache_drop_super(sb);
 	if (sb->root)
 		dentry_put(sb->root);

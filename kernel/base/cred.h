@@ -11,12 +11,19 @@
 
 typedef u64 capset_t; /* bit n: capability n (linux/capability.h) */
 
+/* What binds a thread beyond these ids, and those made of it: in fs/landlock.c. */
+struct cred_bound {
+	refcount_t refs; /* a */
+	void (*release)(struct cred_bound *b); /* I: the last reference went. ctx: any */
+};
+
 struct cred {
 	refcount_t refs; /* a */
 	u32 uid, euid, suid, fsuid; /* I */
 	u32 gid, egid, sgid, fsgid; /* I */
 	capset_t effective, permitted, inheritable, bounding, ambient; /* I */
 	u32 securebits; /* I */
+	struct cred_bound *bound; /* I: reference; NULL: nothing */
 	u32 ngroups; /* I */
 	u32 groups[]; /* I: sorted */
 };

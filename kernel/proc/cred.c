@@ -7,6 +7,7 @@
  */
 #include <linux/capability.h>
 #include <linux/errno.h>
+#include "fs/landlock.h"
 #include "kernel/proc/internal.h"
 
 /*
@@ -70,14 +71,16 @@ int proc_may_access(struct task *t, u32 mode)
 	u32 uid = mode & ACCESS_REAL_IDS ? me->uid : me->fsuid;
 	u32 gid = mode & ACCESS_REAL_IDS ? me->gid : me->fsgid;
 	struct cred *c;
-	bool same, covered;
+	bool same, covered, ok = cred_capable(me, CAP_SYS_PTRACE);
 
-	if (t->proc == current_proc() || cred_capable(me, CAP_SYS_PTRACE))
+	if (t->proc == current_proc() || (ok && !landlock_is_bound()))
 		return 0;
 	c = task_get_cred(t);
 	same = uid == c->uid && uid == c->euid && uid == c->suid && gid == c->gid &&
 	       gid == c->egid && gid == c->sgid;
 	covered = !(c->permitted & ~(mode & ACCESS_REAL_IDS ? me->permitted : me->effective));
+	ok |= same && covered && READ_ONCE(t->proc->dumpable) == 1;
+	ok = ok && landlock_may_trace(me, c);
 	cred_put(c);
-	return same && covered && READ_ONCE(t->proc->dumpable) == 1 ? 0 : -EPERM;
+	return ok ? 0 : -EPERM;
 }

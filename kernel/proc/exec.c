@@ -20,6 +20,7 @@
 #include <arch/irqflags.h>
 #include <arch/pmap.h>
 #include <arch/signal.h>
+#include "fs/landlock.h"
 #include "fs/notify.h"
 #include "kernel/lib/string.h"
 #include "kernel/proc/exec_internal.h"
@@ -134,8 +135,10 @@ static int exec_check_path(const struct path *p)
 int exec_open_path(const struct path *p, struct file **out)
 {
 	struct file *f;
-	int err = file_open_path(p, O_RDONLY | O_LARGEFILE, &f);
+	int err = landlock_check(p, LANDLOCK_ACCESS_FS_EXECUTE);
 
+	if (!err)
+		err = file_open_path(p, O_RDONLY | O_LARGEFILE, &f);
 	if (err)
 		return err;
 	notify_file(f, IN_OPEN);

@@ -17,6 +17,7 @@
  */
 #include <linux/capability.h>
 #include <linux/errno.h>
+#include "fs/landlock.h"
 #include "kernel/lib/string.h"
 #include "kernel/proc/internal.h"
 #include "kernel/sched/sched.h"
@@ -116,7 +117,9 @@ int ptrace_traceme(void)
 	tracer = p->parent && !t->trace.tracer ? parent_thread_locked(p) : NULL;
 	if (tracer) {
 		c = task_get_cred(tracer);
-		if (!(current->cred->permitted & ~c->permitted) || cred_capable(c, CAP_SYS_PTRACE))
+		if ((!(current->cred->permitted & ~c->permitted) ||
+		     cred_capable(c, CAP_SYS_PTRACE)) &&
+		    landlock_may_trace(c, current->cred))
 			err = 0;
 		cred_put(c);
 	}

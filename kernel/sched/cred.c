@@ -52,8 +52,11 @@ struct cred *cred_get(struct cred *c)
 /* Drop a reference; the last frees. ctx: any. */
 void cred_put(struct cred *c)
 {
-	if (ref_put(&c->refs))
-		kfree(c);
+	if (!ref_put(&c->refs))
+		return;
+	if (c->bound && ref_put(&c->bound->refs))
+		c->bound->release(c->bound);
+	kfree(c);
 }
 
 /* See cred.h: groups beyond those of @c are for the caller to fill. ctx: thread; sleeps. */
@@ -67,6 +70,8 @@ int cred_copy(const struct cred *c, u32 ngroups, struct cred **out)
 	memcpy(n->groups, c->groups, MIN(ngroups, c->ngroups) * sizeof(n->groups[0]));
 	n->ngroups = ngroups;
 	ref_init(&n->refs, 1);
+	if (n->bound)
+		ref_get(&n->bound->refs);
 	*out = n;
 	return 0;
 }

@@ -22,6 +22,12 @@ static inline bool sys_capable(int cap)
 	return cred_capable(current->cred, cap);
 }
 
+/*
+ * A structure that grows: @known bytes of ours from one of @size. 0, -EFAULT, -E2BIG. ctx: thread;
+ * sleeps
+ */
+int __must_check sys_copy_struct(void *out, size_t known, u64 usrc, u64 size);
+
 /* Largest tv_sec that fits nanoseconds in 63 bits; later times mean "never". */
 #define SYS_SEC_MAX (TIME_NEVER / NSEC_PER_SEC)
 

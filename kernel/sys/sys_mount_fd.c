@@ -13,6 +13,7 @@
  * fsopen(2), fsconfig(2), fsmount(2), fspick(2), open_tree(2), move_mount(2), mount_setattr(2).
  */
 #include <linux/mount.h>
+#include "fs/landlock.h"
 #include "fs/mount_fd.h"
 #include "fs/namei.h"
 #include "kernel/sys/abi.h"
@@ -249,8 +250,11 @@ long sys_move_mount(u64 fdfd, u64 ufrom, u64 tdfd, u64 uto, u64 flags)
 	err = sys_path_lookup((int)tdfd, uto, flags & MOVE_MOUNT_T_SYMLINKS ? LOOKUP_FOLLOW : 0,
 			      flags & MOVE_MOUNT_T_EMPTY_PATH ? AT_EMPTY_PATH : 0, &to);
 	if (!err) {
-		err = flags & MOVE_MOUNT_SET_GROUP ? mount_set_group(&from, &to)
-						   : move_mount(&from, &to);
+		if (landlock_is_bound())
+			err = -EPERM;
+		else
+			err = flags & MOVE_MOUNT_SET_GROUP ? mount_set_group(&from, &to)
+							   : move_mount(&from, &to);
 		path_put(&to);
 	}
 	path_put(&from);
@@ -278,21 +282,6 @@ static int change_of(const struct mount_attr *a, struct mount_change *c)
 	return atime_of(a->attr_set, &c->set);
 }
 
-static int take_attr(u64 uattr, u64 size, struct mount_attr *a)
-{
-	u8 more;
-
-	if (copy_from_user(a, uattr, sizeof(*a)))
-		return -EFAULT;
-	for (u64 k = sizeof(*a); k < size; k++) {
-		if (get_user(&more, uattr + k))
-			return -EFAULT;
-		if (more)
-			return -E2BIG;
-	}
-	return 0;
-}
-
 /* ctx: thread; sleeps */
 long sys_mount_setattr(u64 dfd, u64 uname, u64 flags, u64 uattr, u64 size)
 {
@@ -310,7 +299,7 @@ long sys_mount_setattr(u64 dfd, u64 uname, u64 flags, u64 uattr, u64 size)
 		return -EINVAL;
 	if (!sys_capable(CAP_SYS_ADMIN))
 		return -EPERM;
-	err = take_attr(uattr, size, &a);
+	err = sys_copy_struct(&a, sizeof(a), uattr, size);
 	if (err)
 		return err;
 	if (!a.attr_set && !a.attr_clr && !a.propagation)

@@ -99,22 +99,15 @@ static int check_how(const struct open_how *how)
 long sys_openat2(u64 dfd, u64 uname, u64 uhow, u64 size)
 {
 	struct open_how how;
-	u8 more;
 	int err;
 
 	if (size < sizeof(how))
 		return -EINVAL;
 	if (size > PAGE_SIZE)
 		return -E2BIG;
-	if (copy_from_user(&how, uhow, sizeof(how)))
-		return -EFAULT;
-	for (u64 k = sizeof(how); k < size; k++) {
-		if (get_user(&more, uhow + k))
-			return -EFAULT;
-		if (more)
-			return -E2BIG;
-	}
-	err = check_how(&how);
+	err = sys_copy_struct(&how, sizeof(how), uhow, size);
+	if (!err)
+		err = check_how(&how);
 	if (err)
 		return err;
 	return do_open((int)dfd, uname, (u32)how.flags | (how.flags & O_PATH ? 0 : O_LARGEFILE),

@@ -45,26 +45,11 @@ long sys_clone(u64 flags, u64 stack, u64 parent_tid, u64 tls, u64 child_tid)
 /* The extensible struct of clone3: what we do not know must be zero. */
 static int clone3_read(u64 uargs, u64 size, struct clone_args *out)
 {
-	u8 rest[64];
-
 	if (size > PAGE_SIZE)
 		return -E2BIG;
 	if (size < CLONE_ARGS_SIZE_VER0)
 		return -EINVAL;
-	memset(out, 0, sizeof(*out));
-	if (copy_from_user(out, uargs, MIN(size, sizeof(*out))))
-		return -EFAULT;
-	for (u64 at = sizeof(*out); at < size; at += sizeof(rest)) {
-		u64 n = MIN(size - at, sizeof(rest));
-
-		if (copy_from_user(rest, uargs + at, n))
-			return -EFAULT;
-		for (u64 i = 0; i < n; i++) {
-			if (rest[i])
-				return -E2BIG;
-		}
-	}
-	return 0;
+	return sys_copy_struct(out, sizeof(*out), uargs, size);
 }
 
 static bool clone3_valid(const struct clone_args *u)
