@@ -370,6 +370,15 @@ static bool go_up(struct path *p)
 	return true;
 }
 
+/*
+ * Pipes, memory files and the like are beneath nothing, and are nobody's business. What may be
+ * mounted as well (POSIX message queues) is not among them, even if nobody did.
+ */
+static bool is_pathless(const struct mount *m)
+{
+	return m->anon && !(m->sb->type->flags & FS_SINGLE);
+}
+
 /* As landlock_check, for those with a domain. ctx: thread; holds: no spinlock */
 int landlock_check_path(const struct path *p, u32 access)
 {
@@ -379,7 +388,7 @@ int landlock_check_path(const struct path *p, u32 access)
 	bool ok;
 
 	access = denied_begin(top, access, denied);
-	if (!access || p->mnt->anon)
+	if (!access || is_pathless(p->mnt))
 		return 0;
 	spin_lock(&vfs_tree_lock);
 	do

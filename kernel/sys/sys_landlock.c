@@ -14,7 +14,7 @@ long sys_landlock_create_ruleset(u64 uattr, u64 size, u64 flags)
 {
 	u64 handled; /* the first field of struct landlock_ruleset_attr; later ones came later */
 	struct file *f;
-	int fd, err;
+	int err;
 
 	if ((u32)flags)
 		return (u32)flags == LANDLOCK_CREATE_RULESET_VERSION && !uattr && !size
@@ -33,16 +33,8 @@ long sys_landlock_create_ruleset(u64 uattr, u64 size, u64 flags)
 		return -EINVAL;
 	if (!handled)
 		return -ENOMSG;
-	err = fd_reserve(0, proc_rlimit(RLIMIT_NOFILE), true, &fd);
-	if (err)
-		return err;
 	err = landlock_ruleset_open((u32)handled, &f);
-	if (err) {
-		fd_unreserve(fd);
-		return err;
-	}
-	fd_install(fd, f);
-	return fd;
+	return err ? err : proc_fd_open(f, true);
 }
 
 /* LANDLOCK_RULE_PATH_BENEATH. */
