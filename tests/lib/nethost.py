@@ -5,7 +5,7 @@ Frames come and go by Unix datagram sockets in FOLDER (QEMU's -netdev dgram: hos
 guest.sock QEMU's), so that neither rights nor ports are needed. It is the machine 10.9.0.1: it answers
 ARP, gives leases of 10.9.0.5 and up (DHCP), answers for *.test (DNS; each answer comes after one with a
 wrong number), knows a time (NTP; after one that answers nobody), and keeps what comes to port 6666. What
-it did is written to FOLDER/log, a line each.
+it did is printed, a line each; the first is "ready".
 
   nak        the first request for a lease is refused
   conflict   somebody else has 10.9.0.5
@@ -21,9 +21,10 @@ MAC, OTHER_MAC = b"\x02\0\0\0\0\1", b"\x02\0\0\0\0\2"
 ME = bytes((10, 9, 0, 1))
 TAKEN = bytes((10, 9, 0, 5)) if "conflict" in OPTIONS else None
 NTP_TIME = 4102444800 + 2208988800  # 2100-01-01
-log = open(FOLDER + "/log", "w", buffering=1)
 sock = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
 sock.bind(FOLDER + "/host.sock")
+sys.stdout.reconfigure(line_buffering=True)
+print("ready")
 declined, naks = set(), 1 if "nak" in OPTIONS else 0
 
 
@@ -63,7 +64,7 @@ def dhcp(mac, data):
         options[data[at]] = data[at + 2:at + 2 + data[at + 1]]
         at += 2 + data[at + 1]
     kind = options.get(53, b"\0")[0]
-    log.write(f"dhcp {kind}\n")
+    print(f"dhcp {kind}")
     free = next(bytes((10, 9, 0, n)) for n in range(5, 200) if bytes((10, 9, 0, n)) not in declined)
     if kind == 4:
         declined.add(options[50])
@@ -93,7 +94,7 @@ def dns(mac, peer, port, data):
         labels.append(data[at + 1:at + 1 + data[at]].decode())
         at += 1 + data[at]
     name, question = ".".join(labels), data[12:at + 5]
-    log.write(f"dns {name}\n")
+    print(f"dns {name}")
     # Times to live are a day: a host that stands still for a while must not make the guest forget.
     soa = b"\0\0\6\0\1\0\1\x51\x80\0\x16\0\0" + bytes(16) + b"\0\1\x51\x80"
     answers, code = soa, 3
@@ -108,7 +109,7 @@ def dns(mac, peer, port, data):
 
 
 def ntp(mac, peer, port, data):
-    log.write("ntp\n")
+    print("ntp")
     now = struct.pack(">II", NTP_TIME % 2**32, 0)
     for nonce in (bytes(8), data[40:48]):
         send_udp(mac, ME, peer, 123, port, b"\x24\2\6\xec" + bytes(12) + now + nonce + now + now)
@@ -132,7 +133,7 @@ def ipv4(frame):
     elif dport == 123:
         ntp(mac, peer, sport, data)
     elif dport == 6666:
-        log.write("console " + data.decode(errors="replace").rstrip("\n") + "\n")
+        print("console " + data.decode(errors="replace").rstrip("\n"))
 
 
 while True:

@@ -8,6 +8,7 @@
 #include <linux/futex.h>
 #include <poll.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <signal.h>
 #include <stdint.h>
 #include <sys/syscall.h>
@@ -42,7 +43,8 @@ static void shift_clock(long seconds)
 enum how { SLEEP, FUTEX, TAI_SLEEP };
 
 static volatile int done, result;
-static volatile pid_t waiter_tid;
+static pid_t waiter_tid;
+static sem_t up; /* it has told its number */
 static uint32_t word;
 
 static void *waiter(void *arg)
@@ -51,6 +53,7 @@ static void *waiter(void *arg)
 	struct timespec ts = ago(how == TAI_SLEEP ? CLOCK_TAI : CLOCK_REALTIME, HOUR, 0);
 
 	waiter_tid = syscall(SYS_gettid);
+	sem_post(&up);
 	if (how == FUTEX)
 		result = syscall(SYS_futex, &word, FUTEX_WAIT_BITSET | FUTEX_CLOCK_REALTIME, 0, &ts,
 				 NULL, ~0u) == -1 &&
@@ -73,10 +76,8 @@ static void test_waits(enum how how)
 	pthread_t t;
 
 	done = result = 0;
-	waiter_tid = 0;
-	pthread_create(&t, NULL, waiter, (void *)(intptr_t)how);
-	while (!waiter_tid)
-		usleep(100);
+	sem_init(&up, 0, 0);
+	REQUIRE(!pthread_create(&t, NULL, waiter, (void *)(intptr_t)how) && !sem_wait(&up));
 	CHECK(sleeps(waiter_tid));
 	shift_clock(-HOUR);
 	shift_clock(HOUR);

@@ -3,6 +3,7 @@
  */
 #include "tracing.h"
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 
@@ -607,10 +608,14 @@ static void test_program(void)
 /* SIGKILL ends a dump that nobody takes. */
 static void test_kill(void)
 {
+	struct pollfd ready;
 	char text[256];
+	int st, over;
 	pid_t pid;
-	int st;
 
+	REQUIRE(!mkfifo(DIR "/ready", 0600) && !mkfifo(DIR "/over", 0600));
+	ready = (struct pollfd){ open(DIR "/ready", O_RDWR), POLLIN, 0 };
+	over = open(DIR "/over", O_RDWR);
 	snprintf(text, sizeof(text), "|%s stall", self_path);
 	CHECK(set_pattern(text) == 0);
 	pid = fork();
@@ -620,8 +625,7 @@ static void test_kill(void)
 		memset(big, 1, 4 * MIB);
 		threads_crash();
 	}
-	while (access(DIR "/stalled", F_OK))
-		sched_yield();
+	CHECK(poll(&ready, 1, TAP_PATIENCE_MS) == 1 && read(ready.fd, text, 1) == 1);
 	CHECK(waitpid(pid, &st, WNOHANG) == 0);
 	kill(pid, SIGTERM);
 	kill(pid, SIGCONT);
@@ -629,14 +633,22 @@ static void test_kill(void)
 	kill(pid, SIGKILL);
 	if (!CHECK(waitpid(pid, &st, 0) == pid && st == SIGKILL))
 		printf("# status %x\n", st);
-	unlink(DIR "/stalled");
+	CHECK(write(over, "o", 1) == 1);
+	CHECK(poll(&ready, 1, TAP_PATIENCE_MS) == 1 && read(ready.fd, text, 1) == 1);
+	close(ready.fd);
+	close(over);
+	unlink(DIR "/ready");
+	unlink(DIR "/over");
 	set_pattern("core");
 }
 
+/* Takes nothing until it is told to go; it answers then, so that nobody misses its pipe. */
 static int stall(void)
 {
-	close(open(DIR "/stalled", O_CREAT | O_WRONLY, 0600));
-	return !EVENTUALLY(access(DIR "/stalled", F_OK) != 0);
+	int ready = open(DIR "/ready", O_WRONLY), over = open(DIR "/over", O_RDONLY);
+	char c;
+
+	return write(ready, "r", 1) != 1 || read(over, &c, 1) != 1 || write(ready, "o", 1) != 1;
 }
 
 /* --- changed credentials --- */

@@ -7,6 +7,7 @@
 #include <limits.h>
 #include <linux/futex.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdint.h>
@@ -44,22 +45,11 @@ static struct timespec in_ms(clockid_t clock, long ms)
 /* Field 18 of the thread's stat: 20 + nice, or -1 - real-time priority; what it runs with. */
 static int priority(pid_t tid)
 {
-	char path[64], text[512], *p;
+	char text[512], *p = task_stat(getpid(), tid, text, sizeof(text));
 	int prio = -1000;
-	size_t n = 0;
-	FILE *f;
 
-	snprintf(path, sizeof(path), "/proc/self/task/%d/stat", tid);
-	f = fopen(path, "r");
-	if (f) {
-		n = fread(text, 1, sizeof(text) - 1, f);
-		fclose(f);
-	}
-	text[n] = 0;
-	p = strrchr(text, ')');
 	if (p)
-		sscanf(p + 2, "%*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %d",
-		       &prio);
+		sscanf(p, "%*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %d", &prio);
 	return prio;
 }
 
@@ -76,7 +66,8 @@ enum what { NOTHING, LOCK, UNLOCK, LOCK_TIMED, WAIT_REQUEUE, END };
 
 struct worker {
 	pthread_t thread;
-	volatile pid_t tid;
+	sem_t up, told; /* it runs; it has something to do */
+	pid_t tid;
 	volatile enum what what; /* NOTHING when it is done */
 	uint32_t *volatile word, *volatile word2;
 	struct timespec until;
@@ -94,9 +85,10 @@ static void *work(void *arg)
 	long r = 0;
 
 	w->tid = gettid();
+	sem_post(&w->up);
 	for (;;) {
-		while (w->what == NOTHING)
-			usleep(500);
+		while (sem_wait(&w->told))
+			;
 		w->begun = 1;
 		switch (w->what) {
 		case LOCK: r = lock(w->word); break;
@@ -118,9 +110,9 @@ static void *work(void *arg)
 static void worker_start(struct worker *w, int prio)
 {
 	memset(w, 0, sizeof(*w));
-	pthread_create(&w->thread, NULL, work, w);
-	while (!w->tid)
-		usleep(100);
+	sem_init(&w->up, 0, 0);
+	sem_init(&w->told, 0, 0);
+	REQUIRE(!pthread_create(&w->thread, NULL, work, w) && !sem_wait(&w->up));
 	set_fifo(w->tid, prio);
 }
 
@@ -130,6 +122,7 @@ static void tell(struct worker *w, enum what what, uint32_t *word)
 	w->result = 1000;
 	w->begun = 0;
 	__atomic_store_n(&w->what, what, __ATOMIC_SEQ_CST);
+	sem_post(&w->told);
 }
 
 /* Tell it and wait for the end. */
@@ -151,6 +144,7 @@ static int block(struct worker *w, enum what what, uint32_t *word)
 static void worker_end(struct worker *w)
 {
 	w->what = END;
+	sem_post(&w->told);
 	pthread_join(w->thread, NULL);
 }
 
@@ -372,19 +366,24 @@ static void test_robust(void)
 static void test_shared_word(void)
 {
 	uint32_t *a = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	int st;
-	pid_t p = fork();
+	int st, has_it[2];
+	char c;
+	pid_t p;
 
+	REQUIRE(!pipe(has_it));
+	p = fork();
 	if (!p) {
-		a[1] = (uint32_t)syscall(SYS_futex, a, FUTEX_LOCK_PI, 0, NULL, NULL, 0) + 1;
+		if (syscall(SYS_futex, a, FUTEX_LOCK_PI, 0, NULL, NULL, 0) ||
+		    write(has_it[1], "l", 1) != 1)
+			_exit(2);
 		/* Not "is asleep": its output may make it sleep before. */
 		if (!EVENTUALLY(*(volatile uint32_t *)a & FUTEX_WAITERS) || munmap(a, 4096))
 			_exit(1);
 		_exit(0);
 	}
-	while (!*(volatile uint32_t *)&a[1])
-		sched_yield();
-	CHECK(a[0] == (uint32_t)p);
+	close(has_it[1]);
+	CHECK(read(has_it[0], &c, 1) == 1 && a[0] == (uint32_t)p);
+	close(has_it[0]);
 	CHECK(syscall(SYS_futex, a, FUTEX_LOCK_PI, 0, NULL, NULL, 0) == 0);
 	CHECK((a[0] & ~FUTEX_WAITERS) == ((uint32_t)gettid() | FUTEX_OWNER_DIED));
 	CHECK(waitpid(p, &st, 0) == p && st == 0);

@@ -9,6 +9,7 @@
 #include <linux/sched.h>
 #include <poll.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdint.h>
@@ -28,13 +29,14 @@ static long kcmp(pid_t a, pid_t b, int kind, unsigned long x, unsigned long y)
 	return syscall(SYS_kcmp, a, b, kind, x, y);
 }
 
-static volatile int hold;
-static volatile pid_t tid;
+static pid_t tid;
+static sem_t sits, may_go;
 
 static void *sit(void *arg)
 {
 	tid = gettid();
-	EVENTUALLY(!hold);
+	sem_post(&sits);
+	sem_wait(&may_go);
 	return NULL;
 }
 
@@ -88,13 +90,13 @@ static void test_kcmp(void)
 	CHECK(kcmp(me, kid, KCMP_FS, 0, 0) > 0 && kcmp(me, kid, KCMP_SIGHAND, 0, 0) > 0);
 	CHECK_ERR(kcmp(me, me, 99, 0, 0), EINVAL);
 	CHECK_ERR(kcmp(me, 4194303, KCMP_VM, 0, 0), ESRCH);
-	hold = 1;
-	pthread_create(&t, NULL, sit, NULL);
-	CHECK(EVENTUALLY(tid));
+	sem_init(&sits, 0, 0);
+	sem_init(&may_go, 0, 0);
+	CHECK(!pthread_create(&t, NULL, sit, NULL) && !sem_wait(&sits));
 	for (int i = KCMP_VM; i <= KCMP_SIGHAND; i++)
 		CHECK(kcmp(me, tid, i, 0, 0) == 0);
 	CHECK_ERR(setpgid(tid, 0), EINVAL);
-	hold = 0;
+	sem_post(&may_go);
 	pthread_join(t, NULL);
 	kill(kid, SIGKILL);
 	waitpid(kid, &st, 0);

@@ -2,73 +2,9 @@
  * pty(7), termios(3): modes, editing, signals, windows, packet mode, ends of either side, sessions.
  */
 #define _GNU_SOURCE
-#include <fcntl.h>
-#include <poll.h>
-#include <signal.h>
-#include <sys/ioctl.h>
-#include <sys/wait.h>
-#include <termios.h>
 #include <time.h>
 #include <unistd.h>
-#include "tap.h"
-
-#ifndef TIOCGPTPEER
-#define TIOCGPTPEER _IO('T', 0x41)
-#endif
-
-static char buf[8192];
-
-/* A new pair; the slave without becoming the controlling terminal. */
-static void pair(int *m, int *s)
-{
-	int unlock = 0, n = -1;
-	char name[32];
-
-	*m = open("/dev/ptmx", O_RDWR | O_NOCTTY);
-	REQUIRE(*m >= 0);
-	if (ioctl(*m, TIOCGPTN, &n) || ioctl(*m, TIOCSPTLCK, &unlock))
-		REQUIRE(!"a pty with a number, unlocked");
-	snprintf(name, sizeof(name), "/dev/pts/%d", n);
-	*s = open(name, O_RDWR | O_NOCTTY);
-	REQUIRE(*s >= 0);
-}
-
-static int polls(int fd, int ms)
-{
-	struct pollfd p = { fd, POLLIN, 0 };
-
-	return poll(&p, 1, ms) > 0 && (p.revents & POLLIN);
-}
-
-/* Is there to be read what must come. */
-static int has(int fd)
-{
-	return polls(fd, TAP_PATIENCE_MS);
-}
-
-/* Nothing comes. */
-static int silent(int fd)
-{
-	return !polls(fd, 200);
-}
-
-static int reads(int fd, const char *want)
-{
-	size_t n = 0, len = strlen(want);
-
-	memset(buf, 0, sizeof(buf));
-	while (n < len && has(fd)) {
-		ssize_t c = read(fd, buf + n, sizeof(buf) - 1 - n);
-
-		if (c <= 0)
-			break;
-		n += (size_t)c;
-	}
-	if (n == len && !memcmp(buf, want, len))
-		return 1;
-	printf("# read %zu bytes: \"%s\"\n", n, buf);
-	return 0;
-}
+#include "terminal.h"
 
 /* Whether an echo came before it is open: it may have been flushed. */
 static int reads_up_to(int fd, char last)
@@ -79,11 +15,6 @@ static int reads_up_to(int fd, char last)
 		n = has(fd) ? read(fd, buf, sizeof(buf)) : -1;
 	while (n > 0 && buf[n - 1] != last);
 	return n > 0;
-}
-
-static int types(int m, const char *s)
-{
-	return write(m, s, strlen(s)) == (ssize_t)strlen(s);
 }
 
 static void test_editing(void)
@@ -108,14 +39,6 @@ static void test_editing(void)
 	      silent(m));
 	close(s);
 	close(m);
-}
-
-static long ms_since(const struct timespec *from)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (now.tv_sec - from->tv_sec) * 1000 + (now.tv_nsec - from->tv_nsec) / 1000000;
 }
 
 static void test_raw(void)

@@ -71,22 +71,30 @@ static inline int tap_done(void)
 	})
 #define EVENTUALLY(x) EVENTUALLY_EACH(1, x)
 
-/* The letter of /proc/PID/stat: R, S, D, T, Z; 0 when there is no such thread. */
-static inline char task_state(int pid, int tid)
+/* /proc/PID/stat from the third field on, in @text; NULL when there is no such thread. */
+static inline char *task_stat(int pid, int tid, char *text, size_t size)
 {
-	char path[64], text[512], *end = NULL;
+	char path[64], *end;
 	FILE *f;
 	size_t n = 0;
 
 	snprintf(path, sizeof(path), "/proc/%d/task/%d/stat", pid, tid);
 	f = fopen(path, "r");
 	if (f) {
-		n = fread(text, 1, sizeof(text) - 1, f);
+		n = fread(text, 1, size - 1, f);
 		fclose(f);
 	}
 	text[n] = 0;
 	end = strrchr(text, ')');
-	return end && end[1] == ' ' ? end[2] : 0;
+	return end && end[1] == ' ' ? end + 2 : NULL;
+}
+
+/* The letter of /proc/PID/stat: R, S, D, T, Z; 0 when there is no such thread. */
+static inline char task_state(int pid, int tid)
+{
+	char text[512], *stat = task_stat(pid, tid, text, sizeof(text));
+
+	return stat ? *stat : 0;
 }
 
 /* The process @pid, of one thread, sleeps in a call that a signal can interrupt. */

@@ -8,6 +8,7 @@
 #include <sys/ioctl.h>
 #include <sys/wait.h>
 #include <termios.h>
+#include <time.h>
 #include "tap.h"
 
 #ifndef TIOCGPTPEER
@@ -77,6 +78,14 @@ static inline int reads(int fd, const char *want)
 static inline int types(int fd, const char *s)
 {
 	return write(fd, s, strlen(s)) == (ssize_t)strlen(s);
+}
+
+static inline long ms_since(const struct timespec *from)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (now.tv_sec - from->tv_sec) * 1000 + (now.tv_nsec - from->tv_nsec) / 1000000;
 }
 
 /* Change flags of the terminal at once. */

@@ -372,14 +372,6 @@ static void test_packets(void)
 	close(m);
 }
 
-static long ms_since(const struct timespec *from)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (now.tv_sec - from->tv_sec) * 1000 + (now.tv_nsec - from->tv_nsec) / 1000000;
-}
-
 /* A reader that has come to its read, and what it gets: its count as exit status. */
 static pid_t reader(int s, size_t n)
 {
