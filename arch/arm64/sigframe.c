@@ -8,7 +8,8 @@
  * The frame has the full size of Linux's whatever it holds, as programs measure their stacks by it.
  * What sigreturn reads comes from the user and is not believed: of PSTATE only the bits that EL0
  * may change are taken, other modes are refused, and records must be aligned, known and of their
- * exact size.
+ * exact size. A frame that is refused has done its harm already, as on Linux: the general registers
+ * and the mask are the frame's, and it is with these that the program gets its SIGSEGV.
  *
  * Reference: asm/sigcontext.h and asm/ucontext.h of the UAPI headers.
  */
@@ -191,24 +192,26 @@ static int restore_records(u64 at)
 int sigframe_pop(struct trapframe *tf, struct sigframe_restored *out)
 {
 	u64 uc_at = tf->sp + offsetof(struct rt_sigframe, uc);
+	u64 records_at = uc_at + offsetof(struct ucontext, uc_mcontext.__reserved);
 	struct ucontext uc; /* only what lies before __reserved is read */
 	struct sigcontext *sc = &uc.uc_mcontext;
+	bool ok;
 
-	if (tf->sp & 15 || copy_in(&uc, uc_at, offsetof(struct ucontext, uc_mcontext.__reserved)))
+	out->whole = false;
+	if (tf->sp & 15 || !user_ok(tf->sp, sizeof(struct rt_sigframe)))
 		return -EFAULT;
-	if (!frame_pstate_ok(sc->pstate) ||
-	    restore_records(uc_at + offsetof(struct ucontext, uc_mcontext.__reserved)))
-		return -EFAULT;
+	memset(&uc, 0, offsetof(struct ucontext, uc_mcontext.__reserved));
+	ok = !copy_in(&uc, uc_at, offsetof(struct ucontext, uc_mcontext.__reserved));
+	out->whole = ok;
+	ok = ok && frame_pstate_ok(sc->pstate) && !restore_records(records_at);
 	memcpy(tf->x, sc->regs, sizeof(tf->x));
 	tf->sp = sc->sp;
 	tf->pc = sc->pc;
 	frame_set_pstate(tf, sc->pstate, arch_current()->debug & DEBUG_STEP);
 	tf->syscallno = -1;
 	memcpy(&out->mask, &uc.uc_sigmask, sizeof(out->mask));
-	out->altstack_sp = (u64)uc.uc_stack.ss_sp;
-	out->altstack_size = uc.uc_stack.ss_size;
-	out->altstack_flags = (u32)uc.uc_stack.ss_flags;
-	return 0;
+	out->stack = uc.uc_stack;
+	return ok ? 0 : -EFAULT;
 }
 
 /* Contract in arch/signal.h. */

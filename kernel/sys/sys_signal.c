@@ -313,6 +313,7 @@ long sys_rt_sigreturn(void)
 {
 	struct task *t = current_task();
 	struct sigframe_restored r;
+	bool bad;
 
 	/*
 	 * The result in the frame is the interrupted code's x0, not a call's that could start
@@ -320,15 +321,14 @@ long sys_rt_sigreturn(void)
 	 */
 	t->frame->syscallno = -1;
 	t->restart_fn = NULL;
-	if (sigframe_pop(t->frame, &r)) {
+	bad = sigframe_pop(t->frame, &r);
+	if (r.whole)
+		signal_set_blocked(r.mask);
+	if (bad) {
+		t->frame->x[0] = 0;
 		signal_force(SIGSEGV, bad_frame_code(t), t->frame->sp, t->frame);
-		return 0;
-	}
-	signal_set_blocked(r.mask);
-	if (!on_altstack(t, t->frame->sp)) {
-		t->altstack_sp = r.altstack_flags & SS_DISABLE ? 0 : r.altstack_sp;
-		t->altstack_size = r.altstack_flags & SS_DISABLE ? 0 : r.altstack_size;
-		t->altstack_flags = r.altstack_flags & (SS_AUTODISARM | SS_DISABLE);
+	} else {
+		(void)altstack_set(t, &r.stack, t->frame->sp);
 	}
 	return 0;
 }

@@ -4,6 +4,7 @@
  * fpsimd_context, esr_context for faults), and single-step/TLS helpers for ptrace. Used by
  * kernel/proc/signal.c only.
  */
+#include <linux/signal.h>
 #include "kernel/lib/types.h"
 
 struct trapframe;
@@ -29,12 +30,12 @@ int __must_check sigframe_push(struct trapframe *tf, const struct sigframe_info 
 
 /*
  * rt_sigreturn: restore @tf, FP state; gives back mask and altstack as saved. 0 or -EFAULT (caller:
- * SIGSEGV).
+ * SIGSEGV): then @tf and the mask may have been restored, and .whole tells whether the mask was.
  */
 struct sigframe_restored {
 	u64 mask;
-	u64 altstack_sp, altstack_size;
-	u32 altstack_flags;
+	stack_t stack;
+	bool whole;
 };
 int __must_check sigframe_pop(struct trapframe *tf, struct sigframe_restored *out);
 
