@@ -21,7 +21,6 @@ static int text_show(struct sbuf *out, void *arg)
 #define FIXED(id, path, text) PROC_FILE(id, path, 0444, .show = text_show, .arg = (void *)(text))
 
 FIXED(sysctl_arch, "sys/kernel/arch", "aarch64");
-FIXED(sysctl_cad, "sys/kernel/ctrl-alt-del", "0");
 FIXED(sysctl_rr, "sys/kernel/sched_rr_timeslice_ms", "100");
 FIXED(sysctl_child_first, "sys/kernel/sched_child_runs_first", "0");
 FIXED(sysctl_seccomp, "sys/kernel/seccomp/actions_avail",

@@ -305,6 +305,10 @@ static long reboot_with_command(u64 uarg)
 	return -EIO;
 }
 
+/* What the keys would do: none of the keyboards here has them, so that nobody asks but programs. */
+static int ctrl_alt_del;
+SYSCTL_INT(sysctl_cad, "sys/kernel/ctrl-alt-del", &ctrl_alt_del, -0x7fffffff - 1, 0x7fffffff);
+
 /* reboot(2). Returns only for the Ctrl-Alt-Del switches and errors. ctx: thread */
 long sys_reboot(u64 magic1, u64 magic2, u64 cmd, u64 uarg)
 {
@@ -315,8 +319,8 @@ long sys_reboot(u64 magic1, u64 magic2, u64 cmd, u64 uarg)
 	     (u32)magic2 != LINUX_REBOOT_MAGIC2B && (u32)magic2 != LINUX_REBOOT_MAGIC2C))
 		return -EINVAL;
 	switch ((u32)cmd) {
-	case LINUX_REBOOT_CMD_CAD_ON:
-	case LINUX_REBOOT_CMD_CAD_OFF: return 0; /* there is no Ctrl-Alt-Del key here */
+	case LINUX_REBOOT_CMD_CAD_ON: ctrl_alt_del = 1; return 0;
+	case LINUX_REBOOT_CMD_CAD_OFF: ctrl_alt_del = 0; return 0;
 	case LINUX_REBOOT_CMD_RESTART: reboot_restart(NULL); return -EIO;
 	case LINUX_REBOOT_CMD_RESTART2: return reboot_with_command(uarg);
 	case LINUX_REBOOT_CMD_POWER_OFF:
