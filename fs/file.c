@@ -580,6 +580,12 @@ static const struct vm_file_ops file_vm_ops = {
 	.punch = vmf_punch,
 };
 
+/* See vfs.h. ctx: any */
+struct file *file_of_mapping(struct vm_file *v)
+{
+	return v && v->ops == &file_vm_ops ? file_of_vm(v) : NULL;
+}
+
 /* An inode of the kernel's own nameless file system. */
 static struct inode *anon_inode_make(u32 mode)
 {

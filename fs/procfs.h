@@ -59,6 +59,8 @@ struct procfs_dir_ops {
 	u32 (*mode)(void *task, u64 key);
 	int (*show)(struct sbuf *out, void *task, u64 key);
 	int (*link)(void *task, u64 key, struct path *out);
+	/* Following a link takes CAP_SYS_ADMIN or CAP_CHECKPOINT_RESTORE (-EPERM). */
+	bool privileged;
 	const struct procfs_dir_ops *(*dir)(void *task, u64 key,
 					    void **subtask); /* subtask with reference */
 };

@@ -11,6 +11,7 @@
  * without a table. Links are magic: following one goes straight to the object (an open file, a
  * root, an executable), reading it gives the path as the reader sees it.
  */
+#include <linux/capability.h>
 #include <linux/errno.h>
 #include "fs/procfs_internal.h"
 #include "fs/namei.h"
@@ -463,7 +464,7 @@ static const struct inode_ops file_ops_none = { .setattr = pid_setattr };
 
 /* --- magic links --- */
 
-static int magic_follow(struct inode *i, struct path *out)
+static int magic_target(struct inode *i, struct path *out)
 {
 	struct pid_inode *pi = pid_of(i);
 
@@ -472,11 +473,21 @@ static int magic_follow(struct inode *i, struct path *out)
 	return pi->dir->link ? pi->dir->link(pi->task, pi->key, out) : -EINVAL;
 }
 
+static int magic_follow(struct inode *i, struct path *out)
+{
+	const struct pid_inode *pi = pid_of(i);
+
+	if (!pi->entry && pi->dir->privileged && !cred_capable(current->cred, CAP_SYS_ADMIN) &&
+	    !cred_capable(current->cred, CAP_CHECKPOINT_RESTORE))
+		return -EPERM;
+	return magic_target(i, out);
+}
+
 static ssize_t magic_readlink(struct inode *i, char *buf, size_t size)
 {
 	struct path p, root;
 	char *text, *at;
-	ssize_t n = magic_follow(i, &p);
+	ssize_t n = magic_target(i, &p);
 
 	if (n)
 		return n;

@@ -544,6 +544,7 @@ static const struct procfs_dir_ops thread_dir = { .entries = thread_entries };
 
 static const struct procfs_pid_entry proc_entries[] = {
 	{ .name = "task", .mode = S_IFDIR | 0555, .dir = &task_list_dir },
+	{ .name = "map_files", .mode = S_IFDIR | 0500, .dir = &pid_map_files_dir },
 	COMMON_ENTRIES,
 	{ .name = "mountstats", .mode = S_IFREG | 0400, .show = mountstats_show },
 	{ .name = "coredump_filter",

@@ -71,3 +71,5 @@ ssize_t pid_coredump_filter_write(void *h, const char *text, size_t n);
 
 /* procfs_fd.c */
 extern const struct procfs_dir_ops pid_fd_dir, pid_fdinfo_dir;
+/* procfs_mapfiles.c */
+extern const struct procfs_dir_ops pid_map_files_dir;
