@@ -13,7 +13,7 @@
  *
  * Limits: size= and nr_inodes= are counted in the superblock. Pages appear in the cache by write
  * and by faults of mappings; the count follows the cache (tmpfs_recount), so that faults need no
- * call per page.
+ * call per page. They count as committed memory, too (vm.overcommit_memory of proc(5)).
  *
  * Options: tmpfs(5).
  */
@@ -39,8 +39,10 @@ void tmpfs_recount(struct inode *i)
 	u64 now = READ_ONCE(ti->cache.npages);
 	u64 was = word_xchg(&ti->charged, now);
 
-	if (now != was)
-		__atomic_add_fetch(&tmpfs_sb(i->sb)->used_pages, now - was, __ATOMIC_RELAXED);
+	if (now == was)
+		return;
+	__atomic_add_fetch(&tmpfs_sb(i->sb)->used_pages, now - was, __ATOMIC_RELAXED);
+	vm_uncommit(was - now); /* more of them: that many promised */
 }
 
 static bool inode_charge(struct tmpfs_super *ts)
@@ -138,6 +140,7 @@ static void tmpfs_evict(struct inode *i)
 	if (S_ISREG(i->mode)) {
 		pagecache_fini(&ti->cache);
 		__atomic_sub_fetch(&ts->used_pages, ti->charged, __ATOMIC_RELAXED);
+		vm_uncommit(ti->charged);
 	} else if (S_ISDIR(i->mode)) {
 		tmpfs_dir_drain(ti);
 	} else if (S_ISLNK(i->mode)) {

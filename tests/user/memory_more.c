@@ -399,6 +399,20 @@ static int data_child(void)
 	return bad;
 }
 
+/* Pages of files in memory are promised as well. */
+static void test_committed_files(void)
+{
+	long before = number("/proc/meminfo", "Committed_AS");
+	int fd = memfd_create("committed", 0);
+
+	CHECK(fd >= 0 && ftruncate(fd, 16 << 20) == 0);
+	CHECK(number("/proc/meminfo", "Committed_AS") - before < 14 << 10);
+	CHECK(fallocate(fd, 0, 0, 16 << 20) == 0);
+	CHECK(number("/proc/meminfo", "Committed_AS") - before > 14 << 10);
+	CHECK(ftruncate(fd, 0) == 0 && number("/proc/meminfo", "Committed_AS") - before < 14 << 10);
+	CHECK(write(fd, "x", 1) == 1 && close(fd) == 0);
+}
+
 /* What is promised beyond memory: needs the settings to itself. */
 static void test_overcommit(void)
 {
@@ -414,6 +428,7 @@ static void test_overcommit(void)
 	p = mmap(NULL, 64 << 20, RW, ANON, -1, 0);
 	CHECK(number("/proc/meminfo", "Committed_AS") - before > 60 << 10);
 	CHECK(munmap(p, 64 << 20) == 0);
+	test_committed_files();
 	CHECK(set("overcommit_memory", 1) == 0);
 	CHECK(munmap(mmap(NULL, total * 4096, RW, ANON, -1, 0), total * 4096) == 0);
 	CHECK(set("overcommit_ratio", 60) == 0 && get("overcommit_kbytes") == 0);
