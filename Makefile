@@ -40,7 +40,7 @@ obj-kernel/proc := \
 	keys.o keys_own.o sysctl_kernel.o rseq.o seccomp.o seccomp_notify.o futex_owner.o futex_requeue.o futex_waitv.o \
 	signal_send.o signal_deliver.o signal_stop.o kill.o cred.o futex.o futex_pi.o itimer.o ptimer.o \
 	ptrace.o ptrace_stop.o ptrace_request.o coredump.o core_elf.o helper.o \
-	pidfd.o signalfd.o fileowner.o caller.o oom.o procfs_io.o procfs_load.o procfs_ns.o procfs_pagemap.o procfs_pid.o procfs_stat.o procfs_maps.o procfs_mem.o procfs_fd.o procfs_failnth.o
+	pidfd.o signalfd.o fileowner.o caller.o oom.o procfs_io.o procfs_load.o procfs_ns.o procfs_pagemap.o procfs_pid.o procfs_stat.o procfs_maps.o procfs_mem.o procfs_fd.o procfs_mapfiles.o procfs_failnth.o
 
 obj-kernel/tty := \
 	devpts.o ldisc.o ldisc_out.o pty.o pty_ioctl.o tty.o tty_console.o tty_ioctl.o tty_job.o uart.o
@@ -56,7 +56,7 @@ obj-kernel/ipc := \
 obj-kernel/sys := \
 	syscall.o trap.o extend.o path.o machine.o sys_aio.o sys_event.o sys_keys.o sys_landlock.o sys_fcntl.o sys_file.o sys_handle.o sys_ipc.o sys_misc.o sys_mqueue.o sys_ntp.o sys_mempolicy.o stats.o sys_kcmp.o sys_mm.o sys_mrelease.o sys_mount.o sys_mount_fd.o \
 	sys_open.o sys_path.o sys_pipe.o sys_poll.o sys_rw.o sys_splice.o sys_stat.o sys_syslog.o sys_time.o sys_xattr.o \
-	sys_socket.o sys_sockmsg.o sys_cred.o sys_futex.o sys_prctl.o sys_prctl_mm.o sys_seccomp.o sys_priority.o sys_proc.o sys_ptrace.o sys_sched.o sys_signal.o sys_timer.o
+	sys_socket.o sys_sockmsg.o sys_cred.o sys_futex.o sys_prctl.o sys_prctl_mm.o sys_quota.o sys_seccomp.o sys_priority.o sys_proc.o sys_ptrace.o sys_sched.o sys_signal.o sys_timer.o
 
 obj-mm := kmalloc.o kvm.o mm_debug.o percpu.o pmm.o pmm_boot.o slab.o ktest_mm.o \
 	$(if $(KASAN),kasan_mm.o ktest_kasan.o,slab_debug.o)
@@ -195,6 +195,7 @@ cold := $(addprefix arch/arm64/,cpu debug kaslr regset smp stacktrace) \
 	$(addprefix net/sock/,af_inet af_unix af_netlink af_packet dns_tcp ethtool ifioctl inet_dgram inet_opt inet_tcp_opt nl_out \
 		inet_tcp_proc proc_% rtnetlink% sockdiag sockfilter sockopt sysfs_net unix_diag unix_gc unix_look) \
 	$(addprefix net/tcp/tcp_,cc% listen option reass recover sack stat% syncookie table timer% timewait user)
+cold += kernel/sys/sys_quota
 for-size = $(if $(or $(filter $(cold),$(1)),$(findstring /ktest_,$(1))),-Os)
 
 # Runs before relocation, when the stack guard's address is not known yet, nor that of a message.

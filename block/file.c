@@ -116,6 +116,7 @@ static ssize_t blkdev_read(struct file *f, struct uio *u, u64 *pos)
 	cut(u, *pos, size);
 	if (unlikely(READ_ONCE(b->guard)))
 		settle_for_read(b, *pos, u->left);
+	u->order = f->order;
 	if (!(f->flags & O_DIRECT))
 		return pagecache_read(f->inode->cache, u, pos);
 	n = blkdev_direct(b, u, *pos, false);

@@ -2,8 +2,9 @@
  * What programs say about the pages of an open file: read them ahead, write them now, forget them.
  *
  * readahead(2) and POSIX_FADV_WILLNEED begin to read and do not wait. POSIX_FADV_DONTNEED begins to
- * write what is dirty and drops the clean pages that nobody maps. How far a reader in order is read
- * ahead is found out by watching him (readahead.c), so the advice about order changes nothing.
+ * write what is dirty and drops the clean pages that nobody maps. What is said of the order of
+ * reading holds for what is read through this open file (readahead.c); POSIX_FADV_NOREUSE is
+ * checked and then nothing, as in Linux up to 6.2.
  *
  * sync_file_range(2) neither writes metadata nor empties the device's write cache, as its manual
  * page warns; an error of writing is told once to each open file, as by fsync.
@@ -65,10 +66,18 @@ int file_advise(struct file *f, u64 off, u64 len, u32 advice)
 		return -ESPIPE;
 	if ((s64)len < 0 || advice > POSIX_FADV_NOREUSE)
 		return -EINVAL;
-	if (pc && advice == POSIX_FADV_WILLNEED)
-		read_ahead(pc, off, end);
-	else if (pc && advice == POSIX_FADV_DONTNEED && off < end)
-		forget(pc, off, end);
+	switch (advice) {
+	case POSIX_FADV_NORMAL: f->order = READ_NORMAL; break;
+	case POSIX_FADV_SEQUENTIAL: f->order = READ_IN_ORDER; break;
+	case POSIX_FADV_RANDOM: f->order = READ_RANDOM; break;
+	case POSIX_FADV_WILLNEED:
+		if (pc)
+			read_ahead(pc, off, end);
+		break;
+	case POSIX_FADV_DONTNEED:
+		if (pc && off < end)
+			forget(pc, off, end);
+	}
 	return 0;
 }
 

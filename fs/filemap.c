@@ -55,7 +55,10 @@ void file_accessed(struct file *f)
 /* ctx: thread; sleeps. Bytes, 0 at the end, or -errno. */
 ssize_t generic_file_read(struct file *f, struct uio *u, u64 *pos)
 {
-	ssize_t n = pagecache_read(f->inode->cache, u, pos);
+	ssize_t n;
+
+	u->order = f->order;
+	n = pagecache_read(f->inode->cache, u, pos);
 
 	file_accessed(f);
 	return n;

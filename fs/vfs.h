@@ -351,6 +351,7 @@ struct file {
 	struct list eps; /* epoll watches, epoll's lock */
 	struct file *reap; /* o: list of files whose release was deferred */
 	u32 wb_err; /* o: error sequence seen (fsync) */
+	u8 order; /* a: READ_* of uio.h: posix_fadvise */
 };
 
 /* ---- Inodes and names (inode.c, dentry.c, namei.c) ---- */
@@ -493,6 +494,8 @@ static inline struct file *file_of_vm(struct vm_file *v)
 {
 	return container_of(v, struct file, vmf);
 }
+/* The file that @v (or NULL) is part of; NULL: something else is mapped. ctx: any */
+struct file *file_of_mapping(struct vm_file *v);
 
 /* File operations over i->cache that any disk or memory file system may use. */
 ssize_t generic_file_read(struct file *f, struct uio *u, u64 *pos);

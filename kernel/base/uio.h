@@ -42,6 +42,11 @@ struct uio_seg {
 	size_t len;
 };
 
+/* Orders of reading. */
+#define READ_NORMAL 0u /* found out by watching him */
+#define READ_IN_ORDER 1u
+#define READ_RANDOM 2u
+
 struct uio {
 	const struct uio_seg *seg; /* current segment */
 	u32 nseg; /* left, current included */
@@ -49,6 +54,7 @@ struct uio {
 	size_t left; /* bytes in total */
 	bool kernel; /* segments are kernel memory */
 	bool nonblock; /* O_NONBLOCK or RWF_NOWAIT for this call */
+	u8 order; /* READ_*: what the reader said of the order he reads in */
 	u32 flags; /* RWF_* */
 	struct uio_seg one; /* storage for single-buffer calls */
 };

@@ -115,11 +115,11 @@ static void put_flags(struct sbuf *out, const struct region *r)
 		u32 flag;
 		const char *name;
 	} names[] = {
-		{ VM_GROWSDOWN, "gd" }, { VM_LOCKED, "lo" },	 { VM_RAND, "rr" },
-		{ VM_DONTFORK, "dc" },	{ VM_DONTEXPAND, "de" }, { VM_LOCKONFAULT, "lf" },
-		{ VM_ACCOUNT, "ac" },	{ VM_NORESERVE, "nr" },	 { VM_WIPEONFORK, "wf" },
-		{ VM_DONTDUMP, "dd" },	{ VM_HUGE, "hg" },	 { VM_NOHUGE, "nh" },
-		{ VM_MERGEABLE, "mg" },
+		{ VM_GROWSDOWN, "gd" },	  { VM_LOCKED, "lo" },	  { VM_SEQ, "sr" },
+		{ VM_RAND, "rr" },	  { VM_DONTFORK, "dc" },  { VM_DONTEXPAND, "de" },
+		{ VM_LOCKONFAULT, "lf" }, { VM_ACCOUNT, "ac" },	  { VM_NORESERVE, "nr" },
+		{ VM_WIPEONFORK, "wf" },  { VM_DONTDUMP, "dd" },  { VM_HUGE, "hg" },
+		{ VM_NOHUGE, "nh" },	  { VM_MERGEABLE, "mg" },
 	};
 
 	sbuf_puts(out, "VmFlags: ");

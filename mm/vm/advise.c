@@ -18,9 +18,9 @@ struct advice_flags {
 };
 
 static const struct advice_flags advice_flags[] = {
-	{ MADV_NORMAL, 0, VM_RAND, 0, false },
-	{ MADV_SEQUENTIAL, 0, VM_RAND, 0, false },
-	{ MADV_RANDOM, VM_RAND, 0, 0, false },
+	{ MADV_NORMAL, 0, VM_RAND | VM_SEQ, 0, false },
+	{ MADV_SEQUENTIAL, VM_SEQ, VM_RAND, 0, false },
+	{ MADV_RANDOM, VM_RAND, VM_SEQ, 0, false },
 	{ MADV_DONTFORK, VM_DONTFORK, 0, 0, false },
 	{ MADV_DOFORK, 0, VM_DONTFORK, VM_DEVICE, false },
 	{ MADV_WIPEONFORK, VM_WIPEONFORK, 0, VM_SHARED, true },

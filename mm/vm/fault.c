@@ -22,6 +22,7 @@
  */
 #include <arch/cpu.h>
 #include "kernel/sched/thread.h"
+#include "kernel/base/uio.h"
 #include "mm/vm/vm_internal.h"
 #include "mm/vm/writeback.h"
 
@@ -393,7 +394,11 @@ static int get_frame(struct fault_state *f)
 static int get_cached(struct fault_state *f)
 {
 	state_drop_have(f);
-	return pagecache_get_mapped(f->r->cache, region_index(f->r, f->addr), &f->have, &f->major);
+	return pagecache_get_mapped(f->r->cache, region_index(f->r, f->addr),
+				    f->r->flags & VM_RAND  ? READ_RANDOM
+				    : f->r->flags & VM_SEQ ? READ_IN_ORDER
+							   : READ_NORMAL,
+				    &f->have, &f->major);
 }
 
 /*

@@ -354,7 +354,7 @@ int pagecache_get(struct pagecache *pc, u64 index, struct page **out)
 }
 
 /* As pagecache_get, for faults: -EIO beyond .size. ctx: thread; sleeps. */
-int pagecache_get_mapped(struct pagecache *pc, u64 index, struct page **out, bool *major)
+int pagecache_get_mapped(struct pagecache *pc, u64 index, u32 order, struct page **out, bool *major)
 {
 	if (index >= DIV_ROUND_UP(READ_ONCE(pc->size), PAGE_SIZE))
 		return -EIO;
@@ -362,11 +362,11 @@ int pagecache_get_mapped(struct pagecache *pc, u64 index, struct page **out, boo
 		*out = pagecache_find(pc, index);
 		if (*out) {
 			if (unlikely(page_flag(*out, PG_READAHEAD)))
-				readahead_hit(pc, *out);
+				readahead_hit(pc, *out, order);
 			return 0;
 		}
 		*major = true;
-		readahead_miss(pc, index, 1);
+		readahead_miss(pc, index, 1, order);
 	}
 	return get_page(pc, index, true, out, major);
 }

@@ -93,10 +93,10 @@ struct page *pagecache_find(struct pagecache *pc, u64 index);
  */
 int __must_check pagecache_get(struct pagecache *pc, u64 index, struct page **out);
 /*
- * As pagecache_get for page faults: -EIO when the page lies wholly beyond .size. *@major is set
- * when it had to be read.
+ * As pagecache_get for page faults of a program that reads in @order (READ_* of uio.h): -EIO when
+ * the page lies wholly beyond .size. *@major is set when it had to be read.
  */
-int __must_check pagecache_get_mapped(struct pagecache *pc, u64 index, struct page **out,
+int __must_check pagecache_get_mapped(struct pagecache *pc, u64 index, u32 order, struct page **out,
 				      bool *major);
 /*
  * As pagecache_get, but a page that is absent and has no fill op is not made: -ENOENT (holes read

@@ -20,8 +20,8 @@ void writeback_count(s64 n);
 /* Entries of @pc's page @index in all address spaces: no store without a fault from here on. */
 void vm_write_protect_object(struct pagecache *pc, u64 index);
 /* A read of @index found nothing, or a page with PG_READAHEAD. */
-void readahead_miss(struct pagecache *pc, u64 index, u64 want);
-void readahead_hit(struct pagecache *pc, struct page *p);
+void readahead_miss(struct pagecache *pc, u64 index, u64 want, u32 order);
+void readahead_hit(struct pagecache *pc, struct page *p, u32 order);
 /* reclaim.c */
 void reclaim_setup(void);
 void reclaim_add(struct pagecache *pc);

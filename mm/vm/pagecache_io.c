@@ -35,12 +35,13 @@ static ssize_t read_page(struct pagecache *pc, struct uio *u, u64 pos, size_t n)
 		if (u->flags & RWF_NOWAIT)
 			return -EAGAIN;
 		if (pc->ra_pages)
-			readahead_miss(pc, pos >> PAGE_SHIFT, DIV_ROUND_UP(u->left, PAGE_SIZE));
+			readahead_miss(pc, pos >> PAGE_SHIFT, DIV_ROUND_UP(u->left, PAGE_SIZE),
+				       u->order);
 		err = pagecache_get(pc, pos >> PAGE_SHIFT, &p);
 		if (err)
 			return err;
 	} else if (unlikely(page_flag(p, PG_READAHEAD))) {
-		readahead_hit(pc, p);
+		readahead_hit(pc, p, u->order);
 	}
 	done = uio_copy_to(u, (char *)page_to_va(p) + (pos & PAGE_MASK), n);
 	page_put(p);

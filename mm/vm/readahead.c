@@ -8,11 +8,15 @@
  * A miss elsewhere reads what was asked for and makes the window small again; one at a fixed
  * distance from the last two (a stride) costs exactly what it asks for.
  *
+ * Who says in which order he reads (posix_fadvise, madvise) is believed: in order, the limit is twice
+ * as far; at random, what is asked for is read and nothing else, and nothing is learnt from it.
+ *
  * Pages are inserted locked, given to ops->read_ahead together, and unlocked by the device's end;
  * a page that could not be read stays without PG_UPTODATE for the reader who needs it to try again.
  * Nothing here is an error: with no memory, less is read ahead.
  */
 #include <linux/errno.h>
+#include "kernel/base/uio.h"
 #include "kernel/sched/waitq.h"
 #include "mm/vm/pagecache_internal.h"
 
@@ -84,6 +88,11 @@ static void window(struct pagecache *pc, u64 from, u32 n, u64 mark)
 	spin_unlock(&pc->lock);
 }
 
+static u32 furthest(const struct pagecache *pc, u32 order)
+{
+	return READ_ONCE(pc->ra_pages) << (order == READ_IN_ORDER);
+}
+
 /* The next window: twice the last, at least @want. holds: pc->lock */
 static u32 window_size(const struct pagecache *pc, u32 want, u32 max)
 {
@@ -93,12 +102,18 @@ static u32 window_size(const struct pagecache *pc, u32 want, u32 max)
 	return MIN(n, max);
 }
 
-/* A reader found no page @index, and wants @want from there on. ctx: thread; sleeps */
-void readahead_miss(struct pagecache *pc, u64 index, u64 want)
+/*
+ * A reader found no page @index, and wants @want from there on; @order: READ_*. ctx: thread; sleeps
+ */
+void readahead_miss(struct pagecache *pc, u64 index, u64 want, u32 order)
 {
-	u32 max = READ_ONCE(pc->ra_pages), n = (u32)MIN(want + !want, (u64)max);
+	u32 max = furthest(pc, order), n = (u32)MIN(want + !want, (u64)max);
 	bool in_order;
 
+	if (order == READ_RANDOM) {
+		pagecache_prefetch(pc, index, n);
+		return;
+	}
 	spin_lock(&pc->lock);
 	in_order = index == pc->ra_next || !index;
 	if (in_order)
@@ -109,13 +124,13 @@ void readahead_miss(struct pagecache *pc, u64 index, u64 want)
 	window(pc, index, n, in_order ? index + n / 2 : ~0ull);
 }
 
-/* A reader came to the marked page @p. ctx: thread; sleeps */
-void readahead_hit(struct pagecache *pc, struct page *p)
+/* A reader came to the marked page @p; @order: READ_*. ctx: thread; sleeps */
+void readahead_hit(struct pagecache *pc, struct page *p, u32 order)
 {
-	u32 max = READ_ONCE(pc->ra_pages), n;
+	u32 max = furthest(pc, order), n;
 	u64 from;
 
-	if (!(page_flag_clear(p, PG_READAHEAD) & PG_READAHEAD))
+	if (order == READ_RANDOM || !(page_flag_clear(p, PG_READAHEAD) & PG_READAHEAD))
 		return;
 	spin_lock(&pc->lock);
 	n = window_size(pc, 1, max);

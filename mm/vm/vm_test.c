@@ -349,6 +349,53 @@ KTEST(pagecache, fill_and_fail)
 	pagecache_fini(&pc);
 }
 
+static u64 read_pages; /* a bit for each page that was read ahead */
+
+static void test_read_ahead(struct pagecache *pc, struct page **pages, u32 n)
+{
+	for (u32 i = 0; i < n; i++) {
+		read_pages |= BIT(pages[i]->index);
+		pagecache_read_done(pages[i], test_fill(pc, pages[i]));
+	}
+}
+
+static const struct pagecache_ops ahead_ops = { .fill = test_fill, .read_ahead = test_read_ahead };
+
+/* What is read of 64 pages when one byte is asked for, in @order, at each of the pages @at. */
+static u64 read_ahead_of(u32 order, const u64 *at, u32 n)
+{
+	struct pagecache pc;
+	struct uio u;
+	char c;
+
+	pagecache_init(&pc, &ahead_ops, NULL);
+	pc.size = 64 * PAGE;
+	pc.ra_pages = 8;
+	read_pages = 0;
+	for (u32 i = 0; i < n; i++) {
+		u64 pos = at[i] * PAGE;
+
+		uio_init_kernel(&u, &c, 1);
+		u.order = (u8)order;
+		if (pagecache_read(&pc, &u, &pos) != 1 || c != (char)(at[i] + 1))
+			read_pages = 0;
+	}
+	pagecache_truncate(&pc, 0);
+	pagecache_fini(&pc);
+	return read_pages;
+}
+
+KTEST(pagecache, order_of_reading)
+{
+	static const u64 at[] = { 0, 1, 2, 3, 4, 5, 6, 7, 8 };
+
+	KT_ASSERT(read_ahead_of(READ_NORMAL, at, 1) == 0xf);
+	KT_ASSERT(read_ahead_of(READ_RANDOM, at, 1) == 1);
+	KT_ASSERT(read_ahead_of(READ_RANDOM, at, 9) == 0x1ff);
+	KT_ASSERT(read_ahead_of(READ_NORMAL, at, 9) > 0x1ff);
+	KT_ASSERT(read_ahead_of(READ_IN_ORDER, at, 9) > read_ahead_of(READ_NORMAL, at, 9));
+}
+
 KTEST(pagecache, read_write)
 {
 	static char in[10000], out[10000];

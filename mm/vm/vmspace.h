@@ -38,7 +38,8 @@ struct fault;
 #define VM_MERGEABLE 0x20000u
 #define VM_POLICY_SHIFT 24
 #define VM_POLICY (0x3fu << VM_POLICY_SHIFT) /* see policy.c */
-#define VM_RAND 0x40000u /* MADV_RANDOM: no fault-around */
+#define VM_RAND 0x40000u /* MADV_RANDOM: no fault-around, nothing is read ahead */
+#define VM_SEQ 0x80000u /* MADV_SEQUENTIAL */
 
 /*
  * What is mapped, given by fs at mmap; mm/vm never includes fs. One struct vm_file per region
