@@ -397,14 +397,16 @@ static int pid_setattr(struct inode *i, const struct iattr *a)
 	return inode_setattr_generic(i, &rest);
 }
 
-/* Its own descriptors are open to a process also when it has become another user. */
-static bool own_descriptors(struct inode *i)
+/* Its own descriptors and files are open to a process also when it has become another user. */
+static bool own_files(struct inode *i)
 {
 	struct pid_inode *pi = pid_of(i);
 	void *self;
 	bool own;
 
-	if (!pi->entry || strcmp(pi->entry->name, "fd") || pids->find(pids->self(), &self))
+	if (!pi->entry || (strcmp(pi->entry->name, "fd") && strcmp(pi->entry->name, "map_files")))
+		return false;
+	if (pids->find(pids->self(), &self))
 		return false;
 	own = self == pi->task;
 	pids->put(self);
@@ -415,7 +417,7 @@ static const struct inode_ops dir_ops = {
 	.lookup = dir_lookup,
 	.revalidate = dir_revalidate,
 	.setattr = pid_setattr,
-	.permitted = own_descriptors,
+	.permitted = own_files,
 };
 static const struct file_ops dir_fops = { .readdir = dir_readdir };
 

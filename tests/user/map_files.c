@@ -104,9 +104,9 @@ static void test_lost(void)
 	close(fd);
 	CHECK(!leads_to(path, "map.lost"));
 	munmap(m, PAGE);
-	m = mmap(NULL, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	CHECK(!mode_of(name_of(m, 1)));
-	munmap(m, PAGE);
+	m = mmap(NULL, 2 * PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	CHECK(!mode_of(name_of(m, 2)));
+	munmap(m, 2 * PAGE);
 }
 
 /* Without the privilege: the text, not the file. */
@@ -125,8 +125,10 @@ static void test_privilege(void)
 		if (setresgid(1000, 1000, 1000) || setresuid(1000, 1000, 1000))
 			_exit(64);
 		wrong = open("/proc/1/map_files", O_RDONLY) >= 0 || errno != EACCES;
-		/* The folder belongs to root, as who changes his user is not to be looked into. */
-		wrong |= (open(FOLDER, O_RDONLY) >= 0) * 2;
+		/* One's own is open, though it belongs to root as long as nobody may look in. */
+		wrong |= (open(FOLDER, O_RDONLY) < 0) * 2;
+		wrong |= !leads_to(name_of(m, 1), "/memfd:shared (deleted)") * 4;
+		wrong |= (open(path, O_RDONLY) >= 0 || errno != EPERM) * 8;
 		_exit(wrong);
 	}
 	CHECK(waitpid(p, &st, 0) == p && st == 0);
