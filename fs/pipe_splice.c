@@ -280,6 +280,7 @@ static ssize_t write_slot(struct pipe *p, struct file *out, u64 *opos, u64 len)
 	if (!s.page)
 		return 0;
 	uio_init_kernel(&u, (u8 *)page_to_va(s.page) + s.off, MIN((u64)s.len, len));
+	u.lend = true;
 	n = file_write(out, &u, opos);
 	page_put(s.page);
 	if (n > 0) {

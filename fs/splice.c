@@ -2,7 +2,9 @@
  * Copies between open files without a way through user memory.
  *
  * Where a pipe is one side, its slots are worked on directly (pipe_splice.c). Otherwise, from a
- * file with a page cache, each page is written to the other side straight from the cache: one copy.
+ * file with a page cache, pages are written to the other side straight from the cache: one copy, or
+ * none, as they are lent (uio.lend): TCP sends them from where they lie. Who changes the file before
+ * they have arrived may then change what arrives, as on Linux.
  * From anything else, data is read into a buffer first, and then written in full: what left a
  * stream cannot be put back, so the write does not give up half-way except on an error of the other
  * side.
@@ -21,6 +23,7 @@
 
 #define STREAM_ORDER 2 /* buffer of 16 KiB */
 #define STREAM_SIZE (PAGE_SIZE << STREAM_ORDER)
+#define LEND_PAGES 16u
 
 /* See splice.h. ctx: any */
 bool file_can_splice(const struct file *f, bool write)
@@ -41,28 +44,56 @@ static ssize_t put_once(struct file *out, const void *buf, size_t n, u64 *opos)
 	return file_write(out, &u, opos);
 }
 
-/* The part of one cached page at *ipos; a hole gives zeroes. 0 at the end of the file. */
-static ssize_t copy_page(struct file *in, u64 *ipos, struct file *out, u64 *opos, u64 len)
+/* Pages that are written to the other side at once. */
+struct lent {
+	u32 n;
+	struct uio_seg seg[LEND_PAGES];
+	struct page *page[LEND_PAGES];
+};
+
+/* What is cached, or can be, of [@at, @at + @len). Bytes; 0: a hole, or -errno. */
+static ssize_t lend_pages(struct pagecache *pc, u64 at, u64 len, struct lent *l)
+{
+	size_t total = 0;
+	int err = 0;
+
+	for (l->n = 0; len && l->n < LEND_PAGES; l->n++) {
+		u64 off = at & PAGE_MASK, part = MIN(len, PAGE_SIZE - off);
+
+		err = pagecache_get_existing(pc, at >> PAGE_SHIFT, &l->page[l->n]);
+		if (err)
+			break;
+		l->seg[l->n] = (struct uio_seg){ (u64)page_to_va(l->page[l->n]) + off, part };
+		total += part;
+		at += part;
+		len -= part;
+	}
+	return total || err == -ENOENT ? (ssize_t)total : err;
+}
+
+/* Some pages of the file at *ipos; a hole gives zeroes. 0 at the end of the file. */
+static ssize_t copy_pages(struct file *in, u64 *ipos, struct file *out, u64 *opos, u64 len)
 {
 	static const u8 zeroes[512];
 	struct pagecache *pc = in->inode->cache;
-	u64 size = READ_ONCE(pc->size), off = *ipos & PAGE_MASK;
-	struct page *p;
+	u64 size = READ_ONCE(pc->size);
+	struct lent l;
+	struct uio u;
 	ssize_t n;
-	int err;
 
 	if (*ipos >= size)
 		return 0;
 	len = MIN(len, size - *ipos);
-	len = MIN(len, PAGE_SIZE - off);
-	err = pagecache_get_existing(pc, *ipos >> PAGE_SHIFT, &p);
-	if (err && err != -ENOENT)
-		return err;
-	if (err) {
+	n = lend_pages(pc, *ipos, len, &l);
+	if (n > 0) {
+		uio_init_segs(&u, l.seg, l.n, (size_t)n);
+		u.kernel = u.lend = true;
+		n = file_write(out, &u, opos);
+		while (l.n)
+			page_put(l.page[--l.n]);
+	} else if (!n) {
+		len = MIN(len, PAGE_SIZE - (*ipos & PAGE_MASK));
 		n = put_once(out, zeroes, MIN(len, sizeof(zeroes)), opos);
-	} else {
-		n = put_once(out, (char *)page_to_va(p) + off, len, opos);
-		page_put(p);
 	}
 	if (n > 0)
 		*ipos += (u64)n;
@@ -74,7 +105,7 @@ static ssize_t copy_cached(struct file *in, u64 *ipos, struct file *out, u64 *op
 	ssize_t done = 0, n = 0;
 
 	while (len) {
-		n = copy_page(in, ipos, out, opos, len);
+		n = copy_pages(in, ipos, out, opos, len);
 		if (n <= 0)
 			break;
 		done += n;

@@ -68,9 +68,6 @@ void tcp_set_user(struct tcp_pcb *p, const struct tcp_user_ops *ops, void *user)
 #define TCP_SEND_MORE 1u /* do not send a last small segment yet */
 #define TCP_SEND_OOB 2u /* the last byte is urgent */
 ssize_t __must_check tcp_send(struct tcp_pcb *p, struct uio *u, u32 flags);
-/* The same with bytes of a page that stays as it is: takes a reference to it, copies nothing. */
-ssize_t __must_check tcp_send_page(struct tcp_pcb *p, struct page *page, u32 off, u32 len,
-				   u32 flags);
 /*
  * Take what is there, up to @u->left. One receiver at a time. Bytes, 0 (the other side has ended),
  * -EAGAIN, -ENOTCONN, -EFAULT, or the connection's error. @skip: with TCP_RECV_PEEK, where to

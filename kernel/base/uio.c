@@ -86,6 +86,7 @@ static void init_one(struct uio *u, u64 base, size_t len, bool kernel)
 	u->off = 0;
 	u->left = len;
 	u->kernel = kernel;
+	u->lend = false;
 	u->nonblock = false;
 	u->flags = 0;
 }

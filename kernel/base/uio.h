@@ -53,6 +53,8 @@ struct uio {
 	size_t off; /* into the current one */
 	size_t left; /* bytes in total */
 	bool kernel; /* segments are kernel memory */
+	/* To write: pieces of single pages that may be kept by reference instead of copied. */
+	bool lend;
 	bool nonblock; /* O_NONBLOCK or RWF_NOWAIT for this call */
 	u8 order; /* READ_*: what the reader said of the order he reads in */
 	u32 flags; /* RWF_* */

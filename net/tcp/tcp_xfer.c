@@ -5,7 +5,8 @@
  * segment refers to pieces of them. The last one begun stays with the connection (.spage) as long
  * as data waits for its acknowledgment; who wants it takes it out by an exchange. Under the lock
  * the segment is appended, or melted into the last one when that was not sent yet. Packets made
- * from it refer to the same pages, and so does the receiver's queue on loopback.
+ * from it refer to the same pages, and so does the receiver's queue on loopback. Pages that are lent
+ * (sendfile, splice) are put into the segment as they are.
  *
  * A receive copies from the packets of the queue without the lock: only the one receiver takes
  * packets off, input only appends; the lock is taken to move .copied and free what was read.
@@ -128,6 +129,24 @@ static int seg_fill(struct fill *f, struct tcp_seg *s, struct uio *u, u32 n)
 	return 0;
 }
 
+/* As seg_fill, with pages that are lent: nothing is copied. */
+static void seg_lend(struct tcp_seg *s, struct uio *u, u32 n)
+{
+	while (n && s->nfrags < PKT_FRAGS_MAX) {
+		u64 at = u->seg->base + u->off;
+		u32 off = (u32)(at & PAGE_MASK);
+		u32 piece = MIN(n, (u32)PAGE_SIZE - off);
+		struct page *page = va_to_page((const void *)at);
+
+		piece = (u32)MIN((size_t)piece, u->seg->len - u->off);
+		page_get(page);
+		s->frags[s->nfrags++] = (struct pkt_frag){ page, off, piece };
+		s->len += piece;
+		n -= piece;
+		uio_advance(u, piece);
+	}
+}
+
 /* Melt @s into the last segment of the queue, which was not sent yet. */
 static bool seg_melt(struct tcp_pcb *p, struct tcp_seg *s)
 {
@@ -218,7 +237,10 @@ ssize_t tcp_send(struct tcp_pcb *p, struct uio *u, u32 flags)
 			err = -ENOMEM;
 			break;
 		}
-		err = seg_fill(&f, s, u, n);
+		if (u->lend)
+			seg_lend(s, u, n);
+		else
+			err = seg_fill(&f, s, u, n);
 		n = s->len;
 		if (n) {
 			int e = seg_append(p, s, flags, !u->left);
@@ -235,27 +257,6 @@ ssize_t tcp_send(struct tcp_pcb *p, struct uio *u, u32 flags)
 	}
 	fill_end(p, &f);
 	return done ? (ssize_t)done : err;
-}
-
-/* See net/tcp.h. ctx: thread; one sender at a time */
-ssize_t tcp_send_page(struct tcp_pcb *p, struct page *page, u32 off, u32 len, u32 flags)
-{
-	struct tcp_seg *s;
-	int err = send_error(p);
-
-	if (err)
-		return err;
-	if (!send_room(p))
-		return -EAGAIN;
-	s = tcp_seg_alloc();
-	if (!s)
-		return -ENOMEM;
-	page_get(page);
-	s->frags[0] = (struct pkt_frag){ page, off, len };
-	s->nfrags = 1;
-	s->len = len;
-	err = seg_append(p, s, flags, true);
-	return err ? err : (ssize_t)len;
 }
 
 /* --- receiving --- */

@@ -84,7 +84,10 @@ static bool way_step(struct way *w)
 
 		for (u32 i = 0; i < n; i++)
 			buf[i] = byte_at(w->seed, w->sent + i);
-		done = put(w->from, buf, n, 0);
+		if (n <= PAGE_SIZE && unit_random() % 2)
+			done = lend(w->from, buf, n);
+		else
+			done = put(w->from, buf, n, 0);
 		if (done == -EAGAIN)
 			break;
 		CHECK(done > 0);

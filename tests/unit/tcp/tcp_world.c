@@ -53,7 +53,8 @@ void kfree(const void *p)
 
 struct page *pmm_alloc(u32 order, u32 flags)
 {
-	struct page *p = malloc(sizeof(*p) + (PAGE_SIZE << order));
+	u8 *mem = aligned_alloc(PAGE_SIZE, PAGE_SIZE + (PAGE_SIZE << order));
+	struct page *p = va_to_page(mem + PAGE_SIZE);
 
 	p->refs = 1;
 	return p;
@@ -62,7 +63,7 @@ struct page *pmm_alloc(u32 order, u32 flags)
 void page_put(struct page *p)
 {
 	if (--p->refs == 0)
-		free(p);
+		free(p->data - PAGE_SIZE);
 }
 
 u64 pmm_free_frames(void)
@@ -498,6 +499,22 @@ ssize_t put(struct tcp_pcb *p, const void *data, size_t n, u32 flags)
 	struct uio u = { .left = n, .one = { (u64)data, n } };
 
 	return tcp_send(p, &u, flags);
+}
+
+ssize_t lend(struct tcp_pcb *p, const void *data, size_t n)
+{
+	u32 off = (u32)(unit_random() % (PAGE_SIZE - n + 1));
+	struct page *page = pmm_alloc(0, 0);
+	struct uio u;
+	ssize_t done;
+
+	memcpy(page->data + off, data, n);
+	uio_init_kernel(&u, page->data + off, n);
+	u.lend = true;
+	done = tcp_send(p, &u, 0);
+	CHECK(done > 0 ? page->refs > 1 : page->refs == 1); /* not copied */
+	page_put(page);
+	return done;
 }
 
 ssize_t take(struct tcp_pcb *p, void *data, size_t n, u32 flags)

@@ -60,6 +60,8 @@ void x_say(const struct xseg *s);
 struct tcp_pcb *listen_on(be32 addr, u16 port, int backlog);
 struct tcp_pcb *connect_to(be32 from, be32 to, u16 port);
 ssize_t put(struct tcp_pcb *p, const void *data, size_t n, u32 flags);
+/* The same with a page that is lent. @n <= PAGE_SIZE */
+ssize_t lend(struct tcp_pcb *p, const void *data, size_t n);
 ssize_t take(struct tcp_pcb *p, void *data, size_t n, u32 flags);
 
 /* X's end of a connection of A. */

@@ -1,6 +1,7 @@
 #pragma once
 /*
  * Stands in for the frame allocator: pages come from malloc, so that leaks and overruns are seen.
+ * The struct lies right below the page, which is aligned.
  */
 #include <arch/atomic.h>
 #include <arch/memlayout.h>
@@ -26,4 +27,8 @@ static inline u32 page_refs(const struct page *p)
 static inline void *page_to_va(const struct page *p)
 {
 	return (void *)p->data;
+}
+static inline struct page *va_to_page(const void *va)
+{
+	return (struct page *)(((u64)va & ~(PAGE_SIZE - 1)) - sizeof(struct page));
 }
