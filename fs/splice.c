@@ -3,8 +3,8 @@
  *
  * Where a pipe is one side, its slots are worked on directly (pipe_splice.c). Otherwise, from a
  * file with a page cache, pages are written to the other side straight from the cache: one copy, or
- * none, as they are lent (uio.lend): TCP sends them from where they lie. Who changes the file before
- * they have arrived may then change what arrives, as on Linux.
+ * none, as they are lent (uio.lend): TCP sends them from where they lie. Who changes the file
+ * before they have arrived may then change what arrives, as on Linux.
  * From anything else, data is read into a buffer first, and then written in full: what left a
  * stream cannot be put back, so the write does not give up half-way except on an error of the other
  * side.
