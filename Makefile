@@ -35,7 +35,7 @@ obj-kernel/sched := cred.o balance.o fair.o idle.o mutex.o param.o rt.o rwsem.o 
 	waitq.o work.o ktest_lock.o ktest_perf.o ktest_sched.o
 
 obj-kernel/proc := \
-	pid.o user.o session.o proc.o rlimit.o fork.o exec.o exec_args.o exec_cred.o exec_interp.o binfmt_misc.o exec_layout.o \
+	pid.o user.o session.o proc.o rlimit.o fork.o exec.o exec_args.o exec_cred.o exec_interp.o binfmt_misc.o acct.o exec_layout.o \
 	elf.o exit.o wait.o \
 	keys.o keys_own.o sysctl_kernel.o rseq.o seccomp.o seccomp_notify.o futex_owner.o futex_requeue.o futex_waitv.o \
 	signal_send.o signal_deliver.o signal_stop.o kill.o cred.o futex.o futex_pi.o itimer.o ptimer.o \

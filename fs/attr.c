@@ -93,7 +93,7 @@ int vfs_set_fileattr(const struct path *p, u32 flags, u32 keep)
 	err = i->ops->fileattr(i, &old, false);
 	flags |= old & keep;
 	if (!err && ((flags ^ old) & (FS_APPEND_FL | FS_IMMUTABLE_FL)) &&
-	    !cred_capable(current->cred, CAP_LINUX_IMMUTABLE))
+	    !thread_capable(CAP_LINUX_IMMUTABLE))
 		err = -EPERM;
 	if (!err)
 		err = i->ops->fileattr(i, &flags, true);
@@ -146,7 +146,7 @@ int inode_strip_suid_locked(struct inode *i)
 
 	if (unlikely(i->flags & INODE_FILECAPS))
 		filecap_drop_locked(i);
-	if (likely(mode_without_suid(i) == i->mode) || cred_capable(current->cred, CAP_FSETID))
+	if (likely(mode_without_suid(i) == i->mode) || thread_capable(CAP_FSETID))
 		return 0;
 	err = setattr_locked(i, &a);
 	return err ? err : 1;
@@ -181,7 +181,7 @@ int vfs_setattr_nocheck(const struct path *p, struct iattr *a)
 
 	if ((a->valid & (ATTR_MTIME | ATTR_CTIME)) && !a->mtime && !a->ctime)
 		a->mtime = a->ctime = time_wall();
-	if ((a->valid & ATTR_KILL_SUID) && cred_capable(current->cred, CAP_FSETID))
+	if ((a->valid & ATTR_KILL_SUID) && thread_capable(CAP_FSETID))
 		a->valid &= ~ATTR_KILL_SUID;
 	rwsem_write_lock(&i->lock);
 	if ((a->valid & ATTR_SIZE) && (i->flags & INODE_FILECAPS))
@@ -198,7 +198,7 @@ static int may_chown(struct inode *i, struct iattr *a)
 {
 	const struct cred *c = current->cred;
 
-	if (cred_capable(c, CAP_CHOWN))
+	if (thread_capable(CAP_CHOWN))
 		return 0;
 	if ((a->valid & ATTR_UID) && (c->fsuid != i->uid || a->uid != i->uid))
 		return -EPERM;
@@ -224,7 +224,7 @@ static int may_setattr(struct inode *i, struct iattr *a)
 	if ((a->valid & ATTR_MODE)) {
 		if (!inode_owner_or_capable(i))
 			return -EPERM;
-		if (!cred_in_group(c, gid) && !cred_capable(c, CAP_FSETID))
+		if (!cred_in_group(c, gid) && !thread_capable(CAP_FSETID))
 			a->mode &= ~(u32)S_ISGID;
 	}
 	if ((a->valid & (ATTR_ATIME | ATTR_MTIME)) && !inode_owner_or_capable(i)) {

@@ -174,14 +174,14 @@ void inode_getattr_generic(struct inode *i, struct kstat *st)
 static int permission_by_capability(const struct cred *c, u32 mode, u32 want)
 {
 	if (S_ISDIR(mode)) {
-		if (!(want & MAY_WRITE) && cred_capable(c, CAP_DAC_READ_SEARCH))
+		if (!(want & MAY_WRITE) && thread_capable(CAP_DAC_READ_SEARCH))
 			return 0;
-		return cred_capable(c, CAP_DAC_OVERRIDE) ? 0 : -EACCES;
+		return thread_capable(CAP_DAC_OVERRIDE) ? 0 : -EACCES;
 	}
-	if (want == MAY_READ && cred_capable(c, CAP_DAC_READ_SEARCH))
+	if (want == MAY_READ && thread_capable(CAP_DAC_READ_SEARCH))
 		return 0;
 	/* Execution needs at least one x bit, also for the superuser. */
-	if ((!(want & MAY_EXEC) || (mode & 0111)) && cred_capable(c, CAP_DAC_OVERRIDE))
+	if ((!(want & MAY_EXEC) || (mode & 0111)) && thread_capable(CAP_DAC_OVERRIDE))
 		return 0;
 	return -EACCES;
 }
@@ -238,7 +238,7 @@ bool inode_owner_or_capable(struct inode *i)
 {
 	const struct cred *c = current->cred;
 
-	return c->fsuid == READ_ONCE(i->uid) || cred_capable(c, CAP_FOWNER);
+	return c->fsuid == READ_ONCE(i->uid) || thread_capable(CAP_FOWNER);
 }
 
 /*

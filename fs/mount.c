@@ -49,6 +49,7 @@ static u32 next_id = 1; /* s */
 static u32 generation = 1; /* a */
 struct waitq mount_waitq = WAITQ_INIT(mount_waitq);
 
+static void (*umount_hook)(const struct mount *m); /* I after boot */
 /* Instances of FS_SINGLE types. */
 #define MAX_SINGLES 16
 static struct super *singles[MAX_SINGLES]; /* s */
@@ -685,7 +686,7 @@ int vfs_mount(const char *source, const struct path *where, const char *type, u6
 		ms &= ~(u64)MS_MGC_MSK;
 	if (ms > 0x7fffffff) /* Linux's MS_NOUSER, as it is there: this bit and all above */
 		return -EINVAL;
-	if (!cred_capable(current->cred, CAP_SYS_ADMIN) || landlock_is_bound())
+	if (!thread_capable(CAP_SYS_ADMIN) || landlock_is_bound())
 		return -EPERM;
 	if (ms & MS_REMOUNT)
 		return mount_remount(where, ms, data);
@@ -734,7 +735,7 @@ int vfs_umount(const struct path *where, u32 flags)
 
 	if (flags & ~(MNT_FORCE | MNT_DETACH | MNT_EXPIRE | UMOUNT_NOFOLLOW))
 		return -EINVAL;
-	if (!cred_capable(current->cred, CAP_SYS_ADMIN))
+	if (!thread_capable(CAP_SYS_ADMIN))
 		return -EPERM;
 	if (where->dentry != m->root || m->loose)
 		return -EINVAL;
@@ -753,7 +754,15 @@ int vfs_umount(const struct path *where, u32 flags)
 		mount_tree_changed();
 	}
 	mutex_unlock(&mount_mutex);
+	if (!err && umount_hook)
+		umount_hook(m);
 	return err;
+}
+
+/* See vfs.h. ctx: boot */
+void vfs_set_umount_hook(void (*gone)(const struct mount *m))
+{
+	umount_hook = gone;
 }
 
 /* Run @fn on every mount, oldest first. holds (during @fn): mount_mutex. ctx: thread; sleeps. */

@@ -48,7 +48,7 @@ int dir_may_delete(struct inode *dir, struct dentry *victim, bool isdir)
 	if (dir->flags & INODE_APPEND)
 		return -EPERM;
 	if ((dir->mode & S_ISVTX) && i->uid != c->fsuid && dir->uid != c->fsuid &&
-	    !cred_capable(c, CAP_FOWNER))
+	    !thread_capable(CAP_FOWNER))
 		return -EPERM;
 	if (i->flags & (INODE_APPEND | INODE_IMMUTABLE))
 		return -EPERM;
@@ -156,7 +156,7 @@ int vfs_mknod(const struct path *at, const char *name, u32 mode, u64 rdev)
 	dir = dentry_inode(w.cur.dentry);
 	err = -EPERM;
 	/* The device 0:0 is none: a whiteout, which anybody may make. */
-	if (((S_ISCHR(mode) && rdev) || S_ISBLK(mode)) && !cred_capable(current->cred, CAP_MKNOD))
+	if (((S_ISCHR(mode) && rdev) || S_ISBLK(mode)) && !thread_capable(CAP_MKNOD))
 		goto end;
 	mode = inode_umask(dir, mode);
 	if (dir->ops->create)

@@ -560,6 +560,8 @@ int vfs_mount(const char *source, const struct path *where, const char *type, u6
 	      const char *data);
 int vfs_umount(const struct path *where, u32 flags);
 int vfs_pivot_root(const struct path *new_root, const struct path *put_old);
+/* Whom to tell of a mount that is gone; boot. */
+void vfs_set_umount_hook(void (*gone)(const struct mount *m));
 /* Mount root file system of the kernel (tmpfs) and devtmpfs; boot. */
 void vfs_init(void);
 /* Topmost mount on @p; replaces it (references moved). */

@@ -373,6 +373,7 @@ void proc_exit_thread(int code)
 {
 	struct task *t = current_task();
 	struct proc *p = t->proc;
+	struct acct_exit acct;
 	bool last;
 
 	coredump_hold(t);
@@ -382,10 +383,14 @@ void proc_exit_thread(int code)
 	if (last && p == proc_of_init)
 		exit_of_init(p->group_exit ? p->exit_code : code);
 	exit_signals(t);
-	if (last)
+	if (last) {
+		acct_collect(&acct);
 		exit_process_parts(p);
+	}
 	keys_exit_task(t, last);
 	exit_vm(t);
+	if (last)
+		acct_process(&acct, p->group_exit || p->leader != t ? p->exit_code : code);
 	exit_files(t);
 	exit_leave_tree(t);
 	thread_count_dec();

@@ -192,6 +192,15 @@ void procfs_ns_init(void);
 void oom_init(void);
 void caller_init(void); /* caller.c */
 void binfmt_init(void); /* binfmt_misc.c */
+
+/* acct.c: of a process whose last thread ends, before and after it lets go of its memory. */
+struct acct_exit {
+	u64 kib; /* of memory */
+	u16 tty;
+};
+void acct_init(void);
+void acct_collect(struct acct_exit *x);
+void acct_process(const struct acct_exit *x, int code);
 s64 oom_score(struct proc *p);
 void oom_note_left(const struct proc *p); /* its last thread has given all back */
 

@@ -512,6 +512,7 @@ void proc_init(void)
 	procfs_ns_init();
 	oom_init();
 	binfmt_init();
+	acct_init();
 }
 
 /* A process of the kernel's own making, numbered @want, or any for 0: all of it that may fail. */

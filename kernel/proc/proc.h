@@ -172,6 +172,7 @@ struct proc {
 	bool subreaper; /* T */
 	bool did_exec; /* T: setpgid's EACCES */
 	bool forked_noexec; /* a: shown in /proc stat flags */
+	bool signaled; /* a: a signal ended a thread */
 	u8 dumpable; /* a: 0, 1, 2 as PR_GET_DUMPABLE */
 	bool thp_disable; /* a */
 	bool nproc_exceeded; /* a: setuid went over RLIMIT_NPROC; exec checks again */
@@ -316,6 +317,7 @@ struct exec_args {
 	const char *const *argv, *const *envp; /* kernel ones; argv NULL: use user_ */
 };
 int proc_exec(const struct exec_args *a);
+int __must_check acct_on(const char *name); /* acct(2): acct.c */
 int __must_check exec_set_file(struct file *f); /* PR_SET_MM_EXE_FILE; -EBUSY, -EACCES, -ENOMEM */
 
 /* --- exit.c, wait.c --- */

@@ -19,6 +19,7 @@
 #define TICK_NS (NSEC_PER_SEC / 100)
 #define PF_EXITING 0x4u
 #define PF_FORKNOEXEC 0x40u
+#define PF_SUPERPRIV 0x100u
 #define PF_RANDOMIZE 0x400000u
 #define KB(pages) ((unsigned long long)(pages) * (PAGE_SIZE / 1024))
 
@@ -213,6 +214,8 @@ int pid_stat_show(struct sbuf *out, void *h)
 		return err;
 	if (s.p->forked_noexec)
 		flags |= PF_FORKNOEXEC;
+	if (s.t && s.t->thread.privileged)
+		flags |= PF_SUPERPRIV;
 	if (!s.t)
 		flags |= PF_EXITING;
 	sbuf_printf(out, "%u (", s.nr);

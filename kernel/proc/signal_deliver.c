@@ -366,6 +366,7 @@ void signal_die(int sig, const struct ksiginfo *si)
 		die_locked(t, sig, si, &f);
 		(void)must_die(t, &code);
 	}
+	t->proc->signaled = true;
 	spin_unlock_irqrestore(&t->proc->siglock, f);
 	proc_exit_thread(code);
 }
@@ -400,6 +401,7 @@ static int signal_next(struct task *t, struct ksiginfo *si, struct ksigaction *a
 		}
 		die_locked(t, sig, si, &f);
 	}
+	p->signaled = true;
 	spin_unlock_irqrestore(&p->siglock, f);
 	proc_exit_thread(code);
 }

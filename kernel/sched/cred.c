@@ -9,6 +9,7 @@
 #include <linux/errno.h>
 #include "kernel/base/cred.h"
 #include "kernel/lib/string.h"
+#include "kernel/sched/thread.h"
 #include "mm/slab.h"
 
 #define CAPS_ALL (BIT(CAP_LAST_CAP + 1) - 1)
@@ -40,6 +41,16 @@ bool cred_in_group(const struct cred *c, u32 gid)
 			high = mid;
 	}
 	return false;
+}
+
+/* See thread.h. */
+bool thread_capable(int cap)
+{
+	bool yes = cred_capable(current->cred, cap);
+
+	if (yes)
+		current->privileged = true;
+	return yes;
 }
 
 /* Another reference. ctx: any. */

@@ -70,6 +70,7 @@ struct thread {
 	struct sched_entity se; /* r */
 	bool interrupted; /* a: a signal is pending: interruptible waits return -EINTR */
 	bool killed; /* a: a fatal signal is pending: killable waits end too */
+	bool privileged; /* o: a capability was used (thread_capable) */
 	bool user; /* I: has a user half (is a struct task) */
 	void *stack; /* I: bottom of the kernel stack */
 	char name[16]; /* t: comm */
@@ -97,6 +98,9 @@ struct thread {
 _Static_assert(offsetof(struct thread, arch) == 0, "current is one register");
 
 #define current ((struct thread *)arch_current())
+
+/* Has current the capability? If so it is known to have used it. ctx: thread */
+bool thread_capable(int cap);
 
 /* Kernel thread running @fn(@arg); starts at once. ctx: thread; sleeps. 0 or -ENOMEM. The thread
  * holds its own reference; *out (may be NULL) gets another. It ends by returning from @fn. */

@@ -19,7 +19,7 @@
 /* Does the caller have capability @cap? */
 static inline bool sys_capable(int cap)
 {
-	return cred_capable(current->cred, cap);
+	return thread_capable(cap);
 }
 
 /*

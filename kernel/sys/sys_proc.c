@@ -15,6 +15,7 @@
 #include "kernel/lib/fmt.h"
 #include "kernel/proc/rlimit.h"
 #include "kernel/sys/abi.h"
+#include "kernel/sys/path.h"
 #include "kernel/sys/sys.h"
 #include "mm/slab.h"
 
@@ -214,6 +215,24 @@ long sys_execveat(u64 fd, u64 upath, u64 argv, u64 envp, u64 flags)
 		err = execveat_fd(&a, (int)fd, path);
 	}
 	kfree(path);
+	return err;
+}
+
+/* acct(2) */
+long sys_acct(u64 uname)
+{
+	struct sys_path p;
+	int err;
+
+	if (!sys_capable(CAP_SYS_PACCT))
+		return -EPERM;
+	if (!uname)
+		return acct_on(NULL);
+	err = sys_path_begin(&p, AT_FDCWD, uname);
+	if (err)
+		return err;
+	err = acct_on(p.name);
+	sys_path_end(&p);
 	return err;
 }
 
