@@ -101,10 +101,11 @@ static void busy(void)
 {
 	struct rlimit none = { 0, 0 };
 	struct rusage u;
-	char *m = malloc(8 << 20);
+	static volatile char m[8 << 20];
 	volatile unsigned n = 0;
 
-	memset(m, 1, 8 << 20);
+	for (size_t i = 0; i < sizeof(m); i += 4096)
+		m[i] = 1;
 	setrlimit(RLIMIT_FSIZE, &none);
 	do {
 		for (unsigned i = 0; i < 100000; i++)
