@@ -296,10 +296,10 @@ SET_SHADOW(f3, 0xf3)
 SET_SHADOW(f5, 0xf5)
 SET_SHADOW(f8, 0xf8)
 
-/* --- memory functions --- */
+/* --- memory functions: the names in parentheses, as string.h has macros for them too --- */
 
 /* As ISO C. ctx: any. */
-void *memcpy(void *dst, const void *src, size_t n)
+void *(memcpy)(void *dst, const void *src, size_t n)
 {
 	kasan_check_read(src, n);
 	kasan_check_write(dst, n);
@@ -315,7 +315,7 @@ void *memmove(void *dst, const void *src, size_t n)
 }
 
 /* As ISO C. ctx: any. */
-void *memset(void *dst, int c, size_t n)
+void *(memset)(void *dst, int c, size_t n)
 {
 	kasan_check_write(dst, n);
 	return raw_memset(dst, c, n);
