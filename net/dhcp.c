@@ -6,9 +6,9 @@
  * The first offer is taken. The ACK's address is asked for on the link (RFC 5227, with a short
  * wait, for people wait for their network); whoever answers has it, and the server is told so
  * (DECLINE). Of two conflicts within ten seconds on an address in use the first is met by
- * announcing it, the second by giving it up. A NAK, and the end of a lease, begin anew. When the link
- * comes back, what was begun begins anew, and a lease is asked for again (REBOOTING, for INIT-REBOOT):
- * it stays in use meanwhile, and also when nobody answers.
+ * announcing it, the second by giving it up. A NAK, and the end of a lease, begin anew. When the
+ * link comes back, what was begun begins anew, and a lease is asked for again (REBOOTING, for
+ * INIT-REBOOT): it stays in use meanwhile, and also when nobody answers.
  *
  * An answer counts if it has our transaction and hardware address, and if the state waits for its
  * kind; an ACK if it is of the server and the address that were asked for. Options are read from

@@ -2,9 +2,9 @@
  * ip= of the command line: addresses from there, or by DHCP.
  *
  * The DHCP client's state machine (dhcp.c) is driven by a thread of its own, which waits for its
- * deadline, for datagrams to port 68, for word from ARP that somebody else has the address, or for the
- * link to come back. The endpoint, ARP and the device only put down what came and wake it. As long as there is no address, messages go
- * out by a route made by hand, from 0.0.0.0 to all.
+ * deadline, for datagrams to port 68, for word from ARP that somebody else has the address, or for
+ * the link to come back. The endpoint, ARP and the device only put down what came and wake it. As
+ * long as there is no address, messages go out by a route made by hand, from 0.0.0.0 to all.
  *
  * What was learnt is in .now, under net_config_lock, with which the device, its address and its
  * routes are changed.

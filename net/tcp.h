@@ -120,8 +120,8 @@ const char *tcp_cc_name(u32 index); /* NULL: past the last */
 /* --- lists: /proc/net/tcp --- */
 struct tcp_row {
 	struct tcp_addr local, peer;
-	u8 state,
-		timer; /* timer as /proc/net/tcp has it: 0 none, 1 retransmit, 2 keepalive, 3 TIME_WAIT, 4 probe */
+	u8 state;
+	u8 timer; /* as /proc/net/tcp has it: 0 none, 1 retransmit, 2 keepalive, 3 TIME_WAIT, 4 probe */
 	u8 retransmits, probes;
 	u32 tx, rx;
 	s64 expires; /* ns from now */
@@ -148,39 +148,27 @@ struct tcp_usage {
 void tcp_usage(struct tcp_usage *u);
 
 /* Counters, in the order of the rows of /proc/net/snmp (Tcp) and /proc/net/netstat (TcpExt). */
-#define TCP_MIB(X)                                                                  \
-	X(ACTIVE_OPENS)                                                             \
-	X(PASSIVE_OPENS)                                                            \
-	X(ATTEMPT_FAILS)                                                            \
-	X(ESTAB_RESETS)                                                             \
-	X(CURR_ESTAB) X(IN_SEGS) X(OUT_SEGS) X(RETRANS_SEGS) X(IN_ERRS) X(OUT_RSTS) \
-		X(IN_CSUM_ERRORS)
-#define TCP_MIB_EXT(X)                                                                                             \
-	X(SyncookiesSent)                                                                                          \
-	X(SyncookiesRecv)                                                                                          \
-	X(SyncookiesFailed)                                                                                        \
-	X(PruneCalled)                                                                                             \
-	X(RcvPruned) X(OfoPruned) X(TW) X(TWRecycled) X(PAWSActive) X(PAWSEstab) X(DelayedACKs) X(                 \
-		DelayedACKLost) X(ListenOverflows) X(ListenDrops) X(TCPHPHits) X(TCPPureAcks) X(TCPHPAcks)         \
-		X(TCPRenoRecovery) X(TCPSackRecovery) X(TCPSACKReneging) X(TCPSACKReorder) X(                      \
-			TCPFullUndo) X(TCPPartialUndo) X(TCPDSACKUndo) X(TCPLossUndo) X(TCPLostRetransmit)         \
-			X(TCPFastRetrans) X(TCPSlowStartRetrans) X(TCPTimeouts) X(TCPLossProbes) X(                \
-				TCPLossProbeRecovery) X(TCPBacklogDrop) X(TCPDSACKOldSent) X(TCPDSACKOfoSent)      \
-				X(TCPDSACKRecv) X(TCPAbortOnData) X(TCPAbortOnClose) X(                            \
-					TCPAbortOnMemory) X(TCPAbortOnTimeout) X(TCPAbortOnLinger)                 \
-					X(TCPAbortFailed) X(TCPMemoryPressures) X(TCPSpuriousRTOs) X(              \
-						TCPRcvCoalesce) X(TCPOFOQueue) X(TCPOFODrop)                       \
-						X(TCPOFOMerge) X(TCPChallengeACK) X(TCPSYNChallenge) X(            \
-							TCPReqQFullDoCookies) X(TCPReqQFullDrop) X(TCPRetransFail) \
-							X(TCPRcvCollapsed) X(TCPTimeWaitOverflow) X(               \
-								TCPZeroWindowDrop) X(TCPFromZeroWindowAdv)         \
-								X(TCPToZeroWindowAdv) X(                           \
-									TCPWantZeroWindowAdv) X(TCPSynRetrans)     \
-									X(TCPOrigDataSent) X(                      \
-										TCPACKSkipped) X(TCPWinProbe)      \
-										X(TCPKeepAlive) X(                 \
-											TCPDelivered)              \
-											X(TCPDeliveredCE)
+/* clang-format off */
+#define TCP_MIB(X) \
+	X(ACTIVE_OPENS) X(PASSIVE_OPENS) X(ATTEMPT_FAILS) X(ESTAB_RESETS) X(CURR_ESTAB) \
+	X(IN_SEGS) X(OUT_SEGS) X(RETRANS_SEGS) X(IN_ERRS) X(OUT_RSTS) X(IN_CSUM_ERRORS)
+#define TCP_MIB_EXT(X) \
+	X(SyncookiesSent) X(SyncookiesRecv) X(SyncookiesFailed) X(PruneCalled) X(RcvPruned) \
+	X(OfoPruned) X(TW) X(TWRecycled) X(PAWSActive) X(PAWSEstab) X(DelayedACKs) \
+	X(DelayedACKLost) X(ListenOverflows) X(ListenDrops) X(TCPHPHits) X(TCPPureAcks) \
+	X(TCPHPAcks) X(TCPRenoRecovery) X(TCPSackRecovery) X(TCPSACKReneging) X(TCPSACKReorder) \
+	X(TCPFullUndo) X(TCPPartialUndo) X(TCPDSACKUndo) X(TCPLossUndo) X(TCPLostRetransmit) \
+	X(TCPFastRetrans) X(TCPSlowStartRetrans) X(TCPTimeouts) X(TCPLossProbes) \
+	X(TCPLossProbeRecovery) X(TCPBacklogDrop) X(TCPDSACKOldSent) X(TCPDSACKOfoSent) \
+	X(TCPDSACKRecv) X(TCPAbortOnData) X(TCPAbortOnClose) X(TCPAbortOnMemory) \
+	X(TCPAbortOnTimeout) X(TCPAbortOnLinger) X(TCPAbortFailed) X(TCPMemoryPressures) \
+	X(TCPSpuriousRTOs) X(TCPRcvCoalesce) X(TCPOFOQueue) X(TCPOFODrop) X(TCPOFOMerge) \
+	X(TCPChallengeACK) X(TCPSYNChallenge) X(TCPReqQFullDoCookies) X(TCPReqQFullDrop) \
+	X(TCPRetransFail) X(TCPRcvCollapsed) X(TCPTimeWaitOverflow) X(TCPZeroWindowDrop) \
+	X(TCPFromZeroWindowAdv) X(TCPToZeroWindowAdv) X(TCPWantZeroWindowAdv) X(TCPSynRetrans) \
+	X(TCPOrigDataSent) X(TCPACKSkipped) X(TCPWinProbe) X(TCPKeepAlive) X(TCPDelivered) \
+	X(TCPDeliveredCE)
+/* clang-format on */
 enum tcp_mib {
 #define X(id) TCP_MIB_##id,
 	TCP_MIB(X) TCP_MIB_EXT(X)

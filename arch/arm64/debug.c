@@ -6,7 +6,7 @@
  * set in its frame: the CPU runs one instruction, clears PSTATE.SS, and traps. What the kernel must
  * know of that:
  *
- *   - an SVC counts as one instruction, so its frame has SS clear and the return would trap at once;
+ *   - an SVC counts as one instruction: its frame has SS clear, and the return would trap at once;
  *   - an instruction that the kernel emulates must clear SS, for it has been executed;
  *   - where a frame is replaced (signal handler, sigreturn), SS is set again.
  *
@@ -112,14 +112,13 @@ bool debug_regs_active(const struct debug_regs *r)
 		sysreg_write(dbg##kind##vr##n##_el1, s[n].addr); \
 		sysreg_write(dbg##kind##cr##n##_el1, s[n].ctrl); \
 		break;
-#define SLOT_CASES(kind)                                                                     \
-	SLOT_CASE(kind, 0)                                                                   \
-	SLOT_CASE(kind, 1)                                                                   \
-	SLOT_CASE(kind, 2)                                                                   \
-	SLOT_CASE(kind, 3) SLOT_CASE(kind, 4) SLOT_CASE(kind, 5) SLOT_CASE(kind, 6)          \
-		SLOT_CASE(kind, 7) SLOT_CASE(kind, 8) SLOT_CASE(kind, 9) SLOT_CASE(kind, 10) \
-			SLOT_CASE(kind, 11) SLOT_CASE(kind, 12) SLOT_CASE(kind, 13)          \
-				SLOT_CASE(kind, 14) SLOT_CASE(kind, 15)
+/* clang-format off */
+#define SLOT_CASES(kind) \
+	SLOT_CASE(kind, 0) SLOT_CASE(kind, 1) SLOT_CASE(kind, 2) SLOT_CASE(kind, 3) \
+	SLOT_CASE(kind, 4) SLOT_CASE(kind, 5) SLOT_CASE(kind, 6) SLOT_CASE(kind, 7) \
+	SLOT_CASE(kind, 8) SLOT_CASE(kind, 9) SLOT_CASE(kind, 10) SLOT_CASE(kind, 11) \
+	SLOT_CASE(kind, 12) SLOT_CASE(kind, 13) SLOT_CASE(kind, 14) SLOT_CASE(kind, 15)
+/* clang-format on */
 
 static void breakpoints_load(const struct debug_slot *s)
 {

@@ -1,6 +1,6 @@
 /*
- * /proc/PID/maps, smaps, smaps_rollup, numa_maps: the regions of an address space. Formats: proc(5).
- * Memory is of one node, so numa_maps has one N0 count.
+ * /proc/PID/maps, smaps, smaps_rollup, numa_maps: the regions of an address space. Formats:
+ * proc(5). Memory is of one node, so numa_maps has one N0 count.
  *
  * The text is made with the address space's semaphore held for reading, so it is one consistent
  * picture.

@@ -58,21 +58,29 @@ static int add_path(struct landlock *l, u64 urule)
 	return err;
 }
 
+/* The rule set behind @fd, for as long as @r is held. 0 or -errno: nothing is held. */
+static int ruleset_borrow(u64 fd, struct fdref *r, struct landlock **l)
+{
+	int err = fd_borrow((int)fd, r);
+
+	if (err)
+		return err;
+	err = landlock_ruleset_of(r->file, l);
+	if (err)
+		fd_release(r);
+	return err;
+}
+
 /* ctx: thread; sleeps */
 long sys_landlock_add_rule(u64 fd, u64 type, u64 urule, u64 flags)
 {
 	struct landlock *l;
 	struct fdref r;
-	int err;
+	int err = (u32)flags ? -EINVAL : ruleset_borrow(fd, &r, &l);
 
-	if ((u32)flags)
-		return -EINVAL;
-	err = fd_borrow((int)fd, &r);
 	if (err)
 		return err;
-	err = landlock_ruleset_of(r.file, &l);
-	if (!err)
-		err = (u32)type == LANDLOCK_RULE_PATH_BENEATH ? add_path(l, urule) : -EINVAL;
+	err = (u32)type == LANDLOCK_RULE_PATH_BENEATH ? add_path(l, urule) : -EINVAL;
 	fd_release(&r);
 	return err;
 }
@@ -87,14 +95,10 @@ long sys_landlock_restrict_self(u64 fd, u64 flags)
 
 	if (!current_task()->no_new_privs && !sys_capable(CAP_SYS_ADMIN))
 		return -EPERM;
-	if ((u32)flags)
-		return -EINVAL;
-	err = fd_borrow((int)fd, &r);
+	err = (u32)flags ? -EINVAL : ruleset_borrow(fd, &r, &l);
 	if (err)
 		return err;
-	err = landlock_ruleset_of(r.file, &l);
-	if (!err)
-		err = cred_copy(current->cred, current->cred->ngroups, &c);
+	err = cred_copy(current->cred, current->cred->ngroups, &c);
 	if (err)
 		goto release;
 	err = landlock_bind(l, c);

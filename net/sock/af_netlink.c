@@ -277,8 +277,8 @@ static int requests(struct nl_sock *n, const u8 *bytes, u32 len)
 		if (err || ((h->nlmsg_flags & NLM_F_ACK) &&
 			    !(h->nlmsg_type >= NLMSG_MIN_TYPE &&
 			      (h->nlmsg_flags & NLM_F_DUMP) == NLM_F_DUMP))) {
-			nl_flush(
-				&o); /* what was asked for, and the verdict, are messages of their own */
+			/* What was asked for, and the verdict, are messages of their own. */
+			nl_flush(&o);
 			acknowledge(&o, h, err, READ_ONCE(n->cap_ack));
 		}
 		nl_flush(&o);
