@@ -20,6 +20,7 @@
  */
 #include <linux/errno.h>
 #include <linux/fcntl.h>
+#include <linux/fs.h>
 #include "fs/landlock.h"
 #include "fs/namei.h"
 #include "kernel/base/errno.h"
@@ -355,7 +356,10 @@ static bool denied_has(const struct landlock *top, u32 access, const u16 *denied
 	return false;
 }
 
-/* To the directory above, past mountpoints; false at the root. holds: vfs_tree_lock */
+/*
+ * To the directory above, past mountpoints; false at the root. What was moved out of the part of
+ * its file system that is mounted is beneath that nevertheless. holds: vfs_tree_lock
+ */
 static bool go_up(struct path *p)
 {
 	while (p->dentry == p->mnt->root) {
@@ -364,9 +368,7 @@ static bool go_up(struct path *p)
 		p->dentry = p->mnt->mountpoint;
 		p->mnt = p->mnt->parent;
 	}
-	if (p->dentry->parent == p->dentry)
-		return false;
-	p->dentry = p->dentry->parent;
+	p->dentry = p->dentry->parent == p->dentry ? p->mnt->root : p->dentry->parent;
 	return true;
 }
 
@@ -412,11 +414,11 @@ int landlock_check_open(const struct file *f)
 }
 
 /* See landlock.h. */
-u32 landlock_right_to_make(u32 mode)
+u32 landlock_right_to_make(u32 mode, u64 rdev)
 {
 	switch (mode & S_IFMT) {
 	case S_IFDIR: return LANDLOCK_ACCESS_FS_MAKE_DIR;
-	case S_IFCHR: return LANDLOCK_ACCESS_FS_MAKE_CHAR;
+	case S_IFCHR: return rdev ? LANDLOCK_ACCESS_FS_MAKE_CHAR : LANDLOCK_ACCESS_FS_MAKE_REG;
 	case S_IFBLK: return LANDLOCK_ACCESS_FS_MAKE_BLOCK;
 	case S_IFIFO: return LANDLOCK_ACCESS_FS_MAKE_FIFO;
 	case S_IFSOCK: return LANDLOCK_ACCESS_FS_MAKE_SOCK;
@@ -501,15 +503,17 @@ static bool refer_walk(struct referral *r, struct path at)
 
 /* As landlock_refer, for those with a domain. */
 int landlock_check_refer(struct dentry *old, const struct path *dir, struct dentry *new, bool moves,
-			 bool exchange)
+			 u32 flags)
 {
 	struct referral r = { .top = domain_of(current->cred) };
 	const struct path root = { dir->mnt, dir->mnt->root };
 	const struct inode *oi = dentry_inode(old), *ni = dentry_inode(new);
-	bool ok, from_free, to_free;
+	bool ok, from_free, to_free, exchange = flags & RENAME_EXCHANGE;
 
-	r.want_from = exchange ? landlock_right_to_make(ni->mode) : 0;
-	r.want_to = landlock_right_to_make(oi->mode);
+	r.want_from = exchange ? landlock_right_to_make(ni->mode, ni->rdev) : 0;
+	if (flags & RENAME_WHITEOUT)
+		r.want_from |= LANDLOCK_ACCESS_FS_MAKE_REG;
+	r.want_to = landlock_right_to_make(oi->mode, oi->rdev);
 	if (moves) {
 		r.want_from |= right_to_remove(oi);
 		r.want_to |= right_to_remove(ni);

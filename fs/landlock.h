@@ -8,6 +8,11 @@
 #include "kernel/sched/thread.h"
 
 #define LANDLOCK_ABI 2 /* what LANDLOCK_CREATE_RULESET_VERSION answers: Linux 6.1's */
+/* What was mended since, as numbers of Linux's list: 3, moved directories; 4, whiteouts. */
+#define LANDLOCK_ERRATA (BIT(2) | BIT(3))
+#ifndef LANDLOCK_CREATE_RULESET_ERRATA /* not in the packaged headers of its first years */
+#define LANDLOCK_CREATE_RULESET_ERRATA 2u
+#endif
 #define LANDLOCK_FS_ALL ((u32)(LANDLOCK_ACCESS_FS_REFER << 1) - 1)
 
 struct landlock;
@@ -32,8 +37,9 @@ void landlock_drop_super(const struct super *sb);
 int landlock_check_path(const struct path *p, u32 access);
 int landlock_check_open(const struct file *f);
 int landlock_check_refer(struct dentry *old, const struct path *dir, struct dentry *new, bool moves,
-			 bool exchange);
-u32 landlock_right_to_make(u32 mode); /* LANDLOCK_ACCESS_FS_MAKE_* of a file type. ctx: any */
+			 u32 flags);
+/* LANDLOCK_ACCESS_FS_MAKE_* of a type; a whiteout counts as a regular file. ctx: any */
+u32 landlock_right_to_make(u32 mode, u64 rdev);
 
 /* Has current a domain? Then it changes no mounts, for one. ctx: thread */
 static inline bool landlock_is_bound(void)
@@ -54,11 +60,11 @@ static inline int __must_check landlock_open(const struct file *f)
 }
 
 /*
- * May @old get the name @new in @dir, of the same mount; with @moves it loses its own, with
- * @exchange to what @new names? 0, -EACCES, -EXDEV. holds: both directories' locks
+ * May @old get the name @new in @dir, of the same mount, and with @moves lose its own? @flags:
+ * RENAME_*. 0, -EACCES, -EXDEV. holds: both directories' locks
  */
 static inline int __must_check landlock_refer(struct dentry *old, const struct path *dir,
-					      struct dentry *new, bool moves, bool exchange)
+					      struct dentry *new, bool moves, u32 flags)
 {
-	return landlock_is_bound() ? landlock_check_refer(old, dir, new, moves, exchange) : 0;
+	return landlock_is_bound() ? landlock_check_refer(old, dir, new, moves, flags) : 0;
 }

@@ -150,7 +150,7 @@ int vfs_mknod(const struct path *at, const char *name, u32 mode, u64 rdev)
 	case S_IFDIR: return -EPERM;
 	default: return -EINVAL;
 	}
-	err = make_begin(&w, at, name, landlock_right_to_make(mode), &d);
+	err = make_begin(&w, at, name, landlock_right_to_make(mode, rdev), &d);
 	if (err)
 		return err;
 	dir = dentry_inode(w.cur.dentry);
@@ -243,7 +243,7 @@ int vfs_link(const struct path *old, const struct path *at, const char *name)
 		goto end;
 	err = may_link(i);
 	if (!err)
-		err = landlock_refer(old->dentry, &w.cur, d, false, false);
+		err = landlock_refer(old->dentry, &w.cur, d, false, 0);
 	if (!err && inode_is_dir(i)) /* which might be the very directory that is locked */
 		err = -EPERM;
 	if (err)

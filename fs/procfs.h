@@ -43,6 +43,7 @@ TABLE_DECLARE(sysctl, struct sysctl_int);
 struct procfs_pid_entry {
 	const char *name; /* NULL ends the table */
 	u32 mode; /* with type: S_IFREG, S_IFLNK, S_IFDIR */
+	bool guarded; /* S_IFREG: opened only by who may look into the task */
 	int (*show)(struct sbuf *out, void *task); /* S_IFREG */
 	ssize_t (*write)(void *task, const char *text, size_t n);
 	int (*link)(void *task, struct path *out); /* S_IFLNK: magic link target, with references */
@@ -70,6 +71,7 @@ struct procfs_pid_ops {
 	void (*get)(void *task);
 	void (*put)(void *task);
 	void (*owner)(void *task, u32 *uid, u32 *gid); /* of the files; root when not dumpable */
+	int (*may_look)(void *task); /* into its memory: 0, -EACCES, -ESRCH */
 	u32 (*self)(void); /* for /proc/self: tgid */
 	u32 (*self_thread)(void); /* for /proc/thread-self */
 	const struct procfs_dir_ops *root; /* what /proc/PID holds */

@@ -434,7 +434,10 @@ static int text_make(struct file *f, struct sbuf *out)
 
 static int text_open(struct inode *i, struct file *f)
 {
-	return textfile_open(f, text_make);
+	struct pid_inode *pi = pid_of(i);
+	int err = pi->entry && pi->entry->guarded ? pids->may_look(pi->task) : 0;
+
+	return err ? err : textfile_open(f, text_make);
 }
 
 static ssize_t text_write(struct file *f, struct uio *u, u64 *pos)

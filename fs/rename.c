@@ -204,7 +204,7 @@ static int rename_locked(struct renaming *r)
 	if (!err)
 		err = check_ancestors(r);
 	if (!err)
-		err = landlock_refer(r->od, &r->to.cur, r->nd, true, r->flags & RENAME_EXCHANGE);
+		err = landlock_refer(r->od, &r->to.cur, r->nd, true, r->flags);
 	if (err)
 		return err;
 	if (dentry_inode(r->od) == dentry_inode(r->nd))

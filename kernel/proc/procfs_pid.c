@@ -469,71 +469,89 @@ static const struct procfs_dir_ops task_list_dir = {
 /* --- the tables --- */
 
 /* What a process and a thread both have. */
-#define COMMON_ENTRIES                                                                             \
-	{ .name = "fd", .mode = S_IFDIR | 0500, .dir = &pid_fd_dir },                              \
-		{ .name = "fdinfo", .mode = S_IFDIR | 0555, .dir = &pid_fdinfo_dir },              \
-		{ .name = "ns", .mode = S_IFDIR | 0511, .dir = &pid_ns_dir },                      \
-		{ .name = "environ", .mode = S_IFREG | 0400, .show = pid_environ_show },           \
-		{ .name = "auxv", .mode = S_IFREG | 0400, .show = pid_auxv_show },                 \
-		{ .name = "status", .mode = S_IFREG | 0444, .show = pid_status_show },             \
-		{ .name = "personality", .mode = S_IFREG | 0400, .show = personality_show },       \
-		{ .name = "limits", .mode = S_IFREG | 0644, .show = pid_limits_show },             \
-		{ .name = "sched", .mode = S_IFREG | 0644, .show = pid_sched_show },               \
-		{ .name = "comm",                                                                  \
-		  .mode = S_IFREG | 0644,                                                          \
-		  .show = comm_show,                                                               \
-		  .write = comm_write },                                                           \
-		{ .name = "syscall", .mode = S_IFREG | 0400, .show = pid_syscall_show },           \
-		{ .name = "cmdline", .mode = S_IFREG | 0444, .show = pid_cmdline_show },           \
-		{ .name = "stat", .mode = S_IFREG | 0444, .show = pid_stat_show },                 \
-		{ .name = "statm", .mode = S_IFREG | 0444, .show = pid_statm_show },               \
-		{ .name = "maps", .mode = S_IFREG | 0444, .show = pid_maps_show },                 \
-		{ .name = "mem", .mode = S_IFREG | 0600, .ops = &pid_mem_ops },                    \
-		{ .name = "fail-nth", .mode = S_IFREG | 0644, .ops = &pid_failnth_ops },           \
-		{ .name = "io", .mode = S_IFREG | 0400, .show = pid_io_show },                     \
-		{ .name = "stack", .mode = S_IFREG | 0400, .show = pid_stack_show },               \
-		{ .name = "pagemap", .mode = S_IFREG | 0400, .ops = &pid_pagemap_ops },            \
-		{ .name = "clear_refs", .mode = S_IFREG | 0200, .write = pid_clear_refs_write },   \
-		{ .name = "numa_maps", .mode = S_IFREG | 0444, .show = pid_numa_maps_show },       \
-		{ .name = "cpuset", .mode = S_IFREG | 0444, .show = pid_cpuset_show },             \
-		{ .name = "uid_map",                                                               \
-		  .mode = S_IFREG | 0644,                                                          \
-		  .show = pid_id_map_show,                                                         \
-		  .write = pid_id_map_write },                                                     \
-		{ .name = "gid_map",                                                               \
-		  .mode = S_IFREG | 0644,                                                          \
-		  .show = pid_id_map_show,                                                         \
-		  .write = pid_id_map_write },                                                     \
-		{ .name = "projid_map",                                                            \
-		  .mode = S_IFREG | 0644,                                                          \
-		  .show = pid_id_map_show,                                                         \
-		  .write = pid_id_map_write },                                                     \
-		{ .name = "setgroups",                                                             \
-		  .mode = S_IFREG | 0644,                                                          \
-		  .show = pid_setgroups_show,                                                      \
-		  .write = pid_setgroups_write },                                                  \
-		{ .name = "cwd", .mode = S_IFLNK | 0777, .link = cwd_link },                       \
-		{ .name = "root", .mode = S_IFLNK | 0777, .link = root_link },                     \
-		{ .name = "exe", .mode = S_IFLNK | 0777, .link = exe_link },                       \
-		{ .name = "mounts", .mode = S_IFREG | 0444, .show = mounts_show },                 \
-		{ .name = "mountinfo", .mode = S_IFREG | 0444, .show = mountinfo_show },           \
-		{ .name = "smaps", .mode = S_IFREG | 0444, .show = pid_smaps_show },               \
-		{ .name = "smaps_rollup", .mode = S_IFREG | 0444, .show = pid_smaps_rollup_show }, \
-		{ .name = "wchan", .mode = S_IFREG | 0444, .show = pid_wchan_show },               \
-		{ .name = "schedstat", .mode = S_IFREG | 0444, .show = pid_schedstat_show },       \
-		{ .name = "cgroup", .mode = S_IFREG | 0444, .show = cgroup_show },                 \
-		{ .name = "oom_score", .mode = S_IFREG | 0444, .show = oom_score_show },           \
-		{ .name = "oom_adj",                                                               \
-		  .mode = S_IFREG | 0644,                                                          \
-		  .show = oom_adj_show,                                                            \
-		  .write = oom_adj_write },                                                        \
-		{ .name = "oom_score_adj",                                                         \
-		  .mode = S_IFREG | 0644,                                                          \
-		  .show = oom_score_adj_show,                                                      \
-		  .write = oom_score_adj_write },                                                  \
-		{ .name = "loginuid", .mode = S_IFREG | 0644, .show = unset_id_show },             \
-	{                                                                                          \
-		.name = "sessionid", .mode = S_IFREG | 0444, .show = unset_id_show                 \
+#define COMMON_ENTRIES                                                                           \
+	{ .name = "fd", .mode = S_IFDIR | 0500, .dir = &pid_fd_dir },                            \
+		{ .name = "fdinfo", .mode = S_IFDIR | 0555, .dir = &pid_fdinfo_dir },            \
+		{ .name = "ns", .mode = S_IFDIR | 0511, .dir = &pid_ns_dir },                    \
+		{ .name = "environ",                                                             \
+		  .mode = S_IFREG | 0400,                                                        \
+		  .guarded = true,                                                               \
+		  .show = pid_environ_show },                                                    \
+		{ .name = "auxv",                                                                \
+		  .mode = S_IFREG | 0400,                                                        \
+		  .guarded = true,                                                               \
+		  .show = pid_auxv_show },                                                       \
+		{ .name = "status", .mode = S_IFREG | 0444, .show = pid_status_show },           \
+		{ .name = "personality", .mode = S_IFREG | 0400, .show = personality_show },     \
+		{ .name = "limits", .mode = S_IFREG | 0644, .show = pid_limits_show },           \
+		{ .name = "sched", .mode = S_IFREG | 0644, .show = pid_sched_show },             \
+		{ .name = "comm",                                                                \
+		  .mode = S_IFREG | 0644,                                                        \
+		  .show = comm_show,                                                             \
+		  .write = comm_write },                                                         \
+		{ .name = "syscall", .mode = S_IFREG | 0400, .show = pid_syscall_show },         \
+		{ .name = "cmdline", .mode = S_IFREG | 0444, .show = pid_cmdline_show },         \
+		{ .name = "stat", .mode = S_IFREG | 0444, .show = pid_stat_show },               \
+		{ .name = "statm", .mode = S_IFREG | 0444, .show = pid_statm_show },             \
+		{ .name = "maps",                                                                \
+		  .mode = S_IFREG | 0444,                                                        \
+		  .guarded = true,                                                               \
+		  .show = pid_maps_show },                                                       \
+		{ .name = "mem", .mode = S_IFREG | 0600, .ops = &pid_mem_ops },                  \
+		{ .name = "fail-nth", .mode = S_IFREG | 0644, .ops = &pid_failnth_ops },         \
+		{ .name = "io", .mode = S_IFREG | 0400, .show = pid_io_show },                   \
+		{ .name = "stack", .mode = S_IFREG | 0400, .show = pid_stack_show },             \
+		{ .name = "pagemap", .mode = S_IFREG | 0400, .ops = &pid_pagemap_ops },          \
+		{ .name = "clear_refs", .mode = S_IFREG | 0200, .write = pid_clear_refs_write }, \
+		{ .name = "numa_maps",                                                           \
+		  .mode = S_IFREG | 0444,                                                        \
+		  .guarded = true,                                                               \
+		  .show = pid_numa_maps_show },                                                  \
+		{ .name = "cpuset", .mode = S_IFREG | 0444, .show = pid_cpuset_show },           \
+		{ .name = "uid_map",                                                             \
+		  .mode = S_IFREG | 0644,                                                        \
+		  .show = pid_id_map_show,                                                       \
+		  .write = pid_id_map_write },                                                   \
+		{ .name = "gid_map",                                                             \
+		  .mode = S_IFREG | 0644,                                                        \
+		  .show = pid_id_map_show,                                                       \
+		  .write = pid_id_map_write },                                                   \
+		{ .name = "projid_map",                                                          \
+		  .mode = S_IFREG | 0644,                                                        \
+		  .show = pid_id_map_show,                                                       \
+		  .write = pid_id_map_write },                                                   \
+		{ .name = "setgroups",                                                           \
+		  .mode = S_IFREG | 0644,                                                        \
+		  .show = pid_setgroups_show,                                                    \
+		  .write = pid_setgroups_write },                                                \
+		{ .name = "cwd", .mode = S_IFLNK | 0777, .link = cwd_link },                     \
+		{ .name = "root", .mode = S_IFLNK | 0777, .link = root_link },                   \
+		{ .name = "exe", .mode = S_IFLNK | 0777, .link = exe_link },                     \
+		{ .name = "mounts", .mode = S_IFREG | 0444, .show = mounts_show },               \
+		{ .name = "mountinfo", .mode = S_IFREG | 0444, .show = mountinfo_show },         \
+		{ .name = "smaps",                                                               \
+		  .mode = S_IFREG | 0444,                                                        \
+		  .guarded = true,                                                               \
+		  .show = pid_smaps_show },                                                      \
+		{ .name = "smaps_rollup",                                                        \
+		  .mode = S_IFREG | 0444,                                                        \
+		  .guarded = true,                                                               \
+		  .show = pid_smaps_rollup_show },                                               \
+		{ .name = "wchan", .mode = S_IFREG | 0444, .show = pid_wchan_show },             \
+		{ .name = "schedstat", .mode = S_IFREG | 0444, .show = pid_schedstat_show },     \
+		{ .name = "cgroup", .mode = S_IFREG | 0444, .show = cgroup_show },               \
+		{ .name = "oom_score", .mode = S_IFREG | 0444, .show = oom_score_show },         \
+		{ .name = "oom_adj",                                                             \
+		  .mode = S_IFREG | 0644,                                                        \
+		  .show = oom_adj_show,                                                          \
+		  .write = oom_adj_write },                                                      \
+		{ .name = "oom_score_adj",                                                       \
+		  .mode = S_IFREG | 0644,                                                        \
+		  .show = oom_score_adj_show,                                                    \
+		  .write = oom_score_adj_write },                                                \
+		{ .name = "loginuid", .mode = S_IFREG | 0644, .show = unset_id_show },           \
+	{                                                                                        \
+		.name = "sessionid", .mode = S_IFREG | 0444, .show = unset_id_show               \
 	}
 
 static const struct procfs_pid_entry thread_entries[] = {
@@ -630,12 +648,24 @@ static u32 self_thread_nr(void)
 	return current->user ? current_task()->tid->nr : 0;
 }
 
+/* ctx: thread */
+static int handle_may_look(void *h)
+{
+	struct vmspace *vm;
+	int err = handle_vm(h, true, &vm);
+
+	if (!err && vm)
+		vmspace_put(vm);
+	return err;
+}
+
 static const struct procfs_pid_ops pid_ops = {
 	.find = pid_find,
 	.next = pid_next,
 	.get = handle_get,
 	.put = handle_put,
 	.owner = handle_owner,
+	.may_look = handle_may_look,
 	.self = self_nr,
 	.self_thread = self_thread_nr,
 	.root = &proc_dir,

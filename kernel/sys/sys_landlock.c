@@ -16,10 +16,14 @@ long sys_landlock_create_ruleset(u64 uattr, u64 size, u64 flags)
 	struct file *f;
 	int err;
 
-	if ((u32)flags)
-		return (u32)flags == LANDLOCK_CREATE_RULESET_VERSION && !uattr && !size
-			       ? LANDLOCK_ABI
-			       : -EINVAL;
+	if ((u32)flags && (uattr || size))
+		return -EINVAL;
+	switch ((u32)flags) {
+	case 0: break;
+	case LANDLOCK_CREATE_RULESET_VERSION: return LANDLOCK_ABI;
+	case LANDLOCK_CREATE_RULESET_ERRATA: return LANDLOCK_ERRATA;
+	default: return -EINVAL;
+	}
 	if (!uattr)
 		return -EFAULT;
 	if (size < sizeof(handled))

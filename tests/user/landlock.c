@@ -34,7 +34,9 @@ static void test_create(void)
 	CHECK(create(NULL, 0, LANDLOCK_CREATE_RULESET_VERSION) == 2);
 	CHECK_ERR(create(NULL, 8, LANDLOCK_CREATE_RULESET_VERSION), EINVAL);
 	CHECK_ERR(create(&attr, 0, LANDLOCK_CREATE_RULESET_VERSION), EINVAL);
-	CHECK_ERR(create(&attr, 8, 2), EINVAL);
+	CHECK_ERR(create(&attr, 8, 2), EINVAL); /* 2: what was mended since, as bits */
+	CHECK((create(NULL, 0, 2) & 0xc) == 0xc);
+	CHECK_ERR(create(NULL, 0, 3), EINVAL);
 	CHECK_ERR(create(&attr, 8, ~0u), EINVAL);
 	CHECK_ERR(create(NULL, 8, 0), EFAULT);
 	CHECK_ERR(create(NULL, 0, 0), EFAULT);
@@ -303,6 +305,24 @@ static int rights_to_make(void)
 	return 0;
 }
 
+/* Whiteouts, devices that are none, are made by the right for regular files. */
+static int whiteouts(void)
+{
+	struct stat st;
+
+	WANT(!chdir("mnt") && !mkdir("w", 0755) && !mkdir("v", 0755));
+	WANT(!mkfifo("w/p", 0600) && !mkfifo("v/p", 0600));
+	WANT(!layer(R(MAKE_REG) | R(MAKE_CHAR), "w", R(MAKE_REG)));
+	WANT(!mknod("w/white", S_IFCHR | 0600, 0) && !unlink("w/white"));
+	WANT_ERR(mknod("w/null", S_IFCHR | 0600, makedev(1, 3)), EACCES);
+	WANT_ERR(mknod("v/white", S_IFCHR | 0600, 0), EACCES);
+	WANT_ERR(rename2("v/p", "v/q", RENAME_WHITEOUT), EACCES);
+	WANT(!rename2("w/p", "w/q", RENAME_WHITEOUT));
+	WANT(!stat("w/p", &st) && S_ISCHR(st.st_mode) && !st.st_rdev);
+	WANT(!unlink("w/p") && !unlink("w/q") && !rmdir("w") && !unlink("v/p") && !rmdir("v"));
+	return 0;
+}
+
 static int rights_to_remove(void)
 {
 	WANT(!make_file("a/r1") && !make_file("a/b/r2") && !mkdir("a/r3", 0755) &&
@@ -460,6 +480,27 @@ static int rules_end_with_mounts(void)
 	WANT(!allow(later, "a", R(READ_FILE)) && !enforce(later));
 	WANT(!opens("a/f", O_RDONLY));
 	WANT_ERR(opens("mnt/f", O_RDONLY), EACCES);
+	return 0;
+}
+
+/* What was moved out of the part that is mounted elsewhere is still reached through it. */
+static int moved_out_of_mount(void)
+{
+	int dir, set = ruleset(R(READ_FILE));
+
+	WANT(!mkdir("mnt/part", 0755) && !mkdir("mnt/part/in", 0755) && !mkdir("at", 0755) &&
+	     !make_file("mnt/part/in/f"));
+	WANT(!mount("mnt/part", "at", NULL, MS_BIND, NULL));
+	dir = open("at/in", O_PATH);
+	WANT(dir >= 0 && !rename("mnt/part/in", "mnt/in"));
+	WANT(!allow(set, "at", R(READ_FILE)));
+	if (!fork()) {
+		enforce(set);
+		_exit(openat(dir, "f", O_RDONLY) < 0 || !opens("mnt/in/f", O_RDONLY));
+	}
+	WANT(wait(&set) > 0 && !set);
+	close(dir);
+	WANT(!umount("at") && !rmdir("at"));
 	return 0;
 }
 
@@ -667,6 +708,7 @@ static void test_rights(void)
 	CHECK(!in_child(rights_of_directories));
 	CHECK(!in_child(rights_to_run));
 	CHECK(!in_child(rights_to_make));
+	CHECK(!in_child(whiteouts));
 	CHECK(!in_child(rights_to_remove));
 	CHECK(!in_child(unlink_a_directory));
 	CHECK(!in_child(layers_meet));
@@ -689,6 +731,7 @@ int main(int argc, char **argv)
 	CHECK(!in_child(rules_cross_mounts));
 	CHECK(!in_child(rule_for_mounted));
 	CHECK(!in_child(rules_end_with_mounts));
+	CHECK(!in_child(moved_out_of_mount));
 	CHECK(!in_child(detached_mounts));
 	CHECK(!in_child(exec_keeps_it));
 	CHECK(!in_child(threads_have_their_own));
