@@ -61,11 +61,11 @@ static int kptr_restrict; /* a: 2 hides addresses from everybody */
 static int kallsyms_show(struct sbuf *out, void *arg)
 {
 	bool show = cred_capable(current->cred, CAP_SYSLOG) && READ_ONCE(kptr_restrict) < 2;
-	const char *name;
+	struct symbol sym;
 	vaddr_t addr;
 
-	for (u32 i = 0; (addr = symbol_address(i, &name)); i++)
-		sbuf_printf(out, "%016llx t %s\n", show ? (ull)addr : 0ull, name);
+	for (u32 i = 0; (addr = symbol_address(i, &sym)); i++)
+		sbuf_printf(out, "%016llx t %s\n", show ? (ull)addr : 0ull, sym.name);
 	return 0;
 }
 PROC_FILE(kallsyms, "kallsyms", 0444, .show = kallsyms_show);

@@ -78,11 +78,11 @@ KTEST(kasan, bad_free)
 static bool track_names(const struct kasan_track *t, const char *function)
 {
 	extern const char _start[];
+	struct symbol sym;
 	const char *name;
-	u64 off;
 
 	for (u32 i = 0; i < t->count; i++) {
-		name = symbol_lookup((vaddr_t)_start + t->frame[i] - 4, &off);
+		name = symbol_lookup((vaddr_t)_start + t->frame[i] - 4, &sym);
 		if (name && strcmp(name, function) == 0)
 			return true;
 	}

@@ -27,8 +27,8 @@ _Static_assert(sizeof(struct slab_debug_head) <= SLAB_DEBUG_HEAD, "slab_internal
 static void __noreturn __cold cell_bad(const char *cache, const char *what, void *obj,
 				       const struct slab_debug_head *h, const void *who)
 {
-	u64 off;
-	const char *last = symbol_lookup((vaddr_t)h->who, &off);
+	struct symbol sym;
+	const char *last = symbol_lookup((vaddr_t)h->who, &sym);
 
 	panic("%s: %s, object %p of %llu bytes, last used by %s, now %p", cache, what, obj,
 	      (unsigned long long)h->size, last ? last : "?", who);

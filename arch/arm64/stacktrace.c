@@ -80,15 +80,15 @@ void stacktrace_print(const struct arch_thread *t, const struct trapframe *tf)
 {
 	vaddr_t addr[PRINT_MAX];
 	u32 n = stacktrace(t, tf, addr, PRINT_MAX);
-	u64 off;
+	struct symbol sym;
 
 	for (u32 i = 0; i < n; i++) {
 		/* A return address may lie behind the end of a function that does not return. */
 		u64 back = i || !tf ? 4 : 0;
-		const char *name = symbol_lookup(addr[i] - back, &off);
+		const char *name = symbol_lookup(addr[i] - back, &sym);
 
 		if (name)
-			log_crit("  [%016lx] %s+%#lx", addr[i], name, off + back);
+			log_crit("  [%016lx] %s+%#lx", addr[i], name, sym.off + back);
 		else
 			log_crit("  [%016lx]", addr[i]);
 	}

@@ -50,7 +50,7 @@ static const char *kind_of(vaddr_t bad, u8 shadow)
 
 static void track_print(const char *what, const struct kasan_track *t)
 {
-	u64 off;
+	struct symbol sym;
 
 	if (!t->count)
 		return;
@@ -58,9 +58,9 @@ static void track_print(const char *what, const struct kasan_track *t)
 		 (long long)t->when / 1000 % 1000000, t->cpu);
 	for (u32 i = 0; i < t->count; i++) {
 		vaddr_t pc = (vaddr_t)_start + t->frame[i];
-		const char *name = symbol_lookup(pc - 4, &off);
+		const char *name = symbol_lookup(pc - 4, &sym);
 
-		log_crit("  [%016lx] %s+%#lx", pc, name ? name : "?", off + 4);
+		log_crit("  [%016lx] %s+%#lx", pc, name ? name : "?", name ? sym.off + 4 : 0);
 	}
 }
 
@@ -128,12 +128,13 @@ static void stack_print(vaddr_t addr)
 {
 	vaddr_t frame = *kasan_shadow(addr) == KASAN_STACK_FREE ? 0 : frame_find(addr);
 	const char *text, *fn;
-	u64 off, n;
+	struct symbol sym;
+	u64 n;
 
 	if (!frame)
 		return;
 	text = (const char *)((const u64 *)frame)[1];
-	fn = symbol_lookup(((const u64 *)frame)[2], &off);
+	fn = symbol_lookup(((const u64 *)frame)[2], &sym);
 	log_crit("in the frame of %s, byte %lu; its variables:", fn ? fn : "?", addr - frame);
 	for (n = number_next(&text); n; n--) {
 		u64 start = number_next(&text), size = number_next(&text);
@@ -193,16 +194,16 @@ void kasan_report(vaddr_t addr, size_t n, bool write, const void *who)
 	const char *kind = "wild-access", *name;
 	char title[200];
 	bool known;
-	u64 off;
+	struct symbol sym;
 
 	if (!report_begin())
 		return;
 	known = kasan_has_shadow(addr) && kasan_has_shadow(addr + n - 1);
 	if (known && kasan_find_bad(addr, n, &bad))
 		kind = kind_of(bad, *kasan_shadow(bad));
-	name = symbol_lookup((vaddr_t)who - 4, &off);
+	name = symbol_lookup((vaddr_t)who - 4, &sym);
 	snprintf(title, sizeof(title), "kasan: %s: %s of %zu bytes at %#lx by %s+%#lx", kind,
-		 write ? "write" : "read", n, addr, name ? name : "?", name ? off + 4 : 0);
+		 write ? "write" : "read", n, addr, name ? name : "?", name ? sym.off + 4 : 0);
 	log_crit("%s", title);
 	if (known) {
 		global_print(bad);
@@ -218,13 +219,13 @@ void kasan_report_free(const void *p, const char *what, const void *who)
 {
 	char title[200];
 	const char *name;
-	u64 off;
+	struct symbol sym;
 
 	if (!report_begin())
 		return;
-	name = symbol_lookup((vaddr_t)who - 4, &off);
+	name = symbol_lookup((vaddr_t)who - 4, &sym);
 	snprintf(title, sizeof(title), "kasan: %s of %p by %s+%#lx", what, p, name ? name : "?",
-		 name ? off + 4 : 0);
+		 name ? sym.off + 4 : 0);
 	log_crit("%s", title);
 	if (kasan_has_shadow((vaddr_t)p)) {
 		origin_print((vaddr_t)p);

@@ -234,14 +234,14 @@ KTEST(base, rate_limit)
 
 KTEST(base, symbols)
 {
-	u64 off = 1;
-	const char *name = symbol_lookup((vaddr_t)symbol_lookup, &off);
+	struct symbol sym;
+	const char *name = symbol_lookup((vaddr_t)symbol_lookup, &sym);
 
-	KT_ASSERT(name && strcmp(name, "symbol_lookup") == 0 && off == 0);
-	name = symbol_lookup((vaddr_t)symbol_lookup + 4, &off);
-	KT_ASSERT(name && strcmp(name, "symbol_lookup") == 0 && off == 4);
-	KT_ASSERT(!symbol_lookup(0x1000, &off) && !symbol_lookup(~0ULL, &off));
-	KT_ASSERT(symbol_address(0, &name) != 0 && symbol_address(~0u, &name) == 0);
+	KT_ASSERT(name && strcmp(name, "symbol_lookup") == 0 && sym.off == 0);
+	name = symbol_lookup((vaddr_t)symbol_lookup + 4, &sym);
+	KT_ASSERT(name && strcmp(name, "symbol_lookup") == 0 && sym.off == 4);
+	KT_ASSERT(!symbol_lookup(0x1000, &sym) && !symbol_lookup(~0ULL, &sym));
+	KT_ASSERT(symbol_address(0, &sym) != 0 && symbol_address(~0u, &sym) == 0);
 }
 
 /* Not a test of randomness: that it is not stuck, repeats nothing, and fills every length. */

@@ -155,10 +155,11 @@ void lockdebug_print_held(struct arch_thread *t)
 		t = arch_current();
 	for (u32 i = 0; i < t->nheld && i < ARRAY_SIZE(t->held); i++) {
 		struct lock_debug *h = t->held[i].lock;
-		u64 off = 0;
-		const char *sym = symbol_lookup((vaddr_t)t->held[i].where, &off);
+		struct symbol sym;
+		const char *name = symbol_lookup((vaddr_t)t->held[i].where, &sym);
 
-		log_crit("  holds %s, taken at %s+%#lx", rank_name[h->rank], sym ? sym : "?", off);
+		log_crit("  holds %s, taken at %s+%#lx", rank_name[h->rank], name ? name : "?",
+			 name ? sym.off : 0);
 	}
 }
 

@@ -42,8 +42,14 @@ void panic_stop_this_cpu(const struct trapframe *tf) __noreturn;
 void panic_warn(const char *what, const char *file, int line) __cold;
 
 /* Symbols of the image (kernel/base/symbols.c). */
-const char *symbol_lookup(vaddr_t addr, u64 *offset); /* NULL when outside the image */
-vaddr_t symbol_address(u32 index, const char **name); /* for /proc/kallsyms; 0 past the end */
+#define SYMBOL_MAX 64
+struct symbol {
+	char name[SYMBOL_MAX]; /* longer ones are cut by the build */
+	u64 off; /* from where the function begins */
+};
+const char *symbol_lookup(vaddr_t addr,
+			  struct symbol *s); /* s->name; NULL when outside the image */
+vaddr_t symbol_address(u32 index, struct symbol *s); /* for /proc/kallsyms; 0 past the end */
 /* arch/arm64/stacktrace.c: return addresses from @fp (NULL: the caller's); returns the count. */
 struct arch_thread;
 u32 stacktrace(const struct arch_thread *t, const struct trapframe *tf, vaddr_t *out, u32 max);

@@ -6,6 +6,9 @@
  * them, and their names one after the other. Blocks of KSYMS_BLOCK give offsets from _start, so
  * that the table needs no relocation; within a block one walks. It is read in place; nothing is set
  * up at boot and nothing is ever written. Any context.
+ *
+ * Names share many parts, so bytes that no name has stand for pairs of others (byte pair encoding):
+ * the names take half the room.
  */
 #include "kernel/base/panic.h"
 #include "kernel/lib/string.h"
@@ -22,12 +25,37 @@ extern const u32 ksyms_count;
 extern const struct ksyms_block ksyms_blocks[];
 extern const u16 ksyms_steps[];
 extern const char ksyms_names[];
+extern const u8 ksyms_pairs[256][2]; /* what a byte stands for; {0, 0}: itself */
+
+#define DEPTH 32 /* pairs within pairs: the build sees to it that there are fewer */
+
+static void expand(const char *text, char *name)
+{
+	u8 stack[DEPTH];
+
+	while (*text) {
+		u32 n = 0;
+
+		stack[n++] = (u8)*text++;
+		while (n) {
+			u8 c = stack[--n];
+
+			if (ksyms_pairs[c][0]) {
+				stack[n++] = ksyms_pairs[c][1];
+				stack[n++] = ksyms_pairs[c][0];
+			} else {
+				*name++ = (char)c;
+			}
+		}
+	}
+	*name = 0;
+}
 
 /*
- * The function in @block that has @offset or, when that is further on, number @index; its name, and
- * its offset.
+ * The function in @block that has @offset or, when that is further on, number @index; its name into
+ * @out. Returns its offset from _start.
  */
-static const char *walk_block(u32 block, u64 offset, u32 index, u64 *found)
+static u64 walk_block(u32 block, u64 offset, u32 index, char *out)
 {
 	const char *name = ksyms_names + ksyms_blocks[block].name;
 	u64 at = ksyms_blocks[block].offset;
@@ -40,18 +68,17 @@ static const char *walk_block(u32 block, u64 offset, u32 index, u64 *found)
 		at = next;
 		name += strlen(name) + 1;
 	}
-	*found = at;
-	return name;
+	expand(name, out);
+	return at;
 }
 
 /*
  * Name of the function that @addr lies in and the distance from its start; NULL outside the image.
  */
-const char *symbol_lookup(vaddr_t addr, u64 *offset)
+const char *symbol_lookup(vaddr_t addr, struct symbol *s)
 {
 	u32 low = 0, high = (ksyms_count + KSYMS_BLOCK - 1) / KSYMS_BLOCK;
-	u64 at = addr - (vaddr_t)_start, begin;
-	const char *name;
+	u64 at = addr - (vaddr_t)_start;
 
 	if (addr < (vaddr_t)_start || addr >= (vaddr_t)_end || high == 0 ||
 	    at < ksyms_blocks[0].offset)
@@ -64,18 +91,15 @@ const char *symbol_lookup(vaddr_t addr, u64 *offset)
 		else
 			high = mid;
 	}
-	name = walk_block(low, at, MIN((low + 1) * KSYMS_BLOCK, ksyms_count) - 1, &begin);
-	*offset = at - begin;
-	return name;
+	s->off = at - walk_block(low, at, MIN((low + 1) * KSYMS_BLOCK, ksyms_count) - 1, s->name);
+	return s->name;
 }
 
 /* Symbol number @index; 0 past the end. */
-vaddr_t symbol_address(u32 index, const char **name)
+vaddr_t symbol_address(u32 index, struct symbol *s)
 {
-	u64 offset;
-
-	if (index >= ksyms_count)
-		return 0;
-	*name = walk_block(index / KSYMS_BLOCK, ~0ull, index, &offset);
-	return (vaddr_t)_start + offset;
+	s->off = 0;
+	return index < ksyms_count
+		       ? (vaddr_t)_start + walk_block(index / KSYMS_BLOCK, ~0ull, index, s->name)
+		       : 0;
 }

@@ -64,11 +64,11 @@ int pid_stack_show(struct sbuf *out, void *h)
 		n = stacktrace_sleeping(&t->thread.arch, addr, STACK_MAX);
 	task_put(t);
 	for (u32 i = 0; i < n; i++) {
-		u64 off;
-		const char *name = symbol_lookup(addr[i] - 4, &off);
+		struct symbol sym;
+		const char *name = symbol_lookup(addr[i] - 4, &sym);
 
 		if (name)
-			sbuf_printf(out, "[<0>] %s+%#llx\n", name, (ull)off + 4);
+			sbuf_printf(out, "[<0>] %s+%#llx\n", name, (ull)sym.off + 4);
 	}
 	return 0;
 }

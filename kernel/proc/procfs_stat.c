@@ -493,12 +493,12 @@ int pid_wchan_show(struct sbuf *out, void *h)
 {
 	struct task *t = handle_task(h);
 	const char *name = NULL;
-	u64 off;
+	struct symbol sym;
 
 	if (!t)
 		return -ESRCH;
 	if (proc_may_access(t, ACCESS_READ) == 0 && state_char(t) != 'R')
-		name = symbol_lookup((vaddr_t)READ_ONCE(t->thread.wait_addr), &off);
+		name = symbol_lookup((vaddr_t)READ_ONCE(t->thread.wait_addr), &sym);
 	sbuf_puts(out, name ? name : "0");
 	task_put(t);
 	return 0;
