@@ -343,6 +343,11 @@ int inode_strip_suid_locked(struct inode *i)
 void notify_path_event(struct dentry *d, u32 mask, bool by_file)
 {
 }
+bool thread_capable(int cap)
+{
+	return cred_capable(current->cred, cap);
+}
+
 bool cred_in_group(const struct cred *c, u32 gid)
 {
 	return c->fsgid == gid;
