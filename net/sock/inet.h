@@ -120,6 +120,8 @@ struct inet_dgram {
 	bool corked; /* a: UDP_CORK */
 	bool no_check; /* a: SO_NO_CHECK */
 	u16 gso_size; /* a: UDP_SEGMENT */
+	u8 ipoptlen; /* k, a to read: IP_OPTIONS */
+	u8 ipopt[IP_OPTIONS_MAX]; /* k */
 };
 
 /* What an error message (MSG_ERRQUEUE) carries beside the data. */
@@ -146,5 +148,11 @@ bool inet_dgram_writable(const struct inet_dgram *d);
 extern int inet_max_groups; /* a: sysctl igmp_max_memberships */
 /* IP_ADD_MEMBERSHIP and IP_DROP_MEMBERSHIP; @dev NULL: by route. 0 or -errno */
 int inet_group_change(struct inet_dgram *d, be32 group, be32 addr, u32 index, bool join);
+/* --- inet_ipopt.c: IP_OPTIONS --- */
+int inet_ipopt_set(struct inet_dgram *d, const void *val, u32 len); /* 0, -EINVAL, -EPERM */
+void inet_ipopt_get(struct inet_dgram *d, void *val, u32 *len); /* at most *len bytes */
+/* Those of a packet from o->src, into @opt, which has IP_OPTIONS_MAX bytes and o refers to. */
+void inet_ipopt_build(struct inet_dgram *d, struct ip_out *o, u8 *opt);
+
 /* The socket is one of these kinds (of any other: TCP). */
 bool inet_is_dgram(const struct socket *s);

@@ -164,7 +164,10 @@ int inet_setsockopt(struct inet_sock *i, int option, const void *val, u32 len)
 	case IP_DROP_MEMBERSHIP: return change_group(i, val, len, false);
 	case MCAST_JOIN_GROUP: return change_group_req(i, val, len, true);
 	case MCAST_LEAVE_GROUP: return change_group_req(i, val, len, false);
-	case IP_OPTIONS: return len ? -EINVAL : 0; /* none are sent */
+	case IP_OPTIONS:
+		if (inet_is_dgram(&i->s))
+			return inet_ipopt_set(dgram_of(&i->s), val, len);
+		return len ? -EOPNOTSUPP : 0; /* connections have none */
 	}
 	err = inet_opt_int(val, len, &v);
 	if (err)
@@ -232,7 +235,12 @@ int inet_getsockopt(struct inet_sock *i, int option, void *val, u32 *len)
 	case IP_MTU_DISCOVER: return inet_opt_give(READ_ONCE(i->pmtudisc), val, len);
 	case IP_MINTTL: return inet_opt_give(READ_ONCE(i->min_ttl), val, len);
 	case IP_MTU: return give_mtu(i, val, len);
-	case IP_OPTIONS: *len = 0; return 0;
+	case IP_OPTIONS:
+		if (inet_is_dgram(&i->s))
+			inet_ipopt_get(dgram_of(&i->s), val, len);
+		else
+			*len = 0;
+		return 0;
 	case IP_MULTICAST_IF:
 		a.s_addr = READ_ONCE(i->mc_addr);
 		*len = MIN(*len, (u32)sizeof(a));

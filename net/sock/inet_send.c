@@ -21,6 +21,7 @@ struct sending {
 	be32 src; /* wanted; 0: by route */
 	struct route rt;
 	struct ip_out o;
+	u8 ipopt[IP_OPTIONS_MAX];
 	u16 gso_size;
 };
 
@@ -120,7 +121,10 @@ static void fill_out(struct inet_dgram *d, const struct sock_msg *m, struct send
 	x->gso_size = (u16)(m->inet.gso_size ? m->inet.gso_size : READ_ONCE(d->gso_size));
 	if (x->gso_size >= len || d->pcb.table != PCB_UDP)
 		x->gso_size = 0;
-	x->o.df = inet_df(&d->i, &x->rt, (x->gso_size ? x->gso_size : len) + IP_HEADER_LEN + 8);
+	if (unlikely(READ_ONCE(d->ipoptlen)))
+		inet_ipopt_build(d, &x->o, x->ipopt);
+	x->o.df = inet_df(&d->i, &x->rt,
+			  (x->gso_size ? x->gso_size : len) + IP_HEADER_LEN + x->o.optlen + 8);
 }
 
 /* Room in the send buffer, waited for. 0, -EAGAIN, -EPIPE, -EINTR... */
@@ -189,9 +193,9 @@ static int send_hdrincl(struct pkt *p, const struct sending *x)
 	struct iphdr *h = (struct iphdr *)p->head;
 	u32 hlen;
 
-	if (p->len > x->rt.mtu) {
+	if (p->len > x->rt.mtu || x->o.optlen) { /* whose header has its own options */
 		pkt_put(p);
-		return -EMSGSIZE;
+		return x->o.optlen ? -EINVAL : -EMSGSIZE;
 	}
 	hlen = pkt_linear(p, sizeof(*h)) ? h->ihl * 4u : 0;
 	if (hlen < sizeof(*h) || !pkt_linear(p, hlen)) {
@@ -218,7 +222,7 @@ static int transmit(struct inet_dgram *d, struct pkt *p, const struct sending *x
 	case PCB_UDP:
 		if (x->gso_size) {
 			if (p->len > x->gso_size * UDP_PIECES_MAX ||
-			    x->gso_size + IP_HEADER_LEN + 8u > x->rt.mtu) {
+			    x->gso_size + IP_HEADER_LEN + x->o.optlen + 8u > x->rt.mtu) {
 				pkt_put(p);
 				return -EINVAL;
 			}
