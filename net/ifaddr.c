@@ -24,20 +24,22 @@ static bool in_net(const struct ifaddr *a, be32 addr)
 	return !((addr ^ a->peer) & inet_mask(a->prefix));
 }
 
-static bool is_local(const struct ifaddr *a, be32 addr)
-{
-	return a->local == addr || ((a->dev->flags & IFF_LOOPBACK) && in_net(a, addr));
-}
-
-/* Directed broadcast: all bits of the host part set, or none. */
+/* Directed broadcast: all bits of the host part set, or none. On loopback only the former. */
 static bool is_broadcast(const struct ifaddr *a, be32 addr)
 {
 	be32 mask = inet_mask(a->prefix);
+	bool ends = a->prefix < 31 && in_net(a, addr);
 
-	if (!(a->dev->flags & IFF_BROADCAST))
-		return false;
-	return a->broadcast == addr ||
-	       (a->prefix < 31 && in_net(a, addr) && (!(addr & ~mask) || !(~addr & ~mask)));
+	if (ends && !(~addr & ~mask))
+		return true;
+	return (a->dev->flags & IFF_BROADCAST) &&
+	       (a->broadcast == addr || (ends && !(addr & ~mask)));
+}
+
+static bool is_local(const struct ifaddr *a, be32 addr)
+{
+	return a->local == addr ||
+	       ((a->dev->flags & IFF_LOOPBACK) && in_net(a, addr) && !is_broadcast(a, addr));
 }
 
 /* See route_internal.h. */

@@ -62,7 +62,29 @@ extern int ipfrag_time, ipfrag_high_thresh; /* a: sysctls: seconds, bytes */
 bool raw_input(struct pkt *p);
 void raw_error(struct pkt *p, const struct net_error *e);
 
-/* --- counters of /proc/net/snmp; per CPU --- */
+/*
+ * --- counters of /proc/net/snmp, and of IpExt in /proc/net/netstat, whose names these are; per CPU ---
+ * Those of both directions alternate, and follow each other as enum ip_cast does.
+ */
+#define IP_EXT(X)          \
+	X(InNoRoutes)      \
+	X(InTruncatedPkts) \
+	X(InMcastPkts)     \
+	X(OutMcastPkts)    \
+	X(InBcastPkts)     \
+	X(OutBcastPkts)    \
+	X(InOctets)        \
+	X(OutOctets)       \
+	X(InMcastOctets)   \
+	X(OutMcastOctets)  \
+	X(InBcastOctets)   \
+	X(OutBcastOctets)  \
+	X(InCsumErrors)    \
+	X(InNoECTPkts)     \
+	X(InECT1Pkts)      \
+	X(InECT0Pkts)      \
+	X(InCEPkts)        \
+	X(ReasmOverlaps)
 enum net_counter {
 	IP_IN_RECEIVES,
 	IP_IN_HDR_ERRORS,
@@ -94,9 +116,15 @@ enum net_counter {
 	UDP_SNDBUF_ERRORS,
 	UDP_IN_CSUM_ERRORS,
 	UDP_IGNORED_MULTI,
-	NET_COUNTERS
+#define X(id) IP_EXT_##id,
+	IP_EXT(X)
+#undef X
+		NET_COUNTERS
 };
 void net_count(enum net_counter c); /* ctx: thread */
+enum ip_cast { IP_TO_ONE, IP_TO_GROUP, IP_TO_ALL };
+/* A packet of @len bytes came or goes; @tos: of one that came. ctx: thread */
+void net_count_ip(bool out, enum ip_cast cast, u32 len, u8 tos);
 u64 net_counter(enum net_counter c); /* the sum */
 /* Messages of ICMP by type, [0] in, [1] out. */
 extern u32 icmp_counts[2][19]; /* a */

@@ -50,12 +50,17 @@ static bool header_ok(struct pkt *p)
 	h = (const struct iphdr *)p->head;
 	hlen = h->ihl * 4u;
 	total = net16(h->tot_len);
-	if (h->version != 4 || hlen < sizeof(*h) || total < hlen || total > p->len ||
-	    !pkt_linear(p, hlen))
+	if (h->version != 4 || hlen < sizeof(*h) || total < hlen || !pkt_linear(p, hlen))
 		return false;
 	h = (const struct iphdr *)p->head;
-	if (cksum_fold(cksum_add(h, hlen, 0)) != 0xffff)
+	if (cksum_fold(cksum_add(h, hlen, 0)) != 0xffff) {
+		net_count(IP_EXT_InCsumErrors);
 		return false;
+	}
+	if (total > p->len) {
+		net_count(IP_EXT_InTruncatedPkts);
+		return false;
+	}
 	pkt_trim(p, total); /* what the link padded */
 	return true;
 }
@@ -107,6 +112,12 @@ void ip_input(struct pkt *p)
 		return;
 	}
 	type = ip_addr_type(h->daddr);
+	net_count_ip(false,
+		     likely(type == RTN_LOCAL) ? IP_TO_ONE
+		     : type == RTN_MULTICAST   ? IP_TO_GROUP
+		     : type == RTN_BROADCAST   ? IP_TO_ALL
+					       : IP_TO_ONE,
+		     p->len, h->tos);
 	if (type == RTN_LOCAL || (type == RTN_BROADCAST && h->daddr) ||
 	    (type == RTN_MULTICAST && netdev_mc_member(p->dev, h->daddr)))
 		ip_deliver(p);
@@ -182,7 +193,7 @@ void ip_forward(struct pkt *p)
 	}
 	err = route_lookup(h->daddr, 0, NULL, &rt);
 	if (err || rt.type != ROUTE_UNICAST) {
-		net_count(IP_OUT_NO_ROUTES);
+		net_count(IP_EXT_InNoRoutes);
 		icmp_send_error(p, ICMP_DEST_UNREACH,
 				err == -EACCES ? ICMP_PKT_FILTERED : ICMP_NET_UNREACH, 0);
 		pkt_put(p);

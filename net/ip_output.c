@@ -118,7 +118,11 @@ int ip_output_raw(struct pkt *p, const struct route *rt)
 {
 	const struct iphdr *h = (const struct iphdr *)p->head;
 
-	net_count(IP_OUT_REQUESTS);
+	net_count_ip(true,
+		     likely(rt->type < ROUTE_BROADCAST) ? IP_TO_ONE
+		     : rt->type == ROUTE_BROADCAST	? IP_TO_ALL
+							: IP_TO_GROUP,
+		     p->len, 0);
 	pkt_set_net(p);
 	p->ethertype = net16(ETH_P_IP);
 	if (unlikely(rt->type >= ROUTE_BROADCAST) && rt->dev != netdev_lo &&

@@ -208,6 +208,8 @@ struct pkt *ip_reassemble(struct pkt *p)
 	if (v != KEPT)
 		pkt_put(p);
 	p = done ? join(&gone, total) : NULL;
+	if (v == LIE)
+		net_count(IP_EXT_ReasmOverlaps);
 	if (v == LIE || done)
 		net_count(p ? IP_REASM_OKS : IP_REASM_FAILS);
 	pkt_purge(&gone);

@@ -373,6 +373,23 @@ void net_count(enum net_counter c)
 	preempt_enable();
 }
 
+/* See ip.h. */
+void net_count_ip(bool out, enum ip_cast cast, u32 len, u8 tos)
+{
+	u64 *n;
+
+	preempt_disable();
+	n = this_cpu(net_counters).n + out;
+	n[IP_EXT_InOctets] += len;
+	if (unlikely(cast)) {
+		n[IP_EXT_InMcastPkts + 2 * (cast - 1)]++;
+		n[IP_EXT_InMcastOctets + 2 * (cast - 1)] += len;
+	}
+	n = this_cpu(net_counters).n;
+	n[out ? IP_OUT_REQUESTS : IP_EXT_InNoECTPkts + (tos & 3)]++;
+	preempt_enable();
+}
+
 /* See ip.h. ctx: any */
 u64 net_counter(enum net_counter c)
 {

@@ -80,6 +80,11 @@ static int netstat_show(struct sbuf *out, void *arg)
 	sbuf_puts(out, "TcpExt:" TCP_MIB_EXT(X) "\nTcpExt:");
 #undef X
 	counters(out, TCP_MIB_SyncookiesSent, TCP_MIB_COUNT);
+#define X(id) " " #id
+	sbuf_puts(out, "\nIpExt:" IP_EXT(X) "\nIpExt:");
+#undef X
+	for (u32 i = IP_EXT_InNoRoutes; i < NET_COUNTERS; i++)
+		sbuf_printf(out, " %lu", net_counter((enum net_counter)i));
 	sbuf_putc(out, '\n');
 	return 0;
 }

@@ -156,7 +156,7 @@ static int int_option(int fd, int level, int name)
 static void options(void)
 {
 	struct sockaddr_in to = at("127.255.255.255", 9);
-	int x = socket(AF_INET, SOCK_DGRAM, 0), v;
+	int one = 1, x = socket(AF_INET, SOCK_DGRAM, 0), v;
 
 	CHECK(int_option(x, SOL_IP, IP_TTL) == 64 && int_option(x, SOL_IP, IP_TOS) == 0);
 	v = 7;
@@ -176,7 +176,10 @@ static void options(void)
 	CHECK(int_option(x, SOL_IP, 9999) == -ENOPROTOOPT);
 	CHECK_ERR(setsockopt(x, SOL_SOCKET, SO_BINDTODEVICE, "none", 5), ENODEV);
 	CHECK(!setsockopt(x, SOL_SOCKET, SO_BINDTODEVICE, "lo", 3));
-	(void)to;
+	/* The last address of the net of loopback is a broadcast address, too. */
+	CHECK_ERR(sendto(x, "", 1, 0, SA(to)), EACCES);
+	CHECK(!setsockopt(x, SOL_SOCKET, SO_BROADCAST, &one, sizeof(one)));
+	CHECK(sendto(x, "", 1, 0, SA(to)) == 1);
 	close(x);
 }
 
