@@ -23,6 +23,8 @@
 
 /* --- making --- */
 
+#define MAX_LEVELS 32 /* of pid namespaces on Linux, as much as a list of numbers can name */
+
 /* clone(2), with the argument order of arm64. */
 long sys_clone(u64 flags, u64 stack, u64 parent_tid, u64 tls, u64 child_tid)
 {
@@ -36,8 +38,9 @@ long sys_clone(u64 flags, u64 stack, u64 parent_tid, u64 tls, u64 child_tid)
 		.exit_signal = (int)(flags & CSIGNAL),
 	};
 
+	/* A signal that there is not: nobody is told of the end. */
 	if (a.exit_signal > KSIG_COUNT)
-		return -EINVAL;
+		a.exit_signal = 0;
 	if ((flags & CLONE_PIDFD) && (flags & CLONE_PARENT_SETTID))
 		return -EINVAL;
 	return proc_clone(&a);
@@ -57,27 +60,29 @@ static bool clone3_valid(const struct clone_args *u)
 {
 	const u64 known = 0xffffffffu | CLONE_CLEAR_SIGHAND;
 
+	/* There is one level of pid namespaces. */
+	if (u->set_tid_size > 1)
+		return false;
 	if ((u->flags & ~known) || (u->flags & (CSIGNAL | CLONE_DETACHED)))
 		return false;
 	if ((u->flags & (CLONE_THREAD | CLONE_PARENT)) && u->exit_signal)
 		return false;
-	if (u->exit_signal > KSIG_COUNT)
-		return false;
-	if (u->stack ? !u->stack_size || u->stack > USER_TOP || u->stack_size > USER_TOP - u->stack
-		     : u->stack_size)
-		return false;
-	/* There is one level of pid namespaces. */
-	return u->set_tid_size <= 1 && !u->set_tid == !u->set_tid_size;
+	return u->stack ? u->stack_size && user_range_ok(u->stack, u->stack_size) : !u->stack_size;
 }
 
-static int clone3_set_tid(const struct clone_args *u, u32 *tid)
+/* The numbers that the child is to have, as many as there can be levels: before all else. */
+static int clone3_read_tids(const struct clone_args *u, int *tids)
 {
-	int nr;
+	if (u->set_tid_size > MAX_LEVELS || !u->set_tid != !u->set_tid_size ||
+	    u->exit_signal > KSIG_COUNT)
+		return -EINVAL;
+	return copy_from_user(tids, u->set_tid, u->set_tid_size * sizeof(*tids));
+}
 
+static int clone3_set_tid(const struct clone_args *u, int nr, u32 *tid)
+{
 	if (!u->set_tid_size)
 		return 0;
-	if (copy_from_user(&nr, u->set_tid, sizeof(nr)))
-		return -EFAULT;
 	if (nr <= 0 || nr >= proc_pid_max())
 		return -EINVAL;
 	if (!sys_capable(CAP_SYS_ADMIN) && !sys_capable(CAP_CHECKPOINT_RESTORE))
@@ -90,14 +95,17 @@ static int clone3_set_tid(const struct clone_args *u, u32 *tid)
 long sys_clone3(u64 uargs, u64 size)
 {
 	struct clone_args u;
+	int tids[MAX_LEVELS];
 	u32 tid;
 	int err = clone3_read(uargs, size, &u);
 
+	if (!err)
+		err = clone3_read_tids(&u, tids);
 	if (err)
 		return err;
 	if (!clone3_valid(&u))
 		return -EINVAL;
-	err = clone3_set_tid(&u, &tid);
+	err = clone3_set_tid(&u, tids[0], &tid);
 	if (err)
 		return err;
 	return proc_clone(&(struct clone_args_k){
