@@ -459,7 +459,7 @@ static int ring_map(struct aio_ctx *c, const struct vm_limits *lim)
 		.limits = lim,
 	};
 	u32 npages = c->npages;
-	int err = vm_shared_anon(a.len, &a.file);
+	int err = vm_shared_anon(a.len, 0, &a.file);
 
 	c->npages = 0;
 	if (err)

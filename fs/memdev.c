@@ -55,7 +55,7 @@ static int zero_mmap(struct file *f, struct vm_map_args *a)
 		a->file = NULL;
 		return 0;
 	}
-	return vm_shared_anon(a->len, &a->file);
+	return vm_shared_anon(a->len, a->flags, &a->file);
 }
 
 static ssize_t full_write(struct file *f, struct uio *u, u64 *pos)

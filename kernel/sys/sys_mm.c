@@ -55,7 +55,7 @@ static int mmap_anonymous(u64 flags, u64 len, struct vm_map_args *a)
 		return -EINVAL;
 	a->flags |= VM_SHARED;
 	a->pgoff = 0;
-	return vm_shared_anon(len, &a->file);
+	return vm_shared_anon(len, a->flags, &a->file);
 }
 
 /* Flags that MAP_SHARED_VALIDATE lets pass. */

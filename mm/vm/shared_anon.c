@@ -1,7 +1,7 @@
 /*
  * Shared anonymous memory: an object with a page cache that lives in memory only, kept by the
  * regions (and whoever else) that hold its vm_file. Its whole size counts as committed from the
- * beginning.
+ * beginning, unless it was asked for without that (MAP_NORESERVE, where the settings allow it).
  */
 #include "mm/vm/vm_internal.h"
 
@@ -65,15 +65,18 @@ static const struct vm_file_ops shared_anon_file_ops = {
 static const struct pagecache_ops shared_anon_cache_ops;
 
 /*
- * A new object of @size bytes, all zeroes, with one reference for the caller.
+ * A new object of @size bytes, all zeroes, with one reference for the caller; @flags: VM_NORESERVE.
  * ctx: thread; sleeps. 0 or -ENOMEM.
  */
-int vm_shared_anon(u64 size, struct vm_file **out)
+int vm_shared_anon(u64 size, u32 flags, struct vm_file **out)
 {
 	u64 pages = DIV_ROUND_UP(size, PAGE_SIZE);
 	struct shared_anon *s;
-	int err = vm_commit(pages);
+	int err;
 
+	if ((flags & VM_NORESERVE) && vm_overcommit_mode != 2)
+		pages = 0;
+	err = vm_commit(pages);
 	if (err)
 		return err;
 	s = kzalloc(sizeof(*s), 0);
@@ -84,7 +87,7 @@ int vm_shared_anon(u64 size, struct vm_file **out)
 	s->vmf.ops = &shared_anon_file_ops;
 	ref_init(&s->refs, 1);
 	pagecache_init(&s->cache, &shared_anon_cache_ops, s);
-	s->cache.size = pages << PAGE_SHIFT;
+	s->cache.size = ALIGN_UP(size, (u64)PAGE_SIZE);
 	s->pages = pages;
 	s->ino = atomic_add_return(&shared_anon_ino, 1);
 	*out = &s->vmf;

@@ -169,7 +169,7 @@ KTEST(vm, shared_object)
 	u64 off;
 
 	KT_ASSERT(vmspace_create(&vm) == 0);
-	KT_ASSERT(vm_shared_anon(8 * PAGE, &f) == 0);
+	KT_ASSERT(vm_shared_anon(8 * PAGE, 0, &f) == 0);
 	KT_ASSERT(map_object(vm, BASE, 8, RW, VM_SHARED, f) == 0);
 	KT_ASSERT(map_object(vm, BASE + 64 * PAGE, 16, RW, 0, f) == 0);
 	f->ops->put(f);
@@ -431,7 +431,7 @@ KTEST(vm, truncate_unmaps)
 	struct pagecache *pc;
 
 	KT_ASSERT(vmspace_create(&vm) == 0);
-	KT_ASSERT(vm_shared_anon(64 * PAGE, &f) == 0);
+	KT_ASSERT(vm_shared_anon(64 * PAGE, 0, &f) == 0);
 	pc = f->ops->cache(f);
 	KT_ASSERT(map_object(vm, BASE, 64, RW, VM_SHARED, f) == 0);
 	KT_ASSERT(map_object(vm, BASE + 64 * PAGE, 64, RW, 0, f) == 0);

@@ -214,9 +214,9 @@ void vm_region_counts(struct region *r, struct vm_counts *out); /* smaps; holds:
 void vm_init(void);
 /*
  * Shared anonymous memory as an object (MAP_SHARED|MAP_ANONYMOUS, SysV shm, memfd use tmpfs inodes
- * instead).
+ * instead). @flags: VM_NORESERVE.
  */
-int __must_check vm_shared_anon(u64 size, struct vm_file **out);
+int __must_check vm_shared_anon(u64 size, u32 flags, struct vm_file **out);
 /*
  * policy.c: the memory policy of pages [start, end), with the nodes that came with it, and of one
  * address. -EFAULT: nothing is mapped (at a start or in between; MPOL_DEFAULT: anywhere), -ENOMEM.

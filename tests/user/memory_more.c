@@ -424,6 +424,9 @@ static void test_overcommit(void)
 		return;
 	CHECK_ERR(mmap(NULL, total * 4096, RW, ANON, -1, 0), ENOMEM);
 	CHECK(munmap(mmap(NULL, total * 4096, RW, ANON | MAP_NORESERVE, -1, 0), total * 4096) == 0);
+	p = mmap(NULL, total * 4096, RW, MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	CHECK(p != MAP_FAILED && !(p[total * 4096 - 1] = 0) && munmap(p, total * 4096) == 0);
+	CHECK_ERR(mmap(NULL, total * 4096, RW, MAP_SHARED | MAP_ANONYMOUS, -1, 0), ENOMEM);
 	before = number("/proc/meminfo", "Committed_AS");
 	p = mmap(NULL, 64 << 20, RW, ANON, -1, 0);
 	CHECK(number("/proc/meminfo", "Committed_AS") - before > 60 << 10);
