@@ -13,6 +13,7 @@
 #include <linux/acct.h>
 #include <linux/errno.h>
 #include <linux/fcntl.h>
+#include <linux/magic.h>
 #include "fs/procfs.h"
 #include "kernel/base/log.h"
 #include "kernel/base/time.h"
@@ -63,7 +64,10 @@ static int open_apart(const struct file *f, struct file **out)
 	return err;
 }
 
-/* Records go to the file @name; NULL: nowhere. ctx: thread; sleeps. 0, -EACCES, or as opening. */
+/*
+ * Records go to the file @name; NULL: nowhere. ctx: thread; sleeps. 0, -EACCES, -EINVAL, or as
+ * opening.
+ */
 int acct_on(const char *name)
 {
 	struct file *f, *apart;
@@ -78,6 +82,9 @@ int acct_on(const char *name)
 		return err;
 	if (!S_ISREG(f->inode->mode))
 		err = -EACCES;
+	else if (f->path.mnt->anon || f->inode->sb->magic == PROC_SUPER_MAGIC ||
+		 f->inode->sb->magic == SYSFS_MAGIC)
+		err = -EINVAL; /* nothing that keeps records */
 	if (!err)
 		err = open_apart(f, &apart);
 	if (!err)

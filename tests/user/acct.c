@@ -177,6 +177,7 @@ static void errors(void)
 	CHECK_ERR(set("/tmp"), EISDIR);
 	CHECK_ERR(set(F "/x"), ENOTDIR);
 	CHECK_ERR(set("/dev/null"), EACCES);
+	CHECK_ERR(set("/proc/self/status"), EINVAL);
 	CHECK_ERR(set((char *)-4096l), EFAULT);
 	memset(name, 'x', sizeof(name) - 1);
 	CHECK_ERR(set(name), ENAMETOOLONG);
