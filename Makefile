@@ -54,7 +54,7 @@ obj-kernel/ipc := \
 	shm.o
 
 obj-kernel/sys := \
-	syscall.o trap.o extend.o path.o machine.o sys_aio.o sys_event.o sys_keys.o sys_landlock.o sys_fcntl.o sys_file.o sys_handle.o sys_ipc.o sys_misc.o sys_mqueue.o sys_ntp.o sys_mempolicy.o stats.o sys_kcmp.o sys_mm.o sys_mrelease.o sys_mount.o sys_mount_fd.o \
+	syscall.o trap.o extend.o path.o machine.o sys_aio.o sys_event.o sys_fanotify.o sys_keys.o sys_landlock.o sys_fcntl.o sys_file.o sys_handle.o sys_ipc.o sys_misc.o sys_mqueue.o sys_ntp.o sys_mempolicy.o stats.o sys_kcmp.o sys_mm.o sys_mrelease.o sys_mount.o sys_mount_fd.o \
 	sys_open.o sys_path.o sys_pipe.o sys_poll.o sys_rw.o sys_splice.o sys_stat.o sys_syslog.o sys_time.o sys_xattr.o \
 	sys_socket.o sys_sockmsg.o sys_cred.o sys_futex.o sys_prctl.o sys_prctl_mm.o sys_quota.o sys_seccomp.o sys_priority.o sys_proc.o sys_ptrace.o sys_sched.o sys_signal.o sys_timer.o
 
@@ -82,7 +82,7 @@ obj-fs := \
 	sysfs_cpu.o sysfs_device.o \
 	epoll.o \
 	eventfd.o \
-	inotify.o inotify_queue.o \
+	inotify.o inotify_queue.o fanotify.o fanotify_event.o fanotify_queue.o \
 	pipe.o pipe_size.o pipe_splice.o \
 	poll.o \
 	timerfd.o
@@ -186,7 +186,7 @@ cold := $(addprefix arch/arm64/,cpu debug kaslr regset smp stacktrace) \
 		proc% ptimer ptrace% rlimit rseq seccomp% session signal_s% signalfd sysctl% user) \
 	$(addprefix kernel/sched/,balance param rt thread work) \
 	$(addprefix kernel/sys/,extend machine stats) \
-	$(addprefix kernel/sys/sys_,aio cred fcntl handle ipc kcmp keys landlock mempolicy misc mount% mqueue mrelease ntp prctl% \
+	$(addprefix kernel/sys/sys_,aio cred fanotify fcntl handle ipc kcmp keys landlock mempolicy misc mount% mqueue mrelease ntp prctl% \
 		priority proc ptrace sched seccomp signal splice syslog time timer xattr) \
 	$(addprefix mm/,kvm mm_debug pmm_boot slab_debug vm/advise vm/commit vm/give vm/policy vm/protect vm/remap \
 		vm/vm_test vm/writeback) kernel/lib/fmt \

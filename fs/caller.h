@@ -14,6 +14,9 @@ struct caller_ops {
 	u32 (*number)(const struct pid *p); /* 0 for NULL. ctx: any */
 	/* A pidfd of it. 0, -ESRCH (it is gone), -ENOMEM. ctx: thread; sleeps */
 	int (*open)(struct pid *p, struct file **out);
+	u64 (*fd_limit)(void); /* RLIMIT_NOFILE. ctx: thread */
+	/* From now on a fatal signal ends waits that no other ends (thread.killed). ctx: thread */
+	void (*killable)(bool on);
 };
 extern const struct caller_ops *caller_ops; /* I after boot */
 

@@ -24,7 +24,7 @@ static struct watch *request_find(const struct file *f, const void *owner)
 	struct watch *w;
 
 	list_for_each(w, &f->inode->watches, of_inode)
-		if (!w->group && w->file == f && (!owner || w->owner == owner))
+		if (!w->group && !w->fan && w->file == f && (!owner || w->owner == owner))
 			return w;
 	return NULL;
 }

@@ -31,7 +31,7 @@
 #include "mm/slab.h"
 
 /* Flags of open(2) that are not kept for F_GETFL. */
-#define OPEN_ONCE_FLAGS (O_CREAT | O_EXCL | O_TRUNC | O_CLOEXEC)
+#define OPEN_ONCE_FLAGS (O_CREAT | O_EXCL | O_TRUNC | O_CLOEXEC | OPEN_EXEC | OPEN_UNNOTICED)
 
 static struct kmem_cache *file_cache; /* I */
 static struct file *reap_list; /* a: stack of files to release */
@@ -131,7 +131,12 @@ int file_open_path(const struct path *p, u32 oflags, struct file **out)
 		if (err)
 			goto free;
 	}
+	if (unlikely(oflags & OPEN_UNNOTICED))
+		f->mode |= FILE_UNNOTICED;
 	err = landlock_open(f);
+	if (!err)
+		err = notify_permission(f, oflags & OPEN_EXEC ? FAN_OPEN_PERM | FAN_OPEN_EXEC_PERM
+							      : FAN_OPEN_PERM);
 	if (!err)
 		err = lease_break(f->inode, oflags);
 	if (err)
@@ -362,6 +367,9 @@ int file_readdir(struct file *f, struct dir_ctx *c)
 		return -ENOTDIR;
 	if (!(f->mode & FILE_READ))
 		return -EBADF;
+	err = notify_permission(f, FAN_ACCESS_PERM);
+	if (err)
+		return err;
 	locked = pos_lock(f);
 	rwsem_read_lock(&i->lock);
 	err = -ENOENT;

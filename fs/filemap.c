@@ -55,11 +55,12 @@ void file_accessed(struct file *f)
 /* ctx: thread; sleeps. Bytes, 0 at the end, or -errno. */
 ssize_t generic_file_read(struct file *f, struct uio *u, u64 *pos)
 {
-	ssize_t n;
+	ssize_t n = notify_permission(f, FAN_ACCESS_PERM);
 
+	if (unlikely(n))
+		return n;
 	u->order = f->order;
 	n = pagecache_read(f->inode->cache, u, pos);
-
 	file_accessed(f);
 	return n;
 }
@@ -88,7 +89,7 @@ int generic_write_begin(struct file *f, struct uio *u, u64 *pos)
 	if (err < 0)
 		return err;
 	if (err)
-		notify_file(f, IN_ATTRIB);
+		notify_file(f, IN_ATTRIB | NOTIFY_LOCKED);
 	inode_touch(i, ATTR_MTIME | ATTR_CTIME);
 	return 0;
 }

@@ -12,6 +12,7 @@ struct fs_user {
 	struct list link; /* u */
 	u32 uid; /* I */
 	u32 refs; /* u */
+	u32 fanotify_groups, fanotify_marks; /* a */
 	u32 inotify_instances, inotify_watches, epoll_watches; /* a */
 	u64 pipe_pages; /* a */
 	u64 mqueue_bytes; /* a: RLIMIT_MSGQUEUE */

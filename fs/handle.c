@@ -60,17 +60,29 @@ static void entry_free(struct entry *e)
 int handle_make(const struct path *p, u64 *ino)
 {
 	struct inode *i = dentry_inode(p->dentry);
-	struct entry *e;
 
 	if (!i->sb->handles)
 		return -EOPNOTSUPP;
 	*ino = i->ino;
+	handle_enter(p->dentry, false);
+	return READ_ONCE(i->flags) & INODE_HANDLE || !READ_ONCE(i->nlink) ? 0 : -ENOMEM;
+}
+
+/* See handle.h. */
+void handle_enter(struct dentry *d, bool locked)
+{
+	struct inode *i = dentry_inode(d);
+	struct entry *e;
+
+	if (!i || !i->sb->handles || (READ_ONCE(i->flags) & INODE_HANDLE))
+		return;
 	e = kmalloc(sizeof(*e), 0);
 	if (!e)
-		return -ENOMEM;
-	e->dentry = dentry_get(p->dentry);
+		return;
+	e->dentry = dentry_get(d);
 	e->ino = i->ino;
-	rwsem_write_lock(&i->lock);
+	if (!locked)
+		rwsem_write_lock_nested(&i->lock);
 	if (i->nlink && !(i->flags & INODE_HANDLE)) {
 		i->flags |= INODE_HANDLE;
 		spin_lock(&table_lock);
@@ -78,9 +90,9 @@ int handle_make(const struct path *p, u64 *ino)
 		spin_unlock(&table_lock);
 		e = NULL;
 	}
-	rwsem_write_unlock(&i->lock);
+	if (!locked)
+		rwsem_write_unlock(&i->lock);
 	entry_free(e);
-	return 0;
 }
 
 /* See handle.h. ctx: thread; sleeps */

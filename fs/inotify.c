@@ -31,6 +31,7 @@
 
 /* What a watch may ask for, and what it gets without asking. */
 #define EVENTS_ASKED (IN_ALL_EVENTS | IN_UNMOUNT)
+#define NOTIFY_NOT_IN (NOTIFY_SAME_DIR | NOTIFY_LOCKED | FAN_OPEN_EXEC)
 #define FLAGS_KEPT (IN_ONESHOT | IN_EXCL_UNLINK)
 
 static int max_user_instances = 128;
@@ -93,6 +94,8 @@ void watch_detach(struct watch *w, struct list *dead)
 		rb_erase(&w->group->watches, &w->node);
 		fs_user_uncharge(&w->group->user->inotify_watches);
 	}
+	if (w->fan)
+		fanotify_watch_gone(w);
 	list_del(&w->of_inode);
 	list_del(&w->all);
 	list_add(dead, &w->all);
@@ -150,7 +153,7 @@ static int watch_enter(struct inotify_group *g, struct inode *i, u32 mask, struc
 int inotify_watch(struct file *f, struct inode *i, u32 mask)
 {
 	struct inotify_group *g = f->priv;
-	struct watch *fresh = kmalloc(sizeof(*fresh), 0), *w;
+	struct watch *fresh = kzalloc(sizeof(*fresh), 0), *w;
 	int wd = 0;
 
 	if (!fresh)
@@ -202,6 +205,8 @@ static void watches_tell(struct inode *i, u32 mask, const struct qname *n, u32 c
 
 	spin_lock(&notify_lock);
 	list_for_each_safe(w, tmp, &i->watches, of_inode) {
+		if (w->fan)
+			continue;
 		if (!w->group) {
 			if (dnotify_tell(w, mask))
 				watch_end(w, &dead);
@@ -209,7 +214,7 @@ static void watches_tell(struct inode *i, u32 mask, const struct qname *n, u32 c
 		}
 		if (!(w->mask & mask & EVENTS_ASKED) || (unlinked && (w->mask & IN_EXCL_UNLINK)))
 			continue;
-		inotify_queue_add(&w->group->queue, w->wd, mask & ~NOTIFY_SAME_DIR, cookie,
+		inotify_queue_add(&w->group->queue, w->wd, mask & ~NOTIFY_NOT_IN, cookie,
 				  n ? n->name : "", n ? n->len : 0);
 		if (w->mask & IN_ONESHOT)
 			watch_end(w, &dead);
@@ -248,7 +253,7 @@ static void tell_parent(struct dentry *d, u32 mask, bool unlinked)
 }
 
 /* See notify.h. ctx: thread; holds: no spinlock; sleeps. */
-void notify_path_event(struct dentry *d, u32 mask, bool by_file)
+void notify_path_event(struct dentry *d, const struct path *p, u32 mask)
 {
 	struct inode *i = dentry_inode(d);
 	bool unlinked;
@@ -256,16 +261,22 @@ void notify_path_event(struct dentry *d, u32 mask, bool by_file)
 	if (!i)
 		return;
 	mask |= kind_of(i);
-	unlinked = by_file && !(READ_ONCE(d->flags) & (DENTRY_HASHED | DENTRY_UNCACHED)) &&
-		   d->parent != d;
+	if (READ_ONCE(fanotify_marks))
+		(void)fanotify_tell_path(d, p, mask);
+	unlinked =
+		p && !(READ_ONCE(d->flags) & (DENTRY_HASHED | DENTRY_UNCACHED)) && d->parent != d;
 	tell_parent(d, mask, unlinked);
 	if (has_watches(i))
 		watches_tell(i, mask, NULL, 0, unlinked);
 }
 
 /* See notify.h. A watch of the inode alone never says what kind it is. ctx: as above. */
-void notify_inode_event(struct inode *i, u32 mask)
+void notify_inode_event(struct inode *i, struct dentry *d, u32 mask)
 {
+	struct fan_info e = { .mask = mask | kind_of(i), .inode = i, .dentry = d };
+
+	if (READ_ONCE(fanotify_marks))
+		(void)fanotify_tell(&e);
 	if (!has_watches(i))
 		return;
 	if (!(mask & (IN_MOVE_SELF | IN_DELETE_SELF)))
@@ -274,10 +285,33 @@ void notify_inode_event(struct inode *i, u32 mask)
 }
 
 /* See notify.h. ctx: as above. */
-void notify_entry_event(struct inode *dir, const struct qname *n, u32 mask, u32 cookie)
+void notify_entry_event(struct dentry *dir, const struct qname *n, struct inode *i,
+			struct dentry *d, u32 mask, u32 cookie)
 {
-	if (has_watches(dir))
-		watches_tell(dir, mask, n, cookie, false);
+	struct fan_info e = {
+		.mask = mask & ~NOTIFY_SAME_DIR, .inode = i, .dentry = d, .dir = dir, .name = *n
+	};
+
+	if (READ_ONCE(fanotify_marks))
+		(void)fanotify_tell(&e);
+	if (has_watches(dentry_inode(dir)))
+		watches_tell(dentry_inode(dir), mask, n, cookie, false);
+}
+
+/* See notify.h: what FAN_RENAME says, before the two halves are told. ctx: as above. */
+void notify_rename_event(struct dentry *from, const struct qname *old, struct dentry *to,
+			 const struct qname *new, struct inode *i, struct dentry *d)
+{
+	struct fan_info e = { .mask = FAN_RENAME | kind_of(i),
+			      .inode = i,
+			      .dentry = d,
+			      .dir = from,
+			      .dir2 = to,
+			      .name = *old,
+			      .name2 = *new };
+
+	if (READ_ONCE(fanotify_marks))
+		(void)fanotify_tell(&e);
 }
 
 /* See notify.h. ctx: any. Never 0. */
@@ -307,6 +341,10 @@ static void watches_end(struct inode *i, u32 mask)
 /* See notify.h. ctx: thread; sleeps; the caller has a reference to @i. */
 void notify_gone_event(struct inode *i)
 {
+	struct fan_info e = { .mask = FAN_DELETE_SELF | kind_of(i), .inode = i };
+
+	if (READ_ONCE(fanotify_marks))
+		(void)fanotify_tell(&e);
 	if (has_watches(i))
 		watches_end(i, IN_DELETE_SELF);
 }
@@ -455,4 +493,5 @@ void inotify_init(void)
 	pmm_get_stats(&st);
 	n = st.total / 100 * PAGE_SIZE / (sizeof(struct watch) + 2 * sizeof(struct inode));
 	max_user_watches = (int)MIN(MAX(n, 8192ULL), 1048576ULL);
+	fanotify_init(max_user_watches);
 }

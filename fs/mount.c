@@ -21,6 +21,7 @@
 #include <linux/capability.h>
 #include <linux/errno.h>
 #include <linux/mount.h>
+#include "fs/fanotify.h"
 #include "fs/landlock.h"
 #include "fs/mount.h"
 #include "fs/mount_fd.h"
@@ -73,6 +74,8 @@ void mount_put(struct mount *m)
 {
 	if (likely(!ref_put(&m->refs)))
 		return;
+	if (READ_ONCE(fanotify_marks))
+		fanotify_mount_gone(m);
 	dentry_put(m->root);
 	super_put(m->sb);
 	kfree(m->source);

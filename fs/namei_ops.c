@@ -110,7 +110,8 @@ static void make_end(struct walk *w, struct dentry *d, struct inode *i)
 
 	if (i) {
 		dentry_instantiate(d, i);
-		notify_entry(dir, &w->last, IN_CREATE | (inode_is_dir(i) ? IN_ISDIR : 0));
+		notify_entry(w->cur.dentry, &w->last, i, d,
+			     IN_CREATE | (inode_is_dir(i) ? IN_ISDIR : 0));
 	}
 	rwsem_write_unlock(&dir->lock);
 	dentry_put(d);
@@ -253,7 +254,7 @@ int vfs_link(const struct path *old, const struct path *at, const char *name)
 	rwsem_write_unlock(&i->lock);
 	if (!err) {
 		inode_get(i);
-		notify_inode(i, IN_ATTRIB);
+		notify_inode(i, NULL, IN_ATTRIB);
 	}
 end:
 	make_end(&w, d, err ? NULL : i);
@@ -315,10 +316,10 @@ static void remove_end(struct walk *w, struct dentry *d, bool removed)
 	if (removed && isdir)
 		dentry_drop_children(d);
 	else if (removed)
-		notify_inode(i, IN_ATTRIB); /* its link count */
+		notify_inode(i, NULL, IN_ATTRIB); /* its link count */
 	if (removed) {
 		dentry_delete(d);
-		notify_entry(dir, &w->last, IN_DELETE | (isdir ? IN_ISDIR : 0));
+		notify_entry(w->cur.dentry, &w->last, i, NULL, IN_DELETE | (isdir ? IN_ISDIR : 0));
 	}
 	rwsem_write_unlock(&dir->lock);
 	dentry_put(d);

@@ -4,17 +4,24 @@
  * watch at all, a call costs one look at a counter. Masks are IN_* of <linux/inotify.h>; IN_ISDIR
  * is added here.
  */
+#include <linux/fanotify.h>
 #include <linux/inotify.h>
+#include "fs/fanotify.h"
 #include "fs/vfs.h"
 
 /* Beside IN_MOVED_FROM: the new name is in the same directory (dnotify wants to know). */
 #define NOTIFY_SAME_DIR 0x00100000u
+/* The caller has the file's inode locked. */
+#define NOTIFY_LOCKED 0x00200000u
 
 extern u32 notify_watches; /* a: watches there are */
 
-void notify_path_event(struct dentry *d, u32 mask, bool by_file);
-void notify_inode_event(struct inode *i, u32 mask);
-void notify_entry_event(struct inode *dir, const struct qname *n, u32 mask, u32 cookie);
+void notify_path_event(struct dentry *d, const struct path *p, u32 mask);
+void notify_inode_event(struct inode *i, struct dentry *d, u32 mask);
+void notify_entry_event(struct dentry *dir, const struct qname *n, struct inode *i,
+			struct dentry *d, u32 mask, u32 cookie);
+void notify_rename_event(struct dentry *from, const struct qname *old, struct dentry *to,
+			 const struct qname *new, struct inode *i, struct dentry *d);
 void notify_gone_event(struct inode *i);
 void notify_unmount_event(struct super *sb);
 /* For the two halves of a rename. ctx: any */
@@ -28,29 +35,44 @@ static inline bool notify_wanted(void)
 /* @f was opened, read, written, closed: tells the watchers of it and of its directory. */
 static inline void notify_file(const struct file *f, u32 mask)
 {
-	if (notify_wanted() && !(f->mode & FILE_PATH))
-		notify_path_event(f->path.dentry, mask, true);
+	if (notify_wanted() && !(f->mode & (FILE_PATH | FILE_UNNOTICED)))
+		notify_path_event(f->path.dentry, &f->path, mask);
+}
+
+int notify_permission_event(const struct file *f, u32 mask);
+
+/*
+ * FAN_*_PERM: may @f, a file or directory, be opened, read? 0, -EPERM, -EINTR. ctx: thread; holds:
+ * nothing that a listener may want; sleeps
+ */
+static inline int __must_check notify_permission(const struct file *f, u32 mask)
+{
+	return unlikely(READ_ONCE(fanotify_asked)) ? notify_permission_event(f, mask) : 0;
 }
 
 /* The file named @d was changed by name or attribute: as above. */
 static inline void notify_dentry(struct dentry *d, u32 mask)
 {
 	if (notify_wanted())
-		notify_path_event(d, mask, false);
+		notify_path_event(d, NULL, mask);
 }
 
-/* Tells the watchers of @i alone. */
-static inline void notify_inode(struct inode *i, u32 mask)
+/* Tells the watchers of @i alone; @d: its name, or NULL. */
+static inline void notify_inode(struct inode *i, struct dentry *d, u32 mask)
 {
 	if (notify_wanted())
-		notify_inode_event(i, mask);
+		notify_inode_event(i, d, mask);
 }
 
-/* The entry @n of @dir came, went or moved: tells the watchers of @dir. */
-static inline void notify_entry(struct inode *dir, const struct qname *n, u32 mask)
+/*
+ * The entry @n of @dir, which is locked, came or went: tells the watchers of @dir. @i is what it
+ * names, @d NULL when it no longer does.
+ */
+static inline void notify_entry(struct dentry *dir, const struct qname *n, struct inode *i,
+				struct dentry *d, u32 mask)
 {
 	if (notify_wanted())
-		notify_entry_event(dir, n, mask, 0);
+		notify_entry_event(dir, n, i, d, mask, 0);
 }
 
 /* A name of @i goes away for good. holds: no spinlock */

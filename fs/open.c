@@ -160,7 +160,7 @@ static int create_locked(struct walk *w, struct dentry *d, u32 mode)
 		err = dir->ops->create(dir, d, inode_umask(dir, mode & 07777) | S_IFREG, 0, &i);
 	if (!err) {
 		dentry_instantiate(d, i);
-		notify_entry(dir, &w->last, IN_CREATE);
+		notify_entry(w->cur.dentry, &w->last, i, d, IN_CREATE);
 	}
 	return err;
 }

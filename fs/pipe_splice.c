@@ -212,8 +212,10 @@ ssize_t pipe_from_cache(struct file *in, u64 *pos, struct file *out, u64 len, bo
 	struct pipe *p = pipe_of(out);
 	struct pipe_slot s;
 	u64 done = 0;
-	int err = 0;
+	int err = notify_permission(in, FAN_ACCESS_PERM);
 
+	if (err)
+		return err;
 	while (done < len) {
 		err = done ? 0 : wait_room(p, nonblock);
 		if (!err)

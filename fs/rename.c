@@ -138,14 +138,15 @@ static int check_rights(struct renaming *r)
 }
 
 /* @i went from one name to another. holds: the directories' locks */
-static void notify_move(struct inode *from, const struct qname *old, struct inode *to,
-			const struct qname *new, struct inode *i)
+static void notify_move(struct dentry *from, const struct qname *old, struct dentry *to,
+			const struct qname *new, struct inode *i, struct dentry *d)
 {
 	u32 kind = inode_is_dir(i) ? IN_ISDIR : 0, cookie = notify_cookie();
 
-	notify_entry_event(from, old, IN_MOVED_FROM | kind | (from == to ? NOTIFY_SAME_DIR : 0),
-			   cookie);
-	notify_entry_event(to, new, IN_MOVED_TO | kind, cookie);
+	notify_rename_event(from, old, to, new, i, d);
+	notify_entry_event(from, old, i, d,
+			   IN_MOVED_FROM | kind | (from == to ? NOTIFY_SAME_DIR : 0), cookie);
+	notify_entry_event(to, new, i, d, IN_MOVED_TO | kind, cookie);
 }
 
 /* @oi took the place of @ni (may be NULL), or the two were exchanged. holds: as above */
@@ -153,13 +154,13 @@ static void notify_renamed(struct renaming *r, struct inode *oi, struct inode *n
 {
 	const struct qname *old = &r->from.last, *new = &r->to.last;
 
-	notify_move(r->odir, old, r->ndir, new, oi);
+	notify_move(r->from.cur.dentry, old, r->to.cur.dentry, new, oi, r->od);
 	if (ni && !(r->flags & RENAME_EXCHANGE))
-		notify_inode(ni, IN_ATTRIB);
-	notify_inode(oi, IN_MOVE_SELF);
+		notify_inode(ni, NULL, IN_ATTRIB);
+	notify_inode(oi, r->od, IN_MOVE_SELF);
 	if (ni && (r->flags & RENAME_EXCHANGE)) {
-		notify_move(r->ndir, new, r->odir, old, ni);
-		notify_inode(ni, IN_MOVE_SELF);
+		notify_move(r->to.cur.dentry, new, r->from.cur.dentry, old, ni, r->nd);
+		notify_inode(ni, r->nd, IN_MOVE_SELF);
 	}
 }
 

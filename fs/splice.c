@@ -185,7 +185,9 @@ static ssize_t copy_files(struct file *in, u64 *ipos, struct file *out, u64 *opo
 
 	if (!in->inode->cache)
 		return copy_stream(in, ipos, out, opos, len, false, false);
-	n = copy_cached(in, ipos, out, opos, len);
+	n = notify_permission(in, FAN_ACCESS_PERM);
+	if (!n)
+		n = copy_cached(in, ipos, out, opos, len);
 	if (n > 0)
 		notify_file(in, IN_ACCESS);
 	return n;

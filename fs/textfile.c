@@ -5,6 +5,7 @@
  */
 #include <linux/errno.h>
 #include <linux/fs.h>
+#include "fs/notify.h"
 #include "fs/textfile.h"
 #include "kernel/lib/string.h"
 #include "kernel/sched/mutex.h"
@@ -93,8 +94,10 @@ int textfile_open(struct file *f, textfile_make *make)
 ssize_t textfile_read(struct file *f, struct uio *u, u64 *pos)
 {
 	struct textfile *t = f->priv;
-	ssize_t n = 0;
+	ssize_t n = notify_permission(f, FAN_ACCESS_PERM);
 
+	if (n)
+		return n;
 	mutex_lock(&t->lock);
 	if (!t->made || !*pos)
 		n = text_make(t, f);

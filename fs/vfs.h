@@ -334,6 +334,7 @@ struct super {
 #define FILE_PATH 8u /* O_PATH */
 #define FILE_NOPWRITE 16u /* has positions, yet none to write at: text made on demand */
 #define FILE_UNMOUNT 64u /* its mount is loose: goes with it (mount_fd.c) */
+#define FILE_UNNOTICED 128u /* nobody is told what is done by it (a fanotify event's) */
 #define FILE_NOWAIT 32u /* understands RWF_NOWAIT */
 struct file {
 	refcount_t refs; /* a */
@@ -463,7 +464,11 @@ int __must_check file_alloc_anon(const char *name, const struct file_ops *ops, v
 /* Another open file on the inode of @peer (the second end of a pipe). */
 int __must_check file_alloc_peer(struct file *peer, const struct file_ops *ops, void *priv,
 				 u32 mode, u32 flags, struct file **out);
-/* path known and checked */
+/*
+ * path known and checked; beside O_*: it is to be run; FILE_UNNOTICED
+ */
+#define OPEN_EXEC 0x20u
+#define OPEN_UNNOTICED 0x04000000u
 int __must_check file_open_path(const struct path *p, u32 oflags, struct file **out);
 struct file *file_get(struct file *f);
 void file_put(struct file *f); /* ctx: thread; the last one releases, which sleeps */

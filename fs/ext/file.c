@@ -10,6 +10,7 @@
 #include <linux/fs.h>
 #include <linux/stat.h>
 #include "fs/ext/ext.h"
+#include "fs/notify.h"
 #include "kernel/lib/string.h"
 #include "mm/vm/writeback.h"
 
@@ -42,8 +43,11 @@ static void ext_file_release(struct file *f)
 
 static ssize_t ext_file_read(struct file *f, struct uio *u, u64 *pos)
 {
-	if (unlikely(f->flags & O_DIRECT))
-		return ext_direct_read(f, u, pos);
+	if (unlikely(f->flags & O_DIRECT)) {
+		int err = notify_permission(f, FAN_ACCESS_PERM);
+
+		return err ? err : ext_direct_read(f, u, pos);
+	}
 	return generic_file_read(f, u, pos);
 }
 

@@ -353,7 +353,7 @@ static int find_or_make(const struct path *root, const struct qname *n, u32 ofla
 			err = dir_make(dir, d, mode, attr, &i);
 		if (!err) {
 			dentry_instantiate(d, i);
-			notify_entry(dir, n, IN_CREATE);
+			notify_entry(root->dentry, n, i, d, IN_CREATE);
 		}
 	}
 	if (err)

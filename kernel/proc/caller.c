@@ -40,11 +40,28 @@ static int caller_open(struct pid *p, struct file **out)
 	return lives ? pidfd_create(p, O_RDWR, out) : -ESRCH;
 }
 
+static u64 caller_fd_limit(void)
+{
+	return proc_rlimit(RLIMIT_NOFILE);
+}
+
+static void caller_killable(bool on)
+{
+	if (!current->user)
+		return;
+	if (on)
+		word_or(&current_task()->jobctl, TJ_KILLABLE);
+	else
+		word_and(&current_task()->jobctl, ~TJ_KILLABLE);
+}
+
 static const struct caller_ops ops = {
 	.get = caller_get,
 	.put = caller_put,
 	.number = caller_nr,
 	.open = caller_open,
+	.fd_limit = caller_fd_limit,
+	.killable = caller_killable,
 };
 
 /* See internal.h. ctx: boot */

@@ -138,10 +138,10 @@ int exec_open_path(const struct path *p, struct file **out)
 	int err = landlock_check(p, LANDLOCK_ACCESS_FS_EXECUTE);
 
 	if (!err)
-		err = file_open_path(p, O_RDONLY | O_LARGEFILE, &f);
+		err = file_open_path(p, O_RDONLY | O_LARGEFILE | OPEN_EXEC, &f);
 	if (err)
 		return err;
-	notify_file(f, IN_OPEN);
+	notify_file(f, IN_OPEN | FAN_OPEN_EXEC);
 	err = inode_deny_write(f->inode);
 	if (err) {
 		file_put(f);

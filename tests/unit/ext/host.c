@@ -32,7 +32,7 @@ static struct thread thread;
 struct arch_thread *host_thread = &thread.arch;
 struct cred cred_root = { .effective = ~0ull };
 u32 cpu_count = 1;
-u32 notify_watches;
+u32 notify_watches, fanotify_asked;
 u32 host_writes;
 u64 host_fail_write = ~0ull, host_fail_read = ~0ull;
 
@@ -340,7 +340,7 @@ int inode_strip_suid_locked(struct inode *i)
 {
 	return 0;
 }
-void notify_path_event(struct dentry *d, u32 mask, bool by_file)
+void notify_path_event(struct dentry *d, const struct path *p, u32 mask)
 {
 }
 bool thread_capable(int cap)
@@ -348,6 +348,10 @@ bool thread_capable(int cap)
 	return cred_capable(current->cred, cap);
 }
 
+int notify_permission_event(const struct file *f, u32 mask)
+{
+	return 0;
+}
 bool cred_in_group(const struct cred *c, u32 gid)
 {
 	return c->fsgid == gid;
