@@ -670,7 +670,7 @@ static const struct fs_type anon_type = { .name = "anon_inodefs", .flags = FS_NO
 /* Boot: the cache, the worker, the nameless file system. ctx: boot thread */
 void file_init(void)
 {
-	file_cache = kmem_cache_create("file", sizeof(struct file), 64);
+	file_cache = kmem_cache_create("file", sizeof(struct file), 16);
 	work_init(&reap_work, reap_run);
 	anon_super = super_alloc(&anon_type, 0x09041934, &anon_super_ops); /* ANON_INODE_FS_MAGIC */
 	if (!anon_super)

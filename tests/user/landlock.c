@@ -725,7 +725,7 @@ int main(int argc, char **argv)
 	alarm(TAP_LIMIT);
 	test_create();
 	test_add();
-	make_tree("landlock.d");
+	make_tree();
 	test_rights();
 	CHECK(!in_child(mounts_stay));
 	CHECK(!in_child(rules_cross_mounts));

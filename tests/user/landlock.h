@@ -109,12 +109,12 @@ static inline int opens(const char *name, int flags)
 }
 
 /* The tree: a/f, a/prog, a/script, a/b/f, a/b/c/f, a/b/x/, a/y/, out/f, out/prog, mnt (a tmpfs)/f. */
-static inline void make_tree(const char *folder)
+static inline void make_tree(void)
 {
-	char text[2 * sizeof(self) + 64];
+	char folder[] = "landlock.XXXXXX", text[2 * sizeof(self) + 64];
 	int fd;
 
-	REQUIRE(!mkdir(folder, 0755) && !chdir(folder));
+	REQUIRE(mkdtemp(folder) && !chmod(folder, 0755) && !chdir(folder));
 	REQUIRE(!mkdir("a", 0755) && !mkdir("a/b", 0755) && !mkdir("a/b/c", 0755) &&
 		!mkdir("a/b/x", 0755) && !mkdir("a/y", 0755) && !mkdir("out", 0755) &&
 		!mkdir("mnt", 0755));

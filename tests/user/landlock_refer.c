@@ -138,7 +138,7 @@ static int tmpfile_gets_name(void)
 int main(void)
 {
 	alarm(TAP_LIMIT);
-	make_tree("landlock_refer.d");
+	make_tree();
 	CHECK(!in_child(refer_without_right));
 	CHECK(!in_child(refer_with_right));
 	CHECK(!in_child(refer_gains_nothing));
