@@ -45,18 +45,6 @@ int fs_no_option(const char *name, const char *value)
 	return -ENOENT;
 }
 
-/* Flags of the superblock, which every file system has. */
-static const struct {
-	const char *name;
-	u32 set, clear;
-} common[] = {
-	{ "ro", MS_RDONLY, 0 },		  { "rw", 0, MS_RDONLY },
-	{ "sync", MS_SYNCHRONOUS, 0 },	  { "async", 0, MS_SYNCHRONOUS },
-	{ "dirsync", MS_DIRSYNC, 0 },	  { "lazytime", MS_LAZYTIME, 0 },
-	{ "nolazytime", 0, MS_LAZYTIME }, { "mand", MS_MANDLOCK, 0 },
-	{ "nomand", 0, MS_MANDLOCK },
-};
-
 /* The oldest message, which becomes the caller's. holds: c->lock, or nobody else is there */
 static char *message_take(struct fscontext *c)
 {
@@ -220,16 +208,15 @@ static int judge_option(struct fscontext *c, const char *key, const char *value)
 int fscontext_set(struct file *f, const char *key, const char *value)
 {
 	struct fscontext *c = f->priv;
+	u32 set, clear;
 	int err = -EBUSY;
 
 	mutex_lock(&c->lock);
 	if (c->phase != OPTIONS && c->phase != CHANGE)
 		goto unlock;
-	for (u32 k = 0; k < ARRAY_SIZE(common); k++) {
-		if (strcmp(common[k].name, key))
-			continue;
-		c->ms_set = (c->ms_set & ~common[k].clear) | common[k].set;
-		c->ms_clear = (c->ms_clear & ~common[k].set) | common[k].clear;
+	if (vfs_common_option(key, &set, &clear)) {
+		c->ms_set = (c->ms_set & ~clear) | set;
+		c->ms_clear = (c->ms_clear & ~set) | clear;
 		err = 0;
 		goto unlock;
 	}

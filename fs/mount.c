@@ -407,8 +407,10 @@ int mount_single_internal(const struct fs_type *t, struct mount **out)
 int mount_super_make(const struct fs_type *t, const char *source, u32 flags, const char *data,
 		     struct super **out)
 {
-	int err;
+	int err = vfs_judge_options(t, data);
 
+	if (err)
+		return err;
 	if (t->flags & FS_SINGLE)
 		return super_single(t, source, flags, data, out);
 	err = t->mount(t, source, flags, data, out);
@@ -638,6 +640,10 @@ static int mount_remount(const struct path *where, u64 ms, const char *data)
 
 	if (where->dentry != m->root || m->anon || m->loose)
 		return -EINVAL;
+	if (!(ms & MS_BIND) && sb->type)
+		err = vfs_judge_options(sb->type, data);
+	if (err)
+		return err;
 	file_flush_deferred();
 	mutex_lock(&mount_mutex);
 	if (ms & MS_BIND) {

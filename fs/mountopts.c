@@ -2,9 +2,11 @@
  * Mount options as mount(2) gives them to a file system: words with commas between.
  *
  * An empty word is none, as two commas in a row leave it. What a word means is the file system's
- * affair; the first that it refuses ends the list.
+ * affair; the first that it refuses ends the list. Types that judge options one by one
+ * (check_option) are asked before a superblock is made or changed.
  */
 #include <linux/errno.h>
+#include <linux/mount.h>
 #include "fs/vfs.h"
 #include "kernel/lib/string.h"
 #include "mm/slab.h"
@@ -29,4 +31,50 @@ int vfs_each_option(const char *data, int (*each)(void *arg, char *word), void *
 	}
 	kfree(copy);
 	return err;
+}
+
+/* Flags of the superblock, which every file system has. */
+static const struct {
+	const char *name;
+	u32 set, clear;
+} common[] = {
+	{ "ro", MS_RDONLY, 0 },		  { "rw", 0, MS_RDONLY },
+	{ "sync", MS_SYNCHRONOUS, 0 },	  { "async", 0, MS_SYNCHRONOUS },
+	{ "dirsync", MS_DIRSYNC, 0 },	  { "lazytime", MS_LAZYTIME, 0 },
+	{ "nolazytime", 0, MS_LAZYTIME }, { "mand", MS_MANDLOCK, 0 },
+	{ "nomand", 0, MS_MANDLOCK },
+};
+
+/* See vfs.h. ctx: any */
+bool vfs_common_option(const char *word, u32 *set, u32 *clear)
+{
+	for (u32 k = 0; k < ARRAY_SIZE(common); k++) {
+		if (strcmp(common[k].name, word))
+			continue;
+		*set = common[k].set;
+		*clear = common[k].clear;
+		return true;
+	}
+	return false;
+}
+
+static int judge_word(void *arg, char *word)
+{
+	const struct fs_type *t = arg;
+	char *value = strchr(word, '=');
+	u32 set, clear;
+	int err;
+
+	if (!value && vfs_common_option(word, &set, &clear))
+		return 0;
+	if (value)
+		*value++ = '\0';
+	err = t->check_option(word, value);
+	return err == -ENOENT ? -EINVAL : err;
+}
+
+/* See vfs.h. ctx: thread; sleeps */
+int vfs_judge_options(const struct fs_type *t, const char *data)
+{
+	return t->check_option ? vfs_each_option(data, judge_word, (void *)t) : 0;
 }

@@ -166,22 +166,17 @@ static int procfs_mount(const struct fs_type *t, const char *source, u32 flags, 
 	return pseudo_mount(&procfs_tree, t, PROC_SUPER_MAGIC, &procfs_super_ops, out);
 }
 
-/* Options of Linux that say who sees which process: all see all here. */
+/*
+ * Options of Linux that say who sees which process: all see all here, so what would hide something
+ * is refused.
+ */
 static int procfs_check_option(const char *name, const char *value)
 {
-	static const char *const hide[] = { "0",   "1",	       "2",	    "4",
-					    "off", "noaccess", "invisible", "ptraceable" };
-
 	if (!strcmp(name, "gid"))
 		return value && *value ? 0 : -EINVAL;
-	if (!strcmp(name, "subset"))
-		return value && !strcmp(value, "pid") ? 0 : -EINVAL;
-	if (strcmp(name, "hidepid"))
-		return -ENOENT;
-	for (u32 k = 0; value && k < ARRAY_SIZE(hide); k++)
-		if (!strcmp(hide[k], value))
-			return 0;
-	return -EINVAL;
+	if (!strcmp(name, "hidepid"))
+		return value && (!strcmp(value, "0") || !strcmp(value, "off")) ? 0 : -EINVAL;
+	return strcmp(name, "subset") ? -ENOENT : -EINVAL;
 }
 
 FS_TYPE(proc, .flags = FS_NODEV | FS_SINGLE, .mount = procfs_mount,

@@ -584,6 +584,10 @@ extern struct waitq mount_waitq;
  * ctx: thread; sleeps
  */
 int __must_check vfs_each_option(const char *data, int (*each)(void *arg, char *word), void *arg);
+/* Would a @t that judges options one by one take those of @data? 0, -EINVAL, -ENOMEM. ctx: thread; sleeps */
+int __must_check vfs_judge_options(const struct fs_type *t, const char *data);
+/* Is @word an option of every file system? Which flags of the superblock it sets and clears. ctx: any */
+bool vfs_common_option(const char *word, u32 *set, u32 *clear);
 int vfs_register_super(struct super *sb); /* gives an anonymous st_dev when dev is 0 */
 /* NULL: no memory */
 struct super *super_alloc(const struct fs_type *t, u64 magic, const struct super_ops *ops);

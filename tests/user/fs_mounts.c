@@ -50,6 +50,11 @@ static void test_tmpfs(void)
 	CHECK(!mkdir("m", 0755));
 	CHECK_ERR(mount("none", "m", "nosuchfs", 0, NULL), ENODEV);
 	CHECK_ERR(mount("none", "none", "tmpfs", 0, NULL), ENOENT);
+	CHECK_ERR(mount("none", "m", "proc", 0, "nonsense=1"), EINVAL);
+	CHECK_ERR(mount("none", "m", "proc", 0, "hidepid=3"), EINVAL);
+	CHECK_ERR(mount("none", "m", "sysfs", 0, "nonsense"), EINVAL);
+	CHECK_ERR(mount("none", "/proc", NULL, MS_REMOUNT, "hidepid=3"), EINVAL);
+	CHECK(!mount("none", "/proc", NULL, MS_REMOUNT, "hidepid=0"));
 	CHECK_ERR(mount("none", "m", "tmpfs", 0, "nonsense=1"), EINVAL);
 	CHECK_ERR(umount("m"), EINVAL);
 	touch("plain");

@@ -335,14 +335,19 @@ static void taken_over(void)
 	CHECK(!setsockopt(b, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) && !bind(b, SA(here)));
 	CHECK(sendto(x, "1", 1, 0, SA(here)) == 1);
 	CHECK(recv(b, buf, 1, MSG_DONTWAIT) == 1);
-	CHECK(!connect(a, SA(peer)) && sendto(x, "2", 1, 0, SA(here)) == 1);
-	CHECK(recv(a, buf, 1, MSG_DONTWAIT) == 1 && *buf == '2');
-	CHECK(!connect(b, SA(peer)) && sendto(x, "3", 1, 0, SA(here)) == 1);
-	CHECK(recv(b, buf, 1, MSG_DONTWAIT) == 1 && *buf == '3');
+	/* One that heard something while it was connected may be preferred later: no message between. */
+	CHECK(!connect(a, SA(peer)) && !connect(b, SA(peer)));
+	CHECK(sendto(x, "2", 1, 0, SA(here)) == 1 && recv(b, buf, 1, MSG_DONTWAIT) == 1 &&
+	      *buf == '2');
 	close(b);
+	CHECK(sendto(x, "3", 1, 0, SA(here)) == 1 && recv(a, buf, 1, MSG_DONTWAIT) == 1 &&
+	      *buf == '3');
+	b = socket(AF_INET, SOCK_DGRAM, 0);
+	CHECK(!setsockopt(b, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) && !bind(b, SA(here)));
 	CHECK(sendto(x, "4", 1, 0, SA(here)) == 1 && recv(a, buf, 1, MSG_DONTWAIT) == 1 &&
 	      *buf == '4');
 	close(a);
+	close(b);
 	close(x);
 }
 
