@@ -76,7 +76,7 @@ obj-block := bio.o direct.o disk.o file.o ioctl.o loop.o loop_ctl.o node.o partt
 
 obj-fs := \
 	aio.o async.o attr.o chrdev.o cpio.o dentry.o devfs.o dnotify.o fdtable.o file.o fileadvice.o filecap.o filemap.o fsctx.o fsuser.o handle.o initramfs.o inode.o landlock.o \
-	lease.o locks.o lockrange.o memdev.o fscontext.o mount.o mount_fd.o mount_peer.o mount_pivot.o mount_show.o mountopts.o namei.o namei_ops.o open.o rename.o splice.o super.o \
+	lease.o locks.o lockrange.o memdev.o fscontext.o mount.o mount_fd.o mount_peer.o mount_pivot.o mount_show.o mount_type.o mountopts.o namei.o namei_ops.o open.o rename.o splice.o super.o \
 	tmpfs.o tmpfs_dir.o tmpfs_file.o vfs_init.o xattr.o xattr_list.o \
 	procfs.o procfs_pid.o pseudo.o textfile.o proc_cpu.o proc_kernel.o proc_mem.o proc_misc.o sysfs.o \
 	sysfs_cpu.o sysfs_device.o \

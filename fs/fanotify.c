@@ -291,8 +291,8 @@ static void fanotify_show(struct file *f, struct sbuf *sb)
 	struct fan_group *g = f->priv;
 	struct fan_mark *m;
 
-	sbuf_printf(sb, "fanotify flags:%x event-flags:%x\n", g->flags & ~(FANOTIFY_UNPRIV | FAN_ENABLE_AUDIT),
-		    g->event_flags);
+	sbuf_printf(sb, "fanotify flags:%x event-flags:%x\n",
+		    g->flags & ~(FANOTIFY_UNPRIV | FAN_ENABLE_AUDIT), g->event_flags);
 	spin_lock(&notify_lock);
 	list_for_each(m, &g->marks, of_group)
 		show_mark(sb, m);

@@ -33,7 +33,6 @@
 	(MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_NOATIME | MS_NODIRATIME | MS_RELATIME | \
 	 MS_NOSYMFOLLOW)
 #define ATIME_FLAGS (MS_NOATIME | MS_NODIRATIME | MS_RELATIME)
-#define SB_FLAGS (MS_RDONLY | MS_SYNCHRONOUS | MS_MANDLOCK | MS_DIRSYNC | MS_LAZYTIME)
 #define PROPAGATION_FLAGS (MS_SHARED | MS_PRIVATE | MS_SLAVE | MS_UNBINDABLE)
 
 #define MOUNT_BUCKETS 64
@@ -51,9 +50,6 @@ static u32 generation = 1; /* a */
 struct waitq mount_waitq = WAITQ_INIT(mount_waitq);
 
 static void (*umount_hook)(const struct mount *m); /* I after boot */
-/* Instances of FS_SINGLE types. */
-#define MAX_SINGLES 16
-static struct super *singles[MAX_SINGLES]; /* s */
 
 static struct mount_bucket *bucket_of(const struct mount *m, const struct dentry *d)
 {
@@ -356,67 +352,6 @@ void mount_lock(void)
 void mount_unlock(void)
 {
 	mutex_unlock(&mount_mutex);
-}
-
-/* See mount.h. ctx: any */
-const struct fs_type *mount_type_find(const char *name)
-{
-	const struct fs_type *t;
-
-	TABLE_FOREACH(fs_type, t)
-		if (!strcmp(t->name, name))
-			return t;
-	return NULL;
-}
-
-/* The one instance of a FS_SINGLE type, with a reference. */
-static int super_single(const struct fs_type *t, const char *source, u32 flags, const char *data,
-			struct super **out)
-{
-	u32 n;
-	int err;
-
-	mutex_lock(&mount_mutex);
-	for (n = 0; n < MAX_SINGLES && singles[n]; n++) {
-		if (singles[n]->type == t) {
-			super_get(singles[n]);
-			*out = singles[n];
-			mutex_unlock(&mount_mutex);
-			return 0;
-		}
-	}
-	err = n < MAX_SINGLES ? t->mount(t, source, flags, data, out) : -ENOMEM;
-	if (!err) {
-		singles[n] = *out;
-		super_get(*out);
-	}
-	mutex_unlock(&mount_mutex);
-	return err;
-}
-
-/* See vfs.h. ctx: thread; sleeps. */
-int mount_single_internal(const struct fs_type *t, struct mount **out)
-{
-	struct super *sb;
-	int err = super_single(t, t->name, 0, NULL, &sb);
-
-	return err ? err : mount_create_internal(sb, out);
-}
-
-/* See mount.h. ctx: thread; sleeps */
-int mount_super_make(const struct fs_type *t, const char *source, u32 flags, const char *data,
-		     struct super **out)
-{
-	int err = vfs_judge_options(t, data);
-
-	if (err)
-		return err;
-	if (t->flags & FS_SINGLE)
-		return super_single(t, source, flags, data, out);
-	err = t->mount(t, source, flags, data, out);
-	if (!err)
-		(*out)->flags |= flags & SB_FLAGS;
-	return err;
 }
 
 static u32 flags_of(u64 ms)

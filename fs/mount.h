@@ -1,9 +1,13 @@
 #pragma once
 /*
- * Mounts: what mount.c, mount_peer.c and mount_pivot.c share. All is called with mount_mutex held,
+ * Mounts: what mount.c, mount_peer.c, mount_pivot.c and mount_type.c share. All is called with mount_mutex held,
  * unless a function says otherwise.
  */
+#include <linux/mount.h>
 #include "fs/namei.h"
+
+/* The MS_* that are a superblock's; the others are a mount's. */
+#define SB_FLAGS (MS_RDONLY | MS_SYNCHRONOUS | MS_MANDLOCK | MS_DIRSYNC | MS_LAZYTIME)
 
 /*
  * Take mount_mutex and lock the topmost mount on @p for hanging something there; 0 with both locks
