@@ -16,6 +16,7 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include "event_text.h"
 #include "in_child.h"
 #include "tap.h"
 
@@ -136,28 +137,6 @@ static const char *events(void)
 		p += m->event_len;
 	}
 	return out;
-}
-
-static int expect_line(const char *want, int line)
-{
-	const char *got = events();
-	int same = !strcmp(got, want);
-	char what[512];
-
-	snprintf(what, sizeof(what), "line %d: %s", line, want);
-	if (!tap_result(same, what, __FILE__, line, 0))
-		printf("# got  %s\n# want %s\n", got, want);
-	return same;
-}
-#define EXPECT(want) expect_line(want, __LINE__)
-
-static void put(const char *name, const char *text)
-{
-	int f = open(name, O_CREAT | O_WRONLY | O_TRUNC, 0644);
-
-	if (f < 0 || write(f, text, strlen(text)) < 0)
-		perror(name);
-	close(f);
 }
 
 static void get(const char *name)

@@ -20,6 +20,7 @@
 #include <sys/xattr.h>
 #include <time.h>
 #include <unistd.h>
+#include "event_text.h"
 #include "tap.h"
 
 #ifndef IN_MASK_CREATE
@@ -73,28 +74,6 @@ static const char *events(void)
 		p += sizeof(*e) + e->len;
 	}
 	return out;
-}
-
-static int expect_line(const char *want, int line)
-{
-	const char *got = events();
-	int same = !strcmp(got, want);
-	char what[128];
-
-	snprintf(what, sizeof(what), "line %d: %s", line, want);
-	if (!tap_result(same, what, __FILE__, line, 0))
-		printf("# got  %s\n# want %s\n", got, want);
-	return same;
-}
-#define EXPECT(want) expect_line(want, __LINE__)
-
-static void put(const char *name, const char *text)
-{
-	int fd = open(name, O_CREAT | O_WRONLY | O_TRUNC, 0644);
-
-	if (fd < 0 || write(fd, text, strlen(text)) < 0)
-		perror(name);
-	close(fd);
 }
 
 static void test_arguments(void)
