@@ -31,19 +31,19 @@ obj-kernel/base := device.o spinlock.o log.o panic.o symbols.o stackguard.o time
 	rand.o uio.o ktest.o ktest_base.o machine.o \
 	$(if $(DEBUG),lockrank.o report.o ubsan.o ktest_ubsan.o) $(if $(KASAN),kasan.o kasan_report.o)
 
-obj-kernel/sched := cred.o balance.o fair.o idle.o mutex.o param.o rt.o rwsem.o sched.o sleep.o thread.o tick.o \
+obj-kernel/sched := cred.o balance.o deadline.o fair.o idle.o mutex.o param.o rt.o rwsem.o sched.o sleep.o thread.o tick.o \
 	waitq.o work.o ktest_lock.o ktest_perf.o ktest_sched.o
 
 obj-kernel/proc := \
 	pid.o user.o session.o proc.o rlimit.o fork.o exec.o exec_args.o exec_cred.o exec_interp.o binfmt_misc.o acct.o exec_layout.o \
 	elf.o exit.o wait.o \
-	keys.o keys_own.o sysctl_kernel.o rseq.o seccomp.o seccomp_notify.o futex_owner.o futex_requeue.o futex_waitv.o \
+	keys.o keys_own.o keys_persist.o keys_request.o sysctl_kernel.o rseq.o seccomp.o seccomp_notify.o futex_owner.o futex_requeue.o futex_waitv.o \
 	signal_send.o signal_deliver.o signal_stop.o kill.o cred.o futex.o futex_pi.o itimer.o ptimer.o \
 	ptrace.o ptrace_stop.o ptrace_request.o coredump.o core_elf.o helper.o \
-	pidfd.o signalfd.o fileowner.o caller.o oom.o procfs_io.o procfs_load.o procfs_ns.o procfs_pagemap.o procfs_pid.o procfs_stat.o procfs_maps.o procfs_mem.o procfs_fd.o procfs_mapfiles.o procfs_failnth.o
+	pidfd.o signalfd.o fileowner.o caller.o oom.o memfail.o procfs_io.o procfs_load.o procfs_ns.o procfs_pagemap.o procfs_pid.o procfs_stat.o procfs_maps.o procfs_mem.o procfs_fd.o procfs_mapfiles.o procfs_failnth.o
 
 obj-kernel/tty := \
-	devpts.o ldisc.o ldisc_out.o pty.o pty_ioctl.o tty.o tty_console.o tty_ioctl.o tty_job.o uart.o
+	devpts.o ldisc.o ldisc_out.o pty.o pty_ioctl.o tty.o tty_console.o tty_ioctl.o tty_job.o uart.o uart_serial.o
 
 obj-kernel/ipc := \
 	ipc.o \
@@ -54,7 +54,7 @@ obj-kernel/ipc := \
 	shm.o
 
 obj-kernel/sys := \
-	syscall.o trap.o extend.o path.o machine.o sys_aio.o sys_event.o sys_fanotify.o sys_keys.o sys_landlock.o sys_fcntl.o sys_file.o sys_handle.o sys_ipc.o sys_misc.o sys_mqueue.o sys_ntp.o sys_mempolicy.o stats.o sys_kcmp.o sys_mm.o sys_mrelease.o sys_mount.o sys_mount_fd.o \
+	syscall.o trap.o extend.o path.o machine.o sys_aio.o sys_event.o sys_fanotify.o sys_keys.o sys_landlock.o sys_fcntl.o sys_file.o sys_handle.o sys_ipc.o sys_misc.o sys_mqueue.o sys_ntp.o sys_mempolicy.o stats.o sys_kcmp.o sys_mm.o sys_mrelease.o sys_mount.o sys_mount_fd.o timer_list.o \
 	sys_open.o sys_path.o sys_pipe.o sys_poll.o sys_rw.o sys_splice.o sys_stat.o sys_syslog.o sys_time.o sys_xattr.o \
 	sys_socket.o sys_sockmsg.o sys_cred.o sys_futex.o sys_prctl.o sys_prctl_mm.o sys_quota.o sys_seccomp.o sys_priority.o sys_proc.o sys_ptrace.o sys_sched.o sys_signal.o sys_timer.o
 
@@ -62,23 +62,23 @@ obj-mm := kmalloc.o kvm.o mm_debug.o percpu.o pmm.o pmm_boot.o slab.o ktest_mm.o
 	$(if $(KASAN),kasan_mm.o ktest_kasan.o,slab_debug.o)
 
 obj-mm/vm := vmspace.o region.o commit.o map.o unmap.o protect.o remap.o policy.o advise.o fork.o fault.o access.o \
-	shared_anon.o pagecache.o pagecache_io.o readahead.o reclaim.o writeback.o vm_test.o give.o
+	shared_anon.o pagecache.o pagecache_io.o readahead.o reclaim.o writeback.o ktest_vm.o give.o poison.o
 
-obj-net/sock := dns_tcp.o ethtool.o socket.o sockopt.o af_unix.o unix_look.o unix_send.o unix_msg.o unix_gc.o af_netlink.o nl_out.o \
-	af_inet.o af_packet.o ifioctl.o inet_dgram.o inet_ipopt.o inet_opt.o inet_recv.o inet_send.o proc_dns.o proc_igmp.o proc_net.o proc_pnp.o rtnetlink.o sockdiag.o sockfilter.o sysfs_net.o unix_diag.o \
-	inet_tcp.o inet_tcp_io.o inet_tcp_opt.o inet_tcp_proc.o
+obj-net/sock := dns_tcp.o ethtool.o socket.o sockioctl.o sockopt.o af_unix.o unix_look.o unix_send.o unix_msg.o unix_gc.o af_netlink.o nl_out.o \
+	af_inet.o af_packet.o packet_ring.o ifioctl.o inet_dgram.o inet_errq.o inet_ipopt.o inet_opt.o inet_recv.o inet_send.o netlink_diag.o proc_dns.o proc_igmp.o proc_ipconf.o proc_net.o proc_pnp.o rtnetlink.o sockdiag.o sockfilter.o sysfs_net.o unix_diag.o \
+	inet_tcp.o inet_tcp_io.o inet_tcp_opt.o inet_tcp_proc.o tun.o tun_io.o
 
-obj-net/tcp := tcp_ack.o tcp_cc.o tcp_cc_cubic.o tcp_cc_newreno.o tcp_hash.o tcp_input.o tcp_listen.o tcp_mib.o tcp_option.o \
+obj-net/tcp := tcp_ack.o tcp_cc.o tcp_cc_cubic.o tcp_cc_newreno.o tcp_hash.o tcp_input.o tcp_listen.o tcp_mib.o tcp_option.o tcp_pace.o \
 	tcp_output.o tcp_param.o tcp_pcb.o tcp_reass.o tcp_recover.o tcp_sack.o tcp_seg.o tcp_stat.o tcp_state.o tcp_syncookie.o \
 	tcp_table.o tcp_timer.o tcp_timewait.o tcp_user.o tcp_wire.o tcp_xfer.o
 
 obj-block := bio.o direct.o disk.o file.o ioctl.o loop.o loop_ctl.o node.o parttable.o ramdisk.o queue.o scan.o show.o ktest_block.o
 
 obj-fs := \
-	aio.o async.o attr.o chrdev.o cpio.o dentry.o devfs.o dnotify.o fdtable.o file.o fileadvice.o filecap.o filemap.o fsctx.o fsuser.o handle.o initramfs.o inode.o landlock.o \
-	lease.o locks.o lockrange.o memdev.o fscontext.o mount.o mount_fd.o mount_peer.o mount_pivot.o mount_show.o mount_type.o mountopts.o namei.o namei_ops.o open.o rename.o splice.o super.o \
+	aio.o async.o attr.o chrdev.o cpio.o dentry.o dentry_move.o devfs.o dnotify.o fdtable.o file.o fileadvice.o filecap.o filemap.o fsctx.o fsuser.o handle.o initramfs.o inode.o landlock.o \
+	lease.o locks.o lockrange.o memdev.o fscontext.o mount.o mount_fd.o mount_peer.o mount_pivot.o mount_prune.o mount_show.o mount_type.o mountopts.o namei.o namei_ops.o open.o rename.o splice.o super.o \
 	tmpfs.o tmpfs_dir.o tmpfs_file.o vfs_init.o xattr.o xattr_list.o \
-	procfs.o procfs_pid.o pseudo.o textfile.o proc_cpu.o proc_kernel.o proc_mem.o proc_misc.o sysfs.o \
+	procfs.o procfs_options.o procfs_pid.o pseudo.o textfile.o proc_cpu.o proc_kernel.o proc_mem.o proc_misc.o sysfs.o \
 	sysfs_cpu.o sysfs_device.o \
 	epoll.o \
 	eventfd.o \
@@ -91,7 +91,7 @@ obj-fs/ext := acl.o attrset.o balloc.o buf.o dir.o direct.o dirindex.o dirmod.o 
 	orphan.o store.o super.o sync.o trunc.o window.o write.o xattr.o
 
 obj-net := arp.o bootparam.o cksum.o dhcp.o dns.o dns_msg.o ether.o gro.o gso.o icmp.o igmp.o ifaddr.o inet_pcb.o ipconfig.o ip_input.o ip_output.o ipfrag.o loopback.o mcast.o \
-	netconsole.o netdev.o pkt.o raw.o route.o sntp.o sntp_msg.o udp.o udp_ask.o
+	netconsole.o netdev.o pkt.o raw.o route.o sntp.o sntp_msg.o udp.o udp_ask.o vnethdr.o
 
 obj-drivers/irqchip := gicv2.o gicv2m.o gicv3.o its.o \
 
@@ -115,6 +115,7 @@ obj-drivers/virtio := \
 	console.o \
 	mmio.o \
 	net.o \
+	net_ctrl.o \
 	pci.o \
 	rng.o \
 	virtio.o \
@@ -176,27 +177,29 @@ LDFLAGS := -static -pie --no-dynamic-linker -z text -z noexecstack -z norelro -z
 cold := $(addprefix arch/arm64/,cpu debug kaslr regset smp stacktrace) \
 	$(addprefix block/,disk file ioctl loop% node parttable ramdisk scan show) \
 	$(addprefix drivers/,gpio/% irqchip/% pci/% platform/% rtc/% serial/%) \
-	$(addprefix drivers/virtio/,console mmio net pci rng virtio) \
-	$(addprefix fs/,aio async chrdev cpio devfs dnotify fileadvice filecap fscontext fsctx fsuser fanotify% handle initramfs inotify% landlock lease lock% \
+	$(addprefix drivers/virtio/,console mmio net net_ctrl pci rng virtio) \
+	$(addprefix fs/,aio async chrdev cpio dentry_move devfs dnotify fileadvice filecap fscontext fsctx fsuser fanotify% handle initramfs inotify% landlock lease lock% \
 		memdev mount% pipe_size pipe_splice proc% pseudo rename splice super sysfs% textfile timerfd xattr%) \
 	$(addprefix fs/ext/,acl attrset d% group ialloc namei options orphan s% trunc window xattr) \
 	$(addprefix kernel/,init main root ipc/% tty/%) \
-	$(addprefix kernel/base/,bootargs earlycon fdt ktest log panic rand symbols) \
-	$(addprefix kernel/proc/,binfmt_misc acct caller core% cred elf exec% exit fileowner fork futex_% helper itimer keys% kill oom pid% \
+	$(addprefix kernel/base/,bootargs earlycon fdt ktest log panic symbols) \
+	$(addprefix kernel/proc/,binfmt_misc acct caller core% cred elf exec% exit fileowner fork futex_% helper itimer keys% kill memfail oom pid% \
 		proc% ptimer ptrace% rlimit rseq seccomp% session signal_s% signalfd sysctl% user) \
-	$(addprefix kernel/sched/,balance param rt thread work) \
-	$(addprefix kernel/sys/,extend machine stats) \
+	$(addprefix kernel/sched/,balance deadline param rt thread work) \
+	$(addprefix kernel/sys/,extend machine stats timer_list) \
 	$(addprefix kernel/sys/sys_,aio cred fanotify fcntl handle ipc kcmp keys landlock mempolicy misc mount% mqueue mrelease ntp prctl% \
 		priority proc ptrace sched seccomp signal splice syslog time timer xattr) \
-	$(addprefix mm/,kvm mm_debug pmm_boot slab_debug vm/advise vm/commit vm/give vm/policy vm/protect vm/remap \
-		vm/vm_test vm/writeback) kernel/lib/fmt \
-	$(addprefix net/,arp bootparam dhcp dns% icmp igmp ifaddr ipconfig ipfrag mcast netconsole netdev route sntp% \
+	$(addprefix mm/,kvm mm_debug pmm_boot slab_debug vm/advise vm/commit vm/give vm/poison vm/policy vm/protect vm/remap \
+		vm/writeback) kernel/lib/fmt \
+	$(addprefix net/,arp bootparam dhcp dns% icmp igmp ifaddr ipconfig ipfrag mcast netconsole netdev route sntp% vnethdr \
 		udp_ask) \
-	$(addprefix net/sock/,af_inet af_unix af_netlink af_packet dns_tcp ethtool ifioctl inet_dgram inet_ipopt inet_opt inet_tcp_opt nl_out \
-		inet_tcp_proc proc_% rtnetlink% sockdiag sockfilter sockopt sysfs_net unix_diag unix_gc unix_look) \
-	$(addprefix net/tcp/tcp_,cc% listen option reass recover sack stat% syncookie table timer% timewait user)
+	$(addprefix net/sock/,af_inet af_unix af_netlink af_packet packet_ring dns_tcp ethtool ifioctl inet_dgram inet_errq inet_ipopt inet_opt inet_tcp_opt netlink_diag nl_out \
+		inet_tcp_proc proc_% rtnetlink% sockdiag sockfilter sockioctl sockopt sysfs_net tun% unix_diag unix_gc unix_look) \
+	$(addprefix net/tcp/tcp_,cc% listen option pace reass recover sack stat% syncookie table timer% timewait user)
 cold += kernel/sys/sys_quota
-for-size = $(if $(or $(filter $(cold),$(1)),$(findstring /ktest_,$(1))),-Os)
+# What gcc calls -Os, clang calls -Oz; its -Os inlines and unrolls.
+small := $(if $(LLVM),-Oz,-Os)
+for-size = $(if $(or $(filter $(cold),$(1)),$(findstring /ktest_,$(1))),$(small))
 
 # Runs before relocation, when the stack guard's address is not known yet, nor that of a message.
 CFLAGS-arch/arm64/kaslr := -fno-stack-protector $(if $(DEBUG),-fsanitize-undefined-trap-on-error)
@@ -271,7 +274,7 @@ $(PREP): Makefile scripts/third-party
 $(FDTLIB): $(PREP) ;
 
 # A change of flags or of compiler rebuilds everything: the command line is part of the inputs.
-cmdline := $(CC) $(CFLAGS) $(KASAN_FLAGS) $(AFLAGS) $(LDFLAGS) $(cold) $(subst ',,$(ZCFLAGS))
+cmdline := $(CC) $(CFLAGS) $(KASAN_FLAGS) $(AFLAGS) $(LDFLAGS) $(cold)$(filter -Oz,$(small)) $(subst ',,$(ZCFLAGS))
 $(shell mkdir -p $(O); echo '$(subst ','\'',$(cmdline))' | cmp -s - $(O)/.flags || \
 	echo '$(subst ','\'',$(cmdline))' > $(O)/.flags)
 

@@ -163,7 +163,8 @@ static long rescan(struct blkdev *b)
 {
 	if (!admin())
 		return -EACCES;
-	if (b->partno)
+	/* A loop device that was not asked to have partitions has none to read. */
+	if (b->partno || (b->disk->no_scan && !b->disk->in_memory))
 		return -EINVAL;
 	return disk_scan(b->disk);
 }

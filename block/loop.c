@@ -271,6 +271,7 @@ void loop_unbind(struct loop *lo)
 	lo->file = NULL;
 	lo->offset = lo->sizelimit = 0;
 	lo->flags = 0;
+	d->no_scan = true;
 	lo->name[0] = '\0';
 	d->read_only = false;
 	WRITE_ONCE(d->parts[0]->read_only, false);

@@ -465,10 +465,9 @@ static int ring_map(struct aio_ctx *c, const struct vm_limits *lim)
 	if (err)
 		return err;
 	err = vm_map(current->vm, &a, &c->id);
-	if (err) {
-		a.file->ops->put(a.file);
+	a.file->ops->put(a.file); /* the mapping has its own reference */
+	if (err)
 		return err;
-	}
 	for (; !err && c->npages < npages; c->npages += !err)
 		err = vm_get_page(current->vm, c->id + (u64)c->npages * PAGE_SIZE, true,
 				  &c->pages[c->npages]);

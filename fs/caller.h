@@ -8,7 +8,9 @@
 struct pid;
 
 struct caller_ops {
-	/* The calling process, or its thread, with a reference; NULL: a kernel thread. ctx: thread */
+	/*
+	 * The calling process, or its thread, with a reference; NULL: a kernel thread. ctx: thread
+	 */
 	struct pid *(*get)(bool thread);
 	void (*put)(struct pid *p); /* may be NULL. ctx: any */
 	u32 (*number)(const struct pid *p); /* 0 for NULL. ctx: any */

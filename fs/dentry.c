@@ -20,9 +20,9 @@
  * (1). So a user reads it with an acquire load and may use what it read as long as it keeps its
  * reference.
  *
- * (3) .parent, .name and .hash change only in dentry_move(), which holds vfs_tree_lock and the
- * locks of both buckets. Whoever holds one of those may read them; so may file systems that hold
- * the directory's lock, which every rename holds too.
+ * (3) .parent, .name and .hash change only in dentry_move() (dentry_move.c), which holds
+ * vfs_tree_lock and the locks of both buckets. Whoever holds one of those may read them; so may
+ * file systems that hold the directory's lock, which every rename holds too.
  *
  * (4) What a name means in its directory is decided under the directory's inode lock: creators,
  * removers and renamers hold it for writing, a lookup that misses the table for reading while it
@@ -33,6 +33,11 @@
  * (5) A walker that holds a dentry which is being moved keeps a valid object; ".." from it reads
  * the parent under the bucket's lock, after checking that the hash was still that bucket's.
  *
+ * Names that mean something only as long as somebody uses them (DENTRY_UNCACHED: processes in
+ * procfs) are in the table without a reference of its own: all users share one dentry, so a mount
+ * on it is seen by all, and the last user takes it out. Between the two a lookup may still meet it
+ * with no reference left, and passes it by. Nothing else in the table has a count of 0.
+ *
  * A removed directory must go at once, but each of its (now negative) names in the table holds a
  * reference to it. So every dentry is on its parent's list of children, and removing a directory
  * drops those names: dentry_drop_children().
@@ -41,28 +46,15 @@
  * and parents are put after the locks.
  */
 #include <linux/errno.h>
-#include "fs/namei.h"
+#include "fs/dentry_internal.h"
 #include "fs/notify.h"
 #include "kernel/base/panic.h"
 #include "kernel/base/rand.h"
 #include "kernel/lib/string.h"
 #include "mm/slab.h"
 
-/* d: guarded by .lock (rank DCACHE). */
-struct bucket {
-	struct spinlock lock;
-	struct dentry *first; /* d */
-};
-
 #define CHAIN_MAX 12 /* a longer chain drops its unused names at the next insertion */
 #define EMPTY_ROUNDS 64
-
-struct dentry_name {
-	refcount_t refs; /* a */
-	char text[];
-};
-
-struct spinlock vfs_tree_lock = SPINLOCK_INIT(RANK_SPIN_OUTER);
 
 #define FAMILY_LOCKS 64
 /* Of the lists of children, by the parent's address. */
@@ -147,11 +139,23 @@ static __always_inline struct dentry *bucket_search(struct bucket *b, const stru
 	return NULL;
 }
 
-/*
- * holds: the bucket's lock. Takes @d out of the chain; the table's reference is then the caller's
- * to put.
- */
-static void bucket_remove(struct bucket *b, struct dentry *d)
+/* A reference to what was found in the table; false: its last user is leaving. */
+static __always_inline bool bucket_get(struct dentry *d)
+{
+	if (unlikely(d->flags & DENTRY_UNCACHED))
+		return ref_get_unless_zero(&d->refs);
+	ref_get(&d->refs);
+	return true;
+}
+
+/* See dentry_internal.h. */
+struct bucket *dentry_bucket(u32 hash)
+{
+	return bucket_of(hash);
+}
+
+/* See dentry_internal.h. */
+void dentry_bucket_remove(struct bucket *b, struct dentry *d)
 {
 	struct dentry **p = &b->first;
 
@@ -162,7 +166,8 @@ static void bucket_remove(struct bucket *b, struct dentry *d)
 	d->flags &= ~DENTRY_HASHED;
 }
 
-static void bucket_add(struct bucket *b, struct dentry *d)
+/* See dentry_internal.h. */
+void dentry_bucket_add(struct bucket *b, struct dentry *d)
 {
 	d->chain = b->first;
 	b->first = d;
@@ -188,7 +193,8 @@ static struct spinlock *family_lock(const struct dentry *parent)
 	return &family_locks[((u64)parent >> 7) % FAMILY_LOCKS];
 }
 
-static void family_join(struct dentry *parent, struct dentry *d)
+/* See dentry_internal.h. */
+void dentry_family_join(struct dentry *parent, struct dentry *d)
 {
 	struct spinlock *l = family_lock(parent);
 
@@ -201,7 +207,8 @@ static void family_join(struct dentry *parent, struct dentry *d)
 	spin_unlock(l);
 }
 
-static void family_leave(struct dentry *parent, struct dentry *d)
+/* See dentry_internal.h. */
+void dentry_family_leave(struct dentry *parent, struct dentry *d)
 {
 	struct spinlock *l = family_lock(parent);
 
@@ -219,10 +226,21 @@ struct dentry *dentry_get(struct dentry *d)
 	return d;
 }
 
-static void longname_put(struct dentry_name *n)
+/* See dentry_internal.h. */
+void dentry_longname_put(struct dentry_name *n)
 {
 	if (n && ref_put(&n->refs))
 		kfree(n);
+}
+
+/* The last user of @d has gone, which the table holds no reference to. */
+static void leave_table(struct dentry *d)
+{
+	struct bucket *b = bucket_lock_of(d);
+
+	debug_assert(d->flags & DENTRY_UNCACHED);
+	dentry_bucket_remove(b, d);
+	spin_unlock(&b->lock);
 }
 
 /*
@@ -234,10 +252,11 @@ void dentry_put(struct dentry *d)
 	while (d && ref_put(&d->refs)) {
 		struct dentry *parent = d->parent != d ? d->parent : NULL;
 
-		debug_assert(!(d->flags & DENTRY_HASHED));
+		if (d->flags & DENTRY_HASHED)
+			leave_table(d);
 		if (parent)
-			family_leave(parent, d);
-		longname_put(d->longname);
+			dentry_family_leave(parent, d);
+		dentry_longname_put(d->longname);
 		if (d->inode) {
 			notify_gone(d->inode);
 			inode_put(d->inode);
@@ -255,11 +274,10 @@ static __always_inline struct dentry *find(struct dentry *parent, const struct q
 
 	spin_lock(&b->lock);
 	d = bucket_search(b, parent, n, hash);
-	if (d) {
-		ref_get(&d->refs);
-		if (!(d->flags & DENTRY_USED))
-			d->flags |= DENTRY_USED;
-	}
+	if (d && !bucket_get(d))
+		d = NULL;
+	if (d && !(d->flags & DENTRY_USED))
+		d->flags |= DENTRY_USED;
 	spin_unlock(&b->lock);
 	return d;
 }
@@ -305,7 +323,7 @@ int dentry_alloc(struct super *sb, struct dentry *parent, const struct qname *n,
 	d->child = NULL;
 	d->parent = parent ? dentry_get(parent) : d;
 	if (parent)
-		family_join(parent, d);
+		dentry_family_join(parent, d);
 	d->hash = mix(d->parent, n->hash);
 	d->inode = i;
 	d->sb = sb;
@@ -345,7 +363,8 @@ static u64 bucket_shrink(struct bucket *b, struct super *sb)
 		return 0;
 	spin_lock(&b->lock);
 	for (p = &b->first; (d = *p) != NULL;) {
-		if (ref_read(&d->refs) != 1 || (sb && d->sb != sb)) {
+		if (ref_read(&d->refs) != 1 || (d->flags & DENTRY_UNCACHED) ||
+		    (sb && d->sb != sb)) {
 			p = &d->chain;
 		} else if (!sb && (d->flags & DENTRY_USED)) {
 			d->flags &= ~DENTRY_USED;
@@ -385,6 +404,7 @@ static int lookup_uncached(struct dentry *parent, const struct qname *n, struct 
 	struct inode *dir = dentry_inode(parent), *i = NULL;
 	struct dentry *d, *old;
 	struct bucket *b;
+	bool weak;
 	int err;
 
 	if (n->len > NAME_MAX_LEN)
@@ -400,8 +420,10 @@ static int lookup_uncached(struct dentry *parent, const struct qname *n, struct 
 			inode_put(i);
 		return err;
 	}
-	if ((i && (i->flags & INODE_UNCACHED)) || (!i && dir->ops->revalidate)) {
+	weak = i ? i->flags & INODE_UNCACHED : dir->ops->revalidate != NULL;
+	if (weak)
 		d->flags |= DENTRY_UNCACHED;
+	if (weak && !i) {
 		*out = d;
 		return 0;
 	}
@@ -411,12 +433,12 @@ static int lookup_uncached(struct dentry *parent, const struct qname *n, struct 
 	spin_lock(&b->lock);
 	/* Two readers of the directory may get here together: the first one's dentry stays. */
 	old = bucket_search(b, parent, n, d->hash);
-	if (old) {
-		ref_get(&old->refs);
-	} else {
+	if (old && !bucket_get(old))
+		old = NULL;
+	if (!old && !weak)
 		ref_get(&d->refs);
-		bucket_add(b, d);
-	}
+	if (!old)
+		dentry_bucket_add(b, d);
 	spin_unlock(&b->lock);
 	if (old)
 		dentry_put(d);
@@ -440,8 +462,9 @@ static __always_inline struct dentry *find_valid(struct dentry *parent, struct i
 
 	if (!d || still_valid(dir, d))
 		return d;
-	if (!d->nmounts)
-		dentry_unhash(d);
+	dentry_unhash(d);
+	if (READ_ONCE(d->nmounts))
+		mount_prune_soon();
 	dentry_put(d);
 	return NULL;
 }
@@ -502,9 +525,9 @@ void dentry_unhash(struct dentry *d)
 	bool was = d->flags & DENTRY_HASHED;
 
 	if (was)
-		bucket_remove(b, d);
+		dentry_bucket_remove(b, d);
 	spin_unlock(&b->lock);
-	if (was)
+	if (was && !(d->flags & DENTRY_UNCACHED))
 		dentry_put(d);
 }
 
@@ -522,7 +545,7 @@ void dentry_delete(struct dentry *d)
 		i = d->inode;
 		d->inode = NULL;
 	} else if (d->flags & DENTRY_HASHED) {
-		bucket_remove(b, d);
+		dentry_bucket_remove(b, d);
 		drop = true;
 	}
 	spin_unlock(&b->lock);
@@ -532,122 +555,6 @@ void dentry_delete(struct dentry *d)
 	}
 	if (drop)
 		dentry_put(d);
-}
-
-static void buckets_lock_two(struct bucket *a, struct bucket *b)
-{
-	if (a == b) {
-		spin_lock(&a->lock);
-		return;
-	}
-	spin_lock(a < b ? &a->lock : &b->lock);
-	spin_lock_nested(a < b ? &b->lock : &a->lock);
-}
-
-static void buckets_unlock_two(struct bucket *a, struct bucket *b)
-{
-	spin_unlock(&a->lock);
-	if (a != b)
-		spin_unlock(&b->lock);
-}
-
-static void name_copy(struct dentry *to, const struct dentry *from)
-{
-	to->longname = from->longname;
-	if (to->longname) {
-		ref_get(&to->longname->refs);
-		to->name = to->longname->text;
-	} else {
-		memcpy(to->inline_name, from->inline_name, DENTRY_NAME_INLINE);
-		to->name = to->inline_name;
-	}
-	to->name_len = from->name_len;
-}
-
-static void name_swap(struct dentry *a, struct dentry *b)
-{
-	struct dentry_name *ln = a->longname;
-	char tmp[DENTRY_NAME_INLINE];
-	u16 len = a->name_len;
-
-	memcpy(tmp, a->inline_name, sizeof(tmp));
-	memcpy(a->inline_name, b->inline_name, sizeof(tmp));
-	memcpy(b->inline_name, tmp, sizeof(tmp));
-	a->longname = b->longname;
-	b->longname = ln;
-	a->name_len = b->name_len;
-	b->name_len = len;
-	a->name = a->longname ? a->longname->text : a->inline_name;
-	b->name = b->longname ? b->longname->text : b->inline_name;
-}
-
-/* holds: vfs_tree_lock, both buckets. The parents' references move along with the pointers. */
-static void exchange_places(struct dentry *d, struct bucket *bd, struct dentry *t,
-			    struct bucket *bt)
-{
-	struct dentry *parent = d->parent;
-	u32 hash = d->hash;
-
-	bucket_remove(bd, d);
-	bucket_remove(bt, t);
-	name_swap(d, t);
-	d->parent = t->parent;
-	d->hash = t->hash;
-	t->parent = parent;
-	t->hash = hash;
-	bucket_add(bt, d);
-	bucket_add(bd, t);
-}
-
-/* The lists of children after a move. holds: vfs_tree_lock */
-static void families_follow(struct dentry *d, struct dentry *target, struct dentry *old_parent,
-			    bool exchange)
-{
-	if (d->parent == old_parent)
-		return;
-	family_leave(old_parent, d);
-	family_join(d->parent, d);
-	if (exchange) {
-		family_leave(d->parent, target);
-		family_join(target->parent, target);
-	}
-}
-
-/*
- * Rename in the cache: @d gets @target's name and place, @target leaves the table (it keeps its
- * name, for the users of a file that was replaced); with @exchange the two swap.
- * ctx: thread; holds: both directories' locks for writing; both hashed; sleeps: when something is
- * freed.
- */
-void dentry_move(struct dentry *d, struct dentry *target, bool exchange)
-{
-	struct bucket *bd, *bt;
-	struct dentry_name *old_name = NULL;
-	struct dentry *old_parent = d->parent;
-
-	spin_lock(&vfs_tree_lock);
-	bd = bucket_of(d->hash);
-	bt = bucket_of(target->hash);
-	buckets_lock_two(bd, bt);
-	if (exchange) {
-		exchange_places(d, bd, target, bt);
-	} else {
-		bucket_remove(bd, d);
-		bucket_remove(bt, target);
-		old_name = d->longname;
-		name_copy(d, target);
-		d->parent = dentry_get(target->parent);
-		d->hash = target->hash;
-		bucket_add(bt, d);
-	}
-	buckets_unlock_two(bd, bt);
-	families_follow(d, target, old_parent, exchange);
-	spin_unlock(&vfs_tree_lock);
-	longname_put(old_name);
-	if (!exchange) {
-		dentry_put(target); /* the table's reference */
-		dentry_put(old_parent);
-	}
 }
 
 /* Up to @max hashed children of @parent, with references. */
@@ -679,17 +586,6 @@ void dentry_drop_children(struct dentry *d)
 			dentry_unhash(some[k]);
 			dentry_put(some[k]);
 		}
-	}
-}
-
-/* See namei.h. ctx: any; holds: vfs_tree_lock or the rename lock */
-bool dentry_is_below(const struct dentry *d, const struct dentry *top)
-{
-	for (;; d = d->parent) {
-		if (d == top)
-			return true;
-		if (d->parent == d)
-			return false;
 	}
 }
 

@@ -352,6 +352,27 @@ long file_ioctl(struct file *f, u32 cmd, u64 arg)
 	return f->ops->ioctl ? f->ops->ioctl(f, cmd, arg) : -ENOTTY;
 }
 
+/* See the header. ctx: thread; holds: the directory's inode lock; sleeps. */
+bool dir_emit_dots(struct file *f, struct dir_ctx *c)
+{
+	struct dentry *up;
+	bool more = true;
+
+	if (c->pos == 0) {
+		more = c->emit(c, ".", 1, f->inode->ino, S_IFDIR >> 12, 1);
+		if (more)
+			c->pos = 1;
+	}
+	if (more && c->pos == 1) {
+		up = dentry_get_parent(f->path.dentry);
+		more = c->emit(c, "..", 2, dentry_inode(up)->ino, S_IFDIR >> 12, 2);
+		dentry_put(up);
+		if (more)
+			c->pos = 2;
+	}
+	return more;
+}
+
 /*
  * Read directory entries from the file's position on.
  * ctx: thread; sleeps. Returns 0, -ENOTDIR, -EBADF, -ENOENT (it was removed) or the file system's

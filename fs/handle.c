@@ -4,7 +4,7 @@
  * The handle is the inode's number. Names come and go in the cache, but a file must be opened with
  * one; so a table keeps a name in use for each file that a handle was made of, from the first
  * handle until the file's last name is removed or its file system is unmounted. That bounds the
- * table by the number of files. Only file systems that say so (super.handles: numbers are never
+ * table, a tree, by the number of files. Only file systems that say so (super.handles: numbers are never
  * used twice) take part.
  *
  * An inode with an entry has INODE_HANDLE set, guarded by its lock, as its link count is: so an
@@ -14,38 +14,57 @@
 #include <linux/errno.h>
 #include "fs/handle.h"
 #include "fs/namei.h"
+#include "kernel/lib/rbtree.h"
 #include "mm/slab.h"
-
-#define BUCKETS 64
 
 /* h: guarded by table_lock */
 struct entry {
-	struct list link; /* h */
+	struct rb_node node; /* h */
 	struct dentry *dentry; /* I: reference */
 	u64 ino; /* I */
 };
 
 static struct spinlock table_lock = SPINLOCK_INIT(RANK_SPIN_OUTER);
-static struct list table[BUCKETS]; /* table_lock; all zero: never used */
+static struct rb_root table; /* table_lock: by file system and number */
 
-static struct list *bucket_of(u64 ino)
+static struct entry *entry_of(const struct rb_node *n)
 {
-	struct list *b = &table[ino % BUCKETS];
+	return rb_entry(n, struct entry, node);
+}
 
-	if (!b->next)
-		list_init(b);
-	return b;
+static bool comes_before(const struct entry *e, const struct super *sb, u64 ino)
+{
+	return e->dentry->sb == sb ? e->ino < ino : e->dentry->sb < sb;
+}
+
+static bool entry_less(const struct rb_node *a, const struct rb_node *b)
+{
+	return comes_before(entry_of(a), entry_of(b)->dentry->sb, entry_of(b)->ino);
+}
+
+/* The first of @sb from @ino on; NULL. holds: table_lock */
+static struct entry *entry_from(const struct super *sb, u64 ino)
+{
+	struct rb_node *n = table.node;
+	struct entry *found = NULL;
+
+	while (n) {
+		if (comes_before(entry_of(n), sb, ino)) {
+			n = n->right;
+		} else {
+			found = entry_of(n);
+			n = n->left;
+		}
+	}
+	return found && found->dentry->sb == sb ? found : NULL;
 }
 
 /* holds: table_lock */
 static struct entry *entry_find(const struct super *sb, u64 ino)
 {
-	struct entry *e;
+	struct entry *e = entry_from(sb, ino);
 
-	list_for_each(e, bucket_of(ino), link)
-		if (e->ino == ino && e->dentry->sb == sb)
-			return e;
-	return NULL;
+	return e && e->ino == ino ? e : NULL;
 }
 
 static void entry_free(struct entry *e)
@@ -86,7 +105,7 @@ void handle_enter(struct dentry *d, bool locked)
 	if (i->nlink && !(i->flags & INODE_HANDLE)) {
 		i->flags |= INODE_HANDLE;
 		spin_lock(&table_lock);
-		list_add(bucket_of(e->ino), &e->link);
+		rb_insert(&table, &e->node, entry_less);
 		spin_unlock(&table_lock);
 		e = NULL;
 	}
@@ -119,7 +138,7 @@ void handle_drop(struct inode *i)
 	spin_lock(&table_lock);
 	e = entry_find(i->sb, i->ino);
 	if (e)
-		list_del(&e->link);
+		rb_erase(&table, &e->node);
 	spin_unlock(&table_lock);
 	entry_free(e);
 }
@@ -127,21 +146,16 @@ void handle_drop(struct inode *i)
 /* See handle.h. ctx: thread; sleeps */
 void handle_drop_super(const struct super *sb)
 {
-	struct entry *e, *tmp;
-	struct list dead = LIST_INIT(dead);
+	struct entry *e;
 
 	if (!sb->handles)
 		return;
-	spin_lock(&table_lock);
-	for (u64 b = 0; b < BUCKETS; b++) {
-		list_for_each_safe(e, tmp, bucket_of(b), link) {
-			if (e->dentry->sb == sb) {
-				list_del(&e->link);
-				list_add(&dead, &e->link);
-			}
-		}
-	}
-	spin_unlock(&table_lock);
-	list_for_each_safe(e, tmp, &dead, link)
+	do {
+		spin_lock(&table_lock);
+		e = entry_from(sb, 0);
+		if (e)
+			rb_erase(&table, &e->node);
+		spin_unlock(&table_lock);
 		entry_free(e);
+	} while (e);
 }

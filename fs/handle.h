@@ -5,8 +5,8 @@
 /* The number of the file @p, to be found by from now on. 0, -EOPNOTSUPP, -ENOMEM. */
 int __must_check handle_make(const struct path *p, u64 *ino);
 /*
- * As above, of the name @d, as far as there is memory. @locked: its inode is, for writing. holds: at
- * most locks of directories above it; sleeps
+ * As above, of the name @d, as far as there is memory. @locked: its inode is, for writing. holds:
+ * at most locks of directories above it; sleeps
  */
 void handle_enter(struct dentry *d, bool locked);
 /* A path in @m to the file with that number, with references. 0 or -ESTALE. */

@@ -16,7 +16,8 @@
  * inode is put, or, if that is on its way out already, leaves the rule to it.
  *
  * Locking: l: landlock_lock guards the list of rules and their inodes; r: a ruleset's mutex. Layers
- * do not change. Walks upward hold vfs_tree_lock all the way, so they touch no reference.
+ * do not change. Walks upward hold vfs_tree_lock, which is what keeps in place what they look at; a
+ * long one rests now and then, with references to where it is (struct climb).
  */
 #include <linux/errno.h>
 #include <linux/fcntl.h>
@@ -29,6 +30,7 @@
 #include "mm/slab.h"
 
 #define LAYERS_MAX 16
+#define STEPS_MAX 32u /* of a walk, with vfs_tree_lock held */
 #define RIGHTS_OF_FILES \
 	(LANDLOCK_ACCESS_FS_EXECUTE | LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_READ_FILE)
 #define RIGHT_REFER ((u32)LANDLOCK_ACCESS_FS_REFER)
@@ -356,12 +358,51 @@ static bool denied_has(const struct landlock *top, u32 access, const u16 *denied
 	return false;
 }
 
+/* A walk upward. */
+struct climb {
+	struct path at;
+	struct path held; /* references: where it rested last; no mount: nowhere yet */
+	u32 steps;
+};
+
+/* holds afterwards: vfs_tree_lock */
+static void climb_begin(struct climb *c, const struct path *from)
+{
+	*c = (struct climb){ .at = *from };
+	spin_lock(&vfs_tree_lock);
+}
+
+static void climb_end(struct climb *c)
+{
+	spin_unlock(&vfs_tree_lock);
+	if (c->held.mnt)
+		path_put(&c->held);
+}
+
+/* Others want the lock, too: a path may have any number of directories. */
+static void climb_rest(struct climb *c)
+{
+	struct path last = c->held;
+
+	c->held = c->at;
+	path_get(&c->held);
+	spin_unlock(&vfs_tree_lock);
+	if (last.mnt)
+		path_put(&last);
+	spin_lock(&vfs_tree_lock);
+}
+
 /*
  * To the directory above, past mountpoints; false at the root. What was moved out of the part of
- * its file system that is mounted is beneath that nevertheless. holds: vfs_tree_lock
+ * its file system that is mounted is beneath that nevertheless. holds: vfs_tree_lock, which may be
+ * let go of and taken again
  */
-static bool go_up(struct path *p)
+static bool go_up(struct climb *c)
 {
+	struct path *p = &c->at;
+
+	if (++c->steps % STEPS_MAX == 0)
+		climb_rest(c);
 	while (p->dentry == p->mnt->root) {
 		if (!p->mnt->parent)
 			return false;
@@ -385,18 +426,18 @@ static bool is_pathless(const struct mount *m)
 int landlock_check_path(const struct path *p, u32 access)
 {
 	const struct landlock *top = domain_of(current->cred);
-	struct path at = *p;
+	struct climb c;
 	denied_t denied;
 	bool ok;
 
 	access = denied_begin(top, access, denied);
 	if (!access || is_pathless(p->mnt))
 		return 0;
-	spin_lock(&vfs_tree_lock);
+	climb_begin(&c, p);
 	do
-		ok = denied_pass(top, at.dentry, access, denied);
-	while (!ok && go_up(&at));
-	spin_unlock(&vfs_tree_lock);
+		ok = denied_pass(top, c.at.dentry, access, denied);
+	while (!ok && go_up(&c));
+	climb_end(&c);
 	return ok ? 0 : -EACCES;
 }
 
@@ -451,18 +492,21 @@ static u32 refer_begin(const struct landlock *top, const struct dentry *d, u16 *
 	return inode_is_dir(dentry_inode(d)) ? LANDLOCK_FS_ALL : RIGHTS_OF_FILES;
 }
 
-/* What is denied in the directory @d by rules within the mount. holds: vfs_tree_lock. None? */
-static bool refer_collect(const struct landlock *top, const struct path *root,
-			  const struct dentry *d, u16 *denied)
+/* What is denied in the directory @d of @mnt by rules within the mount. None? */
+static bool refer_collect(const struct landlock *top, struct mount *mnt, struct dentry *d,
+			  u16 *denied)
 {
 	u32 all = denied_begin(top, LANDLOCK_FS_ALL, denied);
+	const struct path from = { mnt, d };
+	struct climb c;
+	bool ok;
 
-	while (!denied_pass(top, d, all, denied)) {
-		if (d == root->dentry || d == d->parent)
-			return false;
-		d = d->parent;
-	}
-	return true;
+	climb_begin(&c, &from);
+	do
+		ok = denied_pass(top, c.at.dentry, all, denied);
+	while (!ok && c.at.dentry != mnt->root && c.at.dentry != c.at.dentry->parent && go_up(&c));
+	climb_end(&c);
+	return ok;
 }
 
 /* Is nothing that was denied where it was allowed where it comes to? */
@@ -478,27 +522,32 @@ static bool refer_gains_nothing(const struct referral *r)
 }
 
 /*
- * From the root of the mount @at upward. Until nothing is gained, all rights count, and afterwards
- * those that the directories need. holds: vfs_tree_lock
+ * From the root of the mount @m upward. Until nothing is gained, all rights count, and afterwards
+ * those that the directories need.
  */
-static bool refer_walk(struct referral *r, struct path at)
+static bool refer_walk(struct referral *r, struct mount *m)
 {
-	bool whole = true, ok_from, ok_to;
+	const struct path from = { m, m->root };
+	bool whole = true, ok = false, ok_from, ok_to;
+	struct climb c;
 
+	climb_begin(&c, &from);
 	do {
 		if (whole && refer_gains_nothing(r)) {
 			whole = false;
-			if (!denied_has(r->top, r->want_from, r->from) &&
-			    !denied_has(r->top, r->want_to, r->to))
-				return true;
+			ok = !denied_has(r->top, r->want_from, r->from) &&
+			     !denied_has(r->top, r->want_to, r->to);
+			if (ok)
+				break;
 		}
-		ok_from = denied_pass(r->top, at.dentry, whole ? LANDLOCK_FS_ALL : r->want_from,
+		ok_from = denied_pass(r->top, c.at.dentry, whole ? LANDLOCK_FS_ALL : r->want_from,
 				      r->from);
-		ok_to = denied_pass(r->top, at.dentry, whole ? LANDLOCK_FS_ALL : r->want_to, r->to);
-		if (ok_from && ok_to)
-			return true;
-	} while (go_up(&at));
-	return false;
+		ok_to = denied_pass(r->top, c.at.dentry, whole ? LANDLOCK_FS_ALL : r->want_to,
+				    r->to);
+		ok = ok_from && ok_to;
+	} while (!ok && go_up(&c));
+	climb_end(&c);
+	return ok;
 }
 
 /* As landlock_refer, for those with a domain. */
@@ -506,7 +555,6 @@ int landlock_check_refer(struct dentry *old, const struct path *dir, struct dent
 			 u32 flags)
 {
 	struct referral r = { .top = domain_of(current->cred) };
-	const struct path root = { dir->mnt, dir->mnt->root };
 	const struct inode *oi = dentry_inode(old), *ni = dentry_inode(new);
 	bool ok, from_free, to_free, exchange = flags & RENAME_EXCHANGE;
 
@@ -525,11 +573,9 @@ int landlock_check_refer(struct dentry *old, const struct path *dir, struct dent
 	r.scope_moved = refer_begin(r.top, old, r.moved);
 	if (exchange)
 		r.scope_back = refer_begin(r.top, new, r.back);
-	spin_lock(&vfs_tree_lock);
-	from_free = refer_collect(r.top, &root, old->parent, r.from);
-	to_free = refer_collect(r.top, &root, dir->dentry, r.to);
-	ok = (from_free && to_free) || refer_walk(&r, root);
-	spin_unlock(&vfs_tree_lock);
+	from_free = refer_collect(r.top, dir->mnt, old->parent, r.from);
+	to_free = refer_collect(r.top, dir->mnt, dir->dentry, r.to);
+	ok = (from_free && to_free) || refer_walk(&r, dir->mnt);
 	if (ok)
 		return 0;
 	if (denied_has(r.top, r.want_from & ~RIGHT_REFER, r.from) ||

@@ -219,7 +219,7 @@ int lease_set(struct file *f, int fd, u64 type)
 
 	if (type != F_RDLCK && type != F_WRLCK && type != F_UNLCK)
 		return -EINVAL;
-	if (current->cred->fsuid != f->inode->uid && !cred_capable(current->cred, CAP_LEASE))
+	if (current->cred->fsuid != f->inode->uid && !thread_capable(CAP_LEASE))
 		return -EACCES;
 	if (!S_ISREG(f->inode->mode))
 		return -EINVAL;

@@ -250,10 +250,13 @@ void mount_attach(struct mount *m, const struct path *at)
 	m->parent = at->mnt;
 	m->mountpoint = at->dentry;
 	list_add(&b->chain, &m->hash);
+	mounts_on_passing += at->dentry->flags & DENTRY_UNCACHED ? 1 : 0;
 	__atomic_add_fetch(&at->dentry->nmounts, 1, __ATOMIC_RELEASE);
 	spin_unlock(&b->lock);
 	spin_unlock(&vfs_tree_lock);
 	list_add_tail(&at->mnt->children, &m->sibling);
+	if (at->dentry->flags & DENTRY_UNCACHED)
+		mount_prune_soon(); /* it may have passed before it was counted */
 }
 
 /* See mount.h. ctx: thread; holds: mount_mutex. */
@@ -279,6 +282,7 @@ void mount_detach(struct mount *m, struct path *was)
 	list_del(&m->hash);
 	m->parent = NULL;
 	m->mountpoint = NULL;
+	mounts_on_passing -= was->dentry->flags & DENTRY_UNCACHED ? 1 : 0;
 	__atomic_sub_fetch(&was->dentry->nmounts, 1, __ATOMIC_RELEASE);
 	spin_unlock(&b->lock);
 	spin_unlock(&vfs_tree_lock);
@@ -707,6 +711,17 @@ int vfs_umount(const struct path *where, u32 flags)
 void vfs_set_umount_hook(void (*gone)(const struct mount *m))
 {
 	umount_hook = gone;
+}
+
+/* See mount.h. ctx: thread; holds: mount_mutex */
+struct mount *mount_find(bool (*match)(const struct mount *m))
+{
+	struct mount *m;
+
+	list_for_each(m, &all_mounts, all)
+		if (match(m))
+			return m;
+	return NULL;
 }
 
 /* Run @fn on every mount, oldest first. holds (during @fn): mount_mutex. ctx: thread; sleeps. */

@@ -1,7 +1,7 @@
 #pragma once
 /*
- * Mounts: what mount.c, mount_peer.c, mount_pivot.c and mount_type.c share. All is called with mount_mutex held,
- * unless a function says otherwise.
+ * Mounts: what mount.c, mount_peer.c, mount_pivot.c and mount_type.c share. All is called with
+ * mount_mutex held, unless a function says otherwise.
  */
 #include <linux/mount.h>
 #include "fs/namei.h"
@@ -30,6 +30,8 @@ bool mount_dentry_below(const struct dentry *d, const struct dentry *top);
 /* Out of the tree for good, with all that hangs on it; @spread: where it was propagated to, too. */
 void mount_remove_tree(struct mount *top, bool spread);
 void mount_tree_changed(void);
+/* The oldest mount in the tree that @match likes, without a reference; NULL. */
+struct mount *mount_find(bool (*match)(const struct mount *m));
 /* A tree that was never hung anywhere goes again. */
 void mount_discard_tree(struct mount *top);
 /* The tree's lock alone. ctx: thread; sleeps */

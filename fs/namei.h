@@ -136,6 +136,7 @@ void mount_traverse_owned(struct path *p, bool *own_mnt, bool *own_dentry);
 /* From the root of a mount to its mountpoint: false at the top of the tree. Ownership as above. */
 bool mount_go_up(struct path *p, bool *own_mnt, bool *own_dentry);
 void mount_init(void);
+void mount_prune_init(void);
 void devfs_init(void);
 void memdev_init(void);
 void tmpfs_init(void);

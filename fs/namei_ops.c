@@ -60,7 +60,7 @@ int dir_may_delete(struct inode *dir, struct dentry *victim, bool isdir)
 /*
  * Walk to the parent of a name that is to be made, lock the directory, find the (negative) dentry.
  * On success the caller ends with make_end(). @right: what a domain must allow in the directory;
- * 0: that is looked at elsewhere.
+ * 0: that, and whether the directory may be written to, is looked at elsewhere.
  */
 static int make_begin(struct walk *w, const struct path *at, const char *name, u32 right,
 		      struct dentry **out)
@@ -86,10 +86,11 @@ static int make_begin(struct walk *w, const struct path *at, const char *name, u
 	if (w->last_slash && right != LANDLOCK_ACCESS_FS_MAKE_DIR)
 		goto put;
 	err = mount_may_write(w->cur.mnt);
-	if (!err && right)
+	if (!err && right) {
 		err = landlock_check(&w->cur, right);
-	if (!err)
-		err = dir_may_change(dir);
+		if (!err)
+			err = dir_may_change(dir);
+	}
 	if (err)
 		goto put;
 	*out = d;
@@ -245,6 +246,8 @@ int vfs_link(const struct path *old, const struct path *at, const char *name)
 	err = may_link(i);
 	if (!err)
 		err = landlock_refer(old->dentry, &w.cur, d, false, 0);
+	if (!err)
+		err = dir_may_change(dentry_inode(w.cur.dentry));
 	if (!err && inode_is_dir(i)) /* which might be the very directory that is locked */
 		err = -EPERM;
 	if (err)

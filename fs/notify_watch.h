@@ -1,7 +1,7 @@
 #pragma once
 /*
- * Private to inotify.c, dnotify.c and fanotify*.c: a watch on an inode, and the one lock over all of them.
- * Events reach every watch of an inode in one pass (inotify.c).
+ * Private to inotify.c, dnotify.c and fanotify*.c: a watch on an inode, and the one lock over all
+ * of them. Events reach every watch of an inode in one pass (inotify.c).
  */
 #include "fs/notify.h"
 #include "kernel/base/spinlock.h"

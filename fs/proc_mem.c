@@ -52,6 +52,7 @@ static void meminfo_kernel(struct sbuf *out, const struct vm_totals *t)
 	meminfo_line(out, "VmallocTotal", VMALLOC_SIZE >> PAGE_SHIFT);
 	meminfo_line(out, "VmallocUsed", kvm_used_frames());
 	meminfo_line(out, "VmallocChunk", 0);
+	meminfo_line(out, "HardwareCorrupted", vm_retired_frames());
 }
 
 static int meminfo_show(struct sbuf *out, void *arg)

@@ -1,7 +1,9 @@
 /*
  * procfs: the fixed part, which is a tree of made-up files (fs/pseudo.c) built at boot from the
  * tables PROC_FILE and SYSCTL_INT, and the root directory, which also answers for processes
- * (procfs_pid.c) and the links to oneself.
+ * (procfs_pid.c) and the links to oneself. What the tables have under net/ is a tree by itself: each
+ * process and thread shows it as its directory net, and /proc/net is a link to one's own. Each mount is a superblock of its own, with options of
+ * its own (procfs_options.c).
  *
  * man: proc(5).
  */
@@ -15,9 +17,12 @@
 #include "kernel/lib/string.h"
 #include "mm/slab.h"
 
-static struct pseudo_tree procfs_tree;
+#define NET_INO 0x1000000u /* of /proc/PID/net; above those of the fixed tree */
 
-static int sysctl_show(struct sbuf *out, void *arg)
+static struct pseudo_tree procfs_tree, procfs_net;
+
+/* A sysctl as text. ctx: thread. 0 */
+int sysctl_int_show(struct sbuf *out, void *arg)
 {
 	const struct sysctl_int *s = arg;
 
@@ -25,8 +30,11 @@ static int sysctl_show(struct sbuf *out, void *arg)
 	return 0;
 }
 
-/* One number, white space around it; several writes of one value are one value. */
-static ssize_t sysctl_write(const char *text, size_t n, void *arg)
+/*
+ * One number, white space around it; several writes of one value are one value. ctx: thread. @n or
+ * -EINVAL
+ */
+ssize_t sysctl_int_write(const char *text, size_t n, void *arg)
 {
 	const struct sysctl_int *s = arg;
 	const char *end, *p = text;
@@ -44,9 +52,34 @@ static ssize_t sysctl_write(const char *text, size_t n, void *arg)
 	return (ssize_t)n;
 }
 
+/* The tree that @path, which loses the name of it, is in. */
+static struct pseudo_tree *tree_of(const char **path)
+{
+	if (strncmp(*path, "net/", 4) != 0)
+		return &procfs_tree;
+	*path += 4;
+	return &procfs_net;
+}
+
+/* See procfs.h. */
+int procfs_add(const char *path, const struct pseudo_attr *a)
+{
+	struct pseudo_tree *t = tree_of(&path);
+
+	return pseudo_add(t, path, a);
+}
+
+/* See procfs.h. */
+void procfs_remove(const char *path)
+{
+	struct pseudo_tree *t = tree_of(&path);
+
+	pseudo_remove(t, path);
+}
+
 static void add_or_log(const char *path, const struct pseudo_attr *a)
 {
-	int err = pseudo_add(&procfs_tree, path, a);
+	int err = procfs_add(path, a);
 
 	if (err)
 		log_err("procfs: %s: error %d", path, err);
@@ -69,8 +102,8 @@ static void add_sysctl(const struct sysctl_int *s)
 {
 	struct pseudo_attr a = {
 		.mode = s->mode,
-		.show = sysctl_show,
-		.write = s->mode & 0222 ? sysctl_write : NULL,
+		.show = sysctl_int_show,
+		.write = s->mode & 0222 ? sysctl_int_write : NULL,
 		.arg = (void *)s,
 	};
 
@@ -88,24 +121,25 @@ static void add_link(const char *path, const char *target)
 
 static int root_lookup(struct inode *dir, const struct qname *q, struct inode **out)
 {
-	int err = pseudo_lookup(dir, q, out);
+	int err = procfs_only_pids(dir->sb) ? -ENOENT : pseudo_lookup(dir, q, out);
 
 	return err == -ENOENT ? procfs_pid_lookup_root(dir, q, out) : err;
 }
 
 static bool root_revalidate(struct inode *dir, struct dentry *d)
 {
-	return procfs_pid_is(d->inode) ? procfs_pid_revalidate_root(dir, d)
-				       : pseudo_dir_ops.revalidate(dir, d);
+	return procfs_pid_is(d->inode)
+		       ? procfs_pid_revalidate_root(dir, d)
+		       : !procfs_only_pids(dir->sb) && pseudo_dir_ops.revalidate(dir, d);
 }
 
 static int root_readdir(struct file *f, struct dir_ctx *c)
 {
 	if (c->pos < PSEUDO_POS_END) {
-		int err = pseudo_readdir(f, c);
+		int err = procfs_only_pids(f->inode->sb) ? 0 : pseudo_readdir(f, c);
 
 		/* A full buffer stops before the last fixed name; processes come only behind it. */
-		if (err || pseudo_has_more(f, c->pos))
+		if (err || (!procfs_only_pids(f->inode->sb) && pseudo_has_more(f, c->pos)))
 			return err;
 		c->pos = PSEUDO_POS_END;
 	}
@@ -124,7 +158,9 @@ void procfs_init(void)
 	const struct proc_file *f;
 	const struct sysctl_int *s;
 
-	pseudo_init(&procfs_tree);
+	pseudo_init(&procfs_tree, 1);
+	pseudo_init(&procfs_net, NET_INO);
+	procfs_net.is_uncached = true;
 	procfs_tree.root_ops = &root_ops;
 	procfs_tree.root_fops = &root_fops;
 	TABLE_FOREACH(proc_file, f)
@@ -132,12 +168,19 @@ void procfs_init(void)
 	TABLE_FOREACH(sysctl, s)
 		add_sysctl(s);
 	add_link("mounts", "self/mounts");
+	add_link("net", "self/net");
 	pseudo_add_dir(&procfs_tree, "fs");
 	pseudo_add_dir(&procfs_tree, "bus");
 	pseudo_add_dir(&procfs_tree, "driver");
 	pseudo_add_dir(&procfs_tree, "irq");
 	pseudo_add_dir(&procfs_tree, "tty");
 	pseudo_add_dir(&procfs_tree, "sys/fs/binfmt_misc");
+}
+
+/* See the header. ctx: thread; sleeps. */
+int procfs_net_dir(struct super *sb, struct inode **out)
+{
+	return pseudo_graft(&procfs_net, sb, out);
 }
 
 static int procfs_statfs(struct super *sb, struct kstatfs *st)
@@ -158,26 +201,24 @@ static void procfs_evict(struct inode *i)
 static const struct super_ops procfs_super_ops = {
 	.evict = procfs_evict,
 	.statfs = procfs_statfs,
+	.remount = procfs_remount,
+	.show_options = procfs_show_options,
 };
 
 static int procfs_mount(const struct fs_type *t, const char *source, u32 flags, const char *data,
 			struct super **out)
 {
-	return pseudo_mount(&procfs_tree, t, PROC_SUPER_MAGIC, &procfs_super_ops, out);
+	struct super *sb;
+	int err = pseudo_mount(&procfs_tree, t, PROC_SUPER_MAGIC, &procfs_super_ops, &sb);
+
+	if (err)
+		return err;
+	err = procfs_remount(sb, flags, data);
+	if (err)
+		super_put(sb);
+	else
+		*out = sb;
+	return err;
 }
 
-/*
- * Options of Linux that say who sees which process: all see all here, so what would hide something
- * is refused.
- */
-static int procfs_check_option(const char *name, const char *value)
-{
-	if (!strcmp(name, "gid"))
-		return value && *value ? 0 : -EINVAL;
-	if (!strcmp(name, "hidepid"))
-		return value && (!strcmp(value, "0") || !strcmp(value, "off")) ? 0 : -EINVAL;
-	return strcmp(name, "subset") ? -ENOENT : -EINVAL;
-}
-
-FS_TYPE(proc, .flags = FS_NODEV | FS_SINGLE, .mount = procfs_mount,
-	.check_option = procfs_check_option);
+FS_TYPE(proc, .flags = FS_NODEV, .mount = procfs_mount, .check_option = procfs_check_option);

@@ -30,6 +30,14 @@ struct sysctl_int {
 #define SYSCTL_INT(id, path_, ptr, lo, hi) \
 	TABLE_ENTRY(sysctl, struct sysctl_int, sysctl_##id) = { (path_), (ptr), (lo), (hi), 0644 }
 TABLE_DECLARE(sysctl, struct sysctl_int);
+/* How such a file is read and written; @arg: its struct sysctl_int. */
+int sysctl_int_show(struct sbuf *out, void *arg);
+ssize_t sysctl_int_write(const char *text, size_t n, void *arg);
+
+/* A file that comes later; @path as proc_file's. As pseudo_add. ctx: thread; sleeps */
+struct pseudo_attr;
+int procfs_add(const char *path, const struct pseudo_attr *a);
+void procfs_remove(const char *path); /* with everything below. As above */
 
 /*
  * The per-process half: kernel/proc registers how to find processes and what each directory holds.
@@ -47,7 +55,7 @@ struct procfs_pid_entry {
 	int (*show)(struct sbuf *out, void *task); /* S_IFREG */
 	ssize_t (*write)(void *task, const char *text, size_t n);
 	int (*link)(void *task, struct path *out); /* S_IFLNK: magic link target, with references */
-	const struct procfs_dir_ops *dir; /* S_IFDIR */
+	const struct procfs_dir_ops *dir; /* S_IFDIR; NULL: the files of the network */
 	/* S_IFREG with own ops (mem, pagemap): f->inode->priv leads to the task */
 	const struct file_ops *ops;
 };
@@ -72,6 +80,7 @@ struct procfs_pid_ops {
 	void (*put)(void *task);
 	void (*owner)(void *task, u32 *uid, u32 *gid); /* of the files; root when not dumpable */
 	int (*may_look)(void *task); /* into its memory: 0, -EACCES, -ESRCH */
+	bool (*may_trace)(void *task); /* or, of a zombie, might: by credentials. Gone: no */
 	u32 (*self)(void); /* for /proc/self: tgid */
 	u32 (*self_thread)(void); /* for /proc/thread-self */
 	const struct procfs_dir_ops *root; /* what /proc/PID holds */

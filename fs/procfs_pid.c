@@ -109,6 +109,28 @@ static int make(struct inode *dir, const char *name, u32 len, u32 mode, void *ta
 	return 0;
 }
 
+/* The owner of a process changes with its credentials, and who asks anew is to see that. */
+static void owner_refresh(struct inode *i)
+{
+	u32 uid, gid;
+
+	pids->owner(i->priv, &uid, &gid);
+	WRITE_ONCE(i->uid, uid);
+	WRITE_ONCE(i->gid, gid);
+}
+
+/* Does current see @task where @sb hides at least as much as @from? */
+static bool is_visible(const struct super *sb, void *task, enum hidepid from)
+{
+	enum hidepid hide = procfs_hidepid(sb);
+
+	if (likely(hide < from))
+		return true;
+	if (hide != HIDEPID_NOT_PTRACEABLE && cred_in_group(current->cred, procfs_gid(sb)))
+		return true;
+	return pids->may_trace(task);
+}
+
 /* --- root: numbers and self --- */
 
 static bool parse_number(const struct qname *q, u32 *out)
@@ -158,15 +180,19 @@ int procfs_pid_lookup_root(struct inode *root, const struct qname *q, struct ino
 		return make_self(root, q, q->len != 4, out);
 	if (!parse_number(q, &pid) || pids->find(pid, &task))
 		return -ENOENT;
+	err = -ENOENT;
+	if (!is_visible(root->sb, task, HIDEPID_NOT_PTRACEABLE))
+		goto put;
 	err = make(root, q->name, q->len, S_IFDIR | 0555, task, &pi);
-	if (err) {
-		pids->put(task);
-		return err;
-	}
+	if (err)
+		goto put;
 	pi->dir = pids->root;
 	pi->vfs.flags |= INODE_IMMUTABLE;
 	*out = &pi->vfs;
 	return 0;
+put:
+	pids->put(task);
+	return err;
 }
 
 /* ctx: thread */
@@ -182,6 +208,7 @@ bool procfs_pid_revalidate_root(struct inode *root, struct dentry *d)
 	if (!parse_number(&q, &pid) || pids->find(pid, &task))
 		return false;
 	pids->put(task);
+	owner_refresh(d->inode);
 	return task == pi->task;
 }
 
@@ -193,6 +220,20 @@ static bool emit_text(struct dir_ctx *c, u64 parent, const char *name, u32 mode,
 		return false;
 	c->pos = next;
 	return true;
+}
+
+static bool is_listed(const struct super *sb, u32 pid)
+{
+	void *task;
+	bool listed;
+
+	if (likely(procfs_hidepid(sb) < HIDEPID_INVISIBLE))
+		return true;
+	if (pids->find(pid, &task))
+		return false;
+	listed = is_visible(sb, task, HIDEPID_INVISIBLE);
+	pids->put(task);
+	return listed;
 }
 
 /*
@@ -213,7 +254,9 @@ int procfs_pid_readdir_root(struct file *f, struct dir_ctx *c)
 		return 0;
 	while (c->pos - base - 2 <= 0x7fffffff && !pids->next((u32)(c->pos - base - 2), &pid)) {
 		snprintf(name, sizeof(name), "%u", pid);
-		if (!emit_text(c, root, name, S_IFDIR, base + 2 + pid + 1))
+		if (!is_listed(f->inode->sb, pid))
+			c->pos = base + 2 + pid + 1;
+		else if (!emit_text(c, root, name, S_IFDIR, base + 2 + pid + 1))
 			break;
 	}
 	return 0;
@@ -254,8 +297,11 @@ static int lookup_entry(struct inode *dir, const struct procfs_pid_entry *e, con
 {
 	void *task = pid_of(dir)->task;
 	struct pid_inode *pi;
-	int err = make(dir, q->name, q->len, e->mode, task, &pi);
+	int err;
 
+	if (S_ISDIR(e->mode) && !e->dir)
+		return procfs_net_dir(dir->sb, out);
+	err = make(dir, q->name, q->len, e->mode, task, &pi);
 	if (err)
 		return err;
 	pids->get(task);
@@ -315,6 +361,9 @@ static bool dir_revalidate(struct inode *dir, struct dentry *d)
 	void *sub;
 	u64 key;
 
+	if (!procfs_pid_is(d->inode)) /* net */
+		return true;
+	owner_refresh(d->inode);
 	if (pi->entry)
 		return true;
 	if (!t->find || t->find(pd->task, d->name, d->name_len, &key) || key != pi->key ||
@@ -328,26 +377,6 @@ static bool dir_revalidate(struct inode *dir, struct dentry *d)
 	return sub == pi->task;
 }
 
-static bool emit_dots(struct file *f, struct dir_ctx *c)
-{
-	struct dentry *up;
-	bool more = true;
-
-	if (c->pos == 0) {
-		more = c->emit(c, ".", 1, f->inode->ino, 4, 1);
-		if (more)
-			c->pos = 1;
-	}
-	if (more && c->pos == 1) {
-		up = dentry_get_parent(f->path.dentry);
-		more = c->emit(c, "..", 2, up->inode->ino, 4, 2);
-		dentry_put(up);
-		if (more)
-			c->pos = 2;
-	}
-	return more;
-}
-
 static int dir_readdir(struct file *f, struct dir_ctx *c)
 {
 	struct pid_inode *pd = pid_of(f->inode);
@@ -355,7 +384,7 @@ static int dir_readdir(struct file *f, struct dir_ctx *c)
 	char name[NAME_MAX_LEN + 1];
 	u64 key;
 
-	if (!emit_dots(f, c))
+	if (!dir_emit_dots(f, c))
 		return 0;
 	for (u64 n = 0; e && e[n].name; n++)
 		if (c->pos == n + 2 && !emit_text(c, pd->vfs.ino, e[n].name, e[n].mode, n + 3))
@@ -413,10 +442,34 @@ static bool own_files(struct inode *i)
 	return own;
 }
 
+/* The directory of a process is closed to who may not see into it, where hidepid= says so. */
+static int dir_permission(struct inode *i, u32 mask)
+{
+	struct pid_inode *pi = pid_of(i);
+
+	if (pi->dir != pids->root || is_visible(i->sb, pi->task, HIDEPID_NO_ACCESS))
+		return 0;
+	return procfs_hidepid(i->sb) == HIDEPID_INVISIBLE ? -ENOENT : -EPERM;
+}
+
+/* What is not listed is not there. */
+static int dir_getattr(struct inode *i, struct kstat *st)
+{
+	struct pid_inode *pi = pid_of(i);
+
+	owner_refresh(i);
+	if (pi->dir == pids->root && !is_visible(i->sb, pi->task, HIDEPID_INVISIBLE))
+		return -ENOENT;
+	inode_getattr_generic(i, st);
+	return 0;
+}
+
 static const struct inode_ops dir_ops = {
 	.lookup = dir_lookup,
 	.revalidate = dir_revalidate,
 	.setattr = pid_setattr,
+	.permission = dir_permission,
+	.getattr = dir_getattr,
 	.permitted = own_files,
 };
 static const struct file_ops dir_fops = { .readdir = dir_readdir };

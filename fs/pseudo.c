@@ -30,7 +30,7 @@ struct pseudo_node {
 	u64 pos; /* I: readdir position in the parent */
 	u64 next_pos; /* t: of the next child */
 	u32 ndirs; /* t: children that are directories */
-	bool removed; /* t */
+	bool removed; /* a: changes under t */
 	struct xattr_item *xattrs; /* own lock (xattr_list.c) */
 	char name[]; /* I */
 };
@@ -81,16 +81,16 @@ static struct pseudo_node *node_alloc(struct pseudo_tree *t, const char *name, s
 	return n;
 }
 
-/* An empty tree with its root. ctx: boot */
-void pseudo_init(struct pseudo_tree *t)
+/* See the header. ctx: boot */
+void pseudo_init(struct pseudo_tree *t, u64 ino)
 {
 	const struct pseudo_attr dir = { .mode = S_IFDIR | 0555 };
 
 	mutex_init(&t->lock, RANK_LEAF_MUTEX);
 	t->root = node_alloc(t, "", 0, &dir);
 	assert(t->root);
-	t->root->ino = 1;
-	t->next_ino = 2;
+	t->root->ino = ino;
+	t->next_ino = ino + 1;
 }
 
 /* holds: t->lock */
@@ -203,7 +203,7 @@ static void node_remove(struct pseudo_node *n)
 	if (S_ISDIR(n->attr.mode))
 		n->parent->ndirs--;
 	list_del(&n->sibling);
-	n->removed = true;
+	WRITE_ONCE(n->removed, true);
 	node_put(n);
 }
 
@@ -225,10 +225,18 @@ void pseudo_remove(struct pseudo_tree *t, const char *path)
 
 /* --- inodes --- */
 
+/* What reading and writing a file that is removed says. */
+static int gone(const struct file *f)
+{
+	return f->inode->sb->magic == SYSFS_MAGIC ? -ENODEV : -ENOENT;
+}
+
 static int node_make(struct file *f, struct sbuf *out)
 {
 	struct pseudo_node *n = node_of(f->inode);
 
+	if (READ_ONCE(n->removed))
+		return gone(f);
 	return n->attr.show ? n->attr.show(out, n->attr.arg) : -EIO;
 }
 
@@ -250,6 +258,8 @@ static ssize_t pseudo_write(struct file *f, struct uio *u, u64 *pos)
 
 	if (!n->attr.write)
 		return -EIO;
+	if (READ_ONCE(n->removed))
+		return gone(f);
 	len = textfile_take(u, &text);
 	if (len < 0)
 		return len;
@@ -335,6 +345,8 @@ static int inode_make(struct super *sb, struct pseudo_node *n, struct inode **ou
 	i->uid = i->gid = 0;
 	i->priv = n->attr.arg;
 	i->size = n->attr.size;
+	if (n->tree->is_uncached)
+		i->flags |= INODE_UNCACHED;
 	if (S_ISDIR(i->mode)) {
 		bool root = !n->parent;
 
@@ -402,16 +414,8 @@ int pseudo_readdir(struct file *f, struct dir_ctx *c)
 {
 	struct pseudo_node *d = node_of(f->inode), *n;
 
-	if (c->pos == 0) {
-		if (!c->emit(c, ".", 1, d->ino, 4, 1))
-			return 0;
-		c->pos = 1;
-	}
-	if (c->pos == 1) {
-		if (!c->emit(c, "..", 2, d->parent ? d->parent->ino : d->ino, 4, 2))
-			return 0;
-		c->pos = 2;
-	}
+	if (!dir_emit_dots(f, c))
+		return 0;
 	/* The callback may touch user memory: no lock of ours is held then. */
 	while ((n = child_at(d, c->pos))) {
 		bool more = c->emit(c, n->name, (u32)strlen(n->name), n->ino,
@@ -444,6 +448,13 @@ const struct inode_ops pseudo_dir_ops = {
 };
 const struct file_ops pseudo_dir_fops = { .readdir = pseudo_readdir };
 
+/* See the header. ctx: thread; sleeps. */
+int pseudo_graft(struct pseudo_tree *t, struct super *sb, struct inode **out)
+{
+	ref_get(&t->root->refs);
+	return inode_make(sb, t->root, out);
+}
+
 /* A superblock with the tree's root. ctx: thread; sleeps. 0 or -ENOMEM. */
 int pseudo_mount(struct pseudo_tree *t, const struct fs_type *type, u64 magic,
 		 const struct super_ops *ops, struct super **out)
@@ -455,8 +466,7 @@ int pseudo_mount(struct pseudo_tree *t, const struct fs_type *type, u64 magic,
 	if (!sb)
 		return -ENOMEM;
 	vfs_register_super(sb);
-	ref_get(&t->root->refs);
-	err = inode_make(sb, t->root, &i);
+	err = pseudo_graft(t, sb, &i);
 	if (err)
 		goto put_super;
 	sb->root = dentry_make_root(i, sb);

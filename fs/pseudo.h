@@ -28,9 +28,11 @@ struct pseudo_tree {
 	const struct inode_ops *root_ops;
 	const struct file_ops *root_fops; /* I */
 	bool has_xattrs; /* I: files may have extended attributes */
+	bool is_uncached; /* I: its names live only as long as their users (INODE_UNCACHED) */
 };
 
-void pseudo_init(struct pseudo_tree *t); /* boot */
+/* An empty tree, whose inodes are numbered from @ino. ctx: boot */
+void pseudo_init(struct pseudo_tree *t, u64 ino);
 /* Make @path (no leading slash), and the directories on the way. 0, -EEXIST, -ENOTDIR, -ENOMEM. */
 int pseudo_add(struct pseudo_tree *t, const char *path, const struct pseudo_attr *a);
 int pseudo_add_dir(struct pseudo_tree *t, const char *path); /* 0 also when it is there */
@@ -39,6 +41,8 @@ void pseudo_remove(struct pseudo_tree *t, const char *path); /* with everything 
 /* A superblock over the tree. */
 int __must_check pseudo_mount(struct pseudo_tree *t, const struct fs_type *type, u64 magic,
 			      const struct super_ops *ops, struct super **out);
+/* The root of @t as a directory somewhere in @sb. 0, -ENOMEM. ctx: thread; sleeps. */
+int __must_check pseudo_graft(struct pseudo_tree *t, struct super *sb, struct inode **out);
 extern const struct inode_ops pseudo_dir_ops;
 extern const struct file_ops pseudo_dir_fops;
 /* For a root with more in it: the tree's own answers. */

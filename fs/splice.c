@@ -20,6 +20,7 @@
 #include "fs/splice.h"
 #include "kernel/base/errno.h"
 #include "mm/pmm.h"
+#include "mm/vm/vmspace.h"
 
 #define STREAM_ORDER 2 /* buffer of 16 KiB */
 #define STREAM_SIZE (PAGE_SIZE << STREAM_ORDER)
@@ -74,7 +75,6 @@ static ssize_t lend_pages(struct pagecache *pc, u64 at, u64 len, struct lent *l)
 /* Some pages of the file at *ipos; a hole gives zeroes. 0 at the end of the file. */
 static ssize_t copy_pages(struct file *in, u64 *ipos, struct file *out, u64 *opos, u64 len)
 {
-	static const u8 zeroes[512];
 	struct pagecache *pc = in->inode->cache;
 	u64 size = READ_ONCE(pc->size);
 	struct lent l;
@@ -93,7 +93,7 @@ static ssize_t copy_pages(struct file *in, u64 *ipos, struct file *out, u64 *opo
 			page_put(l.page[--l.n]);
 	} else if (!n) {
 		len = MIN(len, PAGE_SIZE - (*ipos & PAGE_MASK));
-		n = put_once(out, zeroes, MIN(len, sizeof(zeroes)), opos);
+		n = put_once(out, vm_zeroes(), len, opos);
 	}
 	if (n > 0)
 		*ipos += (u64)n;

@@ -93,7 +93,7 @@ void sysfs_init(void)
 		"firmware", "fs",  "kernel/debug", "module",	"power",
 	};
 
-	pseudo_init(&sysfs_tree);
+	pseudo_init(&sysfs_tree, 1);
 	sysfs_tree.has_xattrs = true;
 	for (size_t i = 0; i < ARRAY_SIZE(dirs); i++)
 		if (sysfs_add_dir(dirs[i]))

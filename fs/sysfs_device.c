@@ -267,6 +267,7 @@ static int uevent_show(struct sbuf *out, void *arg)
 /* Directory of @c below the root of sysfs; *name is its last part. False: it does not fit. */
 static bool chrdev_path(const struct chrdev *c, char path[SYSFS_PATH_MAX], const char **name)
 {
+	const char *last = strrchr(c->name, '/');
 	size_t from;
 
 	if (!c->parent)
@@ -276,13 +277,8 @@ static bool chrdev_path(const struct chrdev *c, char path[SYSFS_PATH_MAX], const
 	strlcat(path, "/", SYSFS_PATH_MAX);
 	strlcat(path, class_of(c), SYSFS_PATH_MAX);
 	from = strlcat(path, "/", SYSFS_PATH_MAX);
-	if (strlcat(path, c->name, SYSFS_PATH_MAX) >= SYSFS_PATH_MAX)
-		return false;
-	for (char *p = path + from; *p; p++)
-		if (*p == '/')
-			*p = '!';
 	*name = path + from;
-	return true;
+	return strlcat(path, last ? last + 1 : c->name, SYSFS_PATH_MAX) < SYSFS_PATH_MAX;
 }
 
 static ssize_t uevent_write(const char *text, size_t n, void *arg)

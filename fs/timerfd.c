@@ -177,11 +177,36 @@ static void timerfd_show(struct file *f, struct sbuf *sb)
 		(unsigned long long)(s.interval % NSEC_PER_SEC));
 }
 
+/* TFD_IOC_SET_TICKS: a checkpoint that is restored had so many unread. */
+static long timerfd_ioctl(struct file *f, u32 cmd, u64 arg)
+{
+	struct timerfd *t = f->priv;
+	bool cancelled;
+	u64 ticks, flags;
+
+	if (cmd != TFD_IOC_SET_TICKS)
+		return -ENOTTY;
+	if (get_user(&ticks, arg))
+		return -EFAULT;
+	if (!ticks)
+		return -EINVAL;
+	flags = spin_lock_irqsave(&t->lock);
+	cancelled = take_cancelled(t);
+	if (!cancelled)
+		t->ticks = ticks;
+	spin_unlock_irqrestore(&t->lock, flags);
+	if (cancelled)
+		return -ECANCELED;
+	waitq_wake(&t->wait, ~0u, POLLIN);
+	return 0;
+}
+
 static const struct file_ops timerfd_ops = {
 	.read = timerfd_read,
 	.poll = timerfd_poll,
 	.seek = file_seek_nothing,
 	.release = timerfd_release,
+	.ioctl = timerfd_ioctl,
 	.show_fdinfo = timerfd_show,
 };
 

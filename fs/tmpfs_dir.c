@@ -328,32 +328,12 @@ static bool pos_below(const struct rb_node *n, u64 pos)
 	return rb_entry(n, struct tmpfs_entry, by_pos)->pos < pos;
 }
 
-static bool emit_dots(struct file *f, struct dir_ctx *c)
-{
-	struct dentry *up;
-	bool more = true;
-
-	if (c->pos == 0) {
-		more = c->emit(c, ".", 1, f->inode->ino, S_IFDIR >> 12, 1);
-		if (more)
-			c->pos = 1;
-	}
-	if (more && c->pos == 1) {
-		up = dentry_get_parent(f->path.dentry);
-		more = c->emit(c, "..", 2, dentry_inode(up)->ino, S_IFDIR >> 12, 2);
-		dentry_put(up);
-		if (more)
-			c->pos = 2;
-	}
-	return more;
-}
-
 static int tmpfs_readdir(struct file *f, struct dir_ctx *c)
 {
 	struct tmpfs_inode *td = tmpfs_of(f->inode);
 	struct rb_node *n;
 
-	if (!emit_dots(f, c))
+	if (!dir_emit_dots(f, c))
 		return 0;
 	for (n = rb_lower_bound(&td->dir.by_pos, c->pos, pos_below); n; n = rb_next(n)) {
 		struct tmpfs_entry *e = rb_entry(n, struct tmpfs_entry, by_pos);

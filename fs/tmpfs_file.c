@@ -44,6 +44,8 @@ static u64 space_for(struct inode *i, u64 pos, u64 len)
 	u64 index = pos >> PAGE_SHIFT, end = DIV_ROUND_UP(pos + len, PAGE_SIZE);
 	u64 room = MIN(pages_free(tmpfs_sb(i->sb)), memory_for(i, end - index));
 
+	room = MIN(room, vm_commit_room());
+
 	if (likely(end - index <= room))
 		return len;
 	while (index < end) {
@@ -92,6 +94,30 @@ unlock:
 	return n;
 }
 
+/* Does @pc hold data at @index? What fallocate reserved is none until it is touched. */
+static bool is_data(struct pagecache *pc, u64 index)
+{
+	struct page *p = pagecache_find(pc, index);
+
+	if (p)
+		page_put(p);
+	return p;
+}
+
+/* The next page from @at on that holds data, or with @hole one that does not; ~0: none. */
+static u64 seek_page(struct pagecache *pc, u64 at, bool hole)
+{
+	if (hole) {
+		while (is_data(pc, at))
+			at++;
+		return at;
+	}
+	do {
+		at = pagecache_next_data(pc, at);
+	} while (at != ~0ull && !is_data(pc, at) && ++at);
+	return at;
+}
+
 static s64 tmpfs_seek(struct file *f, s64 off, int whence)
 {
 	struct pagecache *pc = f->inode->cache;
@@ -101,8 +127,7 @@ static s64 tmpfs_seek(struct file *f, s64 off, int whence)
 		return generic_file_seek(f, off, whence);
 	if (off < 0 || (u64)off >= size)
 		return -ENXIO;
-	at = whence == SEEK_DATA ? pagecache_next_data(pc, (u64)off >> PAGE_SHIFT)
-				 : pagecache_next_hole(pc, (u64)off >> PAGE_SHIFT);
+	at = seek_page(pc, (u64)off >> PAGE_SHIFT, whence == SEEK_HOLE);
 	if (at > size >> PAGE_SHIFT)
 		at = size;
 	else
@@ -120,7 +145,6 @@ static s64 tmpfs_seek(struct file *f, s64 off, int whence)
 static int fill_range(struct inode *i, u64 off, u64 len)
 {
 	u64 index = off >> PAGE_SHIFT, end = DIV_ROUND_UP(off + len, PAGE_SIZE);
-	struct page *p;
 	int err = 0;
 
 	if (space_for(i, off, len) < len)
@@ -129,12 +153,16 @@ static int fill_range(struct inode *i, u64 off, u64 len)
 		if (current->interrupted)
 			err = -EINTR;
 		else
-			err = pagecache_get(i->cache, index, &p);
-		if (!err)
-			page_put(p);
+			err = pagecache_reserve(i->cache, index);
 	}
 	tmpfs_recount(i);
 	return err;
+}
+
+/* 0, -EPERM: a seal keeps @i from being as large as @size. holds: its lock */
+static int grow_check(struct inode *i, u64 size)
+{
+	return (tmpfs_of(i)->seals & F_SEAL_GROW) && size > i->cache->size ? -EPERM : 0;
 }
 
 static int tmpfs_fallocate(struct file *f, int mode, u64 off, u64 len)
@@ -145,7 +173,8 @@ static int tmpfs_fallocate(struct file *f, int mode, u64 off, u64 len)
 	if (mode & ~(FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE))
 		return -EOPNOTSUPP;
 	rwsem_write_lock(&i->lock);
-	err = tmpfs_seal_check(i, mode & FALLOC_FL_PUNCH_HOLE ? 0 : off + len);
+	/* What is allocated changes no byte: a seal on writing allows it. */
+	err = mode & FALLOC_FL_PUNCH_HOLE ? tmpfs_seal_check(i, 0) : grow_check(i, off + len);
 	if (err)
 		goto unlock;
 	if (mode & FALLOC_FL_PUNCH_HOLE) {
@@ -223,10 +252,11 @@ static int tmpfs_make_writable(struct pagecache *pc, u64 index)
 	struct inode *i = pc->owner;
 
 	inode_touch(i, ATTR_MTIME | ATTR_CTIME);
-	if (likely(pages_free(tmpfs_sb(i->sb))))
+	if (likely(pages_free(tmpfs_sb(i->sb)) && vm_commit_room() == ~0ull))
 		return 0;
 	tmpfs_recount(i);
-	if (pages_free(tmpfs_sb(i->sb)) || pagecache_next_data(pc, index) == index)
+	if ((pages_free(tmpfs_sb(i->sb)) && vm_commit_room()) ||
+	    pagecache_next_data(pc, index) == index)
 		return 0;
 	return -ENOSPC;
 }
@@ -244,7 +274,7 @@ int tmpfs_seal_check(struct inode *i, u64 grow_to)
 
 	if (seals & (F_SEAL_WRITE | F_SEAL_FUTURE_WRITE))
 		return -EPERM;
-	return (seals & F_SEAL_GROW) && grow_to > i->cache->size ? -EPERM : 0;
+	return grow_check(i, grow_to);
 }
 
 /* F_GET_SEALS. ctx: thread. -EINVAL: not a tmpfs file */

@@ -93,7 +93,7 @@ struct kstat {
 #define ATTR_KILL_SUID \
 	128u /* mode change derived by the VFS: drop suid/sgid; file systems do not see it */
 #define ATTR_TIMES_NOW \
-	256u /* the times are the current one: write permission is enough; file systems do not see it */
+	256u /* the times are now: write permission is enough; file systems do not see it */
 struct iattr {
 	u32 valid;
 	u32 mode, uid, gid;
@@ -252,7 +252,7 @@ struct inode {
 #define DENTRY_HASHED 1u /* d: found by lookups; clear: deleted, or never had a name */
 #define DENTRY_USED 2u /* a: looked up since the shrinker passed */
 #define DENTRY_UNCACHED \
-	4u /* I: never found by lookups, yet not deleted (INODE_UNCACHED, and what may appear) */
+	4u /* I: the table has no reference (INODE_UNCACHED); or never in it: what may appear */
 #define DENTRY_NAME_INLINE 38 /* makes a dentry 128 bytes */
 struct dentry_name; /* counted storage of a long name */
 struct dentry {
@@ -484,6 +484,8 @@ s64 file_seek_nothing(struct file *f, s64 off, int whence);
 u32 file_poll(struct file *f, struct poll_table *pt);
 long file_ioctl(struct file *f, u32 cmd, u64 arg);
 int file_readdir(struct file *f, struct dir_ctx *c);
+/* For file_ops.readdir: "." and "..", positions 0 and 1. False: the buffer is full. */
+bool __must_check dir_emit_dots(struct file *f, struct dir_ctx *c);
 int __must_check file_fallocate(struct file *f, int mode, u64 off, u64 len);
 int file_fsync(struct file *f, u64 start, u64 end, bool datasync);
 int file_readahead(struct file *f, u64 off, u64 count);
@@ -584,9 +586,15 @@ extern struct waitq mount_waitq;
  * ctx: thread; sleeps
  */
 int __must_check vfs_each_option(const char *data, int (*each)(void *arg, char *word), void *arg);
-/* Would a @t that judges options one by one take those of @data? 0, -EINVAL, -ENOMEM. ctx: thread; sleeps */
+/*
+ * Would a @t that judges options one by one take those of @data? ctx: thread; sleeps. 0, -EINVAL,
+ * -ENOMEM
+ */
 int __must_check vfs_judge_options(const struct fs_type *t, const char *data);
-/* Is @word an option of every file system? Which flags of the superblock it sets and clears. ctx: any */
+/*
+ * Is @word an option of every file system? Which flags of the superblock it sets and clears.
+ * ctx: any
+ */
 bool vfs_common_option(const char *word, u32 *set, u32 *clear);
 int vfs_register_super(struct super *sb); /* gives an anonymous st_dev when dev is 0 */
 /* NULL: no memory */
@@ -598,6 +606,19 @@ void super_put(struct super *sb);
 int __must_check mount_create_internal(struct super *sb, struct mount **out);
 /* The same of the one instance of a FS_SINGLE type. 0 or -ENOMEM. */
 int __must_check mount_single_internal(const struct fs_type *t, struct mount **out);
+/*
+ * Names that may go by themselves (of processes in procfs) and have mounts on or below them: these
+ * are taken off once the name means nothing any more. A process or thread has left the tables;
+ * ctx: thread, no lock held; sleeps
+ */
+extern u32 mounts_on_passing; /* a: how many mounts hang on such a name */
+void mount_prune(void);
+static inline void mount_prune_gone(void)
+{
+	if (unlikely(READ_ONCE(mounts_on_passing)))
+		mount_prune();
+}
+void mount_prune_soon(void); /* a worker does it. ctx: any */
 struct mount *mount_get(struct mount *m);
 void mount_put(struct mount *m); /* ctx: thread; sleeps */
 /* May @m be written to? 0 or -EROFS. */

@@ -16,6 +16,7 @@ void vfs_init(void)
 	tmpfs_init();
 	file_init();
 	mount_init();
+	mount_prune_init();
 	procfs_init();
 	sysfs_init();
 	devfs_init();

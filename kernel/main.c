@@ -45,6 +45,7 @@
 #include "net/ipconfig.h"
 #include "net/netdev.h"
 #include "net/sntp.h"
+#include "net/sock/tun.h"
 #include "net/tcp.h"
 
 static void command_line_init(void)
@@ -114,6 +115,7 @@ static void __noreturn boot(void)
 	sys_names_init();
 	loop_init();
 	ramdisk_init();
+	tun_init();
 	fdt_probe_drivers();
 	machine_init();
 	if (ktest_requested())

@@ -29,6 +29,7 @@ enum page_type {
 #define PG_REFERENCED 0x10u /* for the reclaim clock */
 #define PG_EXEC 0x20u /* instruction cache is in step */
 #define PG_ERROR 0x40u
+#define PG_HWPOISON 0x200u /* out of use for good: mm/vm/poison.c */
 #define PG_READAHEAD 0x100u /* cache page: a reader that comes here wants more soon */
 #define PG_HEAD 0x80u /* head of an allocated block of order > 0 */
 
@@ -51,6 +52,7 @@ struct page {
 			struct kmem_slab *slab; /* w: PAGE_SLAB */
 			size_t kmalloc_size; /* w: large allocations */
 		};
+		struct list table; /* w: PAGE_TABLE of a user, in its pmap */
 		u64 priv[2]; /* w */
 	};
 	u64 owner; /* w: free for the owner (fs private, mapcount) */

@@ -1,18 +1,18 @@
 /*
  * ARP (RFC 826) with the neighbour states of RFC 4861, section 7.3.
  *
- * INCOMPLETE: asked, up to QUEUE_MAX packets wait for the answer. REACHABLE: an answer to our
- * question came, or a protocol above saw progress, not longer ago than REACHABLE_TIME. STALE: after
+ * INCOMPLETE: asked, up to unres_qlen packets wait for the answer. REACHABLE: an answer to our
+ * question came, or a protocol above saw progress, not longer ago than base_reachable_time. STALE: after
  * that, or learnt without asking: used as it is, and on the first use DELAY: if nobody confirms it
  * in that time, PROBE asks it alone; then FAILED. REACHABLE becomes STALE when somebody looks: no
  * timer runs for neighbours that nobody uses.
  *
  * What others say is believed sparingly: a frame can change an entry we have, or make one when it
  * asks for our own address; never for an address of ours, nor one that cannot be a neighbour's. A
- * link address that was confirmed is not replaced within LOCKTIME (the first of two answers wins),
+ * link address that was confirmed is not replaced within locktime (the first of two answers wins),
  * and permanent entries never.
  *
- * One spinlock (rank NET_ARP) guards the table, which holds at most NEIGH_MAX; when it is full the
+ * One spinlock (rank NET_ARP) guards the table, which holds at most gc_thresh3; when it is full the
  * entry that was unused longest goes. One timer serves the earliest deadline of all. Packets are
  * sent after the lock was given up.
  */
@@ -29,13 +29,7 @@
 #include "net/ip.h"
 
 #define BUCKETS 64u
-#define NEIGH_MAX 1024u
-#define QUEUE_MAX 64u
-#define PROBES 3u
-#define RETRANS (1 * NSEC_PER_SEC)
-#define REACHABLE_TIME (30 * NSEC_PER_SEC)
-#define DELAY_TIME (5 * NSEC_PER_SEC)
-#define LOCKTIME (1 * NSEC_PER_SEC)
+#define RETRANS_MIN 10 /* ms */
 #define KNOWN (NUD_PERMANENT | NUD_NOARP | NUD_REACHABLE | NUD_STALE | NUD_DELAY | NUD_PROBE)
 #define TIMED (NUD_INCOMPLETE | NUD_DELAY | NUD_PROBE)
 
@@ -62,6 +56,7 @@ _Static_assert(sizeof(struct arp_packet) == 28, "ARP for Ethernet and IPv4");
 static void timer_fired(struct timeout *t);
 static void timer_run(struct work *w);
 
+int neigh_max = 1024;
 static struct spinlock arp_lock = SPINLOCK_INIT(RANK_NET_ARP);
 static struct list table[BUCKETS]; /* arp_lock; not used while .next is NULL */
 static u32 count; /* arp_lock */
@@ -122,9 +117,11 @@ static struct neigh *make(struct netdev *d, be32 addr, struct list *drop)
 {
 	struct neigh *n;
 
-	if (count >= NEIGH_MAX)
+	if (count >= (u32)READ_ONCE(neigh_max))
 		evict(drop);
-	n = count < NEIGH_MAX ? kzalloc(sizeof(*n), PMM_NOWAIT) : NULL;
+	n = count < (u32)READ_ONCE(neigh_max) && !READ_ONCE(d->gone)
+		    ? kzalloc(sizeof(*n), PMM_NOWAIT)
+		    : NULL;
 	if (!n)
 		return NULL;
 	n->dev = d;
@@ -143,6 +140,20 @@ static void set_deadline(struct neigh *n, s64 after)
 	n->deadline = time_now() + after;
 	if (!timer.armed || n->deadline < timer.deadline)
 		timeout_set(&timer, n->deadline);
+}
+
+/* ns between questions about one that does not answer. */
+static s64 retrans(const struct neigh *n)
+{
+	return MAX(ip_conf(n->dev, NEIGH_RETRANS_MS), RETRANS_MIN) * NSEC_PER_MSEC;
+}
+
+/* REACHABLE for too long now? holds: arp_lock */
+static void age(struct neigh *n, s64 now)
+{
+	if (n->state == NUD_REACHABLE &&
+	    now - n->confirmed > ip_conf(n->dev, NEIGH_REACHABLE_MS) * NSEC_PER_MSEC)
+		n->state = NUD_STALE;
 }
 
 /* --- frames out --- */
@@ -243,12 +254,11 @@ static void fail_waiting(struct list *queue)
 static bool use(struct neigh *n)
 {
 	n->used = time_now();
-	if (n->state == NUD_REACHABLE && n->used - n->confirmed > REACHABLE_TIME)
-		n->state = NUD_STALE;
+	age(n, n->used);
 	if (n->state == NUD_STALE) {
 		n->state = NUD_DELAY;
 		n->probes = 0;
-		set_deadline(n, DELAY_TIME);
+		set_deadline(n, ip_conf(n->dev, NEIGH_DELAY_S) * NSEC_PER_SEC);
 	}
 	return n->state & KNOWN;
 }
@@ -258,7 +268,7 @@ static bool enqueue(struct neigh *n, struct pkt *p, struct list *drop)
 {
 	bool ask = n->state != NUD_INCOMPLETE;
 
-	if (n->nqueue >= QUEUE_MAX) {
+	if (n->nqueue && n->nqueue >= (u32)ip_conf(n->dev, NEIGH_QUEUE)) {
 		struct pkt *old = list_first(&n->queue, struct pkt, link);
 
 		list_del(&old->link);
@@ -270,7 +280,7 @@ static bool enqueue(struct neigh *n, struct pkt *p, struct list *drop)
 	if (ask) {
 		n->state = NUD_INCOMPLETE;
 		n->probes = 1;
-		set_deadline(n, RETRANS);
+		set_deadline(n, retrans(n));
 	}
 	return ask;
 }
@@ -341,7 +351,9 @@ static void expire(struct neigh *n, struct due *due, struct list *failed)
 		n->state = NUD_PROBE;
 		n->probes = 0;
 	}
-	if (n->probes >= PROBES || !netdev_up(n->dev)) {
+	if (n->probes >=
+		    (u32)ip_conf(n->dev, n->state == NUD_PROBE ? NEIGH_ASK_ONE : NEIGH_ASK_ALL) ||
+	    !netdev_up(n->dev)) {
 		n->state = NUD_FAILED;
 		n->nqueue = 0;
 		list_splice_tail(failed, &n->queue);
@@ -351,7 +363,7 @@ static void expire(struct neigh *n, struct due *due, struct list *failed)
 	due->ask = true;
 	due->unicast = n->state == NUD_PROBE;
 	memcpy(due->mac, n->mac, ETH_ALEN);
-	n->deadline = time_now() + RETRANS;
+	n->deadline = time_now() + retrans(n);
 }
 
 /* One entry whose time has come, or false and *next is the earliest to come. holds: arp_lock */
@@ -420,7 +432,8 @@ static void learn(struct netdev *d, be32 spa, const u8 *sha, bool solicited, boo
 	if (!n || (n->state & (NUD_PERMANENT | NUD_NOARP)))
 		goto out;
 	same = (n->state & KNOWN) && !memcmp(n->mac, sha, ETH_ALEN);
-	if ((n->state & KNOWN) && !same && now - n->updated < LOCKTIME)
+	if ((n->state & KNOWN) && !same &&
+	    now - n->updated < ip_conf(d, NEIGH_LOCK_TICKS) * (NSEC_PER_SEC / 100))
 		goto out;
 	solicited =
 		solicited && (n->state & (NUD_INCOMPLETE | NUD_DELAY | NUD_PROBE | NUD_REACHABLE));
@@ -448,13 +461,55 @@ static bool sender_sane(const struct netdev *d, be32 spa, const u8 *sha)
 	       net32(spa) >> 24;
 }
 
+/* Do we answer that we have @tpa, which is ours, when @spa asks on @d? */
+static bool answers(const struct netdev *d, be32 spa, be32 tpa)
+{
+	struct route rt;
+
+	if (!ifaddr_answers(d, tpa, spa, ip_conf_max(d, IPV4_DEVCONF_ARP_IGNORE)))
+		return false;
+	return !ip_conf_max(d, IPV4_DEVCONF_ARPFILTER) || !spa ||
+	       (!route_lookup(spa, tpa, NULL, &rt) && rt.dev == d);
+}
+
+/* Do we answer for @tpa, to which we send on by another device (RFC 1027)? */
+static bool answers_for(const struct netdev *d, be32 tpa)
+{
+	struct route rt;
+
+	return ip_conf_max(d, IPV4_DEVCONF_PROXY_ARP) && ip_conf(d, IPV4_DEVCONF_FORWARDING) &&
+	       ip_addr_type(tpa) == RTN_UNICAST && !route_lookup(tpa, 0, NULL, &rt) &&
+	       rt.type == ROUTE_UNICAST && rt.dev != d;
+}
+
+/* A sound packet: what it says is remembered, what it asks for answered. */
+static void hear(struct netdev *d, const struct arp_packet *a, be32 spa, be32 tpa, bool to_us)
+{
+	bool ask = a->h.ar_op == net16(ARPOP_REQUEST), sane = spa && sender_sane(d, spa, a->sha);
+	int accept = ip_conf_max(d, IPV4_DEVCONF_ARP_ACCEPT);
+	bool ours = ip_addr_type(tpa) == RTN_LOCAL &&
+		    (!inet_is_loopback(tpa) || ip_conf_max(d, IPV4_DEVCONF_ROUTE_LOCALNET));
+
+	if (spa == tpa && ip_conf_max(d, IPV4_DEVCONF_DROP_GRATUITOUS_ARP))
+		return;
+	if (ours && ask && !answers(d, spa, tpa))
+		return;
+	if (sane && spa != tpa)
+		learn(d, spa, a->sha, !ask && to_us, ours && ask);
+	else if (sane)
+		learn(d, spa, a->sha, false,
+		      accept && (accept != 2 || ifaddr_same_net(d, spa, spa)));
+	/* A sender without an address yet (RFC 5227) is answered, and not remembered. */
+	if (ask && (!spa || sane) && (ours || (spa != tpa && answers_for(d, tpa))))
+		arp_send(d, ARPOP_REPLY, a->sha, tpa, a->sha, spa);
+}
+
 /* See arp.h. */
 void arp_input(struct pkt *p)
 {
 	struct netdev *d = p->dev;
 	const struct arp_packet *a;
 	be32 spa, tpa;
-	bool ours;
 
 	if (!pkt_linear(p, sizeof(*a)) || (d->flags & IFF_NOARP) || p->type == PKT_OTHERHOST)
 		goto out;
@@ -467,15 +522,7 @@ void arp_input(struct pkt *p)
 	memcpy(&spa, a->spa, 4);
 	memcpy(&tpa, a->tpa, 4);
 	look_at_claim(d, a, spa, tpa);
-	ours = ip_addr_type(tpa) == RTN_LOCAL && !inet_is_loopback(tpa);
-	if (spa && sender_sane(d, spa, a->sha) && spa != tpa)
-		learn(d, spa, a->sha, a->h.ar_op == net16(ARPOP_REPLY) && p->type == PKT_HOST,
-		      ours && a->h.ar_op == net16(ARPOP_REQUEST));
-	else if (spa && spa == tpa && sender_sane(d, spa, a->sha))
-		learn(d, spa, a->sha, false, false);
-	/* A sender without an address yet (RFC 5227) is answered, and not remembered. */
-	if (a->h.ar_op == net16(ARPOP_REQUEST) && ours && (!spa || sender_sane(d, spa, a->sha)))
-		arp_send(d, ARPOP_REPLY, a->sha, tpa, a->sha, spa);
+	hear(d, a, spa, tpa, p->type == PKT_HOST);
 out:
 	pkt_put(p);
 }
@@ -490,8 +537,7 @@ static u32 ago(s64 then)
 /* holds: arp_lock */
 static void describe(struct neigh *n, struct neigh_info *out)
 {
-	if (n->state == NUD_REACHABLE && time_now() - n->confirmed > REACHABLE_TIME)
-		n->state = NUD_STALE;
+	age(n, time_now());
 	*out = (struct neigh_info){ n->dev,	    n->addr,	       n->state,
 				    { 0 },	    ago(n->confirmed), ago(n->used),
 				    ago(n->updated) };
@@ -603,7 +649,7 @@ void neigh_dev_down(struct netdev *d)
 		if (!table[i].next)
 			continue;
 		list_for_each_safe(n, next, &table[i], link) {
-			if (n->dev == d && !(n->state & NUD_PERMANENT))
+			if (n->dev == d && (d->gone || !(n->state & NUD_PERMANENT)))
 				neigh_free(n, &drop);
 		}
 	}

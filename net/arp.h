@@ -8,6 +8,7 @@
  * comes; *@p is NULL when it was dropped. ctx: thread; sleeps: no
  */
 bool arp_resolve(struct netdev *d, be32 addr, struct pkt **p, u8 *mac);
+extern int neigh_max; /* a: sysctl: how many there may be */
 /* A frame of type ARP, head behind the link's header. Consumes @p. As netdev_rx. */
 void arp_input(struct pkt *p);
 /* The neighbour answered at a higher layer: it is reachable. ctx: thread; sleeps: no */
@@ -40,4 +41,5 @@ bool neigh_find(const struct netdev *d, be32 addr, struct neigh_info *out); /* c
 /* By hand: NUD_PERMANENT and the like. 0, -EEXIST, -ENOENT, -ENOBUFS. ctx: thread; sleeps */
 int neigh_set(struct netdev *d, be32 addr, u8 state, const u8 *mac, u32 how);
 int neigh_del(struct netdev *d, be32 addr); /* 0 or -ENOENT */
-void neigh_dev_down(struct netdev *d); /* forget all but permanent ones. ctx: thread */
+/* Forget all but permanent ones, and those too of a device that is gone. ctx: thread */
+void neigh_dev_down(struct netdev *d);

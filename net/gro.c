@@ -5,11 +5,11 @@
  *
  * The worker of a device keeps, within one turn, the last packet of up to GRO_FLOWS flows. The next
  * frame of a flow is joined to it as a piece of the page it came in when nothing is lost by that:
- * IP header without options and alike in TOS, TTL and DF, no fragment; ACK and at most PSH set; the
- * same acknowledgment, window and timestamps; the sequence number that is due; no more data than
- * the first segment had. Both checksums are looked at first. A shorter segment, or PSH, ends the
- * packet. Of acknowledgments without data a later one takes the place of an earlier one when it
- * acknowledges more: duplicates, window updates and SACK blocks are never swallowed.
+ * the same cards; IP header without options and alike in TOS, TTL and DF, no fragment; ACK and at
+ * most PSH set; the same acknowledgment, window and timestamps; the sequence number that is due; no
+ * more data than the first segment had. Both checksums are looked at first. A shorter segment, or
+ * PSH, ends the packet. Of acknowledgments without data a later one takes the place of an earlier
+ * one when it acknowledges more: duplicates, window updates and SACK blocks are never swallowed.
  *
  * Whatever else comes for a flow is delivered behind what is held. Nothing is held while the host
  * forwards packets or a socket looks at frames: they are to be seen as they came.
@@ -89,6 +89,12 @@ static bool ip_sum_ok(const struct iphdr *ip)
 	return cksum_fold(cksum_add(ip, IP_LEN, 0)) == 0xffff;
 }
 
+/* Between the same cards? */
+static bool same_link(const struct iphdr *a, const struct iphdr *b)
+{
+	return !memcmp((const u8 *)a - ETH_HLEN, (const u8 *)b - ETH_HLEN, 2 * ETH_ALEN);
+}
+
 static u32 pseudo_of(const struct seen *s)
 {
 	return cksum_pseudo(s->ip->saddr, s->ip->daddr, IPPROTO_TCP, s->total - IP_LEN);
@@ -156,7 +162,8 @@ static bool follows(const struct gro_held *h, const struct seen *s)
 
 	held_headers(h, &t);
 	if (t.ip->tos != s->ip->tos || t.ip->ttl != s->ip->ttl ||
-	    t.ip->frag_off != s->ip->frag_off || t.th->doff != s->th->doff)
+	    t.ip->frag_off != s->ip->frag_off || t.th->doff != s->th->doff ||
+	    !same_link(t.ip, s->ip))
 		return false;
 	if (!h->size)
 		return says_more(s, &t);
@@ -219,7 +226,7 @@ void gro_rx(struct gro *g, struct pkt *p)
 
 	NETDEV_COUNT(p->dev, rx_packets, 1);
 	NETDEV_COUNT(p->dev, rx_bytes, p->len);
-	if (READ_ONCE(net_tap.on) || READ_ONCE(ip_forwarding) || !may_hold(p, &s)) {
+	if (READ_ONCE(net_tap.on) || ip_conf(p->dev, IPV4_DEVCONF_FORWARDING) || !may_hold(p, &s)) {
 		gro_flush(g);
 		netdev_deliver(p);
 		return;

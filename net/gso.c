@@ -87,6 +87,8 @@ static bool measure(struct cut *c)
 		if (c->th_off + sizeof(struct tcphdr) > linear)
 			return false;
 		c->data_off = c->th_off + ((const struct tcphdr *)(p->head + c->th_off))->doff * 4u;
+		if (ip->protocol != IPPROTO_TCP || c->data_off < c->th_off + sizeof(struct tcphdr))
+			return false;
 	}
 	return c->data_off <= linear && c->data_off < p->len && c->size;
 }

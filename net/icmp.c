@@ -117,9 +117,11 @@ void icmp_send_error(struct pkt *p, u8 type, u8 code, u32 info)
 	struct icmphdr *h;
 	struct route rt;
 	struct pkt *e;
+	/* Who waits to be told of a smaller MTU waits for ever: that is not limited. */
+	bool limited = type != ICMP_DEST_UNREACH || code != ICMP_FRAG_NEEDED;
 
 	if ((u8 *)about > p->tail || linear < sizeof(*about) || !may_answer(p, about, linear) ||
-	    !may_send(about->saddr, type))
+	    (limited && !may_send(about->saddr, type)))
 		return;
 	o.dst = about->saddr;
 	o.src = ip_addr_is_local(about->daddr) ? about->daddr : 0;
@@ -132,7 +134,9 @@ void icmp_send_error(struct pkt *p, u8 type, u8 code, u32 info)
 		return;
 	h = pkt_append(e, 8);
 	*h = (struct icmphdr){ .type = type, .code = code };
-	h->un.gateway = type == ICMP_DEST_UNREACH ? net32(info & 0xffff) : net32(info << 24);
+	h->un.gateway = type == ICMP_DEST_UNREACH ? net32(info & 0xffff)
+			: type == ICMP_REDIRECT	  ? info
+						  : net32(info << 24);
 	linear = MIN(linear, n);
 	memcpy(pkt_append(e, linear), about, linear);
 	if (n > linear)
@@ -164,6 +168,7 @@ static void echo(struct pkt *p)
 	sum = h->checksum + 8u;
 	h->checksum = (u16)(sum + (sum >> 16));
 	p->csum = PKT_CSUM_NONE;
+	p->gso_size = 0; /* whoever said that it is to be cut as TCP */
 	p->looped = false;
 	p->cb[0] = 0;
 	net_count(ICMP_OUT_MSGS);

@@ -11,6 +11,7 @@
 #include <linux/errno.h>
 #include <linux/if_addr.h>
 #include <linux/rtnetlink.h>
+#include "kernel/lib/fmt.h"
 #include "kernel/lib/string.h"
 #include "mm/slab.h"
 #include "net/arp.h"
@@ -61,6 +62,40 @@ u8 ifaddr_type(be32 addr, const struct netdev *only, struct netdev **dev)
 		return type;
 	}
 	return type;
+}
+
+/* See route.h. */
+bool ifaddr_same_net(const struct netdev *d, be32 one, be32 other)
+{
+	const struct ifaddr *a;
+	bool same = false;
+
+	spin_lock(&route_lock);
+	list_for_each(a, &addrs, link)
+		same |= a->dev == d && in_net(a, one) && in_net(a, other);
+	spin_unlock(&route_lock);
+	return same;
+}
+
+/* See route.h. */
+bool ifaddr_answers(const struct netdev *d, be32 addr, be32 from, int ignore)
+{
+	const struct ifaddr *a;
+	bool yes = ignore == 3;
+
+	if (ignore == 8)
+		return false;
+	if (ignore < 1 || ignore > 3)
+		return true;
+	spin_lock(&route_lock);
+	list_for_each(a, &addrs, link) {
+		if (ignore == 3)
+			yes &= a->local != addr || a->scope < RT_SCOPE_HOST;
+		else if (a->dev == d && a->local == addr)
+			yes |= ignore == 1 || in_net(a, from);
+	}
+	spin_unlock(&route_lock);
+	return yes;
 }
 
 /* See route_internal.h. On loopback all of the net is ours, by the one address. */
@@ -195,6 +230,8 @@ int ifaddr_add(const struct ifaddr *from)
 	mutex_assert_held(&net_config_lock);
 	if (from->prefix > 32)
 		return -EINVAL;
+	if (from->dev->gone)
+		return -ENODEV;
 	if (find(from->dev, from->local, from->prefix, NULL))
 		return -EEXIST;
 	if (naddrs >= IFADDRS_MAX)
@@ -211,13 +248,39 @@ int ifaddr_add(const struct ifaddr *from)
 	list_add_tail(&addrs, &a->link);
 	spin_unlock(&route_lock);
 	naddrs++;
+	a->dev->conf.written = ~0ull; /* it is set up: what is default for new ones is not for it */
 	route_changed();
 	net_event(NET_ADDR, a, false);
 	if (!(a->flags & IFA_F_SECONDARY))
 		net_route_change(a, true);
-	if (netdev_up(a->dev))
-		arp_announce(a->dev, a->local);
 	return 0;
+}
+
+/*
+ * See route.h. The first label is the device's name; the others keep what is behind the colon, or
+ * get a number.
+ */
+void ifaddr_dev_renamed(const struct netdev *d)
+{
+	char rest[IFNAMSIZ];
+	struct ifaddr *a;
+	u32 n = 0;
+
+	mutex_assert_held(&net_config_lock);
+	list_for_each(a, &addrs, link) {
+		const char *colon = strchr(a->label, ':');
+
+		if (a->dev != d)
+			continue;
+		rest[0] = '\0';
+		if (n++ && colon)
+			strlcpy(rest, colon, sizeof(rest));
+		else if (n > 1)
+			snprintf(rest, sizeof(rest), ":%u", n);
+		snprintf(a->label, sizeof(a->label), "%.*s%s", (int)(IFNAMSIZ - 1 - strlen(rest)),
+			 d->name, rest);
+		net_event(NET_ADDR, a, false);
+	}
 }
 
 static void del(struct ifaddr *a)
@@ -240,21 +303,33 @@ static void del(struct ifaddr *a)
 	net_event(NET_ADDR, a, true);
 }
 
-/* See route.h. With the first address of a net the others of it go. holds: net_config_lock */
+/*
+ * See route.h. With the first address of a net the others of it go, or the next is the first now.
+ * holds: net_config_lock
+ */
 int ifaddr_del(struct netdev *d, be32 local, u8 prefix, const char *label)
 {
+	bool promote = ip_conf_max(d, IPV4_DEVCONF_PROMOTE_SECONDARIES);
 	struct ifaddr *a, *second;
 
 	mutex_assert_held(&net_config_lock);
 	a = find(d, local, prefix, label);
 	if (!a)
 		return -EADDRNOTAVAIL;
-	while (!(a->flags & IFA_F_SECONDARY) && (second = of_same_net(a))) {
+	while (!(a->flags & IFA_F_SECONDARY) && (second = of_same_net(a)) && !promote) {
 		del(second);
 		kfree(second);
 	}
+	second = a->flags & IFA_F_SECONDARY ? NULL : of_same_net(a);
 	del(a);
 	kfree(a);
+	if (second) {
+		spin_lock(&route_lock);
+		second->flags &= ~(u32)IFA_F_SECONDARY;
+		spin_unlock(&route_lock);
+		net_route_change(second, true);
+		net_event(NET_ADDR, second, false);
+	}
 	return 0;
 }
 
@@ -274,6 +349,17 @@ bool ifaddr_get(const struct netdev *d, u32 n, struct ifaddr *out)
 }
 
 /* See route.h. */
+void ifaddr_notify(struct netdev *d)
+{
+	const struct ifaddr *a;
+
+	mutex_assert_held(&net_config_lock);
+	list_for_each(a, &addrs, link)
+		if (a->dev == d && ip_conf_max(d, IPV4_DEVCONF_ARP_NOTIFY))
+			arp_announce(d, a->local);
+}
+
+/* See route.h. */
 void route_dev_up(struct netdev *d)
 {
 	struct ifaddr *a;
@@ -289,11 +375,8 @@ void route_dev_up(struct netdev *d)
 		(void)ifaddr_add(&own);
 	}
 	route_changed();
-	list_for_each(a, &addrs, link) {
-		if (a->dev != d)
-			continue;
-		if (!(a->flags & IFA_F_SECONDARY))
+	list_for_each(a, &addrs, link)
+		if (a->dev == d && !(a->flags & IFA_F_SECONDARY))
 			net_route_change(a, true);
-		arp_announce(d, a->local);
-	}
+	ifaddr_notify(d);
 }

@@ -29,7 +29,6 @@
 #define ALL_ROUTERS IP_ADDR(224, 0, 0, 2)
 #define ALL_V3_ROUTERS IP_ADDR(224, 0, 0, 22)
 #define ROBUSTNESS 2
-#define UNSOLICITED (1 * NSEC_PER_SEC) /* between the repetitions, at most */
 #define OLD_QUERIER (400 * NSEC_PER_SEC)
 #define REPORT_LEN (sizeof(struct igmpv3_report) + sizeof(struct igmpv3_grec))
 
@@ -39,8 +38,9 @@ static void timer_run(struct work *w);
 static struct timeout timer = { .fn = timer_fired }; /* own lock */
 static struct work timer_work = { .link = LIST_INIT(timer_work.link),
 				  .fn = timer_run }; /* own lock */
-/* group_lock: until when routers of version 1 and 2 are on the link, by device */
-static s64 old_until[NETDEV_MAX + 1][2];
+/* group_lock: until when routers of version 1 and 2 are on the link, by place in the table */
+static s64 old_until[NETDEV_MAX][2];
+#define OLD_UNTIL(d) old_until[((d)->index - 1) % NETDEV_MAX]
 
 /* See mcast_internal.h. */
 bool igmp_speaks(const struct netdev *d, be32 addr)
@@ -51,11 +51,29 @@ bool igmp_speaks(const struct netdev *d, be32 addr)
 /* See igmp.h. ctx: any */
 u32 igmp_version(const struct netdev *d)
 {
+	int forced = READ_ONCE(ip_conf_all.v[IPV4_DEVCONF_FORCE_IGMP_VERSION]);
 	s64 now = time_now();
 
-	if (READ_ONCE(old_until[d->index][0]) > now)
+	forced = forced ? forced : ip_conf(d, IPV4_DEVCONF_FORCE_IGMP_VERSION);
+	if (forced >= 1 && forced <= 3)
+		return (u32)forced;
+	if (READ_ONCE(OLD_UNTIL(d)[0]) > now)
 		return 1;
-	return READ_ONCE(old_until[d->index][1]) > now ? 2 : 3;
+	return READ_ONCE(OLD_UNTIL(d)[1]) > now ? 2 : 3;
+}
+
+/* See mcast_internal.h. */
+void igmp_gone(const struct netdev *d)
+{
+	memset(OLD_UNTIL(d), 0, sizeof(OLD_UNTIL(d)));
+}
+
+/* ns between the repetitions, at most. */
+static s64 unsolicited(const struct netdev *d)
+{
+	return ip_conf(d, igmp_version(d) == 3 ? IPV4_DEVCONF_IGMPV3_UNSOLICITED_REPORT_INTERVAL
+					       : IPV4_DEVCONF_IGMPV2_UNSOLICITED_REPORT_INTERVAL) *
+	       NSEC_PER_MSEC;
 }
 
 static s64 random_part(s64 max)
@@ -158,7 +176,7 @@ static bool take_due(struct due *out, s64 *next)
 			*out = (struct due){ g->dev, g->addr, g->report, g->last };
 			g->last = true;
 			g->times -= g->times != 0;
-			g->due = g->times ? now + random_part(UNSOLICITED) : TIME_NEVER;
+			g->due = g->times ? now + random_part(unsolicited(g->dev)) : TIME_NEVER;
 			if (!g->times && !g->users) {
 				mcast_forget(g);
 				kfree(g);
@@ -221,7 +239,7 @@ static void query(const struct netdev *d, const struct igmphdr *h, u32 len)
 		return;
 	spin_lock(&group_lock);
 	if (!v3)
-		WRITE_ONCE(old_until[d->index][h->code ? 1 : 0], until);
+		WRITE_ONCE(OLD_UNTIL(d)[h->code ? 1 : 0], until);
 	put_answers(d, h->group, h->code || v3 ? max : 10 * NSEC_PER_SEC);
 	spin_unlock(&group_lock);
 	igmp_kick();

@@ -51,13 +51,16 @@ void inet_pcb_init(struct inet_pcb *pcb, const struct inet_pcb_ops *ops, enum pc
 	pcb->ops = ops;
 	pcb->table = (u8)table;
 	pcb->proto = proto;
+	pcb->cover_in = UDPLITE_ANY;
 }
 
 /* See udp.h. ctx: any */
 void inet_pcb_put(struct inet_pcb *pcb)
 {
-	if (ref_put(&pcb->refs))
-		pcb->ops->destroy(pcb);
+	if (!ref_put(&pcb->refs))
+		return;
+	net_chooser_put(pcb->chooser);
+	pcb->ops->destroy(pcb);
 }
 
 /* --- finding --- */
@@ -92,6 +95,39 @@ static bool fits(const struct inet_pcb *pcb, const struct pcb_key *key, const st
 	return score(pcb, key) && (!p || !pcb->ops->wants || pcb->ops->wants(pcb, p));
 }
 
+/* Do @pcb and @other share their port as one group? holds: the bucket's lock */
+static bool is_group(const struct inet_pcb *pcb, const struct inet_pcb *other)
+{
+	return pcb->reuseport && other->reuseport && pcb->lport == other->lport &&
+	       pcb->laddr == other->laddr && pcb->uid == other->uid;
+}
+
+/*
+ * One of the @n of @best's group, who fit @key as well, if they have a program that says which. The
+ * one bound last is the first in the bucket. holds: the bucket's lock
+ */
+static struct inet_pcb *choose(const struct bucket *b, const struct pcb_key *key,
+			       const struct pkt *p, struct inet_pcb *best, u32 n)
+{
+	const struct net_chooser *c = NULL;
+	u32 at, s = score(best, key);
+	struct inet_pcb *pcb;
+
+	list_for_each(pcb, &b->pcbs, link) {
+		if (pcb->chooser && is_group(pcb, best))
+			c = pcb->chooser;
+	}
+	at = c ? c->choose(c, p) : n;
+	if (at >= n)
+		return best;
+	at = n - 1 - at;
+	list_for_each(pcb, &b->pcbs, link) {
+		if (is_group(pcb, best) && score(pcb, key) == s && !at--)
+			return pcb;
+	}
+	return best;
+}
+
 /* See inet_pcb_internal.h. */
 struct inet_pcb *inet_pcb_find(const struct pcb_key *key, const struct pkt *p)
 {
@@ -115,6 +151,8 @@ struct inet_pcb *inet_pcb_find(const struct pcb_key *key, const struct pkt *p)
 				best = pcb;
 		}
 	}
+	if (unlikely(equals > 1) && p)
+		best = choose(b, key, p, best, equals);
 	if (best)
 		inet_pcb_get(best);
 	spin_unlock(&b->lock);
@@ -247,6 +285,48 @@ int inet_pcb_bind(struct inet_pcb *pcb, be32 laddr, be16 lport)
 	return pcb->table == PCB_PING ? -EADDRINUSE : -EAGAIN;
 }
 
+/*
+ * @pcb goes: the last of its group, the first in the bucket, takes its place in the order, and the
+ * program. holds: the bucket's lock
+ */
+static void leave_group(struct bucket *b, struct inet_pcb *pcb)
+{
+	struct inet_pcb *other;
+
+	list_for_each(other, &b->pcbs, link) {
+		if (other == pcb || !is_group(pcb, other))
+			continue;
+		list_del(&other->link);
+		list_add(&pcb->link, &other->link);
+		if (pcb->chooser && !other->chooser) {
+			other->chooser = pcb->chooser;
+			pcb->chooser = NULL;
+		}
+		return;
+	}
+}
+
+/* See udp.h. Several have one, if they were bound with it. ctx: thread; sleeps: no */
+bool inet_pcb_set_chooser(struct inet_pcb *pcb, struct net_chooser *c)
+{
+	struct bucket *b = bucket_of(pcb->table, pcb->proto, pcb->lport);
+	struct inet_pcb *other;
+	bool had = pcb->chooser;
+
+	spin_lock(&b->lock);
+	list_for_each(other, &b->pcbs, link) {
+		if (other == pcb || !other->chooser || !is_group(pcb, other))
+			continue;
+		net_chooser_put(other->chooser);
+		other->chooser = NULL;
+		had = true;
+	}
+	net_chooser_put(pcb->chooser);
+	pcb->chooser = c;
+	spin_unlock(&b->lock);
+	return had;
+}
+
 /* See udp.h. ctx: thread; sleeps: no */
 void inet_pcb_unbind(struct inet_pcb *pcb)
 {
@@ -256,6 +336,8 @@ void inet_pcb_unbind(struct inet_pcb *pcb)
 		return;
 	b = bucket_of(pcb->table, pcb->proto, pcb->lport);
 	spin_lock(&b->lock);
+	if (unlikely(pcb->reuseport))
+		leave_group(b, pcb);
 	list_del(&pcb->link);
 	b->n--;
 	if (pcb->table == PCB_RAW)

@@ -46,7 +46,7 @@ u64 ip_frag_memory(u32 *queues); /* for /proc/net/sockstat */
 /* Are these options sound, and none that we refuse? Source routes are refused. */
 bool ip_options_ok(const u8 *opt, u32 len);
 
-extern int ip_default_ttl, ip_forwarding; /* a: sysctls */
+extern int ip_default_ttl; /* a: sysctl */
 
 /*
  * An ICMP error about @p, whose p->net is its IP header; nothing where RFC 1122 forbids one, or by
@@ -63,8 +63,10 @@ bool raw_input(struct pkt *p);
 void raw_error(struct pkt *p, const struct net_error *e);
 
 /*
- * --- counters of /proc/net/snmp, and of IpExt in /proc/net/netstat, whose names these are; per CPU ---
- * Those of both directions alternate, and follow each other as enum ip_cast does.
+ * --- counters, per CPU ---
+ *
+ * Of /proc/net/snmp, and of IpExt in /proc/net/netstat, whose names these are. Those of both
+ * directions alternate, and follow each other as enum ip_cast does.
  */
 #define IP_EXT(X)          \
 	X(InNoRoutes)      \
@@ -116,6 +118,8 @@ enum net_counter {
 	UDP_SNDBUF_ERRORS,
 	UDP_IN_CSUM_ERRORS,
 	UDP_IGNORED_MULTI,
+	UDPLITE_IN_DATAGRAMS, /* and so on, as for UDP: to UDPLITE_LAST */
+	UDPLITE_LAST = UDPLITE_IN_DATAGRAMS + UDP_IGNORED_MULTI - UDP_IN_DATAGRAMS,
 #define X(id) IP_EXT_##id,
 	IP_EXT(X)
 #undef X

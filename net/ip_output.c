@@ -140,6 +140,10 @@ int ip_output_raw(struct pkt *p, const struct route *rt)
 		pkt_put(p);
 		return -EMSGSIZE;
 	}
+	if (unlikely(p->stamped)) {
+		p->dev = rt->dev;
+		netdev_stamp_fn(p);
+	}
 	return send_fragments(p, rt);
 }
 

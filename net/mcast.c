@@ -83,7 +83,10 @@ int netdev_mc_join(struct netdev *d, be32 addr)
 	fresh->due = TIME_NEVER;
 	spin_lock(&group_lock);
 	g = find(d, addr);
-	if (!g && ngroups >= GROUPS_MAX) {
+	if (READ_ONCE(d->gone)) {
+		err = -ENODEV;
+		g = NULL;
+	} else if (!g && ngroups >= GROUPS_MAX) {
 		err = -ENOBUFS;
 	} else if (!g) {
 		list_add_tail(&mcast_groups, &fresh->link);
@@ -123,6 +126,22 @@ int netdev_mc_leave(struct netdev *d, be32 addr)
 	if (last)
 		tell(d);
 	return known ? 0 : -EADDRNOTAVAIL;
+}
+
+/* See netdev.h. */
+void netdev_mc_gone(struct netdev *d)
+{
+	struct mcast_group *g, *next;
+
+	spin_lock(&group_lock);
+	list_for_each_safe(g, next, &mcast_groups, link) {
+		if (g->dev == d) {
+			mcast_forget(g);
+			kfree(g);
+		}
+	}
+	igmp_gone(d);
+	spin_unlock(&group_lock);
 }
 
 /* See netdev.h. ctx: any */

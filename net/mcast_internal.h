@@ -20,6 +20,8 @@ extern struct spinlock group_lock; /* rank NET_LEAF */
 extern struct list mcast_groups; /* group_lock */
 /* The group @g of a device that speaks IGMP was joined, or left (.users 0). holds: group_lock */
 void igmp_changed(struct mcast_group *g);
+/* What was known of routers on @d's link is forgotten. holds: group_lock */
+void igmp_gone(const struct netdev *d);
 /* Look at all deadlines soon. ctx: any; holds: perhaps group_lock */
 void igmp_kick(void);
 /* Does @d speak of @addr to routers at all? ctx: any */

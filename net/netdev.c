@@ -1,8 +1,9 @@
 /*
  * The table of network devices, their settings, and the two ends of the packet path.
  *
- * A device is put into the table once and stays. The table is an array whose length is published
- * last, so that looking something up takes no lock. Settings change under net_config_lock.
+ * The table is an array: a device is at the place that its index says, modulo the size, and an index
+ * whose place is taken is left out. So looking something up takes no lock; who finds a device that
+ * goes meanwhile has one that is down and .gone. Settings change under net_config_lock.
  *
  * netdev_rx() shows the frame to AF_PACKET sockets and gives it to the link's protocol;
  * netdev_xmit() shows it too, and makes up for what the device cannot do: it completes checksums,
@@ -10,12 +11,14 @@
  */
 #include <linux/errno.h>
 #include <linux/if_arp.h>
+#include <linux/netdevice.h>
 #include <arch/cpu.h>
 #include "kernel/base/log.h"
 #include "kernel/base/percpu.h"
 #include "kernel/lib/fmt.h"
 #include "kernel/lib/string.h"
 #include "mm/slab.h"
+#include "net/arp.h"
 #include "net/ip.h"
 #include "net/netdev.h"
 #include "net/udp.h"
@@ -23,11 +26,25 @@
 struct mutex net_config_lock = MUTEX_INIT(net_config_lock, RANK_NET_CONFIG);
 struct netdev *netdev_lo;
 struct net_tap net_tap;
+void (*netdev_stamp_fn)(struct pkt *p);
 void (*netdev_link_fn)(const struct netdev *d, bool on);
 void (*net_event_hook)(enum net_event what, const void *object, bool gone);
 
-static struct netdev *devs[NETDEV_MAX]; /* I once counted */
-static u32 ndevs; /* a: changes under net_config_lock */
+static struct netdev *devs[NETDEV_MAX]; /* a: NULL: free; changes under net_config_lock */
+static u32 last_index; /* net_config_lock */
+
+#define IP_CONF_INITIAL                                                          \
+	[IPV4_DEVCONF_SECURE_REDIRECTS] = 1, [IPV4_DEVCONF_SEND_REDIRECTS] = 1,  \
+	[IPV4_DEVCONF_SHARED_MEDIA] = 1, [IPV4_DEVCONF_ARP_EVICT_NOCARRIER] = 1, \
+	[IPV4_DEVCONF_IGMPV2_UNSOLICITED_REPORT_INTERVAL] = 10000,               \
+	[IPV4_DEVCONF_IGMPV3_UNSOLICITED_REPORT_INTERVAL] = 1000
+
+struct ip_conf ip_conf_all = { .v = { IP_CONF_INITIAL } };
+struct ip_conf ip_conf_default = {
+	.v = { IP_CONF_INITIAL, [NEIGH_REACHABLE_MS] = 30000, [NEIGH_RETRANS_MS] = 1000,
+	       [NEIGH_DELAY_S] = 5, [NEIGH_ASK_ONE] = 3, [NEIGH_ASK_ALL] = 3,
+	       [NEIGH_LOCK_TICKS] = 100, [NEIGH_QUEUE] = 64 }
+};
 
 /* See netdev.h. ctx: thread; sleeps */
 void net_event(enum net_event what, const void *object, bool gone)
@@ -39,65 +56,179 @@ void net_event(enum net_event what, const void *object, bool gone)
 /* See netdev.h. */
 struct netdev *netdev_by_index(u32 index)
 {
-	return index - 1 < load_acquire(&ndevs) ? devs[index - 1] : NULL;
+	struct netdev *d = load_acquire(&devs[(index - 1) % NETDEV_MAX]);
+
+	return d && d->index == index ? d : NULL;
+}
+
+/* See netdev.h. */
+struct netdev *netdev_bound(u32 index)
+{
+	static struct netdev nowhere = { .gone = true };
+	struct netdev *d = index ? netdev_by_index(index) : NULL;
+
+	return d || !index ? d : &nowhere;
 }
 
 /* See netdev.h. */
 struct netdev *netdev_next(u32 index)
 {
-	return netdev_by_index(index + 1);
+	struct netdev *next = NULL;
+
+	for (u32 i = 0; i < NETDEV_MAX; i++) {
+		struct netdev *d = load_acquire(&devs[i]);
+
+		if (d && d->index > index && (!next || d->index < next->index))
+			next = d;
+	}
+	return next;
 }
 
 /* See netdev.h. */
 struct netdev *netdev_by_name(const char *name)
 {
-	u32 n = load_acquire(&ndevs);
+	for (u32 i = 0; i < NETDEV_MAX; i++) {
+		struct netdev *d = load_acquire(&devs[i]);
 
-	for (u32 i = 0; i < n; i++) {
-		if (!strcmp(devs[i]->name, name))
-			return devs[i];
+		if (d && !strcmp(d->name, name))
+			return d;
 	}
 	return NULL;
 }
 
-/* The first free name of the form that the driver gave. */
-static void choose_name(struct netdev *d)
+/* Settings for all devices and for new ones are beside those of each, by name. */
+static bool name_ok(const char *name)
+{
+	if (!name[0] || strnlen(name, IFNAMSIZ) == IFNAMSIZ || !strcmp(name, ".") ||
+	    !strcmp(name, "..") || !strcmp(name, "all") || !strcmp(name, "default"))
+		return false;
+	return !name[strcspn(name, "/: \t\n\v\f\r\xa0")];
+}
+
+/* @form with its %d filled in. 0, -EINVAL, -ENFILE */
+static int number_name(const char *form, char *out)
+{
+	const char *at = strchr(form, '%');
+
+	if (at[1] != 'd' || strchr(at + 1, '%'))
+		return -EINVAL;
+	for (u32 i = 0; i <= NETDEV_MAX; i++) {
+		if (snprintf(out, IFNAMSIZ, "%.*s%u%s", (int)(at - form), form, i, at + 2) >=
+		    IFNAMSIZ)
+			break;
+		if (!netdev_by_name(out))
+			return 0;
+	}
+	return -ENFILE;
+}
+
+/* The name that was given, with its number if it wants one. 0, -EINVAL, -EEXIST, -ENFILE */
+static int choose_name(struct netdev *d)
 {
 	char form[IFNAMSIZ];
 
+	if (!name_ok(d->name))
+		return -EINVAL;
 	if (!strchr(d->name, '%'))
-		return;
-	strlcpy(form, d->name, MIN(sizeof(form), (size_t)(strchr(d->name, '%') - d->name) + 1));
-	for (u32 i = 0; i <= NETDEV_MAX; i++) {
-		snprintf(d->name, sizeof(d->name), "%s%u", form, i);
-		if (!netdev_by_name(d->name))
-			return;
+		return netdev_by_name(d->name) ? -EEXIST : 0;
+	memcpy(form, d->name, sizeof(form));
+	return number_name(form, d->name);
+}
+
+/* An index whose place in the table is free. 0: there is none. holds: net_config_lock */
+static u32 free_index(void)
+{
+	for (u32 n = 0; n < NETDEV_MAX; n++) {
+		last_index = last_index % 0x7fffffff + 1;
+		if (!devs[(last_index - 1) % NETDEV_MAX])
+			return last_index;
 	}
+	return 0;
 }
 
 /* See netdev.h. */
-int netdev_register(struct netdev *d)
+int netdev_register_locked(struct netdev *d)
 {
-	int err = 0;
+	int err = choose_name(d);
+	u32 index;
 
-	d->stats = kcalloc(MAX_CPUS, sizeof(*d->stats), PMM_ZERO);
+	if (err)
+		return err;
+	if (d->stats)
+		memset(d->stats, 0, MAX_CPUS * sizeof(*d->stats));
+	else
+		d->stats = kcalloc(MAX_CPUS, sizeof(*d->stats), PMM_ZERO);
 	if (!d->stats)
 		return -ENOMEM;
+	index = free_index();
+	if (!index)
+		return -ENOSPC;
 	memcpy(d->perm_addr, d->addr, sizeof(d->addr));
+	d->shown_type = d->hw_type;
+	d->conf = ip_conf_default;
+	d->conf.written = 0;
+	if (d->flags & IFF_LOOPBACK)
+		d->conf.v[IPV4_DEVCONF_NOXFRM] = d->conf.v[IPV4_DEVCONF_NOPOLICY] = 1;
+	d->index = index;
+	d->gone = false;
+	store_release(&devs[(index - 1) % NETDEV_MAX], d);
+	net_event(NET_LINK, d, false);
+	return 0;
+}
+
+/* See netdev.h. ctx: thread; sleeps */
+int netdev_register(struct netdev *d)
+{
+	int err;
+
 	mutex_lock(&net_config_lock);
-	if (ndevs == NETDEV_MAX) {
-		err = -ENOSPC;
-	} else {
-		choose_name(d);
-		d->index = ndevs + 1;
-		devs[ndevs] = d;
-		store_release(&ndevs, ndevs + 1);
-		net_event(NET_LINK, d, false);
-	}
+	err = netdev_register_locked(d);
 	mutex_unlock(&net_config_lock);
-	if (err)
-		kfree(d->stats);
 	return err;
+}
+
+/* See netdev.h. Who reads the name without the lock may see some of both, but an end always. */
+int netdev_rename(struct netdev *d, const char *name)
+{
+	char new[IFNAMSIZ] = "";
+	int err = 0;
+
+	mutex_assert_held(&net_config_lock);
+	if (netdev_up(d))
+		return -EBUSY;
+	if (!strcmp(d->name, name))
+		return 0;
+	if (!name_ok(name))
+		return -EINVAL;
+	if (strchr(name, '%'))
+		err = number_name(name, new);
+	else if (netdev_by_name(name))
+		err = -EEXIST;
+	else
+		strlcpy(new, name, sizeof(new));
+	if (err)
+		return err;
+	memcpy(d->name, new, sizeof(new));
+	ifaddr_dev_renamed(d);
+	net_event(NET_LINK, d, false);
+	return 0;
+}
+
+/* See netdev.h. What looks at .gone does so under the lock of the table that is then gone through. */
+void netdev_unregister_locked(struct netdev *d)
+{
+	mutex_assert_held(&net_config_lock);
+	WRITE_ONCE(d->gone, true);
+	if (netdev_up(d))
+		(void)netdev_set_flags(d, 0, IFF_UP);
+	while (!ifaddr_del(d, 0, 255, NULL))
+		;
+	route_dev_down(d);
+	netdev_mc_gone(d);
+	store_release(&devs[(d->index - 1) % NETDEV_MAX], NULL);
+	if (net_tap.gone)
+		net_tap.gone(d);
+	net_event(NET_LINK, d, true);
 }
 
 /* See netdev.h. ctx: any */
@@ -118,6 +249,8 @@ static int set_up(struct netdev *d, bool up)
 {
 	int err = 0;
 
+	if (up && d->gone)
+		return -ENODEV;
 	if (up) {
 		err = d->ops->open ? d->ops->open(d) : 0;
 		if (err)
@@ -209,20 +342,35 @@ int netdev_set_addr(struct netdev *d, const u8 *addr)
 	if (err)
 		return err;
 	memcpy(d->addr, addr, d->addr_len);
+	d->addr_from = NET_ADDR_SET;
+	if (netdev_up(d))
+		ifaddr_notify(d);
 	net_event(NET_LINK, d, false);
 	return 0;
 }
 
 /* See netdev.h. */
+void netdev_set_carrier_locked(struct netdev *d, bool on)
+{
+	mutex_assert_held(&net_config_lock);
+	if (READ_ONCE(d->carrier) == on)
+		return;
+	WRITE_ONCE(d->carrier, on);
+	d->link_seen = true;
+	route_changed();
+	if (!on && ip_conf(d, IPV4_DEVCONF_ARP_EVICT_NOCARRIER) &&
+	    READ_ONCE(ip_conf_all.v[IPV4_DEVCONF_ARP_EVICT_NOCARRIER]))
+		neigh_dev_down(d);
+	net_event(NET_LINK, d, false);
+	if (netdev_link_fn)
+		netdev_link_fn(d, on);
+}
+
+/* See netdev.h. ctx: thread; sleeps */
 void netdev_set_carrier(struct netdev *d, bool on)
 {
 	mutex_lock(&net_config_lock);
-	if (READ_ONCE(d->carrier) != on) {
-		WRITE_ONCE(d->carrier, on);
-		net_event(NET_LINK, d, false);
-		if (netdev_link_fn)
-			netdev_link_fn(d, on);
-	}
+	netdev_set_carrier_locked(d, on);
 	mutex_unlock(&net_config_lock);
 }
 
@@ -266,10 +414,15 @@ void netdev_deliver(struct pkt *p)
 		ether_rx(p);
 		return;
 	}
-	p->ethertype = net16(ETH_P_IP);
+	/* A frame of a packet socket, and a device without a header, says itself what it is. */
+	if (unlikely(!p->ethertype) && d->hw_type != ARPHRD_NONE)
+		p->ethertype = net16(ETH_P_IP);
 	if (unlikely(READ_ONCE(net_tap.on)))
 		net_tap.see(d, p);
-	ip_input(p);
+	if (likely(p->ethertype == net16(ETH_P_IP)))
+		ip_input(p);
+	else
+		pkt_put(p);
 }
 
 /* See netdev.h. */
@@ -353,6 +506,8 @@ int netdev_xmit(struct netdev *d, struct pkt *p)
 		p->type = PKT_OUTGOING;
 		net_tap.see(d, p);
 	}
+	if (unlikely(p->stamped))
+		netdev_stamp_fn(p);
 	if (unlikely(p->gso_type == PKT_GSO_UDP)) /* the receiver is to see datagrams */
 		return gso_xmit(d, p);
 	return netdev_xmit_segment(d, p);

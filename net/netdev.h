@@ -2,8 +2,11 @@
 /*
  * Network devices: what a driver implements and how packets enter and leave.
  *
- * A device is registered once and stays until power-off, so pointers to it need no reference. Its
- * settings change under net_config_lock (a mutex); readers on the packet path load single words.
+ * A struct netdev that was ever registered stays memory of its driver until power-off, so pointers
+ * to it need no reference. One that is unregistered is .gone: nothing goes out, nothing can be
+ * bound to it; what packets in flight find is a device that is down. A driver that makes many uses
+ * its oldest ones again (net/sock/tun.c). Settings change under net_config_lock (a mutex); readers
+ * on the packet path load single words.
  *
  * Packets come in by netdev_rx(), in a thread: the device's worker, or the sender itself on
  * loopback. Nothing below it may sleep; nobody may hold a lock that some protocol's input takes.
@@ -17,6 +20,7 @@
 #include "kernel/base/device.h"
 #include "kernel/base/percpu.h"
 #include "kernel/sched/mutex.h"
+#include "net/ipconf.h"
 #include "net/pkt.h"
 
 #define NETDEV_MAX 64
@@ -30,6 +34,10 @@
 
 struct netdev;
 
+struct netdev_queue_stats {
+	u64 rx_packets, rx_bytes, tx_packets, tx_bytes;
+};
+
 /* All ctx: thread; open, stop and set_* hold net_config_lock and may sleep; NULL: nothing to do. */
 struct netdev_ops {
 	int (*open)(struct netdev *d);
@@ -39,6 +47,11 @@ struct netdev_ops {
 	void (*set_rx_mode)(struct netdev *d); /* flags or multicast addresses changed */
 	int (*set_addr)(struct netdev *d, const u8 *addr); /* NULL: -EOPNOTSUPP */
 	int (*set_mtu)(struct netdev *d, u32 mtu); /* NULL: any within bounds */
+	int (*set_queues)(struct netdev *d, u32 n); /* NULL: -EOPNOTSUPP; 1 .. queues_max */
+	/* Of the @n-th pair of queues. ctx: any. NULL: they are not counted */
+	void (*queue_stats)(const struct netdev *d, u32 n, struct netdev_queue_stats *out);
+	void (*remove)(struct netdev *d); /* somebody wants it gone; NULL: -EOPNOTSUPP */
+	void (*add_files)(struct netdev *d, const char *path); /* more of it in sysfs */
 };
 
 /* One CPU's counters: a cache line. */
@@ -49,37 +62,74 @@ struct netdev_cpu_stats {
 
 struct netdev {
 	char name[IFNAMSIZ]; /* I */
-	u32 index; /* I: from 1 */
+	u32 index; /* I: from 1; of no other one ever since */
 	u16 hw_type; /* I: ARPHRD_* */
+	u16 shown_type; /* c: the same, as programs see it */
 	u8 addr_len; /* I */
+	u8 addr_from; /* c: NET_ADDR_*: how it came by .addr */
 	u8 addr[NETDEV_ADDR_MAX], broadcast[NETDEV_ADDR_MAX]; /* c */
 	u8 perm_addr[NETDEV_ADDR_MAX]; /* I: the address that it came with */
 	const struct netdev_ops *ops; /* I */
 	void *priv; /* I: the driver's */
 	u32 flags; /* c: IFF_* without IFF_RUNNING */
 	bool carrier; /* a: there is a link */
+	bool gone; /* c: it was unregistered */
+	bool link_seen; /* c: it came or went, or can be looked at */
 	u32 mtu, mtu_min, mtu_max; /* c; I */
-	u32 features; /* I: NETDEV_* */
+	u32 features; /* c: NETDEV_* */
 	u32 tx_queue_len; /* c */
 	u32 promisc, allmulti; /* c: how many want it */
 	u32 tx_errors; /* a */
 	u16 ring; /* I: packets that a queue holds; 0: it has none */
+	u16 queues, queues_max; /* c: pairs of queues in use; I: that there are */
 	u16 gso_max; /* I: bytes of the largest packet to be cut */
 	const char *driver; /* I: its name; NULL: none */
+	const char *version,
+		*bus; /* I: of it, NULL: as the kernel's; what it is on, NULL: .device */
+	u32 speed; /* I: Mbit/s, 0: not known */
 	const struct device *device; /* I: what it is made of, NULL: nothing */
 	struct netdev_cpu_stats *stats; /* I: one per CPU */
+	void *shown; /* c: sysfs_net.c's: arguments of its files */
+	struct conf_dir *conf_dir; /* c: proc_ipconf.c's files */
+	struct ip_conf conf; /* a: as its fields say */
 };
+
+/* What @d has set for @which, IPV4_DEVCONF_* or NEIGH_*. ctx: any */
+static inline int ip_conf(const struct netdev *d, u32 which)
+{
+	return READ_ONCE(d->conf.v[which]);
+}
+/* That, or what is set for all devices if it is more. */
+static inline int ip_conf_max(const struct netdev *d, u32 which)
+{
+	int all = READ_ONCE(ip_conf_all.v[which]), own = ip_conf(d, which);
+
+	return MAX(all, own);
+}
 
 extern struct mutex net_config_lock; /* rank NET_CONFIG */
 
 /*
- * Make @d known; the fields marked I, mtu, addresses and flags are filled in; "%u" in the name is
- * replaced by the first free number. ctx: thread; sleeps. 0, -ENOMEM, -ENOSPC.
+ * Make @d known; the fields marked I, mtu, addresses and flags are filled in; "%d" in the name
+ * is replaced by the first free number. ctx: thread; sleeps. 0, -ENOMEM, -ENOSPC, -ENFILE (no
+ * number is free), -EINVAL (no name for a device), -EEXIST.
  */
 int __must_check netdev_register(struct netdev *d);
+/* The same. holds: net_config_lock. .stats of a former time are used again. */
+int __must_check netdev_register_locked(struct netdev *d);
+/*
+ * @d goes: down, its addresses, routes, neighbours and groups with it, sockets that look at it are
+ * told. It may be registered again. holds: net_config_lock; ctx: thread; sleeps
+ */
+void netdev_unregister_locked(struct netdev *d);
 /* By index (from 1), or by name; NULL: none. ctx: any */
 struct netdev *netdev_by_index(u32 index);
 struct netdev *netdev_by_name(const char *name);
+/*
+ * What a socket is bound to by @index: NULL when that is 0. Without such a device it is one that is
+ * .gone, by which nothing comes or goes. ctx: any
+ */
+struct netdev *netdev_bound(u32 index);
 /* The next with index > @index, or NULL. ctx: any */
 struct netdev *netdev_next(u32 index);
 extern struct netdev *netdev_lo; /* I after boot */
@@ -94,11 +144,17 @@ u32 netdev_flags(const struct netdev *d);
 int netdev_set_flags(struct netdev *d, u32 flags, u32 mask);
 int netdev_set_mtu(struct netdev *d, u32 mtu);
 int netdev_set_addr(struct netdev *d, const u8 *addr);
+/*
+ * Another name, which may have one %d in it: the first free number. -EBUSY: the device is up,
+ * -EEXIST, -EINVAL, -ENFILE: no number is free.
+ */
+int netdev_rename(struct netdev *d, const char *name);
 /* More or fewer want all frames (IFF_PROMISC) or all multicast. holds: net_config_lock */
 void netdev_add_promisc(struct netdev *d, int n);
 void netdev_add_allmulti(struct netdev *d, int n);
 /* The driver's: the link came or went. ctx: thread; sleeps */
 void netdev_set_carrier(struct netdev *d, bool on);
+void netdev_set_carrier_locked(struct netdev *d, bool on); /* holds: net_config_lock */
 /* Who is told of it, beside the listeners of netlink. ctx: thread; holds: net_config_lock */
 extern void (*netdev_link_fn)(const struct netdev *d, bool on); /* a: NULL: nobody */
 
@@ -138,6 +194,7 @@ int netdev_xmit_segment(struct netdev *d,
  */
 int __must_check netdev_mc_join(struct netdev *d, be32 group);
 int netdev_mc_leave(struct netdev *d, be32 group);
+void netdev_mc_gone(struct netdev *d); /* all of @d, which is gone. ctx: thread */
 /* The device came up: routers are told of its groups. ctx: thread */
 void netdev_mc_up(struct netdev *d);
 bool netdev_mc_member(const struct netdev *d, be32 group); /* ctx: any */
@@ -151,8 +208,14 @@ bool netdev_mc_nth(const struct netdev *d, u32 n, be32 *group, u32 *users);
 struct net_tap {
 	u32 on; /* a: sockets that look */
 	void (*see)(struct netdev *d, const struct pkt *p); /* I; ctx: thread; sleeps: no */
+	void (*gone)(const struct netdev *d); /* I; it was unregistered. As see */
 };
 extern struct net_tap net_tap;
+/*
+ * The sender of @p, which is about to go to p->dev, wants to know when (p->stamped, which this
+ * clears). Set at boot. ctx: thread; holds: nothing ranked
+ */
+extern void (*netdev_stamp_fn)(struct pkt *p);
 enum net_event { NET_LINK, NET_ADDR, NET_ROUTE, NET_NEIGH, NET_ROUTE_REPLACED };
 extern void (*net_event_hook)(enum net_event what, const void *object,
 			      bool gone); /* I after boot */
@@ -169,8 +232,8 @@ bool __must_check ether_header(struct pkt *p, const u8 *dst, const u8 *src, u16 
 int gso_xmit(struct netdev *d, struct pkt *p);
 
 /*
- * Joining of received TCP segments, for a driver's worker: gro.c. A packet that is held back; size 0:
- * an acknowledgment without data.
+ * Joining of received TCP segments, for a driver's worker: gro.c. A packet that is held back; size
+ * 0: an acknowledgment without data.
  */
 struct gro_held {
 	struct pkt *p; /* head at the link's header */
@@ -188,8 +251,8 @@ struct gro {
 
 /*
  * Join the frame at @off of @page, IP header aligned, to a packet that is held: its sum is known to
- * be right when @sum_ok. True: done; what of the page is needed has a reference. False: the frame is
- * to be given to gro_rx. ctx: thread; sleeps: no.
+ * be right when @sum_ok. True: done; what of the page is needed has a reference. False: the frame
+ * is to be given to gro_rx. ctx: thread; sleeps: no.
  */
 bool __must_check gro_join(struct gro *g, struct page *page, u32 off, u32 len, bool sum_ok);
 /* As netdev_rx, but @p may be held until gro_flush. Consumes @p. */

@@ -39,6 +39,12 @@ enum pkt_csum {
 /* To whom the link addressed it: the numbers of PACKET_* of <linux/if_packet.h>. */
 enum pkt_type { PKT_HOST, PKT_BROADCAST, PKT_MULTICAST, PKT_OTHERHOST, PKT_OUTGOING };
 
+/* Bits of pkt.stamped: what the sender wants to be told (netdev_stamp_fn). */
+#define PKT_STAMP_SEND 1u /* the device has it */
+#define PKT_STAMP_SCHED 2u /* it is about to get it */
+#define PKT_STAMP_ACK 4u /* of TCP: the other side has it */
+#define PKT_STAMP_TCP 8u /* .owner is a connection */
+
 enum pkt_gso { PKT_GSO_NONE, PKT_GSO_TCP4, PKT_GSO_UDP };
 
 struct pkt_frag {
@@ -70,6 +76,7 @@ struct pkt {
 	u8 proto; /* o: of IP, once it is known */
 	u8 ecn; /* o: two low bits of the received TOS */
 	bool looped; /* o: came over loopback */
+	u8 stamped; /* o: PKT_STAMP_*; cb[5] is the number that goes with it */
 	u64 cb[6]; /* o: of the protocol that has it */
 	struct pkt_frag frags[PKT_FRAGS_MAX]; /* o: the first nfrags */
 };

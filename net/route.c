@@ -36,7 +36,7 @@ struct pmtu {
 static struct pmtu pmtus[PMTU_SLOTS]; /* route_lock */
 static u32 npmtus; /* route_lock: ever learnt */
 
-/* See route_internal.h. It is odd always, so never 0. */
+/* See route.h. It is odd always, so never 0. */
 void route_changed(void)
 {
 	__atomic_add_fetch(&route_gen, 2, __ATOMIC_RELEASE);
@@ -47,13 +47,19 @@ static bool covers(const struct rt_entry *r, be32 dst)
 	return !((dst ^ r->dst) & inet_mask(r->prefix));
 }
 
+static bool usable(const struct netdev *d)
+{
+	return netdev_up(d) && (likely(READ_ONCE(d->carrier)) ||
+				!ip_conf_max(d, IPV4_DEVCONF_IGNORE_ROUTES_WITH_LINKDOWN));
+}
+
 /* The route to @dst among those of main. holds: route_lock */
 static struct rt_entry *find_route(be32 dst, const struct netdev *dev)
 {
 	struct rt_entry *r;
 
 	list_for_each(r, &routes, link) {
-		if (!covers(r, dst) || (dev && r->dev != dev) || (r->dev && !netdev_up(r->dev)))
+		if (!covers(r, dst) || (dev && r->dev != dev) || (r->dev && !usable(r->dev)))
 			continue;
 		if (r->table != RT_TABLE_MAIN && r->table != RT_TABLE_DEFAULT)
 			continue;
@@ -164,6 +170,8 @@ int route_lookup(be32 dst, be32 src, const struct netdev *dev, struct route *out
 	int err;
 
 	r.gen = load_acquire(&route_gen);
+	if (dev && READ_ONCE(dev->gone))
+		return -ENODEV;
 	spin_lock(&route_lock);
 	if (!dst) /* 0.0.0.0 means this host */
 		dst = src ? src : IP_ADDR(127, 0, 0, 1);

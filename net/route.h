@@ -22,6 +22,7 @@ struct route {
 };
 
 extern u32 route_gen; /* a: counts changes of the tables */
+void route_changed(void); /* what was looked up before is not valid any more. ctx: any */
 static inline bool route_valid(const struct route *r)
 {
 	return r->gen && r->gen == READ_ONCE(route_gen);
@@ -41,6 +42,10 @@ static inline bool ip_addr_is_local(be32 addr)
 {
 	return ip_addr_type(addr) == 2; /* RTN_LOCAL */
 }
+/* Are @one and @other in the net of one address of @d? ctx: any */
+bool ifaddr_same_net(const struct netdev *d, be32 one, be32 other);
+/* Does @d tell @from who has our address @addr, where arp_ignore is @ignore? ctx: any */
+bool ifaddr_answers(const struct netdev *d, be32 addr, be32 from, int ignore);
 /* An address of @d to send to @dst from, 0: none. ctx: any */
 be32 ip_addr_source(const struct netdev *d, be32 dst);
 
@@ -51,7 +56,7 @@ struct ifaddr {
 	be32 local, peer, broadcast; /* I: peer: the far end, or local */
 	u8 prefix; /* I: of peer */
 	u8 scope; /* I: RT_SCOPE_* */
-	u32 flags; /* I: IFA_F_* */
+	u32 flags; /* IFA_F_*: changes under net_config_lock and route_lock */
 	char label[IFNAMSIZ]; /* I */
 };
 #define IFADDRS_MAX 1024
@@ -59,6 +64,10 @@ struct ifaddr {
 int ifaddr_add(const struct ifaddr *a);
 /* 0 or -EADDRNOTAVAIL. @prefix 255: any. @label NULL: any. */
 int ifaddr_del(struct netdev *d, be32 local, u8 prefix, const char *label);
+/* Its addresses are announced, if arp_notify asks. ctx: thread; holds: net_config_lock */
+void ifaddr_notify(struct netdev *d);
+/* The labels follow the name of @d. ctx: thread; holds: net_config_lock */
+void ifaddr_dev_renamed(const struct netdev *d);
 /* The @n-th of @d (NULL: of all), copied. holds: net_config_lock. False: there is none */
 bool ifaddr_get(const struct netdev *d, u32 n, struct ifaddr *out);
 

@@ -4,7 +4,6 @@
 
 extern struct spinlock route_lock; /* rank NET_ROUTE */
 
-void route_changed(void); /* what was looked up before is not valid any more. ctx: any */
 /* RTN_* of @addr, on @only or any device; *dev whose it is. holds: route_lock */
 u8 ifaddr_type(be32 addr, const struct netdev *only, struct netdev **dev);
 /* See ip_addr_source. holds: route_lock */

@@ -12,8 +12,10 @@
 #include "kernel/base/uio.h"
 #include "kernel/sched/waitq.h"
 
+struct net_chooser;
 struct netdev;
 struct page;
+struct pkt;
 struct tcp_pcb;
 
 enum tcp_state { /* the numbers of /proc/net/tcp and TCP_INFO */
@@ -43,6 +45,11 @@ struct tcp_user_ops {
 	void (*event)(void *user, u32 events);
 	void (*urgent)(void *user);
 	u64 (*inode)(void *user); /* for /proc/net/tcp; 0: none yet */
+	/*
+	 * What was asked for by TCP_SEND_STAMP_SHIFT: @pkt, NULL when @what is PKT_STAMP_ACK,
+	 * leaves with the bytes before @end. NULL: never asked for
+	 */
+	void (*sent)(void *user, const struct pkt *pkt, u32 what, u32 end);
 };
 
 void tcp_init(void); /* boot */
@@ -67,6 +74,7 @@ void tcp_set_user(struct tcp_pcb *p, const struct tcp_user_ops *ops, void *user)
  */
 #define TCP_SEND_MORE 1u /* do not send a last small segment yet */
 #define TCP_SEND_OOB 2u /* the last byte is urgent */
+#define TCP_SEND_STAMP_SHIFT 8 /* PKT_STAMP_*: when that happens to the last byte, user_ops.sent */
 ssize_t __must_check tcp_send(struct tcp_pcb *p, struct uio *u, u32 flags);
 /*
  * Take what is there, up to @u->left. One receiver at a time. Bytes, 0 (the other side has ended),
@@ -77,9 +85,13 @@ ssize_t __must_check tcp_send(struct tcp_pcb *p, struct uio *u, u32 flags);
 #define TCP_RECV_TRUNC 2u /* throw away instead of copying */
 #define TCP_RECV_INLINE 4u /* the urgent byte is an ordinary one */
 ssize_t __must_check tcp_recv(struct tcp_pcb *p, struct uio *u, u32 flags, u32 skip);
-/* The urgent byte. -EINVAL (none, or read), -EAGAIN (announced, not here). */
+/*
+ * The urgent byte. -EINVAL (none, read, or passed), -EAGAIN (announced, not here), -ENOTCONN (a
+ * listener, or a connection that was reset).
+ */
 int __must_check tcp_recv_oob(struct tcp_pcb *p, u8 *byte, bool peek);
-bool tcp_at_mark(struct tcp_pcb *p);
+/* Is the urgent byte the next one, or the one behind the next @skip? ctx: any */
+bool tcp_at_mark(struct tcp_pcb *p, u32 skip);
 /* SHUT_READ 1, SHUT_WRITE 2. -ENOTCONN */
 int __must_check tcp_shutdown(struct tcp_pcb *p, u32 how);
 /* connect(2) to AF_UNSPEC: back to a closed connection, with RST. */
@@ -92,6 +104,7 @@ struct waitq *tcp_waitq(struct tcp_pcb *p);
 enum tcp_state tcp_state(const struct tcp_pcb *p);
 int tcp_take_error(struct tcp_pcb *p); /* 0 or -errno, once */
 long tcp_queued(const struct tcp_pcb *p, bool out);
+long tcp_not_sent(const struct tcp_pcb *p); /* bytes that never went out, or -EINVAL: listens */
 bool tcp_name(const struct tcp_pcb *p, bool peer, struct tcp_addr *out); /* false: no peer */
 bool tcp_unsent(const struct tcp_pcb *p); /* something is not acknowledged yet */
 u32 tcp_readable(const struct tcp_pcb *p); /* bytes */
@@ -109,6 +122,16 @@ struct tcp_settings {
 	u32 uid; /* whose it is, for lists and SO_REUSEPORT */
 	const struct netdev *dev; /* SO_BINDTODEVICE; NULL: any */
 };
+/* SO_MAX_PACING_RATE: bytes per second; ~0: no limit. 0, -ENOMEM. ctx: thread */
+int tcp_set_pacing(struct tcp_pcb *p, u64 rate);
+/*
+ * Takes @c instead of the program of those who listen at the same port; NULL: none. 0, -ENOENT
+ * (there was none), -ENOMEM (@c stays the caller's).
+ */
+int tcp_set_chooser(struct tcp_pcb *p, struct net_chooser *c);
+void tcp_stamped(struct pkt *pkt, u32 what); /* PKT_STAMP_TCP: tell the user. ctx: thread */
+/* The number of the first byte that is not acknowledged. */
+u32 tcp_unacked(const struct tcp_pcb *p);
 void tcp_set(struct tcp_pcb *p, const struct tcp_settings *s);
 void tcp_buffers(const struct tcp_pcb *p, int *rcvbuf, int *sndbuf); /* as they are now */
 
@@ -121,7 +144,7 @@ const char *tcp_cc_name(u32 index); /* NULL: past the last */
 struct tcp_row {
 	struct tcp_addr local, peer;
 	u8 state;
-	u8 timer; /* as /proc/net/tcp has it: 0 none, 1 retransmit, 2 keepalive, 3 TIME_WAIT, 4 probe */
+	u8 timer; /* of /proc/net/tcp: 0 none, 1 retransmit, 2 keepalive, 3 TIME_WAIT, 4 probe */
 	u8 retransmits, probes;
 	u32 tx, rx;
 	s64 expires; /* ns from now */

@@ -10,6 +10,7 @@
  * need the user's own lock too, so that either is enough to read. a atomic, I immutable after
  * creation.
  */
+#include "net/chooser.h"
 #include "net/ip.h"
 
 struct inet_pcb;
@@ -24,7 +25,9 @@ struct inet_pcb_ops {
 	bool (*wants)(const struct inet_pcb *pcb, const struct pkt *p);
 };
 
-enum pcb_table { PCB_UDP, PCB_PING, PCB_RAW, PCB_TABLES };
+/* Those with ports first. */
+enum pcb_table { PCB_UDP, PCB_LITE, PCB_PING, PCB_RAW, PCB_TABLES };
+#define UDPLITE_ANY (-1)
 
 struct inet_pcb {
 	struct list link; /* t: its bucket */
@@ -38,9 +41,16 @@ struct inet_pcb {
 	bool reuse, reuseport; /* a: SO_REUSEADDR, SO_REUSEPORT */
 	bool bound; /* t: in a table */
 	u32 uid; /* I */
+	int cover_out, cover_in; /* a: UDP-Lite, see udplite_output(); UDPLITE_ANY: not asked for */
 	const void *owner; /* I: for the table's listing */
+	struct net_chooser
+		*chooser; /* t: of all that share the port; NULL: none, or another has it */
 };
 
+static inline bool inet_pcb_has_ports(const struct inet_pcb *pcb)
+{
+	return pcb->table <= PCB_LITE;
+}
 static inline void inet_pcb_get(struct inet_pcb *pcb)
 {
 	ref_get(&pcb->refs);
@@ -60,6 +70,12 @@ void inet_pcb_set_peer(struct inet_pcb *pcb, be32 laddr, be32 faddr, be16 fport)
 /* Around changes of what ops->wants looks at. holds: the user's lock */
 void inet_pcb_lock(struct inet_pcb *pcb);
 void inet_pcb_unlock(struct inet_pcb *pcb);
+/*
+ * Takes @c instead of the program that those who share the port had; NULL: none. True: they had
+ * one.
+ * holds: the user's lock
+ */
+bool inet_pcb_set_chooser(struct inet_pcb *pcb, struct net_chooser *c);
 void inet_pcb_set_dev(struct inet_pcb *pcb, const struct netdev *dev);
 /* The @n-th endpoint of @table, with a reference; NULL: there is none. ctx: thread */
 struct inet_pcb *inet_pcb_nth(enum pcb_table table, u32 n);
@@ -75,6 +91,13 @@ extern int inet_port_first, inet_port_last;
  */
 int udp_output(struct pkt *p, const struct route *rt, const struct ip_out *o, be16 lport,
 	       be16 fport, bool sum);
+
+/*
+ * The same for UDP-Lite (RFC 3828): the sum is over the first @cover bytes, with the header's 8; 0,
+ * or more than there are: all.
+ */
+int udplite_output(struct pkt *p, const struct route *rt, const struct ip_out *o, be16 lport,
+		   be16 fport, u32 cover);
 
 /* ICMP echo replies, and errors about requests, for ping sockets. */
 void ping_input(struct pkt *p); /* consumes */

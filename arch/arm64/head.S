@@ -86,6 +86,9 @@ primary_entry:
 	str	x0, [x1, #AT_KSTACK_TOP]
 	msr	sp_el0, x1
 	msr	tpidr_el1, xzr
+	adr_l	x0, boot_stack_guard	/* what lies below it is the emergency stack */
+	adr_l	x1, emergency_stack_top
+	str	x0, [x1]
 	mov	x29, #0
 	mov	x0, x21
 	bl	kmain
@@ -280,6 +283,8 @@ ttbr1_replace:
 	.balign	PAGE_SIZE
 	.globl	boot_stack_guard, boot_stack
 	.hidden	boot_stack_guard, boot_stack
+boot_emergency_stack:
+	.skip	PAGE_SIZE
 boot_stack_guard:			/* left unmapped */
 	.skip	PAGE_SIZE
 boot_stack:

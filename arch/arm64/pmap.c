@@ -137,11 +137,13 @@ int pmap_init(struct pmap *pm)
 	pm->asid = 0;
 	pm->active = 0;
 	pm->tables = 1;
+	list_init(&pm->below);
 	return 0;
 }
 
 static void table_free(struct pmap *pm, pte_t *t)
 {
+	list_del(&va_to_page(t)->table);
 	pm->tables--;
 	pmm_free_va(t, 0);
 }
@@ -152,20 +154,12 @@ static void table_free(struct pmap *pm, pte_t *t)
  */
 void pmap_fini(struct pmap *pm)
 {
-	pmap_deactivate(pm);
-	for (u32 i = 0; i < 512; i++) {
-		pte_t *l2;
+	struct page *p, *next;
 
-		if (!is_table(pm->root[i]))
-			continue;
-		l2 = table_of(pm->root[i]);
-		for (u32 j = 0; j < 512; j++) {
-			if (is_table(l2[j]))
-				table_free(pm, table_of(l2[j]));
-		}
-		table_free(pm, l2);
-	}
-	table_free(pm, pm->root);
+	pmap_deactivate(pm);
+	list_for_each_safe(p, next, &pm->below, table)
+		pmm_free(p, 0);
+	pmm_free_va(pm->root, 0);
 	pm->root = NULL;
 }
 
@@ -193,6 +187,7 @@ static pte_t *user_table(struct pmap *pm, pte_t *slot)
 	if (!t)
 		return NULL;
 	va_to_page(t)->type = PAGE_TABLE;
+	list_add(&pm->below, &va_to_page(t)->table);
 	pm->tables++;
 	smp_wmb();
 	pte_set(slot, TABLE_DESC(va_to_pa(t)));

@@ -77,9 +77,12 @@ static int fpr_set(struct arch_thread *t, const void *in)
 	return 0;
 }
 
+/* TPIDR_EL0, and a second word, which is of CPUs with streaming vectors (TPIDR2_EL0). */
 static void tls_get(struct arch_thread *t, void *out)
 {
-	memcpy(out, &t->tls_parked, sizeof(t->tls_parked));
+	const u64 v[2] = { t->tls_parked, 0 };
+
+	memcpy(out, v, sizeof(v));
 }
 
 static int tls_set(struct arch_thread *t, const void *in)
@@ -172,6 +175,20 @@ static void pac_get(struct arch_thread *t, void *out)
 	m->data_mask = m->insn_mask = mask;
 }
 
+/* What PR_GET_TAGGED_ADDR_CTRL says: system calls take no tagged addresses, see sys_prctl.c. */
+static void tagged_get(struct arch_thread *t, void *out)
+{
+	memset(out, 0, sizeof(u64));
+}
+
+static int tagged_set(struct arch_thread *t, const void *in)
+{
+	u64 v;
+
+	memcpy(&v, in, sizeof(v));
+	return v ? -EINVAL : 0;
+}
+
 static const struct regset regsets[] = {
 	{ .note = NT_PRSTATUS,
 	  .size = sizeof(struct user_pt_regs),
@@ -185,7 +202,7 @@ static const struct regset regsets[] = {
 	  .get = fpr_get,
 	  .set = fpr_set },
 	{ .note = NT_ARM_TLS,
-	  .size = sizeof(u64),
+	  .size = 2 * sizeof(u64),
 	  .unit = sizeof(u64),
 	  .dumped = true,
 	  .get = tls_get,
@@ -216,6 +233,12 @@ static const struct regset regsets[] = {
 	  .dumped = true,
 	  .present = pac_present,
 	  .get = pac_get },
+	{ .note = NT_ARM_TAGGED_ADDR_CTRL,
+	  .size = sizeof(u64),
+	  .unit = sizeof(u64),
+	  .dumped = true,
+	  .get = tagged_get,
+	  .set = tagged_set },
 };
 
 /* Contract in arch/regset.h. */

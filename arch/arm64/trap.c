@@ -27,14 +27,11 @@
 #include "kernel/base/percpu.h"
 #include "kernel/base/trap.h"
 
-#define EMERGENCY_SIZE 4096
-
-static u8 boot_emergency_stack[EMERGENCY_SIZE] __aligned(16);
 /*
- * o: end of the stack on which a kernel stack overflow is reported; smp.c sets those of the
- * secondaries.
+ * o: end of the stack on which a kernel stack overflow is reported; head.S sets that of the boot
+ * CPU, smp.c those of the secondaries.
  */
-PERCPU(u8 *, emergency_stack_top) = boot_emergency_stack + EMERGENCY_SIZE;
+PERCPU(u8 *, emergency_stack_top);
 
 /*
  * Instructions [start, end) that touch user memory, and where a fault in them goes on; offsets from

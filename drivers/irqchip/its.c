@@ -95,7 +95,7 @@ static struct {
 	volatile u8 *regs; /* I */
 	paddr_t pa; /* I */
 	u64 typer; /* I */
-	u8 *queue; /* i: commands; NULL until the first device */
+	u8 *queue; /* i: commands; NULL until the first device, as the vectors */
 	u8 *property; /* i: a byte per LPI */
 	u64 *device_table; /* i */
 	u64 device_baser; /* i */
@@ -103,7 +103,7 @@ static struct {
 	u64 mapped; /* i: CPUs that take LPIs */
 	struct list devices; /* i */
 	u64 used[BITMAP_WORDS(LPI_COUNT)]; /* i */
-	struct its_vector vector[LPI_COUNT]; /* i */
+	struct its_vector *vector; /* i: LPI_COUNT of them */
 } its = { .lock = SPINLOCK_INIT(RANK_IRQ), .devices = LIST_INIT(its.devices) };
 
 static u64 reg_read(u32 reg)
@@ -288,6 +288,9 @@ static int table_setup(u32 n, u64 type)
 /* Tables, queue and properties: once, before the first device. ctx: thread. */
 static int its_start(void)
 {
+	struct its_vector *vector;
+	u8 *property, *queue;
+
 	if (its.queue)
 		return 0;
 	for (u32 n = 0; n < 8; n++) {
@@ -300,16 +303,27 @@ static int its_start(void)
 	}
 	if (!its.device_table)
 		return -ENODEV;
-	its.property = pmm_alloc_va(1, PMM_ZERO);
-	its.queue = pmm_alloc_va(0, PMM_ZERO);
-	if (!its.property || !its.queue)
-		return -ENOMEM;
-	memset(its.property, LPI_PRIORITY, BIT(LPI_BITS) - LPI_BASE);
-	reg_write(GITS_CBASER, BASER_VALID | TABLE_ATTRS | va_to_pa(its.queue));
+	vector = kzalloc(LPI_COUNT * sizeof(*vector), 0);
+	property = pmm_alloc_va(1, 0);
+	queue = pmm_alloc_va(0, PMM_ZERO);
+	if (!vector || !property || !queue)
+		goto free;
+	memset(property, LPI_PRIORITY, BIT(LPI_BITS) - LPI_BASE);
+	reg_write(GITS_CBASER, BASER_VALID | TABLE_ATTRS | va_to_pa(queue));
 	reg_write(GITS_CWRITER, 0);
 	dsb(sy);
+	its.vector = vector;
+	its.property = property;
+	its.queue = queue;
 	*(volatile u32 *)(its.regs + GITS_CTLR) |= 1;
 	return cpu_take_lpis(0);
+free:
+	kfree(vector);
+	if (property)
+		pmm_free_va(property, 1);
+	if (queue)
+		pmm_free_va(queue, 0);
+	return -ENOMEM;
 }
 
 /* Second-level page of the device table for @id. ctx: thread. */

@@ -66,6 +66,11 @@ enum {
 #define CR_RTS 0x800u
 #define CR_RTS_FLOW 0x4000u
 #define CR_CTS_FLOW 0x8000u
+#define IRQ_RI 0x001u
+#define IRQ_CTS 0x002u
+#define IRQ_DCD 0x004u
+#define IRQ_DSR 0x008u
+#define IRQ_MODEM 0x00fu
 #define IRQ_RX 0x010u
 #define IRQ_TX 0x020u
 #define IRQ_RX_TIMEOUT 0x040u
@@ -82,7 +87,6 @@ struct pl011 {
 	struct uart_port port; /* its own lock */
 	volatile u32 *regs; /* I */
 	struct spinlock fifo_lock; /* rank LOG: the check for room and the write of a character */
-	u32 clock_hz; /* I: 0 = unknown, then the speed is left alone */
 	u32 irqs; /* u: interrupts that are unmasked */
 	bool stopped; /* u: output paused */
 	u8 tx_buf[TX_RING]; /* u */
@@ -208,6 +212,11 @@ static void pl011_irq(u32 irq, void *arg)
 	u->regs[ICR] = status & ~(IRQ_RX | IRQ_TX); /* those two go with the FIFO */
 	if (status & (IRQ_RX | IRQ_RX_TIMEOUT))
 		receive(u);
+	if (status & IRQ_MODEM)
+		uart_modem_changed(&u->port, (status & IRQ_RI ? TIOCM_RNG : 0) |
+						     (status & IRQ_CTS ? TIOCM_CTS : 0) |
+						     (status & IRQ_DCD ? TIOCM_CAR : 0) |
+						     (status & IRQ_DSR ? TIOCM_DSR : 0));
 	if (status & IRQ_TX) {
 		send(u);
 		if (ring_used(&u->port.tx) <= TX_RING / 2)
@@ -224,7 +233,7 @@ static int pl011_startup(struct uart_port *p)
 	u->regs[ICR] = IRQ_ALL & ~(IRQ_RX | IRQ_TX);
 	u->regs[IFLS] = IFLS_HALF;
 	u->regs[CR] = CR_ENABLE | CR_TX | CR_RX | CR_DTR | CR_RTS;
-	set_irqs(u, IRQ_RX | IRQ_RX_TIMEOUT);
+	set_irqs(u, IRQ_RX | IRQ_RX_TIMEOUT | IRQ_MODEM);
 	receive(u); /* what was typed before */
 	spin_unlock_irqrestore(&p->lock, flags);
 	return 0;
@@ -293,9 +302,9 @@ static void pl011_set_line(struct uart_port *p, struct uart_line *line)
 		lcrh |= LCRH_PEN | (line->odd ? 0 : LCRH_EVEN);
 	if (line->rtscts)
 		cr |= CR_RTS_FLOW | CR_CTS_FLOW;
-	if (u->clock_hz && line->baud && line->baud <= u->clock_hz / 16) {
+	if (p->clock_hz && line->baud && line->baud <= p->clock_hz / 16) {
 		/* 6 fraction bits */
-		u64 divisor = ((u64)u->clock_hz * 4 + line->baud / 2) / line->baud;
+		u64 divisor = ((u64)p->clock_hz * 4 + line->baud / 2) / line->baud;
 
 		u->regs[IBRD] = (u32)(divisor >> 6);
 		u->regs[FBRD] = (u32)(divisor & 63);
@@ -364,7 +373,10 @@ static void port_setup(struct pl011 *u, int node)
 	spin_init(&u->port.lock, RANK_UART);
 	spin_init(&u->fifo_lock, RANK_LOG);
 	ring_init(&u->port.tx, u->tx_buf, TX_RING);
-	u->clock_hz = node_clock(node);
+	u->port.clock_hz = node_clock(node);
+	u->port.fifo_size = 16;
+	u->port.close_delay = 50;
+	u->port.closing_wait = 3000;
 	u->port.name = "ttyAMA";
 	u->port.line = nports;
 	u->port.major = AMBA_MAJOR;
@@ -399,6 +411,8 @@ static int pl011_probe(int node)
 	if (!u->regs)
 		return -ENOMEM;
 	port_setup(u, node);
+	u->port.base = base;
+	u->port.irq = irq;
 	err = irq_register(irq, pl011_irq, u, "uart-pl011", flags);
 	if (err)
 		goto err_unmap;

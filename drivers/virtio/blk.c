@@ -293,7 +293,7 @@ static int setup_queues(struct vblk *v)
 
 	v->nqueues = queues_wanted(v->vd);
 	for (u32 i = 0; i < v->nqueues; i++)
-		spec[i] = (struct virtqueue_spec){ "requests", vblk_done, QUEUE_SIZE };
+		spec[i] = (struct virtqueue_spec){ "requests", vblk_done, QUEUE_SIZE, 0 };
 	return virtio_setup_queues(v->vd, spec, v->nqueues);
 }
 

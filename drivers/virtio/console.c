@@ -357,8 +357,8 @@ static void vcon_start(struct vcon *vc)
 static int vcon_probe(struct virtio_device *vd)
 {
 	static const struct virtqueue_spec specs[VQ_COUNT] = {
-		[VQ_RX] = { "input", rx_done, RX_BUFS },
-		[VQ_TX] = { "output", tx_done, 16 },
+		[VQ_RX] = { "input", rx_done, RX_BUFS, 0 },
+		[VQ_TX] = { "output", tx_done, 16, 0 },
 	};
 	struct vcon *vc = vcon_alloc(vd);
 	int err;

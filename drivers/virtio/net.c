@@ -1,9 +1,13 @@
 /*
  * virtio-net (virtio 1.2, section 5.1): Ethernet, legacy and modern, by mmio or PCI.
  *
- * One pair of queues, and the control queue where there is one. An interrupt only wakes the
- * device's worker, which takes up to BUDGET packets per turn, gives them to gro_rx() and refills
- * the ring; interrupts of a queue stay off while the worker has something to do.
+ * Pairs of queues, as many as there are CPUs where the device has them, and the control queue where
+ * there is one (net_ctrl.c). An interrupt only wakes the pair's worker, which takes up to BUDGET
+ * packets per turn, gives them to gro_rx() and refills the ring; interrupts of a queue stay off
+ * while the worker has something to do. With more than one pair the interrupts of each go to a CPU
+ * of its own, and its worker with them. The device chooses the pair by which a packet comes; one to
+ * be sent goes by the pair of its addresses and ports, so that packets of a connection never
+ * overtake each other, and most devices answer by the pair that was asked.
  *
  * Receive buffers are single pages (mergeable buffers), or chains of pages where the device must
  * have room for the largest packet in one request. Of a packet the first bytes, with all headers,
@@ -17,73 +21,34 @@
  * come on until it is empty. Otherwise sent packets are reclaimed by the next sender or by the
  * worker.
  *
- * Locking: each queue's lock (DEVQ); the waiting list is under that of the transmit queue. Commands
- * on the control queue are given under net_config_lock, one at a time, and waited for.
+ * Locking: each queue's lock (DEVQ); the waiting list is under that of the transmit queue.
  */
 #include <linux/errno.h>
+#include <linux/ip.h>
 #include <linux/virtio_ids.h>
-#include <linux/virtio_net.h>
-#include "drivers/virtio/virtio.h"
+#include <arch/cpu.h>
+#include "drivers/virtio/net.h"
 #include "kernel/base/log.h"
 #include "kernel/base/rand.h"
-#include "kernel/base/time.h"
 #include "kernel/lib/string.h"
-#include "kernel/sched/work.h"
 #include "mm/slab.h"
-#include "net/netdev.h"
+#include "net/vnethdr.h"
 
-enum { RX, TX, CTRL, QUEUES };
 #define RING 256u
+#define RING_SHARED 128u /* of each of several pairs */
 #define BUDGET 64u
 #define COPY_ALL 256u /* packets up to this length are copied whole */
 #define COPY_HEAD 128u
 #define RX_HEADROOM 66u /* so that words of the IP header are aligned */
 #define RX_PAD(v) (-((v)->hdr_len + ETH_HLEN) & 3) /* likewise, in a page */
 #define RX_PAGES_MAX 17u
-#define MAC_ENTRIES 32u
-#define CTRL_WAIT (10 * NSEC_PER_SEC)
+#define IP_FRAGMENT 0x3fff /* more of them, or not the first */
 
 /* A chain of receive buffers that the device has. */
 struct rx_chain {
 	u32 n;
 	struct page *pages[RX_PAGES_MAX];
 };
-
-/* A command and its answer; the device reads and writes it. */
-struct ctrl {
-	struct virtio_net_ctrl_hdr hdr;
-	u8 ack;
-	u8 data[8 + MAC_ENTRIES * ETH_ALEN];
-};
-
-/*
- * I immutable after the probe, r the worker's, t guarded by the transmit queue's lock, c by
- * net_config_lock, a atomic.
- */
-struct vnet {
-	struct virtio_device *vd; /* I */
-	struct netdev dev; /* I: as its fields say */
-	u32 hdr_len; /* I: of virtio's header */
-	u32 rx_pages; /* I: of each chain */
-	bool any_layout, mergeable; /* I */
-	struct gro gro; /* r */
-	struct page *fresh; /* r: for a buffer whose page a packet keeps; NULL: none */
-	struct workqueue *wq; /* I */
-	struct work work; /* own lock: packets came, or went */
-	struct work config_work; /* own lock */
-	bool open; /* a: packets are taken */
-	bool filled; /* c: the receive ring was filled once */
-	struct list waiting; /* t: packets for which the ring had no room */
-	u32 nwaiting; /* t */
-	struct ctrl *ctrl; /* c: NULL: no control queue */
-	struct waitq ctrl_wait; /* own lock */
-	bool ctrl_done; /* a */
-};
-
-static struct vnet *vnet_of(struct netdev *d)
-{
-	return d->priv;
-}
 
 #define CONFIG(vd, field)                                                                  \
 	({                                                                                 \
@@ -103,9 +68,10 @@ static void chain_free(struct rx_chain *c)
 }
 
 /* Give a chain to the device. False: the ring is full. */
-static bool rx_give(struct vnet *v, struct rx_chain *c)
+static bool rx_give(struct vnet_pair *q, struct rx_chain *c)
 {
-	struct virtqueue *vq = v->vd->vqs[RX];
+	const struct vnet *v = q->v;
+	struct virtqueue *vq = q->rx;
 	struct virtio_buf bufs[RX_PAGES_MAX + 1];
 	u32 n = 0, pad = RX_PAD(v);
 	u64 flags;
@@ -127,18 +93,18 @@ static bool rx_give(struct vnet *v, struct rx_chain *c)
 }
 
 /* One more chain for the device. False: no memory, or the ring is full. */
-static bool rx_add(struct vnet *v)
+static bool rx_add(struct vnet_pair *q)
 {
 	struct rx_chain *c = kmalloc(sizeof(*c), PMM_NOWAIT);
 
 	if (!c)
 		return false;
-	for (c->n = 0; c->n < v->rx_pages; c->n++) {
+	for (c->n = 0; c->n < q->v->rx_pages; c->n++) {
 		c->pages[c->n] = pmm_alloc(0, PMM_NOWAIT);
 		if (!c->pages[c->n])
 			goto free;
 	}
-	if (rx_give(v, c))
+	if (rx_give(q, c))
 		return true;
 free:
 	chain_free(c);
@@ -146,14 +112,14 @@ free:
 }
 
 /* @c goes back, with other pages for those that a packet keeps. */
-static void rx_renew(struct vnet *v, struct rx_chain *c)
+static void rx_renew(struct vnet_pair *q, struct rx_chain *c)
 {
 	for (u32 i = 0; i < c->n; i++) {
-		struct page *page = v->fresh;
+		struct page *page = q->fresh;
 
 		if (page_refs(c->pages[i]) == 1)
 			continue;
-		v->fresh = NULL;
+		q->fresh = NULL;
 		if (!page)
 			page = pmm_alloc(0, PMM_NOWAIT);
 		if (!page)
@@ -161,26 +127,26 @@ static void rx_renew(struct vnet *v, struct rx_chain *c)
 		page_put(c->pages[i]);
 		c->pages[i] = page;
 	}
-	if (rx_give(v, c))
+	if (rx_give(q, c))
 		return;
 free:
 	chain_free(c);
 }
 
 /* There is a page for the next buffer. */
-static bool rx_ready(struct vnet *v)
+static bool rx_ready(struct vnet_pair *q)
 {
-	if (!v->fresh)
-		v->fresh = pmm_alloc(0, PMM_NOWAIT);
-	return v->fresh;
+	if (!q->fresh)
+		q->fresh = pmm_alloc(0, PMM_NOWAIT);
+	return q->fresh;
 }
 
-static void rx_fill(struct vnet *v)
+static void rx_fill(struct vnet_pair *q)
 {
-	struct virtqueue *vq = v->vd->vqs[RX];
+	struct virtqueue *vq = q->rx;
 	u64 flags;
 
-	while (READ_ONCE(vq->nfree) && rx_add(v))
+	while (READ_ONCE(vq->nfree) && rx_add(q))
 		;
 	flags = spin_lock_irqsave(&vq->lock);
 	virtqueue_kick(vq);
@@ -194,27 +160,6 @@ static struct rx_chain *rx_take(struct virtqueue *vq, u32 *len)
 
 	spin_unlock_irqrestore(&vq->lock, flags);
 	return c;
-}
-
-/* What the device says about sums and segments. False: nonsense. */
-static bool rx_header(struct pkt *p, const struct virtio_net_hdr *h)
-{
-	if (h->flags & VIRTIO_NET_HDR_F_NEEDS_CSUM) {
-		if ((u32)h->csum_start + h->csum_offset + 2 > p->len)
-			return false;
-		p->csum = PKT_CSUM_PARTIAL;
-		p->csum_start = (u16)(pkt_headroom(p) + h->csum_start);
-		p->csum_off = h->csum_offset;
-	} else if (h->flags & VIRTIO_NET_HDR_F_DATA_VALID) {
-		p->csum = PKT_CSUM_OK;
-	}
-	if (h->gso_type == VIRTIO_NET_HDR_GSO_NONE)
-		return true;
-	if ((h->gso_type & ~VIRTIO_NET_HDR_GSO_ECN) != VIRTIO_NET_HDR_GSO_TCPV4 || !h->gso_size)
-		return false;
-	p->gso_type = PKT_GSO_TCP4;
-	p->gso_size = h->gso_size;
-	return true;
 }
 
 /* Bytes [@off, @len) of the chain, as the packet's next ones; pages that are used go with it. */
@@ -247,28 +192,29 @@ static bool rx_append(struct pkt *p, struct rx_chain *c, u32 off, u32 len, bool 
 }
 
 /* The packet that begins in @c, of @len bytes with the header @h. NULL: dropped. @c is used up. */
-static struct pkt *rx_packet(struct vnet *v, struct rx_chain *c, u32 len,
+static struct pkt *rx_packet(struct vnet_pair *q, struct rx_chain *c, u32 len,
 			     const struct virtio_net_hdr_mrg_rxbuf *h)
 {
+	struct vnet *v = q->v;
 	struct pkt *p = pkt_alloc(RX_HEADROOM, COPY_ALL, PMM_NOWAIT);
-	bool ok = p && len >= v->hdr_len + ETH_HLEN && rx_ready(v);
+	bool ok = p && len >= v->hdr_len + ETH_HLEN && rx_ready(q);
 	u32 n = v->mergeable ? h->num_buffers : 1, pad = RX_PAD(v);
 
 	if (ok) {
 		p->dev = &v->dev;
 		ok = rx_append(p, c, pad + v->hdr_len, pad + len, true);
 	}
-	rx_renew(v, c);
+	rx_renew(q, c);
 	for (u32 i = 1; i < n; i++) { /* the rest of a large packet */
-		c = rx_take(v->vd->vqs[RX], &len);
+		c = rx_take(q->rx, &len);
 		if (!c) {
 			ok = false;
 			break;
 		}
-		ok = ok && rx_ready(v) && rx_append(p, c, pad, pad + len, false);
-		rx_renew(v, c);
+		ok = ok && rx_ready(q) && rx_append(p, c, pad, pad + len, false);
+		rx_renew(q, c);
 	}
-	if (ok && rx_header(p, &h->hdr))
+	if (ok && vnethdr_take(p, &h->hdr))
 		return p;
 	NETDEV_COUNT(&v->dev, rx_errors, 1);
 	pkt_put(p);
@@ -276,67 +222,76 @@ static struct pkt *rx_packet(struct vnet *v, struct rx_chain *c, u32 len,
 }
 
 /* The frame in @c carries on a packet that is held, and was joined to it. Then @c is used up. */
-static bool rx_join(struct vnet *v, struct rx_chain *c, u32 len,
+static bool rx_join(struct vnet_pair *q, struct rx_chain *c, u32 len,
 		    const struct virtio_net_hdr_mrg_rxbuf *h)
 {
+	const struct vnet *v = q->v;
 	u32 pad = RX_PAD(v);
 
 	if (len < v->hdr_len || len > PAGE_SIZE - pad || h->hdr.gso_type ||
 	    (h->hdr.flags & VIRTIO_NET_HDR_F_NEEDS_CSUM) || (v->mergeable && h->num_buffers != 1) ||
-	    !rx_ready(v) ||
-	    !gro_join(&v->gro, c->pages[0], pad + v->hdr_len, len - v->hdr_len,
+	    !rx_ready(q) ||
+	    !gro_join(&q->gro, c->pages[0], pad + v->hdr_len, len - v->hdr_len,
 		      h->hdr.flags & VIRTIO_NET_HDR_F_DATA_VALID))
 		return false;
-	rx_renew(v, c);
+	rx_renew(q, c);
 	return true;
 }
 
-/* Up to BUDGET packets; how many there were. */
-static u32 rx_run(struct vnet *v)
+static void rx_count(struct vnet_pair *q, u32 bytes)
 {
-	struct virtqueue *vq = v->vd->vqs[RX];
+	WRITE_ONCE(q->rx_packets, q->rx_packets + 1);
+	WRITE_ONCE(q->rx_bytes, q->rx_bytes + bytes);
+}
+
+/* Up to BUDGET packets; how many there were. */
+static u32 rx_run(struct vnet_pair *q)
+{
+	struct vnet *v = q->v;
 	struct virtio_net_hdr_mrg_rxbuf h;
 	struct rx_chain *c;
 	u32 n = 0, len;
 
-	for (; n < BUDGET && (c = rx_take(vq, &len)); n++) {
+	for (; n < BUDGET && (c = rx_take(q->rx, &len)); n++) {
 		struct pkt *p;
 
 		memcpy(&h, (u8 *)page_to_va(c->pages[0]) + RX_PAD(v), sizeof(h));
-		if (rx_join(v, c, len, &h))
+		if (rx_join(q, c, len, &h)) {
+			rx_count(q, len - v->hdr_len);
 			continue;
-		p = rx_packet(v, c, len, &h);
-		if (p && READ_ONCE(v->open))
-			gro_rx(&v->gro, p);
-		else
+		}
+		p = rx_packet(q, c, len, &h);
+		if (p && READ_ONCE(v->open)) {
+			rx_count(q, p->len);
+			gro_rx(&q->gro, p);
+		} else {
 			pkt_put(p);
+		}
 	}
-	gro_flush(&v->gro);
+	gro_flush(&q->gro);
 	if (n)
-		rx_fill(v);
+		rx_fill(q);
 	return n;
+}
+
+/* See net.h. */
+void vnet_fill(struct vnet *v)
+{
+	for (u32 i = 0; i < v->dev.queues; i++) {
+		struct vnet_pair *q = &v->pairs[i];
+
+		if (!q->filled)
+			rx_fill(q);
+		q->filled = true;
+	}
 }
 
 /* --- sending --- */
 
-static void fill_header(const struct vnet *v, struct virtio_net_hdr *h, const struct pkt *p)
-{
-	memset(h, 0, v->hdr_len);
-	if (p->csum == PKT_CSUM_PARTIAL) {
-		h->flags = VIRTIO_NET_HDR_F_NEEDS_CSUM;
-		h->csum_start = (u16)(p->csum_start - pkt_headroom(p) - v->hdr_len);
-		h->csum_offset = p->csum_off;
-	}
-	if (p->gso_size) {
-		h->gso_type = VIRTIO_NET_HDR_GSO_TCPV4;
-		h->gso_size = p->gso_size;
-		h->hdr_len = (u16)MIN(pkt_linear_len(p) - v->hdr_len, 0xffffu);
-	}
-}
-
 /* Put @p, with virtio's header, on the ring. holds: the queue's lock. 0, -ENOSPC, -EIO... */
-static int tx_add(struct vnet *v, struct pkt *p)
+static int tx_add(struct vnet_pair *q, struct pkt *p)
 {
+	const struct vnet *v = q->v;
 	struct virtio_buf bufs[PKT_FRAGS_MAX + 2];
 	u32 n = 0, head = v->any_layout ? 0 : v->hdr_len;
 
@@ -348,118 +303,174 @@ static int tx_add(struct vnet *v, struct pkt *p)
 
 		bufs[n++] = (struct virtio_buf){ (u8 *)page_to_va(f->page) + f->off, f->len };
 	}
-	return virtqueue_add(v->vd->vqs[TX], bufs, n, 0, p);
+	return virtqueue_add(q->tx, bufs, n, 0, p);
 }
 
 /* Sent packets come off the ring, onto @done, and waiting ones go on it. holds: the queue's lock */
-static void tx_turn(struct vnet *v, struct list *done)
+static void tx_turn(struct vnet_pair *q, struct list *done)
 {
-	struct virtqueue *vq = v->vd->vqs[TX];
 	struct pkt *p;
 	u32 len;
 
-	while ((p = virtqueue_get(vq, &len)))
+	while ((p = virtqueue_get(q->tx, &len)))
 		list_add_tail(done, &p->link);
-	while (!list_empty(&v->waiting)) {
-		p = list_first(&v->waiting, struct pkt, link);
-		if (tx_add(v, p))
+	while (!list_empty(&q->waiting)) {
+		p = list_first(&q->waiting, struct pkt, link);
+		if (tx_add(q, p))
 			break;
 		list_del(&p->link);
-		v->nwaiting--;
+		q->nwaiting--;
 	}
 }
 
 /* holds: the queue's lock. True: completions came before interrupts were on */
-static bool tx_interrupts(struct vnet *v)
+static bool tx_interrupts(struct vnet_pair *q)
 {
-	struct virtqueue *vq = v->vd->vqs[TX];
-
-	if (!list_empty(&v->waiting))
-		return !virtqueue_enable_cb(vq);
-	virtqueue_disable_cb(vq);
+	if (!list_empty(&q->waiting))
+		return !virtqueue_enable_cb(q->tx);
+	virtqueue_disable_cb(q->tx);
 	return false;
+}
+
+/* A number of the flow of the frame @p, the same for all that must not overtake each other. */
+static u32 flow_of(const struct pkt *p)
+{
+	const struct iphdr *ip = (const struct iphdr *)(p->head + ETH_HLEN);
+	u32 n = pkt_linear_len(p), x, hlen;
+
+	if (n < ETH_HLEN + sizeof(*ip) ||
+	    ((const struct ethhdr *)p->head)->h_proto != net16(ETH_P_IP))
+		return 0;
+	x = ip->saddr ^ ip->daddr ^ ip->protocol;
+	hlen = ip->ihl * 4u;
+	if ((ip->protocol == IPPROTO_TCP || ip->protocol == IPPROTO_UDP) &&
+	    !(ip->frag_off & net16(IP_FRAGMENT)) && n >= ETH_HLEN + hlen + 4) {
+		u32 ports;
+
+		memcpy(&ports, (const u8 *)ip + hlen, sizeof(ports));
+		x ^= ports ^ ports >> 16;
+	}
+	return x * 0x9e3779b1u >> 16;
+}
+
+static struct vnet_pair *tx_pair(struct vnet *v, const struct pkt *p)
+{
+	u32 n = READ_ONCE(v->dev.queues);
+
+	return &v->pairs[likely(n == 1) ? 0 : flow_of(p) * n >> 16];
+}
+
+/* Put @p on the ring, or let it wait; on error it stays. holds: the queue's lock. 0 or an error */
+static int tx_queue(struct vnet_pair *q, struct pkt *p)
+{
+	u32 len = p->len - q->v->hdr_len;
+	int err = list_empty(&q->waiting) ? tx_add(q, p) : -ENOSPC;
+
+	if ((err == -ENOSPC || err == -ENOMEM) && q->nwaiting < READ_ONCE(q->v->dev.tx_queue_len)) {
+		list_add_tail(&q->waiting, &p->link);
+		q->nwaiting++;
+		err = 0;
+	}
+	if (!err) {
+		WRITE_ONCE(q->tx_packets, q->tx_packets + 1);
+		WRITE_ONCE(q->tx_bytes, q->tx_bytes + len);
+	}
+	return err;
 }
 
 static int vnet_xmit(struct netdev *d, struct pkt *p)
 {
 	struct vnet *v = vnet_of(d);
-	struct virtqueue *vq = v->vd->vqs[TX];
+	struct vnet_pair *q = tx_pair(v, p);
 	struct list done = LIST_INIT(done);
 	u64 flags;
 	int err;
 
 	if (unlikely(pkt_headroom(p) < v->hdr_len)) {
-		struct pkt *q = pkt_copy(p, PKT_HEADROOM);
+		struct pkt *copy = pkt_copy(p, PKT_HEADROOM);
 
 		pkt_put(p);
-		if (!q)
+		if (!copy)
 			return -ENOBUFS;
-		p = q;
+		p = copy;
 	}
 	pkt_push(p, v->hdr_len);
-	fill_header(v, (struct virtio_net_hdr *)p->head, p);
-	flags = spin_lock_irqsave(&vq->lock);
-	tx_turn(v, &done);
-	err = list_empty(&v->waiting) ? tx_add(v, p) : -ENOSPC;
-	if ((err == -ENOSPC || err == -ENOMEM) && v->nwaiting < READ_ONCE(d->tx_queue_len)) {
-		list_add_tail(&v->waiting, &p->link);
-		v->nwaiting++;
-		err = 0;
-	}
+	memset(p->head, 0, v->hdr_len);
+	vnethdr_make((struct virtio_net_hdr *)p->head, p, v->hdr_len);
+	flags = spin_lock_irqsave(&q->tx->lock);
+	tx_turn(q, &done);
+	err = tx_queue(q, p);
 	if (!err)
 		p = NULL;
-	virtqueue_kick(vq);
-	if (!list_empty(&v->waiting) && tx_interrupts(v))
-		work_queue_on(v->wq, &v->work);
-	spin_unlock_irqrestore(&vq->lock, flags);
+	virtqueue_kick(q->tx);
+	if (!list_empty(&q->waiting) && tx_interrupts(q))
+		work_queue_on(q->wq, &q->work);
+	spin_unlock_irqrestore(&q->tx->lock, flags);
 	pkt_purge(&done);
 	pkt_put(p);
 	return err ? -ENOBUFS : 0;
 }
 
 /* True: there is more to do. */
-static bool tx_run(struct vnet *v)
+static bool tx_run(struct vnet_pair *q)
 {
-	struct virtqueue *vq = v->vd->vqs[TX];
 	struct list done = LIST_INIT(done);
-	u64 flags = spin_lock_irqsave(&vq->lock);
+	u64 flags = spin_lock_irqsave(&q->tx->lock);
 	bool more;
 
-	tx_turn(v, &done);
-	virtqueue_kick(vq);
-	more = tx_interrupts(v);
-	spin_unlock_irqrestore(&vq->lock, flags);
+	tx_turn(q, &done);
+	virtqueue_kick(q->tx);
+	more = tx_interrupts(q);
+	spin_unlock_irqrestore(&q->tx->lock, flags);
 	pkt_purge(&done);
 	return more;
 }
 
-/* --- the worker and what wakes it --- */
-
-static void vnet_run(struct work *w)
+/* See net.h. */
+void vnet_drop_waiting(struct vnet *v, u32 from)
 {
-	struct vnet *v = container_of(w, struct vnet, work);
-	struct virtqueue *vq = v->vd->vqs[RX];
-	bool more = rx_run(v) == BUDGET;
-	u64 flags;
+	struct list drop = LIST_INIT(drop);
 
-	more |= tx_run(v);
-	if (!more) {
-		flags = spin_lock_irqsave(&vq->lock);
-		more = !virtqueue_enable_cb(vq);
-		spin_unlock_irqrestore(&vq->lock, flags);
+	for (u32 i = from; i < v->npairs; i++) {
+		struct vnet_pair *q = &v->pairs[i];
+		u64 flags = spin_lock_irqsave(&q->tx->lock);
+
+		list_splice_tail(&drop, &q->waiting);
+		q->nwaiting = 0;
+		spin_unlock_irqrestore(&q->tx->lock, flags);
 	}
-	if (more && !READ_ONCE(v->vd->broken))
-		work_queue_on(v->wq, w);
+	pkt_purge(&drop);
 }
 
-static void vnet_interrupt(struct virtqueue *vq)
-{
-	struct vnet *v = vq->vd->priv;
-	u64 flags = spin_lock_irqsave(&vq->lock);
+/* --- the workers and what wakes them --- */
 
+static void pair_run(struct work *w)
+{
+	struct vnet_pair *q = container_of(w, struct vnet_pair, work);
+	bool more = rx_run(q) == BUDGET;
+	u64 flags;
+
+	more |= tx_run(q);
+	if (!more) {
+		flags = spin_lock_irqsave(&q->rx->lock);
+		more = !virtqueue_enable_cb(q->rx);
+		spin_unlock_irqrestore(&q->rx->lock, flags);
+	}
+	if (more && !READ_ONCE(q->v->vd->broken))
+		work_queue_on(q->wq, w);
+}
+
+static void pair_interrupt(struct virtqueue *vq)
+{
+	struct vnet_pair *q = vq->priv;
+	u64 flags;
+
+	if (!q)
+		return;
+	flags = spin_lock_irqsave(&vq->lock);
 	virtqueue_disable_cb(vq);
 	spin_unlock_irqrestore(&vq->lock, flags);
-	work_queue_on(v->wq, &v->work);
+	work_queue_on(q->wq, &q->work);
 }
 
 static void config_run(struct work *w)
@@ -478,107 +489,6 @@ static void vnet_config_changed(struct virtio_device *vd)
 		work_queue(&v->config_work);
 }
 
-/* --- the control queue --- */
-
-static void ctrl_interrupt(struct virtqueue *vq)
-{
-	struct vnet *v = vq->vd->priv;
-	u64 flags = spin_lock_irqsave(&vq->lock);
-	u32 len;
-	bool done = virtqueue_get(vq, &len);
-
-	spin_unlock_irqrestore(&vq->lock, flags);
-	if (done) {
-		store_release(&v->ctrl_done, true);
-		waitq_wake_all(&v->ctrl_wait);
-	}
-}
-
-/* Give a command with @len bytes of v->ctrl->data. holds: net_config_lock. 0 or -EIO, -EINVAL */
-static int command(struct vnet *v, u8 class, u8 cmd, u32 len)
-{
-	struct virtqueue *vq = v->vd->vqs[CTRL];
-	struct ctrl *c = v->ctrl;
-	struct virtio_buf bufs[3] = { { &c->hdr, sizeof(c->hdr) },
-				      { c->data, len },
-				      { &c->ack, 1 } };
-	u64 flags;
-	int err;
-
-	c->hdr.class = class;
-	c->hdr.cmd = cmd;
-	c->ack = VIRTIO_NET_ERR;
-	WRITE_ONCE(v->ctrl_done, false);
-	flags = spin_lock_irqsave(&vq->lock);
-	err = virtqueue_add(vq, bufs, 2, 1, c);
-	if (!err)
-		virtqueue_kick(vq);
-	spin_unlock_irqrestore(&vq->lock, flags);
-	if (err)
-		return err;
-	if (wait_event_timeout(&v->ctrl_wait, load_acquire(&v->ctrl_done),
-			       time_now() + CTRL_WAIT)) {
-		virtio_break(v->vd, "does not answer on its control queue");
-		return -EIO;
-	}
-	return READ_ONCE(c->ack) == VIRTIO_NET_OK ? 0 : -EINVAL;
-}
-
-/* The groups to listen to, as two tables of addresses (5.1.6.5.2). True: too many for them. */
-static bool mac_tables(struct vnet *v, u32 *len)
-{
-	u8 *at = v->ctrl->data + 8;
-	u32 n = 0, users;
-	be32 group;
-
-	while (netdev_mc_nth(&v->dev, n, &group, &users)) {
-		u32 g = net32(group);
-
-		if (n == MAC_ENTRIES)
-			return true;
-		memcpy(at, "\x01\x00\x5e", 3);
-		at[3] = (u8)(g >> 16 & 0x7f);
-		at[4] = (u8)(g >> 8);
-		at[5] = (u8)g;
-		at += ETH_ALEN;
-		n++;
-	}
-	memset(v->ctrl->data, 0, 4); /* no unicast ones beside our own */
-	memcpy(v->ctrl->data + 4, &n, 4);
-	*len = 8 + n * ETH_ALEN;
-	return false;
-}
-
-static void vnet_set_rx_mode(struct netdev *d)
-{
-	struct vnet *v = vnet_of(d);
-	u32 len = 0;
-	bool all;
-
-	if (!v->ctrl || !virtio_has_feature(v->vd, VIRTIO_NET_F_CTRL_RX))
-		return;
-	v->ctrl->data[0] = d->promisc != 0;
-	if (command(v, VIRTIO_NET_CTRL_RX, VIRTIO_NET_CTRL_RX_PROMISC, 1))
-		log_warn("%s: cannot change promiscuous mode", d->name);
-	all = mac_tables(v, &len);
-	if (!all)
-		(void)command(v, VIRTIO_NET_CTRL_MAC, VIRTIO_NET_CTRL_MAC_TABLE_SET, len);
-	v->ctrl->data[0] = all || d->allmulti;
-	(void)command(v, VIRTIO_NET_CTRL_RX, VIRTIO_NET_CTRL_RX_ALLMULTI, 1);
-}
-
-static int vnet_set_addr(struct netdev *d, const u8 *addr)
-{
-	struct vnet *v = vnet_of(d);
-
-	if (addr[0] & 1)
-		return -EADDRNOTAVAIL;
-	if (!v->ctrl || !virtio_has_feature(v->vd, VIRTIO_NET_F_CTRL_MAC_ADDR))
-		return -EOPNOTSUPP;
-	memcpy(v->ctrl->data, addr, ETH_ALEN);
-	return command(v, VIRTIO_NET_CTRL_MAC, VIRTIO_NET_CTRL_MAC_ADDR_SET, ETH_ALEN);
-}
-
 /* --- the device --- */
 
 static int vnet_open(struct netdev *d)
@@ -588,26 +498,24 @@ static int vnet_open(struct netdev *d)
 	if (READ_ONCE(v->vd->broken))
 		return -EIO;
 	WRITE_ONCE(v->open, true);
-	if (!v->filled) {
-		v->filled = true;
-		rx_fill(v);
-	}
+	vnet_fill(v);
 	return 0;
 }
 
 static void vnet_stop(struct netdev *d)
 {
 	struct vnet *v = vnet_of(d);
-	struct virtqueue *vq = v->vd->vqs[TX];
-	struct list drop = LIST_INIT(drop);
-	u64 flags;
 
 	WRITE_ONCE(v->open, false);
-	flags = spin_lock_irqsave(&vq->lock);
-	list_splice_tail(&drop, &v->waiting);
-	v->nwaiting = 0;
-	spin_unlock_irqrestore(&vq->lock, flags);
-	pkt_purge(&drop);
+	vnet_drop_waiting(v, 0);
+}
+
+static void vnet_queue_stats(const struct netdev *d, u32 n, struct netdev_queue_stats *out)
+{
+	const struct vnet_pair *q = &vnet_of(d)->pairs[n];
+
+	*out = (struct netdev_queue_stats){ READ_ONCE(q->rx_packets), READ_ONCE(q->rx_bytes),
+					    READ_ONCE(q->tx_packets), READ_ONCE(q->tx_bytes) };
 }
 
 static const struct netdev_ops vnet_ops = {
@@ -616,6 +524,8 @@ static const struct netdev_ops vnet_ops = {
 	.xmit = vnet_xmit,
 	.set_rx_mode = vnet_set_rx_mode,
 	.set_addr = vnet_set_addr,
+	.set_queues = vnet_set_queues,
+	.queue_stats = vnet_queue_stats,
 };
 
 /* What was negotiated, as the fields of the device. */
@@ -632,7 +542,6 @@ static void set_features(struct vnet *v)
 	v->rx_pages =
 		v->mergeable || !virtio_has_feature(vd, VIRTIO_NET_F_GUEST_TSO4) ? 1 : RX_PAGES_MAX;
 	d->features = NETDEV_SG;
-	d->ring = RING;
 	if (virtio_has_feature(vd, VIRTIO_NET_F_GUEST_CSUM))
 		d->features |= NETDEV_RX_CSUM;
 	if (virtio_has_feature(vd, VIRTIO_NET_F_CSUM))
@@ -655,51 +564,118 @@ static void set_features(struct vnet *v)
 		if (mtu >= d->mtu_min && mtu <= d->mtu_max)
 			d->mtu = d->mtu_max = mtu;
 	}
+	d->link_seen = true;
 	d->carrier = !virtio_has_feature(vd, VIRTIO_NET_F_STATUS) ||
 		     (CONFIG(vd, status) & VIRTIO_NET_S_LINK_UP);
 }
 
+/*
+ * How many pairs there are for us. The control queue lies behind all those of the device: *ctrl is
+ * its index, 0: it has none. With a number of pairs that cannot be, there is no telling where.
+ */
+static u32 count_pairs(struct virtio_device *vd, u32 *ctrl)
+{
+	u32 max;
+
+	*ctrl = virtio_has_feature(vd, VIRTIO_NET_F_CTRL_VQ) ? 2 : 0;
+	if (!virtio_has_feature(vd, VIRTIO_NET_F_MQ))
+		return 1;
+	max = CONFIG(vd, max_virtqueue_pairs);
+	if (!*ctrl || max < VIRTIO_NET_CTRL_MQ_VQ_PAIRS_MIN ||
+	    max > VIRTIO_NET_CTRL_MQ_VQ_PAIRS_MAX || !vd->ops->queue_max(vd, 2 * max)) {
+		log_warn("%s: cannot have %u pairs of queues", vd->name, max);
+		*ctrl = 0;
+		return 1;
+	}
+	*ctrl = 2 * max;
+	max = MIN(max, cpu_count);
+	return MIN(max, (u32)VNET_PAIRS_MAX);
+}
+
+/* The queues, and a worker for each pair. 0, -ENOMEM, or as virtio_setup_queues. */
+static int setup_pairs(struct vnet *v, u32 ctrl)
+{
+	struct virtio_device *vd = v->vd;
+	struct virtqueue_spec specs[VIRTIO_MAX_QUEUES];
+	u32 n = VNET_RX(v->npairs), ring = v->npairs > 1 ? RING_SHARED : RING;
+	int err;
+
+	for (u32 i = 0; i < n; i++)
+		specs[i] = (struct virtqueue_spec){ "pair", pair_interrupt, ring, 0 };
+	specs[n] = (struct virtqueue_spec){ "control", vnet_ctrl_interrupt, 16, ctrl };
+	err = virtio_setup_queues(vd, specs, n + (ctrl != 0));
+	for (u32 i = 0; !err && i < v->npairs; i++) {
+		v->pairs[i].wq = workqueue_create("eth");
+		if (!v->pairs[i].wq)
+			err = -ENOMEM; /* the queues stay with the device, which is reset */
+	}
+	if (err)
+		return err;
+	v->ctrl_vq = ctrl ? vd->vqs[n] : NULL;
+	v->dev.ring = (u16)vd->vqs[0]->size;
+	for (u32 i = 0; i < v->npairs; i++) {
+		struct vnet_pair *q = &v->pairs[i];
+		u64 flags;
+
+		q->rx = vd->vqs[VNET_RX(i)];
+		q->tx = vd->vqs[VNET_TX(i)];
+		flags = spin_lock_irqsave(&q->tx->lock);
+		virtqueue_disable_cb(q->tx);
+		spin_unlock_irqrestore(&q->tx->lock, flags);
+		q->rx->priv = q->tx->priv = q;
+		if (v->npairs > 1 && vd->ops->set_affinity && (cpu_online_mask >> i & 1)) {
+			vd->ops->set_affinity(q->rx, i);
+			vd->ops->set_affinity(q->tx, i);
+		}
+	}
+	return 0;
+}
+
+/* The device begins with one pair; one that does not want more stays with it. */
+static void use_pairs(struct vnet *v)
+{
+	struct netdev *d = &v->dev;
+
+	d->queues = 1;
+	mutex_lock(&net_config_lock);
+	if (vnet_set_queues(d, v->npairs))
+		log_warn("%s: uses one pair of queues only", v->vd->name);
+	d->queues_max = d->queues;
+	mutex_unlock(&net_config_lock);
+}
+
 static int vnet_probe(struct virtio_device *vd)
 {
-	static const struct virtqueue_spec specs[QUEUES] = {
-		{ "rx", vnet_interrupt, RING },
-		{ "tx", vnet_interrupt, RING },
-		{ "control", ctrl_interrupt, 16 },
-	};
-	bool ctrl = virtio_has_feature(vd, VIRTIO_NET_F_CTRL_VQ);
-	struct vnet *v = kzalloc(sizeof(*v), 0);
+	u32 ctrl, npairs = count_pairs(vd, &ctrl);
+	struct vnet *v = kzalloc(sizeof(*v) + npairs * sizeof(v->pairs[0]), 0);
 	int err = -ENOMEM;
-	u64 flags;
 
 	if (!v)
 		return -ENOMEM;
 	v->vd = vd;
-	list_init(&v->waiting);
+	v->npairs = npairs;
 	waitq_init(&v->ctrl_wait);
-	work_init(&v->work, vnet_run);
 	work_init(&v->config_work, config_run);
+	for (u32 i = 0; i < npairs; i++) {
+		v->pairs[i].v = v;
+		list_init(&v->pairs[i].waiting);
+		work_init(&v->pairs[i].work, pair_run);
+	}
 	v->ctrl = ctrl ? kzalloc(sizeof(*v->ctrl), 0) : NULL;
 	if (ctrl && !v->ctrl)
 		goto free;
-	v->dev = (struct netdev){ .name = "eth%u",
+	v->dev = (struct netdev){ .name = "eth%d",
 				  .ops = &vnet_ops,
 				  .priv = v,
 				  .driver = "virtio_net",
 				  .device = &vd->device };
 	set_features(v);
 	vd->priv = v;
-	err = virtio_setup_queues(vd, specs, ctrl ? QUEUES : CTRL);
+	err = setup_pairs(v, ctrl);
 	if (err)
 		goto free;
-	v->wq = workqueue_create("eth");
-	if (!v->wq) {
-		err = -ENOMEM; /* the queues stay with the device, which is reset */
-		goto free;
-	}
-	flags = spin_lock_irqsave(&vd->vqs[TX]->lock);
-	virtqueue_disable_cb(vd->vqs[TX]);
-	spin_unlock_irqrestore(&vd->vqs[TX]->lock, flags);
 	virtio_ready(vd);
+	use_pairs(v);
 	/* From here on it stays, even if nobody can be told of it: its worker may run. */
 	if (netdev_register(&v->dev))
 		log_warn("%s: there are too many network devices", vd->name);
@@ -717,4 +693,4 @@ VIRTIO_DRIVER(net, .id = VIRTIO_ID_NET, .probe = vnet_probe, .config_changed = v
 			  BIT(VIRTIO_NET_F_GUEST_TSO4) | BIT(VIRTIO_NET_F_HOST_TSO4) |
 			  BIT(VIRTIO_NET_F_MRG_RXBUF) | BIT(VIRTIO_NET_F_STATUS) |
 			  BIT(VIRTIO_NET_F_CTRL_VQ) | BIT(VIRTIO_NET_F_CTRL_RX) |
-			  BIT(VIRTIO_NET_F_CTRL_MAC_ADDR));
+			  BIT(VIRTIO_NET_F_MQ) | BIT(VIRTIO_NET_F_CTRL_MAC_ADDR));

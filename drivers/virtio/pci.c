@@ -146,18 +146,23 @@ static u32 vpci_queue_max(struct virtio_device *vd, u32 index)
 	return common_read16(vd, COMMON(queue_size));
 }
 
-/* MSI-X vector of queue @index. */
-static u16 queue_vector(const struct vpci_device *p, u32 index)
+static bool has_vectors(const struct vpci_device *p)
+{
+	return p->nvectors > p->vd.nqueues;
+}
+
+/* MSI-X vector of @vq. */
+static u16 queue_vector(const struct vpci_device *p, const struct virtqueue *vq)
 {
 	if (!p->nvectors)
 		return VIRTIO_MSI_NO_VECTOR;
-	return p->nvectors > p->vd.nqueues ? index + 1 : 0;
+	return has_vectors(p) ? vq->place + 1 : 0;
 }
 
 static int vpci_queue_enable(struct virtio_device *vd, struct virtqueue *vq)
 {
 	struct vpci_device *p = vpci_of(vd);
-	u16 vector = queue_vector(p, vq->index);
+	u16 vector = queue_vector(p, vq);
 	u64 off;
 
 	common_write16(vd, COMMON(queue_select), vq->index);
@@ -222,7 +227,7 @@ static int msix_register(struct vpci_device *p)
 {
 	int err;
 
-	if (p->nvectors <= p->vd.nqueues)
+	if (!has_vectors(p))
 		return irq_register(p->irqs[0], all_irq, p, p->vd.name, IRQ_EDGE);
 	err = irq_register(p->irqs[0], config_irq, p, p->vd.name, IRQ_EDGE);
 	for (u32 i = 0; !err && i < p->vd.nqueues; i++)
@@ -250,6 +255,14 @@ static int vpci_setup_irqs(struct virtio_device *vd, u32 nqueues)
 	return irq_register(p->pci->irq, intx_irq, p, vd->name, p->pci->irq_flags | IRQ_SHARED);
 }
 
+static void vpci_set_affinity(struct virtqueue *vq, u32 cpu)
+{
+	struct vpci_device *p = vpci_of(vq->vd);
+
+	if (has_vectors(p))
+		irq_set_affinity(p->irqs[vq->place + 1], cpu);
+}
+
 static const struct virtio_transport vpci_transport = {
 	.get_features = vpci_get_features,
 	.set_features = vpci_set_features,
@@ -262,6 +275,7 @@ static const struct virtio_transport vpci_transport = {
 	.queue_enable = vpci_queue_enable,
 	.notify = vpci_notify,
 	.setup_irqs = vpci_setup_irqs,
+	.set_affinity = vpci_set_affinity,
 };
 
 #define CAP(field) offsetof(struct virtio_pci_cap, field)

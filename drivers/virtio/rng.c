@@ -38,7 +38,7 @@ static void rng_done(struct virtqueue *vq)
 
 static int rng_probe(struct virtio_device *vd)
 {
-	static const struct virtqueue_spec spec = { "requests", rng_done, 8 };
+	static const struct virtqueue_spec spec = { "requests", rng_done, 8, 0 };
 	u8 *buf = kmalloc(RNG_BYTES, 0);
 	int err;
 	u64 flags;

@@ -37,9 +37,11 @@ struct virtio_transport {
 	void (*notify)(struct virtqueue *vq);
 	/* Interrupts for @nqueues queues and configuration changes. 0 or -errno. */
 	int (*setup_irqs)(struct virtio_device *vd, u32 nqueues);
+	/* The queue's interrupt, if it has one of its own, goes to @cpu. NULL: none has */
+	void (*set_affinity)(struct virtqueue *vq, u32 cpu);
 };
 
-#define VIRTIO_MAX_QUEUES 16
+#define VIRTIO_MAX_QUEUES 17
 
 struct virtio_device {
 	const struct virtio_transport *ops; /* I */
@@ -95,6 +97,7 @@ struct virtqueue_spec {
 	/* IRQ context: completions are there. NULL: never interrupts */
 	void (*callback)(struct virtqueue *vq);
 	u32 size; /* wanted; rounded down to what the device offers */
+	u32 index; /* the device's number of it; 0: its place among those that are made */
 };
 /* Make @n queues and their interrupts. 0, -ENOMEM, -ENOENT (device has fewer). ctx: thread */
 int __must_check virtio_setup_queues(struct virtio_device *vd, const struct virtqueue_spec *spec,
@@ -110,6 +113,7 @@ struct virtqueue {
 	struct spinlock lock; /* rank DEVQ: for the driver's use around the calls below */
 	struct virtio_device *vd; /* I */
 	u32 index, size; /* I */
+	u32 place; /* I: in vd->vqs */
 	void (*callback)(struct virtqueue *vq); /* I */
 	void *priv; /* I: the driver's */
 	struct vring_desc *desc; /* q: shared with the device */

@@ -68,9 +68,10 @@ static void queue_free(struct virtqueue *vq)
 	kfree(vq);
 }
 
-static int queue_alloc(struct virtio_device *vd, const struct virtqueue_spec *spec, u32 index,
+static int queue_alloc(struct virtio_device *vd, const struct virtqueue_spec *spec, u32 place,
 		       struct virtqueue **out)
 {
+	u32 index = spec->index ? spec->index : place;
 	u32 size = vd->ops->queue_max(vd, index);
 	struct virtqueue *vq;
 	u8 *mem;
@@ -97,6 +98,7 @@ static int queue_alloc(struct virtio_device *vd, const struct virtqueue_spec *sp
 	spin_init(&vq->lock, RANK_DEVQ);
 	vq->vd = vd;
 	vq->index = index;
+	vq->place = place;
 	vq->callback = spec->callback;
 	vq->event_idx = virtio_has_feature(vd, VIRTIO_RING_F_EVENT_IDX);
 	vq->indirect = virtio_has_feature(vd, VIRTIO_RING_F_INDIRECT_DESC);

@@ -1,14 +1,15 @@
 #pragma once
 /*
- * Per-CPU variables. PERCPU(type, name) defines one in section .percpu, which is only a template:
- * each CPU has a copy (percpu_init), and TPIDR_EL1 holds the distance from template to copy.
+ * Per-CPU variables. PERCPU(type, name) defines one, zero at first, in section .bss.percpu, which
+ * is only a template: each CPU has a copy (percpu_init_cpu), and TPIDR_EL1 holds the distance from
+ * template to copy.
  *
  * this_cpu(var) is an lvalue of this CPU's copy: keep preemption or IRQs off while it is used.
  */
 #include <arch/memlayout.h>
 #include "kernel/lib/types.h"
 
-#define PERCPU(type, name) __section(".percpu") __used __typeof__(type) name
+#define PERCPU(type, name) __section(".bss.percpu") __used __typeof__(type) name
 #define PERCPU_DECLARE(type, name) extern __typeof__(type) name
 
 extern u64 percpu_offset[MAX_CPUS]; /* I: after the CPU was prepared */

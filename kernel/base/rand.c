@@ -4,7 +4,9 @@
  * A ChaCha20 generator with fast key erasure: each request runs the block function on the key once;
  * half of the block becomes the next key, the other half is the answer, or the key of the blocks
  * that make up a longer answer. So a key that leaks says nothing about earlier answers, and the
- * lock is held for one block only.
+ * lock is held for one block only. Of such an answer rand_u64() gives one word after the other, so
+ * four calls cost one block; each word is forgotten as it is given, and all of them when a seed
+ * comes.
  *
  * Seeds go in by xor with the key and another run of the block function. At boot: rng-seed and
  * kaslr-seed of the device tree, RNDR where the CPU has it, the counter. Later: virtio-rng, and the
@@ -31,6 +33,8 @@
 static struct spinlock rand_lock = SPINLOCK_INIT(RANK_RAND);
 static u32 key[KEY_WORDS]; /* r */
 static u64 block_count; /* r */
+static u64 words[KEY_WORDS / 2]; /* r: an answer, of which so many words are left: */
+static u32 nwords; /* r */
 static u32 entropy_bits; /* r; a for reading */
 PERCPU(struct rand_timing, rand_timing);
 
@@ -39,7 +43,8 @@ static u32 rotl(u32 v, u32 n)
 	return v << n | v >> (32 - n);
 }
 
-static void quarter_round(u32 *x, u32 a, u32 b, u32 c, u32 d)
+/* Inline, so that the block stays in registers. */
+static __always_inline void quarter_round(u32 *x, u32 a, u32 b, u32 c, u32 d)
 {
 	x[a] += x[b];
 	x[d] = rotl(x[d] ^ x[a], 16);
@@ -55,23 +60,24 @@ static void quarter_round(u32 *x, u32 a, u32 b, u32 c, u32 d)
 static void chacha_block(const u32 k[KEY_WORDS], u64 counter, u32 out[BLOCK_WORDS])
 {
 	u32 in[BLOCK_WORDS] = { 0x61707865, 0x3320646e, 0x79622d32, 0x6b206574 };
+	u32 x[BLOCK_WORDS];
 
 	memcpy(&in[4], k, KEY_WORDS * 4);
 	in[12] = (u32)counter;
 	in[13] = (u32)(counter >> 32);
-	memcpy(out, in, sizeof(in));
+	memcpy(x, in, sizeof(in));
 	for (int i = 0; i < 10; i++) {
-		quarter_round(out, 0, 4, 8, 12);
-		quarter_round(out, 1, 5, 9, 13);
-		quarter_round(out, 2, 6, 10, 14);
-		quarter_round(out, 3, 7, 11, 15);
-		quarter_round(out, 0, 5, 10, 15);
-		quarter_round(out, 1, 6, 11, 12);
-		quarter_round(out, 2, 7, 8, 13);
-		quarter_round(out, 3, 4, 9, 14);
+		quarter_round(x, 0, 4, 8, 12);
+		quarter_round(x, 1, 5, 9, 13);
+		quarter_round(x, 2, 6, 10, 14);
+		quarter_round(x, 3, 7, 11, 15);
+		quarter_round(x, 0, 5, 10, 15);
+		quarter_round(x, 1, 6, 11, 12);
+		quarter_round(x, 2, 7, 8, 13);
+		quarter_round(x, 3, 4, 9, 14);
 	}
 	for (int i = 0; i < BLOCK_WORDS; i++)
-		out[i] += in[i];
+		out[i] = x[i] + in[i];
 }
 
 /* Replace the key; @answer gets the other half of the block. holds: rand_lock. */
@@ -88,6 +94,7 @@ static void add_locked(const u8 *data, size_t n)
 {
 	u32 in[KEY_WORDS], unused[KEY_WORDS];
 
+	nwords = 0;
 	while (n) {
 		size_t k = MIN(n, sizeof(in));
 
@@ -152,9 +159,16 @@ void rand_bytes(void *buf, size_t n)
 /* 64 random bits. ctx: any. */
 u64 rand_u64(void)
 {
-	u64 v;
+	u64 v, flags = spin_lock_irqsave(&rand_lock);
 
-	rand_bytes(&v, sizeof(v));
+	if (!nwords) {
+		add_timing_locked();
+		step_locked((u32 *)words);
+		nwords = ARRAY_SIZE(words);
+	}
+	v = words[--nwords];
+	words[nwords] = 0;
+	spin_unlock_irqrestore(&rand_lock, flags);
 	return v;
 }
 

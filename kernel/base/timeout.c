@@ -190,6 +190,38 @@ s64 timeout_next(void)
 	return at;
 }
 
+/* See timeout.h. */
+s64 timeout_programmed(u32 cpu)
+{
+	return READ_ONCE(per_cpu(timeout_cpus, cpu).programmed);
+}
+
+static bool is_before(const struct rb_node *n, u64 at)
+{
+	return rb_entry(n, struct timeout, node)->deadline < (s64)at;
+}
+
+/* See timeout.h. */
+u32 timeout_list(u32 cpu, bool wall, s64 from, u32 skip, struct timeout_info *out, u32 max)
+{
+	struct timeout_cpu *c = &per_cpu(timeout_cpus, cpu);
+	u64 flags = spin_lock_irqsave(&c->lock);
+	u32 n = 0;
+
+	for (struct rb_node *r = rb_lower_bound(&c->tree[wall], (u64)from, is_before); r && n < max;
+	     r = rb_next(r)) {
+		const struct timeout *t = rb_entry(r, struct timeout, node);
+
+		if (skip) {
+			skip--;
+			continue;
+		}
+		out[n++] = (struct timeout_info){ t->deadline, t->fn };
+	}
+	spin_unlock_irqrestore(&c->lock, flags);
+	return n;
+}
+
 /* Run one that is due, without the lock meanwhile. */
 static void run_one(struct timeout_cpu *c, struct timeout *t, u64 *flags)
 {

@@ -35,3 +35,16 @@ bool timeout_cancel(struct timeout *t);
 bool timeout_cancel_sync(struct timeout *t);
 /* Earliest deadline on this CPU, for tickless idle. */
 s64 timeout_next(void);
+
+/* For /proc/timer_list: one armed timeout. */
+struct timeout_info {
+	s64 deadline; /* on its clock */
+	void (*fn)(struct timeout *t);
+};
+/* What @cpu's hardware waits for, TIME_NEVER: nothing. ctx: any */
+s64 timeout_programmed(u32 cpu);
+/*
+ * The armed timeouts of @cpu by the monotonic or the @wall clock that are due at @from or later, up
+ * to @max of them, without the first @skip. Returns how many. ctx: any
+ */
+u32 timeout_list(u32 cpu, bool wall, s64 from, u32 skip, struct timeout_info *out, u32 max);

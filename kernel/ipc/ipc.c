@@ -23,6 +23,7 @@ void ipc_ids_init(struct ipc_ids *ids)
 	memset(ids, 0, sizeof(*ids));
 	mutex_init(&ids->lock, RANK_LEAF_MUTEX);
 	radix_init(&ids->tree);
+	ids->next_id = -1;
 	for (u32 i = 0; i < IPC_KEY_BUCKETS; i++)
 		list_init(&ids->keys[i]);
 }
@@ -80,27 +81,34 @@ static struct list *key_bucket(struct ipc_ids *ids, u32 key)
 }
 
 /*
- * Enter @p under a fresh id.
+ * Enter @p under a fresh id, or that of next_id: its sequence number, and the first index free from
+ * its own.
  * ctx: thread; holds: ids->lock. Returns the id, or -ENOSPC with @max objects there.
  */
 int ipc_add(struct ipc_ids *ids, struct ipc_object *p, u32 max, struct radix_pool *pool)
 {
-	u32 index = ids->next;
+	int wanted = READ_ONCE(ids->next_id);
+	u32 index = wanted < 0 ? ids->next : (u32)wanted & IPC_INDEX_MASK;
 	int err;
 
 	mutex_assert_held(&ids->lock);
 	if (ids->used >= MIN(max, IPC_INDEX_MASK + 1))
 		return -ENOSPC;
-	/* Lowest free index: there is one, or used would be at the limit. */
+	/* A free index: there is one, or used would be at the limit. */
 	while (radix_lookup(&ids->tree, index))
 		index = (index + 1) & IPC_INDEX_MASK;
 	err = radix_insert(&ids->tree, index, p, pool);
 	if (err)
 		return -ENOSPC;
-	ids->next = index;
 	ids->used++;
-	ids->seq = (ids->seq + 1) & 0x7fff;
-	p->seq = ids->seq;
+	if (wanted < 0) {
+		ids->next = index;
+		ids->seq = (ids->seq + 1) & 0x7fff;
+		p->seq = ids->seq;
+	} else {
+		WRITE_ONCE(ids->next_id, -1);
+		p->seq = (u16)(wanted >> IPC_INDEX_BITS);
+	}
 	p->id = (u32)p->seq << IPC_INDEX_BITS | index;
 	if (p->key != IPC_PRIVATE)
 		list_add(key_bucket(ids, p->key), &p->bucket);

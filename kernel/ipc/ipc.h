@@ -11,6 +11,7 @@
  * I immutable, a atomic, i guarded by ids->lock (rank LEAF_MUTEX).
  */
 #include <linux/ipc.h>
+#include "fs/procfs.h"
 #include "kernel/lib/list.h"
 #include "kernel/lib/radix.h"
 #include "kernel/lib/refcount.h"
@@ -45,7 +46,18 @@ struct ipc_ids {
 	u32 used; /* i */
 	u32 next; /* i: index to try first */
 	u16 seq; /* i */
+	int next_id; /* a: that the next object shall have, taken by it; negative: none */
 };
+
+/*
+ * /proc/sys/kernel/X_next_id: whoever restores a saved process gives its objects the ids that they
+ * had.
+ */
+#define IPC_NEXT_ID(name_, ids_)                                              \
+	PROC_FILE(name_, "sys/kernel/" #name_, 0444, .show = sysctl_int_show, \
+		  .write = sysctl_int_write,                                  \
+		  .arg = &(struct sysctl_int){                                \
+			  .value = &(ids_).next_id, .min = 0, .max = 0x7fffffff })
 
 void ipc_ids_init(struct ipc_ids *ids);
 /* Fill the fields of a new object from the current thread; refs = 1. ctx: thread */

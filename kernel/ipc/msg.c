@@ -35,6 +35,7 @@ struct msg_queue {
 };
 
 static struct ipc_ids msg_ids;
+IPC_NEXT_ID(msg_next_id, msg_ids);
 static int msg_max = 8192, msg_mnb = 16384, msg_mni = 32000;
 SYSCTL_INT(msgmax, "sys/kernel/msgmax", &msg_max, 0, 0x7fffffff);
 SYSCTL_INT(msgmnb, "sys/kernel/msgmnb", &msg_mnb, 0, 0x7fffffff);

@@ -64,6 +64,7 @@ struct sem_waiter {
 #define WAITING 1
 
 static struct ipc_ids sem_ids;
+IPC_NEXT_ID(sem_next_id, sem_ids);
 static int sem_msl = 32000, sem_opm = 500, sem_mni = 32000;
 
 /* SEMMSL, SEMMNS, SEMOPM, SEMMNI; all sets together have no limit but memory. */

@@ -40,6 +40,7 @@ struct shm {
 };
 
 static struct ipc_ids shm_ids;
+IPC_NEXT_ID(shm_next_id, shm_ids);
 static int shm_mni = 4096;
 SYSCTL_INT(shmmni, "sys/kernel/shmmni", &shm_mni, 0, IPC_INDEX_MASK + 1);
 

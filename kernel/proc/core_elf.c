@@ -97,8 +97,6 @@ static bool out_put(struct core_out *o, const void *data, size_t n)
 	return true;
 }
 
-static const u8 zeroes[PAGE_SIZE];
-
 /* What was passed over: a hole, or zeroes where there cannot be one. */
 static void out_fill(struct core_out *o)
 {
@@ -107,7 +105,7 @@ static void out_fill(struct core_out *o)
 	if (o->seekable)
 		return;
 	o->pos = o->end;
-	while (o->pos < to && out_put(o, zeroes, MIN(to - o->pos, (u64)PAGE_SIZE)))
+	while (o->pos < to && out_put(o, vm_zeroes(), MIN(to - o->pos, (u64)PAGE_SIZE)))
 		;
 }
 
@@ -127,7 +125,7 @@ static void out_align(struct core_out *o, u64 align)
 	u64 n = ALIGN_UP(o->pos, align) - o->pos;
 
 	if (n)
-		out_write(o, zeroes, n);
+		out_write(o, vm_zeroes(), n);
 }
 
 /* The file ends where its last segment does, be it a hole. */
@@ -136,7 +134,7 @@ static void out_finish(struct core_out *o)
 	if (o->end >= o->pos || o->failed)
 		return;
 	o->pos--;
-	out_write(o, zeroes, 1);
+	out_write(o, vm_zeroes(), 1);
 }
 
 static void note_put(struct core_out *o, const char *owner, u32 type, const void *data, size_t n)

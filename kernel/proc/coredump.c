@@ -197,8 +197,19 @@ static int dump_to_file(struct core_dump *c, const char *name)
 	return -EPERM;
 }
 
+/* The new process reads from @input. */
+static int program_begin(void *input)
+{
+	int fd, err = fd_reserve(0, 1, false, &fd);
+
+	if (!err)
+		fd_install(fd, file_get(input));
+	return err;
+}
+
 static int dump_to_program(struct core_dump *c, char *text, u32 words)
 {
+	static const char *const no_env[] = { NULL };
 	const char *argv[ARGS_MAX + 1];
 	struct file *r, *w;
 	int err;
@@ -213,7 +224,7 @@ static int dump_to_program(struct core_dump *c, char *text, u32 words)
 	err = pipe_create(0, &r, &w);
 	if (err)
 		return err;
-	err = helper_run(argv, r);
+	err = helper_run(argv, no_env, program_begin, r);
 	file_put(r);
 	if (err)
 		file_put(w);

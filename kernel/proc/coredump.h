@@ -1,6 +1,6 @@
 #pragma once
 /*
- * Core dumps: coredump.c decides and stops the threads, core_elf.c writes, helper.c runs |programs.
+ * Core dumps: coredump.c decides and stops the threads, core_elf.c writes.
  */
 #include "kernel/proc/internal.h"
 
@@ -29,9 +29,3 @@ struct core_dump {
 
 /* core_elf.c: True: there is something of a dump, cut off perhaps. ctx: current dumps; sleeps */
 bool core_elf_write(struct core_dump *c);
-
-/*
- * helper.c: run the program @argv[0] as root, a child of init that nobody waits for, reading from
- * @input. ctx: thread; sleeps until it runs. 0, or why it does not.
- */
-int __must_check helper_run(const char *const *argv, struct file *input);

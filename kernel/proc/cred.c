@@ -60,6 +60,23 @@ int proc_may_signal(struct proc *p, int sig)
 	return ok ? 0 : -EPERM;
 }
 
+/* May current look into what has the credentials @c, which it consumes? */
+static bool cred_may_access(struct cred *c, bool dumpable, u32 mode)
+{
+	const struct cred *me = current->cred;
+	u32 uid = mode & ACCESS_REAL_IDS ? me->uid : me->fsuid;
+	u32 gid = mode & ACCESS_REAL_IDS ? me->gid : me->fsgid;
+	bool same, covered, ok = cred_capable(me, CAP_SYS_PTRACE);
+
+	same = uid == c->uid && uid == c->euid && uid == c->suid && gid == c->gid &&
+	       gid == c->egid && gid == c->sgid;
+	covered = !(c->permitted & ~(mode & ACCESS_REAL_IDS ? me->permitted : me->effective));
+	ok |= same && covered && dumpable;
+	ok = ok && landlock_may_trace(me, c);
+	cred_put(c);
+	return ok;
+}
+
 /*
  * May current look into (ACCESS_READ) or control (ACCESS_ATTACH) the thread @t, by the rules of
  * ptrace(2)?
@@ -67,20 +84,20 @@ int proc_may_signal(struct proc *p, int sig)
  */
 int proc_may_access(struct task *t, u32 mode)
 {
-	const struct cred *me = current->cred;
-	u32 uid = mode & ACCESS_REAL_IDS ? me->uid : me->fsuid;
-	u32 gid = mode & ACCESS_REAL_IDS ? me->gid : me->fsgid;
-	struct cred *c;
-	bool same, covered, ok = cred_capable(me, CAP_SYS_PTRACE);
-
-	if (t->proc == current_proc() || (ok && !landlock_is_bound()))
+	if (t->proc == current_proc() ||
+	    (cred_capable(current->cred, CAP_SYS_PTRACE) && !landlock_is_bound()))
 		return 0;
-	c = task_get_cred(t);
-	same = uid == c->uid && uid == c->euid && uid == c->suid && gid == c->gid &&
-	       gid == c->egid && gid == c->sgid;
-	covered = !(c->permitted & ~(mode & ACCESS_REAL_IDS ? me->permitted : me->effective));
-	ok |= same && covered && READ_ONCE(t->proc->dumpable) == 1;
-	ok = ok && landlock_may_trace(me, c);
-	cred_put(c);
-	return ok ? 0 : -EPERM;
+	return cred_may_access(task_get_cred(t), READ_ONCE(t->proc->dumpable) == 1, mode) ? 0
+											  : -EPERM;
+}
+
+/*
+ * The same (ACCESS_READ) of the process @p, also of a zombie, which has no memory to be kept
+ * secret. ctx: thread
+ */
+bool proc_may_see(struct proc *p)
+{
+	bool dumpable = p->state != PROC_ALIVE || READ_ONCE(p->dumpable) == 1;
+
+	return p == current_proc() || cred_may_access(proc_get_cred(p), dumpable, ACCESS_READ);
 }

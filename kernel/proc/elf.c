@@ -4,8 +4,9 @@
  *
  * Follows the System V ABI's program loading and the arm64 conventions of Linux. Nothing in the
  * file is trusted: every address and size is checked against the user address space before use,
- * sums cannot wrap, and since the image is built in an address space that nobody runs in yet, any
- * error just drops it.
+ * and sums cannot wrap. What the headers alone show to be wrong is an error of execve. From the
+ * first segment on (img->late) the old program is given up, as programs know it from Linux: what
+ * does not fit then, be it of the interpreter, ends the process, see exec.c.
  *
  * One PT_LOAD segment becomes one file mapping (private, from the page cache, nothing copied), the
  * rest of its last page is zeroed when the segment is writable, and pages beyond the file part are
@@ -25,11 +26,13 @@
 struct elf_object {
 	struct file *file;
 	const struct elf64_hdr *eh;
+	u8 *head; /* of an interpreter: what eh is in, kmalloc */
 	struct elf64_phdr *ph; /* copy, kmalloc */
 	u64 low, high; /* span of all PT_LOAD, page aligned, relative to bias */
 	u64 align; /* largest p_align */
 	u64 bias;
-	vaddr_t end; /* highest byte of memory, biased */
+	vaddr_t end, file_end; /* highest byte of memory, and of what the file fills; biased */
+	int pad_err; /* of zeroing the page behind file_end */
 };
 
 static u64 page_down(u64 a)
@@ -42,10 +45,14 @@ static u64 page_up(u64 a)
 	return (a + PAGE_MASK) & ~(u64)PAGE_MASK;
 }
 
-static bool elf_header_ok(const struct elf64_hdr *eh, u32 len)
+static bool elf_magic_ok(const struct elf64_hdr *eh)
 {
-	return len >= sizeof(*eh) && memcmp(eh->e_ident, ELFMAG, SELFMAG) == 0 &&
-	       (eh->e_type == ET_EXEC || eh->e_type == ET_DYN) && eh->e_machine == EM_AARCH64;
+	return memcmp(eh->e_ident, ELFMAG, SELFMAG) == 0 && eh->e_machine == EM_AARCH64;
+}
+
+static bool elf_type_ok(const struct elf64_hdr *eh)
+{
+	return eh->e_type == ET_EXEC || eh->e_type == ET_DYN;
 }
 
 /* Copy the program headers; most files have them in the first bytes, which are here already. */
@@ -79,11 +86,9 @@ static bool segment_ok(const struct elf64_phdr *ph)
 	       (ph->p_vaddr & PAGE_MASK) == (ph->p_offset & PAGE_MASK);
 }
 
-/* Check all PT_LOADs and find the span they cover. 0 or -EINVAL, -ENOEXEC (there is none). */
+/* Check all PT_LOADs and find the span they cover; there may be none. 0 or -EINVAL. */
 static int elf_measure(struct elf_object *o)
 {
-	bool any = false;
-
 	o->align = PAGE_SIZE;
 	o->low = ~0ull;
 	o->high = 0;
@@ -94,14 +99,15 @@ static int elf_measure(struct elf_object *o)
 			continue;
 		if (!segment_ok(ph))
 			return -EINVAL;
-		any = true;
 		o->low = MIN(o->low, page_down(ph->p_vaddr));
 		o->high = MAX(o->high, page_up(ph->p_vaddr + ph->p_memsz));
 		if (ph->p_align > o->align && !(ph->p_align & (ph->p_align - 1)) &&
 		    ph->p_align <= GIB(1))
 			o->align = ph->p_align;
 	}
-	return any && o->high > o->low ? 0 : -ENOEXEC;
+	if (o->low > o->high)
+		o->low = o->high = 0;
+	return 0;
 }
 
 static u32 segment_prot(const struct elf64_phdr *ph)
@@ -129,17 +135,19 @@ static int map_file_part(struct exec_image *img, struct elf_object *o, const str
 	return vm_map(img->vm, &a, &at);
 }
 
-/* The rest of the last file page reads as zeroes, if the program may write there at all. */
+/* The rest of the last file page reads as zeroes. -EFAULT: it may not be written. */
 static int zero_partial_page(struct exec_image *img, vaddr_t end, u32 prot)
 {
 	struct page *p;
 	int err;
 
-	if (!(end & PAGE_MASK) || !(prot & PROT_W))
+	if (!(end & PAGE_MASK))
 		return 0;
+	if (!(prot & PROT_W))
+		return -EFAULT;
 	err = vm_get_page(img->vm, end, true, &p);
 	if (err)
-		return err == -ENOMEM ? err : -EINVAL;
+		return err == -ENOMEM ? err : -EFAULT;
 	memset((u8 *)page_to_va(p) + (end & PAGE_MASK), 0, PAGE_SIZE - (end & PAGE_MASK));
 	page_put(p);
 	return 0;
@@ -170,14 +178,17 @@ static int elf_map_segment(struct exec_image *img, struct elf_object *o,
 
 	if (ph->p_filesz) {
 		err = map_file_part(img, o, ph);
-		if (!err && ph->p_memsz > ph->p_filesz)
-			err = zero_partial_page(img, file_end, prot);
 		if (err)
 			return err;
+		if (ph->p_memsz > ph->p_filesz || o->head)
+			err = zero_partial_page(img, file_end, prot);
+		if (file_end >= o->file_end)
+			o->pad_err = err;
+		o->file_end = MAX(o->file_end, file_end);
 		zero_from = page_up(file_end);
 	}
 	o->end = MAX(o->end, end);
-	return map_zero_part(img, zero_from, page_up(end), prot);
+	return map_zero_part(img, zero_from, page_up(end), prot | PROT_R | PROT_W);
 }
 
 /* Choose the bias: nothing of the address space but the program itself is mapped yet. */
@@ -188,7 +199,7 @@ static int elf_place(struct exec_image *img, struct elf_object *o, bool interp)
 
 	if (o->eh->e_type == ET_EXEC) {
 		o->bias = 0;
-		return o->low < (u64)vm_mmap_min_addr ? -EPERM : 0;
+		return 0;
 	}
 	if (!interp && img->has_interp) {
 		base = ALIGN_DOWN(layout_pie_base(img), o->align);
@@ -204,6 +215,7 @@ static int elf_place(struct exec_image *img, struct elf_object *o, bool interp)
 	return 0;
 }
 
+/* That zeroes cannot be written matters behind an interpreter's last segment only. */
 static int elf_map_object(struct exec_image *img, struct elf_object *o)
 {
 	for (u32 i = 0; i < o->eh->e_phnum; i++) {
@@ -215,7 +227,7 @@ static int elf_map_object(struct exec_image *img, struct elf_object *o)
 		if (err)
 			return err;
 	}
-	return 0;
+	return o->head ? o->pad_err : 0;
 }
 
 static const struct elf64_phdr *elf_find(const struct elf_object *o, u32 type)
@@ -248,43 +260,32 @@ static int interp_path(const struct elf_object *o, const struct elf64_phdr *ph, 
 	return n < 0 ? (int)n : n == (ssize_t)ph->p_filesz ? -ENOEXEC : -EIO;
 }
 
-/* Map the interpreter, read from @file into @head. -ELIBBAD: it is not one. */
-static int interp_load_file(struct exec_image *img, struct file *file, u8 *head)
+/* Read what o->file begins with. -ELIBBAD: it is not a program of ours. */
+static int interp_read(struct elf_object *o)
 {
-	struct elf_object o = { .file = file, .eh = (const struct elf64_hdr *)head };
-	ssize_t n = file_read_kernel(file, head, EXEC_HEAD_SIZE, 0);
+	ssize_t n;
 	int err;
 
-	if (n < (ssize_t)sizeof(*o.eh))
+	o->head = kmalloc(EXEC_HEAD_SIZE, 0);
+	if (!o->head)
+		return -ENOMEM;
+	n = file_read_kernel(o->file, o->head, EXEC_HEAD_SIZE, 0);
+	o->eh = (const struct elf64_hdr *)o->head;
+	if (n < (ssize_t)sizeof(*o->eh))
 		return n < 0 ? (int)n : -EIO;
-	if (!elf_header_ok(o.eh, (u32)n))
+	if (!elf_magic_ok(o->eh))
 		return -ELIBBAD;
-	err = elf_read_phdrs(&o, head, (u32)n);
-	if (!err)
-		err = elf_measure(&o);
-	if (err && err != -ENOMEM)
-		err = -ELIBBAD;
-	if (!err)
-		err = elf_place(img, &o, true);
-	if (!err)
-		err = elf_map_object(img, &o);
-	if (!err && o.bias + o.eh->e_entry >= USER_TOP)
-		err = -EINVAL;
-	if (!err) {
-		img->interp_base = o.bias + o.low;
-		img->entry = o.bias + o.eh->e_entry;
-	}
-	kfree(o.ph);
-	return err;
+	err = elf_read_phdrs(o, o->head, (u32)n);
+	return err && err != -ENOMEM ? -ELIBBAD : err;
 }
 
-static int interp_load(struct exec_image *img, const struct elf_object *prog,
-		       const struct elf64_phdr *ph)
+/* Open the interpreter that @ph of @prog names; interp_close also after an error. */
+static int interp_open(struct exec_image *img, const struct elf_object *prog,
+		       const struct elf64_phdr *ph, struct elf_object *o)
 {
 	const struct path none = { NULL, NULL };
 	struct file *file;
 	char *path = NULL;
-	u8 *head;
 	int err = interp_path(prog, ph, &path);
 
 	if (err)
@@ -293,14 +294,37 @@ static int interp_load(struct exec_image *img, const struct elf_object *prog,
 	kfree(path);
 	if (err)
 		return err;
+	o->file = file;
 	if (inode_permission(file->inode, MAY_READ))
 		img->unreadable = true;
-	err = -ENOMEM;
-	head = kmalloc(EXEC_HEAD_SIZE, 0);
-	if (head)
-		err = interp_load_file(img, file, head);
-	kfree(head);
-	exec_close(file);
+	return interp_read(o);
+}
+
+static void interp_close(struct elf_object *o)
+{
+	kfree(o->ph);
+	kfree(o->head);
+	if (o->file)
+		exec_close(o->file);
+}
+
+/*
+ * Below what the mmap area already holds: a static position-independent program has no interpreter.
+ */
+static int interp_load(struct exec_image *img, struct elf_object *o)
+{
+	int err = elf_type_ok(o->eh) ? elf_measure(o) : -EPERM;
+
+	if (!err)
+		err = elf_place(img, o, true);
+	if (!err)
+		err = elf_map_object(img, o);
+	if (!err && o->bias + o->eh->e_entry >= USER_TOP)
+		err = -EINVAL;
+	if (!err) {
+		img->interp_base = o->bias + o->low;
+		img->entry = o->bias + o->eh->e_entry;
+	}
 	return err;
 }
 
@@ -343,39 +367,23 @@ static void record_extent(struct exec_image *img, const struct elf_object *o)
 
 static int elf_load_program(struct exec_image *img, struct elf_object *o)
 {
-	const struct elf64_phdr *interp, *stack;
-	int err = elf_read_phdrs(o, img->head, img->head_len);
+	int err = elf_measure(o);
 
 	if (!err)
-		err = elf_measure(o);
-	if (err)
-		return err;
-	interp = elf_find(o, PT_INTERP);
-	stack = elf_find(o, PT_GNU_STACK);
-	img->has_interp = interp != NULL;
-	img->is_dyn = o->eh->e_type == ET_DYN;
-	img->stack_exec = stack && (stack->p_flags & PF_X);
-	err = elf_place(img, o, false);
-	if (err)
-		return err;
-	err = elf_map_object(img, o);
+		err = elf_place(img, o, false);
+	if (!err)
+		err = elf_map_object(img, o);
 	if (err)
 		return err;
 	img->program_entry = o->bias + o->eh->e_entry;
-	if (img->program_entry >= USER_TOP)
+	if (!img->has_interp && img->program_entry >= USER_TOP)
 		return -EINVAL;
 	img->entry = img->program_entry;
 	img->phdr = phdr_address(o);
 	img->phnum = o->eh->e_phnum;
 	img->load_end = o->end;
 	record_extent(img, o);
-	if (!interp)
-		return 0;
-	/*
-	 * Below what the mmap area already holds: a static position-independent program never gets
-	 * here.
-	 */
-	return interp_load(img, o, interp);
+	return 0;
 }
 
 /*
@@ -386,11 +394,30 @@ static int elf_load_program(struct exec_image *img, struct elf_object *o)
 int elf_load(struct exec_image *img)
 {
 	struct elf_object o = { .file = img->file, .eh = (const struct elf64_hdr *)img->head };
+	struct elf_object in = { .file = NULL };
+	const struct elf64_phdr *interp, *stack;
 	int err;
 
-	if (!elf_header_ok(o.eh, img->head_len))
+	if (img->head_len < sizeof(*o.eh) || !elf_magic_ok(o.eh) || !elf_type_ok(o.eh))
 		return -ENOEXEC;
+	err = elf_read_phdrs(&o, img->head, img->head_len);
+	if (err)
+		goto out;
+	interp = elf_find(&o, PT_INTERP);
+	if (interp)
+		err = interp_open(img, &o, interp, &in);
+	if (err)
+		goto out;
+	stack = elf_find(&o, PT_GNU_STACK);
+	img->has_interp = interp;
+	img->is_dyn = o.eh->e_type == ET_DYN;
+	img->stack_exec = stack && (stack->p_flags & PF_X);
+	img->late = true;
 	err = elf_load_program(img, &o);
+	if (!err && interp)
+		err = interp_load(img, &in);
+out:
+	interp_close(&in);
 	kfree(o.ph);
 	return err;
 }

@@ -2,9 +2,11 @@
  * execve(2): opening the program, building the new image, and becoming it.
  *
  * Check, then commit. The new address space is built completely (elf.c, exec_args.c) while the old
- * one is still in use; until then every error just returns to the caller. exec_commit starts with
- * the only step that cannot be taken back, killing the other threads (exec_kill_others), and
- * contains nothing that fails.
+ * one is still in use; until then errors just return to the caller. exec_commit starts with the
+ * only step that cannot be taken back, killing the other threads (exec_kill_others), and contains
+ * nothing that fails. An image that turns out bad when its segments are mapped (img->late) is
+ * become all the same and dies of SIGSEGV before its first instruction: so Linux does it, which has
+ * no old program to return to by then.
  *
  * The thread that execs becomes the leader: if it is not, it takes over the number of the leader,
  * whose thread has exited like the others.
@@ -318,6 +320,7 @@ static void exec_become_leader(struct task *t)
 	p->exit_signal = SIGCHLD;
 	proc_tree_unlock();
 	dead_list_put(&dead);
+	mount_prune_gone();
 	if (dead_cred)
 		cred_put(dead_cred);
 }
@@ -460,8 +463,8 @@ static int exec_image(struct exec_image *img)
 {
 	const struct exec_args *a = img->args;
 	struct exec_spares spares = { 0 };
-	vaddr_t sp;
-	int err = arg_stack_build(img);
+	vaddr_t sp = 0;
+	int bad, err = arg_stack_build(img);
 
 	if (!err)
 		err = a->open_err;
@@ -482,18 +485,20 @@ static int exec_image(struct exec_image *img)
 		if (err)
 			return err;
 	}
-	err = build_image(img, &sp);
-	if (err)
-		return err;
+	bad = build_image(img, &sp);
+	if (bad && !img->late)
+		return bad;
 	err = attach_exe(img);
 	if (!err)
 		err = spares_make(&spares);
 	if (!err)
 		err = exec_commit(img, &spares, sp);
 	spares_free(&spares);
-	if (!err && img->executable && give_execfd(img))
-		signal_send_task(current_task(), SIGKILL, NULL);
-	return err;
+	if (!err && bad)
+		signal_doom(SIGSEGV);
+	else if (!err && img->executable && give_execfd(img))
+		signal_doom(SIGSEGV);
+	return err ? err : bad;
 }
 
 static int exec_once(const struct exec_args *a, u32 *old_tid)
@@ -513,8 +518,9 @@ static int exec_once(const struct exec_args *a, u32 *old_tid)
 
 /*
  * Replace the program of current's process: see proc.h. ctx: thread, a user task with no lock held;
- * sleeps. 0: the user frame is the new program's. Else nothing has changed: -ENOENT, -EACCES,
- * -ENOEXEC, -ELIBBAD, -E2BIG, -EFAULT, -ENOMEM, -ETXTBSY, -ELOOP, -EAGAIN and others of the lookup.
+ * sleeps. 0: the user frame is the new program's. Else nothing has changed, or the process is to die
+ * on its way to user mode: -ENOENT, -EACCES, -ENOEXEC, -ELIBBAD, -E2BIG, -EFAULT, -ENOMEM,
+ * -ETXTBSY, -ELOOP, -EAGAIN and others of the lookup.
  * The arguments are read before the program is looked up, as on Linux.
  */
 int proc_exec(const struct exec_args *a)

@@ -38,6 +38,7 @@ struct exec_image {
 	bool unreadable; /* something that runs may not be read */
 	struct arg_stack stack;
 	struct vmspace *vm; /* new address space */
+	bool late; /* segments are being mapped: an error from now on ends the process */
 	/* What elf_load found out. */
 	vaddr_t entry; /* where to begin: program or interpreter */
 	vaddr_t program_entry, phdr, interp_base;
@@ -50,7 +51,7 @@ struct exec_image {
 	struct cred *cred;
 	bool secure;
 	bool gains; /* the credentials hold more than the old ones */
-	bool limited; /* they were cut: a tracer, or somebody who shares directories, is in the way */
+	bool limited; /* they were cut: a tracer, or who shares directories, is in the way */
 	bool dumpable; /* the program may be read, and is not secure */
 	u32 old_tid; /* of the thread that execs */
 };

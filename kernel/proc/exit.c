@@ -336,6 +336,9 @@ static void exit_leave_tree(struct task *t)
 		proc_become_zombie_locked(p, &dead);
 	proc_tree_unlock();
 	dead_list_put(&dead);
+	/* Not by this thread, whose process may be freed by now. */
+	if (unlikely(READ_ONCE(mounts_on_passing)))
+		mount_prune_soon();
 }
 
 /*

@@ -234,8 +234,11 @@ static int birth_make_pidfd(struct birth *b)
 /* Everything that may fail. On error birth_undo takes back what was made. */
 static int birth_make(struct birth *b)
 {
-	int err = pid_alloc(b->a->set_tid_size ? b->a->set_tid[0] : 0, &b->pid);
+	bool chosen = b->a->set_tid_size;
+	int err = -EPERM;
 
+	if (!chosen || thread_capable(CAP_SYS_ADMIN) || thread_capable(CAP_CHECKPOINT_RESTORE))
+		err = pid_alloc(chosen ? b->a->set_tid[0] : 0, &b->pid);
 	if (err)
 		return err;
 	err = birth_make_proc(b);
@@ -257,6 +260,8 @@ static int birth_make(struct birth *b)
 	err = birth_make_pidfd(b);
 	if (err)
 		return err;
+	if (current->se.policy == SCHED_DEADLINE && !current->se.reset_on_fork)
+		return -EAGAIN;
 	/* Last, so that undoing needs to know of one state less. */
 	err = thread_init(&b->t->thread, current->name, task_begin, NULL);
 	if (err)

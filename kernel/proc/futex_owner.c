@@ -7,8 +7,8 @@
  * there is no object that could outlive its use. All waiters queued for one word agree; whoever
  * gives the word to somebody else changes them together, holding their bucket.
  *
- * Inheritance: a thread runs at least with the priority of the best of those on its list
- * (sched_lend_prio). When that changes and the thread waits for a word itself, the owner of that is
+ * Inheritance: a thread runs at least with the priority, or deadline, of the best of those on its
+ * list (sched_lend). When that changes and the thread waits for a word itself, the owner of that is
  * next, and so on along the chain (lend). A thread that would come to wait for itself is refused
  * (EDEADLK); so chains end.
  *
@@ -30,14 +30,14 @@
 
 static struct spinlock owner_lock = SPINLOCK_INIT(RANK_FUTEX_OWNER);
 
-/* The highest priority among those who wait for @t. holds: owner_lock */
-static u8 best_prio(const struct task *t)
+/* The highest urgency among those who wait for @t. holds: owner_lock */
+static u64 best_urgency(const struct task *t)
 {
 	const struct futex_waiter *w;
-	u8 best = 0;
+	u64 best = 0;
 
 	list_for_each(w, &t->futex_owned, owned_link)
-		best = MAX(best, sched_prio(w->thread));
+		best = MAX(best, sched_urgency(w->thread));
 	return best;
 }
 
@@ -45,7 +45,7 @@ static u8 best_prio(const struct task *t)
 static void lend(struct task *t)
 {
 	for (u32 i = 0; t && i < CHAIN_MAX; i++) {
-		if (!sched_lend_prio(&t->thread, best_prio(t)))
+		if (!sched_lend(&t->thread, best_urgency(t)))
 			return;
 		t = t->futex_blocked ? t->futex_blocked->owner : NULL;
 	}
@@ -141,7 +141,7 @@ struct futex_waiter *futex_owner_best_locked(struct futex_bucket *b, const struc
 
 	list_for_each(w, &b->waiters, link) {
 		if (w->pi && futex_key_equal(&w->key, k) &&
-		    (!best || sched_prio(w->thread) > sched_prio(best->thread)))
+		    (!best || sched_urgency(w->thread) > sched_urgency(best->thread)))
 			best = w;
 	}
 	return best;

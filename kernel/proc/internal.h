@@ -129,6 +129,13 @@ void signal_stop_inherit_locked(struct task *child);
 void signal_stop_wait(struct task *t, u64 flags);
 void signal_notify_stop(struct proc *p, int code);
 
+/*
+ * helper.c: run the program @argv[0] as root, a child of init that nobody waits for, whose thread
+ * begins with @begin(@arg). ctx: thread; sleeps until it runs. 0, or why it does not.
+ */
+int __must_check helper_run(const char *const *argv, const char *const *envp,
+			    int (*begin)(void *arg), void *arg);
+
 /* coredump.c */
 extern int suid_dumpable; /* a: /proc/sys/fs/suid_dumpable */
 bool coredump_wanted(void);

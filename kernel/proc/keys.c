@@ -10,19 +10,22 @@
  * keyrings(7), thread-keyring(7), session-keyring(7), user-keyring(7), keyctl(2).
  */
 #include <linux/capability.h>
-#include <linux/errno.h>
 #include "fs/procfs.h"
 #include "kernel/base/cred.h"
+#include "kernel/base/errno.h"
 #include "kernel/base/rand.h"
 #include "kernel/base/time.h"
 #include "kernel/lib/fmt.h"
 #include "kernel/lib/string.h"
 #include "kernel/proc/keys.h"
 #include "kernel/proc/proc.h"
+#include "kernel/sched/sched.h"
+#include "kernel/sched/waitq.h"
+#include "mm/kvm.h"
 #include "mm/slab.h"
 
 #define LINK_BYTES 4u /* what a link counts in the quota */
-#define LINKS_MAX 4096u
+#define LINKS_MAX (1u << 24) /* beyond all sensible quotas */
 
 static struct mutex keys_mutex = MUTEX_INIT(keys_mutex, RANK_LEAF_MUTEX);
 static struct rb_root keys_all = RB_ROOT_INIT; /* k */
@@ -37,7 +40,10 @@ SYSCTL_INT(key_root_maxkeys, "sys/kernel/keys/root_maxkeys", &root_max_keys, 1, 
 SYSCTL_INT(key_root_maxbytes, "sys/kernel/keys/root_maxbytes", &root_max_bytes, 1, 0x7fffffff);
 SYSCTL_INT(key_gc_delay, "sys/kernel/keys/gc_delay", &gc_delay, 0, 0x7fffffff);
 
-static const char *const kind_names[KEY_KINDS] = { "keyring", "user", "logon" };
+static const char *const kind_names[KEY_KINDS] = { "keyring", "user", "logon", "big_key",
+						   ".request_key_auth" };
+static struct waitq made_wait = WAITQ_INIT(made_wait); /* those who wait for keys to be made */
+static struct key *awaited; /* k: a reference: what keys_unlock_again waits for */
 
 /* See keys.h. */
 s64 key_now(void)
@@ -102,18 +108,28 @@ static int charge(struct key_user *u, s32 keys, s64 bytes, bool force)
 /* Another size of @k in its user's quota. 0 or -EDQUOT */
 static int recharge(struct key *k, u32 bytes)
 {
-	int err = charge(k->user, 0, (s64)bytes - k->charged, false);
+	int err = k->free ? 0 : charge(k->user, 0, (s64)bytes - k->charged, false);
 
-	if (!err)
+	if (!err && !k->free)
 		k->charged = bytes;
 	return err;
+}
+
+/* @k counts (@by 1) or does no more (-1) for @u, whatever the quota says. */
+static void count(struct key_user *u, const struct key *k, s32 by)
+{
+	if (!k->free)
+		(void)charge(u, by, (s64)by * k->charged, true);
+	u->all += (u32)by;
+	if (!k->construct)
+		u->made += (u32)by;
 }
 
 /* See keys.h. */
 void key_give(struct key *k, struct key_user *u)
 {
-	(void)charge(k->user, -1, -(s64)k->charged, true);
-	(void)charge(u, 1, k->charged, true);
+	count(k->user, k, -1);
+	count(u, k, 1);
 	k->user = u;
 	k->uid = u->uid;
 }
@@ -126,10 +142,11 @@ int key_chown(struct key *k, u32 uid, u32 gid)
 
 	if (uid != ~0u && uid != k->uid) {
 		u = key_user_get(uid);
-		err = u ? charge(u, 1, k->charged, false) : -ENOMEM;
+		err = !u ? -ENOMEM : k->free ? 0 : charge(u, 1, k->charged, false);
 		if (err)
 			return err;
-		(void)charge(u, -1, -(s64)k->charged, true);
+		if (!k->free)
+			(void)charge(u, -1, -(s64)k->charged, true);
 		key_give(k, u);
 	}
 	if (gid != ~0u)
@@ -172,25 +189,30 @@ static void link_in(struct key *k)
 }
 
 /* See keys.h. The caller holds one reference. */
-int key_make(u32 kind, const char *desc, u32 perm, bool force, struct key **out)
+int key_make(u32 kind, const char *desc, u32 perm, enum key_quota quota, struct key **out)
 {
 	const struct cred *c = current->cred;
 	size_t len = strlen(desc) + 1;
 	struct key_user *u = key_user_get(c->fsuid);
+	bool counts = quota != KEY_FREE;
 	struct key *k;
-	int err = u ? charge(u, 1, (s64)len, force) : -ENOMEM;
+	int err = !u ? -ENOMEM : counts ? charge(u, 1, (s64)len, quota == KEY_FORCE) : 0;
 
 	if (err)
 		return err;
 	k = kzalloc(sizeof(*k) + len, 0);
 	if (!k) {
-		(void)charge(u, -1, -(s64)len, true);
+		if (counts)
+			(void)charge(u, -1, -(s64)len, true);
 		return -ENOMEM;
 	}
+	u->all++;
+	u->made++;
+	k->free = !counts;
 	memcpy(k->desc, desc, len);
 	list_init(&k->doomed);
 	k->user = u;
-	k->charged = (u32)len;
+	k->charged = counts ? (u32)len : 0;
 	k->refs = 1;
 	k->kind = (u8)kind;
 	k->uid = c->fsuid;
@@ -207,13 +229,76 @@ void key_hold(struct key *k)
 	k->refs++;
 }
 
+/* See keys.h. */
+u32 key_default_perm(u32 kind)
+{
+	u32 pos = KEY_VIEW | KEY_SEARCH | KEY_LINK | KEY_SETATTR | KEY_WRITE;
+
+	return KEY_POS(pos | (kind == KEY_LOGON ? 0 : KEY_READ)) | KEY_USR(KEY_VIEW);
+}
+
+/* See keys.h. ctx: any */
+int key_check_desc(u32 kind, const char *desc)
+{
+	const char *colon = strchr(desc, ':');
+
+	return !*desc || (kind == KEY_LOGON && (!colon || colon == desc)) ? -EINVAL : 0;
+}
+
+/* See keys.h. ctx: any */
+int key_check_load(u32 kind, u64 len)
+{
+	if (kind == KEY_RING)
+		return len ? -EINVAL : 0;
+	return !len || len > (kind == KEY_BIG ? KEY_BIG_MAX : KEY_DATA_MAX) ? -EINVAL : 0;
+}
+
+#define BUF_SMALL 8192u
+
+/* See keys.h. */
+void *key_buf_alloc(u32 len)
+{
+	return len > BUF_SMALL ? kvm_alloc(len, 0) : kmalloc(len, 0);
+}
+
+/* See keys.h. */
+void key_load_free(struct key_load *l)
+{
+	if (l->data)
+		memset(l->data, 0, l->len);
+	if (l->data && l->len > BUF_SMALL)
+		kvm_free(l->data);
+	else
+		kfree(l->data);
+	l->data = NULL;
+	l->len = 0;
+}
+
 static void data_drop(struct key *k)
 {
-	if (k->data)
-		memset(k->data, 0, k->len);
-	kfree(k->data);
+	struct key_load l = { k->data, k->len };
+
+	key_load_free(&l);
 	k->data = NULL;
 	k->len = 0;
+}
+
+static void drop_to(struct key *k, struct list *doomed);
+static void links_free(const struct key *ring);
+
+static void auth_drop(struct key *k, struct list *doomed)
+{
+	struct key_auth *a = k->auth;
+
+	if (!a)
+		return;
+	WRITE_ONCE(k->auth, NULL);
+	drop_to(a->target, doomed);
+	drop_to(a->dest, doomed);
+	for (u32 i = 0; i < ARRAY_SIZE(a->who.rings); i++)
+		drop_to(a->who.rings[i], doomed);
+	cred_put(a->who.cred);
+	kfree(a);
 }
 
 /* One reference less; without any it goes to @doomed. */
@@ -223,45 +308,103 @@ static void drop_to(struct key *k, struct list *doomed)
 		list_add_tail(doomed, &k->doomed);
 }
 
-/* See keys.h. Keyrings take what is in them along, however deep that is. */
-void key_drop(struct key *k)
+/* The keys of @doomed go; keyrings take what is in them along, however deep that is. */
+static void destroy(struct list *doomed)
 {
-	struct list doomed = LIST_INIT(doomed);
+	while (!list_empty(doomed)) {
+		struct key *k = list_first(doomed, struct key, doomed);
 
-	drop_to(k, &doomed);
-	while (!list_empty(&doomed)) {
-		k = list_first(&doomed, struct key, doomed);
 		list_del(&k->doomed);
-		for (u32 i = 0; k->links && i < k->len; i++)
-			drop_to(k->links[i], &doomed);
-		kfree(k->links);
-		if (k->data)
+		if (k->kind == KEY_RING) {
+			for (u32 i = 0; i < k->len; i++)
+				drop_to(k->links[i], doomed);
+			links_free(k);
+		} else {
+			if (k->kind == KEY_AUTH)
+				auth_drop(k, doomed);
 			data_drop(k);
-		(void)charge(k->user, -1, -(s64)k->charged, true);
+		}
+		count(k->user, k, -1);
 		rb_erase(&keys_all, &k->node);
 		kfree(k);
 	}
 }
 
 /* See keys.h. */
-int key_data_set(struct key *k, const void *data, u32 len)
+void key_drop(struct key *k)
 {
-	u8 *copy = kmemdup(data, len, 0);
-	int err;
+	struct list doomed = LIST_INIT(doomed);
 
-	if (!copy)
-		return -ENOMEM;
-	err = recharge(k, (u32)strlen(k->desc) + 1 + len);
-	if (err) {
-		kfree(copy);
+	drop_to(k, &doomed);
+	destroy(&doomed);
+}
+
+/* See keys.h. */
+int key_load_take(struct key *k, struct key_load *l)
+{
+	int err = recharge(k, (u32)strlen(k->desc) + 1 + l->len);
+
+	if (err)
 		return err;
-	}
 	data_drop(k);
-	k->data = copy;
-	k->len = len;
-	k->expiry = 0;
-	k->negative = 0;
+	k->data = l->data;
+	k->len = l->len;
+	*l = (struct key_load){ 0 };
 	return 0;
+}
+
+/* --- being made --- */
+
+/* See keys.h. */
+void key_made(struct key *k, int negative)
+{
+	k->negative = negative;
+	k->user->made++;
+	WRITE_ONCE(k->construct, false);
+	waitq_wake_all(&made_wait);
+}
+
+/* See keys.h. */
+void key_negate(struct key *k, int err, u32 seconds)
+{
+	k->expiry = key_now() + seconds;
+	key_made(k, err);
+}
+
+/* See keys.h. The caller has a reference. */
+void key_auth_over(struct key *auth)
+{
+	struct list doomed = LIST_INIT(doomed);
+
+	auth->revoked = true;
+	data_drop(auth);
+	auth_drop(auth, &doomed);
+	destroy(&doomed);
+	waitq_wake_all(&made_wait);
+}
+
+/* See keys.h. */
+int key_await(struct key *k)
+{
+	key_hold(k);
+	awaited = k;
+	return -EINPROGRESS;
+}
+
+/* See keys.h. ctx: thread; sleeps */
+int key_sleep(struct key *k)
+{
+	return wait_event_interruptible(&made_wait, !READ_ONCE(k->construct));
+}
+
+/* See keys.h. ctx: thread; sleeps: until a deadly signal */
+void key_auth_sleep(struct key *auth)
+{
+	struct task *t = current_task();
+
+	word_or(&t->jobctl, TJ_KILLABLE);
+	wait_event(&made_wait, !READ_ONCE(auth->auth) || signal_fatal_pending());
+	word_and(&t->jobctl, ~TJ_KILLABLE);
 }
 
 /* See keys.h. */
@@ -336,6 +479,13 @@ static int check_cycle(const struct key *ring, const struct key *k, u32 depth)
 	return err;
 }
 
+static void links_free(const struct key *ring)
+{
+	struct key_load l = { (u8 *)ring->links, ring->room * (u32)sizeof(*ring->links) };
+
+	key_load_free(&l);
+}
+
 static int ring_grow(struct key *ring)
 {
 	u32 room = ring->room ? ring->room * 2 : 4;
@@ -345,12 +495,12 @@ static int ring_grow(struct key *ring)
 		return 0;
 	if (room > LINKS_MAX)
 		return -ENFILE;
-	links = kmalloc(room * sizeof(*links), 0);
+	links = key_buf_alloc(room * (u32)sizeof(*links));
 	if (!links)
 		return -ENOMEM;
 	if (ring->links)
 		memcpy(links, ring->links, ring->len * sizeof(*links));
-	kfree(ring->links);
+	links_free(ring);
 	ring->links = links;
 	ring->room = room;
 	return 0;
@@ -359,13 +509,17 @@ static int ring_grow(struct key *ring)
 /* See keys.h. */
 int key_link(struct key *ring, struct key *k)
 {
+	return ring->kind == KEY_RING && ring->restricted ? -EPERM : key_link_any(ring, k);
+}
+
+/* See keys.h. */
+int key_link_any(struct key *ring, struct key *k)
+{
 	struct key *old;
 	int err;
 
 	if (ring->kind != KEY_RING)
 		return -ENOTDIR;
-	if (ring->restricted)
-		return -EPERM;
 	if (k->kind == KEY_RING) {
 		err = check_cycle(ring, k, 0);
 		if (err)
@@ -391,14 +545,12 @@ int key_link(struct key *ring, struct key *k)
 /* See keys.h. */
 int key_unlink(struct key *ring, struct key *k)
 {
-	u32 i;
-
 	if (ring->kind != KEY_RING)
 		return -ENOTDIR;
-	i = link_index(ring, k);
-	if (i == ~0u)
+	k = key_in(ring, k->kind, k->desc);
+	if (!k)
 		return -ENOENT;
-	link_remove(ring, i);
+	link_remove(ring, link_index(ring, k));
 	return 0;
 }
 
@@ -464,14 +616,32 @@ void keys_unlock(void)
 	mutex_unlock(&keys_mutex);
 }
 
+/* See keys.h. */
+bool keys_unlock_again(long *r)
+{
+	struct key *k = awaited;
+	int err;
+
+	awaited = NULL;
+	keys_unlock();
+	if (!k)
+		return false;
+	err = key_sleep(k);
+	keys_lock();
+	key_drop(k);
+	keys_unlock();
+	*r = -ERESTARTSYS;
+	return !err;
+}
+
 /* --- /proc/key-users --- */
 
 static int key_users_show(struct sbuf *out, void *arg)
 {
 	keys_lock();
 	for (struct key_user *u = users; u; u = u->next)
-		sbuf_printf(out, "%5u: %5u %u/%u %u/%u %u/%u\n", u->uid, u->keys + 1, u->keys,
-			    u->keys, u->keys, (u32)(u->uid ? max_keys : root_max_keys), u->bytes,
+		sbuf_printf(out, "%5u: %5u %u/%u %u/%u %u/%u\n", u->uid, u->all + 1, u->all,
+			    u->made, u->keys, (u32)(u->uid ? max_keys : root_max_keys), u->bytes,
 			    (u32)(u->uid ? max_bytes : root_max_bytes));
 	keys_unlock();
 	return 0;

@@ -19,10 +19,8 @@
 
 /* --- permission and search --- */
 
-/* See keys.h. */
-bool key_may(const struct key *k, bool possessed, u32 need)
+static bool may(const struct cred *c, const struct key *k, bool possessed, u32 need)
 {
-	const struct cred *c = current->cred;
 	u32 bits;
 
 	if (k->uid == c->fsuid)
@@ -36,11 +34,19 @@ bool key_may(const struct key *k, bool possessed, u32 need)
 	return (bits & need) == need;
 }
 
+/* See keys.h. */
+bool key_may(const struct key *k, bool possessed, u32 need)
+{
+	return may(current->cred, k, possessed, need);
+}
+
 /* What is looked for: a kind and name, or with .exact one key, in whatever state it is. */
 struct search {
 	u32 kind;
 	const char *desc;
 	const struct key *exact;
+	const struct cred *cred; /* whose rights count */
+	bool skip_old; /* what has expired is as if it were not there */
 	bool possessed; /* of the keyring where it begins */
 	struct key *found;
 	int err; /* why what was there will not do */
@@ -53,19 +59,20 @@ static bool search_match(struct search *s, struct key *k)
 
 	if (s->exact ? k != s->exact : k->kind != s->kind || strcmp(k->desc, s->desc) != 0)
 		return false;
-	if (!s->exact) {
-		err = key_validate(k);
-		if (!err && !key_may(k, s->possessed, KEY_SEARCH))
-			err = -EACCES;
-		if (!err)
-			err = k->negative;
-		if (err) {
-			s->err = err == -ENOKEY && k->invalid ? -EKEYREVOKED : err;
-			return false;
-		}
-	}
-	s->found = k;
-	return true;
+	err = s->exact ? 0 : key_validate(k);
+	if (err == -EKEYEXPIRED && s->skip_old)
+		return false;
+	if (err == -ENOKEY)
+		err = -EKEYREVOKED;
+	if (!err && !may(s->cred, k, s->possessed, KEY_SEARCH))
+		err = -EACCES;
+	if (!err && !s->exact)
+		err = k->negative;
+	if (err)
+		s->err = err;
+	else
+		s->found = k;
+	return !err;
 }
 
 /* The keys of @ring, then of the keyrings in it. */
@@ -78,7 +85,7 @@ static bool search_ring(struct search *s, struct key *ring, u32 depth)
 		struct key *k = ring->links[i];
 
 		if (k->kind == KEY_RING && !key_validate(k) &&
-		    key_may(k, s->possessed, KEY_SEARCH) && search_ring(s, k, depth + 1))
+		    may(s->cred, k, s->possessed, KEY_SEARCH) && search_ring(s, k, depth + 1))
 			return true;
 	}
 	return false;
@@ -90,7 +97,7 @@ static int search_from(struct search *s, struct key *ring, bool possessed)
 
 	if (ring->kind != KEY_RING)
 		return -ENOTDIR;
-	if (!key_may(ring, possessed, KEY_SEARCH))
+	if (!may(s->cred, ring, possessed, KEY_SEARCH))
 		return -EACCES;
 	err = key_validate(ring);
 	if (err)
@@ -103,7 +110,7 @@ static int search_from(struct search *s, struct key *ring, bool possessed)
 /* See keys.h. */
 int key_search(struct key_ref ring, u32 kind, const char *desc, struct key_ref *out)
 {
-	struct search s = { .kind = kind, .desc = desc };
+	struct search s = { .kind = kind, .desc = desc, .cred = current->cred };
 	int err = search_from(&s, ring.k, ring.possessed);
 
 	if (!err)
@@ -112,24 +119,23 @@ int key_search(struct key_ref ring, u32 kind, const char *desc, struct key_ref *
 }
 
 /*
- * The caller's own keyrings in their order: thread, process, session or the user's. That one of
+ * Somebody's own keyrings in their order: thread, process, session or the user's. That one of
  * them has nothing counts more than that another has something that will not do.
  */
-static int search_own(struct search *s)
+static int search_owner(struct search *s, const struct key_owner *o)
 {
-	struct task *t = current_task();
-	struct key_user *u;
-	struct key *own[3] = { t->thread_keyring, t->proc->process_keyring, t->session_keyring };
+	struct key_user *u = NULL;
 	int err, ret = 0, bad = -EAGAIN;
 
-	if (!own[2]) {
-		u = key_user_get(current->cred->uid);
-		own[2] = u ? u->session : NULL;
-	}
-	for (u32 i = 0; i < ARRAY_SIZE(own); i++) {
-		if (!own[i])
+	s->cred = o->cred;
+	if (!o->rings[2])
+		u = key_user_get(o->cred->uid);
+	for (u32 i = 0; i < ARRAY_SIZE(o->rings); i++) {
+		struct key *ring = i == 2 && u ? u->session : o->rings[i];
+
+		if (!ring)
 			continue;
-		err = search_from(s, own[i], true);
+		err = search_from(s, ring, true);
 		if (!err)
 			return 0;
 		if (err == -ENOKEY || (err == -EAGAIN && !ret))
@@ -141,9 +147,44 @@ static int search_own(struct search *s)
 }
 
 /* See keys.h. */
-int key_search_process(u32 kind, const char *desc, struct key_ref *out)
+struct key_owner key_owner_current(void)
 {
-	struct search s = { .kind = kind, .desc = desc };
+	struct task *t = current_task();
+
+	return (struct key_owner){
+		current->cred, { t->thread_keyring, t->proc->process_keyring, t->session_keyring }
+	};
+}
+
+/* The caller's keyrings, then those of whom he makes a key for. */
+static int search_own(struct search *s)
+{
+	const struct key_owner me = key_owner_current();
+	const struct key *auth = current_task()->reqkey_auth;
+	int other, err = search_owner(s, &me);
+
+	if (!err || !auth || key_validate(auth) || !auth->auth || s->kind == KEY_AUTH)
+		return err;
+	other = search_owner(s, &auth->auth->who);
+	if (!other)
+		return 0;
+	if (err == -ENOKEY || other == -ENOKEY)
+		return -ENOKEY;
+	return err == -EACCES ? other : err;
+}
+
+/* Is @k in one of the caller's keyrings, and may be found there? */
+static bool possesses(struct key *k)
+{
+	struct search s = { .kind = k->kind, .exact = k };
+
+	return !search_own(&s);
+}
+
+/* See keys.h. */
+int key_search_process(u32 kind, const char *desc, bool old, struct key_ref *out)
+{
+	struct search s = { .kind = kind, .desc = desc, .skip_old = !old };
 	int err = search_own(&s);
 
 	if (!err)
@@ -151,13 +192,24 @@ int key_search_process(u32 kind, const char *desc, struct key_ref *out)
 	return err;
 }
 
+/* See keys.h. */
+int key_auth_find(s32 id, struct key_ref *out)
+{
+	char desc[12];
+	int err;
+
+	snprintf(desc, sizeof(desc), "%x", (u32)id);
+	err = key_search_process(KEY_AUTH, desc, true, out);
+	return err == -EAGAIN ? -ENOKEY : err;
+}
+
 /* --- the keyrings that everybody has --- */
 
 /* A keyring into @slot, in place of the one there. */
-static int install(struct key **slot, const char *name, u32 usr, bool force)
+static int install(struct key **slot, const char *name, u32 usr, enum key_quota quota)
 {
 	struct key *k, *old = *slot;
-	int err = key_make(KEY_RING, name, KEY_POS(KEY_ALL) | KEY_USR(usr), force, &k);
+	int err = key_make(KEY_RING, name, KEY_POS(KEY_ALL) | KEY_USR(usr), quota, &k);
 
 	if (err)
 		return err;
@@ -178,8 +230,8 @@ static int user_ring(struct key_user *u, const char *fmt, struct key **slot)
 	if (*slot && !(*slot)->revoked && !(*slot)->invalid)
 		return 0;
 	snprintf(name, sizeof(name), fmt, u->uid);
-	err = key_make(KEY_RING, name, KEY_POS(KEY_ALL & ~KEY_SETATTR) | KEY_USR(KEY_ALL), true,
-		       &k);
+	err = key_make(KEY_RING, name, KEY_POS(KEY_ALL & ~KEY_SETATTR) | KEY_USR(KEY_ALL),
+		       KEY_FORCE, &k);
 	if (err)
 		return err;
 	key_give(k, u);
@@ -191,8 +243,8 @@ static int user_ring(struct key_user *u, const char *fmt, struct key **slot)
 	return 0;
 }
 
-/* The real user's two keyrings, the one in the other. */
-static int user_rings(struct key_user **out)
+/* See keys.h. The one is in the other. */
+int key_user_rings(struct key_user **out)
 {
 	struct key_user *u = key_user_get(current->cred->uid);
 	int err;
@@ -230,7 +282,7 @@ int key_join_session(const char *name, s32 *serial)
 			key_drop(*slot);
 		*slot = k;
 	} else {
-		err = install(slot, name ? name : "_ses", usr, !*slot);
+		err = install(slot, name ? name : "_ses", usr, *slot ? KEY_QUOTA : KEY_FORCE);
 		if (err)
 			return err;
 	}
@@ -247,7 +299,7 @@ static int session_ring(bool create, struct key **out)
 	int err = 0;
 
 	if (!*slot) {
-		err = user_rings(&u);
+		err = key_user_rings(&u);
 		if (!err && create) {
 			err = key_join_session(NULL, &serial);
 		} else if (!err) {
@@ -266,14 +318,48 @@ static int own_ring(struct key **slot, const char *name, bool create, struct key
 	int err = 0;
 
 	if (!*slot)
-		err = create ? install(slot, name, KEY_VIEW, true) : -ENOKEY;
+		err = create ? install(slot, name, KEY_VIEW, KEY_FORCE) : -ENOKEY;
 	*out = *slot;
 	return err;
+}
+
+/* See keys.h. What is not there gives way to the next, in the order of the settings. */
+int key_request_dest(struct key **out)
+{
+	struct task *t = current_task();
+	const struct key *mine = t->reqkey_auth;
+	u32 from = t->reqkey_ring;
+	struct key *k = NULL;
+	struct key_user *u;
+	int err;
+
+	if (from == KEY_REQKEY_DEFL_DEFAULT || from == KEY_REQKEY_DEFL_REQUESTOR_KEYRING) {
+		if (mine && mine->auth) {
+			*out = mine->auth->dest; /* who asks has been asked */
+			return 0;
+		}
+		from = KEY_REQKEY_DEFL_THREAD_KEYRING;
+	}
+	if (from == KEY_REQKEY_DEFL_THREAD_KEYRING)
+		k = t->thread_keyring;
+	if (!k && from <= KEY_REQKEY_DEFL_PROCESS_KEYRING)
+		k = t->proc->process_keyring;
+	if (!k && from <= KEY_REQKEY_DEFL_SESSION_KEYRING)
+		k = t->session_keyring;
+	if (!k) {
+		err = key_user_rings(&u);
+		if (err)
+			return err;
+		k = from == KEY_REQKEY_DEFL_USER_KEYRING ? u->ring : u->session;
+	}
+	*out = k;
+	return key_may(k, true, KEY_WRITE) ? 0 : -EACCES;
 }
 
 static int lookup_special(s32 id, bool create, struct key **out)
 {
 	struct task *t = current_task();
+	struct key *auth = t->reqkey_auth;
 	struct key_user *u;
 	int err;
 
@@ -284,12 +370,16 @@ static int lookup_special(s32 id, bool create, struct key **out)
 	case KEY_SPEC_SESSION_KEYRING: return session_ring(create, out);
 	case KEY_SPEC_USER_KEYRING:
 	case KEY_SPEC_USER_SESSION_KEYRING:
-		err = user_rings(&u);
+		err = key_user_rings(&u);
 		if (!err)
 			*out = id == KEY_SPEC_USER_KEYRING ? u->ring : u->session;
 		return err;
-	case KEY_SPEC_REQKEY_AUTH_KEY: /* nobody is asked to make keys */
-	case KEY_SPEC_REQUESTOR_KEYRING: return -ENOKEY;
+	case KEY_SPEC_REQKEY_AUTH_KEY: *out = auth; return auth ? 0 : -ENOKEY;
+	case KEY_SPEC_REQUESTOR_KEYRING:
+		if (auth && !auth->auth)
+			return -EKEYREVOKED;
+		*out = auth ? auth->auth->dest : NULL;
+		return auth ? 0 : -ENOKEY;
 	}
 	return -EINVAL;
 }
@@ -297,27 +387,36 @@ static int lookup_special(s32 id, bool create, struct key **out)
 /* See keys.h. */
 int key_lookup(s32 id, bool create, bool partial, u32 need, struct key_ref *out)
 {
-	struct search s = { 0 };
 	int err = 0;
 
-	out->possessed = true;
+	*out = (struct key_ref){ NULL, true };
 	if (id > 0) {
 		out->k = key_find(id);
 		if (!out->k)
 			return -ENOKEY;
-		s.exact = out->k;
-		out->possessed = !search_own(&s);
+		out->possessed = possesses(out->k);
 	} else {
 		err = lookup_special(id, create, &out->k);
 		if (err)
 			return err;
 	}
+	if (!partial && out->k->construct)
+		return key_await(out->k);
 	if (!partial && out->k->negative)
 		return out->k->negative;
 	err = key_validate(out->k);
 	if (err)
 		return err;
 	return key_may(out->k, out->possessed, need) ? 0 : -EACCES;
+}
+
+/* See keys.h. */
+int key_lookup_maker(s32 id, bool create, u32 need, struct key_ref *out)
+{
+	struct key_ref auth;
+	int err = key_lookup(id, create, true, need, out);
+
+	return err == -EACCES && !key_auth_find(id, &auth) ? 0 : err;
 }
 
 static void slot_drop(struct key **slot)
@@ -376,15 +475,18 @@ void keys_inherit(struct task *child)
 	struct task *t = current_task();
 
 	child->reqkey_ring = t->reqkey_ring;
-	if (!READ_ONCE(t->session_keyring) && !t->thread_keyring)
+	if (!READ_ONCE(t->session_keyring) && !t->thread_keyring && !t->reqkey_auth)
 		return;
 	keys_lock();
+	child->reqkey_auth = t->reqkey_auth;
+	if (child->reqkey_auth)
+		key_hold(child->reqkey_auth);
 	child->session_keyring = t->session_keyring;
 	if (child->session_keyring)
 		key_hold(child->session_keyring);
 	/* A thread of one that has a keyring gets its own; without memory when it asks for it. */
 	if (t->thread_keyring && child->proc == t->proc &&
-	    install(&child->thread_keyring, "_tid", KEY_VIEW, true))
+	    install(&child->thread_keyring, "_tid", KEY_VIEW, KEY_FORCE))
 		child->thread_keyring = NULL;
 	keys_unlock();
 }
@@ -405,15 +507,22 @@ void keys_exec(void)
 /* See keys.h. */
 void keys_exit_task(struct task *t, bool last)
 {
+	struct proc *p = t->proc;
+
 	smp_mb(); /* as key_session_to_parent says */
-	if (!READ_ONCE(t->session_keyring) && !t->thread_keyring &&
-	    !(last && READ_ONCE(t->proc->process_keyring)))
+	if (!READ_ONCE(t->session_keyring) && !t->thread_keyring && !t->reqkey_auth &&
+	    !(last && (READ_ONCE(p->process_keyring) || p->upcall)))
 		return;
 	keys_lock();
 	slot_drop(&t->thread_keyring);
 	slot_drop(&t->session_keyring);
-	if (last)
-		slot_drop(&t->proc->process_keyring);
+	slot_drop(&t->reqkey_auth);
+	if (last) {
+		slot_drop(&p->process_keyring);
+		if (p->upcall)
+			key_upcall_over(p->upcall);
+		slot_drop(&p->upcall);
+	}
 	keys_unlock();
 }
 
@@ -442,14 +551,17 @@ static void show_key(struct sbuf *out, const struct key *k)
 	char expiry[8];
 
 	show_expiry(k, expiry);
-	sbuf_printf(out, "%08x %c%c%c%c%c%c%c %5u %4s %08x %5u %5u %-9.9s %s", (u32)k->serial, 'I',
-		    k->revoked ? 'R' : '-', '-', 'Q', '-', k->negative ? 'N' : '-',
-		    k->invalid ? 'i' : '-', k->refs, expiry, k->perm, k->uid,
-		    k->gid == ~0u ? 65534u : k->gid, key_kind_name(k->kind), k->desc);
-	if (k->kind == KEY_RING && !k->len)
+	sbuf_printf(out, "%08x %c%c%c%c%c%c%c %5u %4s %08x %5u %5u %-9.9s %s%s", (u32)k->serial,
+		    k->construct ? '-' : 'I', k->revoked ? 'R' : '-', '-', k->free ? '-' : 'Q',
+		    k->construct ? 'U' : '-', k->negative ? 'N' : '-', k->invalid ? 'i' : '-',
+		    k->refs, expiry, k->perm, k->uid, k->gid == ~0u ? 65534u : k->gid,
+		    key_kind_name(k->kind), k->kind == KEY_AUTH ? "key:" : "", k->desc);
+	if (k->kind == KEY_AUTH)
+		sbuf_printf(out, " pid:%u ci:%u", k->auth ? k->auth->tid : 0, k->len);
+	else if (k->kind == KEY_RING && !k->len)
 		sbuf_puts(out, ": empty");
-	else if (!k->negative)
-		sbuf_printf(out, ": %u", k->len);
+	else if (!k->negative && !k->construct)
+		sbuf_printf(out, ": %u%s", k->len, k->kind == KEY_BIG ? " [buff]" : "");
 	sbuf_putc(out, '\n');
 }
 
@@ -457,8 +569,7 @@ static int keys_show(struct sbuf *out, void *arg)
 {
 	keys_lock();
 	for (struct key *k = key_next(NULL); k; k = key_next(k)) {
-		struct search s = { .exact = k };
-		bool possessed = current->user && (k->perm & KEY_POS(KEY_VIEW)) && !search_own(&s);
+		bool possessed = current->user && (k->perm & KEY_POS(KEY_VIEW)) && possesses(k);
 
 		if (key_may(k, possessed, KEY_VIEW))
 			show_key(out, k);

@@ -115,6 +115,7 @@ struct task {
 	u8 seccomp_mode; /* S; a for reading: SECCOMP_MODE_* */
 	struct seccomp_filter *seccomp; /* S; o for reading: the newest, with a reference */
 	struct key *thread_keyring, *session_keyring; /* keys.c's lock: references */
+	struct key *reqkey_auth; /* o: a reference: the key that it has the right to make */
 	u8 reqkey_ring; /* o: KEY_REQKEY_DEFL_* */
 	u64 default_slack; /* I: the creator's timer slack, which a slack of 0 stands for */
 	u64 minflt, majflt; /* o */
@@ -201,6 +202,7 @@ struct proc {
 	u32 membarrier; /* a: MEMBARRIER_CMD_PRIVATE_* registered for */
 	/* What remains when the leader has gone. */
 	struct key *process_keyring; /* keys.c's lock: a reference */
+	struct key *upcall; /* o: a reference: of who was started to make a key; its right to */
 	struct cred *dead_cred; /* S */
 	char dead_name[16]; /* S */
 };
@@ -300,6 +302,7 @@ struct clone_args_k {
 long proc_clone(const struct clone_args_k *a);
 int proc_unshare(u64 flags);
 int proc_setns(int fd, u32 type); /* procfs_ns.c */
+struct path proc_net_ns(void); /* the network's name space; without references. ctx: any */
 
 /*
  * --- exec.c: 0 (returns to the new image through the frame) or -errno. argv/envp as user pointers,
@@ -349,6 +352,10 @@ struct cred *task_get_cred(struct task *t);
 struct cred *proc_get_cred(struct proc *p); /* the leader's, also of a zombie */
 void proc_get_name(struct proc *p, char out[16]);
 struct task *proc_get_leader(struct proc *p); /* or any live thread; NULL: zombie */
+/* memfail.c */
+struct ksiginfo;
+int memfail_inject(u64 addr, u64 len, bool soft);
+void memfail_siginfo(struct ksiginfo *si, int code, u64 addr);
 /* Times and usage of a process, running threads included. RUSAGE_SELF/CHILDREN/THREAD. */
 void proc_rusage(struct proc *p, int who, struct rusage *out);
 void proc_times(struct proc *p, s64 *utime, s64 *stime);
@@ -358,6 +365,7 @@ void cred_commit(struct cred *c); /* becomes current's; consumes */
 /* Permission of current to signal or examine another. 0 or -EPERM */
 int proc_may_signal(struct proc *p, int sig);
 int proc_may_access(struct task *t, u32 mode); /* ptrace-style check */
+bool proc_may_see(struct proc *p); /* to look, also at a zombie */
 #define ACCESS_READ 1u
 #define ACCESS_ATTACH 2u
 #define ACCESS_REAL_IDS 4u

@@ -219,6 +219,12 @@ int proc_setns(int fd, u32 type)
 	return err;
 }
 
+/* See proc.h. */
+struct path proc_net_ns(void)
+{
+	return places[NS_NET];
+}
+
 /* --- boot --- */
 
 static const struct fs_type nsfs_type = { .name = "nsfs", .flags = FS_NODEV };

@@ -473,6 +473,7 @@ static const struct procfs_dir_ops task_list_dir = {
 	{ .name = "fd", .mode = S_IFDIR | 0500, .dir = &pid_fd_dir },                            \
 		{ .name = "fdinfo", .mode = S_IFDIR | 0555, .dir = &pid_fdinfo_dir },            \
 		{ .name = "ns", .mode = S_IFDIR | 0511, .dir = &pid_ns_dir },                    \
+		{ .name = "net", .mode = S_IFDIR | 0555 },                                       \
 		{ .name = "environ",                                                             \
 		  .mode = S_IFREG | 0400,                                                        \
 		  .guarded = true,                                                               \
@@ -659,6 +660,16 @@ static int handle_may_look(void *h)
 	return err;
 }
 
+static bool handle_may_trace(void *h)
+{
+	struct proc *p = handle_proc(h);
+	bool may = p && proc_may_see(p);
+
+	if (p)
+		proc_put(p);
+	return may;
+}
+
 static const struct procfs_pid_ops pid_ops = {
 	.find = pid_find,
 	.next = pid_next,
@@ -666,6 +677,7 @@ static const struct procfs_pid_ops pid_ops = {
 	.put = handle_put,
 	.owner = handle_owner,
 	.may_look = handle_may_look,
+	.may_trace = handle_may_trace,
 	.self = self_nr,
 	.self_thread = self_thread_nr,
 	.root = &proc_dir,

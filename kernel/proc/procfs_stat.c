@@ -397,6 +397,8 @@ int pid_sched_show(struct sbuf *out, void *h)
 {
 	struct task *t = handle_task(h);
 	int policy, rt, nice;
+	struct sched_dl dl;
+	s64 left, until;
 	char name[16];
 	u64 run;
 
@@ -415,7 +417,12 @@ int pid_sched_show(struct sbuf *out, void *h)
 	sbuf_printf(out, "%-45s:%21llu\n", "nr_involuntary_switches", (ull)t->thread.se.nivcsw);
 	sbuf_printf(out, "%-45s:%21u\n", "se.load.weight", t->thread.se.weight);
 	sbuf_printf(out, "%-45s:%21d\n", "policy", policy);
+	rt = sched_prio(&t->thread);
 	sbuf_printf(out, "%-45s:%21d\n", "prio", rt ? 99 - rt : 120 + nice);
+	if (sched_get_deadline(&t->thread, &dl, &left, &until)) {
+		sbuf_printf(out, "%-45s:%21lld\n", "dl.runtime", (long long)left);
+		sbuf_printf(out, "%-45s:%21lld\n", "dl.deadline", (long long)until);
+	}
 	task_put(t);
 	return 0;
 }

@@ -115,6 +115,10 @@ int ptrace_traceme(void)
 
 	proc_tree_lock();
 	tracer = p->parent && !t->trace.tracer ? parent_thread_locked(p) : NULL;
+	if (!tracer && !t->trace.tracer) {
+		err = 0; /* the parent has just ended: it can trace nobody, and that is no error */
+		goto out;
+	}
 	if (tracer) {
 		c = task_get_cred(tracer);
 		if ((!(current->cred->permitted & ~c->permitted) ||
@@ -128,6 +132,7 @@ int ptrace_traceme(void)
 		link_locked(t, tracer, 0, cred_get(current->cred));
 		spin_unlock_irqrestore(&p->siglock, f);
 	}
+out:
 	proc_tree_unlock();
 	return err;
 }

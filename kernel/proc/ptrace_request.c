@@ -234,7 +234,7 @@ static size_t fill_call_filtered(const struct trapframe *tf, u64 data,
 	(void)fill_call_entry(tf, out);
 	out->op = PTRACE_SYSCALL_INFO_SECCOMP;
 	out->seccomp.ret_data = (u32)data;
-	return offsetof(struct ptrace_syscall_info, seccomp) + sizeof(out->seccomp);
+	return offsetof(struct ptrace_syscall_info, seccomp.ret_data) + sizeof(u32);
 }
 
 /* See ptrace.h. ctx: thread */

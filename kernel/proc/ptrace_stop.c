@@ -336,16 +336,13 @@ void ptrace_syscall_exit(struct trapframe *tf)
 /* --- single step --- */
 
 /*
- * The frame of a handler was pushed while current is stepped: it stops in front of the handler.
+ * The frame of a handler was pushed while current is stepped: it stops in front of the handler. The
+ * tracer cannot give it a signal to go on with here.
  * ctx: thread; sleeps.
  */
 void ptrace_step_into_handler(void)
 {
-	struct task *t = current_task();
-	int sig = stop_for(t, SIGTRAP, 0);
-
-	if (sig)
-		(void)signal_send_task(t, sig, NULL);
+	(void)stop_for(current_task(), SIGTRAP, 0);
 }
 
 /*

@@ -82,6 +82,8 @@ void signal_force(int sig, int code, u64 addr, const struct trapframe *tf);
 void signal_force_info(const struct ksiginfo *si);
 /* Current's process dies of @sig, and nothing that it or a tracer does can keep it. ctx: thread */
 void signal_die(int sig, const struct ksiginfo *si) __noreturn;
+/* The same, of the kernel, on the way to user mode. ctx: thread; sleeps */
+void signal_doom(int sig);
 /* The frame of @sig's handler cannot be made (0: nothing to do with a handler): SIGSEGV. */
 void signal_force_segv(int sig, const struct trapframe *tf);
 /* with the sender's (current's) pid and uid */

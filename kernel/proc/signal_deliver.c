@@ -10,7 +10,7 @@
  *                            without
  *   ERESTARTNOINTR           again                          again
  *   ERESTARTNOHAND           EINTR                          again
- *   ERESTART_RESTARTBLOCK    EINTR                          restart_syscall(2), which knows the time left
+ *   ERESTART_RESTARTBLOCK    EINTR                          restart_syscall(2): it knows the time left
  *
  * "Again" is the SVC instruction with x0 as it was. It is prepared before the signals are looked
  * at, because a stop in between must find the state consistent.
@@ -369,6 +369,21 @@ void signal_die(int sig, const struct ksiginfo *si)
 	t->proc->signaled = true;
 	spin_unlock_irqrestore(&t->proc->siglock, f);
 	proc_exit_thread(code);
+}
+
+/*
+ * See signal.h. ctx: thread; sleeps.
+ */
+void signal_doom(int sig)
+{
+	const struct ksiginfo si = { .si_signo = sig, .si_code = SI_KERNEL };
+	struct task *t = current_task();
+	int code;
+	u64 f = spin_lock_irqsave(&t->proc->siglock);
+
+	if (!must_die(t, &code))
+		die_locked(t, sig, &si, &f);
+	spin_unlock_irqrestore(&t->proc->siglock, f);
 }
 
 /*

@@ -316,6 +316,7 @@ long proc_wait(int which, u32 id, struct pid *pidfd, int options, struct proc_wa
 		ret = (long)out->pid;
 		proc_put(q.reaped);
 		dead_list_put(&q.dead);
+		mount_prune_gone();
 	}
 	if (pid)
 		pid_put(pid);

@@ -30,6 +30,8 @@ u32 balance_select(struct runq *rq, struct thread *t, bool sync)
 
 	if (may == BIT(rq->cpu) || unlikely(!may))
 		return rq->cpu;
+	if (unlikely(t->se.klass == SC_DL))
+		return dl_select(may, rq->cpu);
 	if (sync && (may & BIT(this)))
 		return this;
 	if ((may & BIT(rq->cpu)) && cpu_is_idle(rq->cpu))
@@ -119,20 +121,24 @@ void balance_kick(void)
 
 /*
  * Let @t run on the CPUs of @mask only; it is moved at once if it must.
- * ctx: any (a thread changing itself: thread, may move it). 0, or -EINVAL when no CPU of @mask runs
- * threads.
+ * ctx: any (a thread changing itself: thread, may move it). 0, -EINVAL when no CPU of @mask runs
+ * threads, or -EBUSY: SCHED_DEADLINE was admitted to all CPUs.
  */
 int sched_set_affinity(struct thread *t, cpumask_t mask)
 {
 	struct runq *rq;
+	int err = 0;
 	u64 irq;
 
-	if (!(mask & sched_cpus))
-		return -EINVAL;
 	preempt_disable();
 	rq = sched_thread_lock(t, &irq);
-	t->affinity = mask;
-	if (mask & BIT(rq->cpu)) {
+	if (unlikely(t->se.dl && dl_confined(mask)))
+		err = -EBUSY;
+	else if (!(mask & sched_cpus))
+		err = -EINVAL;
+	else
+		t->affinity = mask;
+	if (err || (mask & BIT(rq->cpu))) {
 		spin_unlock(&rq->lock);
 	} else if (t->se.on_cpu) {
 		sched_resched_locked(rq);
@@ -148,5 +154,5 @@ int sched_set_affinity(struct thread *t, cpumask_t mask)
 	}
 	irq_restore(irq);
 	preempt_enable();
-	return 0;
+	return err;
 }

@@ -384,6 +384,83 @@ KTEST(sched, rt_over_fair)
 	KT_ASSERT(set && turns && starved);
 }
 
+static void order_here(struct member *m)
+{
+	(void)sched_set_affinity(current, 1);
+	store_release(&m->here, true);
+	wait_event(&m->crew->q, READ_ONCE(m->crew->stop));
+	note_order(m);
+}
+
+/* Deadlines that were lent come in their order, all before priorities. */
+KTEST(sched, deadline_order)
+{
+	static const u64 lent[4] = { 400, 100, 99, 200 }, order[4] = { 3, 1, 4, 2 };
+	int share = rt_begin();
+	bool good = true;
+
+	KT_ASSERT(crew_start(&crew, 4, order_here));
+	for (u32 i = 0; i < 4; i++)
+		good &= EVENTUALLY(load_acquire(&crew.m[i].here));
+	preempt_disable();
+	for (u32 i = 0; i < 4; i++)
+		good &= sched_lend(crew.m[i].thread, i == 2 ? lent[i] : ~lent[i]);
+	crew.stop = true;
+	waitq_wake_all(&crew.q);
+	preempt_enable();
+	crew_join(&crew);
+	rt_end(share);
+	for (u32 i = 0; i < 4; i++)
+		good &= crew.m[i].count == order[i];
+	KT_ASSERT(good);
+}
+
+/* Since the last look: did all but the last member go on, and that not? */
+static bool last_stands_still(void)
+{
+	bool good = true;
+
+	for (u32 i = 0; i < crew.n; i++) {
+		u64 count = READ_ONCE(crew.m[i].count);
+
+		good &= (count != (u64)crew.m[i].begin) == (i < crew.n - 1);
+		crew.m[i].begin = (s64)count;
+	}
+	return good;
+}
+
+/* Of one thread more than there are CPUs, that with the latest deadline is left out. */
+KTEST(sched, deadline_cpus)
+{
+	u32 n = cpu_count + 1;
+	bool lent = true, good;
+
+	(void)sched_lend(current, ~1ull);
+	KT_ASSERT(n <= CREW_MAX && crew_start(&crew, n, spin));
+	for (u32 i = 0; i < n; i++)
+		lent &= sched_lend(crew.m[n - 1 - i].thread, ~(1000ull - i));
+	good = EVENTUALLY(last_stands_still());
+	crew.stop = true;
+	(void)sched_lend(current, 0);
+	crew_join(&crew);
+	KT_ASSERT(lent && good);
+}
+
+/* What is left of a large runtime is no share of a small one: no time is reckoned from it. */
+KTEST(sched, deadline_shrinks)
+{
+	const u64 period = 2000ull * NSEC_PER_SEC;
+	struct sched_dl large = { period / 4, period, period, 0 };
+	struct sched_dl small = { 1024, period, period, 0 };
+	int err = sched_set_deadline(current, &large);
+
+	if (!err)
+		err = sched_set_deadline(current, &small);
+	if (!err)
+		err = sched_set_policy(current, SCHED_NORMAL, 0, 0);
+	KT_ASSERT(!err);
+}
+
 static void watch_cpu(struct member *m)
 {
 	while (!READ_ONCE(m->crew->stop))

@@ -3,9 +3,9 @@
  * the lock of its run queue; a queued thread is taken off and put back, a running one may lose the
  * CPU. sched(7), sched_setscheduler(2).
  *
- * A thread may be lent a real-time priority by others who wait for it (futex_owner.c in
- * kernel/proc). What it runs with, .klass and .prio, is the higher of that and its own; what user
- * space set stays to be read and inherited.
+ * A thread may be lent a real-time priority or a deadline by others who wait for it (futex_owner.c
+ * in kernel/proc). What it runs with, .klass and .prio, is the more urgent of that and its own;
+ * what user space set stays to be read and inherited. SCHED_DEADLINE's parameters are deadline.c's.
  */
 #include <linux/errno.h>
 #include <linux/sched.h>
@@ -13,7 +13,8 @@
 
 /* What of a struct sched_entity is set from outside. */
 struct params {
-	int policy, rt_prio, nice, boost;
+	int policy, rt_prio, nice;
+	u64 boost;
 };
 
 static int klass_of(int policy)
@@ -24,6 +25,7 @@ static int klass_of(int policy)
 	case SCHED_IDLE: return SC_IDLE_POLICY;
 	case SCHED_FIFO: return SC_FIFO;
 	case SCHED_RR: return SC_RR;
+	case SCHED_DEADLINE: return SC_DL;
 	default: return -EINVAL;
 	}
 }
@@ -31,7 +33,9 @@ static int klass_of(int policy)
 /* The class that a thread with @p runs in. */
 static u8 klass_with(const struct params *p)
 {
-	if (p->boost > p->rt_prio)
+	if (URGENCY_IS_DL(p->boost))
+		return SC_DL;
+	if (p->boost > (u64)p->rt_prio && p->policy != SCHED_DEADLINE)
 		return p->policy == SCHED_RR ? SC_RR : SC_FIFO;
 	return (u8)klass_of(p->policy);
 }
@@ -48,78 +52,126 @@ static void params_store(struct thread *t, const struct params *p)
 		se->rt_since = se->sum_exec;
 	se->slice_left = 0;
 	se->klass = klass;
-	WRITE_ONCE(se->prio, (u8)MAX(p->rt_prio, p->boost));
+	WRITE_ONCE(se->prio, klass == SC_DL ? PRIO_DL : (u8)MAX((u64)p->rt_prio, p->boost));
 	se->policy = (u8)p->policy;
 	se->rt_prio = (u8)p->rt_prio;
-	se->boost = (u8)p->boost;
+	se->boost = p->boost;
 	se->nice = (s8)p->nice;
 	se->weight = p->policy == SCHED_IDLE ? WEIGHT_IDLE_POLICY : fair_weight(p->nice);
 }
 
-/* A running thread keeps running with its new parameters until the next pick. */
-static void change_running(struct runq *rq, struct thread *t, const struct params *p)
+/* The same, off all queues; a server that it had is left. holds: rq->lock */
+static void store(struct runq *rq, struct thread *t, const struct params *p, s64 now)
 {
-	sched_account_locked(rq, time_now());
+	params_store(t, p);
+	if (unlikely(t->se.dl && p->policy != SCHED_DEADLINE))
+		dl_leave(rq, t, now);
+	if (t->se.klass == SC_DL)
+		dl_effective(t);
+}
+
+/* A running thread keeps running with its new parameters until the next pick. */
+static void change_running(struct runq *rq, struct thread *t, const struct params *p, s64 now)
+{
+	sched_account_locked(rq, now);
 	if (klass_is_fair(t->se.klass))
 		fair_leave(rq, t);
-	params_store(t, p);
+	else if (t->se.klass == SC_DL)
+		dl_stop(rq);
+	store(rq, t, p, now);
 	if (klass_is_fair(t->se.klass))
 		fair_place_running(rq, t);
+	else if (t->se.klass == SC_DL)
+		dl_run(rq, t, now);
 	sched_resched_locked(rq);
 }
 
 /* holds: rq->lock, the run queue of @t */
 static void params_change_locked(struct runq *rq, struct thread *t, const struct params *p)
 {
+	s64 now = time_now();
+
 	if (t->se.on_cpu) {
-		change_running(rq, t, p);
+		change_running(rq, t, p, now);
 	} else if (t->se.queued) {
 		sched_dequeue_locked(rq, t);
-		params_store(t, p);
+		store(rq, t, p, now);
 		sched_enqueue_locked(rq, t);
-		sched_check_preempt_locked(rq, t, false, time_now());
+		sched_check_preempt_locked(rq, t, false, now);
 	} else {
-		params_store(t, p);
+		store(rq, t, p, now);
 	}
+	if (rq->tail_work)
+		sched_pass_locked(rq);
+}
+
+/* See sched_internal.h. holds: rq->lock */
+void sched_become_deadline(struct runq *rq, struct thread *t)
+{
+	struct params p = { SCHED_DEADLINE, 0, t->se.nice, t->se.boost };
+
+	params_change_locked(rq, t, &p);
 }
 
 /*
- * Set policy (SCHED_*), priority (1-99 for FIFO and RR, else 0) and nice value (-20..19) of @t.
- * ctx: any. 0 or -EINVAL.
+ * Set policy (SCHED_* but DEADLINE), priority (1-99 for FIFO and RR, else 0) and nice value
+ * (-20..19) of @t, if its policy is @was (< 0: whatever it is).
+ * ctx: any. 0, -EINVAL, -EAGAIN: it is another.
  */
-int sched_set_policy(struct thread *t, int policy, int rt_prio, int nice)
+int sched_swap_policy(struct thread *t, int was, int policy, int rt_prio, int nice)
 {
 	struct params p = { policy, rt_prio, nice, 0 };
 	int klass = klass_of(policy);
 	struct runq *rq;
+	int err = -EAGAIN;
 	u64 irq;
 
-	if (klass < 0 || nice < -20 || nice > 19)
+	if (klass < 0 || klass == SC_DL || nice < -20 || nice > 19)
 		return -EINVAL;
 	if (klass_is_rt((u8)klass) ? rt_prio < 1 || rt_prio > 99 : rt_prio != 0)
 		return -EINVAL;
 	rq = sched_thread_lock(t, &irq);
-	p.boost = t->se.boost;
-	params_change_locked(rq, t, &p);
+	if (was < 0 || was == t->se.policy) {
+		p.boost = t->se.boost;
+		params_change_locked(rq, t, &p);
+		err = 0;
+	}
 	sched_thread_unlock(rq, irq);
-	return 0;
+	return err;
 }
 
-/* See sched.h. ctx: any */
-bool sched_lend_prio(struct thread *t, int rt_prio)
+/* The same, whatever its policy is. ctx: any. 0 or -EINVAL */
+int sched_set_policy(struct thread *t, int policy, int rt_prio, int nice)
+{
+	return sched_swap_policy(t, -1, policy, rt_prio, nice);
+}
+
+/* Set the nice value (-20..19) only. ctx: any */
+void sched_set_nice(struct thread *t, int nice)
 {
 	u64 irq;
 	struct runq *rq = sched_thread_lock(t, &irq);
-	struct params p = { t->se.policy, t->se.rt_prio, t->se.nice, rt_prio };
-	u8 before = t->se.prio;
+	struct params p = { t->se.policy, t->se.rt_prio, nice, t->se.boost };
 
-	if (t->se.boost != rt_prio) {
-		if (MAX(rt_prio, p.rt_prio) == before)
-			t->se.boost = (u8)rt_prio;
+	params_change_locked(rq, t, &p);
+	sched_thread_unlock(rq, irq);
+}
+
+/* See sched.h. ctx: any */
+bool sched_lend(struct thread *t, u64 urgency)
+{
+	u64 irq;
+	struct runq *rq = sched_thread_lock(t, &irq);
+	struct params p = { t->se.policy, t->se.rt_prio, t->se.nice, urgency };
+	u64 before = sched_urgency(t);
+
+	if (t->se.boost != urgency) {
+		if (!URGENCY_IS_DL(before | urgency) && MAX(urgency, (u64)p.rt_prio) == before)
+			t->se.boost = urgency;
 		else
 			params_change_locked(rq, t, &p);
 	}
-	before ^= t->se.prio;
+	before ^= sched_urgency(t);
 	sched_thread_unlock(rq, irq);
 	return before;
 }
@@ -129,8 +181,8 @@ void sched_inherit(struct thread *t, const struct thread *from)
 {
 	struct params p = { from->se.policy, from->se.rt_prio, from->se.nice, 0 };
 
-	if (unlikely(from->se.reset_on_fork)) {
-		if (klass_is_rt((u8)klass_of(p.policy)))
+	if (unlikely(from->se.reset_on_fork || p.policy == SCHED_DEADLINE)) {
+		if (!klass_is_fair((u8)klass_of(p.policy)))
 			p = (struct params){ SCHED_NORMAL, 0, 0, 0 };
 		else
 			p.nice = MAX(p.nice, 0);
@@ -171,7 +223,8 @@ s64 sched_rr_interval(struct thread *t)
 {
 	switch (READ_ONCE(t->se.policy)) {
 	case SCHED_RR: return SLICE_RR;
-	case SCHED_FIFO: return 0;
+	case SCHED_FIFO:
+	case SCHED_DEADLINE: return 0;
 	default: return SLICE_FAIR;
 	}
 }

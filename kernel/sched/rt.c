@@ -49,8 +49,10 @@ void rt_put_back(struct runq *rq, struct thread *t, bool yields, s64 now)
 
 static int highest(const struct runq *rq)
 {
-	if (rq->rt_map[1])
-		return 127 - __builtin_clzll(rq->rt_map[1]);
+	u64 high = rq->rt_map[1] & (RT_MAP_DL - 1);
+
+	if (high)
+		return 127 - __builtin_clzll(high);
 	return rq->rt_map[0] ? 63 - __builtin_clzll(rq->rt_map[0]) : -1;
 }
 
@@ -68,7 +70,7 @@ bool rt_sample(struct runq *rq, s64 now)
 
 	if (!klass_is_rt(rq->curr->se.klass)) {
 		rq->rt_samples = 0;
-		return now >= rq->rt_rest_end && highest(rq) >= 0;
+		return now >= rq->rt_rest_end && highest(rq) >= 0 && rq->curr->se.klass != SC_DL;
 	}
 	if (!rq->nfair || run < 0 || run >= period)
 		return false;

@@ -2,9 +2,9 @@
  * The scheduler: run queues, switching, sleeping and waking.
  *
  * Each CPU has a run queue: the thread that runs, the others that could, and an idle thread for
- * when there are none. Real-time threads (rt.c) go before fair ones (fair.c). All of a thread's
- * scheduling state belongs to the lock of the run queue that t->cpu names, whether it runs, waits
- * its turn or sleeps; sched_thread_lock() takes it.
+ * when there are none. Threads with deadlines (deadline.c) go before real-time ones (rt.c), these
+ * before fair ones (fair.c). All of a thread's scheduling state belongs to the lock of the run
+ * queue that t->cpu names, whether it runs, waits its turn or sleeps; sched_thread_lock() takes it.
  *
  * A switch is made with that lock held: __schedule() takes it, arch_thread_switch() changes stacks,
  * and the thread that comes on releases it (switch_tail). So whoever holds the lock of a thread's
@@ -16,14 +16,17 @@
  * a full barrier follows, then it reads the state. So at least one of the two sees the other's
  * store. Transitions, all under the RUNQ lock but the first:
  *   RUNNABLE -> sleeping   by the thread itself (sched_prepare; undone by sched_cancel)
- *   sleeping -> RUNNABLE   by one waker; while the thread still is on_cpu or queued that is all there is to do, and
- *                          schedule() finds it RUNNABLE and goes on
- *   on_cpu, sleeping -> off the queue   in __schedule(), never on preemption: a preempted thread stays queued
- *                          whatever its state says, since it has not looked at its condition yet
- *   off the queue, RUNNABLE -> queued   by the waker that set RUNNABLE. On another CPU's queue this is done after t->cpu was
- *                          changed and the old lock dropped ("in flight"): others see a RUNNABLE
- *                          thread that is neither on_cpu nor queued, change parameters at most, and
- *                          sched_place() looks at the affinity again.
+ *   sleeping -> RUNNABLE   by one waker; while the thread still is on_cpu or queued that is all
+ *                          there is to do, and schedule() finds it RUNNABLE and goes on
+ *   on_cpu, sleeping -> off the queue   in __schedule(), never on preemption: a preempted thread
+ *                          stays queued whatever its state says, since it has not looked at its
+ *                          condition yet
+ *   NEW -> RUNNABLE   by thread_start(), as a wake
+ *   off the queue, RUNNABLE -> queued   by the waker that set RUNNABLE. On another CPU's queue this
+ *                          is done after t->cpu was changed and the old lock dropped ("in
+ *                          flight"): others see a RUNNABLE thread that is neither on_cpu nor
+ *                          queued, change parameters at most, and sched_place() looks at the
+ *                          affinity again.
  *   any -> DEAD            in thread_exit(); the tail of the switch away releases the thread.
  * A spurious wake is possible at any time; every wait looks at its condition in a loop.
  *
@@ -95,6 +98,8 @@ void sched_account_locked(struct runq *rq, s64 now)
 	t->se.unsplit += (u64)ns;
 	if (likely(klass_is_fair(t->se.klass)))
 		fair_charge(t, (u64)ns);
+	else if (t->se.klass == SC_DL)
+		dl_charge(t, (u64)ns);
 }
 
 /*
@@ -111,6 +116,8 @@ void sched_enqueue_locked(struct runq *rq, struct thread *t)
 	}
 	if (likely(klass_is_fair(t->se.klass)))
 		fair_enqueue(rq, t, false);
+	else if (t->se.klass == SC_DL)
+		dl_enqueue(rq, t, time_now());
 	else
 		rt_enqueue(rq, t, false);
 }
@@ -128,12 +135,18 @@ void sched_dequeue_locked(struct runq *rq, struct thread *t)
 	if (likely(klass_is_fair(t->se.klass))) {
 		fair_leave(rq, t);
 		fair_dequeue(rq, t);
+	} else if (t->se.klass == SC_DL) {
+		dl_dequeue(rq, t);
 	} else {
 		rt_dequeue(rq, t);
 	}
 }
 
-static void resched_flag(struct runq *rq)
+/*
+ * Make the CPU of @rq pass through the scheduler, the running thread going on.
+ * holds: rq->lock, IRQs off
+ */
+void sched_pass_locked(struct runq *rq)
 {
 	u32 *work = &rq->curr->arch.work;
 
@@ -151,7 +164,35 @@ static void resched_flag(struct runq *rq)
 void sched_resched_locked(struct runq *rq)
 {
 	rq->preempt = true;
-	resched_flag(rq);
+	sched_pass_locked(rq);
+}
+
+/* The same when @t or the running thread is not a fair one. */
+static void check_preempt_unfair(struct runq *rq, struct thread *t, s64 now)
+{
+	struct sched_entity *c = &rq->curr->se;
+
+	if (t->se.klass == SC_DL) {
+		if (dl_preempts(rq, t))
+			sched_resched_locked(rq);
+		else
+			sched_pass_locked(rq);
+	} else if (c->klass == SC_IDLE) {
+		sched_resched_locked(rq);
+	} else if (c->klass == SC_DL || !klass_is_rt(t->se.klass)) {
+		return;
+	} else if (!klass_is_rt(c->klass)) {
+		/* In a rest of its class it has the CPU when the running thread's slice is over. */
+		if (likely(now >= rq->rt_rest_end))
+			sched_resched_locked(rq);
+		else if (c->slice_end < READ_ONCE(rq->timer_at))
+			sched_pass_locked(rq);
+	} else if (t->se.prio > c->prio) {
+		sched_resched_locked(rq);
+	} else if (c->klass == SC_RR && t->se.prio == c->prio &&
+		   c->slice_end < READ_ONCE(rq->timer_at)) {
+		sched_pass_locked(rq);
+	}
 }
 
 /*
@@ -164,31 +205,21 @@ void sched_check_preempt_locked(struct runq *rq, struct thread *t, bool sync, s6
 
 	/* Who starts a thread usually has more to do first, like telling others of it. */
 	sync |= !t->se.sum_exec;
-	if (c->klass == SC_IDLE ||
-	    (klass_is_rt(t->se.klass) && (!klass_is_rt(c->klass) || t->se.prio > c->prio))) {
-		/* In a rest of its class it has the CPU when the running thread's slice is over. */
-		if (c->klass == SC_IDLE || klass_is_rt(c->klass) || likely(now >= rq->rt_rest_end))
-			sched_resched_locked(rq);
-		else if (c->slice_end < READ_ONCE(rq->timer_at))
-			resched_flag(rq);
+	if (!klass_is_fair(t->se.klass) || !klass_is_fair(c->klass)) {
+		check_preempt_unfair(rq, t, now);
 		return;
 	}
-	if (klass_is_rt(c->klass)) {
-		if (c->klass == SC_FIFO || t->se.prio < c->prio || !klass_is_rt(t->se.klass))
+	if (rq->nr == 2 && c->slice_end < now + WAKE_GRANULARITY)
+		c->slice_end = now + (sync ? SLICE_FAIR : WAKE_GRANULARITY);
+	if (!sync) {
+		sched_account_locked(rq, now);
+		if (fair_preempts(rq, t, now)) {
+			sched_resched_locked(rq);
 			return;
-	} else {
-		if (rq->nr == 2 && c->slice_end < now + WAKE_GRANULARITY)
-			c->slice_end = now + (sync ? SLICE_FAIR : WAKE_GRANULARITY);
-		if (!sync) {
-			sched_account_locked(rq, now);
-			if (fair_preempts(rq, t, now)) {
-				sched_resched_locked(rq);
-				return;
-			}
 		}
 	}
 	if (c->slice_end < READ_ONCE(rq->timer_at))
-		resched_flag(rq);
+		sched_pass_locked(rq);
 }
 
 /*
@@ -213,30 +244,56 @@ void sched_place(struct thread *t)
 	}
 }
 
+/* What the thread before left to do, and deadlines that changed. holds: rq->lock, releases it */
+static void tail_work(struct runq *rq, s64 at)
+{
+	struct thread *push = rq->push, *dead = rq->dead;
+
+	rq->push = NULL;
+	rq->dead = NULL;
+	rq->tail_work = false;
+	at = MIN(at, dl_next(rq));
+	spin_unlock(&rq->lock);
+	if (at < rq->timer_at)
+		tick_arm(rq, at);
+	if (push)
+		sched_place(push);
+	if (dead)
+		thread_ended(dead);
+	dl_balance();
+}
+
 /*
- * The first thing after a switch, on the stack of the thread that comes on: release the queue, and
- * finish what the thread before left to do. IRQs off, preemption off.
+ * The last thing of a pass through the scheduler: arm the timer for the running thread, which got
+ * the CPU at @now, and do what is left. IRQs off, preemption off; holds: rq->lock, releases it
+ */
+static __always_inline void pass_end(struct runq *rq, s64 now)
+{
+	s64 at = tick_want_locked(rq, now);
+
+	if (unlikely(rq->tail_work)) {
+		tail_work(rq, at);
+		return;
+	}
+	spin_unlock(&rq->lock);
+	if (at < rq->timer_at)
+		tick_arm(rq, at);
+}
+
+/*
+ * The first thing after a switch, on the stack of the thread that comes on. IRQs off, preemption
+ * off.
  */
 static void switch_tail(void)
 {
 	struct runq *rq = runq_this();
-	struct thread *push = rq->push, *dead = rq->dead;
-	s64 at = tick_want_locked(rq, rq->curr->se.exec_start);
 
-	rq->push = NULL;
-	rq->dead = NULL;
 	LOCKDEBUG_ACQUIRED(&rq->lock);
-	spin_unlock(&rq->lock);
-	if (at < rq->timer_at)
-		tick_arm(rq, at);
-	if (unlikely(push))
-		sched_place(push);
-	if (unlikely(dead))
-		thread_ended(dead);
+	pass_end(rq, rq->curr->se.exec_start);
 }
 
 /* @t gets the CPU, or keeps it for another turn. */
-static void turn_begin(struct thread *t, s64 now)
+static void turn_begin(struct runq *rq, struct thread *t, s64 now)
 {
 	struct sched_entity *se = &t->se;
 
@@ -244,6 +301,8 @@ static void turn_begin(struct thread *t, s64 now)
 	if (likely(klass_is_fair(se->klass)))
 		se->slice_end = now + MAX(real_of((s64)(se->deadline - se->vruntime), se->weight),
 					  WAKE_GRANULARITY);
+	else if (se->klass == SC_DL)
+		dl_run(rq, t, now);
 	else
 		se->slice_end = now + (se->slice_left ? se->slice_left : SLICE_RR);
 }
@@ -265,7 +324,7 @@ static void switch_to(struct runq *rq, struct thread *prev, struct thread *next,
 	prev->se.on_cpu = false;
 	se->on_cpu = true;
 	se->exec_start = now;
-	turn_begin(next, now);
+	turn_begin(rq, next, now);
 	if (unlikely(READ_ONCE(next->arch.work) & (WORK_RESCHED | WORK_RSEQ)))
 		work_at_switch(&next->arch);
 	rq->curr = next;
@@ -284,28 +343,37 @@ static void put_back(struct runq *rq, struct thread *t, s64 now)
 		WRITE_ONCE(rq->nr, rq->nr - 1);
 		if (klass_is_fair(t->se.klass))
 			fair_leave(rq, t);
+		else if (t->se.klass == SC_DL)
+			dl_stop(rq);
 		t->cpu = balance_select(rq, t, false);
 		rq->push = t;
+		rq->tail_work = true;
 		return;
 	}
 	t->se.queued = true;
 	if (likely(klass_is_fair(t->se.klass)))
 		fair_enqueue(rq, t, true);
+	else if (t->se.klass == SC_DL)
+		dl_put_back(rq, t, rq->skip_curr, now);
 	else
 		rt_put_back(rq, t, rq->skip_curr, now);
 }
 
 /* The running thread sleeps, or has ended. */
-static void put_asleep(struct runq *rq, struct thread *t)
+static void put_asleep(struct runq *rq, struct thread *t, s64 now)
 {
 	WRITE_ONCE(rq->nr, rq->nr - 1);
 	t->se.nvcsw++;
 	if (likely(klass_is_fair(t->se.klass)))
 		fair_leave(rq, t);
+	else if (t->se.klass == SC_DL)
+		dl_sleep(rq, t, now);
 	else
 		t->se.slice_left = 0;
-	if (unlikely(t->state == TS_DEAD))
+	if (unlikely(t->state == TS_DEAD)) {
 		rq->dead = t;
+		rq->tail_work = true;
+	}
 	/*
 	 * Kernel threads wait that way for work; what users' wait for says something of the load.
 	 */
@@ -319,8 +387,12 @@ static struct thread *pick(struct runq *rq, s64 now)
 {
 	struct thread *t = NULL;
 
-	if (unlikely(rq->rt_map[0] | rq->rt_map[1]) && !rt_rests(rq, now))
-		t = rt_pick(rq);
+	if (unlikely(rq->rt_map[0] | rq->rt_map[1])) {
+		if (rq->rt_map[1] & RT_MAP_DL)
+			t = dl_pick(rq);
+		else if (!rt_rests(rq, now))
+			t = rt_pick(rq);
+	}
 	if (!t)
 		t = fair_pick(rq, false);
 	if (!t)
@@ -352,7 +424,7 @@ static void __schedule(bool preempt)
 {
 	struct thread *prev = current, *next;
 	struct runq *rq;
-	s64 now, at;
+	s64 now;
 	u64 irq;
 
 	preempt_disable();
@@ -371,7 +443,7 @@ static void __schedule(bool preempt)
 		/* Before it leaves: while this lock is held it cannot be taken for asleep. */
 		if (rq->nr == 1)
 			(void)balance_pull_locked(rq, 2);
-		put_asleep(rq, prev);
+		put_asleep(rq, prev, now);
 		next = pick(rq, now);
 	} else if (!rq->preempt) {
 		next = prev;
@@ -381,7 +453,7 @@ static void __schedule(bool preempt)
 		put_back(rq, prev, now);
 		next = pick(rq, now);
 		if (next == prev)
-			turn_begin(prev, now);
+			turn_begin(rq, prev, now);
 	}
 	rq->preempt = false;
 	rq->skip_curr = false;
@@ -391,10 +463,7 @@ static void __schedule(bool preempt)
 			prev->se.nivcsw++;
 		switch_to(rq, prev, next, now);
 	} else {
-		at = tick_want_locked(rq, now);
-		spin_unlock(&rq->lock);
-		if (at < rq->timer_at)
-			tick_arm(rq, at);
+		pass_end(rq, now);
 	}
 	irq_restore(irq);
 	barrier();
@@ -481,8 +550,11 @@ static bool wake(struct thread *t, u32 mask, bool sync)
 		sched_thread_unlock(rq, irq);
 		return true;
 	}
-	if (unlikely(!klass_is_fair(t->se.klass)))
+	if (unlikely(!klass_is_fair(t->se.klass))) {
 		t->se.rt_since = t->se.sum_exec;
+		if (t->se.klass == SC_DL)
+			dl_wake(rq, t, time_now());
+	}
 	cpu = balance_select(rq, t, sync);
 	if (likely(cpu == rq->cpu)) {
 		sched_enqueue_locked(rq, t);
@@ -524,7 +596,7 @@ void sched_yield(void)
 	irq = irq_save();
 	rq = runq_this();
 	spin_lock(&rq->lock);
-	if (rq->nr > 1) {
+	if (rq->nr > 1 || current->se.klass == SC_DL) {
 		rq->skip_curr = true;
 		sched_resched_locked(rq);
 	}
@@ -546,6 +618,9 @@ void sched_runq_init(u32 cpu, struct thread *curr, struct thread *idle)
 	for (u32 i = 0; i < RT_PRIOS; i++)
 		list_init(&rq->rt[i]);
 	rb_root_init(&rq->fair);
+	rb_root_init(&rq->dl);
+	rb_root_init(&rq->dl_wait);
+	rq->dl_first = rq->dl_curr = TIME_NEVER;
 	rq->cpu = cpu;
 	rq->curr = curr;
 	rq->idle = idle;

@@ -37,21 +37,49 @@ int sched_sleep_wall(s64 deadline); /* interruptible, until a time of the wall c
 /* Parameters. 0 or -EINVAL; permission is the caller's business. ctx: any */
 extern int sched_rt_period_us, sched_rt_runtime_us; /* a: of one, real-time may use the other */
 int sched_set_policy(struct thread *t, int policy, int rt_prio, int nice);
-void sched_get_policy(struct thread *t, int *policy, int *rt_prio, int *nice);
+int __must_check sched_swap_policy(struct thread *t, int was, int policy, int rt_prio, int nice);
+void sched_set_nice(struct thread *t, int nice);
+/* What SCHED_DEADLINE asks for, in ns: runtime <= deadline <= period; flags: SCHED_DL_FLAGS */
+struct sched_dl {
+	u64 runtime, deadline, period, flags;
+};
+#define SCHED_DL_FLAGS (SCHED_FLAG_RECLAIM | SCHED_FLAG_DL_OVERRUN)
 /*
- * @t runs at least with this real-time priority, 0: with its own. True: what it runs with has
- * changed. ctx: any
+ * Make @t SCHED_DEADLINE, with checked values. 0, -ENOMEM, -ESRCH (it has ended), -EPERM (it may
+ * not run on all CPUs), -EBUSY (so much time is not left).
  */
-bool sched_lend_prio(struct thread *t, int rt_prio);
-/* The real-time priority that @t runs with, 0: none. */
+int __must_check sched_set_deadline(struct thread *t, const struct sched_dl *set);
+/* False: it has none. *runtime, *deadline: what is left of it until when. */
+bool sched_get_deadline(struct thread *t, struct sched_dl *set, s64 *runtime, s64 *deadline);
+bool sched_take_overrun(void); /* is SIGXCPU due to current? once */
+/* 0, -EINVAL, -EBUSY (more was given away to SCHED_DEADLINE) */
+int __must_check sched_set_rt_limits(int period_us, int runtime_us);
+void sched_get_policy(struct thread *t, int *policy, int *rt_prio, int *nice);
+/* The real-time priority that @t runs with, PRIO_DL: by a deadline, 0: none of both. */
+#define PRIO_DL 100
 static inline u8 sched_prio(const struct thread *t)
 {
 	return READ_ONCE(t->se.prio);
 }
+/*
+ * The same as one number, the higher the more urgent: a priority, or all bits of a deadline turned.
+ */
+#define URGENCY_IS_DL(u) ((s64)(u) < 0)
+static inline u64 sched_urgency(const struct thread *t)
+{
+	u8 prio = sched_prio(t);
+
+	return prio == PRIO_DL ? ~READ_ONCE(t->se.deadline) : prio;
+}
+/*
+ * @t runs at least with this urgency, 0: with its own. True: what it runs with has changed. ctx:
+ * any
+ */
+bool sched_lend(struct thread *t, u64 urgency);
 /* SCHED_RESET_ON_FORK: children start with SCHED_NORMAL and nice >= 0. ctx: any */
 void sched_set_reset_on_fork(struct thread *t, bool on);
 bool sched_get_reset_on_fork(const struct thread *t);
-/* migrates; -EINVAL if no online CPU is in it */
+/* migrates; -EINVAL if no online CPU is in it, -EBUSY: SCHED_DEADLINE needs all */
 int sched_set_affinity(struct thread *t, cpumask_t mask);
 s64 sched_rr_interval(struct thread *t);
 

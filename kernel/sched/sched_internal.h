@@ -9,6 +9,7 @@
 #include "kernel/sched/sched.h"
 
 #define RT_PRIOS 100
+#define RT_MAP_DL BIT(PRIO_DL - 64) /* in rt_map[1]: .dl is not empty */
 #define WEIGHT_NICE0 1024
 #define WEIGHT_IDLE_POLICY 3
 
@@ -33,6 +34,7 @@ struct runq {
 	struct thread *idle; /* I */
 	bool preempt; /* R: pick again at the next chance */
 	bool skip_curr; /* R: sched_yield: prefer another */
+	bool tail_work; /* R: the tail of the switch has more to do than usual */
 
 	struct rb_root fair; /* R: queued fair threads by deadline */
 	u32 nfair; /* R: nodes in it */
@@ -40,10 +42,15 @@ struct runq {
 	s64 load_sum; /* R: sum of weight * (vruntime - vbase) over the tree */
 	u64 load; /* R: sum of weights over the tree */
 
-	u64 rt_map[2]; /* R: bit n: rt[n] is not empty */
+	u64 rt_map[2]; /* R: bit n: rt[n] is not empty; and RT_MAP_DL */
 	struct list rt[RT_PRIOS]; /* R */
 	s64 rt_samples; /* R: of the timer at which fair threads waited for real-time ones */
 	s64 rt_rest_end; /* R: until then queued fair threads go first */
+
+	struct rb_root dl; /* R: queued threads by deadline */
+	struct rb_root dl_wait; /* R: servers by the time that they wait for */
+	s64 dl_first; /* R: first deadline of .dl, TIME_NEVER: empty; a for reading */
+	s64 dl_curr; /* R: that of the running thread, TIME_NEVER: none; a for reading */
 
 	struct thread *handover; /* R: woken by a thread about to sleep: leave it to this CPU */
 	/* o: may not run here any more; to be placed by the tail of the switch */
@@ -58,8 +65,10 @@ struct runq {
 	u64 forks; /* o */
 	u64 user_ns, nice_ns, sys_ns, idle_ns, irq_ns; /* R */
 	u64 irq_seen; /* R: of irq_time(), what has been taken off run times */
-	/* R: user threads that went into uninterruptible waits here less those that came out here: a
-	 * sum over the CPUs makes sense only; a for reading */
+	/*
+	 * R: user threads that went into uninterruptible waits here less those that came out here:
+	 * a sum over the CPUs makes sense only; a for reading
+	 */
 	s32 nblocked;
 };
 PERCPU_DECLARE(struct runq, sched_runq);
@@ -103,12 +112,40 @@ void sched_account_locked(struct runq *rq, s64 now); /* charge the running threa
 void sched_enqueue_locked(struct runq *rq, struct thread *t); /* becomes runnable here */
 void sched_dequeue_locked(struct runq *rq, struct thread *t); /* queued: no longer runnable here */
 void sched_resched_locked(struct runq *rq); /* make its CPU pick again */
+void sched_pass_locked(struct runq *rq); /* make it pass through the scheduler, for its tail */
 /* @t was enqueued */
 void sched_check_preempt_locked(struct runq *rq, struct thread *t, bool sync, s64 now);
 /* runnable but on no queue: enqueue it on .cpu or where it may run */
 void sched_place(struct thread *t);
 void sched_runq_init(u32 cpu, struct thread *curr, struct thread *idle);
 
+/* deadline.c; holds rq->lock but dl_balance */
+void dl_effective(struct thread *t);
+void dl_wake(struct runq *rq, struct thread *t, s64 now);
+void dl_enqueue(struct runq *rq, struct thread *t, s64 now);
+void dl_dequeue(struct runq *rq, struct thread *t);
+struct thread *dl_pick(struct runq *rq); /* there is one */
+void dl_run(struct runq *rq, struct thread *t, s64 now);
+void dl_stop(struct runq *rq);
+void dl_put_back(struct runq *rq, struct thread *t, bool yields, s64 now);
+void dl_sleep(struct runq *rq, struct thread *t, s64 now);
+void dl_leave(struct runq *rq, struct thread *t, s64 now);
+void dl_charge(struct thread *t, u64 ns);
+s64 dl_want(const struct thread *t, s64 now);
+bool dl_preempts(const struct runq *rq, const struct thread *t);
+s64 dl_timer(struct runq *rq, s64 now);
+u32 dl_select(cpumask_t may, u32 own);
+s64 dl_next(const struct runq *rq);
+void dl_balance(void);
+
+/* Admission is by CPUs, all of them: may a deadline thread not run on those of @mask only? */
+static inline bool dl_confined(cpumask_t mask)
+{
+	return READ_ONCE(sched_rt_runtime_us) >= 0 && (READ_ONCE(sched_cpus) & ~mask);
+}
+
+/* param.c: @t, whose server was made or changed, is of SCHED_DEADLINE; holds rq->lock */
+void sched_become_deadline(struct runq *rq, struct thread *t);
 /* param.c: a new thread's parameters are those of @from, by the rules of fork */
 void sched_inherit(struct thread *t, const struct thread *from);
 

@@ -84,18 +84,14 @@ int thread_init(struct thread *t, const char *name, void (*fn)(void *), void *ar
 void thread_start(struct thread *t)
 {
 	u64 irq = spin_lock_irqsave(&all_lock);
-	struct runq *rq;
 
 	list_add_tail(&all_threads, &t->all);
-	spin_unlock(&all_lock);
-	preempt_disable();
-	rq = runq_this();
-	rq->forks++;
-	t->state = TS_RUNNABLE;
-	t->cpu = balance_select(rq, t, false);
-	sched_place(t);
-	irq_restore(irq);
-	preempt_enable();
+	runq_this()->forks++;
+	spin_unlock_irqrestore(&all_lock, irq);
+	/*
+	 * Others may know it already and change its parameters: it leaves its queue under the lock.
+	 */
+	(void)sched_wake(t, 1u << TS_NEW);
 }
 
 /*

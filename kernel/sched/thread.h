@@ -19,6 +19,7 @@ struct cred;
 struct fsctx;
 struct fdtable;
 struct waitq;
+struct dl;
 
 enum thread_state {
 	TS_RUNNABLE, /* running or on a run queue */
@@ -29,22 +30,24 @@ enum thread_state {
 	TS_NEW, /* thread_start was not called yet */
 };
 
-enum sched_class { SC_FAIR, SC_IDLE_POLICY, SC_FIFO, SC_RR, SC_IDLE };
+enum sched_class { SC_FAIR, SC_IDLE_POLICY, SC_FIFO, SC_RR, SC_IDLE, SC_DL };
 
 /* Scheduling parameters and accounting. */
 struct sched_entity {
-	struct rb_node node; /* r: fair tree */
+	struct rb_node node; /* r: fair tree, or that of deadlines */
 	struct list link; /* r: rt queue */
 	u64 vruntime; /* r: virtual time received, while runnable */
-	u64 deadline; /* r: virtual deadline of the current request */
+	/* r: virtual deadline of the current request; SC_DL: that it runs with, a for reading */
+	u64 deadline;
 	s64 lag; /* r: virtual time owed to it (> 0) when it last stopped being runnable */
 	u32 weight; /* r */
 	u8 klass; /* r: enum sched_class, of what it runs with */
-	u8 prio; /* r: real-time priority that it runs with; a for reading */
+	u8 prio; /* r: real-time priority that it runs with, PRIO_DL; a for reading */
 	u8 policy; /* r: SCHED_* as user space set it */
 	u8 rt_prio; /* r: 1-99, as user space set it */
-	u8 boost; /* r: real-time priority that it was lent, 0: none */
 	s8 nice; /* r: -20..19 */
+	struct dl *dl; /* r: of SCHED_DEADLINE; a for reading whether there is one */
+	u64 boost; /* r: urgency that it was lent (sched.h), 0: none */
 	bool reset_on_fork; /* r */
 	bool blocked; /* r: counted in a run queue's .nblocked */
 	bool queued; /* r: in the tree or an rt queue; the running thread is not */

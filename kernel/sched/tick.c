@@ -38,14 +38,14 @@ s64 tick_want_locked(const struct runq *rq, s64 now)
 {
 	const struct thread *t = rq->curr;
 
-	if (t == rq->idle)
+	if (likely(klass_is_fair(t->se.klass)))
+		return rq->nr > 1 ? t->se.slice_end : now + SAMPLE_PERIOD;
+	if (t->se.klass == SC_IDLE)
 		return TIME_NEVER;
-	if (rq->nr > 1) {
-		if (klass_is_fair(t->se.klass))
-			return t->se.slice_end;
-		if (t->se.klass == SC_RR && rt_has_peer(rq, t))
-			return t->se.slice_end;
-	}
+	if (t->se.klass == SC_DL)
+		return dl_want(t, now);
+	if (rq->nr > 1 && t->se.klass == SC_RR && rt_has_peer(rq, t))
+		return t->se.slice_end;
 	return now + SAMPLE_PERIOD;
 }
 
@@ -133,14 +133,15 @@ static void rebalance(struct runq *rq, s64 now)
 static s64 tick_work(struct runq *rq, s64 now, bool *waiting)
 {
 	struct thread *t;
-	s64 at;
+	s64 at, dl_at;
 
 	spin_lock(&rq->lock);
 	t = rq->curr;
 	sched_account_locked(rq, now);
+	dl_at = dl_timer(rq, now);
 	if (t == rq->idle) {
 		spin_unlock(&rq->lock);
-		return TIME_NEVER;
+		return dl_at;
 	}
 	sample(rq);
 	rq->handover = NULL;
@@ -156,7 +157,7 @@ static s64 tick_work(struct runq *rq, s64 now, bool *waiting)
 		at = now + SAMPLE_PERIOD;
 	}
 	spin_unlock(&rq->lock);
-	return at;
+	return MIN(at, dl_at);
 }
 
 static void tick_fire(struct timeout *to)

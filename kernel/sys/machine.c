@@ -2,10 +2,12 @@
  * What of the machine itself user space sees: the real-time clock as /dev/rtc0, and the power
  * button.
  *
- * The clock counts seconds since 1970; programs set and read it as broken-down UTC. One alarm may
- * be armed: its interrupt wakes readers and pollers of the device, who find flags and a count as
- * rtc(4) says. Two programs at the device see the same alarm. rtc_lock (rank EVENT) guards the
- * alarm's state.
+ * The clock counts seconds since 1970; programs set and read it as broken-down UTC. Three things
+ * wake readers and pollers of the device, who find flags and a count as rtc(4) says: the alarm,
+ * each new second (updates), and a timer of some frequency, which is no affair of the clock. The
+ * first two share the clock's one match register: it has what comes next. One program at a time has
+ * the device open; what it left on goes off with it, but for the alarm. rtc_state.lock (rank EVENT)
+ * guards all that.
  *
  * The power button tells init to power off as "poweroff" does, by SIGUSR2 (BusyBox init's
  * convention); an interrupt may not send signals to processes it has to look up, so a worker does.
@@ -24,6 +26,8 @@
 #include "kernel/base/log.h"
 #include "kernel/base/power.h"
 #include "kernel/base/rtc.h"
+#include "kernel/base/time.h"
+#include "kernel/base/timeout.h"
 #include "kernel/base/uio.h"
 #include "kernel/proc/proc.h"
 #include "kernel/proc/signal.h"
@@ -34,6 +38,8 @@
 #define RTC_MAJOR 253
 #define DAY 86400
 #define ERA_DAYS 146097 /* 400 years */
+#define FREQ_USER_MAX 64 /* Hz: more takes CAP_SYS_RESOURCE */
+#define FREQ_MAX 8192
 #define EPOCH_DAYS 719468 /* from 1 March of year 0 to 1 January 1970 */
 
 /* e guarded by lock */
@@ -41,9 +47,17 @@ static struct {
 	struct spinlock lock; /* rank EVENT */
 	struct waitq waiters;
 	s64 alarm; /* e: seconds */
-	bool armed; /* e */
-	u64 events; /* e: alarms that nobody has read yet, and their flags */
-} rtc_state = { .lock = SPINLOCK_INIT(RANK_EVENT), .waiters = WAITQ_INIT(rtc_state.waiters) };
+	s64 update; /* e: the next second to tell of */
+	bool armed; /* e: the alarm */
+	bool updates; /* e */
+	bool periodic; /* e: the timer */
+	bool open; /* e */
+	u32 freq; /* e: of the timer, Hz */
+	u64 events; /* e: a count from bit 8 on, and flags: what nobody has read yet */
+	struct timeout timer; /* its own */
+} rtc_state = { .lock = SPINLOCK_INIT(RANK_EVENT),
+		.waiters = WAITQ_INIT(rtc_state.waiters),
+		.freq = 1 };
 
 /* Days since 1970 of a date; months count from 1. */
 static s64 days_from_date(s64 year, u32 month, u32 day)
@@ -95,26 +109,121 @@ static int seconds_from_time(const struct rtc_time *t, s64 *out)
 	return 0;
 }
 
-static void rtc_alarm(struct rtc *r)
+/* holds: rtc_state.lock */
+static void note_event(u32 flag)
 {
-	u64 flags = spin_lock_irqsave(&rtc_state.lock);
+	rtc_state.events = (rtc_state.events + 0x100) | RTC_IRQF | flag;
+}
 
-	r->set_alarm(r, 0, false);
-	rtc_state.armed = false;
-	rtc_state.events = ((rtc_state.events & ~0xffULL) + 0x100) | RTC_IRQF | RTC_AF;
+/*
+ * Note what has come, and have the clock match what comes next; a second may begin between the two.
+ * holds: rtc_state.lock
+ */
+static void match_next(struct rtc *r)
+{
+	s64 next, now = r->read(r);
+
+	do {
+		if (rtc_state.armed && rtc_state.alarm <= now) {
+			rtc_state.armed = false;
+			note_event(RTC_AF);
+		}
+		if (rtc_state.updates && rtc_state.update <= now) {
+			rtc_state.update = now + 1;
+			note_event(RTC_UF);
+		}
+		next = rtc_state.armed ? rtc_state.alarm : TIME_NEVER;
+		if (rtc_state.updates)
+			next = MIN(next, rtc_state.update);
+		r->set_alarm(r, next, next != TIME_NEVER);
+		now = r->read(r);
+	} while (next <= now);
+}
+
+/* Release the lock; there may be news for who waits. */
+static void unlock_and_wake(u64 flags)
+{
 	spin_unlock_irqrestore(&rtc_state.lock, flags);
 	waitq_wake(&rtc_state.waiters, ~0u, POLLIN);
 }
 
+static void rtc_alarm(struct rtc *r)
+{
+	u64 flags = spin_lock_irqsave(&rtc_state.lock);
+
+	match_next(r);
+	unlock_and_wake(flags);
+}
+
 static void alarm_set(s64 seconds, bool on)
 {
-	struct rtc *r = rtc_get();
 	u64 flags = spin_lock_irqsave(&rtc_state.lock);
 
 	rtc_state.alarm = seconds;
 	rtc_state.armed = on;
-	r->set_alarm(r, seconds, on);
+	match_next(rtc_get());
+	unlock_and_wake(flags);
+}
+
+static int updates_set(bool on)
+{
+	struct rtc *r = rtc_get();
+	u64 flags = spin_lock_irqsave(&rtc_state.lock);
+
+	if (on && !rtc_state.updates)
+		rtc_state.update = r->read(r) + 1;
+	rtc_state.updates = on;
+	match_next(r);
 	spin_unlock_irqrestore(&rtc_state.lock, flags);
+	return 0;
+}
+
+static void timer_fired(struct timeout *to)
+{
+	u64 flags = spin_lock_irqsave(&rtc_state.lock);
+
+	if (rtc_state.periodic) {
+		note_event(RTC_PF);
+		timeout_set(to, time_now() + NSEC_PER_SEC / rtc_state.freq);
+	}
+	unlock_and_wake(flags);
+}
+
+/* The timer goes on or off, and at @freq. */
+static void timer_set(bool on, u32 freq)
+{
+	u64 flags = spin_lock_irqsave(&rtc_state.lock);
+
+	rtc_state.periodic = on;
+	rtc_state.freq = freq;
+	if (on)
+		timeout_set(&rtc_state.timer, time_now() + NSEC_PER_SEC / freq);
+	else
+		timeout_cancel(&rtc_state.timer);
+	spin_unlock_irqrestore(&rtc_state.lock, flags);
+}
+
+static int timer_freq(u64 freq)
+{
+	if (freq > FREQ_USER_MAX && !cred_capable(current->cred, CAP_SYS_RESOURCE))
+		return -EACCES;
+	if (!freq || freq > FREQ_MAX)
+		return -EINVAL;
+	timer_set(READ_ONCE(rtc_state.periodic), (u32)freq);
+	return 0;
+}
+
+/* RTC_PARAM_GET; nothing can be set: the clock has no correction. */
+static int param_ioctl(u32 cmd, u64 arg)
+{
+	struct rtc_param p;
+
+	if (copy_from_user(&p, arg, sizeof(p)))
+		return -EFAULT;
+	if (cmd == RTC_PARAM_SET || p.param != RTC_PARAM_FEATURES || p.index)
+		return -EINVAL;
+	p.uvalue = 1u << RTC_FEATURE_ALARM | 1u << RTC_FEATURE_UPDATE_INTERRUPT;
+	return copy_to_user(arg, &p, sizeof(p));
 }
 
 /* RTC_ALM_SET: hour, minute and second of the next time they come; the date is not looked at. */
@@ -159,6 +268,7 @@ static int clock_set(u64 arg)
 {
 	struct rtc *r = rtc_get();
 	struct rtc_time t;
+	u64 flags;
 	s64 s;
 	int err;
 
@@ -167,9 +277,15 @@ static int clock_set(u64 arg)
 	if (get_user(&t, arg))
 		return -EFAULT;
 	err = seconds_from_time(&t, &s);
-	if (!err)
-		r->set(r, s);
-	return err;
+	if (err)
+		return err;
+	flags = spin_lock_irqsave(&rtc_state.lock);
+	r->set(r, s);
+	rtc_state.update = s + 1;
+	if (r->set_alarm)
+		match_next(r);
+	unlock_and_wake(flags);
+	return 0;
 }
 
 static int clock_get(u64 arg)
@@ -186,6 +302,16 @@ static long rtc_ioctl(struct file *f, u32 cmd, u64 arg)
 	switch (cmd) {
 	case RTC_RD_TIME: return clock_get(arg);
 	case RTC_SET_TIME: return clock_set(arg);
+	case RTC_PIE_ON:
+	case RTC_PIE_OFF: timer_set(cmd == RTC_PIE_ON, READ_ONCE(rtc_state.freq)); return 0;
+	case RTC_IRQP_SET: return timer_freq(arg);
+	case RTC_IRQP_READ: return put_user(arg, (u64)READ_ONCE(rtc_state.freq));
+	case RTC_EPOCH_SET:
+	case RTC_PARAM_SET:
+		if (!cred_capable(current->cred, CAP_SYS_TIME))
+			return -EACCES;
+		return cmd == RTC_PARAM_SET ? param_ioctl(cmd, arg) : -ENOTTY;
+	case RTC_PARAM_GET: return param_ioctl(cmd, arg);
 	}
 	if (!rtc_get()->set_alarm)
 		return -EINVAL;
@@ -196,6 +322,8 @@ static long rtc_ioctl(struct file *f, u32 cmd, u64 arg)
 	case RTC_WKALM_RD: return alarm_get(arg, true);
 	case RTC_AIE_ON:
 	case RTC_AIE_OFF: alarm_set(READ_ONCE(rtc_state.alarm), cmd == RTC_AIE_ON); return 0;
+	case RTC_UIE_ON:
+	case RTC_UIE_OFF: return updates_set(cmd == RTC_UIE_ON);
 	}
 	return -ENOTTY;
 }
@@ -215,7 +343,7 @@ static ssize_t rtc_read(struct file *f, struct uio *u, u64 *pos)
 	u64 events;
 	int err;
 
-	if (u->left < sizeof(u32))
+	if (u->left != sizeof(u32) && u->left < sizeof(u64))
 		return -EINVAL;
 	while (!(events = take_events())) {
 		if (u->nonblock)
@@ -233,7 +361,33 @@ static u32 rtc_poll(struct file *f, struct poll_table *pt)
 	return READ_ONCE(rtc_state.events) ? POLLIN | POLLRDNORM : 0;
 }
 
-static const struct file_ops rtc_ops = { .read = rtc_read, .poll = rtc_poll, .ioctl = rtc_ioctl };
+static int rtc_open(struct inode *i, struct file *f)
+{
+	u64 flags = spin_lock_irqsave(&rtc_state.lock);
+	bool busy = rtc_state.open;
+
+	if (!busy)
+		rtc_state.events = 0;
+	rtc_state.open = true;
+	spin_unlock_irqrestore(&rtc_state.lock, flags);
+	return busy ? -EBUSY : 0;
+}
+
+static void rtc_release(struct file *f)
+{
+	timer_set(false, READ_ONCE(rtc_state.freq));
+	if (rtc_get()->set_alarm)
+		(void)updates_set(false);
+	WRITE_ONCE(rtc_state.open, false);
+}
+
+static const struct file_ops rtc_ops = {
+	.open = rtc_open,
+	.release = rtc_release,
+	.read = rtc_read,
+	.poll = rtc_poll,
+	.ioctl = rtc_ioctl,
+};
 static struct chrdev rtc_dev = { .name = "rtc0", .mode = 0600, .ops = &rtc_ops, .class = "rtc" };
 
 static void tell_init(struct work *w)
@@ -265,6 +419,7 @@ void machine_init(void)
 	if (!r)
 		return;
 	r->alarm = rtc_alarm;
+	timeout_init(&rtc_state.timer, timer_fired);
 	rtc_dev.dev = dev_make(RTC_MAJOR, 0);
 	rtc_dev.parent = r->parent;
 	if (chrdev_register(&rtc_dev))

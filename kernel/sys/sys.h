@@ -3,6 +3,7 @@
 #include "kernel/lib/types.h"
 
 struct file;
+struct ksiginfo;
 struct task;
 
 /*
@@ -28,6 +29,11 @@ void sys_count_copied(long n);
 int sys_file_of_task(struct task *t, int fd, struct file **out);
 /* Core dumps can be named by the host. ctx: boot */
 void sys_names_init(void);
+/*
+ * A siginfo that a program made up, for the signal @sig; 0: for the one it names. Of one whose code
+ * has no known layout, the rest must be zero. 0, -EFAULT, -E2BIG. ctx: thread; sleeps
+ */
+int __must_check sys_siginfo_from_user(struct ksiginfo *out, u64 uinfo, int sig);
 /* The host name that the command line, or a server, gave; "": none. ctx: thread */
 void sys_set_hostname(const char *name);
 /* Traced threads report their system calls from now on. ctx: boot */

@@ -89,10 +89,78 @@ static long ioctl_fsxattr(struct file *f, u32 cmd, u64 uarg)
 	return vfs_set_fileattr(&f->path, flags, ~convert_flags(~0u, 0, 1));
 }
 
+/* May the contents of @in be shared with @out? Nothing here can, so never 0. */
+static long clone_refusal(const struct file *in, const struct file *out)
+{
+	u32 from = in->inode->mode, to = out->inode->mode;
+
+	if (in->inode->sb != out->inode->sb)
+		return -EXDEV;
+	if (S_ISDIR(from) || S_ISDIR(to))
+		return -EISDIR;
+	if (!S_ISREG(from) || !S_ISREG(to))
+		return -EINVAL;
+	if (!(in->mode & FILE_READ) || !(out->mode & FILE_WRITE) || (out->flags & O_APPEND))
+		return -EBADF;
+	return -EOPNOTSUPP;
+}
+
+/* FICLONE: @arg is the descriptor of the source, of FICLONERANGE it is in a structure there. */
+static long ioctl_clone(struct file *f, u32 cmd, u64 arg)
+{
+	struct file_clone_range r = { .src_fd = (int)arg };
+	struct fdref src;
+	long err;
+
+	if (cmd == FICLONERANGE && copy_from_user(&r, arg, sizeof(r)))
+		return -EFAULT;
+	err = fd_borrow((int)r.src_fd, &src);
+	if (err)
+		return err;
+	err = clone_refusal(src.file, f);
+	fd_release(&src);
+	return err;
+}
+
+static long ioctl_dedupe(struct file *f, u64 arg)
+{
+	struct file_dedupe_range r;
+	u64 size;
+	u8 last;
+
+	if (get_user(&r.dest_count, arg + offsetof(struct file_dedupe_range, dest_count)))
+		return -EFAULT;
+	size = sizeof(r) + r.dest_count * sizeof(struct file_dedupe_range_info);
+	if (size > PAGE_SIZE)
+		return -ENOMEM;
+	if (copy_from_user(&r, arg, sizeof(r)) || get_user(&last, arg + size - 1))
+		return -EFAULT;
+	if (!(f->mode & FILE_READ) || r.reserved1 || r.reserved2)
+		return -EINVAL;
+	if (S_ISDIR(f->inode->mode))
+		return -EISDIR;
+	return S_ISREG(f->inode->mode) ? -EOPNOTSUPP : -EINVAL;
+}
+
+/* FIOQSIZE: not the length of the file but the room that it takes. */
+static long ioctl_room(struct file *f, u64 arg)
+{
+	struct kstat st = { 0 };
+	s64 size;
+	long err;
+
+	if (!S_ISREG(f->inode->mode) && !S_ISDIR(f->inode->mode) && !S_ISLNK(f->inode->mode))
+		return -ENOTTY;
+	err = vfs_getattr(&f->path, &st);
+	size = (s64)st.blocks << 9;
+	return err ? err : put_user(arg, size);
+}
+
 /* What every file, or every regular file, answers itself. */
 static long ioctl_generic(struct file *f, int fd, u32 cmd, u64 arg)
 {
 	bool regular = S_ISREG(f->inode->mode);
+	long err;
 	int n;
 
 	switch (cmd) {
@@ -109,13 +177,7 @@ static long ioctl_generic(struct file *f, int fd, u32 cmd, u64 arg)
 			break;
 		n = (int)sys_file_get_owner(f);
 		return put_user(arg, n);
-	case FIOQSIZE:
-		if (regular || S_ISDIR(f->inode->mode) || S_ISLNK(f->inode->mode)) {
-			s64 size = (s64)f->inode->size;
-
-			return put_user(arg, size);
-		}
-		return -ENOTTY;
+	case FIOQSIZE: return ioctl_room(f, arg);
 	case FIGETBSZ: n = (int)f->inode->sb->blksize; return put_user(arg, n);
 	case FIONREAD:
 		if (!regular)
@@ -124,22 +186,22 @@ static long ioctl_generic(struct file *f, int fd, u32 cmd, u64 arg)
 		return put_user(arg, n);
 	case FS_IOC_GETFLAGS:
 	case FS_IOC_SETFLAGS:
-		if (f->ops->ioctl)
-			break;
-		return ioctl_attr_flags(f, cmd, arg);
 	case FS_IOC_FSGETXATTR:
 	case FS_IOC_FSSETXATTR:
-		if (f->ops->ioctl)
-			break;
-		return ioctl_fsxattr(f, cmd, arg);
+		err = cmd == FS_IOC_GETFLAGS || cmd == FS_IOC_SETFLAGS
+			      ? ioctl_attr_flags(f, cmd, arg)
+			      : ioctl_fsxattr(f, cmd, arg);
+		if (err != -ENOTTY || !f->ops->ioctl)
+			return err;
+		break;
 	case FIFREEZE:
 	case FITHAW: /* no file system here can be frozen, so none is */
 		if (!sys_capable(CAP_SYS_ADMIN))
 			return -EPERM;
 		return cmd == FIFREEZE ? -EOPNOTSUPP : -EINVAL;
 	case FICLONE:
-	case FICLONERANGE:
-	case FIDEDUPERANGE:
+	case FICLONERANGE: return ioctl_clone(f, cmd, arg);
+	case FIDEDUPERANGE: return ioctl_dedupe(f, arg);
 	case FS_IOC_FIEMAP: return regular ? -EOPNOTSUPP : -ENOTTY;
 	}
 	return file_ioctl(f, cmd, arg);

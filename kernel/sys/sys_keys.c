@@ -2,18 +2,17 @@
  * add_key(2), request_key(2), keyctl(2): arguments in, one operation on keys (kernel/proc/keys.c)
  * under their lock, results out. User memory is touched without the lock.
  *
- * request_key(2) finds keys; it has nobody to ask for new ones (/sbin/request-key), so what is not
- * there becomes a negative key for a minute, as on Linux without that program. Hence nobody is ever
- * authorised to instantiate a key.
+ * What uses a key that is still being made waits for it without the lock, then is done all over
+ * again (keys_unlock_again).
  */
 #include "kernel/lib/fmt.h"
 #include "kernel/proc/keys.h"
 #include "kernel/sys/abi.h"
+#include "kernel/sys/iovs.h"
 #include "mm/slab.h"
 
 #define TYPE_MAX 32u
-#define NEGATIVE_SECONDS 60
-#define READ_MAX (KEY_DATA_MAX + 1)
+#define LOAD_MAX (1024u * 1024 - 1)
 #define ERRNO_MAX 4095
 
 /* Words that a call names a key by. */
@@ -57,63 +56,53 @@ static int naming_get(struct naming *n, u64 utype, u64 udesc)
 
 /* --- making --- */
 
-/* More than any kind takes is looked at, as a fault comes first, and not kept. */
-static int payload_get(u64 uload, u64 len, void **out)
+/* @len, at most LOAD_MAX, bytes of the user's; of none there is no memory. 0, -EFAULT, -ENOMEM */
+static int load_get(u64 uload, u64 len, struct key_load *out)
 {
-	u8 some[128];
+	int err;
 
-	*out = NULL;
-	for (u64 at = 0; len > KEY_DATA_MAX && at < len; at += sizeof(some))
-		if (copy_from_user(some, uload + at, MIN(len - at, sizeof(some))))
-			return -EFAULT;
-	if (!len || len > KEY_DATA_MAX)
+	*out = (struct key_load){ 0 };
+	if (!len)
 		return 0;
-	*out = kmalloc(len, 0);
-	if (!*out)
+	out->data = key_buf_alloc((u32)len);
+	if (!out->data)
 		return -ENOMEM;
-	if (!copy_from_user(*out, uload, len))
-		return 0;
-	kfree(*out);
-	return -EFAULT;
+	out->len = (u32)len;
+	err = copy_from_user(out->data, uload, len);
+	if (err)
+		key_load_free(out);
+	return err;
 }
 
-/* Are the bytes, and the description, fit for a key of @kind? */
-static int payload_check(u32 kind, const char *desc, u64 len)
+/* Other bytes for @k. 0, -EACCES, -EDQUOT */
+static int key_update(struct key_ref r, struct key_load *load)
 {
-	const char *colon = strchr(desc, ':');
+	int err = key_may(r.k, r.possessed, KEY_WRITE) ? key_load_take(r.k, load) : -EACCES;
 
-	if (!*desc)
-		return -EINVAL;
-	if (kind == KEY_RING)
-		return len ? -EINVAL : 0;
-	if (!len || len > KEY_DATA_MAX)
-		return -EINVAL;
-	return kind == KEY_LOGON && (!colon || colon == desc) ? -EINVAL : 0;
-}
-
-static u32 default_perm(u32 kind)
-{
-	u32 pos = KEY_VIEW | KEY_SEARCH | KEY_LINK | KEY_SETATTR | KEY_WRITE;
-
-	return KEY_POS(pos | (kind == KEY_LOGON ? 0 : KEY_READ)) | KEY_USR(KEY_VIEW);
+	if (!err) {
+		r.k->expiry = 0;
+		r.k->negative = 0;
+	}
+	return err;
 }
 
 /* A key in @ring, or another payload for the one that is there. The serial, or -errno. */
-static long key_put_in(struct key_ref ring, u32 kind, const char *desc, const void *load, u32 len)
+static long key_put_in(struct key_ref ring, u32 kind, const char *desc, struct key_load *load)
 {
 	struct key *k = kind == KEY_RING ? NULL : key_in(ring.k, kind, desc);
 	s32 serial;
 	int err;
 
 	if (k && !k->revoked && !k->invalid) {
-		err = key_may(k, ring.possessed, KEY_WRITE) ? key_data_set(k, load, len) : -EACCES;
+		err = k->construct ? key_await(k)
+				   : key_update((struct key_ref){ k, ring.possessed }, load);
 		return err ? err : k->serial;
 	}
-	err = key_make(kind, desc, default_perm(kind), false, &k);
+	err = key_make(kind, desc, key_default_perm(kind), KEY_QUOTA, &k);
 	if (err)
 		return err;
 	if (kind != KEY_RING)
-		err = key_data_set(k, load, len);
+		err = key_load_take(k, load);
 	if (!err)
 		err = key_link(ring.k, k);
 	serial = k->serial;
@@ -121,9 +110,9 @@ static long key_put_in(struct key_ref ring, u32 kind, const char *desc, const vo
 	return err ? err : serial;
 }
 
-static long add_locked(const struct naming *n, const void *load, u64 len, s32 ring)
+static long add_locked(const char *type, const char *desc, struct key_load *load, s32 ring)
 {
-	int kind = key_kind_find(n->type), err;
+	int kind = key_kind_find(type), err;
 	struct key_ref r;
 
 	err = key_lookup(ring, true, false, KEY_WRITE, &r);
@@ -133,20 +122,22 @@ static long add_locked(const struct naming *n, const void *load, u64 len, s32 ri
 		return -ENODEV;
 	if (r.k->kind != KEY_RING)
 		return -ENOTDIR;
-	err = payload_check((u32)kind, n->desc, len);
+	err = key_check_desc((u32)kind, desc);
+	if (!err)
+		err = key_check_load((u32)kind, load->len);
 	if (err)
 		return err;
-	return r.k->restricted ? -EPERM : key_put_in(r, (u32)kind, n->desc, load, (u32)len);
+	return r.k->restricted ? -EPERM : key_put_in(r, (u32)kind, desc, load);
 }
 
 /* ctx: thread; sleeps */
 long sys_add_key(u64 utype, u64 udesc, u64 uload, u64 len, u64 ring)
 {
 	struct naming n = { .desc = NULL };
-	void *load;
+	struct key_load load;
 	long r;
 
-	if (len > 1024 * 1024 - 1)
+	if (len > LOAD_MAX)
 		return -EINVAL;
 	r = type_get(n.type, utype);
 	if (!r && udesc)
@@ -156,102 +147,55 @@ long sys_add_key(u64 utype, u64 udesc, u64 uload, u64 len, u64 ring)
 	if (n.desc && n.desc[0] == '.' && !strncmp(n.type, "keyring", 7))
 		r = -EPERM;
 	if (!r)
-		r = payload_get(uload, len, &load);
+		r = load_get(uload, len, &load);
 	if (!r) {
-		static char none[1];
-		struct naming given = n;
-
-		given.desc = n.desc ? n.desc : none;
-		keys_lock();
-		r = add_locked(&given, load, len, (s32)ring);
-		keys_unlock();
-		if (load)
-			memset(load, 0, len);
-		kfree(load);
+		do {
+			keys_lock();
+			r = add_locked(n.type, n.desc ? n.desc : "", &load, (s32)ring);
+		} while (keys_unlock_again(&r));
+		key_load_free(&load);
 	}
 	kfree(n.desc);
 	return r;
 }
 
-/* Where a key goes that was asked for, when no keyring was named. */
-static s32 default_ring(void)
+static int request_locked(const struct naming *n, struct key_load *info, s32 ring, struct key **k,
+			  struct key **auth)
 {
-	struct task *t = current_task();
-
-	switch (t->reqkey_ring) {
-	case KEY_REQKEY_DEFL_THREAD_KEYRING: return KEY_SPEC_THREAD_KEYRING;
-	case KEY_REQKEY_DEFL_PROCESS_KEYRING: return KEY_SPEC_PROCESS_KEYRING;
-	case KEY_REQKEY_DEFL_SESSION_KEYRING: return KEY_SPEC_SESSION_KEYRING;
-	case KEY_REQKEY_DEFL_USER_KEYRING: return KEY_SPEC_USER_KEYRING;
-	case KEY_REQKEY_DEFL_USER_SESSION_KEYRING: return KEY_SPEC_USER_SESSION_KEYRING;
-	}
-	return t->thread_keyring	  ? KEY_SPEC_THREAD_KEYRING
-	       : t->proc->process_keyring ? KEY_SPEC_PROCESS_KEYRING
-	       : t->session_keyring	  ? KEY_SPEC_SESSION_KEYRING
-					  : KEY_SPEC_USER_SESSION_KEYRING;
-}
-
-/* Nobody makes the key: for a while that is known. Always an error. */
-static int make_negative(u32 kind, const char *desc, struct key *ring)
-{
-	struct key_ref r;
-	struct key *k;
-	int err = 0;
-
-	if (!ring) {
-		err = key_lookup(default_ring(), true, false, KEY_WRITE, &r);
-		if (err)
-			return err;
-		ring = r.k;
-	}
-	err = key_make(kind, desc, default_perm(kind), false, &k);
-	if (err)
-		return err;
-	k->negative = -ENOKEY;
-	k->expiry = key_now() + NEGATIVE_SECONDS;
-	err = key_link(ring, k);
-	key_drop(k);
-	return err ? err : -ENOENT; /* of the program that is not there */
-}
-
-static long request_locked(const struct naming *n, bool ask, s32 ring)
-{
-	struct key_ref dest = { 0 }, found;
+	struct key_ref dest = { 0 };
 	int kind = key_kind_find(n->type), err = 0;
 
 	if (ring)
 		err = key_lookup(ring, true, false, KEY_WRITE, &dest);
 	if (!err && kind < 0)
 		err = kind;
-	if (!err)
-		err = key_search_process((u32)kind, n->desc, &found);
-	if (err == -EAGAIN)
-		return ask ? make_negative((u32)kind, n->desc, dest.k) : -ENOKEY;
-	if (!err && dest.k) {
-		err = key_may(found.k, found.possessed, KEY_LINK) ? 0 : -EACCES;
-		if (!err)
-			err = key_link(dest.k, found.k);
-	}
-	return err ? err : found.k->serial;
+	return err ? err : key_request_begin((u32)kind, n->desc, info, dest.k, k, auth);
 }
 
 /* ctx: thread; sleeps */
 long sys_request_key(u64 utype, u64 udesc, u64 uinfo, u64 ring)
 {
+	struct key_load info = { 0 };
+	struct key *k, *auth;
+	char *text = NULL;
 	struct naming n;
-	char *info = NULL;
 	long r = naming_get(&n, utype, udesc);
 
 	if (r)
 		return r;
 	if (uinfo)
-		r = text_get(uinfo, &info);
+		r = text_get(uinfo, &text);
+	if (text)
+		info = (struct key_load){ (u8 *)text, (u32)strlen(text) };
 	if (!r) {
-		keys_lock();
-		r = request_locked(&n, uinfo, (s32)ring);
-		keys_unlock();
+		do {
+			keys_lock();
+			r = request_locked(&n, &info, (s32)ring, &k, &auth);
+		} while (keys_unlock_again(&r));
+		key_load_free(&info);
+		if (!r)
+			r = key_request_end(k, auth);
 	}
-	kfree(info);
 	kfree(n.desc);
 	return r;
 }
@@ -343,7 +287,7 @@ static long ctl_unlink(s32 id, s32 ring)
 	/* Of what is unlinked only the name counts, not its state nor what one may do with it. */
 	if (!err) {
 		err = key_lookup(id, false, true, 0, &k);
-		if (err == -EKEYREVOKED || err == -EKEYEXPIRED)
+		if (k.k && (err == -EKEYREVOKED || err == -EKEYEXPIRED))
 			err = 0;
 	}
 	return err ? err : key_unlink(r.k, k.k);
@@ -366,7 +310,7 @@ static long ctl_move(s32 id, s32 from, s32 to, u32 flags)
 		return err;
 	if (f.k->kind != KEY_RING || t.k->kind != KEY_RING)
 		return -ENOTDIR;
-	if (key_in(f.k, k.k->kind, k.k->desc) != k.k)
+	if (!key_in(f.k, k.k->kind, k.k->desc))
 		return -ENOENT;
 	there = key_in(t.k, k.k->kind, k.k->desc);
 	if (there && (flags & KEYCTL_MOVE_EXCL))
@@ -378,7 +322,7 @@ static long ctl_move(s32 id, s32 from, s32 to, u32 flags)
 static long ctl_timeout(s32 id, u32 seconds)
 {
 	struct key_ref r;
-	int err = key_lookup(id, true, true, KEY_SETATTR, &r);
+	int err = key_lookup_maker(id, true, KEY_SETATTR, &r);
 
 	if (!err)
 		r.k->expiry = seconds ? key_now() + seconds : 0;
@@ -435,26 +379,35 @@ static long ctl_join(u64 uname)
 	return err ? err : serial;
 }
 
-static long ctl_update(s32 id, u64 uload, u64 len)
+static long update_locked(s32 id, struct key_load *load)
 {
 	struct key_ref r;
-	void *load;
-	int err;
+	int err = key_lookup(id, false, false, KEY_WRITE, &r);
+
+	if (err)
+		return err;
+	if (r.k->kind == KEY_RING || r.k->kind == KEY_AUTH)
+		return -EOPNOTSUPP;
+	err = key_check_load(r.k->kind, load->len);
+	return err ? err : key_update(r, load);
+}
+
+static long ctl_update(s32 id, u64 uload, u64 len)
+{
+	struct key_load load;
+	long r;
 
 	if (len > PAGE_SIZE)
 		return -EINVAL;
-	err = payload_get(uload, len, &load);
-	if (err)
-		return err;
-	keys_lock();
-	err = key_lookup(id, false, false, KEY_WRITE, &r);
-	if (!err && r.k->kind == KEY_RING)
-		err = -EOPNOTSUPP;
-	if (!err)
-		err = load ? key_data_set(r.k, load, (u32)len) : -EINVAL;
-	keys_unlock();
-	kfree(load);
-	return err;
+	r = load_get(uload, len, &load);
+	if (r)
+		return r;
+	do {
+		keys_lock();
+		r = update_locked(id, &load);
+	} while (keys_unlock_again(&r));
+	key_load_free(&load);
+	return r;
 }
 
 static long ctl_describe(s32 id, u64 ubuf, u64 size)
@@ -466,7 +419,7 @@ static long ctl_describe(s32 id, u64 ubuf, u64 size)
 	if (!text)
 		return -ENOMEM;
 	keys_lock();
-	n = key_lookup(id, false, true, KEY_VIEW, &r);
+	n = key_lookup_maker(id, false, KEY_VIEW, &r);
 	if (!n)
 		n = 1 + snprintf(text, KEY_DESC_MAX + 64, "%s;%u;%u;%08x;%s",
 				 key_kind_name(r.k->kind), r.k->uid,
@@ -486,8 +439,10 @@ static long read_locked(s32 id, void *buf, u64 size)
 	int err = key_lookup(id, false, true, 0, &r);
 	u64 n;
 
-	if (err && err != -EKEYREVOKED && err != -EKEYEXPIRED)
+	if (!r.k || (err && err != -EKEYREVOKED && err != -EKEYEXPIRED))
 		return -ENOKEY;
+	if (r.k->construct)
+		return key_await(r.k);
 	if (r.k->negative)
 		return r.k->negative;
 	if (!key_may(r.k, r.possessed, KEY_READ) && !r.possessed)
@@ -507,21 +462,29 @@ static long read_locked(s32 id, void *buf, u64 size)
 	return (long)n;
 }
 
+/* Its length first, then with room for that; again, if it has grown meanwhile. */
 static long ctl_read(s32 id, u64 ubuf, u64 size)
 {
-	u64 room = ubuf ? MIN(size, (u64)READ_MAX) : 0;
-	void *buf = kmalloc(room + 1, 0);
+	struct key_load buf = { 0 };
 	long n;
 
-	if (!buf)
-		return -ENOMEM;
-	keys_lock();
-	n = read_locked(id, buf, room);
-	keys_unlock();
-	if (n > 0 && (u64)n <= room && copy_to_user(ubuf, buf, (size_t)n))
+	for (;;) {
+		do {
+			keys_lock();
+			n = read_locked(id, buf.data, buf.len);
+		} while (keys_unlock_again(&n));
+		if (n <= (long)buf.len || !ubuf || (u64)n > size)
+			break;
+		key_load_free(&buf);
+		buf.data = key_buf_alloc((u32)n);
+		if (!buf.data)
+			return -ENOMEM;
+		buf.len = (u32)n;
+	}
+	if (n > 0 && n <= (long)buf.len && (u64)n <= size &&
+	    copy_to_user(ubuf, buf.data, (size_t)n))
 		n = -EFAULT;
-	memset(buf, 0, room);
-	kfree(buf);
+	key_load_free(&buf);
 	return n;
 }
 
@@ -555,9 +518,10 @@ static long ctl_search(s32 ring, u64 utype, u64 udesc, s32 dest)
 
 	if (r)
 		return r;
-	keys_lock();
-	r = search_locked(&n, ring, dest);
-	keys_unlock();
+	do {
+		keys_lock();
+		r = search_locked(&n, ring, dest);
+	} while (keys_unlock_again(&r));
 	kfree(n.desc);
 	return r;
 }
@@ -569,45 +533,61 @@ static long ctl_security(s32 id, u64 ubuf, u64 size)
 	long err;
 
 	keys_lock();
-	err = key_lookup(id, false, true, KEY_VIEW, &r);
+	err = key_lookup_maker(id, false, KEY_VIEW, &r);
 	keys_unlock();
 	if (err)
 		return err;
 	return ubuf && size && put_user(ubuf, (u8)0) ? -EFAULT : 1;
 }
 
-static long ctl_restrict(s32 id, u64 utype, u64 urule)
+/* @type: of the keys that a rule is for, of which no kind here has any; NULL: none may come in */
+static long restrict_locked(s32 id, const char *type)
 {
-	char type[TYPE_MAX];
 	struct key_ref r;
-	int err;
+	int err = key_lookup(id, false, false, KEY_SETATTR, &r);
 
-	keys_lock();
-	err = key_lookup(id, false, false, KEY_SETATTR, &r);
-	keys_unlock();
-	if (!err && utype)
-		err = type_get(type, utype);
-	if (!err && utype ? !urule : urule != 0)
-		err = -EINVAL;
 	if (err)
 		return err;
-	if (utype) /* no kind of key here has rules */
+	if (r.k->kind != KEY_RING)
+		return -ENOTDIR;
+	if (type)
 		return key_kind_find(type) < 0 ? -ENOKEY : -ENOENT;
-	keys_lock();
-	err = key_lookup(id, false, false, KEY_SETATTR, &r);
-	if (!err && r.k->kind != KEY_RING)
-		err = -ENOTDIR;
-	if (!err && r.k->restricted)
-		err = -EEXIST;
-	if (!err)
-		r.k->restricted = true;
-	keys_unlock();
-	return err;
+	if (r.k->restricted)
+		return -EEXIST;
+	r.k->restricted = true;
+	return 0;
+}
+
+static long ctl_restrict(s32 id, u64 utype, u64 urule)
+{
+	char type[TYPE_MAX], *rule = NULL;
+	struct key_ref k;
+	long r;
+
+	do {
+		keys_lock();
+		r = key_lookup(id, false, false, KEY_SETATTR, &k);
+	} while (keys_unlock_again(&r));
+	if (!r && !utype != !urule)
+		r = -EINVAL;
+	if (!r && utype)
+		r = type_get(type, utype);
+	if (!r && utype)
+		r = text_get(urule, &rule);
+	if (r)
+		return r;
+	kfree(rule);
+	do {
+		keys_lock();
+		r = restrict_locked(id, utype ? type : NULL);
+	} while (keys_unlock_again(&r));
+	return r;
 }
 
 static long ctl_capabilities(u64 ubuf, u64 size)
 {
-	static const u8 caps[2] = { KEYCTL_CAPS0_CAPABILITIES | KEYCTL_CAPS0_INVALIDATE |
+	static const u8 caps[2] = { KEYCTL_CAPS0_CAPABILITIES | KEYCTL_CAPS0_PERSISTENT_KEYRINGS |
+				    KEYCTL_CAPS0_BIG_KEY | KEYCTL_CAPS0_INVALIDATE |
 				    KEYCTL_CAPS0_RESTRICT_KEYRING | KEYCTL_CAPS0_MOVE };
 	u64 n = MIN(size, sizeof(caps));
 
@@ -619,14 +599,102 @@ static long ctl_capabilities(u64 ubuf, u64 size)
 	return sizeof(caps);
 }
 
-/* Without authority over a key that is being made. */
-static long ctl_reject(u32 error)
-{
-	bool bad = !error || error >= ERRNO_MAX || error == ERESTARTSYS ||
-		   error == ERESTARTNOINTR || error == ERESTARTNOHAND ||
-		   error == ERESTART_RESTARTBLOCK;
+/* --- keyctl: for who makes a key --- */
 
-	return bad ? -EINVAL : -EPERM;
+static int authority(s32 id)
+{
+	int err;
+
+	keys_lock();
+	err = key_authority(id);
+	keys_unlock();
+	return err;
+}
+
+/* @u: the bytes; NULL: none */
+static long instantiate(s32 id, struct uio *u, s32 ring)
+{
+	struct key_load load = { 0 };
+	size_t len = u ? u->left : 0;
+	long r = len > LOAD_MAX ? -EINVAL : authority(id);
+
+	if (r)
+		return r;
+	if (len) {
+		load.data = key_buf_alloc((u32)len);
+		if (!load.data)
+			return -ENOMEM;
+		load.len = (u32)len;
+		if (uio_copy_from(u, load.data, len) != (ssize_t)len)
+			r = -EFAULT;
+	}
+	if (!r) {
+		do {
+			keys_lock();
+			r = key_instantiate(id, &load, ring);
+		} while (keys_unlock_again(&r));
+	}
+	key_load_free(&load);
+	return r;
+}
+
+static long ctl_instantiate(s32 id, u64 uload, u64 len, s32 ring)
+{
+	struct uio u;
+
+	if (!uload || !len)
+		return instantiate(id, NULL, ring);
+	if (!user_range_ok(uload, len))
+		return -EFAULT;
+	uio_init_user(&u, uload, len);
+	return instantiate(id, &u, ring);
+}
+
+static long ctl_instantiate_iov(s32 id, u64 uiov, u32 count, s32 ring)
+{
+	struct iovs v;
+	long r;
+
+	if (!uiov)
+		return instantiate(id, NULL, ring);
+	r = iovs_import(&v, uiov, count);
+	if (r)
+		return r;
+	r = instantiate(id, &v.u, ring);
+	iovs_free(&v);
+	return r;
+}
+
+static long ctl_reject(s32 id, u32 seconds, u32 error, s32 ring)
+{
+	long r;
+
+	if (!error || error >= ERRNO_MAX || error == ERESTARTSYS || error == ERESTARTNOINTR ||
+	    error == ERESTARTNOHAND || error == ERESTART_RESTARTBLOCK)
+		return -EINVAL;
+	do {
+		keys_lock();
+		r = key_reject(id, seconds, error, ring);
+	} while (keys_unlock_again(&r));
+	return r;
+}
+
+/* --- and the rest --- */
+
+static long ctl_persistent(u32 uid, s32 ring)
+{
+	const struct cred *c = current->cred;
+	struct key_ref dest;
+	int err;
+
+	if (uid == ~0u)
+		uid = c->uid;
+	else if (uid != c->uid && uid != c->euid && !sys_capable(CAP_SETUID))
+		return -EPERM;
+	err = key_lookup(ring, true, false, KEY_WRITE, &dest);
+	if (!err && dest.k->kind != KEY_RING)
+		err = -ENOTDIR;
+	return err ? err : key_get_persistent(uid, dest.k);
 }
 
 static long ctl_locked(u32 op, u64 a, u64 b, u64 c, u64 d)
@@ -644,6 +712,8 @@ static long ctl_locked(u32 op, u64 a, u64 b, u64 c, u64 d)
 	case KEYCTL_SESSION_TO_PARENT: return key_session_to_parent();
 	case KEYCTL_INVALIDATE: return ctl_invalidate((s32)a);
 	case KEYCTL_MOVE: return ctl_move((s32)a, (s32)b, (s32)c, (u32)d);
+	case KEYCTL_ASSUME_AUTHORITY: return key_assume_authority((s32)a);
+	case KEYCTL_GET_PERSISTENT: return ctl_persistent((u32)a, (s32)b);
 	}
 	return -EOPNOTSUPP;
 }
@@ -662,14 +732,14 @@ long sys_keyctl(u64 op, u64 a, u64 b, u64 c, u64 d)
 	case KEYCTL_GET_SECURITY: return ctl_security((s32)a, b, c);
 	case KEYCTL_RESTRICT_KEYRING: return ctl_restrict((s32)a, b, c);
 	case KEYCTL_CAPABILITIES: return ctl_capabilities(a, b);
-	case KEYCTL_INSTANTIATE: return c > 1024 * 1024 - 1 ? -EINVAL : -EPERM;
-	case KEYCTL_INSTANTIATE_IOV:
-	case KEYCTL_NEGATE: return -EPERM;
-	case KEYCTL_REJECT: return ctl_reject((u32)c);
-	case KEYCTL_ASSUME_AUTHORITY: return (s32)a < 0 ? -EINVAL : (s32)a ? -ENOKEY : 0;
+	case KEYCTL_INSTANTIATE: return ctl_instantiate((s32)a, b, c, (s32)d);
+	case KEYCTL_INSTANTIATE_IOV: return ctl_instantiate_iov((s32)a, b, (u32)c, (s32)d);
+	case KEYCTL_NEGATE: return ctl_reject((s32)a, (u32)b, ENOKEY, (s32)c);
+	case KEYCTL_REJECT: return ctl_reject((s32)a, (u32)b, (u32)c, (s32)d);
 	}
-	keys_lock();
-	r = ctl_locked((u32)op, a, b, c, d);
-	keys_unlock();
+	do {
+		keys_lock();
+		r = ctl_locked((u32)op, a, b, c, d);
+	} while (keys_unlock_again(&r));
 	return r;
 }

@@ -253,7 +253,10 @@ long sys_remap_file_pages(u64 start, u64 size, u64 prot, u64 pgoff, u64 flags)
 /* madvise(2) */
 long sys_madvise(u64 addr, u64 len, u64 advice)
 {
-	return vm_advise(current->vm, sys_untag(addr), len, (int)advice);
+	addr = sys_untag(addr);
+	if ((int)advice == MADV_HWPOISON || (int)advice == MADV_SOFT_OFFLINE)
+		return memfail_inject(addr, len, (int)advice == MADV_SOFT_OFFLINE);
+	return vm_advise(current->vm, addr, len, (int)advice);
 }
 
 /* brk(2): the system call always returns a break. */
@@ -551,7 +554,8 @@ long sys_process_madvise(u64 pidfd, u64 uvec, u64 count, u64 advice, u64 flags)
 	r = pidfd_vm((int)pidfd, &vm);
 	if (r && r != -EPERM)
 		goto free_segs;
-	if ((int)advice != MADV_COLD && (int)advice != MADV_PAGEOUT && (int)advice != MADV_WILLNEED)
+	if ((int)advice != MADV_COLD && (int)advice != MADV_PAGEOUT &&
+	    (int)advice != MADV_WILLNEED && (int)advice != MADV_COLLAPSE)
 		r = -EINVAL;
 	else if (!r && !cred_capable(current->cred, CAP_SYS_NICE))
 		r = -EPERM;

@@ -109,8 +109,8 @@ static void nice_set(struct task *t, struct visit *v)
 	}
 	if (v->result == -ESRCH)
 		v->result = 0;
-	if (v->value != nice && sched_set_policy(&t->thread, policy, prio, v->value))
-		v->result = -EINVAL;
+	if (v->value != nice)
+		sched_set_nice(&t->thread, v->value);
 }
 
 static void nice_get(struct task *t, struct visit *v)
@@ -176,7 +176,7 @@ static long ioprio_effective(struct task *t)
 	sched_get_policy(&t->thread, &policy, &prio, &nice);
 	if (policy == SCHED_IDLE)
 		class = IOPRIO_CLASS_IDLE;
-	else if (policy == SCHED_FIFO || policy == SCHED_RR)
+	else if (policy == SCHED_FIFO || policy == SCHED_RR || policy == SCHED_DEADLINE)
 		class = IOPRIO_CLASS_RT;
 	return IOPRIO_PRIO_VALUE(class, (nice + 20) / 5);
 }

@@ -11,6 +11,7 @@
 #include "kernel/proc/ptrace.h"
 #include "kernel/proc/seccomp.h"
 #include "kernel/sys/abi.h"
+#include "kernel/sys/sys.h"
 
 static long do_getsiginfo(struct task *t, u64 data)
 {
@@ -27,12 +28,9 @@ static long do_getsiginfo(struct task *t, u64 data)
 static long do_setsiginfo(struct task *t, u64 data)
 {
 	struct ksiginfo si;
-	siginfo_t info;
+	int err = sys_siginfo_from_user(&si, data, 0);
 
-	if (copy_from_user(&info, data, sizeof(info)))
-		return -EFAULT;
-	memcpy(&si, &info, sizeof(si));
-	return ptrace_set_siginfo(t, &si);
+	return err ? err : ptrace_set_siginfo(t, &si);
 }
 
 static long do_peeksiginfo(struct task *t, u64 addr, u64 data)
@@ -226,11 +224,13 @@ static long attach(struct task *t, bool seize, u64 addr, u64 data)
 	int err;
 
 	if (!seize)
-		return ptrace_attach(t, false, 0);
+		return t ? ptrace_attach(t, false, 0) : -EPERM;
 	if (addr || (data & ~(u64)PTRACE_O_MASK))
 		return -EIO;
 	err = ptrace_check_options(data);
-	return err ? err : ptrace_attach(t, true, data);
+	if (err)
+		return err;
+	return t ? ptrace_attach(t, true, data) : -EPERM;
 }
 
 /* ptrace(2) */
@@ -243,7 +243,7 @@ long sys_ptrace(u64 what, u64 pid, u64 addr, u64 data)
 		return ptrace_traceme();
 	ret = ptrace_find((u32)pid, &t);
 	if (what == PTRACE_ATTACH || what == PTRACE_SEIZE)
-		ret = ret ? ret : attach(t, what == PTRACE_SEIZE, addr, data);
+		ret = ret == -ESRCH ? ret : attach(t, what == PTRACE_SEIZE, addr, data);
 	else
 		ret = ret ? -ESRCH : request(t, what, addr, data);
 	if (t)

@@ -3,8 +3,8 @@
  *
  * A pid of 0 is the caller. Reading is free; changing needs the same user or CAP_SYS_NICE, and what
  * a limit (RLIMIT_NICE, RLIMIT_RTPRIO) does not cover needs the capability too. The rules are
- * checked here; the scheduler does as told. SCHED_DEADLINE and utilisation clamps are not there:
- * EINVAL and EOPNOTSUPP, as Linux built without them answers.
+ * checked here; the scheduler does as told, and says whether SCHED_DEADLINE has room. Utilisation
+ * clamps are not there: EOPNOTSUPP, as Linux built without them answers.
  *
  * Man pages: sched(7), sched_setscheduler(2), sched_setattr(2), sched_setaffinity(2),
  * sched_rr_get_interval(2).
@@ -24,15 +24,47 @@ struct user_sched_param {
 	int sched_priority;
 };
 
-SYSCTL_INT(sched_rt_period_us, "sys/kernel/sched_rt_period_us", &sched_rt_period_us, 1, 0x7fffffff);
-SYSCTL_INT(sched_rt_runtime_us, "sys/kernel/sched_rt_runtime_us", &sched_rt_runtime_us, -1,
+#define RT_PRIO_MAX 99
+#define DL_RUNTIME_MIN 1024 /* ns */
+
+static int dl_period_min_us = 100, dl_period_max_us = 1 << 22; /* a */
+
+SYSCTL_INT(sched_dl_min, "sys/kernel/sched_deadline_period_min_us", &dl_period_min_us, 0,
+	   0x7fffffff);
+SYSCTL_INT(sched_dl_max, "sys/kernel/sched_deadline_period_max_us", &dl_period_max_us, 0,
 	   0x7fffffff);
 
-#define RT_PRIO_MAX 99
+static const struct sysctl_int rt_period = { .value = &sched_rt_period_us,
+					     .min = 1,
+					     .max = 0x7fffffff };
+static const struct sysctl_int rt_runtime = { .value = &sched_rt_runtime_us,
+					      .min = -1,
+					      .max = 0x7fffffff };
+
+/* Both are judged together, and by what was given to SCHED_DEADLINE. */
+static ssize_t rt_limit_write(const char *text, size_t n, void *arg)
+{
+	struct sysctl_int s = *(const struct sysctl_int *)arg;
+	bool period = s.value == &sched_rt_period_us;
+	int v, err;
+
+	s.value = &v;
+	err = (int)sysctl_int_write(text, n, &s);
+	if (err >= 0)
+		err = sched_set_rt_limits(period ? v : READ_ONCE(sched_rt_period_us),
+					  period ? READ_ONCE(sched_rt_runtime_us) : v);
+	return err < 0 ? err : (ssize_t)n;
+}
+
+PROC_FILE(rt_period, "sys/kernel/sched_rt_period_us", 0644, .show = sysctl_int_show,
+	  .write = rt_limit_write, .arg = (void *)&rt_period);
+PROC_FILE(rt_runtime, "sys/kernel/sched_rt_runtime_us", 0644, .show = sysctl_int_show,
+	  .write = rt_limit_write, .arg = (void *)&rt_runtime);
 
 struct params {
 	int policy, rt_prio, nice;
 	bool reset_on_fork;
+	struct sched_dl dl; /* of SCHED_DEADLINE */
 };
 
 /* The thread that @pid names, with a reference. 0, -EINVAL or -ESRCH. */
@@ -87,8 +119,13 @@ static bool policy_is_rt(int policy)
 
 static void params_get(struct thread *t, struct params *p)
 {
+	s64 left, until;
+
 	sched_get_policy(t, &p->policy, &p->rt_prio, &p->nice);
 	p->reset_on_fork = sched_get_reset_on_fork(t);
+	memset(&p->dl, 0, sizeof(p->dl));
+	if (p->policy == SCHED_DEADLINE)
+		(void)sched_get_deadline(t, &p->dl, &left, &until);
 }
 
 /* Those of the thread that @pid names. 0, -EINVAL, -ESRCH. */
@@ -114,13 +151,26 @@ static bool change_allowed(struct task *t, const struct params *old, const struc
 			return false;
 		if (new->rt_prio > old->rt_prio && (u64) new->rt_prio > rt_limit)
 			return false;
-	} else if (new->nice < old->nice && !sched_perm_nice(t, new->nice)) {
+	} else if (new->policy == SCHED_DEADLINE ||
+		   (new->nice < old->nice && !sched_perm_nice(t, new->nice))) {
 		return false;
 	}
 	if (old->policy == SCHED_IDLE && new->policy != SCHED_IDLE &&
 	    !sched_perm_nice(t, old->nice))
 		return false;
 	return sched_perm_user(t) && (new->reset_on_fork || !old->reset_on_fork);
+}
+
+/* The signs are for times to come, which are added to. */
+static int deadline_check(const struct sched_dl *d)
+{
+	u64 min = (u64)READ_ONCE(dl_period_min_us) * NSEC_PER_USEC;
+	u64 max = (u64)READ_ONCE(dl_period_max_us) * NSEC_PER_USEC;
+
+	if (d->runtime < DL_RUNTIME_MIN || d->runtime > d->deadline || d->deadline > d->period ||
+	    (s64)d->period < 0 || d->period < min || d->period > max)
+		return -EINVAL;
+	return 0;
 }
 
 static int params_check(const struct params *p)
@@ -131,6 +181,7 @@ static int params_check(const struct params *p)
 	case SCHED_NORMAL:
 	case SCHED_BATCH:
 	case SCHED_IDLE: return p->rt_prio == 0 ? 0 : -EINVAL;
+	case SCHED_DEADLINE: return p->rt_prio == 0 ? deadline_check(&p->dl) : -EINVAL;
 	default: return -EINVAL;
 	}
 }
@@ -146,24 +197,45 @@ static int params_may_set(struct task *t, const struct params *p)
 	return sys_capable(CAP_SYS_NICE) || change_allowed(t, &old, p) ? 0 : -EPERM;
 }
 
-static long params_set(struct task *t, const struct params *p)
+/* What follows from @was, the policy before, is to hold: -EAGAIN if it is another by now. */
+static long params_set(struct task *t, const struct params *p, int was)
 {
 	int err = params_may_set(t, p);
 
 	if (err)
 		return err;
+	if (p->policy == SCHED_DEADLINE)
+		err = sched_set_deadline(&t->thread, &p->dl);
+	else
+		err = sched_swap_policy(&t->thread, was, p->policy, p->rt_prio, p->nice);
+	if (err)
+		return err;
 	sched_set_reset_on_fork(&t->thread, p->reset_on_fork);
-	err = sched_set_policy(&t->thread, p->policy, p->rt_prio, p->nice);
 	futex_prio_changed(t);
 	cpu_timers_rearm(t->proc); /* RLIMIT_RTTIME */
 	return err;
 }
 
 /* @policy < 0: keep what the thread has. */
+static long set_priority(struct task *t, s32 policy, int prio)
+{
+	struct params p;
+	int was;
+
+	params_get(&t->thread, &p);
+	was = p.policy;
+	if (policy >= 0) {
+		p.reset_on_fork = policy & SCHED_RESET_ON_FORK;
+		p.policy = policy & ~SCHED_RESET_ON_FORK;
+	}
+	p.rt_prio = prio;
+	memset(&p.dl, 0, sizeof(p.dl)); /* cannot be said here */
+	return params_set(t, &p, was);
+}
+
 static long set_scheduler(u64 pid, s32 policy, u64 uparam)
 {
 	struct user_sched_param param;
-	struct params p;
 	struct task *t;
 	long err;
 
@@ -174,13 +246,9 @@ static long set_scheduler(u64 pid, s32 policy, u64 uparam)
 	err = thread_by_pid(pid, &t);
 	if (err)
 		return err;
-	params_get(&t->thread, &p);
-	if (policy >= 0) {
-		p.reset_on_fork = policy & SCHED_RESET_ON_FORK;
-		p.policy = policy & ~SCHED_RESET_ON_FORK;
-	}
-	p.rt_prio = param.sched_priority;
-	err = params_set(t, &p);
+	do
+		err = set_priority(t, policy, param.sched_priority);
+	while (err == -EAGAIN);
 	task_put(t);
 	return err;
 }
@@ -253,11 +321,56 @@ bad_size:
 	return put_user(uattr, size) ? -EFAULT : -E2BIG;
 }
 
+/* The fields that @p's policy has, as they are. */
+static void attr_fill(struct sched_attr *a, const struct params *p)
+{
+	if (p->policy == SCHED_DEADLINE) {
+		a->sched_flags = (a->sched_flags & ~(u64)SCHED_DL_FLAGS) | p->dl.flags;
+		a->sched_runtime = p->dl.runtime;
+		a->sched_deadline = p->dl.deadline;
+		a->sched_period = p->dl.period;
+	} else if (policy_is_rt(p->policy)) {
+		a->sched_priority = (u32)p->rt_prio;
+	} else {
+		a->sched_nice = p->nice;
+	}
+}
+
+static void attr_apply(struct params *p, const struct sched_attr *a)
+{
+	if (!(a->sched_flags & SCHED_FLAG_KEEP_POLICY)) {
+		p->reset_on_fork = a->sched_flags & SCHED_FLAG_RESET_ON_FORK;
+		p->policy = (int)a->sched_policy;
+	}
+	p->rt_prio = (int)MIN(a->sched_priority, (u32)RT_PRIO_MAX + 1);
+	p->dl = (struct sched_dl){ a->sched_runtime, a->sched_deadline,
+				   a->sched_period ? a->sched_period : a->sched_deadline,
+				   a->sched_flags & SCHED_DL_FLAGS };
+	if (!policy_is_rt(p->policy) && p->policy != SCHED_DEADLINE)
+		p->nice = MIN(MAX(a->sched_nice, -20), 19);
+}
+
+static long set_attr(struct task *t, struct sched_attr a)
+{
+	struct params p;
+	long err;
+	int was;
+
+	params_get(&t->thread, &p);
+	was = p.policy;
+	if (a.sched_flags & SCHED_FLAG_KEEP_PARAMS)
+		attr_fill(&a, &p);
+	attr_apply(&p, &a);
+	err = a.sched_flags & ~(u64)SCHED_FLAG_ALL ? -EINVAL : params_may_set(t, &p);
+	if (!err && (a.sched_flags & SCHED_FLAG_UTIL_CLAMP))
+		err = -EOPNOTSUPP;
+	return err ? err : params_set(t, &p, was);
+}
+
 /* sched_setattr(2). ctx: thread */
 long sys_sched_setattr(u64 pid, u64 uattr, u64 flags)
 {
 	struct sched_attr a;
-	struct params p;
 	struct task *t;
 	long err;
 
@@ -272,21 +385,9 @@ long sys_sched_setattr(u64 pid, u64 uattr, u64 flags)
 	err = thread_by_pid(pid, &t);
 	if (err)
 		return err;
-	params_get(&t->thread, &p);
-	if (!(a.sched_flags & SCHED_FLAG_KEEP_POLICY)) {
-		p.reset_on_fork = a.sched_flags & SCHED_FLAG_RESET_ON_FORK;
-		p.policy = (int)a.sched_policy;
-	}
-	if (!(a.sched_flags & SCHED_FLAG_KEEP_PARAMS)) {
-		p.rt_prio = (int)MIN(a.sched_priority, (u32)RT_PRIO_MAX + 1);
-		if (!policy_is_rt(p.policy))
-			p.nice = MIN(MAX(a.sched_nice, -20), 19);
-	}
-	err = a.sched_flags & ~(u64)SCHED_FLAG_ALL ? -EINVAL : params_may_set(t, &p);
-	if (!err && (a.sched_flags & SCHED_FLAG_UTIL_CLAMP))
-		err = -EOPNOTSUPP;
-	if (!err)
-		err = params_set(t, &p);
+	do
+		err = set_attr(t, a);
+	while (err == -EAGAIN);
 	task_put(t);
 	return err;
 }
@@ -306,10 +407,7 @@ long sys_sched_getattr(u64 pid, u64 uattr, u64 usize, u64 flags)
 	a.size = MIN((u32)usize, (u32)sizeof(a));
 	a.sched_policy = (u32)p.policy;
 	a.sched_flags = p.reset_on_fork ? SCHED_FLAG_RESET_ON_FORK : 0;
-	if (policy_is_rt(p.policy))
-		a.sched_priority = (u32)p.rt_prio;
-	else
-		a.sched_nice = p.nice;
+	attr_fill(&a, &p);
 	return copy_to_user(uattr, &a, a.size);
 }
 

@@ -10,6 +10,7 @@
 #include "kernel/proc/kill.h"
 #include "kernel/sched/sched.h"
 #include "kernel/sys/abi.h"
+#include "kernel/sys/sys.h"
 
 #define SIGSET_SIZE sizeof(ksigset_t)
 
@@ -70,17 +71,14 @@ static bool info_has_layout(int sig, int code)
 	return code >= SI_LAST_KNOWN || code == SI_ASYNCNL;
 }
 
-/*
- * A siginfo that a program made up. Of one whose code has no known layout, the rest must be zero.
- * 0, -EFAULT, -E2BIG.
- */
-static int info_from_user(struct ksiginfo *out, u64 uinfo, int sig)
+/* See sys.h. ctx: thread; sleeps */
+int sys_siginfo_from_user(struct ksiginfo *out, u64 uinfo, int sig)
 {
 	u8 rest[sizeof(siginfo_t) - sizeof(*out)];
 
 	if (copy_from_user(out, uinfo, sizeof(*out)))
 		return -EFAULT;
-	if (info_has_layout(sig, out->si_code))
+	if (info_has_layout(sig ? sig : out->si_signo, out->si_code))
 		return 0;
 	if (copy_from_user(rest, uinfo + sizeof(*out), sizeof(rest)))
 		return -EFAULT;
@@ -102,7 +100,7 @@ static int info_check(const struct ksiginfo *si, u32 target)
 long sys_rt_sigqueueinfo(u64 pid, u64 sig, u64 uinfo)
 {
 	struct ksiginfo si;
-	int err = info_from_user(&si, uinfo, (int)sig);
+	int err = sys_siginfo_from_user(&si, uinfo, (int)sig);
 
 	if (!err)
 		err = info_check(&si, (u32)pid);
@@ -116,7 +114,7 @@ long sys_rt_sigqueueinfo(u64 pid, u64 sig, u64 uinfo)
 long sys_rt_tgsigqueueinfo(u64 tgid, u64 tid, u64 sig, u64 uinfo)
 {
 	struct ksiginfo si;
-	int err = info_from_user(&si, uinfo, (int)sig);
+	int err = sys_siginfo_from_user(&si, uinfo, (int)sig);
 
 	if (!err && ((int)tgid <= 0 || (int)tid <= 0))
 		err = -EINVAL;
@@ -139,7 +137,7 @@ long sys_pidfd_send_signal(u64 fd, u64 sig, u64 uinfo, u64 flags)
 	if (err)
 		return err;
 	if (uinfo) {
-		err = info_from_user(&si, uinfo, (int)sig);
+		err = sys_siginfo_from_user(&si, uinfo, (int)sig);
 		if (!err && si.si_signo != (int)sig)
 			err = -EINVAL;
 		if (!err)

@@ -5,11 +5,13 @@
  * socket(2), bind(2), connect(2), listen(2), accept(2), socketpair(2), getsockname(2),
  * getsockopt(2), shutdown(2).
  */
+#include <linux/if_packet.h>
 #include <linux/net.h>
 #include "kernel/sys/abi.h"
 #include "kernel/sys/sys.h"
 #include "kernel/sys/sys_socket.h"
 #include "mm/slab.h"
+#include "net/sock/sockfilter.h"
 
 #define SOCK_CLOEXEC 02000000u
 #define SOCK_NONBLOCK 04000u
@@ -354,15 +356,23 @@ long sys_getsockopt(u64 fd, u64 level, u64 option, u64 uval, u64 ulen)
 	else if (!get_user(&len, ulen))
 		err = len < 0 ? -EINVAL : 0;
 	size = MIN((u32)len, (u32)OPT_MAX);
+	/* The question is in the value. */
+	if (!err && (int)level == SOL_PACKET && (int)option == PACKET_HDRLEN &&
+	    copy_from_user(val, uval, size))
+		err = -EFAULT;
 	if (!err && (u32)len > OPT_MAX && (int)option == SO_PEERGROUPS) {
 		size = MIN((u32)len, CRED_NGROUPS_MAX * (u32)sizeof(u32));
 		val = kmalloc(size, 0);
 		err = val ? 0 : -ENOMEM;
 	}
-	if (!err)
+	if (!err && (int)level == SOL_SOCKET && (int)option == SO_GET_FILTER) {
+		size = (u32)len;
+		err = socket_filter_give(s, uval, &size);
+	} else if (!err) {
 		err = sock_get(s, (int)level, (int)option, val, &size);
-	if (!err && copy_to_user(uval, val, size))
-		err = -EFAULT;
+		if (!err && copy_to_user(uval, val, size))
+			err = -EFAULT;
+	}
 	if ((!err || err == -ERANGE) && put_user(ulen, (int)size))
 		err = -EFAULT;
 	if (val != small)
@@ -395,10 +405,21 @@ static u32 current_pid(void)
 	return current_proc() ? current_proc()->pid->nr : 0;
 }
 
+static long open_for_socket(const struct path *p)
+{
+	struct path net = proc_net_ns();
+	struct file *f;
+	int err = file_open_path(p ? p : &net, p ? O_PATH : O_RDONLY, &f);
+
+	return err ? err : proc_fd_open(f, true);
+}
+
 /* See sys.h. */
 void sys_socket_init(void)
 {
 	unix_init();
 	netlink_init();
+	inet_stamp_init();
 	socket_set_pid_hook(current_pid);
+	socket_set_open_hook(open_for_socket);
 }

@@ -92,21 +92,6 @@ static int take_cred(struct scm *scm, const struct sock_ucred *c)
 	return 0;
 }
 
-/* What a single message may say of itself on sockets without descriptors and credentials. */
-static int take_option(int type, const void *data, u64 n)
-{
-	u32 v;
-
-	if (type == SCM_RIGHTS || type == SCM_CREDENTIALS)
-		return 0;
-	if ((type != SO_MARK && type != SO_TIMESTAMPING_OLD) || n != sizeof(v))
-		return -EINVAL;
-	if (type == SO_MARK)
-		return sys_capable(CAP_NET_ADMIN) || sys_capable(CAP_NET_RAW) ? 0 : -EPERM;
-	memcpy(&v, data, sizeof(v));
-	return v & ~(u32)SOF_TIMESTAMPING_TX_RECORD_MASK ? -EINVAL : 0;
-}
-
 static int take_record(struct socket *s, struct sock_msg *m, const struct user_cmsghdr *h,
 		       const u8 *data)
 {
@@ -116,7 +101,7 @@ static int take_record(struct socket *s, struct sock_msg *m, const struct user_c
 	if (h->level != SOL_SOCKET)
 		return s->ops->control ? s->ops->control(s, m, h->level, h->type, data, (u32)n) : 0;
 	if (s->family != AF_UNIX && s->family != AF_NETLINK)
-		return take_option(h->type, data, n);
+		return socket_control(s, m, h->type, data, n);
 	switch (h->type) {
 	case SCM_RIGHTS:
 		if (s->family != AF_UNIX)
@@ -345,11 +330,12 @@ static int give_stamp(struct control_out *c, enum sock_stamp kind, s64 stamp)
 }
 
 /* The same for SO_TIMESTAMPING: by software, converted, by hardware; only the first is known. */
-static int give_stamping(struct control_out *c, s64 stamp)
+static int give_stamping(struct control_out *c, s64 stamp, bool new)
 {
 	s64 v[6] = { stamp / NSEC_PER_SEC, stamp % NSEC_PER_SEC };
 
-	return give_record(c, SOL_SOCKET, SO_TIMESTAMPING_OLD, v, sizeof(v));
+	return give_record(c, SOL_SOCKET, new ? SO_TIMESTAMPING_NEW : SO_TIMESTAMPING_OLD, v,
+			   sizeof(v));
 }
 
 /* What the family had to say. */
@@ -371,7 +357,7 @@ static int control_out(struct control_out *c, struct socket *s, struct sock_msg 
 	int err = m->stamp ? give_stamp(c, READ_ONCE(s->stamp), m->stamp) : 0;
 
 	if (!err && m->stamp && (READ_ONCE(s->stamping) & SOF_TIMESTAMPING_SOFTWARE))
-		err = give_stamping(c, m->stamp);
+		err = give_stamping(c, m->stamp, socket_option(s, SO_TIMESTAMPING_NEW));
 	if (!err && READ_ONCE(s->passcred) && m->scm.has_cred)
 		err = give_record(c, SOL_SOCKET, SCM_CREDENTIALS, &m->scm.cred,
 				  sizeof(m->scm.cred));

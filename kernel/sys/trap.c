@@ -106,6 +106,16 @@ static __cold void fault_signal(const struct fault *f, int sig, int code, u64 ad
 	signal_force(sig, code, addr, tf);
 }
 
+/* What was in the frame is lost. */
+static __cold void fault_lost(const struct fault *f)
+{
+	struct ksiginfo si;
+
+	fault_note(f);
+	memfail_siginfo(&si, BUS_MCEERR_AR, f->addr);
+	signal_force_info(&si);
+}
+
 static void fault_memory(struct trapframe *tf, const struct fault *f)
 {
 	int err = f->addr < USER_TOP ? fault_resolve_user(f) : -EFAULT;
@@ -115,6 +125,7 @@ static void fault_memory(struct trapframe *tf, const struct fault *f)
 	case -EINTR: /* killed while waiting: trap_user_work ends the thread */ break;
 	case -EACCES: fault_signal(f, SIGSEGV, SEGV_ACCERR, f->addr, tf); break;
 	case -EIO: fault_signal(f, SIGBUS, BUS_ADRERR, f->addr, tf); break;
+	case -EHWPOISON: fault_lost(f); break;
 	case -ENOMEM: fault_out_of_memory(); break;
 	default: fault_signal(f, SIGSEGV, SEGV_MAPERR, f->addr, tf);
 	}
@@ -188,6 +199,8 @@ void trap_user_work(struct trapframe *tf, u32 work)
 		if (work & WORK_NOTIFY) {
 			word_and(&arch_current()->work, ~WORK_NOTIFY);
 			kmsg_flush_notify();
+			if (sched_take_overrun())
+				(void)signal_send_proc(current_task()->proc, SIGXCPU, NULL);
 		}
 		if ((work & WORK_RSEQ_EVENT) && rseq_update(tf))
 			signal_force_segv(0, tf);

@@ -15,8 +15,6 @@
  * so it needs no lock.
  */
 #include <asm/poll.h>
-#include <linux/serial.h>
-#include <linux/serial_core.h>
 #include "fs/procfs.h"
 #include "fs/sysfs.h"
 #include "kernel/base/bootargs.h"
@@ -30,6 +28,7 @@
 #include "kernel/sched/work.h"
 #include "kernel/tty/tty.h"
 #include "kernel/tty/uart.h"
+#include "kernel/tty/uart_serial.h"
 #include "mm/slab.h"
 
 #define RX_RING 2048
@@ -126,11 +125,6 @@ void uart_tx_ready(struct uart_port *p)
 	waitq_wake(&ut->tty.write_wait, ~0u, POLLOUT | POLLWRNORM);
 	if (ring_used(&ut->tty.ld.echo) || unlikely(READ_ONCE(ut->tty.cut_short)))
 		work_queue_on(uart_queue, &ut->work);
-}
-
-/* Modem lines changed: nothing waits for them. ctx: any */
-void uart_modem_changed(struct uart_port *p, u32 bits)
-{
 }
 
 /* The device's window has another size. ctx: thread; p->lock not held */
@@ -263,6 +257,7 @@ static void uart_termios_changed(struct tty *t, const struct ktermios *old)
 	};
 	u64 flags = spin_lock_irqsave(&p->lock);
 
+	line.baud = uart_spd_baud(p, line.baud);
 	if (p->ops->set_line && (!old || memcmp(&line, &p->settings, sizeof(line)) != 0)) {
 		p->ops->set_line(p, &line);
 		p->settings = line;
@@ -312,42 +307,11 @@ static void uart_close(struct tty *t)
 	p->ops->shutdown(p);
 }
 
-static long uart_get_serial(struct uart_port *p, u64 arg)
-{
-	struct serial_struct s;
-
-	memset(&s, 0, sizeof(s));
-	s.type = PORT_AMBA;
-	s.line = (int)p->line;
-	s.xmit_fifo_size = 16;
-	s.baud_base = (int)p->settings.baud;
-	return copy_to_user(arg, &s, sizeof(s));
-}
-
-static long uart_get_counts(struct uart_port *p, u64 arg)
-{
-	struct serial_icounter_struct c;
-	u64 flags;
-
-	memset(&c, 0, sizeof(c));
-	flags = spin_lock_irqsave(&p->lock);
-	c.rx = (int)p->rx_count;
-	c.tx = (int)p->tx_count;
-	c.frame = (int)p->frame_errors;
-	c.parity = (int)p->parity_errors;
-	c.overrun = (int)p->overruns;
-	c.brk = (int)p->breaks;
-	spin_unlock_irqrestore(&p->lock, flags);
-	return copy_to_user(arg, &c, sizeof(c));
-}
-
 static int uart_ioctl(struct tty *t, u32 cmd, u64 arg)
 {
-	switch (cmd) {
-	case TIOCGSERIAL: return (int)uart_get_serial(t->priv, arg);
-	case TIOCGICOUNT: return (int)uart_get_counts(t->priv, arg);
-	default: return -ENOIOCTLCMD;
-	}
+	struct uart_port *p = t->priv;
+
+	return p->ops->set_line ? (int)uart_line_ioctl(p, cmd, arg) : -ENOIOCTLCMD;
 }
 
 static const struct tty_ops uart_tty_ops = {

@@ -79,6 +79,13 @@ struct uart_port {
 	struct uart_line settings; /* u: as applied last */
 	/* u: for TIOCGICOUNT */
 	u64 rx_count, tx_count, overruns, frame_errors, parity_errors, breaks;
+	u32 modem_changes[4]; /* u: of CTS, DSR, RI, CD; what TIOCMIWAIT waits for */
+	/* A port with a line (set_line) has these, for TIOCGSERIAL. */
+	u64 base; /* I: where its registers are */
+	u32 irq; /* I */
+	u32 clock_hz; /* u: what speeds are divided from; 0: not known */
+	u32 spd_flags, divisor, fifo_size, close_delay,
+		closing_wait; /* u: as TIOCSSERIAL has them */
 	bool firmware_console; /* I: what the device tree's stdout-path names */
 	u16 rows, cols; /* u: window size if the device knows it, else 0 */
 	void *tty; /* I: the tty layer's */
@@ -98,7 +105,7 @@ void uart_rx(struct uart_port *p, u8 ch, enum uart_flag flag);
 void uart_rx_push(struct uart_port *p);
 /* port->tx has room again (at or below half): wake writers. ctx: any, p->lock may be held. */
 void uart_tx_ready(struct uart_port *p);
-/* Modem lines changed (carrier). ctx: any. */
+/* The modem lines @bits (TIOCM_*) of a port have changed. holds: p->lock. ctx: any. */
 void uart_modem_changed(struct uart_port *p, u32 bits);
 /* The window has another size (virtio-console). ctx: any, p->lock not held. */
 void uart_resized(struct uart_port *p, u16 rows, u16 cols);

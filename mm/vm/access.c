@@ -13,6 +13,8 @@
 /* Does the entry serve the access as it is? A forced store needs a frame of this mapping's own. */
 static bool entry_serves(const struct region *r, pte_t pte, const struct page *p, u32 flags)
 {
+	if (unlikely(page_flag(p, PG_HWPOISON)))
+		return false;
 	if (!(flags & VMF_WRITE) || pte_writable(pte))
 		return true;
 	return (flags & VMF_FORCE) && !(r->flags & VM_SHARED) && p->type == PAGE_ANON &&
@@ -129,9 +131,12 @@ static struct page *dump_present(struct region *r, vaddr_t addr, vaddr_t *stop)
 	slot = pmap_leaf(pm, addr);
 	if (!slot) {
 		*stop = LEAF_END(addr);
-	} else if (pte_present(*slot) && pa_to_page(pte_pa(*slot)) != vm_zero_page) {
+	} else if (pte_present(*slot)) {
 		p = pa_to_page(pte_pa(*slot));
-		page_get(p);
+		if (p == vm_zero_page || page_flag(p, PG_HWPOISON))
+			p = NULL;
+		else
+			page_get(p);
 	}
 	spin_unlock(&pm->lock);
 	return p;
@@ -202,7 +207,7 @@ int vm_get_page(struct vmspace *vm, vaddr_t addr, bool write, struct page **out)
 	if (r && r->start <= addr && access_permitted(r, write, false))
 		err = vm_page_of(r, addr & ~(vaddr_t)PAGE_MASK, write ? VMF_WRITE : 0, out);
 	rwsem_read_unlock(&vm->sem);
-	return err == -EIO ? -EFAULT : err;
+	return err == -EIO || err == -EHWPOISON ? -EFAULT : err;
 }
 
 /*

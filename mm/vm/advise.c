@@ -222,6 +222,7 @@ static bool advice_known(int advice)
 	case MADV_POPULATE_READ:
 	case MADV_POPULATE_WRITE:
 	case MADV_WILLNEED:
+	case MADV_COLLAPSE: /* valid, but no range here may hold a transparent huge page */
 	case MADV_REMOVE: return true;
 	}
 	return advice_find(advice) != NULL;

@@ -45,16 +45,22 @@ u64 vm_commit_limit_pages(void)
  * Mode 2: something is left for an administrator to log in with, and a process cannot grow so large
  * that its user has nothing left to end it with.
  */
-static bool commit_within_limit(u64 pages)
+static u64 commit_left(void)
 {
-	u64 limit = vm_commit_limit_pages(), kept = 0;
+	u64 limit = vm_commit_limit_pages(), kept = vm_committed_pages();
 
 	if (!cred_capable(current->cred, CAP_SYS_ADMIN))
-		kept = KB_PAGES(vm_admin_reserve_kbytes);
+		kept += KB_PAGES(vm_admin_reserve_kbytes);
 	if (current->vm)
 		kept += MIN(READ_ONCE(current->vm->total_pages) / 32,
 			    KB_PAGES(vm_user_reserve_kbytes));
-	return vm_committed_pages() + pages + kept <= limit;
+	return limit > kept ? limit - kept : 0;
+}
+
+/* How many pages more may be promised: a limit in mode 2 only. ctx: thread; sleeps: no */
+u64 vm_commit_room(void)
+{
+	return READ_ONCE(vm_overcommit_mode) == 2 ? commit_left() : ~0ull;
 }
 
 static bool commit_allowed(u64 pages)
@@ -64,7 +70,7 @@ static bool commit_allowed(u64 pages)
 	if (vm_overcommit_mode == 1)
 		return true;
 	if (vm_overcommit_mode == 2)
-		return commit_within_limit(pages);
+		return pages <= commit_left();
 	/* Small requests cannot be absurd; spare them the sum over the CPUs' free lists. */
 	if (pages <= PAGES(MIB(4)))
 		return true;

@@ -32,7 +32,15 @@
 struct page *vm_zero_page;
 
 /* What a pass of fault_once() asks for. */
-enum fault_need { FAULT_DONE, NEED_TABLE, NEED_FRAME, NEED_CACHED, NEED_LEAVE, NEED_SPECIAL };
+enum fault_need {
+	FAULT_DONE,
+	NEED_TABLE,
+	NEED_FRAME,
+	NEED_CACHED,
+	NEED_LEAVE,
+	NEED_SPECIAL,
+	FAULT_LOST
+};
 
 /* o: all owned by the faulting thread. */
 struct fault_state {
@@ -52,6 +60,12 @@ void fault_setup(void)
 	vm_zero_page = pmm_alloc(0, PMM_ZERO);
 	assert(vm_zero_page);
 	vm_zero_page->type = PAGE_RESERVED;
+}
+
+/* Contract in vmspace.h. */
+const void *vm_zeroes(void)
+{
+	return page_to_va(vm_zero_page);
 }
 
 /* A frame for anonymous memory without sleeping: the one got before, or a new one. */
@@ -214,8 +228,12 @@ static enum fault_need fault_present(struct fault_state *f, pte_t *slot)
 
 	if (!f->write || pte_writable(pte) || (r->flags & VM_DEVICE)) {
 		/* A stale translation of ours at most, or the first access since somebody asked. */
-		if (unlikely(!pte_young(pte)))
+		if (unlikely(!pte_young(pte))) {
+			if (!(r->flags & VM_DEVICE) &&
+			    page_flag(pa_to_page(pte_pa(pte)), PG_HWPOISON))
+				return FAULT_LOST;
 			pte_set(slot, pte_mkyoung(pte));
+		}
 		tlb_flush_page(&r->vm->pmap, f->addr);
 		return FAULT_DONE;
 	}
@@ -236,7 +254,7 @@ static enum fault_need fault_present(struct fault_state *f, pte_t *slot)
 			     pte_mkdirty(pte_set_prot(pte, vm_pte_prot(r->prot))));
 		return FAULT_DONE;
 	}
-	return fault_copy(f, slot, p);
+	return unlikely(page_flag(p, PG_HWPOISON)) ? FAULT_LOST : fault_copy(f, slot, p);
 }
 
 /* First page index beyond the file. */
@@ -294,7 +312,7 @@ static bool have_is_current(const struct fault_state *f)
 	const struct pagecache *pc = f->r->cache;
 
 	return READ_ONCE(f->have->cache) == pc && f->have->index == region_index(f->r, f->addr) &&
-	       f->have->index < cache_limit(pc);
+	       f->have->index < cache_limit(pc) && page_flag(f->have, PG_UPTODATE);
 }
 
 static enum fault_need fault_cache(struct fault_state *f, pte_t *slot)
@@ -446,6 +464,7 @@ static int fault_provide(struct fault_state *f, enum fault_need need)
 	case NEED_CACHED: return get_cached(f);
 	case NEED_LEAVE: return get_leave(f);
 	case NEED_SPECIAL: return get_special(f);
+	case FAULT_LOST: return -EHWPOISON;
 	case FAULT_DONE: break;
 	}
 	return 0;
@@ -454,7 +473,8 @@ static int fault_provide(struct fault_state *f, enum fault_need need)
 /*
  * Make page @addr of @r present, and writable with VMF_WRITE. The access was checked against the
  * region's protection, or VMF_FORCE is given. *@flags gets VMF_MAJOR when a device was read.
- * ctx: thread; holds: sem; sleeps. 0, -EIO (no such page of the file), -ENOMEM, -EINTR.
+ * ctx: thread; holds: sem; sleeps. 0, -EIO (no such page of the file), -EHWPOISON (its frame is
+ * lost), -ENOMEM, -EINTR.
  */
 int vm_fault_region(struct region *r, vaddr_t addr, u32 *flags)
 {

@@ -280,9 +280,17 @@ static int wait_filled(struct pagecache *pc, struct page *p)
 	if (page_flag(p, PG_UPTODATE))
 		return 0;
 	page_lock(p);
-	if (!page_flag(p, PG_UPTODATE) && p->cache == pc && pc->ops->fill) {
-		page_flag_clear(p, PG_ERROR);
-		return page_fill(pc, p);
+	if (unlikely(page_flag(p, PG_HWPOISON))) {
+		page_unlock(p);
+		return -EIO;
+	}
+	if (!page_flag(p, PG_UPTODATE) && p->cache == pc) {
+		if (pc->ops->fill) {
+			page_flag_clear(p, PG_ERROR);
+			return page_fill(pc, p);
+		}
+		/* Only reserved so far: it becomes data now. */
+		page_flag_set(p, PG_UPTODATE);
 	}
 	page_unlock(p);
 	if (page_flag(p, PG_UPTODATE))
@@ -331,6 +339,8 @@ static int get_page(struct pagecache *pc, u64 index, bool bounded, struct page *
 				*out = p;
 				return 0;
 			}
+			if (bounded && page_flag(p, PG_HWPOISON))
+				err = -EHWPOISON;
 			page_put(p);
 		} else {
 			if (pc->ops->fill)
@@ -353,7 +363,7 @@ int pagecache_get(struct pagecache *pc, u64 index, struct page **out)
 	return get_page(pc, index, false, out, &major);
 }
 
-/* As pagecache_get, for faults: -EIO beyond .size. ctx: thread; sleeps. */
+/* As pagecache_get, for faults: -EIO beyond .size, -EHWPOISON. ctx: thread; sleeps. */
 int pagecache_get_mapped(struct pagecache *pc, u64 index, u32 order, struct page **out, bool *major)
 {
 	if (index >= DIV_ROUND_UP(READ_ONCE(pc->size), PAGE_SIZE))
@@ -383,6 +393,36 @@ int pagecache_get_existing(struct pagecache *pc, u64 index, struct page **out)
 		return -ENOENT;
 	*out = p;
 	return 0;
+}
+
+/* See the header. ctx: thread; sleeps. */
+int pagecache_reserve(struct pagecache *pc, u64 index)
+{
+	struct page *p = find_any(pc, index);
+	int err = 0;
+
+	if (!p) {
+		p = pmm_alloc(0, PMM_USER | PMM_ZERO);
+		if (!p)
+			return -ENOMEM;
+		page_get(p);
+		err = pagecache_add(pc, index, p, false);
+		if (err)
+			page_put(p);
+	}
+	page_put(p);
+	return err == -EEXIST ? 0 : err;
+}
+
+/* See the header. ctx: thread; sleeps: no */
+bool pagecache_lost(struct pagecache *pc, u64 index)
+{
+	struct page *p = unlikely(vm_retired_frames()) ? find_any(pc, index) : NULL;
+	bool lost = p && page_flag(p, PG_HWPOISON);
+
+	if (p)
+		page_put(p);
+	return lost;
 }
 
 /* A page that will be overwritten whole; see the header. ctx: thread; sleeps. 0, -ENOMEM, -EIO. */
@@ -459,7 +499,7 @@ void pagecache_mark_dirty(struct pagecache *pc, struct page *p)
 	if (page_flag(p, PG_DIRTY))
 		return;
 	spin_lock(&pc->lock);
-	if (p->cache == pc && !page_flag(p, PG_DIRTY)) {
+	if (p->cache == pc && !page_flag(p, PG_DIRTY | PG_HWPOISON)) {
 		page_flag_set(p, PG_DIRTY);
 		radix_tag_set(&pc->pages, p->index, TAG_DIRTY);
 		writeback_count(1);

@@ -143,6 +143,14 @@ bool pagecache_is_busy(struct pagecache *pc);
 /* Next index >= @from that has a page (SEEK_DATA), or ~0. And the first without (SEEK_HOLE). */
 u64 pagecache_next_data(struct pagecache *pc, u64 from);
 u64 pagecache_next_hole(struct pagecache *pc, u64 from);
+/* Does it hold a frame at @index whose contents were lost? ctx: thread; sleeps: no */
+bool pagecache_lost(struct pagecache *pc, u64 index);
+/*
+ * Make sure that a memory-only cache has a frame at @index: one that is made reads as zeroes, but
+ * is not data yet. 0, -ENOMEM. ctx: thread; sleeps
+ */
+int __must_check pagecache_reserve(struct pagecache *pc, u64 index);
+u64 vm_retired_frames(void); /* out of use for failures: poison.c */
 u64 pagecache_total_frames(void); /* "Cached" of meminfo */
 u64 pagecache_memory_frames(void); /* of them, in memory-only caches: "Shmem" */
 

@@ -30,7 +30,7 @@ static ssize_t read_page(struct pagecache *pc, struct uio *u, u64 pos, size_t n)
 
 	if (!p) {
 		if (!pc->ops->fill)
-			return uio_zero(u, n);
+			return pagecache_lost(pc, pos >> PAGE_SHIFT) ? -EIO : uio_zero(u, n);
 		/* O_NONBLOCK is nothing to files: only a call that says so does not wait. */
 		if (u->flags & RWF_NOWAIT)
 			return -EAGAIN;

@@ -23,6 +23,8 @@ static pte_t protect_entry(struct region *r, pte_t pte)
 	if (r->flags & VM_DEVICE)
 		return pte_set_prot(pte, prot);
 	p = pa_to_page(pte_pa(pte));
+	if (page_flag(p, PG_HWPOISON))
+		return pte;
 	if (!(r->flags & VM_SHARED)) {
 		if (p->type != PAGE_ANON || page_refs(p) != 1)
 			prot &= ~PROT_W;

@@ -8,8 +8,9 @@
  * A miss elsewhere reads what was asked for and makes the window small again; one at a fixed
  * distance from the last two (a stride) costs exactly what it asks for.
  *
- * Who says in which order he reads (posix_fadvise, madvise) is believed: in order, the limit is twice
- * as far; at random, what is asked for is read and nothing else, and nothing is learnt from it.
+ * Who says in which order he reads (posix_fadvise, madvise) is believed: in order, the limit is
+ * twice as far; at random, what is asked for is read and nothing else, and nothing is learnt from
+ * it.
  *
  * Pages are inserted locked, given to ops->read_ahead together, and unlocked by the device's end;
  * a page that could not be read stays without PG_UPTODATE for the reader who needs it to try again.

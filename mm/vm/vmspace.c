@@ -108,6 +108,17 @@ void vmspace_put(struct vmspace *vm)
 		kmem_cache_free(vmspace_cache, vm);
 }
 
+/* See the header. ctx: any without VM_OBJECT or later locks; sleeps: no */
+void vm_for_each(void (*fn)(struct vmspace *vm, void *arg), void *arg)
+{
+	struct vmspace *vm;
+
+	spin_lock(&all_lock);
+	list_for_each(vm, &all_spaces, all)
+		fn(vm, arg);
+	spin_unlock(&all_lock);
+}
+
 /* See the header. ctx: any without VM_OBJECT or later locks */
 void vm_get_totals(struct vm_totals *out)
 {

@@ -105,6 +105,7 @@ struct vmspace {
 	struct vm_file *exe; /* v: /proc/PID/exe */
 	u32 def_flags; /* v: mlockall(MCL_FUTURE) */
 	bool dumpable; /* a */
+	vaddr_t poisoned; /* a: where memory was lost that nobody was told about yet, or 0 */
 	struct aio_ctx *aio; /* fs/aio.c's own lock: contexts of io_setup(2) */
 	bool bottom_up; /* I: the old layout of ADDR_COMPAT_LAYOUT */
 	struct list all; /* list of all address spaces: its own lock */
@@ -166,8 +167,8 @@ vaddr_t vm_brk(struct vmspace *vm, vaddr_t addr, const struct vm_limits *lim);
 /*
  * Resolve a fault at @addr of the current or another address space. 0, -EFAULT (no region:
  * SEGV_MAPERR), -EACCES (SEGV_ACCERR), -EIO (beyond the file, or its read failed: SIGBUS
- * BUS_ADRERR), -ENOMEM, -EINTR (killed while waiting). ctx: thread; sleeps. @write/@exec from the
- * access.
+ * BUS_ADRERR), -EHWPOISON (lost: SIGBUS BUS_MCEERR_AR), -ENOMEM, -EINTR (killed while waiting).
+ * ctx: thread; sleeps. @write/@exec from the access.
  */
 int vm_fault(struct vmspace *vm, vaddr_t addr, bool write, bool exec, const struct vm_limits *lim);
 
@@ -212,6 +213,9 @@ struct vm_counts {
 };
 void vm_region_counts(struct region *r, struct vm_counts *out); /* smaps; holds: sem */
 void vm_init(void);
+
+/* A page of zeroes, for whoever writes them out. Read only. ctx: any, after vm_init(). */
+const void *vm_zeroes(void);
 /*
  * Shared anonymous memory as an object (MAP_SHARED|MAP_ANONYMOUS, SysV shm, memfd use tmpfs inodes
  * instead). @flags: VM_NORESERVE.
@@ -232,6 +236,14 @@ int __must_check vm_check_home_node(struct vmspace *vm, vaddr_t start, vaddr_t e
  * touched; -ENOENT: a page of a file that is not mapped yet. ctx: thread; sleeps
  */
 int vm_page_node(struct vmspace *vm, vaddr_t addr);
+/*
+ * poison.c: take the frame at @addr out of use; its contents are lost, or with @soft move. 0,
+ * -EFAULT (not mapped, or lost already), -EBUSY (cannot be taken), -ENOMEM, -EINTR. ctx: thread;
+ * sleeps
+ */
+int __must_check vm_retire(struct vmspace *vm, vaddr_t addr, bool soft);
+/* Every address space with users, under the lock of their list. */
+void vm_for_each(void (*fn)(struct vmspace *vm, void *arg), void *arg);
 /* Overcommit accounting (vm.overcommit_memory). */
 extern int vm_overcommit_mode;
 extern int vm_overcommit_ratio;
@@ -241,6 +253,7 @@ extern int vm_max_map_count;
 extern int vm_mmap_min_addr;
 int __must_check vm_commit(u64 pages);
 void vm_uncommit(u64 pages);
+u64 vm_commit_room(void);
 u64 vm_commit_limit_pages(void);
 u64 vm_committed_pages(void);
 /*

@@ -24,6 +24,7 @@ SYSCTL_INT(ip_nonlocal_bind, "sys/net/ipv4/ip_nonlocal_bind", &nonlocal_bind, 0,
 void inet_sock_init(struct inet_sock *i, const struct sock_ops *ops, int type, int protocol)
 {
 	socket_init(&i->s, ops, AF_INET, (u16)type, protocol);
+	i->s.txrehash = true;
 	i->ttl = -1;
 	i->mc_ttl = 1;
 	i->mc_loop = i->mc_all = true;
@@ -66,14 +67,16 @@ int inet_may_bind(const struct inet_sock *i, be32 addr, u16 port)
 /* See inet.h. ctx: thread; sleeps: no */
 int inet_route(struct inet_sock *i, be32 dst, be32 src, struct route *out)
 {
-	const struct netdev *d = netdev_by_index(READ_ONCE(i->s.bound_dev));
+	const struct netdev *d = netdev_bound(READ_ONCE(i->s.bound_dev));
 	int err;
 
 	if (inet_is_multicast(dst)) {
 		if (!d)
-			d = netdev_by_index(READ_ONCE(i->mc_dev));
+			d = netdev_bound(READ_ONCE(i->mc_dev));
 		if (!src)
 			src = READ_ONCE(i->mc_addr);
+	} else if (!d && unlikely(READ_ONCE(i->unicast_dev)) && i->s.type != SOCK_STREAM) {
+		d = netdev_bound(READ_ONCE(i->unicast_dev));
 	}
 	err = route_lookup(dst, src, d, out);
 	if (err)
@@ -114,7 +117,7 @@ static int inet_create(int type, int protocol, struct socket **out)
 		known = true;
 		if (t->any ? !protocol : protocol && protocol != t->protocol)
 			continue;
-		if (!protocol && t->protocol == IPPROTO_ICMP)
+		if (!protocol && (t->protocol == IPPROTO_ICMP || t->protocol == IPPROTO_UDPLITE))
 			continue;
 		if (t->may && !t->may())
 			return type == SOCK_RAW ? -EPERM : -EACCES;

@@ -86,43 +86,70 @@ static void nl_release(struct socket *s)
 	kfree(n);
 }
 
-/* holds: nl_lock */
-static bool port_taken(u32 port)
+/* Each protocol has ports of its own. holds: nl_lock */
+static bool port_taken(int protocol, u32 port)
 {
 	struct nl_sock *n;
 
 	list_for_each(n, &nl_socks, all)
-		if (n->port == port)
+		if (n->port == port && n->s.protocol == protocol)
 			return true;
 	return false;
 }
 
-/* Port 0 asks for one of the kernel's choice: the process's number, or any that is free. */
+/*
+ * @port for @n; 0 asks for one of the kernel's choice: that which it has, the process's number, or
+ * any that is free. 0, -EINVAL: it has another one, -EADDRINUSE. holds: nl_lock
+ */
+static int take_port(struct nl_sock *n, u32 port)
+{
+	if (!port) {
+		port = n->port ? n->port : socket_current_cred().pid;
+		while (!n->port && port_taken(n->s.protocol, port))
+			port = port > 0x80000000u ? port - 1 : ~0u;
+	}
+	if (n->port && n->port != port)
+		return -EINVAL;
+	if (!n->port && port_taken(n->s.protocol, port))
+		return -EADDRINUSE;
+	n->port = port;
+	return 0;
+}
+
 static int nl_bind(struct socket *s, const struct sock_addr *a)
 {
 	struct nl_sock *n = nl_of(s);
 	struct sockaddr_nl sa;
-	int err = 0;
+	int err;
 
 	if (a->len < sizeof(sa) || a->family != AF_NETLINK)
 		return -EINVAL;
 	memcpy(&sa, a->bytes, sizeof(sa));
 	spin_lock(&nl_lock);
-	if (!sa.nl_pid) {
-		sa.nl_pid = n->port ? n->port : socket_current_cred().pid;
-		while (!n->port && port_taken(sa.nl_pid))
-			sa.nl_pid = sa.nl_pid > 0x80000000u ? sa.nl_pid - 1 : ~0u;
-	}
-	if (n->port && n->port != sa.nl_pid)
-		err = -EINVAL;
-	else if (!n->port && port_taken(sa.nl_pid))
-		err = -EADDRINUSE;
-	if (!err) {
-		n->port = sa.nl_pid;
+	err = take_port(n, sa.nl_pid);
+	if (!err)
 		n->groups = sa.nl_groups;
-	}
 	spin_unlock(&nl_lock);
 	return err;
+}
+
+/* Who sends or connects has a port from then on; the groups stay. */
+static int bind_any(struct nl_sock *n)
+{
+	int err;
+
+	if (READ_ONCE(n->port))
+		return 0;
+	spin_lock(&nl_lock);
+	err = take_port(n, 0);
+	spin_unlock(&nl_lock);
+	return err;
+}
+
+/* Only an administrator may speak to others than the kernel. */
+static bool may_reach(const struct sockaddr_nl *to)
+{
+	return (!to->nl_pid && !to->nl_groups) || cred_capable(current->cred, CAP_NET_ADMIN);
 }
 
 static int nl_getname(struct socket *s, bool peer, struct sock_addr *out)
@@ -293,33 +320,35 @@ static int requests(struct nl_sock *n, const u8 *bytes, u32 len)
 static ssize_t nl_send(struct socket *s, struct sock_msg *m)
 {
 	struct nl_sock *n = nl_of(s);
-	struct sock_addr any = { .len = sizeof(struct sockaddr_nl) };
 	struct sockaddr_nl to = { 0 };
 	size_t len = m->data->left;
 	ssize_t err;
 	u8 *bytes;
 
+	if (m->flags & MSG_OOB)
+		return -EOPNOTSUPP;
+	if (!len)
+		return -ENODATA;
 	if (m->addr && m->addr->len) {
 		if (m->addr->len < sizeof(to) || m->addr->family != AF_NETLINK)
 			return -EINVAL;
 		memcpy(&to, m->addr->bytes, sizeof(to));
+		if (!may_reach(&to))
+			return -EPERM;
 	}
 	if (s->protocol == NETLINK_KOBJECT_UEVENT || to.nl_pid)
 		return -ECONNREFUSED; /* nobody listens there */
-	if (m->flags & MSG_OOB)
-		return -EOPNOTSUPP;
-	any.family = AF_NETLINK;
-	err = READ_ONCE(n->port) ? 0 : nl_bind(s, &any);
+	err = bind_any(n);
 	if (err)
 		return err;
 	if (len > REQUEST_MAX)
 		return -EMSGSIZE;
 	if (READ_ONCE(n->charged) > (u32)READ_ONCE(s->rcvbuf))
 		return -ENOBUFS;
-	bytes = kmalloc(MAX(len, (size_t)1), 0);
+	bytes = kmalloc(len, 0);
 	if (!bytes)
 		return -ENOBUFS;
-	if (uio_copy_from(m->data, bytes, len) != (ssize_t)len && len)
+	if (uio_copy_from(m->data, bytes, len) != (ssize_t)len)
 		err = -EFAULT;
 	else
 		err = requests(n, bytes, (u32)len);
@@ -456,7 +485,6 @@ static u32 nl_poll(struct socket *s, struct poll_table *pt)
 /* Only the kernel can be the other end. */
 static int nl_connect(struct socket *s, const struct sock_addr *a, bool nonblock)
 {
-	struct sock_addr any = { .len = sizeof(struct sockaddr_nl) };
 	struct sockaddr_nl to;
 
 	if (a->len < sizeof(a->family))
@@ -466,10 +494,11 @@ static int nl_connect(struct socket *s, const struct sock_addr *a, bool nonblock
 	if (a->family != AF_NETLINK || a->len < sizeof(to))
 		return -EINVAL;
 	memcpy(&to, a->bytes, sizeof(to));
+	if (!may_reach(&to))
+		return -EPERM;
 	if (to.nl_pid)
 		return -ECONNREFUSED;
-	any.family = AF_NETLINK;
-	return READ_ONCE(nl_of(s)->port) ? 0 : nl_bind(s, &any);
+	return bind_any(nl_of(s));
 }
 
 static const struct sock_ops netlink_ops = {
@@ -539,6 +568,35 @@ static int nl_show(struct sbuf *out, void *arg)
 	return 0;
 }
 PROC_FILE(net_netlink, "net/netlink", 0444, .show = nl_show);
+
+/* See netlink.h. */
+u32 nl_collect(struct nl_seen *out, u32 max)
+{
+	struct nl_sock *n;
+	u32 found = 0;
+
+	spin_lock(&nl_lock);
+	list_for_each(n, &nl_socks, all) {
+		if (found < max)
+			out[found] = (struct nl_seen){
+				.id = (u64)n,
+				.ino = (u32)READ_ONCE(n->s.ino),
+				.port = n->port,
+				.groups = n->groups,
+				.charged = n->charged,
+				.rcvbuf = (u32)READ_ONCE(n->s.rcvbuf),
+				.sndbuf = (u32)READ_ONCE(n->s.sndbuf),
+				.pktinfo = n->pktinfo,
+				.no_enobufs = n->no_enobufs,
+				.cap_ack = n->cap_ack,
+				.type = (u8)n->s.type,
+				.protocol = (u8)n->s.protocol,
+			};
+		found++;
+	}
+	spin_unlock(&nl_lock);
+	return found;
+}
 
 struct netlink_note {
 	struct nl_msg m;

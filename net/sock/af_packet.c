@@ -6,14 +6,13 @@
  * of each. A frame is copied for each socket that wants it. The list of sockets is guarded by
  * packet_lock (rank NET_TABLE); a socket's queue by its own (NET_QUEUE).
  *
- * On a device without a link header, as loopback, an Ethernet header of zeroes is shown, as on
- * Linux.
+ * On loopback an Ethernet header of zeroes is shown, as on Linux; a device of type ARPHRD_NONE has
+ * no header to show. A socket that is bound to a device that goes has ENETDOWN, and sees no more.
  */
 #include <asm/siginfo.h>
 #include <linux/capability.h>
 #include <linux/errno.h>
 #include <linux/if_arp.h>
-#include <linux/if_packet.h>
 #include <linux/poll.h>
 #include "fs/async.h"
 #include "fs/procfs.h"
@@ -22,32 +21,16 @@
 #include "kernel/lib/string.h"
 #include "kernel/sched/thread.h"
 #include "mm/slab.h"
-#include "net/sock/inet.h"
+#include "net/sock/packet.h"
 #include "net/sock/sockfilter.h"
 
 struct packet_member {
 	struct list link; /* k */
 	struct netdev *dev; /* I */
+	u32 index; /* I: of it then */
 	u16 type; /* I: PACKET_MR_* */
 	be32 group; /* I */
 	u32 count; /* k */
-};
-
-/* p: packet_lock; q: qlock; k: net_config_lock; a atomic; I immutable. */
-struct packet_sock {
-	struct socket s; /* a: as its fields say */
-	struct list all; /* p */
-	refcount_t refs; /* a */
-	be16 protocol; /* p; a to read: 0: takes nothing */
-	u32 ifindex; /* p; a to read: 0: all devices */
-	struct spinlock qlock; /* rank NET_QUEUE */
-	struct list queue; /* q: struct pkt */
-	u32 nqueued, received, dropped; /* q; a to read */
-	u32 rmem, wmem; /* a */
-	struct waitq wait; /* own lock */
-	struct list members; /* k: struct packet_member */
-	bool auxdata, ignore_outgoing; /* a */
-	bool dead; /* a */
 };
 
 static struct spinlock packet_lock = SPINLOCK_INIT(RANK_NET_TABLE);
@@ -97,7 +80,9 @@ static struct pkt *copy_for(const struct packet_sock *k, const struct netdev *d,
 		pkt_pull(q, hlen);
 	}
 	pkt_set_net(q);
-	if (p->type != PKT_OUTGOING || !ether) { /* the header, in front of the copy again */
+	if (d->hw_type == ARPHRD_NONE) {
+		q->mac = q->net; /* there is none */
+	} else if (p->type != PKT_OUTGOING || !ether) { /* the header, in front of the copy again */
 		u8 *at = q->head - ETH_HLEN;
 
 		memset(at, 0, ETH_HLEN);
@@ -148,6 +133,10 @@ static void give(struct packet_sock *k, const struct netdev *d, const struct pkt
 		return;
 	}
 	q->stamp = time_wall();
+	if (READ_ONCE(k->rx.pages) && packet_ring_receive(k, q, whole)) {
+		pkt_put(q);
+		return;
+	}
 	q->cb[0] = whole; /* the length before the filter cut it */
 	if (!enqueue(k, q)) {
 		pkt_put(q);
@@ -203,6 +192,22 @@ static void packet_see(struct netdev *d, const struct pkt *p)
 	}
 }
 
+/* See struct net_tap. */
+static void packet_gone(const struct netdev *d)
+{
+	struct packet_sock *k;
+
+	spin_lock(&packet_lock);
+	list_for_each(k, &socks, all) {
+		if (k->ifindex != d->index)
+			continue;
+		WRITE_ONCE(k->ifindex, ~0u);
+		WRITE_ONCE(k->s.err, ENETDOWN);
+		waitq_wake_all(&k->wait);
+	}
+	spin_unlock(&packet_lock);
+}
+
 /* --- a socket --- */
 
 /* It takes frames while it has a protocol. holds: packet_lock */
@@ -217,6 +222,8 @@ static void set_protocol(struct packet_sock *k, be16 proto)
 
 static void member_change(struct packet_member *m, int n)
 {
+	if (m->index != m->dev->index) /* it went, and there is another one of its memory */
+		return;
 	switch (m->type) {
 	case PACKET_MR_PROMISC: netdev_add_promisc(m->dev, n); break;
 	case PACKET_MR_ALLMULTI: netdev_add_allmulti(m->dev, n); break;
@@ -233,6 +240,7 @@ static void packet_release(struct socket *s)
 	list_del(&k->all);
 	spin_unlock(&packet_lock);
 	WRITE_ONCE(k->dead, true);
+	packet_ring_fini(k);
 	mutex_lock(&net_config_lock);
 	list_for_each_safe(m, next, &k->members, link) {
 		member_change(m, -1);
@@ -258,6 +266,10 @@ static int packet_bind(struct socket *s, const struct sock_addr *a)
 			return -ENODEV;
 	}
 	spin_lock(&packet_lock);
+	if (d && d != netdev_by_index((u32)sll.sll_ifindex)) { /* it went: packet_gone is over */
+		spin_unlock(&packet_lock);
+		return -ENODEV;
+	}
 	WRITE_ONCE(k->ifindex, d ? d->index : 0);
 	if (sll.sll_protocol)
 		set_protocol(k, sll.sll_protocol);
@@ -275,7 +287,7 @@ static void give_addr(struct sock_addr *out, const struct netdev *d, be16 proto,
 
 	if (d) {
 		sll.sll_ifindex = (int)d->index;
-		sll.sll_hatype = d->hw_type;
+		sll.sll_hatype = d->shown_type;
 		sll.sll_halen = d->addr_len;
 		memcpy(sll.sll_addr, d->addr, d->addr_len);
 	}
@@ -329,22 +341,29 @@ static struct pkt *take(struct packet_sock *k, bool peek)
 	return p;
 }
 
-static void give_source(struct sock_msg *m, const struct pkt *p)
+/* See packet.h. */
+void packet_source(struct sock_addr *out, const struct pkt *p)
 {
 	const struct netdev *d = p->dev;
 
-	give_addr(m->addr, d, p->ethertype, p->type);
+	give_addr(out, d, p->ethertype, p->type);
 	if (d->hw_type == ARPHRD_ETHER)
-		memcpy(m->addr->bytes + offsetof(struct sockaddr_ll, sll_addr),
+		memcpy(out->bytes + offsetof(struct sockaddr_ll, sll_addr),
 		       p->base + p->mac + ETH_ALEN, ETH_ALEN);
+}
+
+/* See packet.h. */
+u32 packet_csum_status(const struct pkt *p)
+{
+	return p->csum == PKT_CSUM_PARTIAL ? TP_STATUS_CSUMNOTREADY
+	       : p->csum == PKT_CSUM_OK	   ? TP_STATUS_CSUM_VALID
+					   : 0u;
 }
 
 static void give_auxdata(struct sock_msg *m, const struct pkt *p)
 {
 	struct tpacket_auxdata aux = {
-		.tp_status = TP_STATUS_USER | (p->csum == PKT_CSUM_PARTIAL ? TP_STATUS_CSUMNOTREADY
-					       : p->csum == PKT_CSUM_OK	   ? TP_STATUS_CSUM_VALID
-									   : 0u),
+		.tp_status = TP_STATUS_USER | packet_csum_status(p),
 		.tp_len = (u32)p->cb[0],
 		.tp_snaplen = p->len,
 		.tp_mac = 0,
@@ -375,13 +394,15 @@ static ssize_t packet_recv(struct socket *s, struct sock_msg *m)
 	if (n < p->len)
 		m->out_flags |= MSG_TRUNC;
 	if (m->addr)
-		give_source(m, p);
+		packet_source(m->addr, p);
 	if (READ_ONCE(k->auxdata))
 		give_auxdata(m, p);
 	if (m->control)
 		socket_tell_drops(s, m, (u32)p->cb[1]);
 	if (socket_wants_stamp(s))
-		m->stamp = p->stamp;
+		socket_received(s, m, p->stamp);
+	else if (unlikely(READ_ONCE(s->last_stamp) < 0))
+		WRITE_ONCE(s->last_stamp, 0);
 	if (pkt_to_uio(p, 0, m->data, n))
 		got = -EFAULT;
 	pkt_put(p);
@@ -400,8 +421,8 @@ static void sent_release(struct pkt *p)
 	packet_put(k);
 }
 
-/* Device, protocol and address of the link, of the message or of the socket. */
-static int find_target(struct packet_sock *k, const struct sock_msg *m, struct sockaddr_ll *to,
+/* See packet.h: device, protocol and address of the link, of the message or of the socket. */
+int packet_find_target(struct packet_sock *k, const struct sock_msg *m, struct sockaddr_ll *to,
 		       struct netdev **d)
 {
 	*to = (struct sockaddr_ll){ .sll_ifindex = (int)READ_ONCE(k->ifindex),
@@ -423,7 +444,8 @@ static int find_target(struct packet_sock *k, const struct sock_msg *m, struct s
 	return netdev_up(*d) ? 0 : -ENETDOWN;
 }
 
-static int wait_room(struct packet_sock *k, u32 flags)
+/* See packet.h. */
+int packet_wait_room(struct packet_sock *k, u32 flags)
 {
 	s64 timeo = READ_ONCE(k->s.sndtimeo);
 	s64 deadline = socket_deadline(timeo, flags & MSG_DONTWAIT);
@@ -438,28 +460,53 @@ static int wait_room(struct packet_sock *k, u32 flags)
 	return err ? socket_wait_error(err, timeo) : 0;
 }
 
-static int make_frame(struct packet_sock *k, struct sock_msg *m, u32 hlen, u32 len,
-		      struct pkt **out)
+/* See packet.h. */
+u32 packet_link_len(const struct packet_sock *k, const struct netdev *d)
 {
-	/* What is behind the link's header is aligned. */
-	struct pkt *p = pkt_alloc(PKT_HEADROOM + (-hlen & 3), len, 0);
-	int err;
+	return k->s.type == SOCK_RAW && (d->hw_type == ARPHRD_ETHER || d == netdev_lo) ? ETH_HLEN
+										       : 0;
+}
+
+/* See packet.h. What is behind the link's header is aligned. */
+struct pkt *packet_alloc(struct packet_sock *k, const struct netdev *d, u32 len, u32 flags)
+{
+	struct pkt *p = pkt_alloc(PKT_HEADROOM + (-packet_link_len(k, d) & 3), len, flags);
 
 	if (!p)
-		return -ENOBUFS;
+		return NULL;
 	pkt_append(p, len);
-	err = pkt_from_uio(p, 0, m->data, len);
-	if (err) {
-		pkt_put(p);
-		return err;
-	}
 	p->owner = k;
 	p->charge = len + PKT_CHARGE;
 	p->release = sent_release;
 	ref_get(&k->refs);
 	__atomic_add_fetch(&k->wmem, p->charge, __ATOMIC_RELAXED);
-	*out = p;
-	return 0;
+	return p;
+}
+
+/* See packet.h. */
+int packet_transmit(struct packet_sock *k, struct netdev *d, const struct sockaddr_ll *to,
+		    struct pkt *p)
+{
+	u32 hlen = packet_link_len(k, d);
+	be16 proto = to->sll_protocol;
+
+	/* A whole frame says itself what it carries: loopback believes nothing else. */
+	if (hlen && (d == netdev_lo || !proto || proto == net16(ETH_P_ALL))) {
+		memcpy(&proto, p->head + 2 * ETH_ALEN, sizeof(proto));
+		if (net16(proto) < ETH_P_802_3_MIN)
+			proto = net16(ETH_P_802_2);
+	}
+	p->ethertype = proto;
+	p->net = (u16)(pkt_headroom(p) + hlen);
+	pkt_set_mac(p);
+	if (k->s.type == SOCK_DGRAM && d->hw_type == ARPHRD_ETHER &&
+	    !ether_header(p, to->sll_addr, d->addr, net16(to->sll_protocol))) {
+		pkt_put(p);
+		return -EINVAL;
+	}
+	if (d == netdev_lo)
+		pkt_pull(p, hlen); /* which has no header of its own */
+	return netdev_xmit(d, p);
 }
 
 static ssize_t packet_send(struct socket *s, struct sock_msg *m)
@@ -469,34 +516,29 @@ static ssize_t packet_send(struct socket *s, struct sock_msg *m)
 	struct sockaddr_ll to;
 	struct netdev *d;
 	struct pkt *p;
-	u32 hlen, link;
-	int err = find_target(k, m, &to, &d);
+	u32 hlen;
+	int err;
 
+	if (READ_ONCE(k->tx.pages))
+		return packet_ring_send(k, m);
+	err = packet_find_target(k, m, &to, &d);
 	if (!err)
-		err = wait_room(k, m->flags);
+		err = packet_wait_room(k, m->flags);
 	if (err)
 		return err;
-	link = d->hw_type == ARPHRD_ETHER || d == netdev_lo ? ETH_HLEN : 0;
-	hlen = s->type == SOCK_RAW ? link : 0;
+	hlen = packet_link_len(k, d);
 	if (len > (size_t)d->mtu + hlen)
 		return -EMSGSIZE;
 	if (len < hlen)
 		return -EINVAL;
-	err = make_frame(k, m, hlen, (u32)len, &p);
-	if (err)
-		return err;
-	p->ethertype = to.sll_protocol;
-	p->net = (u16)(pkt_headroom(p) + hlen);
-	pkt_set_mac(p);
-	if (s->type == SOCK_DGRAM && d->hw_type == ARPHRD_ETHER &&
-	    !ether_header(p, to.sll_addr, d->addr, net16(to.sll_protocol)))
-		err = -EINVAL;
-	if (d == netdev_lo)
-		pkt_pull(p, hlen); /* which has no header of its own */
+	p = packet_alloc(k, d, (u32)len, 0);
+	if (!p)
+		return -ENOBUFS;
+	err = pkt_from_uio(p, 0, m->data, (u32)len);
 	if (err)
 		pkt_put(p);
 	else
-		err = netdev_xmit(d, p);
+		err = packet_transmit(k, d, &to, p);
 	return err ? err : (ssize_t)len;
 }
 
@@ -514,7 +556,7 @@ static int change_member(struct packet_sock *k, const struct packet_mreq *mr, bo
 		return -EINVAL;
 	mutex_lock(&net_config_lock);
 	list_for_each(m, &k->members, link) {
-		if (m->dev == d && m->type == mr->mr_type)
+		if (m->index == d->index && m->type == mr->mr_type)
 			found = m;
 	}
 	if (add && found) {
@@ -522,7 +564,9 @@ static int change_member(struct packet_sock *k, const struct packet_mreq *mr, bo
 	} else if (add) {
 		m = kzalloc(sizeof(*m), 0);
 		if (m) {
-			*m = (struct packet_member){ .dev = d, .type = mr->mr_type, .count = 1 };
+			*m = (struct packet_member){
+				.dev = d, .index = d->index, .type = mr->mr_type, .count = 1
+			};
 			list_add(&k->members, &m->link);
 			member_change(m, 1);
 		} else {
@@ -562,30 +606,34 @@ static int packet_setsockopt(struct socket *s, int level, int option, const void
 		WRITE_ONCE(*(option == PACKET_AUXDATA ? &k->auxdata : &k->ignore_outgoing), v != 0);
 		return 0;
 	}
-	return -ENOPROTOOPT;
+	return packet_ring_setsockopt(k, option, val, len);
 }
 
 static int packet_getsockopt(struct socket *s, int level, int option, void *val, u32 *len)
 {
 	struct packet_sock *k = of(s);
-	struct tpacket_stats st;
+	struct tpacket_stats_v3 st;
+	u32 size;
 
 	if (level != SOL_PACKET)
 		return -ENOPROTOOPT;
 	switch (option) {
 	case PACKET_STATISTICS: /* since they were asked for last */
 		spin_lock(&k->qlock);
-		st = (struct tpacket_stats){ k->received, k->dropped };
+		st = (struct tpacket_stats_v3){ k->received, k->dropped, k->block.freezes };
 		WRITE_ONCE(k->received, 0);
 		WRITE_ONCE(k->dropped, 0);
+		k->block.freezes = 0;
 		spin_unlock(&k->qlock);
-		*len = MIN(*len, (u32)sizeof(st));
+		size = READ_ONCE(k->version) == TPACKET_V3 ? sizeof(st)
+							   : sizeof(struct tpacket_stats);
+		*len = MIN(*len, size);
 		memcpy(val, &st, *len);
 		return 0;
 	case PACKET_AUXDATA: return inet_opt_give(READ_ONCE(k->auxdata), val, len);
 	case PACKET_IGNORE_OUTGOING: return inet_opt_give(READ_ONCE(k->ignore_outgoing), val, len);
 	}
-	return -ENOPROTOOPT;
+	return packet_ring_getsockopt(k, option, val, len);
 }
 
 static u32 packet_poll(struct socket *s, struct poll_table *pt)
@@ -593,7 +641,7 @@ static u32 packet_poll(struct socket *s, struct poll_table *pt)
 	struct packet_sock *k = of(s);
 
 	poll_wait(pt, &k->wait);
-	return (READ_ONCE(k->nqueued) ? POLLIN | POLLRDNORM : 0) |
+	return packet_ring_poll(k) | (READ_ONCE(k->nqueued) ? POLLIN | POLLRDNORM : 0) |
 	       (READ_ONCE(s->err) ? POLLERR : 0) |
 	       (READ_ONCE(k->wmem) < (u32)READ_ONCE(s->sndbuf) / 2
 			? POLLOUT | POLLWRNORM | POLLWRBAND
@@ -633,6 +681,7 @@ static const struct sock_ops packet_ops = {
 	.send = packet_send,
 	.recv = packet_recv,
 	.poll = packet_poll,
+	.mmap = packet_ring_mmap,
 	.queued = packet_queued,
 	.setsockopt = packet_setsockopt,
 	.getsockopt = packet_getsockopt,
@@ -657,8 +706,10 @@ static int packet_create(int type, int protocol, struct socket **out)
 	list_init(&k->queue);
 	list_init(&k->members);
 	waitq_init(&k->wait);
+	packet_ring_init(k);
 	spin_lock(&packet_lock);
 	net_tap.see = packet_see;
+	net_tap.gone = packet_gone;
 	list_add_tail(&socks, &k->all);
 	set_protocol(k, (be16)protocol);
 	spin_unlock(&packet_lock);

@@ -691,8 +691,8 @@ static u64 unix_memory(const struct socket *s)
 	.release = unix_release, .bind = unix_bind, .connect = unix_connect,                      \
 	.listen = unix_listen, .accept = unix_accept, .pair = unix_pair, .getname = unix_getname, \
 	.shutdown = unix_shutdown, .poll = unix_stream_poll, .queued = unix_queued,               \
-	.memory = unix_memory, .at_mark = unix_at_mark, .peercred = unix_peercred,                \
-	.listening = unix_listening, .peek_off = true
+	.ioctl = unix_ioctl, .memory = unix_memory, .at_mark = unix_at_mark,                      \
+	.peercred = unix_peercred, .listening = unix_listening, .peek_off = true
 
 static const struct sock_ops stream_ops = {
 	CONNECTED_OPS,
@@ -717,6 +717,7 @@ static const struct sock_ops dgram_ops = {
 	.shutdown = unix_shutdown,
 	.poll = unix_dgram_poll,
 	.queued = unix_queued,
+	.ioctl = unix_ioctl,
 	.memory = unix_memory,
 	.at_mark = unix_at_mark,
 	.peercred = unix_peercred,

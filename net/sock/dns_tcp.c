@@ -26,7 +26,9 @@ static u64 tcp_inode(void *user)
 {
 	return 0;
 }
-static const struct tcp_user_ops tcp_ops = { tcp_event, tcp_urgent, tcp_inode };
+static const struct tcp_user_ops tcp_ops = { .event = tcp_event,
+					     .urgent = tcp_urgent,
+					     .inode = tcp_inode };
 
 /* All of @n bytes in or out. 0 or -errno */
 static int tcp_move(struct tcp_pcb *p, u8 *at, u32 n, bool out, s64 deadline)

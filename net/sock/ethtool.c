@@ -3,18 +3,21 @@
  *
  * ifr_data leads to a structure that begins with the number of the question; the answer goes to the
  * same place. What a device has is said by its struct netdev: there is nothing here that a driver
- * would have to implement. Link modes are unknown, as they are for a card without a cable. Nothing
- * can be set: -EOPNOTSUPP, or -EPERM without CAP_NET_ADMIN. ethtool(8), linux/ethtool.h.
+ * would have to implement but the counters of its queues. Link modes are unknown, as they are for a
+ * card without a cable. Only the number of queues can be set; else -EOPNOTSUPP, or -EPERM without
+ * CAP_NET_ADMIN. ethtool(8), linux/ethtool.h.
  */
 #include <linux/capability.h>
 #include <linux/errno.h>
 #include <linux/ethtool.h>
 #include "kernel/base/cred.h"
 #include "kernel/base/uio.h"
+#include "kernel/lib/fmt.h"
 #include "kernel/lib/string.h"
 #include "kernel/sched/thread.h"
 #include "mm/slab.h"
 #include "net/sock/inet.h"
+#include "net/sock/netlink.h"
 
 #define WORDS ((__ETHTOOL_LINK_MODE_MASK_NBITS + 31) / 32)
 
@@ -22,6 +25,22 @@ static const char stat_names[][ETH_GSTRING_LEN] = { "rx_packets", "rx_bytes",  "
 						    "rx_dropped", "multicast", "tx_packets",
 						    "tx_bytes",	  "tx_errors", "tx_dropped" };
 #define STATS ARRAY_SIZE(stat_names)
+/* Then those of each pair of queues: struct netdev_queue_stats. */
+static const char *const queue_names[] = { "rx_queue_%u_packets", "rx_queue_%u_bytes",
+					   "tx_queue_%u_packets", "tx_queue_%u_bytes" };
+#define QUEUE_STATS ARRAY_SIZE(queue_names)
+_Static_assert(sizeof(struct netdev_queue_stats) == QUEUE_STATS * sizeof(u64),
+	       "a name for each counter");
+
+static u32 pairs_counted(const struct netdev *d)
+{
+	return d->ops->queue_stats ? d->queues_max : 0;
+}
+
+static u32 nstats(const struct netdev *d)
+{
+	return STATS + pairs_counted(d) * QUEUE_STATS;
+}
 
 static long give(u64 at, const void *data, size_t n)
 {
@@ -30,13 +49,15 @@ static long give(u64 at, const void *data, size_t n)
 
 static long driver_info(const struct netdev *d, u64 at)
 {
-	struct ethtool_drvinfo i = { .cmd = ETHTOOL_GDRVINFO, .n_stats = STATS };
+	struct ethtool_drvinfo i = { .cmd = ETHTOOL_GDRVINFO, .n_stats = nstats(d) };
 
 	if (!d->driver)
 		return -EOPNOTSUPP;
 	strlcpy(i.driver, d->driver, sizeof(i.driver));
-	strlcpy(i.version, "1.0.0", sizeof(i.version));
-	if (d->device && d->device->parent)
+	strlcpy(i.version, d->version ? d->version : "1.0.0", sizeof(i.version));
+	if (d->bus)
+		strlcpy(i.bus_info, d->bus, sizeof(i.bus_info));
+	else if (d->device && d->device->parent)
 		strlcpy(i.bus_info, d->device->parent->name, sizeof(i.bus_info));
 	return give(at, &i, sizeof(i));
 }
@@ -70,16 +91,16 @@ static long link_settings(const struct netdev *d, u64 at)
 	if (words != WORDS)
 		return give(at, &s, sizeof(s));
 	s.link_mode_masks_nwords = WORDS;
-	s.speed = (u32)SPEED_UNKNOWN;
-	s.duplex = DUPLEX_UNKNOWN;
-	s.port = PORT_OTHER;
+	s.speed = d->speed ? d->speed : (u32)SPEED_UNKNOWN;
+	s.duplex = d->speed ? DUPLEX_FULL : DUPLEX_UNKNOWN;
+	s.port = d->speed ? PORT_TP : PORT_OTHER;
 	return give(at, &s, sizeof(s)) ? -EFAULT : give(at + sizeof(s), masks, sizeof(masks));
 }
 
-static long string_set_info(u64 at)
+static long string_set_info(const struct netdev *d, u64 at)
 {
 	struct ethtool_sset_info i;
-	u32 n = STATS;
+	u32 n = nstats(d);
 
 	if (copy_from_user(&i, at, sizeof(i)))
 		return -EFAULT;
@@ -89,7 +110,7 @@ static long string_set_info(u64 at)
 	return i.sset_mask ? give(at + sizeof(i), &n, sizeof(n)) : 0;
 }
 
-static long strings(u64 at)
+static long strings(const struct netdev *d, u64 at)
 {
 	struct ethtool_gstrings g;
 
@@ -97,23 +118,41 @@ static long strings(u64 at)
 		return -EFAULT;
 	if (g.string_set != ETH_SS_STATS)
 		return -EOPNOTSUPP;
-	g.len = STATS;
-	return give(at, &g, sizeof(g)) ? -EFAULT
-				       : give(at + sizeof(g), stat_names, sizeof(stat_names));
+	g.len = nstats(d);
+	if (give(at, &g, sizeof(g)) || give(at + sizeof(g), stat_names, sizeof(stat_names)))
+		return -EFAULT;
+	at += sizeof(g) + sizeof(stat_names);
+	for (u32 i = 0; i < g.len - STATS; i++, at += ETH_GSTRING_LEN) {
+		char name[ETH_GSTRING_LEN] = "";
+
+		snprintf(name, sizeof(name), queue_names[i % QUEUE_STATS], i / QUEUE_STATS);
+		if (give(at, name, sizeof(name)))
+			return -EFAULT;
+	}
+	return 0;
 }
 
 static long statistics(const struct netdev *d, u64 at)
 {
 	struct netdev_stats s;
-	struct ethtool_stats head = { ETHTOOL_GSTATS, STATS };
+	struct ethtool_stats head = { ETHTOOL_GSTATS, nstats(d) };
 
 	netdev_get_stats(d, &s);
-	if (give(at, &head, sizeof(head)))
+	if (give(at, &head, sizeof(head)) ||
+	    give(at + sizeof(head),
+		 (u64[STATS]){ s.rx_packets, s.rx_bytes, s.rx_errors, s.rx_dropped, s.multicast,
+			       s.tx_packets, s.tx_bytes, s.tx_errors, s.tx_dropped },
+		 STATS * sizeof(u64)))
 		return -EFAULT;
-	return give(at + sizeof(head),
-		    (u64[STATS]){ s.rx_packets, s.rx_bytes, s.rx_errors, s.rx_dropped, s.multicast,
-				  s.tx_packets, s.tx_bytes, s.tx_errors, s.tx_dropped },
-		    STATS * sizeof(u64));
+	at += sizeof(head) + STATS * sizeof(u64);
+	for (u32 i = 0; i < pairs_counted(d); i++) {
+		struct netdev_queue_stats q;
+
+		d->ops->queue_stats(d, i, &q);
+		if (give(at + i * sizeof(q), &q, sizeof(q)))
+			return -EFAULT;
+	}
+	return 0;
 }
 
 static long permanent_addr(const struct netdev *d, u64 at)
@@ -142,10 +181,32 @@ static long rings(const struct netdev *d, u64 at)
 static long channels(const struct netdev *d, u64 at)
 {
 	struct ethtool_channels c = { .cmd = ETHTOOL_GCHANNELS,
-				      .max_combined = 1,
-				      .combined_count = 1 };
+				      .max_combined = d->queues_max,
+				      .combined_count = READ_ONCE(d->queues) };
 
-	return d->ring ? give(at, &c, sizeof(c)) : -EOPNOTSUPP;
+	return d->queues_max ? give(at, &c, sizeof(c)) : -EOPNOTSUPP;
+}
+
+/* Only pairs there are, at least one. */
+static long set_channels(struct netdev *d, u64 at)
+{
+	struct ethtool_channels c;
+	int err;
+
+	if (!cred_capable(current->cred, CAP_NET_ADMIN))
+		return -EPERM;
+	if (!d->ops->set_queues)
+		return -EOPNOTSUPP;
+	if (copy_from_user(&c, at, sizeof(c)))
+		return -EFAULT;
+	if (!c.combined_count || c.combined_count > d->queues_max || c.rx_count || c.tx_count ||
+	    c.other_count)
+		return -EINVAL;
+	mutex_lock(&net_config_lock);
+	err = d->ops->set_queues(d, c.combined_count);
+	sysfs_net_queues(d);
+	mutex_unlock(&net_config_lock);
+	return err;
 }
 
 /* Questions with a number for an answer. False: none of them. */
@@ -168,7 +229,7 @@ static bool value_of(const struct netdev *d, u32 cmd, u32 *v)
 }
 
 /* See inet.h. ctx: thread; sleeps */
-long ethtool_ioctl(const struct netdev *d, u64 at)
+long ethtool_ioctl(struct netdev *d, u64 at)
 {
 	struct ethtool_value v;
 
@@ -180,12 +241,13 @@ long ethtool_ioctl(const struct netdev *d, u64 at)
 	case ETHTOOL_GDRVINFO: return driver_info(d, at);
 	case ETHTOOL_GSET: return link_settings_old(d, at);
 	case ETHTOOL_GLINKSETTINGS: return link_settings(d, at);
-	case ETHTOOL_GSSET_INFO: return d->driver ? string_set_info(at) : -EOPNOTSUPP;
-	case ETHTOOL_GSTRINGS: return d->driver ? strings(at) : -EOPNOTSUPP;
+	case ETHTOOL_GSSET_INFO: return d->driver ? string_set_info(d, at) : -EOPNOTSUPP;
+	case ETHTOOL_GSTRINGS: return d->driver ? strings(d, at) : -EOPNOTSUPP;
 	case ETHTOOL_GSTATS: return d->driver ? statistics(d, at) : -EOPNOTSUPP;
 	case ETHTOOL_GPERMADDR: return permanent_addr(d, at);
 	case ETHTOOL_GRINGPARAM: return rings(d, at);
 	case ETHTOOL_GCHANNELS: return channels(d, at);
+	case ETHTOOL_SCHANNELS: return set_channels(d, at);
 	case ETHTOOL_GCOALESCE:
 	case ETHTOOL_GPAUSEPARAM:
 	case ETHTOOL_GPFLAGS:

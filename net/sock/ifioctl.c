@@ -2,7 +2,9 @@
  * Settings of devices, addresses, routes and neighbours by ioctl: netdevice(7), arp(7), and the
  * SIOCADDRT of route(8).
  *
- * Any socket of AF_INET or AF_PACKET will do. A name may be a label ("eth0:1"), which stands for
+ * Any socket will do for devices, one of AF_INET or AF_PACKET for addresses, routes and neighbours.
+ * What is asked of a device that it cannot do is EOPNOTSUPP, after the errors that come first for
+ * everybody: memory, rights, no such device. A name may be a label ("eth0:1"), which stands for
  * one address of a device; for all else what is before the colon counts. Changes need CAP_NET_ADMIN
  * and happen under net_config_lock.
  */
@@ -10,6 +12,7 @@
 #include <linux/errno.h>
 #include <linux/if_addr.h>
 #include <linux/if_arp.h>
+#include <linux/ioctl.h>
 #include <linux/route.h>
 #include <linux/rtnetlink.h>
 #include <linux/sockios.h>
@@ -111,6 +114,8 @@ static int set_address(struct netdev *d, const char *label, u32 cmd, be32 v)
 	case SIOCSIFADDR:
 		a.local = a.peer = v;
 		a.prefix = class_prefix(v);
+		if (d->flags & IFF_POINTOPOINT)
+			a.prefix = 32;
 		a.broadcast = broadcast_of(d, v, a.prefix);
 		a.scope = inet_is_loopback(v) ? RT_SCOPE_HOST : RT_SCOPE_UNIVERSE;
 		a.flags = IFA_F_PERMANENT;
@@ -156,7 +161,7 @@ static int get_dev(struct netdev *d, struct ifreq *r, u32 cmd)
 	case SIOCGIFMAP: memset(&r->ifr_map, 0, sizeof(r->ifr_map)); return 0;
 	case SIOCGIFHWADDR:
 		memset(&r->ifr_hwaddr, 0, sizeof(r->ifr_hwaddr));
-		r->ifr_hwaddr.sa_family = d->hw_type;
+		r->ifr_hwaddr.sa_family = d->shown_type;
 		memcpy(r->ifr_hwaddr.sa_data, d->addr, d->addr_len);
 		return 0;
 	default: return get_address(d, r, cmd);
@@ -183,48 +188,74 @@ static int set_dev(struct netdev *d, struct ifreq *r, u32 cmd)
 		d->tx_queue_len = (u32)r->ifr_qlen;
 		return 0;
 	case SIOCSIFHWADDR:
-		if (r->ifr_hwaddr.sa_family != d->hw_type)
+		if (r->ifr_hwaddr.sa_family != d->shown_type)
 			return -EINVAL;
 		return netdev_set_addr(d, (const u8 *)r->ifr_hwaddr.sa_data);
 	default: return set_address(d, r->ifr_name, cmd, get_addr(&r->ifr_addr));
 	}
 }
 
-static bool is_set(u32 cmd)
-{
-	switch (cmd) {
-	case SIOCSIFFLAGS:
-	case SIOCSIFADDR:
-	case SIOCSIFDSTADDR:
-	case SIOCSIFBRDADDR:
-	case SIOCSIFNETMASK:
-	case SIOCSIFMETRIC:
-	case SIOCSIFMTU:
-	case SIOCSIFHWADDR:
-	case SIOCSIFTXQLEN: return true;
-	}
-	return false;
-}
+enum kind { KIND_NONE, KIND_GET, KIND_SET, KIND_GET_ADDR, KIND_SET_ADDR, KIND_OTHER, KIND_CHANGE };
 
-static bool is_get(u32 cmd)
+/* What is asked: KIND_OTHER and KIND_CHANGE no device here can do, the latter takes rights. */
+static enum kind kind_of(u32 cmd)
 {
 	switch (cmd) {
 	case SIOCGIFFLAGS:
-	case SIOCGIFADDR:
-	case SIOCGIFDSTADDR:
-	case SIOCGIFBRDADDR:
-	case SIOCGIFNETMASK:
 	case SIOCGIFMETRIC:
 	case SIOCGIFMTU:
 	case SIOCGIFHWADDR:
 	case SIOCGIFINDEX:
 	case SIOCGIFMAP:
-	case SIOCGIFTXQLEN: return true;
+	case SIOCGIFTXQLEN: return KIND_GET;
+	case SIOCSIFFLAGS:
+	case SIOCSIFMETRIC:
+	case SIOCSIFMTU:
+	case SIOCSIFHWADDR:
+	case SIOCSIFNAME:
+	case SIOCSIFTXQLEN: return KIND_SET;
+	case SIOCGIFADDR:
+	case SIOCGIFDSTADDR:
+	case SIOCGIFBRDADDR:
+	case SIOCGIFNETMASK: return KIND_GET_ADDR;
+	case SIOCSIFADDR:
+	case SIOCSIFDSTADDR:
+	case SIOCSIFBRDADDR:
+	case SIOCSIFNETMASK: return KIND_SET_ADDR;
+	case SIOCGIFSLAVE:
+	case SIOCBONDSLAVEINFOQUERY:
+	case SIOCBONDINFOQUERY:
+	case SIOCWANDEV:
+	case SIOCGHWTSTAMP: return KIND_OTHER;
+	case SIOCGMIIPHY:
+	case SIOCGMIIREG:
+	case SIOCSMIIREG:
+	case SIOCSIFMAP:
+	case SIOCSIFSLAVE:
+	case SIOCSIFHWBROADCAST:
+	case SIOCADDMULTI:
+	case SIOCDELMULTI:
+	case SIOCBONDENSLAVE:
+	case SIOCBONDRELEASE:
+	case SIOCBONDSETHWADDR:
+	case SIOCBONDCHANGEACTIVE:
+	case SIOCSHWTSTAMP: return KIND_CHANGE;
 	}
-	return false;
+	return cmd - SIOCDEVPRIVATE < 16 ? KIND_OTHER : KIND_NONE;
 }
 
-static long dev_ioctl(u32 cmd, u64 arg)
+static int do_dev(struct netdev *d, struct ifreq *r, u32 cmd, enum kind k)
+{
+	if (k == KIND_OTHER || k == KIND_CHANGE)
+		return cmd == SIOCGIFSLAVE ? -EINVAL : -EOPNOTSUPP;
+	if (cmd == SIOCSIFNAME) {
+		r->ifr_newname[IFNAMSIZ - 1] = '\0';
+		return netdev_rename(d, r->ifr_newname);
+	}
+	return k == KIND_SET || k == KIND_SET_ADDR ? set_dev(d, r, cmd) : get_dev(d, r, cmd);
+}
+
+static long dev_ioctl(u32 cmd, u64 arg, enum kind k)
 {
 	struct netdev *d;
 	struct ifreq r;
@@ -232,16 +263,18 @@ static long dev_ioctl(u32 cmd, u64 arg)
 
 	if (copy_from_user(&r, arg, sizeof(r)))
 		return -EFAULT;
+	if (k == KIND_NONE)
+		return -ENOTTY;
 	r.ifr_name[IFNAMSIZ - 1] = '\0';
-	if (is_set(cmd) && !is_admin())
+	if ((k == KIND_SET || k == KIND_SET_ADDR || k == KIND_CHANGE) && !is_admin())
 		return -EPERM;
+	if (k == KIND_SET_ADDR && r.ifr_addr.sa_family != AF_INET)
+		return -EINVAL;
+	mutex_lock(&net_config_lock); /* before the search: it does not go meanwhile */
 	d = find_dev(r.ifr_name);
-	if (!d)
-		return -ENODEV;
-	mutex_lock(&net_config_lock);
-	err = is_set(cmd) ? set_dev(d, &r, cmd) : get_dev(d, &r, cmd);
+	err = d ? do_dev(d, &r, cmd, k) : -ENODEV;
 	mutex_unlock(&net_config_lock);
-	if (!err && is_get(cmd) && copy_to_user(arg, &r, sizeof(r)))
+	if (!err && (k == KIND_GET || k == KIND_GET_ADDR) && copy_to_user(arg, &r, sizeof(r)))
 		err = -EFAULT;
 	return err;
 }
@@ -329,10 +362,12 @@ static long route_ioctl(u32 cmd, u64 arg)
 	struct rtentry r;
 	int err;
 
-	if (!is_admin())
-		return -EPERM;
 	if (copy_from_user(&r, arg, sizeof(r)))
 		return -EFAULT;
+	if (!is_admin())
+		return -EPERM;
+	if (r.rt_dst.sa_family != AF_INET)
+		return -EAFNOSUPPORT;
 	err = read_route(&r, &e);
 	if (err)
 		return err;
@@ -398,7 +433,7 @@ static long arp_ioctl(u32 cmd, u64 arg)
 
 static long ethtool(u64 arg)
 {
-	const struct netdev *d;
+	struct netdev *d;
 	struct ifreq r;
 	u32 cmd;
 
@@ -410,18 +445,52 @@ static long ethtool(u64 arg)
 	return d ? ethtool_ioctl(d, (u64)r.ifr_data) : -ENODEV;
 }
 
-/* See inet.h. ctx: thread; sleeps */
-long inet_ioctl(struct socket *s, u32 cmd, u64 arg)
+/* What takes a socket that knows addresses. 1: it is something else */
+static long addr_ioctl(const struct socket *s, u32 cmd, u64 arg)
 {
+	enum kind k = kind_of(cmd);
+
 	switch (cmd) {
-	case SIOCGIFNAME: return name_ioctl(arg);
-	case SIOCGIFCONF: return conf_ioctl(arg);
 	case SIOCADDRT:
 	case SIOCDELRT: return route_ioctl(cmd, arg);
 	case SIOCSARP:
 	case SIOCGARP:
 	case SIOCDARP: return arp_ioctl(cmd, arg);
+	case SIOCRTMSG: return s->family == AF_INET ? -EINVAL : dev_ioctl(cmd, arg, KIND_NONE);
+	case SIOCGIFPFLAGS:
+	case SIOCSIFPFLAGS:
+		if (s->family != AF_INET)
+			break;
+		return dev_ioctl(cmd, arg, KIND_NONE) == -EFAULT ? -EFAULT : -EINVAL;
+	}
+	return k == KIND_GET_ADDR || k == KIND_SET_ADDR ? dev_ioctl(cmd, arg, k) : 1;
+}
+
+/* See inet.h. ctx: thread; sleeps */
+long inet_ioctl(struct socket *s, u32 cmd, u64 arg)
+{
+	enum kind k = kind_of(cmd);
+	long r;
+
+	switch (cmd) {
+	case SIOCGIFBR:
+	case SIOCSIFBR:
+	case SIOCBRADDBR:
+	case SIOCBRDELBR:
+	case SIOCBRADDIF:
+	case SIOCBRDELIF:
+	case SIOCGIFVLAN:
+	case SIOCSIFVLAN: return -ENOPKG; /* there are no bridges and no VLANs */
+	case SIOCGIFNAME: return name_ioctl(arg);
+	case SIOCGIFCONF: return conf_ioctl(arg);
 	case SIOCETHTOOL: return ethtool(arg);
 	}
-	return is_set(cmd) || is_get(cmd) ? dev_ioctl(cmd, arg) : -ENOTTY;
+	if (s->family == AF_INET || s->family == AF_PACKET) {
+		r = addr_ioctl(s, cmd, arg);
+		if (r != 1)
+			return r;
+	}
+	if (k == KIND_GET_ADDR || k == KIND_SET_ADDR)
+		k = KIND_NONE;
+	return _IOC_TYPE(cmd) == SOCK_IOC_TYPE ? dev_ioctl(cmd, arg, k) : -ENOTTY;
 }

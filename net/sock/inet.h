@@ -11,6 +11,7 @@
 
 #include <linux/errqueue.h>
 #include "net/sock/socket.h"
+#include "net/tcp.h"
 #include "net/udp.h"
 
 /* Bits of inet_sock.recv: what the receiver wants to be told. */
@@ -20,6 +21,9 @@ enum {
 	INET_RECV_TOS = 4,
 	INET_RECV_OPTS = 8,
 	INET_RECV_ORIGDST = 16,
+	INET_RECV_RETOPTS = 32,
+	INET_RECV_SECURITY = 64, /* IP_PASSSEC: nothing here gives packets a label */
+	INET_RECV_CHECKSUM = 128, /* IP_CHECKSUM: no device here tells the sum of all bytes */
 };
 
 /* a atomic, I immutable after creation: single words, changed by setsockopt. */
@@ -34,6 +38,8 @@ struct inet_sock {
 	bool hdrincl, freebind, transparent, bind_no_port, nodefrag; /* a */
 	u32 mc_dev; /* a: IP_MULTICAST_IF: index; 0: by route */
 	be32 mc_addr; /* a: and the address that was given */
+	u32 unicast_dev; /* a: IP_UNICAST_IF: index; 0: by route */
+	struct inet_errq *errq; /* I once made, own lock: MSG_ERRQUEUE */
 };
 
 static inline struct inet_sock *inet_of(struct socket *s)
@@ -71,16 +77,16 @@ int __must_check inet_route(struct inet_sock *i, be32 dst, be32 src, struct rout
 bool inet_df(const struct inet_sock *i, const struct route *rt, u32 len);
 /* TTL for what goes by @rt. */
 u8 inet_ttl(const struct inet_sock *i, const struct route *rt);
-/* sock_ops.ioctl of all kinds of sockets: settings of devices (ifioctl.c). */
+/* sock_ops.ioctl of all kinds of sockets: devices, addresses, routes (ifioctl.c). */
 long inet_ioctl(struct socket *s, u32 cmd, u64 arg);
 /* SIOCETHTOOL: the question and the answer are at @at (ethtool.c). 0 or -errno */
-long ethtool_ioctl(const struct netdev *d, u64 at);
+long ethtool_ioctl(struct netdev *d, u64 at);
 
 /* --- inet_opt.c: level SOL_IP. -ENOPROTOOPT when unknown. --- */
 int inet_setsockopt(struct inet_sock *i, int option, const void *val, u32 len);
 int inet_getsockopt(struct inet_sock *i, int option, void *val, u32 *len);
-/* Value of an int option that may be given as a byte. 0 or -EINVAL */
-int __must_check inet_opt_int(const void *val, u32 len, int *out);
+/* Value of an int option that may be given as a byte, or not at all: 0 */
+void inet_opt_int(const void *val, u32 len, int *out);
 /* Give an int; a byte where there is room for one only and it fits. */
 int inet_opt_give(int v, void *val, u32 *len);
 
@@ -88,11 +94,52 @@ int inet_opt_give(int v, void *val, u32 *len);
 void inet_tcp_snmp(struct sbuf *out);
 void inet_tcp_sockstat(struct sbuf *out);
 
+/* --- inet_errq.c: MSG_ERRQUEUE. All but recv: ctx: any. Who adds wakes whoever waits. --- */
+
+/* In cb of a packet of the error queue. */
+struct inet_error {
+	struct sock_extended_err ee;
+	be32 offender, dst;
+	u32 dev; /* of a time stamp with SOF_TIMESTAMPING_OPT_CMSG: index; offender is its source */
+	be16 port;
+	bool named; /* .dst and .port are told */
+};
+void inet_errq_free(struct inet_sock *i); /* the socket goes */
+u32 inet_errq_events(const struct inet_sock *i); /* POLLERR: there is something */
+void inet_errq_add(struct inet_sock *i, struct pkt *p, const struct inet_error *e); /* consumes */
+/* An error of our own (IP_RECVERR), about a datagram to @to. */
+void inet_errq_local(struct inet_sock *i, int err, u32 info, const struct sockaddr_in *to);
+/* PKT_STAMP_* that @m, or the socket, asks for. */
+u8 inet_stamp_asked(const struct inet_sock *i, const struct sock_msg *m);
+static inline u8 inet_stamp_wanted(const struct inet_sock *i, const struct sock_msg *m)
+{
+	return likely(!READ_ONCE(i->s.stamping) && !m->stamping_given) ? 0 : inet_stamp_asked(i, m);
+}
+/* SOF_TIMESTAMPING_OPT_ID: numbers begin, of a stream at sequence number @from. */
+void inet_stamp_number(struct inet_sock *i, u32 from);
+u32 inet_stamp_next(struct inet_sock *i); /* the number of a datagram */
+/* @what happens to message @id, to the stream up to @end; @p NULL: it was acknowledged. */
+void inet_errq_stamp(struct inet_sock *i, const struct pkt *p, u32 what, u32 id);
+void inet_errq_stamp_stream(struct inet_sock *i, const struct pkt *p, u32 what, u32 end);
+/*
+ * @m, which has MSG_ZEROCOPY, is about to be sent: what its completion needs, NULL if nobody wants
+ * one. 0, -ENOBUFS. Then, @sent or not, the same is given back; true: there is one to tell.
+ */
+int __must_check inet_errq_zerocopy(struct inet_sock *i, const struct sock_msg *m,
+				    struct pkt **notice);
+bool inet_errq_complete(struct inet_sock *i, struct pkt *notice, bool sent);
+/* As sock_ops.recv with MSG_ERRQUEUE. ctx: thread; sleeps (user memory) */
+ssize_t inet_errq_recv(struct inet_sock *i, struct sock_msg *m);
+
 /* --- inet_dgram.c and inet_recv.c --- */
+
+/* udplite(7): options of level SOL_UDPLITE, which no UAPI header has. */
+enum { UDPLITE_SEND_CSCOV = 10, UDPLITE_RECV_CSCOV = 11 };
 
 struct mc_member {
 	struct list link; /* lock */
 	struct netdev *dev; /* I */
+	u32 index; /* I: of it then */
 	be32 group; /* I */
 };
 
@@ -103,8 +150,7 @@ struct inet_dgram {
 	struct spinlock lock; /* rank NET_SOCK: binding and connecting */
 	struct spinlock qlock; /* rank NET_QUEUE */
 	struct list queue; /* q: struct pkt */
-	struct list errors; /* q: struct pkt with a struct dgram_error in its cb */
-	u32 nqueued, nerrors; /* q; a to read */
+	u32 nqueued; /* q; a to read */
 	u32 rmem; /* a: bytes charged for what is queued */
 	u32 wmem; /* a: for what is sent and not gone yet */
 	struct waitq wait; /* own lock */
@@ -117,18 +163,13 @@ struct inet_dgram {
 	u32 ngroups; /* k */
 	struct pkt *cork; /* k: UDP_CORK, MSG_MORE: what waits to be sent */
 	struct sockaddr_in cork_to; /* k */
+	u16 cork_gso; /* k: UDP_SEGMENT of the call that began it; 0: not given */
 	bool corked; /* a: UDP_CORK */
 	bool no_check; /* a: SO_NO_CHECK */
 	u16 gso_size; /* a: UDP_SEGMENT */
+	bool gro; /* a: UDP_GRO */
 	u8 ipoptlen; /* k, a to read: IP_OPTIONS */
 	u8 ipopt[IP_OPTIONS_MAX]; /* k */
-};
-
-/* What an error message (MSG_ERRQUEUE) carries beside the data. */
-struct dgram_error {
-	struct sock_extended_err ee;
-	be32 offender, dst;
-	be16 port;
 };
 
 static inline struct inet_dgram *dgram_of(struct socket *s)
@@ -139,8 +180,9 @@ ssize_t inet_dgram_recv(struct socket *s, struct sock_msg *m); /* as sock_ops.re
 ssize_t inet_dgram_send(struct socket *s, struct sock_msg *m); /* as sock_ops.send */
 void inet_dgram_input(struct inet_pcb *pcb, struct pkt *p); /* as inet_pcb_ops */
 void inet_dgram_error(struct inet_pcb *pcb, struct pkt *p, const struct net_error *e);
-/* An error of our own for MSG_ERRQUEUE (IP_RECVERR), about @len bytes to @to. */
-void inet_dgram_local_error(struct inet_dgram *d, int err, u32 info, const struct sockaddr_in *to);
+/* PKT_STAMP_* happen to @p, which this kind of socket sends. */
+void inet_dgram_stamped(struct pkt *p, u32 what);
+void inet_dgram_wake_error(struct inet_dgram *d); /* who waits looks at the error queue */
 /* Bind to a free port, if it has none. 0 or -EAGAIN. */
 int __must_check inet_dgram_autobind(struct inet_dgram *d);
 int inet_dgram_push(struct inet_dgram *d); /* send what is corked. 0 or -errno */

@@ -48,7 +48,7 @@ static void dgram_destroy(struct inet_pcb *pcb)
 	struct inet_dgram *d = of_pcb(pcb);
 
 	pkt_purge(&d->queue);
-	pkt_purge(&d->errors);
+	inet_errq_free(&d->i);
 	kfree(d);
 }
 
@@ -95,9 +95,10 @@ static int dgram_alloc(enum pcb_table table, int type, int protocol, struct sock
 	spin_init(&d->lock, RANK_NET_SOCK);
 	spin_init(&d->qlock, RANK_NET_QUEUE);
 	list_init(&d->queue);
-	list_init(&d->errors);
 	list_init(&d->groups);
 	waitq_init(&d->wait);
+	if (!inet_pcb_has_ports(&d->pcb))
+		socket_set_option(&d->i.s, SO_REUSEADDR, true);
 	if (table == PCB_RAW) { /* is there from the start: raw(7) */
 		d->i.hdrincl = protocol == IPPROTO_RAW;
 		(void)!inet_pcb_bind(&d->pcb, 0, 0);
@@ -108,9 +109,10 @@ static int dgram_alloc(enum pcb_table table, int type, int protocol, struct sock
 
 static int udp_create(int type, int protocol, struct socket **out)
 {
-	return dgram_alloc(PCB_UDP, type, protocol, out);
+	return dgram_alloc(protocol == IPPROTO_UDP ? PCB_UDP : PCB_LITE, type, protocol, out);
 }
 INET_TYPE(udp, .type = SOCK_DGRAM, .protocol = IPPROTO_UDP, .create = udp_create);
+INET_TYPE(udplite, .type = SOCK_DGRAM, .protocol = IPPROTO_UDPLITE, .create = udp_create);
 
 static int raw_create(int type, int protocol, struct socket **out)
 {
@@ -174,7 +176,8 @@ static void leave_groups(struct inet_dgram *d)
 	struct mc_member *g, *next;
 
 	list_for_each_safe(g, next, &d->groups, link) {
-		(void)netdev_mc_leave(g->dev, g->group);
+		if (g->index == g->dev->index) /* else it went, and left all */
+			(void)netdev_mc_leave(g->dev, g->group);
 		list_del(&g->link);
 		kfree(g);
 	}
@@ -288,7 +291,7 @@ static int dgram_connect(struct socket *s, const struct sock_addr *a, bool nonbl
 		in.sin_addr.s_addr = rt.nexthop;
 	spin_lock(&d->lock);
 	inet_pcb_set_peer(&d->pcb, d->pcb.laddr ? d->pcb.laddr : rt.src, in.sin_addr.s_addr,
-			  d->pcb.table == PCB_UDP ? in.sin_port : 0);
+			  inet_pcb_has_ports(&d->pcb) ? in.sin_port : 0);
 	d->rt = rt;
 	spin_unlock(&d->lock);
 	return 0;
@@ -321,7 +324,7 @@ static void dgram_device(struct socket *s)
 	struct inet_dgram *d = dgram_of(s);
 
 	spin_lock(&d->lock);
-	inet_pcb_set_dev(&d->pcb, netdev_by_index(READ_ONCE(s->bound_dev)));
+	inet_pcb_set_dev(&d->pcb, netdev_bound(READ_ONCE(s->bound_dev)));
 	d->rt.gen = 0;
 	spin_unlock(&d->lock);
 }
@@ -350,7 +353,7 @@ int inet_group_change(struct inet_dgram *d, be32 group, be32 addr, u32 index, bo
 	struct netdev *dev;
 	int err;
 
-	if (!inet_is_multicast(group))
+	if (join && !inet_is_multicast(group))
 		return -EINVAL;
 	err = group_dev(d, group, addr, index, &dev);
 	if (!err && join) {
@@ -362,7 +365,7 @@ int inet_group_change(struct inet_dgram *d, be32 group, be32 addr, u32 index, bo
 	spin_lock(&d->lock);
 	inet_pcb_lock(&d->pcb);
 	list_for_each(g, &d->groups, link) {
-		if (g->group == group && g->dev == dev)
+		if (g->group == group && g->dev == dev && g->index == dev->index)
 			found = g;
 	}
 	if (!join && found) {
@@ -371,6 +374,7 @@ int inet_group_change(struct inet_dgram *d, be32 group, be32 addr, u32 index, bo
 	} else if (join && !found && d->ngroups < (u32)READ_ONCE(inet_max_groups)) {
 		fresh->group = group;
 		fresh->dev = dev;
+		fresh->index = dev->index;
 		list_add(&d->groups, &fresh->link);
 		d->ngroups++;
 		fresh = NULL;
@@ -394,10 +398,21 @@ static int udp_set(struct inet_dgram *d, int option, int v)
 {
 	switch (option) {
 	case UDP_CORK: WRITE_ONCE(d->corked, v != 0); return v ? 0 : inet_dgram_push(d);
+	case UDP_GRO: WRITE_ONCE(d->gro, v != 0); return 0;
 	case UDP_SEGMENT:
 		if (v < 0 || v > 0xffff)
 			return -EINVAL;
 		WRITE_ONCE(d->gso_size, (u16)v);
+		return 0;
+	case UDPLITE_SEND_CSCOV:
+	case UDPLITE_RECV_CSCOV:
+		if (d->pcb.table != PCB_LITE)
+			return -ENOPROTOOPT;
+		v = v ? MIN(MAX(v, 8), 0xffff) : 0; /* the header at least */
+		if (option == UDPLITE_SEND_CSCOV)
+			WRITE_ONCE(d->pcb.cover_out, v);
+		else
+			WRITE_ONCE(d->pcb.cover_in, v);
 		return 0;
 	}
 	return -ENOPROTOOPT;
@@ -406,7 +421,7 @@ static int udp_set(struct inet_dgram *d, int option, int v)
 static int dgram_setsockopt(struct socket *s, int level, int option, const void *val, u32 len)
 {
 	struct inet_dgram *d = dgram_of(s);
-	int v, err;
+	int v;
 
 	if (level == SOL_IP)
 		return inet_setsockopt(&d->i, option, val, len);
@@ -422,10 +437,29 @@ static int dgram_setsockopt(struct socket *s, int level, int option, const void 
 		WRITE_ONCE(d->icmp_filter, (u32)v);
 		return len < sizeof(v) ? -EINVAL : 0;
 	}
-	if (level != SOL_UDP || d->pcb.table != PCB_UDP)
+	if (!inet_pcb_has_ports(&d->pcb) || (level != SOL_UDP && level != SOL_UDPLITE))
 		return -ENOPROTOOPT;
-	err = len < sizeof(v) ? -EINVAL : inet_opt_int(val, len, &v);
-	return err ? err : udp_set(d, option, v);
+	if (len < sizeof(v))
+		return -EINVAL;
+	memcpy(&v, val, sizeof(v));
+	return udp_set(d, option, v);
+}
+
+static int udp_get(struct inet_dgram *d, int option, void *val, u32 *len)
+{
+	int v = 0;
+
+	switch (option) {
+	case UDP_CORK: v = READ_ONCE(d->corked); break;
+	case UDP_SEGMENT: v = READ_ONCE(d->gso_size); break;
+	case UDPLITE_SEND_CSCOV: v = READ_ONCE(d->pcb.cover_out); break;
+	case UDPLITE_RECV_CSCOV: v = MAX(READ_ONCE(d->pcb.cover_in), 0); break;
+	case UDP_GRO: v = READ_ONCE(d->gro); break;
+	default: return -ENOPROTOOPT;
+	}
+	*len = MIN(*len, (u32)sizeof(v));
+	memcpy(val, &v, *len);
+	return 0;
 }
 
 static int dgram_getsockopt(struct socket *s, int level, int option, void *val, u32 *len)
@@ -436,11 +470,10 @@ static int dgram_getsockopt(struct socket *s, int level, int option, void *val, 
 		return inet_getsockopt(&d->i, option, val, len);
 	if (level == SOL_RAW && d->pcb.table == PCB_RAW && option == ICMP_FILTER)
 		return inet_opt_give((int)READ_ONCE(d->icmp_filter), val, len);
-	if (level == SOL_UDP && option == UDP_CORK)
-		return inet_opt_give(READ_ONCE(d->corked), val, len);
-	if (level == SOL_UDP && option == UDP_SEGMENT)
-		return inet_opt_give(READ_ONCE(d->gso_size), val, len);
-	return -ENOPROTOOPT;
+	if (inet_pcb_has_ports(&d->pcb) && (level == SOL_UDP || level == SOL_UDPLITE))
+		return udp_get(d, option, val, len);
+	return level == SOL_SOCKET || (level == SOL_RAW && d->pcb.table == PCB_RAW) ? -ENOPROTOOPT
+										    : -EOPNOTSUPP;
 }
 
 static int dgram_control(struct socket *s, struct sock_msg *m, int level, int type,
@@ -489,8 +522,8 @@ static u32 dgram_poll(struct socket *s, struct poll_table *pt)
 
 	poll_wait(pt, &d->wait);
 	shut = READ_ONCE(d->shut);
-	if (READ_ONCE(s->err) || READ_ONCE(d->nerrors))
-		events |= POLLERR;
+	if (READ_ONCE(s->err) || unlikely(inet_errq_events(&d->i)))
+		events |= POLLERR | (socket_option(s, SO_SELECT_ERR_QUEUE) ? POLLPRI : 0);
 	if (READ_ONCE(d->nqueued))
 		events |= POLLIN | POLLRDNORM;
 	if (shut & SHUT_READ)
@@ -516,7 +549,33 @@ static long dgram_queued(struct socket *s, bool out)
 	return n;
 }
 
+static int dgram_chooser(struct socket *s, struct net_chooser *c)
+{
+	struct inet_dgram *d = dgram_of(s);
+	int err = 0;
+
+	spin_lock(&d->lock);
+	if (d->pcb.table != PCB_UDP)
+		err = -EINVAL;
+	else if (!d->pcb.bound)
+		take_options(d);
+	if (!d->pcb.reuseport)
+		err = -EINVAL;
+	if (!err && !inet_pcb_set_chooser(&d->pcb, c) && !c)
+		err = -ENOENT;
+	spin_unlock(&d->lock);
+	return err;
+}
+
+static int dgram_number(struct socket *s)
+{
+	inet_stamp_number(inet_of(s), 0);
+	return 0;
+}
+
 static const struct sock_ops dgram_ops = {
+	.number = dgram_number,
+	.chooser = dgram_chooser,
 	.release = dgram_release,
 	.bind = dgram_bind,
 	.connect = dgram_connect,

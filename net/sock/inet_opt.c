@@ -13,15 +13,12 @@
 #include "net/sock/inet.h"
 
 /* See inet.h. ctx: any */
-int inet_opt_int(const void *val, u32 len, int *out)
+void inet_opt_int(const void *val, u32 len, int *out)
 {
 	if (len >= sizeof(*out))
 		memcpy(out, val, sizeof(*out));
-	else if (len)
-		*out = *(const u8 *)val;
 	else
-		return -EINVAL;
-	return 0;
+		*out = len ? *(const u8 *)val : 0;
 }
 
 /* See inet.h. ctx: any */
@@ -61,6 +58,9 @@ static u8 recv_bit(int option)
 	case IP_RECVTOS: return INET_RECV_TOS;
 	case IP_RECVOPTS: return INET_RECV_OPTS;
 	case IP_RECVORIGDSTADDR: return INET_RECV_ORIGDST;
+	case IP_RETOPTS: return INET_RECV_RETOPTS;
+	case IP_PASSSEC: return INET_RECV_SECURITY;
+	case IP_CHECKSUM: return INET_RECV_CHECKSUM;
 	}
 	return 0;
 }
@@ -95,6 +95,19 @@ static int set_bool(struct inet_sock *i, int option, int v)
 	return 0;
 }
 
+/* IP_UNICAST_IF: an index in network order. */
+static int set_unicast_if(struct inet_sock *i, int v)
+{
+	u32 index = net32((u32)v);
+
+	if (index && !netdev_by_index(index))
+		return -EADDRNOTAVAIL;
+	if (index && READ_ONCE(i->s.bound_dev) && READ_ONCE(i->s.bound_dev) != index)
+		return -EINVAL;
+	WRITE_ONCE(i->unicast_dev, index);
+	return 0;
+}
+
 /* IP_MULTICAST_IF: an address, or struct ip_mreqn. */
 static int set_mc_if(struct inet_sock *i, const void *val, u32 len)
 {
@@ -102,6 +115,8 @@ static int set_mc_if(struct inet_sock *i, const void *val, u32 len)
 	struct netdev *d = NULL;
 	struct route rt;
 
+	if (i->s.type == SOCK_STREAM)
+		return -EINVAL;
 	if (len >= sizeof(struct ip_mreq))
 		memcpy(&mr, val, MIN(len, (u32)sizeof(mr)));
 	else if (len >= sizeof(struct in_addr))
@@ -142,10 +157,10 @@ static int change_group_req(struct inet_sock *i, const void *val, u32 len, bool 
 	struct group_req req;
 	struct sockaddr_in in;
 
-	if (!inet_is_dgram(&i->s))
-		return -EPROTO;
 	if (len < sizeof(req))
 		return -EINVAL;
+	if (!inet_is_dgram(&i->s))
+		return -EPROTO;
 	memcpy(&req, val, sizeof(req));
 	memcpy(&in, &req.gr_group, sizeof(in));
 	if (in.sin_family != AF_INET)
@@ -156,7 +171,7 @@ static int change_group_req(struct inet_sock *i, const void *val, u32 len, bool 
 /* See inet.h. ctx: thread; sleeps */
 int inet_setsockopt(struct inet_sock *i, int option, const void *val, u32 len)
 {
-	int v, err;
+	int v;
 
 	switch (option) {
 	case IP_MULTICAST_IF: return set_mc_if(i, val, len);
@@ -169,9 +184,7 @@ int inet_setsockopt(struct inet_sock *i, int option, const void *val, u32 len)
 			return inet_ipopt_set(dgram_of(&i->s), val, len);
 		return len ? -EOPNOTSUPP : 0; /* connections have none */
 	}
-	err = inet_opt_int(val, len, &v);
-	if (err)
-		return err;
+	inet_opt_int(val, len, &v);
 	if (recv_bit(option))
 		return set_recv(i, recv_bit(option), v);
 	switch (option) {
@@ -185,7 +198,13 @@ int inet_setsockopt(struct inet_sock *i, int option, const void *val, u32 len)
 			return -EINVAL;
 		WRITE_ONCE(i->mc_ttl, v == -1 ? 1 : v);
 		return 0;
-	case IP_TOS: WRITE_ONCE(i->tos, (u8)v); return 0;
+	case IP_TOS:
+		if (i->s.type == SOCK_STREAM) /* whose low bits are TCP's */
+			v = (v & ~3) | (READ_ONCE(i->tos) & 3);
+		WRITE_ONCE(i->tos, (u8)v);
+		return 0;
+	case IP_UNICAST_IF: return set_unicast_if(i, v);
+	case IP_ROUTER_ALERT: return i->s.type == SOCK_RAW ? -ENOPROTOOPT : -EINVAL;
 	case IP_MTU_DISCOVER:
 		if (v < IP_PMTUDISC_DONT || v > IP_PMTUDISC_OMIT)
 			return -EINVAL;
@@ -212,7 +231,7 @@ static int give_mtu(struct inet_sock *i, void *val, u32 *len)
 	memcpy(&in, a.bytes, sizeof(in));
 	if (inet_route(i, in.sin_addr.s_addr, 0, &rt))
 		return -ENOTCONN;
-	return inet_opt_give((int)rt.mtu, val, len);
+	return inet_opt_give((int)MIN(rt.mtu, IP_MAX_LEN), val, len);
 }
 
 /* See inet.h. ctx: thread; sleeps */
@@ -235,6 +254,9 @@ int inet_getsockopt(struct inet_sock *i, int option, void *val, u32 *len)
 	case IP_MTU_DISCOVER: return inet_opt_give(READ_ONCE(i->pmtudisc), val, len);
 	case IP_MINTTL: return inet_opt_give(READ_ONCE(i->min_ttl), val, len);
 	case IP_MTU: return give_mtu(i, val, len);
+	case IP_HDRINCL: /* of other kinds than raw */
+	case IP_NODEFRAG: return inet_opt_give(0, val, len);
+	case IP_UNICAST_IF: return inet_opt_give((int)net32(READ_ONCE(i->unicast_dev)), val, len);
 	case IP_OPTIONS:
 		if (inet_is_dgram(&i->s))
 			inet_ipopt_get(dgram_of(&i->s), val, len);

@@ -12,13 +12,12 @@
 #include <asm/siginfo.h>
 #include <linux/errno.h>
 #include <linux/poll.h>
+#include <linux/udp.h>
 #include "fs/async.h"
 #include "kernel/base/errno.h"
 #include "kernel/lib/string.h"
 #include "net/sock/inet.h"
 #include "net/sock/sockfilter.h"
-
-#define ERRORS_MAX 64u
 
 static struct inet_dgram *of_pcb(struct inet_pcb *pcb)
 {
@@ -80,22 +79,10 @@ drop:
 	pkt_put(p);
 }
 
-/* Keep @p, the data of what failed, with what is known about it. Consumes @p. */
-static void add_error(struct inet_dgram *d, struct pkt *p, const struct dgram_error *e)
+/* See inet.h. ctx: any */
+void inet_dgram_wake_error(struct inet_dgram *d)
 {
-	bool room;
-
-	_Static_assert(sizeof(*e) <= sizeof(p->cb), "an error record fits the packet's own bytes");
-	memcpy(p->cb, e, sizeof(*e));
-	spin_lock(&d->qlock);
-	room = d->nerrors < ERRORS_MAX;
-	if (room) {
-		list_add_tail(&d->errors, &p->link);
-		WRITE_ONCE(d->nerrors, d->nerrors + 1);
-	}
-	spin_unlock(&d->qlock);
-	if (!room)
-		pkt_put(p);
+	wake(d, POLLERR, POLL_ERR);
 }
 
 /* See inet.h. ctx: thread; sleeps: no */
@@ -103,7 +90,7 @@ void inet_dgram_error(struct inet_pcb *pcb, struct pkt *p, const struct net_erro
 {
 	struct inet_dgram *d = of_pcb(pcb);
 	bool connected = READ_ONCE(pcb->faddr), hard = e->hard;
-	struct dgram_error de = {
+	struct inet_error de = {
 		.ee = { .ee_errno = (u32)e->err,
 			.ee_origin = SO_EE_ORIGIN_ICMP,
 			.ee_type = e->type,
@@ -111,6 +98,7 @@ void inet_dgram_error(struct inet_pcb *pcb, struct pkt *p, const struct net_erro
 			.ee_info = e->info },
 		.offender = e->from,
 		.dst = pkt_net(p)->daddr,
+		.named = true,
 	};
 	struct pkt *copy;
 
@@ -120,28 +108,14 @@ void inet_dgram_error(struct inet_pcb *pcb, struct pkt *p, const struct net_erro
 		if (!hard || !connected)
 			return;
 	} else {
-		if (pcb->table == PCB_UDP)
+		if (inet_pcb_has_ports(pcb))
 			de.port = ((const be16 *)pkt_transport(p))[1];
 		copy = pkt_copy(p, 0);
 		if (copy)
-			add_error(d, copy, &de);
+			inet_errq_add(&d->i, copy, &de);
 	}
 	WRITE_ONCE(d->i.s.err, e->err);
 	wake(d, POLLERR, POLL_ERR);
-}
-
-/* See inet.h. ctx: thread */
-void inet_dgram_local_error(struct inet_dgram *d, int err, u32 info, const struct sockaddr_in *to)
-{
-	struct pkt *p = pkt_alloc(0, 64, 0);
-	struct dgram_error de = {
-		.ee = { .ee_errno = (u32)err, .ee_origin = SO_EE_ORIGIN_LOCAL, .ee_info = info },
-		.dst = to->sin_addr.s_addr,
-		.port = to->sin_port,
-	};
-
-	if (p)
-		add_error(d, p, &de);
 }
 
 /* --- to the user --- */
@@ -176,10 +150,10 @@ static int wait_packet(struct inet_dgram *d, u32 flags)
 		return err;
 	if (READ_ONCE(d->nqueued))
 		return 0;
+	if (!deadline) /* also after a shutdown: only who would wait is told of the end */
+		return -EAGAIN;
 	if (READ_ONCE(d->shut) & SHUT_READ)
 		return 1;
-	if (!deadline)
-		return -EAGAIN;
 	err = WAIT_EVENT(&d->wait,
 			 READ_ONCE(d->nqueued) || READ_ONCE(d->i.s.err) ||
 				 (READ_ONCE(d->shut) & SHUT_READ),
@@ -209,6 +183,8 @@ static void give_control(struct inet_dgram *d, struct sock_msg *m, struct pkt *p
 		sock_msg_control(m, SOL_IP, IP_TOS, &ip->tos, sizeof(ip->tos));
 	if ((want & INET_RECV_OPTS) && ip->ihl > 5)
 		sock_msg_control(m, SOL_IP, IP_RECVOPTS, ip + 1, ip->ihl * 4u - 20);
+	if ((want & INET_RECV_RETOPTS) && ip->ihl > 5)
+		sock_msg_control(m, SOL_IP, IP_RETOPTS, ip + 1, ip->ihl * 4u - 20);
 	if (want & INET_RECV_ORIGDST) {
 		struct sock_addr a;
 
@@ -229,46 +205,60 @@ static ssize_t give_data(struct sock_msg *m, const struct pkt *p)
 	return m->flags & MSG_TRUNC ? p->len : n;
 }
 
-/* An error that was kept. */
-static ssize_t recv_error(struct inet_dgram *d, struct sock_msg *m)
+/* May @q follow @p, of which it is no more than a piece, in one message? */
+static bool may_follow(const struct pkt *p, const struct pkt *q)
 {
-	struct {
-		struct sock_extended_err ee;
-		struct sockaddr_in offender;
-	} out = { 0 };
-	struct dgram_error de;
-	struct pkt *p = NULL;
-	ssize_t n;
+	const struct iphdr *a = pkt_net(p), *b = pkt_net(q);
 
-	spin_lock(&d->qlock);
-	if (!list_empty(&d->errors)) {
-		p = list_first(&d->errors, struct pkt, link);
-		list_del(&p->link);
-		WRITE_ONCE(d->nerrors, d->nerrors - 1);
+	return q->len && q->len <= p->len && a->saddr == b->saddr && a->daddr == b->daddr &&
+	       a->tos == b->tos && a->ttl == b->ttl && a->ihl == 5 && b->ihl == 5 &&
+	       *(const be16 *)pkt_transport(p) == *(const be16 *)pkt_transport(q);
+}
+
+/*
+ * UDP_GRO: datagrams behind @p from the same sender, as long as @p but the last, which may be
+ * shorter, make one message with it, as far as there is room for them. How many bytes more; the
+ * receiver is told how long each is.
+ */
+static ssize_t take_more(struct inet_dgram *d, struct sock_msg *m, const struct pkt *p)
+{
+	int size = (int)p->len;
+	ssize_t more = 0;
+	bool last = !p->len;
+
+	while (!last) {
+		struct pkt *q = NULL;
+
+		spin_lock(&d->qlock);
+		if (!list_empty(&d->queue))
+			q = list_first(&d->queue, struct pkt, link);
+		if (q && may_follow(p, q) && q->len <= m->data->left &&
+		    p->len + (u32)more + q->len <= IP_MAX_LEN) {
+			list_del(&q->link);
+			WRITE_ONCE(d->nqueued, d->nqueued - 1);
+		} else {
+			q = NULL;
+		}
+		spin_unlock(&d->qlock);
+		if (!q)
+			break;
+		last = pkt_to_uio(q, 0, m->data, q->len);
+		if (!last) {
+			more += q->len;
+			last = q->len < p->len;
+		}
+		pkt_put(q);
 	}
-	spin_unlock(&d->qlock);
-	if (!p)
-		return -EAGAIN;
-	memcpy(&de, p->cb, sizeof(de));
-	out.ee = de.ee;
-	if (de.ee.ee_origin == SO_EE_ORIGIN_ICMP) {
-		out.offender.sin_family = AF_INET;
-		out.offender.sin_addr.s_addr = de.offender;
-	}
-	if (m->addr)
-		inet_addr_out(m->addr, de.dst, de.port);
-	n = give_data(m, p);
-	sock_msg_control(m, SOL_IP, IP_RECVERR, &out, sizeof(out));
-	m->out_flags |= MSG_ERRQUEUE;
-	pkt_put(p);
-	return n;
+	if (more)
+		sock_msg_control(m, SOL_UDP, UDP_GRO, &size, sizeof(size));
+	return more;
 }
 
 static void give_source(const struct inet_dgram *d, struct sock_msg *m, const struct pkt *p)
 {
 	be16 port = 0;
 
-	if (d->pcb.table == PCB_UDP)
+	if (inet_pcb_has_ports(&d->pcb))
 		port = *(const be16 *)pkt_transport(p);
 	inet_addr_out(m->addr, pkt_net(p)->saddr, port);
 }
@@ -281,9 +271,9 @@ ssize_t inet_dgram_recv(struct socket *s, struct sock_msg *m)
 	ssize_t n;
 
 	if (unlikely(m->flags & MSG_ERRQUEUE))
-		return recv_error(d, m);
-	if (m->flags & MSG_OOB)
-		return -EOPNOTSUPP;
+		return inet_errq_recv(&d->i, m);
+	if ((m->flags & MSG_OOB) && !inet_pcb_has_ports(&d->pcb))
+		return -EOPNOTSUPP; /* UDP passes over the word */
 	for (;;) {
 		int err = READ_ONCE(s->err) ? socket_take_error(s) : 0;
 
@@ -303,8 +293,12 @@ ssize_t inet_dgram_recv(struct socket *s, struct sock_msg *m)
 		give_control(d, m, p);
 	}
 	if (unlikely(socket_wants_stamp(s)))
-		m->stamp = p->stamp ? p->stamp : time_wall();
+		socket_received(s, m, p->stamp ? p->stamp : time_wall());
+	else if (unlikely(READ_ONCE(s->last_stamp) < 0))
+		WRITE_ONCE(s->last_stamp, 0);
 	n = give_data(m, p);
+	if (unlikely(READ_ONCE(d->gro)) && n == (ssize_t)p->len && !(m->flags & MSG_PEEK))
+		n += take_more(d, m, p);
 	/* There may be more for another that waits. */
 	if (!(m->flags & MSG_PEEK) && READ_ONCE(d->nqueued))
 		waitq_wake(&d->wait, 1, POLLIN | POLLRDNORM);

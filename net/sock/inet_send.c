@@ -13,7 +13,7 @@
 #include "net/arp.h"
 #include "net/sock/inet.h"
 
-#define UDP_PIECES_MAX 64u /* datagrams that UDP_SEGMENT makes of one call at most */
+#define UDP_PIECES_MAX 128u /* datagrams that UDP_SEGMENT makes of one call at most */
 
 /* Where one datagram goes, and how. */
 struct sending {
@@ -23,6 +23,7 @@ struct sending {
 	struct ip_out o;
 	u8 ipopt[IP_OPTIONS_MAX];
 	u16 gso_size;
+	u8 stamp; /* PKT_STAMP_* */
 };
 
 static void sent_release(struct pkt *p)
@@ -33,6 +34,15 @@ static void sent_release(struct pkt *p)
 	if (waitq_active(&d->wait) && inet_dgram_writable(d))
 		waitq_wake(&d->wait, ~0u, POLLOUT | POLLWRNORM | POLLWRBAND);
 	inet_pcb_put(&d->pcb);
+}
+
+/* See inet.h. ctx: thread */
+void inet_dgram_stamped(struct pkt *p, u32 what)
+{
+	struct inet_dgram *d = p->owner;
+
+	inet_errq_stamp(&d->i, p, what, (u32)p->cb[5]);
+	inet_dgram_wake_error(d);
 }
 
 /* The destination: of this message, or of the connected socket. */
@@ -48,7 +58,7 @@ static int find_target(struct inet_dgram *d, struct sock_msg *m, struct sending 
 	err = inet_addr_in(m->addr, &x->to);
 	if (err == -EAFNOSUPPORT && x->to.sin_family == AF_UNSPEC && d->pcb.table != PCB_PING)
 		err = 0;
-	if (!err && d->pcb.table == PCB_UDP && !x->to.sin_port)
+	if (!err && inet_pcb_has_ports(&d->pcb) && !x->to.sin_port)
 		err = -EINVAL;
 	return err;
 }
@@ -119,6 +129,7 @@ static void fill_out(struct inet_dgram *d, const struct sock_msg *m, struct send
 			x->o.tos = (u8)m->inet.tos;
 	}
 	x->gso_size = (u16)(m->inet.gso_size ? m->inet.gso_size : READ_ONCE(d->gso_size));
+	x->stamp = inet_stamp_wanted(&d->i, m) & (PKT_STAMP_SEND | PKT_STAMP_SCHED);
 	if (x->gso_size >= len || d->pcb.table != PCB_UDP)
 		x->gso_size = 0;
 	if (unlikely(READ_ONCE(d->ipoptlen)))
@@ -218,6 +229,10 @@ static int transmit(struct inet_dgram *d, struct pkt *p, const struct sending *x
 
 	if (!READ_ONCE(d->i.mc_loop))
 		p->cb[0] = IP_CB_NO_LOOP;
+	if (unlikely(x->stamp) && p->owner) {
+		p->stamped = x->stamp;
+		p->cb[5] = inet_stamp_next(&d->i);
+	}
 	switch (d->pcb.table) {
 	case PCB_UDP:
 		if (x->gso_size) {
@@ -231,6 +246,9 @@ static int transmit(struct inet_dgram *d, struct pkt *p, const struct sending *x
 		}
 		return udp_output(p, &x->rt, &x->o, READ_ONCE(d->pcb.lport), x->to.sin_port,
 				  !READ_ONCE(d->no_check) || x->gso_size);
+	case PCB_LITE:
+		return udplite_output(p, &x->rt, &x->o, READ_ONCE(d->pcb.lport), x->to.sin_port,
+				      (u32)READ_ONCE(d->pcb.cover_out));
 	case PCB_PING:
 		err = ping_header(d, p);
 		if (!err)
@@ -245,7 +263,7 @@ static int transmit(struct inet_dgram *d, struct pkt *p, const struct sending *x
 static int outcome(struct inet_dgram *d, int err, const struct sending *x)
 {
 	if (err == -EMSGSIZE && READ_ONCE(d->i.recverr))
-		inet_dgram_local_error(d, EMSGSIZE, x->rt.mtu, &x->to);
+		inet_errq_local(&d->i, EMSGSIZE, x->rt.mtu, &x->to);
 	if (err == -ENOBUFS && !READ_ONCE(d->i.recverr))
 		return 0;
 	return err;
@@ -287,8 +305,10 @@ static int cork_add(struct inet_dgram *d, struct sock_msg *m, const struct sendi
 	}
 	pkt_put(old);
 	spin_lock(&d->lock);
-	if (!old)
+	if (!old) {
 		d->cork_to = x->to;
+		d->cork_gso = m->inet.gso_size;
+	}
 	old = d->cork; /* of another thread's call meanwhile */
 	d->cork = whole;
 	spin_unlock(&d->lock);
@@ -313,6 +333,7 @@ int inet_dgram_push(struct inet_dgram *d)
 	p = d->cork;
 	d->cork = NULL;
 	x.to = d->cork_to;
+	m.inet.gso_size = d->cork_gso;
 	spin_unlock(&d->lock);
 	if (!p)
 		return 0;
@@ -327,7 +348,7 @@ int inet_dgram_push(struct inet_dgram *d)
 
 static bool corking(const struct inet_dgram *d, const struct sock_msg *m)
 {
-	return d->pcb.table == PCB_UDP &&
+	return inet_pcb_has_ports(&d->pcb) &&
 	       ((m->flags & MSG_MORE) || READ_ONCE(d->corked) || READ_ONCE(d->cork));
 }
 
@@ -347,7 +368,7 @@ ssize_t inet_dgram_send(struct socket *s, struct sock_msg *m)
 	struct inet_dgram *d = dgram_of(s);
 	size_t len = m->data->left;
 	struct sending x;
-	struct pkt *p;
+	struct pkt *p, *notice = NULL;
 	int err;
 
 	err = inet_dgram_autobind(d); /* first of all, as Linux: it stays if the rest fails */
@@ -366,16 +387,21 @@ ssize_t inet_dgram_send(struct socket *s, struct sock_msg *m)
 	if (unlikely(corking(d, m)))
 		return send_corked(d, m, &x);
 	fill_out(d, m, &x, (u32)len);
-	if (len > IP_MAX_LEN - IP_HEADER_LEN - (d->pcb.table == PCB_UDP ? 8u : 0) &&
+	if (len > IP_MAX_LEN - IP_HEADER_LEN - (inet_pcb_has_ports(&d->pcb) ? 8u : 0) &&
 	    !READ_ONCE(d->i.hdrincl))
 		return -EMSGSIZE;
 	err = wait_room(d, m->flags);
+	if (unlikely(m->flags & MSG_ZEROCOPY) && !err)
+		err = inet_errq_zerocopy(&d->i, m, &notice);
 	if (!err)
 		err = make_packet(d, m->data, (u32)len, &p);
 	if (err)
-		return err;
+		goto complete;
 	if (unlikely(m->flags & MSG_CONFIRM))
 		arp_confirm(x.rt.dev, x.rt.nexthop);
 	err = outcome(d, transmit(d, p, &x), &x);
+complete:
+	if (unlikely(notice) && inet_errq_complete(&d->i, notice, !err))
+		inet_dgram_wake_error(d);
 	return err ? err : (ssize_t)len;
 }

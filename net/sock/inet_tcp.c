@@ -8,6 +8,7 @@
  */
 #include <asm/siginfo.h>
 #include <linux/errno.h>
+#include <linux/sockios.h>
 #include <linux/poll.h>
 #include <linux/rtnetlink.h>
 #include "fs/async.h"
@@ -44,6 +45,13 @@ static void user_urgent(void *user)
 	async_notify(&t->i.s.async, POLL_PRI);
 }
 
+static void user_sent(void *user, const struct pkt *pkt, u32 what, u32 end)
+{
+	struct tcp_sock *t = user;
+
+	inet_errq_stamp_stream(&t->i, pkt, what, end);
+}
+
 static u64 user_inode(void *user)
 {
 	struct tcp_sock *t = user;
@@ -55,6 +63,7 @@ static u64 user_inode(void *user)
 static const struct tcp_user_ops user_ops = {
 	.event = user_event,
 	.urgent = user_urgent,
+	.sent = user_sent,
 	.inode = user_inode,
 };
 
@@ -126,8 +135,10 @@ static int connect_wait(struct tcp_sock *t, bool nonblock)
 			return err == -ETIMEDOUT ? -EINPROGRESS : socket_wait_error(err, timeo);
 	}
 	WRITE_ONCE(t->connecting, false);
-	if (tcp_state(t->pcb) != TCP_CLOSE)
+	if (tcp_state(t->pcb) != TCP_CLOSE) {
+		WRITE_ONCE(t->connected, true);
 		return 0;
+	}
 	err = tcp_take_error(t->pcb);
 	return err ? err : -ECONNABORTED;
 }
@@ -145,8 +156,11 @@ static int sock_connect(struct socket *s, const struct sock_addr *a, bool nonblo
 		tcp_disconnect(t->pcb);
 		mutex_unlock(&t->rd);
 		WRITE_ONCE(t->connecting, false);
+		WRITE_ONCE(t->connected, false);
 		return 0;
 	}
+	if (READ_ONCE(t->connected))
+		return -EISCONN;
 	if (READ_ONCE(t->connecting)) {
 		if (is_opening(t->pcb) && nonblock)
 			return -EALREADY;
@@ -162,7 +176,8 @@ static int sock_connect(struct socket *s, const struct sock_addr *a, bool nonblo
 	if (err)
 		return err;
 	WRITE_ONCE(t->connecting, true);
-	return connect_wait(t, nonblock);
+	/* Whoever does not wait hears of it by poll(), also when it is there already. */
+	return nonblock ? -EINPROGRESS : connect_wait(t, false);
 }
 
 static int sock_listen(struct socket *s, int backlog)
@@ -170,6 +185,8 @@ static int sock_listen(struct socket *s, int backlog)
 	struct tcp_sock *t = tcp_of(s);
 	int err;
 
+	if (READ_ONCE(t->connected) || READ_ONCE(t->connecting))
+		return -EINVAL;
 	inet_tcp_sync(t);
 	mutex_lock(&t->rd);
 	err = tcp_listen(t->pcb, backlog);
@@ -185,6 +202,7 @@ static void inherit(struct tcp_sock *t, const struct tcp_sock *l)
 	t->i = l->i;
 	t->i.s.async = async;
 	list_init(&t->i.s.async);
+	t->i.errq = NULL;
 	t->i.s.file = NULL;
 	t->i.s.err = 0;
 	t->i.s.cookie = 0;
@@ -216,6 +234,9 @@ static int sock_accept(struct socket *s, bool nonblock, struct socket **out)
 		return err;
 	}
 	inherit(t, l);
+	t->connected = true;
+	if (READ_ONCE(t->i.s.pacing) != ~0ull && tcp_set_pacing(t->pcb, t->i.s.pacing))
+		WRITE_ONCE(t->i.s.pacing, ~0ull);
 	tcp_set_user(t->pcb, &user_ops, t);
 	*out = &t->i.s;
 	return 0;
@@ -243,12 +264,19 @@ static void sock_release(struct socket *s)
 		tcp_close(t->pcb);
 	else
 		tcp_abort(t->pcb);
+	inet_errq_free(&t->i);
 	kfree(t);
 }
 
 static int sock_shutdown(struct socket *s, u32 how)
 {
-	return tcp_shutdown(pcb_of(s), how);
+	struct tcp_sock *t = tcp_of(s);
+
+	if (READ_ONCE(t->connecting) && tcp_state(t->pcb) != TCP_CLOSE) { /* nobody asks any more */
+		WRITE_ONCE(t->connected, !is_opening(t->pcb));
+		WRITE_ONCE(t->connecting, false);
+	}
+	return tcp_shutdown(t->pcb, how);
 }
 
 /* --- looking --- */
@@ -256,7 +284,7 @@ static int sock_shutdown(struct socket *s, u32 how)
 static u32 sock_poll(struct socket *s, struct poll_table *pt)
 {
 	poll_wait(pt, tcp_waitq(pcb_of(s)));
-	return tcp_poll(pcb_of(s));
+	return tcp_poll(pcb_of(s)) | inet_errq_events(inet_of(s));
 }
 
 static int sock_getname(struct socket *s, bool peer, struct sock_addr *out)
@@ -274,6 +302,16 @@ static long sock_queued(struct socket *s, bool out)
 	return tcp_queued(pcb_of(s), out);
 }
 
+static long sock_ioctl(struct socket *s, u32 cmd, u64 arg)
+{
+	long n;
+
+	if (cmd != SIOCOUTQNSD)
+		return inet_ioctl(s, cmd, arg);
+	n = tcp_not_sent(pcb_of(s));
+	return n < 0 ? n : put_user(arg, (int)n);
+}
+
 static u32 sock_charged(const struct socket *s, bool out)
 {
 	return (u32)tcp_queued(pcb_of(s), out);
@@ -281,7 +319,7 @@ static u32 sock_charged(const struct socket *s, bool out)
 
 static bool sock_at_mark(struct socket *s)
 {
-	return tcp_at_mark(pcb_of(s));
+	return tcp_at_mark(pcb_of(s), 0);
 }
 
 static bool sock_listening(struct socket *s)
@@ -294,7 +332,24 @@ static void sock_device(struct socket *s)
 	/* The connection is told like of each option (inet_tcp_sync). */
 }
 
+static int sock_chooser(struct socket *s, struct net_chooser *c)
+{
+	return socket_option(s, SO_REUSEPORT) ? tcp_set_chooser(pcb_of(s), c) : -EINVAL;
+}
+
+static int sock_number(struct socket *s)
+{
+	enum tcp_state state = tcp_state(pcb_of(s));
+
+	if (state == TCP_CLOSE || state == TCP_LISTEN)
+		return -EINVAL;
+	inet_stamp_number(inet_of(s), tcp_unacked(pcb_of(s)));
+	return 0;
+}
+
 static const struct sock_ops tcp_ops = {
+	.number = sock_number,
+	.chooser = sock_chooser,
 	.release = sock_release,
 	.bind = sock_bind,
 	.connect = sock_connect,
@@ -311,7 +366,7 @@ static const struct sock_ops tcp_ops = {
 	.listening = sock_listening,
 	.setsockopt = inet_tcp_setsockopt,
 	.getsockopt = inet_tcp_getsockopt,
-	.ioctl = inet_ioctl,
+	.ioctl = sock_ioctl,
 	.device = sock_device,
 	.peek_off = true,
 };

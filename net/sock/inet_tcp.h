@@ -12,7 +12,9 @@ struct tcp_sock {
 	struct inet_sock i; /* a: as its fields say */
 	struct tcp_pcb *pcb; /* I: has its own lock; this is the user's reference */
 	struct mutex rd, wr; /* rank SOCK: one receiver, one sender at a time */
+	bool inq; /* a: TCP_INQ: a receiver is told how much there is left */
 	bool connecting; /* a: connect(2) has begun, and its outcome was not told */
+	bool connected; /* a: it was a connection; reset or not, it is not one anew without AF_UNSPEC */
 };
 
 static inline struct tcp_sock *tcp_of(struct socket *s)

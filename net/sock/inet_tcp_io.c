@@ -48,8 +48,16 @@ ssize_t inet_tcp_send(struct socket *s, struct sock_msg *m)
 	s64 deadline = socket_deadline(READ_ONCE(s->sndtimeo), m->flags & MSG_DONTWAIT);
 	u32 flags =
 		(m->flags & MSG_MORE ? TCP_SEND_MORE : 0) | (m->flags & MSG_OOB ? TCP_SEND_OOB : 0);
+	struct pkt *notice = NULL;
 	ssize_t done = 0, n;
 
+	if (unlikely(m->flags & MSG_ZEROCOPY)) {
+		int err = inet_errq_zerocopy(&t->i, m, &notice);
+
+		if (err)
+			return err;
+	}
+	flags |= (u32)inet_stamp_wanted(&t->i, m) << TCP_SEND_STAMP_SHIFT;
 	for (;;) {
 		mutex_lock(&t->wr);
 		n = tcp_send(t->pcb, m->data, flags);
@@ -62,6 +70,8 @@ ssize_t inet_tcp_send(struct socket *s, struct sock_msg *m)
 		if (n)
 			break;
 	}
+	if (unlikely(notice) && inet_errq_complete(&t->i, notice, done))
+		waitq_wake(tcp_waitq(t->pcb), ~0u, POLLERR);
 	return done ? done : n;
 }
 
@@ -102,7 +112,7 @@ ssize_t inet_tcp_recv(struct socket *s, struct sock_msg *m)
 	ssize_t done = 0, n, least = MAX(READ_ONCE(s->rcvlowat), 1);
 
 	if (m->flags & MSG_ERRQUEUE)
-		return -EAGAIN;
+		return inet_errq_recv(&t->i, m);
 	if (m->flags & MSG_OOB)
 		return recv_oob(t, m);
 	if (m->addr)
@@ -119,6 +129,8 @@ ssize_t inet_tcp_recv(struct socket *s, struct sock_msg *m)
 		}
 		if (!m->data->left || done >= least || (n <= 0 && n != -EAGAIN))
 			break;
+		if (done && tcp_at_mark(t->pcb, skip)) /* a read ends there */
+			break;
 		if (!deadline) {
 			n = -EAGAIN;
 			break;
@@ -133,6 +145,11 @@ ssize_t inet_tcp_recv(struct socket *s, struct sock_msg *m)
 	if (done > 0) {
 		socket_peek_moved(s, m->flags, (u32)done);
 		socket_stamp(s, m);
+	}
+	if (unlikely(READ_ONCE(t->inq)) && (done || !n)) {
+		int left = (int)tcp_queued(t->pcb, false);
+
+		sock_msg_control(m, IPPROTO_TCP, TCP_CM_INQ, &left, sizeof(left));
 	}
 	return done ? done : n;
 }

@@ -30,10 +30,33 @@ void inet_tcp_sync(struct tcp_sock *t)
 		.tos = READ_ONCE(t->i.tos),
 		.ttl = ttl < 0 ? 0 : (u8)ttl,
 		.uid = current->cred->euid,
-		.dev = netdev_by_index(READ_ONCE(s->bound_dev)),
+		.dev = netdev_bound(READ_ONCE(s->bound_dev)),
 	};
 
 	tcp_set(t->pcb, &set);
+}
+
+/* SO_RCVLOWAT: no more than the window can bring. */
+static void limit_rcvlowat(struct tcp_sock *t)
+{
+	struct socket *s = &t->i.s;
+	int most = READ_ONCE(s->buf_lock) & SOCK_RCVBUF_LOCK ? READ_ONCE(s->rcvbuf) / 2
+							     : tcp_sysctl_rmem[2] / 2;
+
+	WRITE_ONCE(s->rcvlowat, MAX(MIN(READ_ONCE(s->rcvlowat), most), 1));
+}
+
+static int set_inq(struct tcp_sock *t, const void *val, u32 len)
+{
+	int v;
+
+	if (len < sizeof(v))
+		return -EINVAL;
+	memcpy(&v, val, sizeof(v));
+	if (v != 0 && v != 1)
+		return -EINVAL;
+	WRITE_ONCE(t->inq, v);
+	return 0;
 }
 
 /* See inet_tcp.h. ctx: thread; sleeps */
@@ -42,6 +65,8 @@ int inet_tcp_setsockopt(struct socket *s, int level, int option, const void *val
 	struct tcp_sock *t = tcp_of(s);
 	int err;
 
+	if (level == IPPROTO_TCP && option == TCP_INQ)
+		return set_inq(t, val, len);
 	if (level == IPPROTO_TCP)
 		return tcp_set_option(t->pcb, option, val, len);
 	if (level == SOL_SOCKET)
@@ -52,6 +77,10 @@ int inet_tcp_setsockopt(struct socket *s, int level, int option, const void *val
 		return -ENOPROTOOPT;
 	if (err)
 		return err;
+	if (level == SOL_SOCKET && option == SO_MAX_PACING_RATE)
+		return tcp_set_pacing(t->pcb, READ_ONCE(s->pacing));
+	if (level == SOL_SOCKET && option == SO_RCVLOWAT)
+		limit_rcvlowat(t);
 	inet_tcp_sync(t);
 	return 0;
 }
@@ -69,12 +98,14 @@ int inet_tcp_getsockopt(struct socket *s, int level, int option, void *val, u32 
 	struct tcp_sock *t = tcp_of(s);
 	int rcv, snd;
 
+	if (level == IPPROTO_TCP && option == TCP_INQ)
+		return give_int(val, len, READ_ONCE(t->inq));
 	if (level == IPPROTO_TCP)
 		return tcp_get_option(t->pcb, option, val, len);
 	if (level == IPPROTO_IP)
 		return inet_getsockopt(&t->i, option, val, len);
 	if (level != SOL_SOCKET)
-		return -ENOPROTOOPT;
+		return -EOPNOTSUPP;
 	tcp_buffers(t->pcb, &rcv, &snd);
 	switch (option) {
 	case SO_ERROR: return give_int(val, len, -tcp_take_error(t->pcb));

@@ -78,7 +78,12 @@ void nl_end(struct nl_out *o)
 /* See netlink.h. */
 void nl_done(struct nl_out *o)
 {
-	if (nl_begin(o, NLMSG_DONE, sizeof(int)))
+	int *verdict = nl_begin(o, NLMSG_DONE, sizeof(*verdict));
+
+	if (verdict) {
+		*verdict = o->done;
 		nl_end(o);
+	}
 	o->flags = 0;
+	o->done = 0;
 }

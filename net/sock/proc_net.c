@@ -113,6 +113,7 @@ static int endpoints_show(struct sbuf *out, void *arg)
 	return 0;
 }
 PROC_FILE(net_udp, "net/udp", 0444, .show = endpoints_show, .arg = (void *)PCB_UDP);
+PROC_FILE(net_udplite, "net/udplite", 0444, .show = endpoints_show, .arg = (void *)PCB_LITE);
 PROC_FILE(net_raw, "net/raw", 0444, .show = endpoints_show, .arg = (void *)PCB_RAW);
 PROC_FILE(net_icmp, "net/icmp", 0444, .show = endpoints_show, .arg = (void *)PCB_PING);
 
@@ -141,7 +142,8 @@ static void snmp_ip(struct sbuf *out)
 		  "Ip: Forwarding DefaultTTL InReceives InHdrErrors InAddrErrors ForwDatagrams "
 		  "InUnknownProtos InDiscards InDelivers OutRequests OutDiscards OutNoRoutes "
 		  "ReasmTimeout ReasmReqds ReasmOKs ReasmFails FragOKs FragFails FragCreates\n");
-	sbuf_printf(out, "Ip: %u %u", READ_ONCE(ip_forwarding) ? 1 : 2, READ_ONCE(ip_default_ttl));
+	sbuf_printf(out, "Ip: %u %u", READ_ONCE(ip_conf_all.v[IPV4_DEVCONF_FORWARDING]) ? 1 : 2,
+		    READ_ONCE(ip_default_ttl));
 	numbers(out, order, ARRAY_SIZE(order));
 }
 
@@ -173,17 +175,21 @@ static void snmp_icmp(struct sbuf *out)
 	}
 }
 
-static void snmp_udp(struct sbuf *out)
+static void snmp_udp(struct sbuf *out, const char *name, u32 first)
 {
 	static const enum net_counter order[] = {
 		UDP_IN_DATAGRAMS,  UDP_NO_PORTS,      UDP_IN_ERRORS,	  UDP_OUT_DATAGRAMS,
 		UDP_RCVBUF_ERRORS, UDP_SNDBUF_ERRORS, UDP_IN_CSUM_ERRORS, UDP_IGNORED_MULTI,
 	};
 
-	sbuf_puts(out, "\nUdp: InDatagrams NoPorts InErrors OutDatagrams RcvbufErrors SndbufErrors "
-		       "InCsumErrors IgnoredMulti\nUdp:");
-	numbers(out, order, ARRAY_SIZE(order));
-	sbuf_putc(out, '\n');
+	sbuf_printf(out,
+		    "\n%s: InDatagrams NoPorts InErrors OutDatagrams RcvbufErrors SndbufErrors "
+		    "InCsumErrors IgnoredMulti MemErrors\n%s:",
+		    name, name);
+	for (u32 i = 0; i < ARRAY_SIZE(order); i++)
+		sbuf_printf(out, " %llu",
+			    (unsigned long long)count(order[i] - UDP_IN_DATAGRAMS + first));
+	sbuf_puts(out, " 0"); /* there is no limit to the memory of all of them */
 }
 
 static int snmp_show(struct sbuf *out, void *arg)
@@ -191,7 +197,9 @@ static int snmp_show(struct sbuf *out, void *arg)
 	snmp_ip(out);
 	snmp_icmp(out);
 	inet_tcp_snmp(out);
-	snmp_udp(out);
+	snmp_udp(out, "Udp", UDP_IN_DATAGRAMS);
+	snmp_udp(out, "UdpLite", UDPLITE_IN_DATAGRAMS);
+	sbuf_putc(out, '\n');
 	return 0;
 }
 PROC_FILE(net_snmp, "net/snmp", 0444, .show = snmp_show);
@@ -203,7 +211,8 @@ static int sockstat_show(struct sbuf *out, void *arg)
 
 	sbuf_printf(out, "sockets: used %u\n", socket_count());
 	inet_tcp_sockstat(out);
-	sbuf_printf(out, "UDP: inuse %u mem 0\nUDPLITE: inuse 0\nRAW: inuse %u\n", udp, raw);
+	sbuf_printf(out, "UDP: inuse %u mem 0\nUDPLITE: inuse %u\nRAW: inuse %u\n", udp,
+		    inet_pcb_count(PCB_LITE), raw);
 	sbuf_printf(out, "FRAG: inuse %u memory %llu\n", queues, (unsigned long long)memory);
 	return 0;
 }
@@ -211,8 +220,6 @@ PROC_FILE(net_sockstat, "net/sockstat", 0444, .show = sockstat_show);
 
 /* --- settings --- */
 
-SYSCTL_INT(ip_forward, "sys/net/ipv4/ip_forward", &ip_forwarding, 0, 1);
-SYSCTL_INT(ip_all_forwarding, "sys/net/ipv4/conf/all/forwarding", &ip_forwarding, 0, 1);
 SYSCTL_INT(ip_default_ttl, "sys/net/ipv4/ip_default_ttl", &ip_default_ttl, 1, 255);
 
 static int port_range_show(struct sbuf *out, void *arg)

@@ -104,14 +104,14 @@ static void put_link(struct nl_out *o, const struct netdev *d, u16 type)
 	struct ifinfomsg *m = nl_begin(o, type, sizeof(*m));
 	u32 flags = netdev_flags(d);
 	u8 state = !(flags & IFF_UP)	   ? IF_OPER_DOWN
-		   : d == netdev_lo	   ? IF_OPER_UNKNOWN
+		   : !d->link_seen	   ? IF_OPER_UNKNOWN
 		   : (flags & IFF_RUNNING) ? IF_OPER_UP
 					   : IF_OPER_DOWN;
 	u8 mode = 0, carrier = READ_ONCE(d->carrier);
 
 	if (!m)
 		return;
-	m->ifi_type = d->hw_type;
+	m->ifi_type = d->shown_type;
 	m->ifi_index = (int)d->index;
 	m->ifi_flags = flags;
 	nl_attr_str(o, IFLA_IFNAME, d->name);
@@ -341,9 +341,9 @@ static struct netdev *link_of(const struct ifinfomsg *m, const struct attrs *a)
 	return name[0] ? netdev_by_name(name) : NULL;
 }
 
-static int get_link(const struct nlmsghdr *h, struct nl_out *o)
+/* The device that a request must name, by index or name. 0, -EINVAL, -ENODEV. */
+static int link_asked(const struct nlmsghdr *h, struct netdev **out)
 {
-	struct netdev *d;
 	struct attrs a;
 	int err = parse(h, sizeof(struct ifinfomsg), &a);
 
@@ -351,9 +351,17 @@ static int get_link(const struct nlmsghdr *h, struct nl_out *o)
 		return err;
 	if (!((const struct ifinfomsg *)NLMSG_DATA(h))->ifi_index && !a.by[IFLA_IFNAME])
 		return -EINVAL;
-	d = link_of(NLMSG_DATA(h), &a);
-	if (!d)
-		return -ENODEV;
+	*out = link_of(NLMSG_DATA(h), &a);
+	return *out ? 0 : -ENODEV;
+}
+
+static int get_link(const struct nlmsghdr *h, struct nl_out *o)
+{
+	struct netdev *d;
+	int err = link_asked(h, &d);
+
+	if (err)
+		return err;
 	put_link(o, d, RTM_NEWLINK);
 	return 0;
 }
@@ -408,14 +416,11 @@ static int get_neigh(const struct nlmsghdr *h, struct nl_out *o)
 
 /* --- changes; all hold net_config_lock --- */
 
-/* Names of devices stay; there are no masters, other name spaces, nor devices made by users. */
-static bool asks_too_much(const struct attrs *a, const struct netdev *d)
+/* There are no masters, other name spaces, nor devices made by users. */
+static bool asks_too_much(const struct attrs *a)
 {
-	char name[IFNAMSIZ];
-
-	attr_name(a, IFLA_IFNAME, name);
-	return (name[0] && strcmp(name, d->name)) || attr_u32(a, IFLA_MASTER, 0) ||
-	       a->by[IFLA_NET_NS_PID] || a->by[IFLA_NET_NS_FD] || a->by[IFLA_LINKINFO];
+	return attr_u32(a, IFLA_MASTER, 0) || a->by[IFLA_NET_NS_PID] || a->by[IFLA_NET_NS_FD] ||
+	       a->by[IFLA_LINKINFO];
 }
 
 static int new_link(const struct nlmsghdr *h)
@@ -423,6 +428,7 @@ static int new_link(const struct nlmsghdr *h)
 	const struct ifinfomsg *m = NLMSG_DATA(h);
 	struct netdev *d;
 	struct attrs a;
+	char name[IFNAMSIZ];
 	u32 mtu;
 	int err = parse(h, sizeof(*m), &a);
 
@@ -433,18 +439,35 @@ static int new_link(const struct nlmsghdr *h)
 		return (h->nlmsg_flags & NLM_F_CREATE) && !m->ifi_index ? -EOPNOTSUPP : -ENODEV;
 	if (h->nlmsg_type == RTM_NEWLINK && (h->nlmsg_flags & NLM_F_EXCL))
 		return -EEXIST;
-	if (asks_too_much(&a, d))
+	if (asks_too_much(&a))
 		return -EOPNOTSUPP;
 	if (attr_mac(&a, IFLA_ADDRESS))
 		err = netdev_set_addr(d, attr_mac(&a, IFLA_ADDRESS));
 	mtu = attr_u32(&a, IFLA_MTU, d->mtu);
 	if (!err && mtu != d->mtu)
 		err = netdev_set_mtu(d, mtu);
+	attr_name(&a, IFLA_IFNAME, name);
+	if (!err && m->ifi_index > 0 && name[0])
+		err = netdev_rename(d, name);
 	if (!err)
 		d->tx_queue_len = attr_u32(&a, IFLA_TXQLEN, d->tx_queue_len);
 	if (!err && (m->ifi_flags || m->ifi_change))
 		err = netdev_set_flags(d, m->ifi_flags, m->ifi_change ? m->ifi_change : ~0u);
 	return err;
+}
+
+/* What its driver lets users make they may also take away. */
+static int del_link(const struct nlmsghdr *h)
+{
+	struct netdev *d;
+	int err = link_asked(h, &d);
+
+	if (err)
+		return err;
+	if (!d->ops->remove)
+		return -EOPNOTSUPP;
+	d->ops->remove(d);
+	return 0;
 }
 
 static int change_addr(const struct nlmsghdr *h, bool add)
@@ -582,6 +605,7 @@ static int change(const struct nlmsghdr *h)
 	switch (h->nlmsg_type) {
 	case RTM_NEWLINK:
 	case RTM_SETLINK: err = new_link(h); break;
+	case RTM_DELLINK: err = del_link(h); break;
 	case RTM_NEWADDR:
 	case RTM_DELADDR: err = change_addr(h, h->nlmsg_type == RTM_NEWADDR); break;
 	case RTM_NEWROUTE:
@@ -612,6 +636,18 @@ int rtnetlink_request(const struct nlmsghdr *h, bool admin, struct nl_out *o)
 
 /* --- news --- */
 
+static void tell(struct nl_out *o, enum net_event what, const void *object, bool gone)
+{
+	switch (what) {
+	case NET_LINK: put_link(o, object, gone ? RTM_DELLINK : RTM_NEWLINK); break;
+	case NET_ADDR: put_addr(o, object, gone ? RTM_DELADDR : RTM_NEWADDR); break;
+	case NET_ROUTE:
+	case NET_ROUTE_REPLACED: put_route(o, object, gone ? RTM_DELROUTE : RTM_NEWROUTE); break;
+	case NET_NEIGH: put_neigh(o, object, gone ? RTM_DELNEIGH : RTM_NEWNEIGH); break;
+	}
+	nl_flush(o);
+}
+
 static void news(enum net_event what, const void *object, bool gone)
 {
 	static const u8 groups[] = { [NET_LINK] = RTNLGRP_LINK,
@@ -623,17 +659,11 @@ static void news(enum net_event what, const void *object, bool gone)
 			    .flags = what == NET_ROUTE_REPLACED ? NLM_F_REPLACE : 0 };
 
 	if (what == NET_LINK && !gone)
-		sysfs_net_added(object);
-	if (!nl_wanted(o.group))
-		return;
-	switch (what) {
-	case NET_LINK: put_link(&o, object, gone ? RTM_DELLINK : RTM_NEWLINK); break;
-	case NET_ADDR: put_addr(&o, object, gone ? RTM_DELADDR : RTM_NEWADDR); break;
-	case NET_ROUTE:
-	case NET_ROUTE_REPLACED: put_route(&o, object, gone ? RTM_DELROUTE : RTM_NEWROUTE); break;
-	case NET_NEIGH: put_neigh(&o, object, gone ? RTM_DELNEIGH : RTM_NEWNEIGH); break;
-	}
-	nl_flush(&o);
+		sysfs_net_added(netdev_by_index(((const struct netdev *)object)->index));
+	if (nl_wanted(o.group))
+		tell(&o, what, object, gone);
+	if (what == NET_LINK && gone)
+		sysfs_net_removed(object);
 }
 
 /* See netlink.h. */

@@ -1,6 +1,6 @@
 /*
  * NETLINK_SOCK_DIAG (sock_diag(7)): what ss(8) asks. Here requests are told apart, and sockets of
- * IPv4 are shown; those of AF_UNIX are in unix_diag.c.
+ * IPv4 are shown; those of AF_UNIX are in unix_diag.c, those of AF_NETLINK in netlink_diag.c.
  *
  * A request names a family and a protocol, the states it wants to see (a bit for each number of
  * enum tcp_state; those without connections are CLOSE or ESTABLISHED), and the extensions. A dump
@@ -331,14 +331,16 @@ static void look_at_pcb(struct asked *a, const struct inet_pcb *pcb)
 
 static int look_at_all(struct asked *a)
 {
-	enum pcb_table table = a->protocol == IPPROTO_UDP ? PCB_UDP : PCB_RAW;
+	enum pcb_table table = a->protocol == IPPROTO_UDP	? PCB_UDP
+			       : a->protocol == IPPROTO_UDPLITE ? PCB_LITE
+								: PCB_RAW;
 	struct inet_pcb *pcb;
 
 	if (a->protocol == IPPROTO_TCP)
 		return tcp_for_each(look_at_tcp, a);
-	if (a->protocol != IPPROTO_UDP && a->protocol != IPPROTO_RAW)
-		return a->protocol == IPPROTO_UDPLITE || a->protocol == IPPROTO_DCCP ||
-				       a->protocol == IPPROTO_SCTP || a->protocol == IPPROTO_MPTCP
+	if (table == PCB_RAW && a->protocol != IPPROTO_RAW)
+		return a->protocol == IPPROTO_DCCP || a->protocol == IPPROTO_SCTP ||
+				       a->protocol == IPPROTO_MPTCP
 			       ? 0
 			       : -ENOENT;
 	for (u32 n = 0; !a->o->err && (pcb = inet_pcb_nth(table, n)); n++) {
@@ -406,6 +408,8 @@ int sockdiag_request(const struct nlmsghdr *h, bool admin, struct nl_out *o)
 	o->flags = dump ? NLM_F_MULTI : 0;
 	if (req->sdiag_family == AF_UNIX)
 		err = unix_diag_request(h, dump, o);
+	else if (req->sdiag_family == AF_NETLINK)
+		err = netlink_diag_request(h, dump, o);
 	else if (req->sdiag_family == AF_INET || req->sdiag_family == DIAG_INET6)
 		err = inet_request(h, dump, o);
 	else

@@ -77,9 +77,11 @@ void socket_init(struct socket *s, const struct sock_ops *ops, u16 family, u16 t
 	s->rcvtimeo = s->sndtimeo = TIME_NEVER;
 	socket_init_buffers(s);
 	s->rcvlowat = 1;
+	s->pacing = ~0ull;
 	s->peek_off = -1;
 	s->linger = -1;
 	s->cpu = -1;
+	s->last_stamp = -1;
 	s->busy_budget = 8;
 	list_init(&s->async);
 }
@@ -218,7 +220,9 @@ static long socket_ioctl(struct file *f, u32 cmd, u64 arg)
 	if (cmd == SIOCATMARK && s->ops->at_mark)
 		return put_user(arg, (int)s->ops->at_mark(s));
 	if ((cmd != FIONREAD && cmd != SIOCOUTQ) || !s->ops->queued) {
-		n = s->ops->ioctl ? s->ops->ioctl(s, cmd, arg) : -ENOTTY;
+		n = socket_own_ioctl(s, cmd, arg);
+		if (n == -ENOTTY && s->ops->ioctl)
+			n = s->ops->ioctl(s, cmd, arg);
 		return n == -ENOTTY ? inet_ioctl(s, cmd, arg)
 				    : n; /* names of devices: any socket */
 	}
@@ -254,7 +258,15 @@ static u64 socket_memory(const struct file *f)
 	return s->ops->memory ? s->ops->memory(s) / PAGE_SIZE : 0;
 }
 
+static int socket_mmap(struct file *f, struct vm_map_args *a)
+{
+	struct socket *s = f->priv;
+
+	return s->ops->mmap ? s->ops->mmap(s, a) : -ENODEV;
+}
+
 static const struct file_ops socket_fops = {
+	.mmap = socket_mmap,
 	.memory = socket_memory,
 	.open = socket_no_open,
 	.read = socket_read,

@@ -23,7 +23,15 @@ enum {
 	SOCK_PACKET = 10,
 	SOCK_TYPE_MAX = 11
 };
-enum { SOL_IP = 0, SOL_TCP = 6, SOL_UDP = 17, SOL_RAW = 255, SOL_PACKET = 263, SOL_NETLINK = 270 };
+enum {
+	SOL_IP = 0,
+	SOL_TCP = 6,
+	SOL_UDP = 17,
+	SOL_UDPLITE = 136,
+	SOL_RAW = 255,
+	SOL_PACKET = 263,
+	SOL_NETLINK = 270
+};
 #define MSG_OOB 0x1u
 #define MSG_PEEK 0x2u
 #define MSG_DONTROUTE 0x4u
@@ -101,9 +109,12 @@ struct sock_msg {
 		*addr; /* send: destination, len 0: none; receive: filled in. May be NULL */
 	struct scm scm; /* send: handed over on success; receive: the caller's */
 	struct sock_inet inet; /* send */
+	u32 stamping; /* send: SOF_TIMESTAMPING_TX_* of this message alone, if given */
+	bool stamping_given;
 	struct sock_control *control; /* receive: the family's records; NULL: nobody wants them */
 };
 
+struct net_chooser;
 struct socket;
 
 /* NULL: -EOPNOTSUPP. All ctx: thread; may sleep. Waits return -EINTR, or -ERESTARTSYS. */
@@ -119,6 +130,7 @@ struct sock_ops {
 	ssize_t (*recv)(struct socket *s, struct sock_msg *m);
 	int (*shutdown)(struct socket *s, u32 how); /* SHUT_* */
 	u32 (*poll)(struct socket *s, struct poll_table *pt);
+	int (*mmap)(struct socket *s, struct vm_map_args *a); /* as file_ops.mmap. NULL: -ENODEV */
 	/* Bytes to read (SIOCINQ) or not yet read by the peer (SIOCOUTQ). */
 	long (*queued)(struct socket *s, bool out);
 	/* Bytes charged for what was received, or is to be sent. No lock. NULL: none, or .memory */
@@ -145,6 +157,16 @@ struct sock_ops {
 		       u32 len);
 	/* What is not answered for all sockets; -ENOTTY: unknown. NULL: nothing */
 	long (*ioctl)(struct socket *s, u32 cmd, u64 arg);
+	/*
+	 * SO_ATTACH_REUSEPORT_CBPF: takes @c for all that share the port; NULL: they have none any
+	 * more. 0, -EINVAL (does not share), -ENOENT, -ENOMEM. NULL: -EINVAL
+	 */
+	int (*chooser)(struct socket *s, struct net_chooser *c);
+	/*
+	 * SOF_TIMESTAMPING_OPT_ID: messages are numbered from here on. 0 or -errno. NULL: not at
+	 * all
+	 */
+	int (*number)(struct socket *s);
 	void (*device)(struct socket *s); /* .bound_dev changed. NULL: cannot be bound to one */
 	bool peek_off; /* recv follows .peek_off */
 };
@@ -168,17 +190,23 @@ struct socket {
 	bool passcred, passsec; /* a: SO_PASSCRED, SO_PASSSEC */
 	bool oobinline; /* a: SO_OOBINLINE */
 	u8 stamp; /* a: enum sock_stamp */
+	bool keeps_stamp; /* a: SIOCGSTAMP was called: datagrams are stamped for .last_stamp */
 	u8 buf_lock; /* a: SOCK_SNDBUF_LOCK, SOCK_RCVBUF_LOCK: the user chose that size */
 	bool prefer_busy_poll; /* a: SO_PREFER_BUSY_POLL */
+	bool txrehash; /* a: SO_TXREHASH; flows have no hash of ours that could change */
+	u8 txtime_flags; /* a: SO_TXTIME: SOF_TXTIME_* */
 	u32 busy_poll, busy_budget; /* a: SO_BUSY_POLL; no driver here needs to be polled */
 	u32 stamping; /* a: SO_TIMESTAMPING: SOF_TIMESTAMPING_* */
 	u32 drops; /* a: messages lost because there was no room */
+	s64 last_stamp; /* a: when the last datagram came in; 0: not known, -1: none came yet */
 	int cpu; /* a: SO_INCOMING_CPU: where the last message came in; -1: none did */
 	u32 mark; /* a: SO_MARK */
 	u64 cookie; /* a: SO_COOKIE; 0: nobody asked yet */
-	int peek_off; /* a: where MSG_PEEK begins; < 0: at the first byte. By the receiver, or set */
+	int peek_off; /* a: where MSG_PEEK begins; < 0: at the first byte. Receiver's, or set */
 	int linger; /* a: seconds; < 0: off */
 	u32 bound_dev; /* a: SO_BINDTODEVICE: index; 0: any */
+	int txtime_clock; /* a: SO_TXTIME */
+	u64 pacing; /* a: SO_MAX_PACING_RATE: bytes per second; ~0: no limit */
 	struct sock_filter_prog *filter; /* own lock (sockfilter.c): SO_ATTACH_FILTER; NULL: none */
 	struct list async; /* own lock (fs/async.h): open files with O_ASYNC */
 };
@@ -218,8 +246,16 @@ void socket_stamp(struct socket *s, struct sock_msg *m);
 /* Does anybody want to know when messages come in? */
 static inline bool socket_wants_stamp(const struct socket *s)
 {
-	return READ_ONCE(s->stamp) != STAMP_NONE || READ_ONCE(s->stamping);
+	return READ_ONCE(s->stamp) != STAMP_NONE || READ_ONCE(s->stamping) ||
+	       READ_ONCE(s->keeps_stamp);
 }
+/*
+ * @m, which is given out, came in at @stamp (0: nobody looked): for the receiver, or for
+ * SIOCGSTAMP. ctx: any
+ */
+void socket_received(struct socket *s, struct sock_msg *m, s64 stamp);
+/* SIOCGSTAMP and the like, SIOCGSKNS. -ENOTTY: it is another one. ctx: thread; sleeps */
+long socket_own_ioctl(struct socket *s, u32 cmd, u64 arg);
 /* How many messages were lost before this one came (SO_RXQ_OVFL). ctx: any */
 void socket_tell_drops(struct socket *s, struct sock_msg *m, u32 drops);
 /* A message came in, here. ctx: any */
@@ -234,8 +270,11 @@ static inline void socket_came_in(struct socket *s)
 u32 socket_peek_from(const struct socket *s, u32 flags);
 /* One record of control data for the receiver; what does not fit is left out. ctx: any */
 void sock_msg_control(struct sock_msg *m, int level, int type, const void *data, u32 len);
+/* SOL_SOCKET control data of one message to send. 0, -EINVAL, -EPERM. ctx: thread */
+int socket_control(struct socket *s, struct sock_msg *m, int type, const void *data, u64 len);
 /* Is an option that is on or off (SO_BROADCAST...) on? ctx: any */
 bool socket_option(const struct socket *s, int option);
+void socket_set_option(struct socket *s, int option, bool on); /* the same. ctx: any */
 /* @n bytes were looked at or, with @flags without MSG_PEEK, taken. ctx: any */
 void socket_peek_moved(struct socket *s, u32 flags, u32 n);
 
@@ -250,8 +289,12 @@ void scm_release(struct scm *scm); /* drops what it holds */
 /* pid, effective uid and gid of current. Layers above say what the pid is. */
 struct sock_ucred socket_current_cred(void);
 void socket_set_pid_hook(u32 (*pid)(void));
+/* Who makes a descriptor of @p (O_PATH), or, if that is NULL, of the network's name space. */
+void socket_set_open_hook(long (*open)(const struct path *p));
+long socket_open_path(const struct path *p); /* by that hook. ctx: thread; sleeps */
 void unix_init(void); /* boot */
 void netlink_init(void); /* boot */
+void inet_stamp_init(void); /* boot: inet_errq.c */
 
 /*
  * --- af_netlink.c: a message of the kernel's to one netlink socket, made before it is needed, so

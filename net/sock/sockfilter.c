@@ -20,6 +20,7 @@
 struct sock_filter_prog {
 	refcount_t refs; /* a */
 	u32 n; /* I */
+	struct net_chooser chooser; /* I */
 	struct sock_filter insns[]; /* I */
 };
 
@@ -60,8 +61,8 @@ static bool load_ancillary(const struct pkt *p, u32 what, u32 *out)
 	case SKF_AD_PROTOCOL: *out = net16(p->ethertype); return true;
 	case SKF_AD_PKTTYPE: *out = p->type; return true;
 	case SKF_AD_IFINDEX: *out = p->dev ? p->dev->index : 0; return true;
-	case SKF_AD_HATYPE: *out = p->dev ? p->dev->hw_type : 0; return true;
-	case SKF_AD_CPU: *out = 0; return true;
+	case SKF_AD_HATYPE: *out = p->dev ? p->dev->shown_type : 0; return true;
+	case SKF_AD_CPU: *out = cpu_id(); return true;
 	case SKF_AD_RANDOM: *out = (u32)rand_u64(); return true;
 	case SKF_AD_MARK:
 	case SKF_AD_QUEUE:
@@ -120,8 +121,21 @@ bool socket_filter_run(struct socket *s, struct pkt *p)
 	return keep;
 }
 
-/* See sockfilter.h. */
-int socket_filter_attach(struct socket *s, const void *val, u32 len)
+static u32 choose(const struct net_chooser *c, const struct pkt *p)
+{
+	const struct sock_filter_prog *f = container_of(c, const struct sock_filter_prog, chooser);
+	struct bpf_input in = { load, p, p->len };
+
+	return bpf_run(f->insns, &in);
+}
+
+static void chooser_put(struct net_chooser *c)
+{
+	prog_put(container_of(c, struct sock_filter_prog, chooser));
+}
+
+/* A checked program from the user. 0 or -errno */
+static int prog_take(struct socket *s, const void *val, u32 len, struct sock_filter_prog **out)
 {
 	struct {
 		u16 n;
@@ -132,7 +146,7 @@ int socket_filter_attach(struct socket *s, const void *val, u32 len)
 	int err = -EFAULT;
 
 	_Static_assert(sizeof(prog) == sizeof(struct sock_fprog), "struct sock_fprog");
-	if (len < sizeof(prog))
+	if (len != sizeof(prog))
 		return -EINVAL;
 	if (socket_option(s, SO_LOCK_FILTER))
 		return -EPERM;
@@ -150,12 +164,35 @@ int socket_filter_attach(struct socket *s, const void *val, u32 len)
 	if (!copy_from_user(f->insns, prog.at, prog.n * sizeof(f->insns[0])))
 		err = bpf_check(f->insns, f->n, scratch);
 	if (!err) {
-		prog_set(s, f);
+		f->chooser = (struct net_chooser){ choose, chooser_put };
+		*out = f;
 		f = NULL;
 	}
 out:
 	kfree(scratch);
 	kfree(f);
+	return err;
+}
+
+/* See sockfilter.h. */
+int socket_filter_attach(struct socket *s, const void *val, u32 len)
+{
+	struct sock_filter_prog *f;
+	int err = prog_take(s, val, len, &f);
+
+	if (!err)
+		prog_set(s, f);
+	return err;
+}
+
+/* See sockfilter.h. */
+int socket_filter_chooser(struct socket *s, const void *val, u32 len, struct net_chooser **out)
+{
+	struct sock_filter_prog *f;
+	int err = prog_take(s, val, len, &f);
+
+	if (!err)
+		*out = &f->chooser;
 	return err;
 }
 
@@ -168,6 +205,33 @@ int socket_filter_detach(struct socket *s)
 		return -ENOENT;
 	prog_set(s, NULL);
 	return 0;
+}
+
+/* See sockfilter.h. */
+int socket_filter_extended(int fd, u32 len)
+{
+	struct fdref r;
+	int err = len == sizeof(u32) ? fd_borrow(fd, &r) : -EINVAL;
+
+	if (err)
+		return err;
+	fd_release(&r);
+	return -EINVAL;
+}
+
+/* See sockfilter.h. */
+int socket_filter_give(struct socket *s, u64 uval, u32 *len)
+{
+	struct sock_filter_prog *f = prog_get(s);
+	u32 room = *len;
+	int err = 0;
+
+	*len = f ? f->n : 0;
+	if (f && room)
+		err = room < f->n ? -EINVAL
+				  : copy_to_user(uval, f->insns, f->n * sizeof(f->insns[0]));
+	prog_put(f);
+	return err;
 }
 
 /* See sockfilter.h. ctx: any */

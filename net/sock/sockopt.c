@@ -9,9 +9,11 @@
  */
 #include <linux/capability.h>
 #include <linux/errno.h>
+#include <linux/filter.h>
 #include <linux/net_tstamp.h>
 #include <linux/sock_diag.h>
 #include <linux/socket.h>
+#include <linux/time.h>
 #include <linux/time_types.h>
 #include "fs/procfs.h"
 #include "kernel/base/cred.h"
@@ -23,6 +25,7 @@
 #include "net/sock/sockfilter.h"
 
 #define BUF_DEFAULT 212992
+#define BUF_MAX (1 << 29)
 #define SNDBUF_MIN 4608
 #define RCVBUF_MIN 2304
 
@@ -42,9 +45,9 @@ void socket_init_buffers(struct socket *s)
 
 /* Options that are on or off and that nothing but getsockopt looks at here. */
 static const int plain_options[] = {
-	SO_DEBUG,	SO_REUSEADDR,	     SO_DONTROUTE, SO_BROADCAST,
-	SO_KEEPALIVE,	SO_REUSEPORT,	     SO_NO_CHECK,  SO_RXQ_OVFL,
-	SO_LOCK_FILTER, SO_SELECT_ERR_QUEUE, SO_NOFCS,	   SO_WIFI_STATUS,
+	SO_DEBUG,     SO_REUSEADDR,   SO_DONTROUTE, SO_BROADCAST,   SO_KEEPALIVE,
+	SO_REUSEPORT, SO_NO_CHECK,    SO_RXQ_OVFL,  SO_LOCK_FILTER, SO_SELECT_ERR_QUEUE,
+	SO_NOFCS,     SO_WIFI_STATUS, SO_ZEROCOPY,  SO_TXTIME,	    SO_TIMESTAMPING_NEW,
 };
 
 static int plain_option(int option)
@@ -94,14 +97,15 @@ static int set_timeout(s64 *timeo, const void *val, u32 len)
 	return 0;
 }
 
-/* SO_SNDBUF and its kin, by the bit of SO_BUF_LOCK. */
+/* SO_SNDBUF and its kin, by the bit of SO_BUF_LOCK. What is negative is a lot, unless forced. */
 static int set_buffer(struct socket *s, u8 which, int val, int max)
 {
 	int *buf = which == SOCK_SNDBUF_LOCK ? &s->sndbuf : &s->rcvbuf;
 	int min = which == SOCK_SNDBUF_LOCK ? SNDBUF_MIN : RCVBUF_MIN;
 
-	val = MAX(val, 0);
-	max = MIN(max, 1 << 29);
+	if (val < 0)
+		val = max == BUF_MAX ? 0 : max;
+	max = MIN(max, BUF_MAX);
 	val = MIN(val, max) * 2;
 	WRITE_ONCE(*buf, MAX(val, min));
 	__atomic_or_fetch(&s->buf_lock, which, __ATOMIC_RELAXED);
@@ -123,6 +127,17 @@ static int set_linger(struct socket *s, const void *val, u32 len)
 bool socket_option(const struct socket *s, int option)
 {
 	return READ_ONCE(s->options) >> plain_option(option) & 1;
+}
+
+/* See socket.h. */
+void socket_set_option(struct socket *s, int option, bool on)
+{
+	u32 bit = (u32)BIT(plain_option(option));
+
+	if (on)
+		__atomic_or_fetch(&s->options, bit, __ATOMIC_RELAXED);
+	else
+		__atomic_and_fetch(&s->options, ~bit, __ATOMIC_RELAXED);
 }
 
 /* SO_BINDTODEVICE: by name, an empty one for none. Who is bound already must be privileged. */
@@ -178,15 +193,123 @@ static int set_peek_off(struct socket *s, int v)
 	return 0;
 }
 
-/* SO_TIMESTAMPING: of received messages; what is sent leaves at once and gets none. */
-static int set_stamping(struct socket *s, u32 flags)
+/*
+ * SO_TIMESTAMPING. The family is told when numbers begin anew.
+ * There are no clocks of devices to choose from.
+ */
+static int set_stamping(struct socket *s, int option, u32 flags)
 {
+	int err = 0;
+
 	if (flags & ~(u32)SOF_TIMESTAMPING_MASK)
 		return -EINVAL;
+	if ((flags & ~READ_ONCE(s->stamping) & SOF_TIMESTAMPING_OPT_ID) && s->ops->number)
+		err = s->ops->number(s);
+	if (err)
+		return err;
 	if ((flags & SOF_TIMESTAMPING_OPT_STATS) && !(flags & SOF_TIMESTAMPING_OPT_TSONLY))
 		return -EINVAL;
+	if (flags & SOF_TIMESTAMPING_BIND_PHC)
+		return READ_ONCE(s->bound_dev) ? -EINVAL : -EOPNOTSUPP;
 	WRITE_ONCE(s->stamping, flags);
+	socket_set_option(s, SO_TIMESTAMPING_NEW, option == SO_TIMESTAMPING_NEW);
 	return 0;
+}
+
+/* SO_TXTIME: the times of SCM_TXTIME are of this clock. No queue here waits for them. */
+static int set_txtime(struct socket *s, const void *val, u32 len)
+{
+	struct sock_txtime t;
+
+	if (len != sizeof(t))
+		return -EINVAL;
+	memcpy(&t, val, sizeof(t));
+	if (t.flags & ~(u32)SOF_TXTIME_FLAGS_MASK)
+		return -EINVAL;
+	if (t.clockid != CLOCK_MONOTONIC && !cred_capable(current->cred, CAP_NET_ADMIN))
+		return -EPERM;
+	WRITE_ONCE(s->txtime_clock, t.clockid);
+	WRITE_ONCE(s->txtime_flags, (u8)t.flags);
+	socket_set_option(s, SO_TXTIME, true);
+	return 0;
+}
+
+static int set_pacing(struct socket *s, const void *val, u32 len)
+{
+	u64 rate = 0;
+
+	memcpy(&rate, val, len >= sizeof(rate) ? sizeof(rate) : sizeof(u32));
+	if (len < sizeof(rate) && rate == ~0u)
+		rate = ~0ull;
+	WRITE_ONCE(s->pacing, rate);
+	return 0;
+}
+
+/* SO_BINDTOIFINDEX: any number that is not negative. */
+static int set_ifindex(struct socket *s, int v)
+{
+	if (!s->ops->device)
+		return 0;
+	if (READ_ONCE(s->bound_dev) && !cred_capable(current->cred, CAP_NET_RAW))
+		return -EPERM;
+	if (v < 0)
+		return -EINVAL;
+	WRITE_ONCE(s->bound_dev, (u32)v);
+	s->ops->device(s);
+	return 0;
+}
+
+static int set_chooser(struct socket *s, const void *val, u32 len)
+{
+	struct net_chooser *c;
+	int err = socket_filter_chooser(s, val, len, &c);
+
+	if (err)
+		return err;
+	err = s->ops->chooser ? s->ops->chooser(s, c) : -EINVAL;
+	if (err)
+		net_chooser_put(c);
+	return err;
+}
+
+/* SO_ZEROCOPY: of TCP and UDP. */
+static int set_zerocopy(struct socket *s, int v)
+{
+	if (s->family != AF_INET ||
+	    s->protocol != (s->type == SOCK_STREAM ? IPPROTO_TCP : IPPROTO_UDP) ||
+	    s->type == SOCK_RAW)
+		return -EOPNOTSUPP;
+	if (v < 0 || v > 1)
+		return -EINVAL;
+	socket_set_option(s, SO_ZEROCOPY, v);
+	return 0;
+}
+
+/* See socket.h. */
+int socket_control(struct socket *s, struct sock_msg *m, int type, const void *data, u64 len)
+{
+	u32 v;
+
+	switch (type) {
+	case SCM_RIGHTS:
+	case SCM_CREDENTIALS: return 0;
+	case SCM_TXTIME: return socket_option(s, SO_TXTIME) && len == sizeof(u64) ? 0 : -EINVAL;
+	case SO_MARK:
+		if (!cred_capable(current->cred, CAP_NET_ADMIN) &&
+		    !cred_capable(current->cred, CAP_NET_RAW))
+			return -EPERM;
+		return len == sizeof(v) ? 0 : -EINVAL;
+	case SO_TIMESTAMPING_OLD:
+		if (len != sizeof(v))
+			return -EINVAL;
+		memcpy(&v, data, sizeof(v));
+		if (v & ~(u32)SOF_TIMESTAMPING_TX_RECORD_MASK)
+			return -EINVAL;
+		m->stamping = v;
+		m->stamping_given = true;
+		return 0;
+	}
+	return -EINVAL;
 }
 
 /* A word that only the privileged may raise. */
@@ -210,15 +333,38 @@ static int set_plain(struct socket *s, int option, int v)
 	}
 	if (bit < 0)
 		return -ENOPROTOOPT;
+	if (option == SO_REUSEPORT && v && s->family != AF_INET)
+		return -EOPNOTSUPP;
 	if (option == SO_LOCK_FILTER && !v && socket_option(s, SO_LOCK_FILTER))
 		return -EPERM;
 	if (option == SO_DEBUG && v && !cred_capable(current->cred, CAP_NET_ADMIN))
 		return -EACCES;
-	if (v)
-		__atomic_or_fetch(&s->options, BIT(bit), __ATOMIC_RELAXED);
-	else
-		__atomic_and_fetch(&s->options, ~BIT(bit), __ATOMIC_RELAXED);
+	socket_set_option(s, option, v);
 	return 0;
+}
+
+/* Those that came with Linux 5 and 6, and what they need to be told apart. */
+static int set_recent(struct socket *s, int option, const void *val, u32 len, int v)
+{
+	switch (option) {
+	case SO_TIMESTAMPING_OLD:
+	case SO_TIMESTAMPING_NEW: return set_stamping(s, option, (u32)v);
+	case SO_MAX_PACING_RATE: return set_pacing(s, val, len);
+	case SO_TXTIME: return set_txtime(s, val, len);
+	case SO_ZEROCOPY: return set_zerocopy(s, v);
+	case SO_BINDTOIFINDEX: return set_ifindex(s, v);
+	case SO_RESERVE_MEM: return v < 0 ? -EINVAL : -EOPNOTSUPP; /* memory of a group only */
+	case SO_TXREHASH:
+		if (v < -1 || v > 1)
+			return -EINVAL;
+		WRITE_ONCE(s->txrehash, v != 0);
+		return 0;
+	case SO_ATTACH_REUSEPORT_CBPF: return set_chooser(s, val, len);
+	case SO_DETACH_REUSEPORT_BPF: return s->ops->chooser ? s->ops->chooser(s, NULL) : -EINVAL;
+	case SO_ATTACH_BPF:
+	case SO_ATTACH_REUSEPORT_EBPF: return socket_filter_extended(v, len);
+	default: return set_plain(s, option, v);
+	}
 }
 
 /* See socket.h. ctx: thread */
@@ -243,15 +389,13 @@ int socket_setsockopt(struct socket *s, int option, const void *val, u32 len)
 	case SO_DETACH_FILTER: return s->ops->device ? socket_filter_detach(s) : -ENOPROTOOPT;
 	case SO_SNDBUF: return set_buffer(s, SOCK_SNDBUF_LOCK, v, READ_ONCE(wmem_max));
 	case SO_RCVBUF: return set_buffer(s, SOCK_RCVBUF_LOCK, v, READ_ONCE(rmem_max));
-	case SO_SNDBUFFORCE: return admin ? set_buffer(s, SOCK_SNDBUF_LOCK, v, 1 << 29) : -EPERM;
-	case SO_RCVBUFFORCE: return admin ? set_buffer(s, SOCK_RCVBUF_LOCK, v, 1 << 29) : -EPERM;
+	case SO_SNDBUFFORCE: return admin ? set_buffer(s, SOCK_SNDBUF_LOCK, v, BUF_MAX) : -EPERM;
+	case SO_RCVBUFFORCE: return admin ? set_buffer(s, SOCK_RCVBUF_LOCK, v, BUF_MAX) : -EPERM;
 	case SO_BUF_LOCK:
 		if (v & ~SOCK_BUF_LOCK_MASK)
 			return -EINVAL;
 		WRITE_ONCE(s->buf_lock, (u8)v);
 		return 0;
-	case SO_TIMESTAMPING_OLD:
-	case SO_TIMESTAMPING_NEW: return set_stamping(s, (u32)v);
 	case SO_BUSY_POLL: return set_raised(&s->busy_poll, v, 0x7fffffff, admin);
 	case SO_BUSY_POLL_BUDGET: return set_raised(&s->busy_budget, v, 0xffff, admin);
 	case SO_PREFER_BUSY_POLL:
@@ -278,7 +422,7 @@ int socket_setsockopt(struct socket *s, int option, const void *val, u32 len)
 	case SO_PROTOCOL:
 	case SO_DOMAIN:
 	case SO_ERROR: return -ENOPROTOOPT;
-	default: return set_plain(s, option, v);
+	default: return set_recent(s, option, val, len, v);
 	}
 }
 
@@ -377,6 +521,30 @@ static int give_meminfo(struct socket *s, void *val, u32 *len)
 	return give(val, len, v, sizeof(v));
 }
 
+static int give_pacing(struct socket *s, void *val, u32 *len)
+{
+	u64 rate = READ_ONCE(s->pacing);
+	u32 small = (u32)MIN(rate, 0xffffffffull);
+
+	return *len >= sizeof(rate) ? give(val, len, &rate, sizeof(rate))
+				    : give(val, len, &small, sizeof(small));
+}
+
+static int give_txtime(struct socket *s, void *val, u32 *len)
+{
+	struct sock_txtime t = { READ_ONCE(s->txtime_clock), READ_ONCE(s->txtime_flags) };
+
+	return give(val, len, &t, sizeof(t));
+}
+
+/* There is one network namespace, the first. */
+static int give_netns_cookie(void *val, u32 *len)
+{
+	u64 one = 1;
+
+	return *len == sizeof(one) ? give(val, len, &one, sizeof(one)) : -EINVAL;
+}
+
 static int option_value(struct socket *s, int option, int *v)
 {
 	int bit;
@@ -397,7 +565,11 @@ static int option_value(struct socket *s, int option, int *v)
 	case SO_PREFER_BUSY_POLL: *v = READ_ONCE(s->prefer_busy_poll); return 0;
 	case SO_INCOMING_CPU: *v = READ_ONCE(s->cpu); return 0;
 	case SO_INCOMING_NAPI_ID: /* no queue of a device has a number */
+	case SO_RESERVE_MEM:
 	case SO_BSDCOMPAT: *v = 0; return 0;
+	case SO_TXREHASH: *v = READ_ONCE(s->txrehash); return 0;
+	case SO_BPF_EXTENSIONS: *v = SKF_AD_MAX; return 0;
+	case SO_BINDTOIFINDEX: *v = (int)READ_ONCE(s->bound_dev); return 0;
 	case SO_TYPE: *v = s->type; return 0;
 	case SO_DOMAIN: *v = s->family; return 0;
 	case SO_PROTOCOL: *v = s->protocol; return 0;
@@ -431,7 +603,11 @@ int socket_getsockopt(struct socket *s, int option, void *val, u32 *len)
 	case SO_PEERNAME: return give_peername(s, val, len);
 	case SO_COOKIE: return give_cookie(s, val, len);
 	case SO_MEMINFO: return give_meminfo(s, val, len);
+	case SO_MAX_PACING_RATE: return give_pacing(s, val, len);
+	case SO_TXTIME: return give_txtime(s, val, len);
+	case SO_NETNS_COOKIE: return give_netns_cookie(val, len);
 	case SO_TIMESTAMPING_OLD:
+	case SO_TIMESTAMPING_NEW:
 		v[0] = (int)READ_ONCE(s->stamping);
 		v[1] = 0;
 		return give(val, len, v, sizeof(v));

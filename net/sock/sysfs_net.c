@@ -3,11 +3,12 @@
  * devices/virtual, with its settings and counters as files.
  *
  * A file is one of a table of names; its argument is an entry of an array that is made with the
- * device's directory and stays, as devices do. Memory shortage leaves entries out.
+ * first directory for a struct netdev and stays, as that does. Memory shortage leaves entries out.
  */
 #include <linux/errno.h>
 #include "fs/sysfs.h"
 #include "kernel/base/errno.h"
+#include "kernel/lib/fmt.h"
 #include "kernel/lib/string.h"
 #include "mm/slab.h"
 #include "net/sock/netlink.h"
@@ -57,8 +58,13 @@ static const char *const names[] = {
 _Static_assert(ARRAY_SIZE(names) == STAT + sizeof(struct netdev_stats) / sizeof(u64),
 	       "a name for each counter");
 
+/* Of each pair of queues: what could be chosen for it, and is not. */
+static const char *const queue_names[] = { "rx-%u/rps_cpus", "rx-%u/rps_flow_cnt",
+					   "tx-%u/tx_timeout", "tx-%u/tx_maxrate",
+					   "tx-%u/xps_cpus" };
+
 struct net_file {
-	const struct netdev *dev; /* I */
+	struct netdev *dev; /* I */
 	u32 what; /* I */
 };
 
@@ -77,7 +83,7 @@ static int show(struct sbuf *out, void *arg)
 	struct netdev_stats s;
 
 	switch (f->what) {
-	case ADDR_ASSIGN_TYPE: sbuf_puts(out, "0\n"); return 0;
+	case ADDR_ASSIGN_TYPE: sbuf_printf(out, "%u\n", d->addr_from); return 0;
 	case ADDR_LEN: sbuf_printf(out, "%u\n", d->addr_len); return 0;
 	case ADDRESS: show_mac(out, d->addr, d->addr_len); return 0;
 	case BROADCAST: show_mac(out, d->broadcast, d->addr_len); return 0;
@@ -95,13 +101,13 @@ static int show(struct sbuf *out, void *arg)
 	case IFLINK: sbuf_printf(out, "%u\n", d->index); return 0;
 	case MTU: sbuf_printf(out, "%u\n", d->mtu); return 0;
 	case OPERSTATE:
-		sbuf_puts(out, !up		? "down\n"
-			       : d == netdev_lo ? "unknown\n"
-			       : link		? "up\n"
-						: "down\n");
+		sbuf_puts(out, !up	       ? "down\n"
+			       : !d->link_seen ? "unknown\n"
+			       : link	       ? "up\n"
+					       : "down\n");
 		return 0;
 	case TX_QUEUE_LEN: sbuf_printf(out, "%u\n", d->tx_queue_len); return 0;
-	case TYPE: sbuf_printf(out, "%u\n", d->hw_type); return 0;
+	case TYPE: sbuf_printf(out, "%u\n", d->shown_type); return 0;
 	}
 	netdev_get_stats(d, &s);
 	sbuf_printf(out, "%llu\n", (unsigned long long)((const u64 *)&s)[f->what - STAT]);
@@ -117,7 +123,7 @@ static ssize_t write_mtu(const char *text, size_t n, void *arg)
 	if (err || v > 0x7fffffff)
 		return -EINVAL;
 	mutex_lock(&net_config_lock);
-	err = netdev_set_mtu(netdev_by_index(f->dev->index), (u32)v);
+	err = f->dev->gone ? -ENODEV : netdev_set_mtu(f->dev, (u32)v);
 	mutex_unlock(&net_config_lock);
 	return err ? err : (ssize_t)n;
 }
@@ -140,36 +146,139 @@ static void add_links(const struct netdev *d, const char *path)
 		sysfs_add_link(of, "%s/device", path);
 }
 
-/* See netlink.h. ctx: thread; sleeps */
-void sysfs_net_added(const struct netdev *d)
+/* Where the directory of @d is, with room for more behind it. False: too long */
+static bool path_of(const struct netdev *d, char *path)
 {
-	static u32 known; /* net_config_lock or boot: devices come in order of their numbers */
-	struct net_file *f;
-	char path[SYSFS_PATH_MAX];
+	if (!d->device || !sysfs_device_path(d->device, path, SYSFS_PATH_MAX))
+		strlcpy(path, "devices/virtual", SYSFS_PATH_MAX);
+	strlcat(path, "/net/", SYSFS_PATH_MAX);
+	return strlcat(path, d->name, SYSFS_PATH_MAX) < SYSFS_PATH_MAX - 32;
+}
 
-	if (d->index <= known)
+static int show_zero(struct sbuf *out, void *arg)
+{
+	sbuf_puts(out, "0\n");
+	return 0;
+}
+
+/* See netlink.h. */
+void sysfs_net_queues(const struct netdev *d)
+{
+	static const struct pseudo_attr a = { .mode = 0444, .show = show_zero };
+	char path[SYSFS_PATH_MAX];
+	size_t n;
+
+	if (!path_of(d, path))
 		return;
-	known = d->index;
-	f = kcalloc(ARRAY_SIZE(names), sizeof(*f), 0);
-	if (!f)
-		return;
-	if (!d->device || !sysfs_device_path(d->device, path, sizeof(path)))
-		strlcpy(path, "devices/virtual", sizeof(path));
-	strlcat(path, "/net/", sizeof(path));
-	if (strlcat(path, d->name, sizeof(path)) >= sizeof(path))
-		return;
+	n = strlcat(path, "/queues/", sizeof(path));
+	for (u32 i = 0; i < MAX((u32)d->queues_max, 1u); i++) {
+		for (u32 k = 0; k < ARRAY_SIZE(queue_names); k++) {
+			snprintf(path + n, sizeof(path) - n, queue_names[k], i);
+			if (!i || i < d->queues) {
+				(void)sysfs_add(path, &a);
+			} else {
+				*strrchr(path, '/') = '\0';
+				sysfs_remove(path);
+			}
+		}
+	}
+}
+
+/*
+ * What is shown of a device. It stays, also when the device gets another name or goes, for those who
+ * have files open. net_config_lock or boot.
+ */
+struct shown {
+	struct net_file files[ARRAY_SIZE(names)];
+	char path[SYSFS_PATH_MAX];
+};
+static char moved_from[SYSFS_PATH_MAX]; /* net_config_lock */
+
+/* The directory of @d and the links to it; false: its path is too long. */
+static bool add_dir(struct netdev *d)
+{
+	struct shown *s = d->shown;
+
+	if (!path_of(d, s->path))
+		return false;
 	for (u32 i = 0; i < ARRAY_SIZE(names); i++) {
-		struct pseudo_attr a = { .mode = 0444, .show = show, .arg = &f[i] };
+		struct pseudo_attr a = { .mode = 0444, .show = show, .arg = &s->files[i] };
 
 		if (i == MTU) {
 			a.mode = 0644;
 			a.write = write_mtu;
 		}
-		f[i] = (struct net_file){ d, i };
-		(void)sysfs_add_at(&a, "%s/%s", path, names[i]);
+		s->files[i] = (struct net_file){ d, i };
+		(void)sysfs_add_at(&a, "%s/%s", s->path, names[i]);
 	}
-	(void)sysfs_add_at(&(struct pseudo_attr){ .mode = 0444, .show = uevent_lines, .arg = f },
-			   "%s/uevent", path);
-	add_links(d, path);
-	sysfs_event("add", path, "net", uevent_lines, f);
+	(void)sysfs_add_at(
+		&(struct pseudo_attr){ .mode = 0444, .show = uevent_lines, .arg = s->files },
+		"%s/uevent", s->path);
+	sysfs_net_queues(d);
+	if (d->ops->add_files)
+		d->ops->add_files(d, s->path);
+	add_links(d, s->path);
+	return true;
+}
+
+static void remove_dir(const char *path)
+{
+	char link[SYSFS_PATH_MAX];
+
+	sysfs_remove(path);
+	snprintf(link, sizeof(link), "class/net%s", strrchr(path, '/'));
+	sysfs_remove(link);
+}
+
+/* The old path, beside the device's own lines. */
+static int moved_lines(struct sbuf *out, void *arg)
+{
+	sbuf_printf(out, "DEVPATH_OLD=/%s\n", moved_from);
+	return uevent_lines(out, arg);
+}
+
+/* The device may have another name than its directory. */
+static void rename_dir(struct netdev *d)
+{
+	struct shown *s = d->shown;
+	char path[SYSFS_PATH_MAX];
+
+	if (!s || !path_of(d, path) || !strcmp(path, s->path))
+		return;
+	strlcpy(moved_from, s->path, sizeof(moved_from));
+	remove_dir(moved_from);
+	if (add_dir(d))
+		sysfs_event("move", s->path, "net", moved_lines, s->files);
+}
+
+/* See netlink.h. ctx: thread; sleeps */
+void sysfs_net_added(struct netdev *d)
+{
+	static u32 known; /* net_config_lock or boot: devices come in order of their numbers */
+	struct shown *s;
+
+	if (d->index <= known) {
+		proc_ipconf_renamed(d);
+		rename_dir(d);
+		return;
+	}
+	known = d->index;
+	proc_ipconf_added(d);
+	if (!d->shown)
+		d->shown = kzalloc(sizeof(*s), 0);
+	s = d->shown;
+	if (s && add_dir(d))
+		sysfs_event("add", s->path, "net", uevent_lines, s->files);
+}
+
+/* See netlink.h. ctx: thread; sleeps */
+void sysfs_net_removed(const struct netdev *d)
+{
+	struct shown *s = d->shown;
+
+	proc_ipconf_removed(d);
+	if (!s)
+		return;
+	sysfs_event("remove", s->path, "net", uevent_lines, s->files);
+	remove_dir(s->path);
 }

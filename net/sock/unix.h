@@ -110,6 +110,7 @@ long unix_queued(struct socket *s, bool out);
 bool unix_at_mark(struct socket *s);
 bool unix_peercred(struct socket *s, struct sock_ucred *out, struct cred **groups);
 bool unix_listening(struct socket *s);
+long unix_ioctl(struct socket *s, u32 cmd, u64 arg);
 /* One line of /proc/net/unix. ctx: thread; holds: the names' lock */
 void unix_show_sock(struct sbuf *out, const struct unix_sock *u);
 

@@ -7,11 +7,15 @@
  *
  * unix(7), poll(2), ioctl_list(2).
  */
+#include <linux/capability.h>
 #include <linux/errno.h>
 #include <linux/net.h>
 #include <linux/poll.h>
+#include <linux/sockios.h>
+#include <linux/un.h>
 #include "kernel/base/cred.h"
 #include "kernel/lib/sbuf.h"
+#include "kernel/sched/thread.h"
 #include "net/sock/unix.h"
 
 /* What shows on every type: errors, ends, something to read. */
@@ -118,6 +122,21 @@ bool unix_at_mark(struct socket *s)
 	at = m && (m == u->oob || (s->type == SOCK_STREAM && m->off == m->size));
 	spin_unlock(&u->lock);
 	return at;
+}
+
+/* See sock_ops.ioctl: SIOCUNIXFILE, a descriptor (O_PATH) of the file that is its name. */
+long unix_ioctl(struct socket *s, u32 cmd, u64 arg)
+{
+	struct unix_sock *u = unix_of(s);
+
+	if (cmd != SIOCUNIXFILE)
+		return -ENOTTY;
+	if (!cred_capable(current->cred, CAP_NET_ADMIN))
+		return -EPERM;
+	/* Once there is a name, what it stands for does not change any more. */
+	if (!load_acquire(&u->addr) || !u->where.dentry)
+		return -ENOENT;
+	return socket_open_path(&u->where);
 }
 
 /* SS_UNCONNECTED and so on of linux/net.h: a connection that was not accepted yet is being made. */

@@ -393,7 +393,8 @@ static int dgram_wait(struct unix_sock *u, struct sock_msg *m, s64 deadline, u32
 			return 0;
 		err = wait_more(u, seen, deadline, &end);
 	} while (!err && !end);
-	return err;
+	/* Only a reader who would wait hears of the end, but with SOCK_SEQPACKET all do. */
+	return end && !deadline && u->s.type == SOCK_DGRAM ? -EAGAIN : err;
 }
 
 /* See sock_ops.recv. */

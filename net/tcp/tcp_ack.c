@@ -44,6 +44,8 @@ static void clean_queue(struct tcp_pcb *p, u32 ack, struct tcp_ackinfo *a)
 		forget(p, s, s->end - s->seq, a);
 		if (s->mark & SEG_SACKED)
 			p->nsacked--;
+		if (unlikely(s->stamp))
+			tcp_seg_acked(p, s);
 		list_del(&s->link);
 		tcp_seg_free(s);
 	}
@@ -138,6 +140,7 @@ bool tcp_ack(struct tcp_pcb *p, struct tcp_in *in)
 	struct tcp_ackinfo a = {
 		.prior_una = p->snd_una,
 		.prior_pipe = tcp_pipe(p),
+		.prior_fack = p->rack_fack,
 		.rtt = -1,
 		.now = in->now,
 		.tsecr = in->tsecr,

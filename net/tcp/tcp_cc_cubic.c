@@ -80,11 +80,15 @@ static u32 target(const struct tcp_pcb *p, const struct tcp_cubic *c, s64 now)
 	return (u32)MAX((s64)c->origin + delta, 1);
 }
 
-/* What Reno would have with this beta: 4.3, alpha = 9/17. */
+/*
+ * What Reno would have: 4.3. To make up for this beta alpha is 9/17, until it is where it was cut.
+ */
 static void reno_friendly(struct tcp_pcb *p, struct tcp_cubic *c, u32 bytes)
 {
+	u64 round = (u64)c->w_est * p->mss;
+
 	c->acked += bytes;
-	if ((u64)c->acked * 9 >= (u64)c->w_est * p->mss * 17) {
+	if (c->acked >= (c->w_est < c->last_max ? round * 17 / 9 : round)) {
 		c->acked = 0;
 		c->w_est++;
 	}

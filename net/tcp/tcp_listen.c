@@ -211,7 +211,7 @@ static void syn_received(struct tcp_pcb *l, struct tcp_in *in)
 static void inherit(struct tcp_pcb *p, const struct tcp_pcb *l)
 {
 	p->flags = l->flags & (PF_NODELAY | PF_CORK | PF_KEEPALIVE | PF_RCVBUF_SET | PF_SNDBUF_SET |
-			       PF_OOBINLINE);
+			       PF_OOBINLINE | PF_THIN);
 	p->cc = l->cc;
 	p->sndbuf = l->sndbuf;
 	p->rcvbuf = l->rcvbuf;
@@ -363,7 +363,7 @@ static struct tcp_pcb *req_segment(struct tcp_pcb *l, struct tcp_req *r, struct 
 	if (!req_check(l, r, in))
 		return NULL;
 	if ((l->flags & PF_DEFER) && in->seq == r->irs + 1 && in->end == in->seq &&
-	    in->now - r->sent < l->defer * SEC) {
+	    in->now - r->sent < tcp_answers_seconds(l->defer) * SEC) {
 		r->acked = true;
 		return NULL;
 	}
@@ -463,7 +463,8 @@ void tcp_listen_timer(struct tcp_pcb *l, s64 now)
 
 	list_for_each_safe(r, tmp, &l->listener->reqs, wait) {
 		if (r->due <= now) {
-			bool waits = r->acked && now - r->sent < l->defer * SEC;
+			bool waits =
+				r->acked && now - r->sent < tcp_answers_seconds(l->defer) * SEC;
 
 			if (r->retries >= (u8)tcp_sysctl_synack_retries && !waits) {
 				TCP_COUNT(ATTEMPT_FAILS);

@@ -100,6 +100,16 @@ static int set_times(struct tcp_pcb *p, int option, int v)
 	}
 }
 
+/* See tcp_pcb.h. */
+u32 tcp_answers_seconds(u32 n)
+{
+	u32 sum = 0;
+
+	for (u32 i = 0; i < n; i++)
+		sum += (u32)(tcp_backoff(TCP_RTO_INIT, MIN(i, 7u)) / SEC);
+	return sum;
+}
+
 static int set_int(struct tcp_pcb *p, int option, int v)
 {
 	switch (option) {
@@ -120,9 +130,17 @@ static int set_int(struct tcp_pcb *p, int option, int v)
 		p->user_mss = (u16)v;
 		return 0;
 	case TCP_DEFER_ACCEPT:
-		v = MAX(v, 0);
-		p->defer = (u8)MIN(v, 255);
+		p->defer = 0;
+		while (p->defer < 255 && (int)tcp_answers_seconds(p->defer) < v)
+			p->defer++;
 		flag(p, PF_DEFER, v > 0);
+		return 0;
+	case TCP_THIN_LINEAR_TIMEOUTS:
+	case TCP_THIN_DUPACK: /* RACK has made it pointless, as on Linux */
+		if (v != 0 && v != 1)
+			return -EINVAL;
+		if (option == TCP_THIN_LINEAR_TIMEOUTS)
+			flag(p, PF_THIN, v);
 		return 0;
 	case TCP_WINDOW_CLAMP:
 		if (!v && p->state != TCP_CLOSE)
@@ -144,6 +162,8 @@ int tcp_set_option(struct tcp_pcb *p, int option, const void *val, u32 len)
 
 	if (option == TCP_CONGESTION)
 		return len ? set_congestion(p, val, len) : -EINVAL;
+	if (option == TCP_ULP) /* there is none, by whatever name */
+		return len ? -ENOENT : -EINVAL;
 	if (len < sizeof(v))
 		return -EINVAL;
 	memcpy(&v, val, sizeof(v));
@@ -192,7 +212,7 @@ static void info_sender(const struct tcp_pcb *p, struct tcp_info *i)
 	i->tcpi_bytes_sent = p->bytes_sent;
 	i->tcpi_bytes_retrans = p->bytes_retrans;
 	i->tcpi_snd_wnd = p->snd_wnd;
-	i->tcpi_pacing_rate = i->tcpi_max_pacing_rate = ~0ull;
+	i->tcpi_pacing_rate = i->tcpi_max_pacing_rate = p->extra ? p->extra->rate : ~0ull;
 }
 
 static void info_receiver(const struct tcp_pcb *p, struct tcp_info *i)
@@ -261,7 +281,9 @@ static int get_int(const struct tcp_pcb *p, int option, int *v)
 	case TCP_KEEPCNT: *v = p->keep_cnt; return 0;
 	case TCP_SYNCNT: *v = p->syn_retries; return 0;
 	case TCP_USER_TIMEOUT: *v = (int)p->user_timeout; return 0;
-	case TCP_DEFER_ACCEPT: *v = p->defer; return 0;
+	case TCP_DEFER_ACCEPT: *v = (int)tcp_answers_seconds(p->defer); return 0;
+	case TCP_THIN_LINEAR_TIMEOUTS: *v = !!(p->flags & PF_THIN); return 0;
+	case TCP_THIN_DUPACK: *v = 0; return 0;
 	case TCP_WINDOW_CLAMP: *v = (int)p->window_clamp; return 0;
 	case TCP_NOTSENT_LOWAT: *v = (int)p->notsent_lowat; return 0;
 	case TCP_LINGER2:
@@ -281,6 +303,10 @@ int tcp_get_option(struct tcp_pcb *p, int option, void *val, u32 *len)
 	if (option == TCP_INFO) {
 		info(p, &i);
 		return give(val, len, &i, sizeof(i));
+	}
+	if (option == TCP_ULP || option == TCP_CC_INFO) { /* nothing to tell */
+		*len = 0;
+		return 0;
 	}
 	if (option == TCP_CONGESTION) {
 		strlcpy(name, p->cc->name, sizeof(name));

@@ -93,6 +93,8 @@ bool tcp_seg_split(struct tcp_pcb *p, struct tcp_seg *s, u32 len)
 	t->len = s->len - len;
 	t->flags = s->flags;
 	t->mark = s->mark;
+	t->stamp = s->stamp;
+	s->stamp = 0;
 	t->sent = s->sent;
 	if (s->mark & SEG_SACKED)
 		p->nsacked++;
@@ -260,6 +262,48 @@ static void set_urgent(const struct tcp_pcb *p, const struct tcp_seg *s, struct 
 	h[19] = (u8)ptr;
 }
 
+/* Behind the last byte of @s. */
+static u32 data_end(const struct tcp_seg *s)
+{
+	return s->end - !!(s->flags & TH_FIN);
+}
+
+static void stamp_release(struct pkt *pkt)
+{
+	tcp_pcb_put(pkt->owner);
+}
+
+/* The user is told when @pkt leaves, which carries @s. holds: p->lock */
+static void ask_stamp(struct tcp_pcb *p, const struct tcp_seg *s, struct pkt *pkt)
+{
+	pkt->stamped = s->stamp | PKT_STAMP_TCP;
+	pkt->cb[5] = data_end(s);
+	pkt->owner = tcp_pcb_get(p);
+	pkt->release = stamp_release;
+}
+
+/* See net/tcp.h. */
+void tcp_stamped(struct pkt *pkt, u32 what)
+{
+	struct tcp_pcb *p = pkt->owner;
+
+	tcp_lock(p);
+	if (p->uops) {
+		p->uops->sent(p->user, pkt, what, (u32)pkt->cb[5]);
+		p->wake |= WAKE_ERR;
+	}
+	tcp_unlock(p);
+}
+
+/* See tcp_pcb.h. holds: p->lock */
+void tcp_seg_acked(struct tcp_pcb *p, const struct tcp_seg *s)
+{
+	if ((s->stamp & PKT_STAMP_ACK) && p->uops) {
+		p->uops->sent(p->user, NULL, PKT_STAMP_ACK, data_end(s));
+		p->wake |= WAKE_ERR;
+	}
+}
+
 /* See tcp_pcb.h: one segment of the queue, for the first time or again. holds: p->lock */
 bool tcp_xmit(struct tcp_pcb *p, struct tcp_seg *s, s64 now)
 {
@@ -284,6 +328,8 @@ bool tcp_xmit(struct tcp_pcb *p, struct tcp_seg *s, s64 now)
 		pkt->gso_type = PKT_GSO_TCP4;
 	}
 	set_urgent(p, s, pkt);
+	if (unlikely(s->stamp) && !s->sent)
+		ask_stamp(p, s, pkt);
 	if (s->sent) {
 		p->total_retrans++;
 		p->bytes_retrans += s->len;
@@ -301,6 +347,8 @@ bool tcp_xmit(struct tcp_pcb *p, struct tcp_seg *s, s64 now)
 			p->flags |= PF_PINGPONG;
 	}
 	p->bytes_sent += s->len;
+	if (unlikely(p->extra))
+		tcp_pace_sent(p, s->len, now);
 	if (flags & TH_ACK)
 		acked_now(p);
 	push(p, pkt);
@@ -467,6 +515,8 @@ static s64 sendable(struct tcp_pcb *p, const struct tcp_seg *s)
 	room = MAX(room / p->mss, 1u) * p->mss;
 	n = MIN(room, MAX(p->gso_max, (u32)p->mss));
 	n = MIN(n, (u32)open);
+	if (unlikely(p->extra))
+		n = tcp_pace_burst(p, n);
 	if (n >= s->len) {
 		if (part && nagle(p, s))
 			return s->len > part ? (s64)(s->len - part) : -1;
@@ -506,12 +556,14 @@ static void send_lost(struct tcp_pcb *p, s64 now)
 	list_for_each(s, &p->sndq, link) {
 		u32 room = cwnd_room(p);
 
-		if (s == p->unsent || !room)
+		if (s == p->unsent || !room || !tcp_pace(p, now))
 			break;
 		if ((s->mark & (SEG_LOST | SEG_RETRANS | SEG_SACKED)) != SEG_LOST)
 			continue;
 		room = MAX(room / p->mss, 1u) * p->mss;
 		room = MIN(room, most);
+		if (unlikely(p->extra))
+			room = tcp_pace_burst(p, room);
 		if (s->len > room && !tcp_seg_split(p, s, room))
 			break;
 		if (!tcp_xmit(p, s, now)) {
@@ -521,7 +573,8 @@ static void send_lost(struct tcp_pcb *p, s64 now)
 		s->mark |= SEG_RETRANS | SEG_EVER;
 		p->retrans += s->end - s->seq;
 		p->prr_out += s->end - s->seq;
-		p->undo_retrans = MAX(p->undo_retrans, 0) + 1;
+		p->undo_retrans =
+			MAX(p->undo_retrans, 0) + (int)DIV_ROUND_UP(s->end - s->seq, p->mss);
 		if (!p->retrans_stamp) {
 			p->retrans_stamp = now;
 			p->retrans_ts = tcp_ts_now(now, p->ts_offset);
@@ -564,12 +617,13 @@ void tcp_output(struct tcp_pcb *p, s64 now)
 	while ((s = p->unsent)) {
 		s64 n = sendable(p, s);
 
-		if (n < 0 || !send_new(p, s, (u32)n, now))
+		if (n < 0 || !tcp_pace(p, now) || !send_new(p, s, (u32)n, now))
 			break;
 	}
 	if (before != p->snd_nxt && (before == p->snd_una || p->send_timer != ST_RTO)) {
 		tcp_timer_rearm(p, now);
-	} else if (p->unsent && p->snd_nxt == p->snd_una && p->deadline[TCPT_SEND] == TIME_NEVER) {
+	} else if (p->unsent && p->snd_nxt == p->snd_una && p->deadline[TCPT_SEND] == TIME_NEVER &&
+		   (!p->extra || p->extra->deadline == TIME_NEVER)) {
 		p->send_timer = ST_PROBE;
 		tcp_timer_set(p, TCPT_SEND,
 			      now + ((p->flags & PF_CORK) && p->snd_wnd ? CORK_MAX : p->rto));
@@ -600,6 +654,8 @@ void tcp_send_tail_probe(struct tcp_pcb *p, s64 now)
 {
 	struct tcp_seg *s;
 
+	if (!tcp_pace(p, now))
+		return;
 	p->flags &= ~PF_TLP_RETRANS;
 	if (!tcp_output_forced(p, now)) {
 		s = p->unsent ? list_entry(p->unsent->link.prev, struct tcp_seg, link)

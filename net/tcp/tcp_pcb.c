@@ -87,6 +87,10 @@ void tcp_pcb_put(struct tcp_pcb *p)
 	pkt_purge(&p->outq);
 	__atomic_fetch_sub(&tcp_memory, p->mem, __ATOMIC_RELAXED);
 	kfree(p->listener);
+	if (p->extra) {
+		net_chooser_put(p->extra->chooser);
+		kfree(p->extra);
+	}
 	kmem_cache_free(cache, p);
 	__atomic_fetch_sub(&tcp_allocated, 1, __ATOMIC_RELAXED);
 }
@@ -96,6 +100,7 @@ static const u32 wake_events[] = {
 	POLLOUT | POLLWRNORM,
 	POLLPRI,
 	POLLIN | POLLRDNORM | POLLOUT | POLLWRNORM | POLLHUP | POLLRDHUP | POLLERR,
+	POLLERR,
 };
 
 /* Tell whoever waits. holds: p->lock, so that the user stays. */

@@ -22,6 +22,7 @@
 #include "kernel/lib/list.h"
 #include "kernel/lib/refcount.h"
 #include "kernel/sched/work.h"
+#include "net/chooser.h"
 #include "net/inet.h"
 #include "net/pkt.h"
 #include "net/tcp.h"
@@ -53,6 +54,7 @@
 #define TCP_RTO_MIN (200 * MSEC)
 #define TCP_RTO_MAX (120 * SEC)
 #define TCP_DELACK (40 * MSEC)
+#define TCP_REO_PERSIST 16u /* RFC 8985, 6.2 step 4 */
 #define TCP_TIMEWAIT (60 * SEC)
 #define TCP_PAWS_IDLE (24LL * 24 * 3600 * SEC) /* RFC 7323, 5.5 */
 #define TCP_LINGER_MAX 120 /* s */
@@ -67,12 +69,12 @@ struct tcp_key {
 	refcount_t refs; /* a */
 	be32 laddr, raddr; /* I */
 	be16 lport, rport; /* I */
-	u8 kind; /* I: enum tcp_kind */
-	u8 bound; /* port bucket's lock: enum tcp_bound */
+	u8 kind : 4; /* I: enum tcp_kind */
+	u8 bound : 4; /* port bucket's lock: enum tcp_bound */
 	bool reuse, reuseport; /* a: SO_REUSEADDR, SO_REUSEPORT */
 	bool listens; /* a: for bind: it takes what comes to its port */
-	const struct netdev *dev; /* a: SO_BINDTODEVICE; NULL: any */
 	u32 uid; /* a */
+	const struct netdev *dev; /* a: SO_BINDTODEVICE; NULL: any */
 };
 
 /* One piece of the send queue. */
@@ -87,6 +89,7 @@ struct tcp_seg {
 	u8 flags; /* TH_SYN, TH_FIN, TH_PSH */
 	u8 mark; /* SEG_* */
 	u8 nfrags;
+	u8 stamp; /* PKT_STAMP_*: what the user is to be told of its last byte */
 	s64 sent; /* when last; 0: never */
 	struct pkt_frag frags[PKT_FRAGS_MAX]; /* references */
 };
@@ -215,6 +218,7 @@ struct tcp_listener {
 #define PF_CWND_LIMITED 0x400000u
 #define PF_IN_ACCEPT 0x800000u /* in a listener's queue: not counted as orphan */
 #define PF_FRTO2 0x2000000u /* new data was sent instead of what is marked lost */
+#define PF_THIN 0x4000000u /* TCP_THIN_LINEAR_TIMEOUTS */
 #define PF_CLOSED 0x1000000u /* every resource was given back */
 
 /* What a connection that has something to send waits for; RFC 4898 calls it SndLim. */
@@ -233,6 +237,14 @@ struct tcp_stat {
 	s64 limited[LIMIT_IDLE]; /* how long what did */
 };
 
+/* What only some connections have. l: the connection's lock. */
+struct tcp_extra {
+	u64 rate; /* l: SO_MAX_PACING_RATE: bytes per second; ~0: no limit */
+	s64 next; /* l: when it lets the next segment go */
+	s64 deadline; /* l: when that is tried; TIME_NEVER: nothing waits for it */
+	struct net_chooser *chooser; /* the listeners' bucket: of all that share the port */
+};
+
 enum tcp_urg { URG_NONE, URG_COMING, URG_HERE, URG_READ };
 
 /*
@@ -242,6 +254,8 @@ enum tcp_urg { URG_NONE, URG_COMING, URG_HERE, URG_READ };
 struct tcp_pcb {
 	struct tcp_key key; /* its own locks */
 	struct spinlock lock; /* rank TCP_PCB */
+	u16 reo_mult; /* l: reordering window in quarters of min_rtt */
+	u8 reo_persist; /* l: recoveries until it is small again */
 	struct waitq wait; /* own lock */
 	const struct tcp_user_ops *uops; /* l */
 	void *user; /* l */
@@ -257,6 +271,8 @@ struct tcp_pcb {
 	int err; /* a: to be reported once, positive */
 	int soft_err; /* l: what a timeout will be reported as */
 	u8 tos, ttl; /* l */
+	u8 send_timer; /* l: enum tcp_send_timer */
+	bool timer_on; /* l: a reference is held for .timer or .work */
 
 	/* Sending. */
 	u32 iss, snd_una, snd_nxt; /* l, a */
@@ -281,6 +297,7 @@ struct tcp_pcb {
 	u32 reno_sacked; /* l: bytes that duplicate ACKs speak for, without SACK */
 	u8 ca; /* l: enum tcp_ca */
 	u8 dupacks; /* l */
+	u8 backoff, retries; /* l */
 	u32 cwnd, ssthresh; /* l, a: bytes */
 	u32 cwnd_acked; /* l: bytes towards the next increase */
 	u32 high_seq; /* l: recovery ends when this is acknowledged */
@@ -294,12 +311,12 @@ struct tcp_pcb {
 	s64 rack_sent; /* l: RFC 8985: newest delivered segment was sent then */
 	s64 rack_rtt, rack_min_rtt; /* l */
 	u32 rack_end, rack_fack; /* l */
-	u32 reo_mult; /* l: reordering window in quarters of min_rtt */
+	s64 reo_late; /* l: how much later than RACK expected something was seen to come */
+	u32 reo_round; /* l: .reo_mult grows again when this is acknowledged */
 	u32 tlp_end; /* l: probe out, up to here; 0: none */
 	s64 srtt, rttvar, rto; /* l: ns, RFC 6298 */
-	u8 backoff, retries, probes, keep_sent; /* l */
-	u8 send_timer; /* l: enum tcp_send_timer */
-	bool timer_on; /* l: a reference is held for .timer or .work */
+	struct tcp_extra
+		*extra; /* a, never changes once made: what few want; NULL: nothing of it */
 	s64 first_unanswered; /* l: when what is not answered began; 0: all is */
 	s64 last_sent; /* l */
 	u64 bytes_acked, bytes_received, segs_in, segs_out, delivered, bytes_sent,
@@ -322,6 +339,7 @@ struct tcp_pcb {
 	u32 urg_seq; /* l, a: of the urgent byte */
 	u8 nsacks; /* l */
 	bool dsack; /* l: .dblock is to be told */
+	u8 probes, keep_sent; /* l */
 	struct tcp_block dblock; /* l: came twice (RFC 2883) */
 	struct tcp_block sacks[TCP_SACKS]; /* l: newest first */
 	u32 ts_recent; /* l: RFC 7323 */
@@ -329,7 +347,7 @@ struct tcp_pcb {
 	u32 ts_offset; /* I */
 	u8 quick; /* l: segments still to be acknowledged at once */
 	u8 keep_cnt, syn_retries; /* l */
-	u8 defer; /* l: seconds of TCP_DEFER_ACCEPT */
+	u8 defer; /* l: TCP_DEFER_ACCEPT: as long as so many SYN-ACKs take */
 	s64 ato; /* l */
 	s64 last_rcv, last_ack; /* l: data, and anything acceptable, came */
 	s64 drs_at; /* l: dynamic right-sizing: since when .drs_copied counts */
@@ -355,6 +373,7 @@ struct tcp_pcb {
 #define WAKE_WRITE 2u
 #define WAKE_URG 4u
 #define WAKE_ALL 8u
+#define WAKE_ERR 16u
 
 /* Between SYN and the third segment of a passive open. l: the listener's lock; I immutable. */
 struct tcp_req {
@@ -495,7 +514,7 @@ void tcp_dsack(struct tcp_pcb *p, u32 start, u32 end);
 
 /* --- tcp_sack.c, tcp_recover.c --- */
 struct tcp_ackinfo {
-	u32 prior_una, prior_pipe;
+	u32 prior_una, prior_pipe, prior_fack;
 	u32 acked; /* bytes cumulatively acknowledged */
 	u32 sacked; /* bytes newly SACKed */
 	u32 delivered; /* both */
@@ -508,6 +527,8 @@ struct tcp_ackinfo {
 	bool has_ts;
 };
 void tcp_sack_tag(struct tcp_pcb *p, const struct tcp_in *in, struct tcp_ackinfo *a);
+/* Something was delivered @rtt after it was sent, and something sent later before it. */
+void tcp_reordered(struct tcp_pcb *p, s64 rtt);
 void tcp_rack_delivered(struct tcp_pcb *p, const struct tcp_seg *s, struct tcp_ackinfo *a);
 void tcp_rack_mark(struct tcp_pcb *p, s64 now);
 void tcp_recover(struct tcp_pcb *p, struct tcp_ackinfo *a);
@@ -541,6 +562,7 @@ bool tcp_seg_split(struct tcp_pcb *p, struct tcp_seg *s, u32 len); /* @s keeps @
 void tcp_seg_front(struct tcp_seg *s, u32 n); /* @n bytes off the front */
 void tcp_queue_fin(struct tcp_pcb *p);
 u32 tcp_window(struct tcp_pcb *p); /* what to say in a segment, not scaled */
+void tcp_seg_acked(struct tcp_pcb *p, const struct tcp_seg *s); /* which has .stamp */
 void tcp_window_update(struct tcp_pcb *p, s64 now); /* the user has read: tell, if it is worth it */
 void tcp_rcv_space(struct tcp_pcb *p, s64 now); /* auto-tuning */
 void tcp_mtu(struct tcp_pcb *p, u32 mtu);
@@ -551,6 +573,29 @@ static inline bool tcp_has_unsent(const struct tcp_pcb *p)
 	return p->unsent;
 }
 
+/* .extra, made if need be. NULL: no memory. ctx: any */
+struct tcp_extra *tcp_extra(struct tcp_pcb *p);
+
+/* --- tcp_pace.c: SO_MAX_PACING_RATE. All: holds: p->lock --- */
+/* May something be sent now? False: it is tried again in time. */
+bool tcp_pace_slow(struct tcp_pcb *p, s64 now);
+static inline bool tcp_pace(struct tcp_pcb *p, s64 now)
+{
+	return likely(!p->extra) || tcp_pace_slow(p, now);
+}
+/* The next piece goes at once: what is retried by the clock is not to be counted in vain. */
+static inline void tcp_pace_skip(struct tcp_pcb *p, s64 now)
+{
+	if (unlikely(p->extra))
+		p->extra->next = MIN(p->extra->next, now);
+}
+u32 tcp_pace_burst(const struct tcp_pcb *p, u32 n); /* how many of @n bytes in one go */
+void tcp_pace_sent(struct tcp_pcb *p, u32 n, s64 now); /* @n bytes left */
+
+/* --- tcp_option.c --- */
+/* How many seconds go by until a SYN-ACK was sent @n times more. ctx: any */
+u32 tcp_answers_seconds(u32 n);
+
 /* --- tcp_timer.c --- */
 /* @t doubled @n times, but no more than the longest. */
 static inline s64 tcp_backoff(s64 t, u32 n)
@@ -560,6 +605,7 @@ static inline s64 tcp_backoff(s64 t, u32 n)
 }
 void tcp_timers_init(struct tcp_pcb *p);
 void tcp_timer_set(struct tcp_pcb *p, enum tcp_timer which, s64 deadline);
+void tcp_timer_pace(struct tcp_pcb *p, s64 deadline); /* .extra's */
 void tcp_timer_rearm(struct tcp_pcb *p, s64 now); /* TCPT_SEND for what is out now */
 void tcp_timers_stop(struct tcp_pcb *p);
 void tcp_rtt(struct tcp_pcb *p, s64 rtt);

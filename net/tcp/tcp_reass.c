@@ -13,6 +13,7 @@
 
 #define SMALL 256u /* packets up to this are melted together when the buffer fills */
 #define MELT_ROOM 3072u
+#define PIECE_CHARGE 1024u /* what a segment that was joined costs at least: it keeps a page */
 
 /* --- SACK blocks --- */
 
@@ -422,6 +423,8 @@ void tcp_data(struct tcp_pcb *p, struct tcp_in *in)
 	tcp_rx(pkt)->fin = fin;
 	pkt_orphan(pkt);
 	pkt->charge = pkt->len + PKT_CHARGE;
+	if (pkt->gso_size)
+		pkt->charge = MAX(pkt->charge, pkt->nfrags * PIECE_CHARGE);
 	if (no_room(p, pkt->charge, tcp_rx(pkt)->seq == p->rcv_nxt)) {
 		TCP_COUNT(RcvPruned);
 		ack_at_once(p);

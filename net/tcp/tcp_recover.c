@@ -2,7 +2,7 @@
  * Congestion and loss: the sender's states and what an acknowledgment does in each.
  *
  *   OPEN      nothing unusual.           DISORDER  something arrived out of order, or twice.
- *   CWR       ECN said to slow down.     RECOVERY  a loss was seen: fast retransmit (RFC 6675, 6582).
+ *   CWR       ECN said to slow down.     RECOVERY  a loss was seen: fast retransmit (RFC 6675).
  *   LOSS      the timer ran out: all that is not SACKed is taken for lost (RFC 5681, 3.1).
  *
  * In CWR and RECOVERY the window goes down to ssthresh by proportional rate reduction (RFC 6937).
@@ -140,12 +140,19 @@ static void undo(struct tcp_pcb *p)
 /* The answer is older than the first retransmission: what it answers had arrived. RFC 3522. */
 static bool was_delayed(const struct tcp_pcb *p, const struct tcp_ackinfo *a)
 {
-	return p->retrans_stamp && a->has_ts && a->tsecr && seq_lt(a->tsecr, p->retrans_ts);
+	return a->acked && p->retrans_stamp && a->has_ts && a->tsecr &&
+	       seq_lt(a->tsecr, p->retrans_ts);
 }
 
-static bool was_wrong(const struct tcp_pcb *p, const struct tcp_ackinfo *a)
+static bool was_wrong(struct tcp_pcb *p, const struct tcp_ackinfo *a)
 {
-	return p->undo_marker && (!p->undo_retrans || was_delayed(p, a));
+	if (!p->undo_marker)
+		return false;
+	if (was_delayed(p, a)) {
+		tcp_reordered(p, (tcp_ts_now(a->now, p->ts_offset) - a->tsecr) * MSEC);
+		return true;
+	}
+	return !p->undo_retrans;
 }
 
 /* --- one acknowledgment --- */
@@ -194,7 +201,10 @@ static void leave(struct tcp_pcb *p, struct tcp_ackinfo *a)
 		if (p->ca == CA_RECOVERY)
 			p->cwnd = MAX(p->ssthresh, (u32)p->mss);
 	}
-	p->undo_marker = 0;
+	if (p->reo_persist && !--p->reo_persist) {
+		p->reo_mult = 1;
+		p->reo_late = 0;
+	}
 	p->retrans_stamp = 0;
 	p->dupacks = 0;
 	p->reno_sacked = 0;
@@ -209,7 +219,6 @@ static void in_loss(struct tcp_pcb *p, struct tcp_ackinfo *a)
 		TCP_COUNT(TCPSpuriousRTOs);
 		undo(p);
 		p->ca = p->sacked ? CA_DISORDER : CA_OPEN;
-		p->retries = 0;
 		return;
 	}
 	if (!(p->flags & PF_FRTO))
@@ -257,8 +266,12 @@ void tcp_recover(struct tcp_pcb *p, struct tcp_ackinfo *a)
 		count_duplicates(p, a);
 	else if (p->sacked || p->ca >= CA_RECOVERY)
 		tcp_rack_mark(p, a->now);
-	if (p->ca >= CA_CWR && seq_ge(p->snd_una, p->high_seq))
+	if (p->ca >= CA_CWR && seq_ge(p->snd_una, p->high_seq)) {
 		leave(p, a);
+	} else if (p->ca < CA_CWR && a->dsack && p->undo_marker && !p->undo_retrans) {
+		TCP_COUNT(TCPDSACKUndo); /* the last of what was sent in vain, late */
+		undo(p);
+	}
 	if (p->ca == CA_LOSS)
 		in_loss(p, a);
 	else if (p->ca == CA_RECOVERY)

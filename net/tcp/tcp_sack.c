@@ -8,6 +8,7 @@
 #include "net/tcp/tcp_pcb.h"
 
 #define DUP_THRESH 3u
+#define REO_MULT_MAX 255u
 
 /* See tcp_pcb.h. holds: p->lock */
 void tcp_mark_lost(struct tcp_pcb *p, struct tcp_seg *s)
@@ -27,6 +28,18 @@ void tcp_mark_lost(struct tcp_pcb *p, struct tcp_seg *s)
 	}
 }
 
+/*
+ * Something came later than what was sent after it, @rtt after it was sent: so long RACK should
+ * have waited. holds: p->lock
+ */
+void tcp_reordered(struct tcp_pcb *p, s64 rtt)
+{
+	p->flags |= PF_REORDER_SEEN;
+	p->stat.reordered++;
+	p->reo_late = MAX(p->reo_late, rtt - p->rack_rtt);
+	p->reo_persist = TCP_REO_PERSIST;
+}
+
 /* RFC 8985, 6.2 step 2: the newest of what arrived. holds: p->lock */
 void tcp_rack_delivered(struct tcp_pcb *p, const struct tcp_seg *s, struct tcp_ackinfo *a)
 {
@@ -37,11 +50,9 @@ void tcp_rack_delivered(struct tcp_pcb *p, const struct tcp_seg *s, struct tcp_a
 		return;
 	if (!(s->mark & SEG_EVER)) {
 		a->orig = true;
-		if (seq_lt(s->end, p->rack_fack)) {
-			if (!(p->flags & PF_REORDER_SEEN))
-				TCP_COUNT(TCPSACKReorder);
-			p->flags |= PF_REORDER_SEEN;
-			p->stat.reordered++;
+		if (seq_lt(s->end, a->prior_fack)) {
+			TCP_COUNT(TCPSACKReorder);
+			tcp_reordered(p, rtt);
 		}
 	}
 	p->rack_fack = seq_max(p->rack_fack, s->end);
@@ -57,7 +68,7 @@ static s64 reorder_window(const struct tcp_pcb *p)
 	if (!(p->flags & PF_REORDER_SEEN) && (p->ca >= CA_RECOVERY || p->nsacked >= DUP_THRESH ||
 					      p->sacked > (DUP_THRESH - 1) * p->mss))
 		return 0;
-	return MIN(p->rack_min_rtt / 4 * p->reo_mult, p->srtt);
+	return MIN(MAX(p->rack_min_rtt / 4 * p->reo_mult, p->reo_late), p->srtt);
 }
 
 /* RFC 8985, 6.2 step 5: mark what must be lost by now, wait for what may be. holds: p->lock */
@@ -151,21 +162,35 @@ static bool is_dsack(const struct tcp_in *in)
 	return in->nsack > 1 && seq_ge(b[0].start, b[1].start) && seq_le(b[0].end, b[1].end);
 }
 
+/*
+ * A retransmission was in vain: the window for reordering is too small. It grows once in a round,
+ * and stays so through some recoveries without such news (tcp_recover.c). RFC 8985, 6.2 step 4.
+ */
+static void widen_reorder_window(struct tcp_pcb *p)
+{
+	p->reo_persist = TCP_REO_PERSIST;
+	if (p->reo_mult > 1 && seq_lt(p->snd_una, p->reo_round))
+		return;
+	p->reo_round = p->snd_nxt;
+	if (p->reo_mult < REO_MULT_MAX)
+		p->reo_mult++;
+}
+
 /* See tcp_pcb.h. holds: p->lock */
 void tcp_sack_tag(struct tcp_pcb *p, const struct tcp_in *in, struct tcp_ackinfo *a)
 {
-	u32 i = 0;
+	u32 i = 0, segs;
 
 	if (is_dsack(in)) {
+		segs = DIV_ROUND_UP(in->sack[0].end - in->sack[0].start, p->mss);
+		segs = MIN(segs, 64u);
 		a->dsack = true;
 		TCP_COUNT(TCPDSACKRecv);
 		p->stat.dsacks_in++;
 		if (p->undo_marker && p->undo_retrans > 0 &&
-		    seq_gt(in->sack[0].end, p->undo_marker))
-			p->undo_retrans--;
-		/* Our window for reordering was too small: RFC 8985, 6.2 step 4. */
-		if (p->reo_mult < 4)
-			p->reo_mult++;
+		    seq_gt(in->sack[0].end, p->undo_marker) && seq_le(in->sack[0].end, p->high_seq))
+			p->undo_retrans = MAX(p->undo_retrans - (int)segs, 0);
+		widen_reorder_window(p);
 		i = 1;
 	}
 	for (; i < in->nsack; i++) {

@@ -194,6 +194,18 @@ static bool paws_old(const struct tcp_pcb *p, const struct tcp_in *in)
 	       in->now - p->ts_recent_at < TCP_PAWS_IDLE;
 }
 
+/*
+ * An acknowledgment that was overtaken by a later one has an old time, too, but not for long. What
+ * it says of SACK is news; it moves nothing else.
+ */
+static bool overtaken(const struct tcp_pcb *p, const struct tcp_in *in)
+{
+	return !in->len && (in->flags & (TH_ACK | TH_SYN | TH_FIN | TH_RST)) == TH_ACK &&
+	       in->seq == p->rcv_nxt && seq_le(in->ack, p->snd_una) &&
+	       (in->ack != p->snd_una || in->wnd << p->snd_wscale == p->snd_wnd) &&
+	       (s64)(p->ts_recent - in->tsval) * MSEC <= p->rto;
+}
+
 static bool acceptable(const struct tcp_pcb *p, const struct tcp_in *in)
 {
 	u32 edge = seq_max(p->rcv_wup + p->rcv_wnd, p->rcv_nxt);
@@ -203,7 +215,7 @@ static bool acceptable(const struct tcp_pcb *p, const struct tcp_in *in)
 
 static bool check_sequence(struct tcp_pcb *p, struct tcp_in *in)
 {
-	if (unlikely(paws_old(p, in)) && !(in->flags & TH_RST)) {
+	if (unlikely(paws_old(p, in)) && !(in->flags & TH_RST) && !overtaken(p, in)) {
 		TCP_COUNT(PAWSEstab);
 		answer_unacceptable(p, in);
 		return false;

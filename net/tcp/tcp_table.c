@@ -109,6 +109,106 @@ struct tcp_key *tcp_lookup(const struct tcp_in *in)
 	return k;
 }
 
+/* Do the listeners @k and @o share their port as one group? holds: the bucket's lock */
+static bool is_group(const struct tcp_key *k, const struct tcp_key *o)
+{
+	return k->reuseport && o->reuseport && k->lport == o->lport && k->laddr == o->laddr &&
+	       k->uid == o->uid && READ_ONCE(k->dev) == READ_ONCE(o->dev);
+}
+
+/* Where the program of a group is, if it is here. */
+static struct net_chooser **chooser_of(struct tcp_key *k)
+{
+	struct tcp_extra *x = load_acquire(&container_of(k, struct tcp_pcb, key)->extra);
+
+	return x && x->chooser ? &x->chooser : NULL;
+}
+
+/* The program of @k's group. holds: the bucket's lock. NULL: there is none */
+static struct net_chooser **group_chooser(const struct bucket *b, struct tcp_key *k)
+{
+	struct tcp_key *o;
+
+	list_for_each(o, &b->keys, link) {
+		if (is_group(k, o) && chooser_of(o))
+			return chooser_of(o);
+	}
+	return chooser_of(k);
+}
+
+/*
+ * The one of the @n of @best's group that their program says, if they have one. holds: the bucket's
+ * lock
+ */
+static struct tcp_key *choose(const struct bucket *b, const struct tcp_in *in, struct tcp_key *best,
+			      u32 n)
+{
+	struct net_chooser **c = group_chooser(b, best);
+	u32 at = c ? (*c)->choose(*c, in->pkt) : n;
+	struct tcp_key *k;
+
+	if (at >= n)
+		return best;
+	list_for_each(k, &b->keys, link) {
+		if (is_group(k, best) && !at--)
+			return k;
+	}
+	return best;
+}
+
+/*
+ * See net/tcp.h. The lock of @p keeps it at its port, and so in that bucket or in none.
+ * ctx: thread; sleeps: no
+ */
+int tcp_set_chooser(struct tcp_pcb *p, struct net_chooser *c)
+{
+	struct tcp_extra *x = tcp_extra(p);
+	struct net_chooser **at;
+	struct bucket *b;
+	bool had = false;
+
+	if (!x)
+		return -ENOMEM;
+	tcp_lock(p);
+	b = listen_bucket(p->key.lport);
+	spin_lock(&b->lock);
+	/* Several have one, if they came with it. */
+	while ((at = group_chooser(b, &p->key))) {
+		net_chooser_put(*at);
+		*at = NULL;
+		had = true;
+	}
+	x->chooser = c;
+	spin_unlock(&b->lock);
+	tcp_unlock(p);
+	return had || c ? 0 : -ENOENT;
+}
+
+/*
+ * @k, which listens, goes: the last of its group takes its place in the order, and the program.
+ * holds: the bucket's lock
+ */
+static void leave_group(struct bucket *b, struct tcp_key *k)
+{
+	struct net_chooser **at = chooser_of(k);
+	struct tcp_key *o, *last = NULL;
+	struct tcp_extra *x;
+
+	list_for_each(o, &b->keys, link) {
+		if (o != k && is_group(k, o))
+			last = o;
+	}
+	if (!last)
+		return;
+	list_del(&last->link);
+	list_add(&k->link, &last->link);
+	x = at ? tcp_extra(container_of(last, struct tcp_pcb, key)) : NULL;
+	if (x && !x->chooser) {
+		x->chooser = *at;
+		*at = NULL;
+	}
+}
+
 /*
  * See tcp_pcb.h: the one bound to the address before those bound to any, then the one bound to the
  * device; of equals one by chance.
@@ -132,6 +232,8 @@ struct tcp_pcb *tcp_lookup_listener(const struct tcp_in *in)
 		if (equals == 1 || (hash = hash * 0x9e3779b1u + 1, hash >> 16) % equals == 0)
 			best = k;
 	}
+	if (unlikely(equals > 1) && in->pkt)
+		best = choose(b, in, best, equals);
 	if (best)
 		ref_get(&best->refs);
 	spin_unlock(&b->lock);
@@ -192,6 +294,8 @@ bool tcp_table_del(struct tcp_key *k)
 
 	spin_lock(&b->lock);
 	there = !list_empty(&k->link);
+	if (there && k->listens && k->reuseport)
+		leave_group(b, k);
 	if (there)
 		list_del(&k->link);
 	spin_unlock(&b->lock);

@@ -17,6 +17,8 @@
 
 #define TLP_WORST_DELACK (200 * MSEC)
 #define ORPHAN_RETRIES 8
+#define THIN_RETRIES 6u
+#define THIN_SEGMENTS 4u
 
 static void fired(struct timeout *t)
 {
@@ -27,7 +29,7 @@ static void fired(struct timeout *t)
 
 static s64 earliest(const struct tcp_pcb *p)
 {
-	s64 d = TIME_NEVER;
+	s64 d = unlikely(p->extra) ? p->extra->deadline : TIME_NEVER;
 
 	for (u32 i = 0; i < TCPT_COUNT; i++)
 		d = MIN(d, p->deadline[i]);
@@ -88,9 +90,19 @@ void tcp_timer_set(struct tcp_pcb *p, enum tcp_timer which, s64 deadline)
 		arm(p, deadline);
 }
 
+/* See tcp_pcb.h. holds: p->lock */
+void tcp_timer_pace(struct tcp_pcb *p, s64 deadline)
+{
+	p->extra->deadline = deadline;
+	if (deadline < p->armed && !(p->flags & PF_CLOSED))
+		arm(p, deadline);
+}
+
 /* See tcp_pcb.h. The caller has another reference. holds: p->lock */
 void tcp_timers_stop(struct tcp_pcb *p)
 {
+	if (p->extra)
+		p->extra->deadline = TIME_NEVER;
 	for (u32 i = 0; i < TCPT_COUNT; i++)
 		p->deadline[i] = TIME_NEVER;
 	if (!p->timer_on || (p->armed != TIME_NEVER && !timeout_cancel(&p->timer)))
@@ -183,6 +195,13 @@ static bool too_long(const struct tcp_pcb *p, u32 tries, s64 now)
 	return tries >= most;
 }
 
+/* So little in flight that timeouts are the only way to recover: the first ones do not double. */
+static bool is_thin(const struct tcp_pcb *p)
+{
+	return (p->flags & PF_THIN) && p->state == TCP_ESTABLISHED && p->retries <= THIN_RETRIES &&
+	       p->ssthresh < 0x7fffffff && p->snd_nxt - p->snd_una < THIN_SEGMENTS * p->mss;
+}
+
 /* RFC 6298, 5.4 to 5.7. */
 static void retransmit_timeout(struct tcp_pcb *p, s64 now)
 {
@@ -203,10 +222,11 @@ static void retransmit_timeout(struct tcp_pcb *p, s64 now)
 		if (p->retries >= (u32)tcp_sysctl_retries1)
 			tcp_mtu_black_hole(p, now);
 		tcp_enter_loss(p, now);
+		tcp_pace_skip(p, now);
 		tcp_output(p, now);
 	}
 	p->retries++;
-	p->backoff = (u8)MIN(p->backoff + 1, 16);
+	p->backoff = is_thin(p) ? 0 : (u8)MIN(p->backoff + 1, 16);
 	p->send_timer = ST_RTO;
 	next = now + rto_now(p);
 	if (p->user_timeout && p->first_unanswered)
@@ -329,6 +349,10 @@ void tcp_timers_run(struct tcp_pcb *p, s64 now)
 	}
 	if (due[TCPT_SEND])
 		run_send(p, now);
+	if (unlikely(p->extra) && p->extra->deadline <= now) {
+		p->extra->deadline = TIME_NEVER;
+		tcp_output(p, now);
+	}
 	if (due[TCPT_ACK] && !(p->flags & PF_CLOSED))
 		delayed_ack(p, now);
 	if (due[TCPT_KEEP] && !(p->flags & PF_CLOSED))

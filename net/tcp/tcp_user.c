@@ -54,7 +54,7 @@ static void reset_state(struct tcp_pcb *p)
 	pkt_purge(&p->rcvq);
 	p->rcv_mem = 0;
 	p->flags &= PF_NODELAY | PF_CORK | PF_KEEPALIVE | PF_RCVBUF_SET | PF_SNDBUF_SET |
-		    PF_OOBINLINE | PF_DEFER;
+		    PF_OOBINLINE | PF_DEFER | PF_THIN;
 	p->shut = 0;
 	p->soft_err = 0;
 	p->backoff = p->retries = p->probes = p->keep_sent = 0;
@@ -67,6 +67,8 @@ static void reset_state(struct tcp_pcb *p)
 	p->urg = URG_NONE;
 	p->first_unanswered = 0;
 	p->undo_marker = 0;
+	p->rack_min_rtt = p->reo_late = 0;
+	p->reo_mult = 1;
 	p->tlp_end = 0;
 	p->path_mtu = 0;
 	p->stat = (struct tcp_stat){ .limit = LIMIT_IDLE };
@@ -415,6 +417,23 @@ long tcp_queued(const struct tcp_pcb *p, bool out)
 	if (state == TCP_SYN_SENT)
 		return 0;
 	return out ? (long)(READ_ONCE(p->snd_end) - READ_ONCE(p->snd_una)) : (long)tcp_readable(p);
+}
+
+/* See net/tcp.h. ctx: any */
+long tcp_not_sent(const struct tcp_pcb *p)
+{
+	u8 state = READ_ONCE(p->state);
+	s32 n = (s32)(READ_ONCE(p->snd_end) - READ_ONCE(p->snd_nxt));
+
+	if (state == TCP_LISTEN)
+		return -EINVAL;
+	return state == TCP_SYN_SENT || state == TCP_SYN_RECV || n < 0 ? 0 : n; /* a FIN went too */
+}
+
+/* See net/tcp.h. ctx: any */
+u32 tcp_unacked(const struct tcp_pcb *p)
+{
+	return READ_ONCE(p->snd_una);
 }
 
 /* See net/tcp.h. ctx: any */

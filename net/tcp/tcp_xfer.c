@@ -5,8 +5,8 @@
  * segment refers to pieces of them. The last one begun stays with the connection (.spage) as long
  * as data waits for its acknowledgment; who wants it takes it out by an exchange. Under the lock
  * the segment is appended, or melted into the last one when that was not sent yet. Packets made
- * from it refer to the same pages, and so does the receiver's queue on loopback. Pages that are lent
- * (sendfile, splice) are put into the segment as they are.
+ * from it refer to the same pages, and so does the receiver's queue on loopback. Pages that are
+ * lent (sendfile, splice) are put into the segment as they are.
  *
  * A receive copies from the packets of the queue without the lock: only the one receiver takes
  * packets off, input only appends; the lock is taken to move .copied and free what was read.
@@ -156,7 +156,7 @@ static bool seg_melt(struct tcp_pcb *p, struct tcp_seg *s)
 	if (!p->unsent || (s->flags & TH_FIN))
 		return false;
 	t = list_last(&p->sndq, struct tcp_seg, link);
-	if (t->sent || t->len + s->len > size_goal(p))
+	if (t->sent || t->stamp || t->len + s->len > size_goal(p))
 		return false;
 	if (t->nfrags && t->frags[t->nfrags - 1].page == s->frags[0].page &&
 	    t->frags[t->nfrags - 1].off + t->frags[t->nfrags - 1].len == s->frags[0].off)
@@ -172,6 +172,7 @@ static bool seg_melt(struct tcp_pcb *p, struct tcp_seg *s)
 	t->len += s->len;
 	t->end += s->len;
 	t->flags |= s->flags;
+	t->stamp = s->stamp;
 	s->nfrags = 0;
 	return true;
 }
@@ -195,6 +196,8 @@ static int seg_append(struct tcp_pcb *p, struct tcp_seg *s, u32 flags, bool last
 	s->end = p->snd_end + len;
 	if (last && !(flags & TCP_SEND_MORE))
 		s->flags |= TH_PSH;
+	if (last)
+		s->stamp = (u8)(flags >> TCP_SEND_STAMP_SHIFT);
 	if ((flags & TCP_SEND_OOB) && last) {
 		p->snd_up = s->end;
 		s->flags |= TH_PSH;
@@ -302,12 +305,12 @@ static struct pkt *piece(struct tcp_pcb *p, u32 *at, u32 flags, bool first, u32 
 {
 	struct pkt *pkt;
 
+	if (p->urg != URG_NONE && *at == p->urg_seq && !first)
+		return NULL; /* a read ends at the mark */
 	if (urgent_beside(p, flags) && *at == p->urg_seq && p->urg != URG_COMING) {
-		if (!first)
-			return NULL; /* a read ends at the mark */
 		++*at;
 		if (!(flags & TCP_RECV_PEEK))
-			p->urg = p->urg == URG_READ ? URG_NONE : p->urg;
+			p->urg = URG_NONE;
 	}
 	list_for_each(pkt, &p->rcvq, link) {
 		struct tcp_rx *rx = tcp_rx(pkt);
@@ -316,7 +319,7 @@ static struct pkt *piece(struct tcp_pcb *p, u32 *at, u32 flags, bool first, u32 
 			continue;
 		*off = *at - rx->seq;
 		*n = pkt->len - *off;
-		if (urgent_beside(p, flags) && seq_gt(p->urg_seq, *at) && p->urg_seq - *at < *n)
+		if (p->urg != URG_NONE && seq_gt(p->urg_seq, *at) && p->urg_seq - *at < *n)
 			*n = p->urg_seq - *at;
 		return pkt;
 	}
@@ -327,7 +330,7 @@ static struct pkt *piece(struct tcp_pcb *p, u32 *at, u32 flags, bool first, u32 
 static void advance(struct tcp_pcb *p, u32 to, s64 now)
 {
 	WRITE_ONCE(p->copied, to);
-	if (p->urg == URG_READ && seq_gt(to, p->urg_seq))
+	if (p->urg != URG_NONE && seq_gt(to, p->urg_seq))
 		p->urg = URG_NONE;
 	free_read(p);
 	tcp_rcv_space(p, now);
@@ -383,12 +386,14 @@ int tcp_recv_oob(struct tcp_pcb *p, u8 *byte, bool peek)
 	int err = 0;
 
 	tcp_lock(p);
-	if (p->state == TCP_CLOSE && !p->peer_mss)
+	if (p->state == TCP_LISTEN)
 		err = -ENOTCONN;
 	else if ((p->flags & PF_OOBINLINE) || p->urg == URG_NONE || p->urg == URG_READ)
 		err = -EINVAL;
+	else if (p->state == TCP_CLOSE && !(p->flags & PF_FIN_RCVD))
+		err = -ENOTCONN;
 	else if (p->urg == URG_COMING)
-		err = (p->flags & PF_FIN_RCVD) || p->state == TCP_CLOSE ? 0 : -EAGAIN;
+		err = p->flags & PF_FIN_RCVD ? 0 : -EAGAIN;
 	else
 		*byte = p->urg_byte;
 	if (!err && !peek)
@@ -398,7 +403,8 @@ int tcp_recv_oob(struct tcp_pcb *p, u8 *byte, bool peek)
 }
 
 /* See net/tcp.h. ctx: any */
-bool tcp_at_mark(struct tcp_pcb *p)
+bool tcp_at_mark(struct tcp_pcb *p, u32 skip)
 {
-	return READ_ONCE(p->urg) != URG_NONE && READ_ONCE(p->copied) == READ_ONCE(p->urg_seq);
+	return READ_ONCE(p->urg) != URG_NONE &&
+	       READ_ONCE(p->copied) + skip == READ_ONCE(p->urg_seq);
 }

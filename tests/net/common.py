@@ -36,3 +36,13 @@ def linux_parts(folder):
     load = "".join(f"insmod /modules/{os.path.basename(name)}.ko\n" for name in LINUX_DRIVERS)
     return load, ["--kernel", linux + "/Image", "--append", "nokaslr quiet", "--initrd", f"{ROOT}/{BUILD}/initramfs.cpio.gz",
                   "--initrd", folder + "/modules.cpio"]
+
+
+def user_program(folder, name):
+    """An archive with a program of tests/user, as /tests/NAME."""
+    musl = subprocess.check_output([ROOT + "/scripts/build-musl"], text=True).strip()
+    subprocess.check_call([musl + "/bin/musl-gcc", "-static", "-O2", "-o", f"{folder}/{name}", f"{ROOT}/tests/user/{name}.c"])
+    with open(folder + "/programs", "w") as f:
+        f.write(f"dir /tests 755\nfile /tests/{name} 755 {folder}/{name}\n")
+    subprocess.check_call([ROOT + "/scripts/mkinitramfs", f"{folder}/{name}.cpio", "--list", folder + "/programs"])
+    return f"{folder}/{name}.cpio"

@@ -1,9 +1,10 @@
 /*
- * libFuzzer's entries to the network's parsers, one program with several ways in, by the first byte
- * of the input:
+ * libFuzzer's entries to the network's parsers, one program with several ways in. Started as fuzz-ENTRY it
+ * takes one of them, as fuzz-net any, by the first byte of the input:
  *
- *   frames    a row of frames, each with its length before it, into the whole stack below the sockets:
+ *   ether     a row of frames, each with its length before it, into the whole stack below the sockets:
  *             Ethernet, ARP, IPv4, reassembly, ICMP, UDP, raw; time goes on between them
+ *   arp, ip, icmp, udp  the same, with frames that all get as far as that protocol
  *   netlink   a request of NETLINK_ROUTE or NETLINK_SOCK_DIAG from an administrator
  *   dhcp      messages for the client, in the state to which honest ones have brought it
  *   dns, ntp  answers to a question
@@ -19,6 +20,7 @@
 #include "net/sock/netlink.h"
 #include "net/tcp.h"
 
+int LLVMFuzzerInitialize(int *argc, char ***argv);
 int LLVMFuzzerTestOneInput(const u8 *data, size_t size);
 
 static void any_input(struct inet_pcb *pcb, struct pkt *p)
@@ -52,6 +54,39 @@ static void mend(u8 *f, u32 len)
 	}
 }
 
+/* What every frame is made to be, 0: left as it is. */
+static u16 only_type; /* ETH_P_* */
+static u8 only_protocol; /* IPPROTO_* */
+
+/* A frame that reaches the protocol: what is asked before, as an honest sender has it. */
+static void shape(u8 *f, u32 len)
+{
+	static const u8 arp[] = { 0, 1, 8, 0, 6, 4 };
+	struct iphdr *ip = (struct iphdr *)(f + ETH_HLEN);
+	u32 room = len - ETH_HLEN;
+
+	f[12] = (u8)(only_type >> 8);
+	f[13] = (u8)only_type;
+	if (only_type == ETH_P_ARP && room >= sizeof(arp))
+		memcpy(f + ETH_HLEN, arp, sizeof(arp));
+	if (!only_protocol || room < sizeof(*ip) + sizeof(struct udphdr))
+		return;
+	ip->version = 4;
+	ip->ihl = 5;
+	ip->tot_len = net16((u16)room);
+	ip->frag_off = 0;
+	ip->ttl |= 1;
+	ip->protocol = only_protocol;
+	ip->daddr = ME;
+	if (only_protocol == IPPROTO_UDP) {
+		struct udphdr *u = (struct udphdr *)(ip + 1);
+
+		u->dest = net16(7);
+		u->len = net16((u16)(room - sizeof(*ip)));
+		u->check = 0;
+	}
+}
+
 static void frames(const u8 *data, size_t size)
 {
 	while (size >= 3) {
@@ -63,7 +98,9 @@ static void frames(const u8 *data, size_t size)
 		memcpy(f, data + 3, len);
 		if (len >= ETH_HLEN && (how & 1))
 			memcpy(f, my_mac, ETH_ALEN);
-		if (how & 2)
+		if (only_type && len >= ETH_HLEN)
+			shape(f, len);
+		if (how & 2 || only_protocol)
 			mend(f, len);
 		if (how & 4)
 			now += NSEC_PER_SEC;
@@ -106,12 +143,25 @@ bool nl_wanted(u32 group)
 {
 	return true;
 }
-void sysfs_net_added(const struct netdev *d)
+void sysfs_net_added(struct netdev *d)
+{
+}
+void sysfs_net_removed(const struct netdev *d)
 {
 }
 int unix_diag_request(const struct nlmsghdr *h, bool dump, struct nl_out *o)
 {
 	return 0;
+}
+u32 nl_collect(struct nl_seen *out, u32 max)
+{
+	enum { SOCKETS = 40 }; /* more than one message holds */
+
+	for (u32 i = 0; i < SOCKETS && i < max; i++)
+		out[i] = (struct nl_seen){
+			.id = i, .port = i, .groups = i, .protocol = (u8)(i % 32)
+		};
+	return SOCKETS;
 }
 int tcp_for_each(int (*fn)(const struct tcp_row *row, void *arg), void *arg)
 {
@@ -284,19 +334,51 @@ static void words(const u8 *data, size_t size)
 	free(text);
 }
 
+static const struct entry {
+	const char *name;
+	void (*input)(const u8 *data, size_t size);
+	u16 type;
+	u8 protocol;
+} entries[] = {
+	{ "ether", frames, 0, 0 },
+	{ "arp", frames, ETH_P_ARP, 0 },
+	{ "ip", frames, ETH_P_IP, 0 },
+	{ "icmp", frames, ETH_P_IP, IPPROTO_ICMP },
+	{ "udp", frames, ETH_P_IP, IPPROTO_UDP },
+	{ "netlink", netlink, 0, 0 },
+	{ "dhcp", dhcp, 0, 0 },
+	{ "dns", dns, 0, 0 },
+	{ "ntp", ntp, 0, 0 },
+	{ "words", words, 0, 0 },
+};
+static const struct entry *only;
+
+int LLVMFuzzerInitialize(int *argc, char ***argv)
+{
+	const char *name = strrchr((*argv)[0], '-');
+
+	for (size_t i = 0; name && i < ARRAY_SIZE(entries); i++) {
+		if (!strcmp(name + 1, entries[i].name))
+			only = &entries[i];
+	}
+	return 0;
+}
+
 int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 {
-	if (!size)
+	const struct entry *e = only;
+
+	if (!e && size) {
+		e = &entries[*data % ARRAY_SIZE(entries)];
+		data++;
+		size--;
+	}
+	if (!e)
 		return 0;
 	begin();
 	udp_pcb.ops = &any_ops;
-	switch (data[0] % 8) {
-	case 3: netlink(data + 1, size - 1); break;
-	case 4: dhcp(data + 1, size - 1); break;
-	case 5: dns(data + 1, size - 1); break;
-	case 6: ntp(data + 1, size - 1); break;
-	case 7: words(data + 1, size - 1); break;
-	default: frames(data + 1, size - 1);
-	}
+	only_type = e->type;
+	only_protocol = e->protocol;
+	e->input(data, size);
 	return 0;
 }

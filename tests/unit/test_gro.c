@@ -141,7 +141,7 @@ static void feed(struct segment s)
 static void start(void)
 {
 	begin();
-	ip_forwarding = 0;
+	card.conf.v[IPV4_DEVCONF_FORWARDING] = 0;
 	net_tap.on = 0;
 	nseen = 0;
 }
@@ -235,6 +235,9 @@ UNIT_TEST(what_differs_stays_apart)
 	apart(s, FULL);
 	s = segment(5, next, 9, ACK, FULL);
 	s.f.ip.ttl--;
+	apart(s, FULL);
+	s = segment(5, next, 9, ACK, FULL);
+	s.f.e.h_source[5] ^= 1;
 	apart(s, FULL);
 	s = segment(5, next, 9, ACK, FULL - 20);
 	options(&s, 8, 1);
@@ -363,12 +366,12 @@ UNIT_TEST(nothing_is_held_while_packets_are_looked_at)
 {
 	start();
 	feed(segment(5, 0, 9, ACK, FULL));
-	ip_forwarding = 1;
+	card.conf.v[IPV4_DEVCONF_FORWARDING] = 1;
 	feed(segment(6, 0, 9, ACK, FULL));
 	CHECK_EQ(nseen, 2);
 	feed(segment(6, FULL, 9, ACK, FULL));
 	CHECK_EQ(nseen, 3);
-	ip_forwarding = 0;
+	card.conf.v[IPV4_DEVCONF_FORWARDING] = 0;
 	done(3);
 }
 

@@ -152,7 +152,7 @@ static void check_error(u8 type, u8 code)
 
 UNIT_TEST(packets_for_others)
 {
-	static struct netdev other = { .name = "eth%u", .ops = &card_ops, .carrier = true };
+	static struct netdev other = { .name = "eth%d", .ops = &card_ops, .carrier = true };
 	const u8 mac[6] = { 2, 0, 0, 0, 0, 9 };
 	struct ifaddr a = { .dev = &other,
 			    .local = IP_ADDR(10, 1, 0, 1),
@@ -171,7 +171,7 @@ UNIT_TEST(packets_for_others)
 	know_peer();
 	send_far(&f, 100, 64, 0);
 	CHECK_EQ(nsent, 0); /* not asked to */
-	ip_forwarding = 1;
+	card.conf.v[IPV4_DEVCONF_FORWARDING] = 1;
 	send_far(&f, 100, 64, 0);
 	CHECK_EQ(nsent, 1);
 	CHECK(ip->ttl == 63 && ip->daddr == FAR && ip->saddr == PEER);
@@ -187,7 +187,7 @@ UNIT_TEST(packets_for_others)
 	CHECK(!ifaddr_del(&other, a.local, 24, NULL));
 	send_far(&f, 100, 64, 0);
 	check_error(ICMP_DEST_UNREACH, ICMP_NET_UNREACH);
-	ip_forwarding = 0;
+	card.conf.v[IPV4_DEVCONF_FORWARDING] = 0;
 	(void)neigh_del(&other, FAR);
 	CHECK(!netdev_set_flags(&other, 0, IFF_UP));
 }

@@ -1,4 +1,4 @@
-/* unit: tests/unit/tcp/tcp_world.c tests/unit/uio.c net/pkt.c net/cksum.c net/tcp/tcp_ack.c net/tcp/tcp_cc.c net/tcp/tcp_cc_cubic.c net/tcp/tcp_cc_newreno.c net/tcp/tcp_hash.c net/tcp/tcp_input.c net/tcp/tcp_listen.c net/tcp/tcp_option.c net/tcp/tcp_output.c net/tcp/tcp_param.c net/tcp/tcp_pcb.c net/tcp/tcp_reass.c net/tcp/tcp_recover.c net/tcp/tcp_sack.c net/tcp/tcp_seg.c net/tcp/tcp_stat.c net/tcp/tcp_state.c net/tcp/tcp_syncookie.c net/tcp/tcp_table.c net/tcp/tcp_timer.c net/tcp/tcp_timewait.c net/tcp/tcp_user.c net/tcp/tcp_xfer.c kernel/lib/string.c */
+/* unit: tests/unit/tcp/tcp_world.c tests/unit/uio.c net/pkt.c net/cksum.c net/tcp/tcp_ack.c net/tcp/tcp_cc.c net/tcp/tcp_cc_cubic.c net/tcp/tcp_cc_newreno.c net/tcp/tcp_hash.c net/tcp/tcp_input.c net/tcp/tcp_listen.c net/tcp/tcp_option.c net/tcp/tcp_output.c net/tcp/tcp_pace.c net/tcp/tcp_param.c net/tcp/tcp_pcb.c net/tcp/tcp_reass.c net/tcp/tcp_recover.c net/tcp/tcp_sack.c net/tcp/tcp_seg.c net/tcp/tcp_stat.c net/tcp/tcp_state.c net/tcp/tcp_syncookie.c net/tcp/tcp_table.c net/tcp/tcp_timer.c net/tcp/tcp_timewait.c net/tcp/tcp_user.c net/tcp/tcp_xfer.c kernel/lib/string.c */
 /* TCP between two hosts: opening, data both ways over good and bad wires, closing. */
 #include <linux/errno.h>
 #include <linux/poll.h>
@@ -150,6 +150,24 @@ UNIT_TEST(a_clean_wire)
 	s64 took = transfer(1 << 20, 1, 60 * SEC);
 	CHECK(took < 2 * SEC);
 	CHECK_EQ(tcp_mib(TCP_MIB_RETRANS_SEGS), 0);
+}
+
+/* A tenth overtakes what was sent up to 25 ms before it: that must not be taken for loss, again and again. */
+UNIT_TEST(late_is_not_lost)
+{
+	s64 took = 0;
+	u64 again = 0;
+
+	for (u32 seed = 0; seed < 4; seed++) {
+		world_begin();
+		world.delay = 25 * MSEC;
+		world.early = 100;
+		world.loss = world.dup = 10;
+		took += transfer(4 << 20, seed * 2 + 100, 600 * SEC);
+		again += tcp_mib(TCP_MIB_RETRANS_SEGS);
+	}
+	CHECK(took < 30 * SEC);
+	CHECK(again < 3000);
 }
 
 UNIT_TEST(loss_reordering_duplication)

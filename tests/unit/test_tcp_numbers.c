@@ -1,4 +1,4 @@
-/* unit: tests/unit/tcp/tcp_world.c tests/unit/uio.c net/pkt.c net/cksum.c net/tcp/tcp_ack.c net/tcp/tcp_cc.c net/tcp/tcp_cc_cubic.c net/tcp/tcp_cc_newreno.c net/tcp/tcp_hash.c net/tcp/tcp_input.c net/tcp/tcp_listen.c net/tcp/tcp_option.c net/tcp/tcp_output.c net/tcp/tcp_param.c net/tcp/tcp_pcb.c net/tcp/tcp_reass.c net/tcp/tcp_recover.c net/tcp/tcp_sack.c net/tcp/tcp_seg.c net/tcp/tcp_stat.c net/tcp/tcp_state.c net/tcp/tcp_syncookie.c net/tcp/tcp_table.c net/tcp/tcp_timer.c net/tcp/tcp_timewait.c net/tcp/tcp_user.c net/tcp/tcp_xfer.c kernel/lib/string.c */
+/* unit: tests/unit/tcp/tcp_world.c tests/unit/uio.c net/pkt.c net/cksum.c net/tcp/tcp_ack.c net/tcp/tcp_cc.c net/tcp/tcp_cc_cubic.c net/tcp/tcp_cc_newreno.c net/tcp/tcp_hash.c net/tcp/tcp_input.c net/tcp/tcp_listen.c net/tcp/tcp_option.c net/tcp/tcp_output.c net/tcp/tcp_pace.c net/tcp/tcp_param.c net/tcp/tcp_pcb.c net/tcp/tcp_reass.c net/tcp/tcp_recover.c net/tcp/tcp_sack.c net/tcp/tcp_seg.c net/tcp/tcp_stat.c net/tcp/tcp_state.c net/tcp/tcp_syncookie.c net/tcp/tcp_table.c net/tcp/tcp_timer.c net/tcp/tcp_timewait.c net/tcp/tcp_user.c net/tcp/tcp_xfer.c kernel/lib/string.c */
 /* TCP against a peer made by hand: the numbers of the handshake and of windows. */
 #include <linux/errno.h>
 #include <linux/poll.h>
@@ -44,5 +44,76 @@ UNIT_TEST(nothing_is_written_before_both_have_agreed)
 	CHECK_EQ(tcp_state(x.p), TCP_SYN_RECV);
 	CHECK_EQ(put(x.p, "a", 1, 0), -EAGAIN);
 	CHECK(!(tcp_poll(x.p) & POLLOUT));
+	x_close(&x);
+}
+
+/* --- acknowledgments that come late --- */
+
+/* An ACK with a time stamp, 0: without, and a block of SACK. */
+static void ack_at(const struct xend *x, u32 tsval, u32 ack, u32 start, u32 end)
+{
+	u8 o[24] = { 1, 1, 5, 10, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 8, 10 };
+	u32 v[3] = { net32(start), net32(end), net32(tsval) };
+
+	memcpy(o + 4, v, 8);
+	memcpy(o + 16, v + 2, 4);
+	ack_with(x, ack, o, tsval ? 24 : 12);
+}
+
+/* RFC 7323 would have it thrown away for its time, but what was overtaken a moment ago is news. */
+UNIT_TEST(an_overtaken_acknowledgment_is_heard)
+{
+	static const u8 opt[16] = { 2, 4, 5, 0xb4, 4, 2, 8, 10, 0, 0, 0, 1 };
+	static char data[14480];
+	struct heard h;
+	struct xend x;
+
+	world_begin();
+	x_open(&x, 131, opt, sizeof(opt));
+	ack_at(&x, 1000, x.ack, 0, 0);
+	CHECK_EQ(put(x.p, data, sizeof(data), 0), sizeof(data));
+	CHECK_EQ(x_count(), 10);
+	x_forget();
+	world_sleep(20 * MSEC);
+	ack_at(&x, 1030, x.ack, x.ack + 3 * 1448, x.ack + 4 * 1448);
+	ack_at(&x, 1020, x.ack, x.ack + 2 * 1448, x.ack + 3 * 1448);
+	CHECK_EQ(x_count(), 0);
+	ack_at(&x, 1010, x.ack, x.ack + 1448, x.ack + 2 * 1448);
+	CHECK_EQ(tcp_mib(TCP_MIB_PAWSEstab), 0);
+	world_sleep(10 * MSEC);
+	CHECK(x_hear(&h) && h.seq == x.ack && h.len == 1448);
+	/* What is too old for that is not heard. */
+	x_forget();
+	world_sleep(SEC);
+	x_forget();
+	ack_at(&x, 700, x.ack, x.ack + 4 * 1448, x.ack + 5 * 1448);
+	CHECK_EQ(tcp_mib(TCP_MIB_PAWSEstab), 1);
+	x_close(&x);
+}
+
+/* The segment was late, not lost: that is known when its second copy is told to have come, too. */
+UNIT_TEST(a_late_dsack_undoes)
+{
+	static char data[14600];
+	struct heard h;
+	struct xend x;
+	u32 first, cwnd;
+
+	x_begin(&x, 132, sack_mss, 8);
+	first = x.ack;
+	CHECK_EQ(put(x.p, data, sizeof(data), 0), sizeof(data));
+	world_sleep(20 * MSEC);
+	cwnd = x.p->cwnd;
+	ack_at(&x, 0, first, first + 1460, first + 4 * 1460);
+	CHECK_EQ(tcp_mib(TCP_MIB_TCPSackRecovery), 1);
+	CHECK_EQ(tcp_mib(TCP_MIB_RETRANS_SEGS), 1);
+	say(&x, TH_ACK, x.seq, first + 14600, 0);
+	CHECK(x.p->cwnd < cwnd);
+	x_forget();
+	CHECK_EQ(put(x.p, data, 1460, 0), 1460);
+	CHECK(x_hear(&h) && h.seq == first + 14600);
+	ack_at(&x, 0, first + 14600, first, first + 1460);
+	CHECK_EQ(tcp_mib(TCP_MIB_TCPDSACKUndo), 1);
+	CHECK(x.p->cwnd >= cwnd);
 	x_close(&x);
 }

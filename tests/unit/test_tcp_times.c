@@ -1,4 +1,4 @@
-/* unit: tests/unit/tcp/tcp_world.c tests/unit/uio.c net/pkt.c net/cksum.c net/tcp/tcp_ack.c net/tcp/tcp_cc.c net/tcp/tcp_cc_cubic.c net/tcp/tcp_cc_newreno.c net/tcp/tcp_hash.c net/tcp/tcp_input.c net/tcp/tcp_listen.c net/tcp/tcp_option.c net/tcp/tcp_output.c net/tcp/tcp_param.c net/tcp/tcp_pcb.c net/tcp/tcp_reass.c net/tcp/tcp_recover.c net/tcp/tcp_sack.c net/tcp/tcp_seg.c net/tcp/tcp_stat.c net/tcp/tcp_state.c net/tcp/tcp_syncookie.c net/tcp/tcp_table.c net/tcp/tcp_timer.c net/tcp/tcp_timewait.c net/tcp/tcp_user.c net/tcp/tcp_xfer.c kernel/lib/string.c */
+/* unit: tests/unit/tcp/tcp_world.c tests/unit/uio.c net/pkt.c net/cksum.c net/tcp/tcp_ack.c net/tcp/tcp_cc.c net/tcp/tcp_cc_cubic.c net/tcp/tcp_cc_newreno.c net/tcp/tcp_hash.c net/tcp/tcp_input.c net/tcp/tcp_listen.c net/tcp/tcp_option.c net/tcp/tcp_output.c net/tcp/tcp_pace.c net/tcp/tcp_param.c net/tcp/tcp_pcb.c net/tcp/tcp_reass.c net/tcp/tcp_recover.c net/tcp/tcp_sack.c net/tcp/tcp_seg.c net/tcp/tcp_stat.c net/tcp/tcp_state.c net/tcp/tcp_syncookie.c net/tcp/tcp_table.c net/tcp/tcp_timer.c net/tcp/tcp_timewait.c net/tcp/tcp_user.c net/tcp/tcp_xfer.c kernel/lib/string.c */
 /* TCP against a peer made by hand: what time does, and what a peer may make this side keep. */
 #include <linux/errno.h>
 #include <linux/poll.h>
@@ -105,6 +105,70 @@ UNIT_TEST(an_orphan_before_a_closed_window_ends)
 			if (!(h.flags & TH_RST))
 				say_wnd(&x, x.seq + 1, x.ack, 0, 0);
 		}
+	}
+	tcp_usage(&u);
+	CHECK_EQ(u.orphans, 0);
+	tcp_close(x.l);
+	world_end();
+}
+
+/* The pace holds back what is new; what the clock sends again is not counted without being sent. */
+UNIT_TEST(a_slow_pace_does_not_hold_back_what_is_tried_again)
+{
+	static char data[9000];
+	struct heard h;
+	struct xend x;
+	u32 again = 0;
+
+	x_begin(&x, 117, mss_only, 4);
+	CHECK_EQ(tcp_set_pacing(x.p, 1), 0);
+	CHECK_EQ(put(x.p, data, sizeof(data), 0), sizeof(data));
+	CHECK(x_hear(&h) && h.seq == x.ack && h.len);
+	x_forget();
+	world_sleep(30 * SEC);
+	while (x_hear(&h))
+		again += h.seq == x.ack && h.len;
+	CHECK(again >= 3 && again <= 10);
+	world_sleep(1200 * SEC);
+	CHECK_EQ(tcp_take_error(x.p), -ETIMEDOUT);
+	x_close(&x);
+}
+
+/* A peer that says of each retransmission that it was in vain, but acknowledges nothing. */
+UNIT_TEST(an_orphan_whose_peer_only_tells_of_duplicates_ends)
+{
+	static char data[5000];
+	struct tcp_usage u;
+	struct heard h;
+	struct xend x;
+
+	x_begin(&x, 118, sack_mss, 8);
+	CHECK_EQ(put(x.p, data, sizeof(data), 0), sizeof(data));
+	tcp_close(x.p);
+	for (u32 i = 0; i < 9000; i++) {
+		bool heard = false;
+		u8 opt[20] = { 1, 1, 5, 18 };
+
+		world_sleep(100 * MSEC);
+		while (x_hear(&h))
+			heard |= !(h.flags & TH_RST);
+		for (u32 k = 0; k < 4; k++) {
+			u32 at = x.ack + (k & 1 ? 4000 : 2000);
+
+			opt[4 + 4 * k] = (u8)(at >> 24);
+			opt[5 + 4 * k] = (u8)(at >> 16);
+			opt[6 + 4 * k] = (u8)(at >> 8);
+			opt[7 + 4 * k] = (u8)at;
+		}
+		if (heard)
+			x_say(&(struct xseg){ .sport = x.sport,
+					      .dport = x.dport,
+					      .seq = x.seq,
+					      .ack = x.ack,
+					      .flags = TH_ACK,
+					      .wnd = 60000,
+					      .opt = opt,
+					      .optlen = sizeof(opt) });
 	}
 	tcp_usage(&u);
 	CHECK_EQ(u.orphans, 0);

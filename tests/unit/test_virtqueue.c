@@ -4,10 +4,9 @@
 #include <linux/virtio_config.h>
 #include <linux/virtio_ring.h>
 #include <arch/memlayout.h>
-#include <stdlib.h>
 #include "drivers/virtio/virtio.h"
 #include "kernel/lib/string.h"
-#include "mm/slab.h"
+#include "tests/unit/fakes/heap.h"
 #include "tests/unit/unit.h"
 
 #define SIZE 16u
@@ -23,29 +22,6 @@ static u8 memory[4096];
 void *kmalloc(size_t n, u32 flags)
 {
 	return unit_random() % 8 || !(flags & PMM_NOWAIT) ? malloc(n) : NULL;
-}
-void *kzalloc(size_t n, u32 flags)
-{
-	return calloc(1, n);
-}
-void *kcalloc(size_t n, size_t size, u32 flags)
-{
-	return calloc(n, size);
-}
-void kfree(const void *p)
-{
-	free((void *)p);
-}
-void *pmm_alloc_va(u32 order, u32 flags)
-{
-	void *p = aligned_alloc(PAGE_SIZE, (size_t)PAGE_SIZE << order);
-
-	memset(p, 0, (size_t)PAGE_SIZE << order);
-	return p;
-}
-void pmm_free_va(void *va, u32 order)
-{
-	free(va);
 }
 void spin_init(struct spinlock *l, enum lock_rank rank)
 {
@@ -86,7 +62,7 @@ static const struct virtio_transport transport = { .queue_max = queue_max,
 
 static void make(u64 features)
 {
-	static const struct virtqueue_spec spec = { "q", completed, 100 };
+	static const struct virtqueue_spec spec = { "q", completed, 100, 0 };
 
 	memset(&vd, 0, sizeof(vd));
 	memset(outstanding, 0, sizeof(outstanding));

@@ -6,10 +6,13 @@
 #include <dirent.h>
 #include <elf.h>
 #include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/auxv.h>
 #include <sys/mount.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
 #include <sys/syscall.h>
@@ -297,6 +300,118 @@ static int tiny_run(const struct tiny *t, const char *want)
 	return put(D "/tiny", (const char *)t, sizeof(*t), 0755) && runs(D "/tiny", want);
 }
 
+static int tiny_put(const struct tiny *t, const char *path)
+{
+	return put(path, (const char *)t, sizeof(*t), 0755);
+}
+
+#define SEGV "status b"
+
+/* What is found when the old program is gone already: nobody is left to get an error. */
+static void late_segments(void)
+{
+	struct tiny t = tiny_make();
+
+	t.ph[0].p_vaddr = 1ul << 52;
+	CHECK(tiny_run(&t, SEGV));
+	t.ph[0].p_vaddr = -4096ul;
+	CHECK(tiny_run(&t, SEGV));
+	t.ph[0].p_vaddr = 0x400010; /* not as in the file */
+	CHECK(tiny_run(&t, SEGV));
+	t = tiny_make();
+	t.ph[0].p_memsz = 1;
+	CHECK(tiny_run(&t, SEGV));
+	t.ph[0].p_memsz = 1ul << 52;
+	CHECK(tiny_run(&t, SEGV));
+	t.ph[0].p_memsz = -1ul;
+	CHECK(tiny_run(&t, SEGV));
+	t = tiny_make();
+	t.ph[0].p_offset = -4096ul;
+	CHECK(tiny_run(&t, SEGV));
+	t = tiny_make();
+	t.ph[0].p_memsz = 8192; /* zeroes where nobody may write */
+	CHECK(tiny_run(&t, "status 700"));
+	t.ph[0].p_flags |= PF_W;
+	CHECK(tiny_run(&t, "status 700"));
+	t = tiny_make();
+	t.ph[0].p_type = PT_NULL;
+	CHECK(tiny_run(&t, SEGV));
+	t = tiny_make();
+	t.eh.e_entry = 1ul << 52;
+	CHECK(tiny_run(&t, SEGV));
+	t = tiny_make();
+	t.eh.e_phnum = 2; /* one over the other */
+	t.ph[1] = t.ph[0];
+	CHECK(tiny_run(&t, "status 700"));
+	t.ph[1].p_vaddr = 1ul << 52;
+	CHECK(tiny_run(&t, SEGV));
+	t = tiny_make();
+	t.ph[0].p_vaddr = 0x1000;
+	t.eh.e_entry = 0x1000 + offsetof(struct tiny, code);
+	CHECK(tiny_run(&t, "status 700"));
+	t.ph[0].p_vaddr = 0;
+	CHECK(tiny_put(&t, D "/tiny") && same(hear(do_run_user, D "/tiny"), SEGV));
+}
+
+/* The same of the interpreter: @t is one, and names itself. */
+static void late_interps(struct tiny t)
+{
+	struct tiny ld = t;
+
+	ld.eh.e_type = ET_REL;
+	CHECK(tiny_put(&ld, D "/ld") && tiny_run(&t, SEGV));
+	ld = t;
+	ld.ph[0].p_flags = PF_R | PF_X;
+	CHECK(tiny_put(&ld, D "/ld") && tiny_run(&t, SEGV));
+	ld = t;
+	ld.ph[0].p_memsz = 1ul << 52;
+	CHECK(tiny_put(&ld, D "/ld") && tiny_run(&t, SEGV));
+	ld = t;
+	ld.eh.e_entry = 1ul << 52;
+	CHECK(tiny_put(&ld, D "/ld") && tiny_run(&t, SEGV));
+	ld = t;
+	ld.eh.e_machine = EM_X86_64; /* that is seen before */
+	CHECK(tiny_put(&ld, D "/ld") && tiny_run(&t, "errno 80"));
+	CHECK(tiny_put(&t, D "/ld"));
+	t.ph[0].p_memsz = 1; /* the interpreter is good, the program is not */
+	CHECK(tiny_run(&t, SEGV));
+}
+
+static void *exec_from_thread(void *path)
+{
+	do_run(path);
+	return NULL;
+}
+
+static void do_run_thread(const void *path)
+{
+	pthread_t thread;
+
+	if (!pthread_create(&thread, NULL, exec_from_thread, (void *)path))
+		pthread_join(thread, NULL);
+}
+
+/* A child by vfork: its memory is its parent's, who must not be hurt. */
+static void late_elsewhere(void)
+{
+	struct tiny t = tiny_make();
+	char *argv[] = { "x", NULL };
+	int status = -1, p[2];
+	pid_t pid;
+
+	t.ph[0].p_memsz = 1;
+	REQUIRE(tiny_put(&t, D "/tiny") && !pipe2(p, O_CLOEXEC));
+	CHECK(same(hear(do_run_thread, D "/tiny"), SEGV));
+	pid = vfork();
+	if (!pid) {
+		execve(D "/tiny", argv, environ);
+		_exit(1);
+	}
+	CHECK(waitpid(pid, &status, 0) == pid && WIFSIGNALED(status) &&
+	      WTERMSIG(status) == SIGSEGV);
+	CHECK(!close(p[1]) && read(p[0], &status, 1) == 0 && !close(p[0]));
+}
+
 static void elves(void)
 {
 	struct tiny t = tiny_make();
@@ -353,6 +468,7 @@ static void elves(void)
 	t.ph[0].p_flags |= PF_W;
 	t.code[0] = 0xd2800100; /* mov x0, #8 */
 	CHECK(put(D "/ld", (const char *)&t, sizeof(t), 0755) && tiny_run(&t, "status 800"));
+	late_interps(t);
 }
 
 /* --- with it --- */
@@ -527,7 +643,10 @@ int main(int argc, char **argv)
 	rmdir(D "/m");
 	REQUIRE(copy("/proc/self/exe", I));
 	scripts();
+	setrlimit(RLIMIT_CORE, &(struct rlimit){ 0, 0 });
 	elves();
+	late_segments();
+	late_elsewhere();
 	if (mount("none", FS, "binfmt_misc", 0, NULL)) {
 		printf("# binfmt_misc: %s: not tested\n", strerror(errno));
 		return tap_done();

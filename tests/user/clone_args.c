@@ -71,6 +71,30 @@ static long with(struct args a)
 	return clone3(&a, VER2);
 }
 
+/* A number asked for by who may not is told so when everything else is right. */
+static void set_tids_as_user(void)
+{
+	pid_t number = 1, pid = fork();
+	uint64_t p = (uintptr_t)&number;
+	int st;
+
+	if (!pid) {
+		if (setgid(1000) || setuid(1000))
+			_exit(1);
+		if (with((struct args){ .set_tid = p, .set_tid_size = 1 }) != -1 || errno != EPERM)
+			_exit(2);
+		if (with((struct args){
+			    .flags = CLONE_SIGHAND, .set_tid = p, .set_tid_size = 1 }) != -1 ||
+		    errno != EINVAL)
+			_exit(3);
+		number = 0;
+		if (with((struct args){ .set_tid = p, .set_tid_size = 1 }) != -1 || errno != EINVAL)
+			_exit(4);
+		_exit(0);
+	}
+	CHECK(waitpid(pid, &st, 0) == pid && st == 0);
+}
+
 static void test_clone3_values(void)
 {
 	pid_t number = 0;
@@ -109,6 +133,7 @@ static void test_clone3_values(void)
 	CHECK_ERR(with((struct args){ .set_tid = p, .set_tid_size = 1 }), EEXIST);
 	CHECK_ERR(with((struct args){ .flags = CLONE_SIGHAND, .set_tid = p, .set_tid_size = 1 }),
 		  EINVAL);
+	set_tids_as_user();
 	/* The child is there when its descriptor cannot be told: nothing is. */
 	CHECK_ERR(with((struct args){ .flags = CLONE_PIDFD, .pidfd = 8, .exit_signal = SIGCHLD }),
 		  EFAULT);

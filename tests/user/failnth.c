@@ -18,12 +18,14 @@
 #include "failnth/channels.h"
 #include "failnth/events.h"
 #include "failnth/terminal.h"
+#include "failnth/guards.h"
+#include "failnth/later.h"
 
 #define ROUNDS 3 /* counted ones: what is lost once in each shows */
 #define TRIES 3
 
-static const struct op *const tables[] = { process_ops, memory_ops, file_ops,
-					   channel_ops, event_ops,  terminal_ops };
+static const struct op *const tables[] = { process_ops, memory_ops,   file_ops,	 channel_ops,
+					   event_ops,	terminal_ops, guard_ops, later_ops };
 
 /* All failures of one operation. The number of allocations it makes; -1: something was wrong. */
 static int op_run(const struct op *op)
@@ -117,9 +119,9 @@ int main(int argc, char **argv)
 	int by_operation, back = 0;
 	char byte;
 
-	if (argc > 1 && !strcmp(argv[1], "--child"))
-		return (int)read(0, &byte,
-				 1); /* the new program of an exec: until the parent has looked */
+	/* The new program of an exec: until the parent has looked. */
+	if (!strcmp(argv[argc - 1], "--child") || strstr(argv[argc - 1], ".failnth"))
+		return (int)read(0, &byte, 1);
 	verbose = argc > 1 && !strcmp(argv[1], "-v");
 	by_operation = argc > 1 && !strcmp(argv[1], "-m");
 	pattern = argc > 1 + (verbose || by_operation) ? argv[argc - 1] : "";
@@ -134,10 +136,10 @@ int main(int argc, char **argv)
 	each_op(pattern, 1);
 	each_op(pattern, 0);
 	/* Which slabs are in part used is a matter of chance; what is lost is lost each time. */
-	for (int tries = 0; tries < TRIES && !back && !tap_failed; tries++)
+	for (int tries = 0; tries < TRIES && !back && !tap_failed(); tries++)
 		back = comes_back(pattern);
 	CHECK(back);
-	if (tap_failed || verbose)
+	if (tap_failed() || verbose)
 		memory_differences(ROUNDS);
 	return tap_done();
 }

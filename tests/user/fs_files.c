@@ -351,6 +351,14 @@ static void test_memfd(void)
 	CHECK(mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0) == MAP_FAILED &&
 	      errno == EPERM);
 	CHECK_ERR(fcntl(fd, F_ADD_SEALS, F_SEAL_SEAL), EPERM);
+	CHECK(fallocate(fd, 0, 0, 4) == 0);
+	CHECK_ERR(fallocate(fd, FALLOC_FL_KEEP_SIZE, 0, 5), EPERM);
+	close(fd);
+	fd = memfd_create("grows", MFD_ALLOW_SEALING);
+	CHECK(!fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE));
+	CHECK(!fallocate(fd, 0, 0, 8192) && !fstat(fd, &st) && st.st_size == 8192);
+	CHECK_ERR(fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, 4096), EPERM);
+	CHECK_ERR(pwrite(fd, "x", 1, 0), EPERM);
 	close(fd);
 	fd = memfd_create("plain", 0);
 	CHECK(fcntl(fd, F_GET_SEALS) == F_SEAL_SEAL);

@@ -77,6 +77,11 @@ static void groups(void)
 	close(x);
 }
 
+static void no_segment_size(int x, int v)
+{
+	CHECK_ERR(setsockopt(x, IPPROTO_UDP, UDP_SEGMENT, &v, sizeof(v)), EINVAL);
+}
+
 static void segments(void)
 {
 	int a = bound("127.0.0.1", 0), x = bound("127.0.0.1", 0), v = 1000, got = 0, right = 1;
@@ -113,13 +118,25 @@ static void segments(void)
 	CHECK(sendmsg(x, &m, 0) == 4500);
 	for (int i = 0; i < 3; i++)
 		CHECK(recv(a, buf, sizeof(buf), MSG_DONTWAIT) == 1500);
+	io.iov_len = 1; /* of what several calls make, the first says how it is cut */
+	CHECK(sendmsg(x, &m, MSG_MORE) == 1);
+	CHECK(sendto(x, big + 1, 2999, 0, SA(to)) == 2999);
+	for (int i = 0; i < 2; i++)
+		CHECK(recv(a, buf, sizeof(buf), MSG_DONTWAIT) == 1500 &&
+		      !memcmp(buf, big + i * 1500, 1500));
+	*(unsigned short *)CMSG_DATA(c) = 1;
+	io.iov_len = 128;
+	CHECK(sendmsg(x, &m, 0) == 128);
+	for (got = 0; recv(a, buf, sizeof(buf), MSG_DONTWAIT) == 1;)
+		got++;
+	CHECK(got == 128);
+	io.iov_len = 129;
+	CHECK_ERR(sendmsg(x, &m, 0), EINVAL);
 	*(unsigned short *)CMSG_DATA(c) = 10;
 	io.iov_len = sizeof(big);
 	CHECK_ERR(sendmsg(x, &m, 0), EINVAL); /* more pieces than are allowed */
-	v = 70000;
-	CHECK_ERR(setsockopt(x, IPPROTO_UDP, UDP_SEGMENT, &v, sizeof(v)), EINVAL);
-	v = -1;
-	CHECK_ERR(setsockopt(x, IPPROTO_UDP, UDP_SEGMENT, &v, sizeof(v)), EINVAL);
+	no_segment_size(x, 70000);
+	no_segment_size(x, -1);
 	CHECK_ERR(recv(a, buf, sizeof(buf), MSG_DONTWAIT), EAGAIN);
 	close(a);
 	close(x);

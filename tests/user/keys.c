@@ -1,61 +1,13 @@
 /*
  * Keys and keyrings: add_key(2), request_key(2), keyctl(2), keyrings(7), /proc/keys.
+ *
+ * What nothing refers to any more may be there for a while on Linux: EVENTUALLY it is gone.
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
-#include <linux/keyctl.h>
 #include <pthread.h>
-#include <stdint.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
-#include "tap.h"
-
-#define BAD ((void *)-4096l)
-#define T KEY_SPEC_THREAD_KEYRING
-#define P KEY_SPEC_PROCESS_KEYRING
-#define S KEY_SPEC_SESSION_KEYRING
-#define U KEY_SPEC_USER_KEYRING
-#define US KEY_SPEC_USER_SESSION_KEYRING
-
-static int add(const char *type, const char *name, const void *data, size_t n, int ring)
-{
-	return (int)syscall(SYS_add_key, type, name, data, n, ring);
-}
-
-static int request(const char *type, const char *name, const char *info, int ring)
-{
-	return (int)syscall(SYS_request_key, type, name, info, ring);
-}
-
-/* What nothing refers to any more may be there for a while on Linux: EVENTUALLY it is gone. */
-static long ctl(int op, long a, long b, long c, long d)
-{
-	return syscall(SYS_keyctl, op, a, b, c, d);
-}
-
-#define CTL(op, a, b) ctl(op, (long)(a), (long)(b), 0, 0)
-#define CTL3(op, a, b, c) ctl(op, (long)(a), (long)(b), (long)(c), 0)
-#define CTL4(op, a, b, c, d) ctl(op, (long)(a), (long)(b), (long)(c), (long)(d))
-
-/* Is this the description, in which serial and such are not? */
-static int described(int key, const char *want)
-{
-	char text[200] = "";
-	long n = CTL3(KEYCTL_DESCRIBE, key, text, sizeof(text));
-
-	if (n == (long)strlen(want) + 1 && !strcmp(text, want))
-		return 1;
-	printf("# %s\n", text);
-	return 0;
-}
-
-static int holds(int key, const char *want)
-{
-	char data[64];
-	long n = CTL3(KEYCTL_READ, key, data, sizeof(data));
-
-	return n == (long)strlen(want) && !memcmp(data, want, (size_t)n);
-}
+#include "keyctl.h"
 
 static void user_keys(void)
 {
@@ -68,7 +20,9 @@ static void user_keys(void)
 	again = add("user", "one", "other", 5, P);
 	CHECK(again == k && holds(k, "other"));
 	CHECK(!CTL3(KEYCTL_UPDATE, k, "third", 5) && holds(k, "third"));
+	text[0] = '-';
 	CHECK(CTL3(KEYCTL_READ, k, text, 2) == 5 && CTL3(KEYCTL_READ, k, NULL, 0) == 5);
+	CHECK(text[0] == '-'); /* all or nothing, other than the manual page says */
 	CHECK(CTL3(KEYCTL_DESCRIBE, k, NULL, 0) == 22);
 	CHECK(CTL3(KEYCTL_GET_SECURITY, k, text, 16) >= 1);
 	l = add("logon", "svc:name", "pw", 2, P);
@@ -194,6 +148,77 @@ static void states(void)
 	CHECK_ERR(CTL(KEYCTL_ASSUME_AUTHORITY, l, 0), ENOKEY);
 	CHECK_ERR(CTL(999, 0, 0), EOPNOTSUPP);
 	CHECK(!CTL(KEYCTL_CLEAR, P, 0));
+}
+
+/* What counts of a key is its name; what one may not search for one does not possess. */
+static void names(void)
+{
+	int a = add("keyring", "a", NULL, 0, P), b = add("keyring", "b", NULL, 0, P);
+	int k = add("user", "same", "x", 1, a), j = add("user", "same", "y", 1, b);
+	char text[8];
+
+	CHECK(k != j && !CTL(KEYCTL_UNLINK, j, a) && CTL3(KEYCTL_READ, a, NULL, 0) == 0);
+	k = add("user", "same", "x", 1, a);
+	CHECK(!CTL4(KEYCTL_MOVE, j, a, P, 0) &&
+	      holds((int)CTL4(KEYCTL_SEARCH, P, "user", "same", 0), "y"));
+	CHECK(CTL3(KEYCTL_READ, a, NULL, 0) == 0);
+	CHECK(!CTL(KEYCTL_SETPERM, j, 0x37000000));
+	CHECK_ERR(CTL3(KEYCTL_READ, j, text, 8), EACCES);
+	CHECK_ERR(CTL3(KEYCTL_RESTRICT_KEYRING, 1, NULL, "x"), ENOKEY);
+	CHECK_ERR(CTL3(KEYCTL_RESTRICT_KEYRING, a, "none", "x"), ENOKEY);
+	CHECK_ERR(CTL3(KEYCTL_RESTRICT_KEYRING, a, BAD, NULL), EINVAL);
+	k = add("user", "plain", "x", 1, P);
+	CHECK_ERR(CTL3(KEYCTL_RESTRICT_KEYRING, k, "none", "x"), ENOTDIR);
+	CHECK_ERR(CTL3(KEYCTL_RESTRICT_KEYRING, a, "user", BAD), EFAULT);
+	CHECK(!CTL(KEYCTL_CLEAR, P, 0));
+}
+
+/* As many as one wants. */
+static void many(void)
+{
+	enum { MANY = 1500 };
+	static int32_t list[MANY + 1];
+	int ring = add("keyring", "many", NULL, 0, P), made = 0;
+
+	for (int i = 0; i < MANY; i++) {
+		char name[12];
+
+		snprintf(name, sizeof(name), "%d", i);
+		made += add("user", name, "x", 1, ring) > 0;
+	}
+	CHECK(made == MANY && CTL3(KEYCTL_READ, ring, list, sizeof(list)) == MANY * 4);
+	CHECK(holds((int)CTL4(KEYCTL_SEARCH, P, "user", "1499", 0), "x"));
+	CHECK(!CTL(KEYCTL_CLEAR, ring, 0) && CTL3(KEYCTL_READ, ring, NULL, 0) == 0);
+	CHECK(!CTL(KEYCTL_CLEAR, P, 0));
+}
+
+/* Large ones, where there are any: not in Debian's Linux. */
+static void big_keys(void)
+{
+	static char data[1024 * 1024], copy[sizeof(data)];
+	unsigned char caps[4] = { 0 };
+	int k, err;
+
+	CHECK(CTL(KEYCTL_CAPABILITIES, caps, 0) == 2);
+	CHECK(CTL(KEYCTL_CAPABILITIES, caps, sizeof(caps)) == 2 && !caps[2] && !caps[3]);
+	CHECK((caps[0] & 0xe3) == 0xe3);
+	for (size_t i = 0; i < sizeof(data); i++)
+		data[i] = (char)(i / 3);
+	k = add("big_key", "big", data, sizeof(data) - 1, P);
+	err = errno;
+	CHECK(caps[0] & KEYCTL_CAPS0_BIG_KEY ? k > 0 : k == -1 && err == ENODEV);
+	if (k < 0)
+		return;
+	CHECK(CTL3(KEYCTL_READ, k, copy, sizeof(copy)) == sizeof(data) - 1 &&
+	      !memcmp(data, copy, sizeof(data) - 1));
+	CHECK(CTL3(KEYCTL_READ, k, copy, 100) == sizeof(data) - 1);
+	CHECK_ERR(CTL3(KEYCTL_READ, k, BAD, sizeof(copy)), EFAULT);
+	CHECK_ERR(CTL3(KEYCTL_UPDATE, k, data, 4097), EINVAL);
+	CHECK(!CTL3(KEYCTL_UPDATE, k, data, 4096) && CTL3(KEYCTL_READ, k, NULL, 0) == 4096);
+	CHECK(add("big_key", "big", data, 9000, P) == k && CTL3(KEYCTL_READ, k, NULL, 0) == 9000);
+	CHECK_ERR(add("big_key", "big", data, 0, P), EINVAL);
+	CHECK_ERR(add("big_key", "big", data, sizeof(data), P), EINVAL);
+	CHECK(!CTL(KEYCTL_UNLINK, k, P));
 }
 
 static void permissions(void)
@@ -357,6 +382,9 @@ int main(int argc, char **argv)
 	user_keys();
 	rings();
 	states();
+	names();
+	many();
+	big_keys();
 	permissions();
 	whose(argv);
 	quota();

@@ -120,6 +120,29 @@ static int refer_layers(void)
 	return 0;
 }
 
+#define DEEP 150 /* longer than any walk that is made at one go */
+
+/* What is allowed far above, through a directory that is mounted on the way, holds far below. */
+static int deep(void)
+{
+	int set = ruleset(R(REFER) | R(READ_FILE) | R(MAKE_DIR));
+
+	WANT(!allow(set, "a", R(REFER) | R(READ_FILE)) && !allow(set, "mnt", R(MAKE_DIR)));
+	WANT(!chdir("a/y"));
+	for (int i = 0; i < DEEP; i++) {
+		WANT(!mkdir("x", 0755) && !mkdir("z", 0755));
+		WANT(i != DEEP / 2 || !mount("none", "x", "tmpfs", 0, NULL));
+		WANT(!chdir("x"));
+	}
+	WANT(!make_file("f") && !mkdir("from", 0755) && !mkdir("to", 0755));
+	WANT(!enforce(set));
+	WANT(!opens("f", O_RDONLY));
+	WANT_ERR(mkdir("new", 0755), EACCES);
+	WANT(!link("f", "to/f") && !rename("to/f", "from/f"));
+	WANT_ERR(rename("from", "to/from"), EACCES);
+	return 0;
+}
+
 static int tmpfile_gets_name(void)
 {
 	char name[64];
@@ -148,5 +171,6 @@ int main(void)
 	CHECK(!in_child(refer_rights));
 	CHECK(!in_child(refer_layers));
 	CHECK(!in_child(tmpfile_gets_name));
+	CHECK(!in_child(deep));
 	return tap_done();
 }

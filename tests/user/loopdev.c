@@ -210,7 +210,9 @@ static void chains(void)
 
 	REQUIRE(f >= 0 && l >= 0);
 	CHECK_ERR(ioctl(l, LOOP_SET_FD, l), EBADF);
+	CHECK_ERR(ioctl(l, BLKRRPART), EINVAL); /* nobody asked for partitions */
 	REQUIRE(!ioctl(l, LOOP_SET_FD, f));
+	CHECK_ERR(ioctl(l, BLKRRPART), EINVAL);
 	n = ioctl(control, LOOP_CTL_GET_FREE);
 	snprintf(second, sizeof(second), "/dev/loop%d", n);
 	upper = open(second, O_RDWR);

@@ -2,11 +2,11 @@
  * /proc/PID/map_files: names, modes, where the links lead, who may follow them.
  */
 #define _GNU_SOURCE
-#include <dirent.h>
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include "listing.h"
 #include "tap.h"
 
 #define PAGE 4096ul
@@ -40,20 +40,6 @@ static unsigned mode_of(const char *name)
 	return lstat(name, &st) ? 0 : st.st_mode;
 }
 
-/* Entries of the folder, and whether @name is among them. */
-static int listed(const char *name)
-{
-	DIR *d = opendir(FOLDER);
-	struct dirent *e;
-	int found = 0;
-
-	while (d && (e = readdir(d)))
-		found |= !strcmp(e->d_name, name);
-	if (d)
-		closedir(d);
-	return found;
-}
-
 static void test_names(void)
 {
 	int fd = open("map.file", O_RDWR | O_CREAT | O_TRUNC, 0600),
@@ -68,7 +54,7 @@ static void test_names(void)
 	CHECK(mode_of(name_of(m, 8)) == (S_IFLNK | 0600));
 	CHECK(mode_of(name_of(r, 1)) == (S_IFLNK | 0400));
 	CHECK(!stat(name_of(m, 8), &there) && !fstat(fd, &here) && here.st_ino == there.st_ino);
-	CHECK(listed(strrchr(name_of(m, 8), '/') + 1));
+	CHECK(lists(FOLDER, strrchr(name_of(m, 8), '/') + 1));
 	/* Whole regions only, and no other spelling. */
 	CHECK(!mode_of(name_of(m, 4)) && errno == ENOENT);
 	CHECK(!mode_of(name_of(m + PAGE, 7)) && errno == ENOENT);

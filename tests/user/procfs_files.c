@@ -207,6 +207,12 @@ static void whole_system(void)
 	CHECK(slurp("/proc/pagetypeinfo") > 0 && strstr(text, "Movable"));
 	CHECK(slurp("/proc/schedstat") > 0 && !strncmp(text, "version 15\ntimestamp ", 21) &&
 	      strstr(text, "cpu0 "));
+	alarm(TAP_LIMIT);
+	CHECK(slurp("/proc/timer_list") > 0 &&
+	      !strncmp(text, "Timer List Version: v0.9\nHRTIMER_MAX_CLOCK_BASES: ", 49));
+	CHECK(field("\nnow at ") > 0 && strstr(text, " nsecs\n\ncpu: 0\n clock 0:\n  .base: ") &&
+	      strstr(text, "\nactive timers:\n #0: <") && strstr(text, "\n # expires at "));
+	alarm(0);
 	CHECK(slurp("/proc/iomem") > 0 && strstr(text, " : System RAM\n") && field("") != 0);
 	CHECK(slurp("/proc/cgroups") > 0 &&
 	      !strncmp(text, "#subsys_name\thierarchy\tnum_cgroups\tenabled\n", 43));

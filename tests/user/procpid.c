@@ -1,6 +1,7 @@
 /* /proc/PID: the files that ps, top, gdb and shells read. */
 #define _GNU_SOURCE
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
@@ -200,6 +201,52 @@ static void test_own_syscall(void)
 	close(fd);
 }
 
+/* What kind of entry a directory says that @name is. */
+static int kind_listed(const char *dir, const char *name)
+{
+	DIR *d = opendir(dir);
+	int kind = -1;
+
+	if (!d)
+		return -1;
+	for (struct dirent *e; (e = readdir(d));)
+		if (!strcmp(e->d_name, name))
+			kind = e->d_type;
+	closedir(d);
+	return kind;
+}
+
+/* The files of the network belong to each process; /proc/net is a link to one's own. */
+static void test_net(void)
+{
+	char target[32] = "", path[64];
+	struct stat up, pid;
+	int fd, child;
+
+	CHECK(readlink("/proc/net", target, sizeof(target) - 1) == 8 &&
+	      !strcmp(target, "self/net"));
+	CHECK(kind_listed("/proc", "net") == DT_LNK && kind_listed("/proc/self", "net") == DT_DIR);
+	CHECK(kind_listed("/proc/thread-self", "net") == DT_DIR &&
+	      kind_listed("/proc/net", "dev") == DT_REG);
+	CHECK(kind_listed("/proc/net", ".") == DT_DIR && kind_listed("/proc/net", "..") == DT_DIR);
+	CHECK(slurp("/proc/net/dev") > 0 && has_line("lo:"));
+	CHECK(slurp("/proc/thread-self/net/dev") > 0 && has_line("lo:"));
+	CHECK(!stat("/proc/net/..", &up) && !stat("/proc/self", &pid) && up.st_ino == pid.st_ino);
+	child = fork();
+	if (!child) {
+		pause();
+		_exit(0);
+	}
+	snprintf(path, sizeof(path), "/proc/%d/net", child);
+	fd = open(path, O_RDONLY | O_DIRECTORY);
+	CHECK(fd >= 0 && !faccessat(fd, "tcp", R_OK, 0));
+	CHECK(mkdirat(fd, "new", 0755) < 0 && faccessat(fd, "none", F_OK, 0) < 0);
+	kill(child, SIGKILL);
+	waitpid(child, NULL, 0);
+	CHECK(access(path, F_OK) < 0 && errno == ENOENT);
+	close(fd);
+}
+
 int main(int argc, char **argv)
 {
 	test_stat();
@@ -209,5 +256,6 @@ int main(int argc, char **argv)
 	test_tasks();
 	test_oom();
 	test_own_syscall();
+	test_net();
 	return tap_done();
 }

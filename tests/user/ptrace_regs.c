@@ -1,4 +1,7 @@
 /* ptrace: registers, memory, breakpoints of both kinds, watchpoints and single steps. */
+#ifndef NT_ARM_TAGGED_ADDR_CTRL
+#define NT_ARM_TAGGED_ADDR_CTRL 0x409
+#endif
 #include "tracing.h"
 #include <fcntl.h>
 
@@ -155,7 +158,36 @@ static void test_fp_tls(void)
 	pid = traced_child(holds_tls);
 	v = (struct iovec){ keys, sizeof(keys) };
 	CHECK(trace(PTRACE_GETREGSET, pid, NT_ARM_PAC_MASK, (long)&v) == 0 || errno == EINVAL);
+	/* With the register of streaming vectors, which reads as zero where there are none. */
+	keys[1] = 1;
+	CHECK(trace(PTRACE_GETREGSET, pid, NT_ARM_TLS, (long)&v) == 0 && v.iov_len == 16 &&
+	      !keys[1]);
+	v = (struct iovec){ keys, sizeof(keys) };
+	keys[0] = 1;
+	CHECK(trace(PTRACE_GETREGSET, pid, NT_ARM_TAGGED_ADDR_CTRL, (long)&v) == 0);
+	CHECK(v.iov_len == 8 && keys[0] == 0);
+	CHECK(trace(PTRACE_SETREGSET, pid, NT_ARM_TAGGED_ADDR_CTRL, (long)&v) == 0);
+	keys[0] = 0x10; /* no such bit */
+	CHECK_ERR(trace(PTRACE_SETREGSET, pid, NT_ARM_TAGGED_ADDR_CTRL, (long)&v), EINVAL);
 	finish(pid);
+}
+
+static void ends(void)
+{
+	_exit(3);
+}
+
+static void test_attach_zombie(void)
+{
+	pid_t pid = plain_child(ends);
+
+	until_state(pid, 'Z');
+	CHECK_ERR(trace(PTRACE_SEIZE, pid, 1, 0), EIO);
+	CHECK_ERR(trace(PTRACE_SEIZE, pid, 0, 0x4000), EIO);
+	CHECK_ERR(trace(PTRACE_SEIZE, pid, 0, 0), EPERM);
+	CHECK_ERR(trace(PTRACE_ATTACH, pid, 1, 0), EPERM);
+	CHECK(news(pid) == 3 << 8);
+	CHECK_ERR(trace(PTRACE_SEIZE, pid, 1, 0), ESRCH);
 }
 
 /* --- memory --- */
@@ -295,7 +327,8 @@ static void test_step_handler(void)
 	CHECK(get_regs(pid, &r) == 0 && r.pc == (unsigned long)handler && r.regs[0] == SIGUSR1);
 	si = get_info(pid);
 	CHECK(si.si_code == SIGTRAP && si.si_pid == pid);
-	CHECK(trace(PTRACE_SINGLESTEP, pid, 0, 0) == 0 && news(pid) == STOP(SIGTRAP));
+	/* No signal can be given to it here. */
+	CHECK(trace(PTRACE_SINGLESTEP, pid, 0, SIGUSR2) == 0 && news(pid) == STOP(SIGTRAP));
 	CHECK(pc_of(pid) == (unsigned long)handler + 4);
 	/* Through sigreturn and to the end, step by step. */
 	for (;;) {
@@ -569,5 +602,6 @@ int main(int argc, char **argv)
 	test_step_switching();
 	test_rseq();
 	test_proc();
+	test_attach_zombie();
 	return tap_done();
 }

@@ -4,6 +4,7 @@
  * it may run without sleeping, and a process at all.
  */
 #define _GNU_SOURCE
+#include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdint.h>
@@ -124,6 +125,43 @@ static long setting(const char *name)
 	return v;
 }
 
+/*
+ * Who sets the parameters alone must not bring back the policy that another has just changed: here
+ * only one thread changes it, and finds it as it has set it.
+ */
+static void *sets_parameters(void *thread)
+{
+	struct sched_param none = { 0 };
+
+	while (!shared->stop)
+		syscall(SYS_sched_setparam, *(pid_t *)thread, &none);
+	return NULL;
+}
+
+static void test_parameters(void)
+{
+	struct sched_param one = { .sched_priority = 1 }, none = { 0 };
+	pid_t self = (pid_t)syscall(SYS_gettid);
+	cpu_set_t all;
+	int bad = 0;
+	pthread_t t;
+
+	memset(&all, 0xff, sizeof(all));
+	REQUIRE(!sched_setaffinity(0, sizeof(all), &all));
+	shared->stop = 0;
+	REQUIRE(!pthread_create(&t, NULL, sets_parameters, &self));
+	for (int i = 0; i < 5000; i++) {
+		bad += syscall(SYS_sched_setscheduler, 0, SCHED_FIFO, &one) != 0;
+		bad += syscall(SYS_sched_getscheduler, 0) != SCHED_FIFO;
+		bad += syscall(SYS_sched_setscheduler, 0, SCHED_OTHER, &none) != 0;
+	}
+	shared->stop = 1;
+	pthread_join(t, NULL);
+	if (bad)
+		printf("# %d\n", bad);
+	CHECK(bad == 0);
+}
+
 int main(void)
 {
 	long period = setting("/proc/sys/kernel/sched_rt_period_us");
@@ -139,5 +177,6 @@ int main(void)
 	test_hog(SCHED_FIFO);
 	test_hog(SCHED_RR);
 	test_limits();
+	test_parameters();
 	return tap_done();
 }

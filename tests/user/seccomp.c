@@ -412,7 +412,8 @@ static int next_event(pid_t pid)
 		return 0;
 	if (ptrace(PTRACE_GETEVENTMSG, pid, 0, &message) || message != 17)
 		return 0;
-	return ptrace(PTRACE_GET_SYSCALL_INFO, pid, sizeof(info), &info) > 0 &&
+	/* Up to ret_data, which is the last field. */
+	return ptrace(PTRACE_GET_SYSCALL_INFO, pid, sizeof(info), &info) == 84 &&
 	       info.op == PTRACE_SYSCALL_INFO_SECCOMP && info.seccomp.nr == SYS_getppid &&
 	       info.seccomp.ret_data == 17;
 }

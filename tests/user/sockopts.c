@@ -159,29 +159,6 @@ static void stamping(void)
 	close(y);
 }
 
-/* Control data of one message to send. */
-static ssize_t send_with(int fd, struct sockaddr_in *to, int type, const void *data, size_t len)
-{
-	union {
-		char bytes[64];
-		struct cmsghdr align;
-	} ctl = { 0 };
-	struct iovec io = { "x", 1 };
-	struct msghdr m = { .msg_name = to,
-			    .msg_namelen = to ? sizeof(*to) : 0,
-			    .msg_iov = &io,
-			    .msg_iovlen = 1,
-			    .msg_control = &ctl,
-			    .msg_controllen = CMSG_SPACE(len) };
-	struct cmsghdr *c = CMSG_FIRSTHDR(&m);
-
-	c->cmsg_level = SOL_SOCKET;
-	c->cmsg_type = type;
-	c->cmsg_len = CMSG_LEN(len);
-	memcpy(CMSG_DATA(c), data, len);
-	return sendmsg(fd, &m, MSG_NOSIGNAL);
-}
-
 static void control(void)
 {
 	int x = udp_bound(), y = udp_bound(), v = 7, bad = -1, pair[2];
@@ -193,17 +170,17 @@ static void control(void)
 			    .msg_iovlen = 1,
 			    .msg_controllen = 16 };
 
-	CHECK(send_with(x, &to, SO_MARK, &v, 4) == 1);
-	CHECK_ERR(send_with(x, &to, SO_MARK, &v, 2), EINVAL);
-	CHECK_ERR(send_with(x, &to, STAMPING, &(int){ 1 << 12 }, 4), EINVAL);
-	CHECK(send_with(x, &to, SCM_RIGHTS, &bad, 4) == 1); /* nobody there to get it */
-	CHECK_ERR(send_with(x, &to, 99, &v, 4), EINVAL);
+	CHECK(send_with(x, &to, "x", SO_MARK, &v, 4) == 1);
+	CHECK_ERR(send_with(x, &to, "x", SO_MARK, &v, 2), EINVAL);
+	CHECK_ERR(send_with(x, &to, "x", STAMPING, &(int){ 1 << 12 }, 4), EINVAL);
+	CHECK(send_with(x, &to, "x", SCM_RIGHTS, &bad, 4) == 1); /* nobody there to get it */
+	CHECK_ERR(send_with(x, &to, "x", 99, &v, 4), EINVAL);
 	CHECK_ERR(syscall(SYS_sendmsg, x, &m, 0), EFAULT);
 	m.msg_controllen = 1u << 31;
 	CHECK_ERR(syscall(SYS_sendmsg, x, &m, 0), ENOBUFS);
 	REQUIRE(!socketpair(AF_UNIX, SOCK_STREAM, 0, pair));
-	CHECK_ERR(send_with(pair[0], NULL, SCM_RIGHTS, &bad, 4), EBADF);
-	CHECK_ERR(send_with(pair[0], NULL, SO_MARK, &v, 4), EINVAL);
+	CHECK_ERR(send_with(pair[0], NULL, "x", SCM_RIGHTS, &bad, 4), EBADF);
+	CHECK_ERR(send_with(pair[0], NULL, "x", SO_MARK, &v, 4), EINVAL);
 	close(pair[0]);
 	close(pair[1]);
 	close(x);

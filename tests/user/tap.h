@@ -6,7 +6,8 @@
  *
  * CHECK(x): one result line, "ok N - x" or "not ok N - x", with file and line, and errno when it
  * failed. CHECK_ERR(call, e): the call returned -1 with errno e. REQUIRE(x): as CHECK, and ends the
- * program when it fails.
+ * program when it fails. What a child checks counts like its parent's: the counts are in memory
+ * that all of them share.
  *
  * A test must hold on a machine that stands still for seconds at any point. So no fixed sleeps, and
  * no upper bounds on time but TAP_PATIENCE_MS: EVENTUALLY(x) waits for x, is_asleep() tells when
@@ -16,22 +17,42 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #define TAP_PATIENCE_MS 120000 /* for what must come about, in milliseconds */
 #define TAP_LONG 5000 /* seconds: no test waits for its end */
 #define TAP_LIMIT 1000 /* seconds, for alarm(): only what hangs is still there by then */
 
-static int tap_count, tap_failed;
+struct tap_counts {
+	int checks, failed; /* atomic */
+};
+static struct tap_counts tap_alone; /* where there is no memory to share */
+static struct tap_counts *tap = &tap_alone;
+
+__attribute__((constructor)) static inline void tap_begin(void)
+{
+	void *m =
+		mmap(NULL, sizeof(*tap), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	if (m != MAP_FAILED)
+		tap = m;
+}
+
+static inline int tap_failed(void)
+{
+	return __atomic_load_n(&tap->failed, __ATOMIC_SEQ_CST);
+}
 
 static inline int tap_result(int good, const char *what, const char *file, int line, int err)
 {
-	tap_count++;
+	int n = __atomic_add_fetch(&tap->checks, 1, __ATOMIC_SEQ_CST);
+
 	if (good) {
-		printf("ok %d - %s\n", tap_count, what);
+		printf("ok %d - %s\n", n, what);
 	} else {
-		tap_failed++;
-		printf("not ok %d - %s\n# %s:%d: errno %d (%s)\n", tap_count, what, file, line, err,
+		__atomic_add_fetch(&tap->failed, 1, __ATOMIC_SEQ_CST);
+		printf("not ok %d - %s\n# %s:%d: errno %d (%s)\n", n, what, file, line, err,
 		       strerror(err));
 	}
 	fflush(stdout);
@@ -41,8 +62,8 @@ static inline int tap_result(int good, const char *what, const char *file, int l
 /* The plan comes last; the exit status for main. */
 static inline int tap_done(void)
 {
-	printf("1..%d\n", tap_count);
-	return tap_failed ? 1 : 0;
+	printf("1..%d\n", __atomic_load_n(&tap->checks, __ATOMIC_SEQ_CST));
+	return tap_failed() ? 1 : 0;
 }
 
 #define CHECK(x)                                                     \

@@ -130,6 +130,12 @@ static struct tcp_info info(int fd)
 	return i;
 }
 
+/* On a machine that stood still a segment may have been sent again, and the counts say so. */
+static int repeated(int x, int y)
+{
+	return info(x).tcpi_total_retrans || info(y).tcpi_total_retrans;
+}
+
 #define BULK (8 << 20)
 
 static void *drain(void *arg)
@@ -153,7 +159,8 @@ static void told(void)
 	CHECK(i.tcpi_state == 10 && i.tcpi_unacked == 0 && i.tcpi_sacked == 8);
 	i = info(x);
 	CHECK(i.tcpi_state == 1 && i.tcpi_bytes_sent == 0 && i.tcpi_bytes_acked <= 1);
-	CHECK(i.tcpi_delivered == 1 && i.tcpi_segs_out == 2 && i.tcpi_segs_in == 1); /* SYNs */
+	CHECK(i.tcpi_delivered == 1 &&
+	      (repeated(x, y) || (i.tcpi_segs_out == 2 && i.tcpi_segs_in == 1))); /* SYNs */
 	CHECK(i.tcpi_data_segs_in == 0 && i.tcpi_data_segs_out == 0);
 	CHECK(i.tcpi_busy_time == 0 && i.tcpi_delivery_rate == 0 &&
 	      i.tcpi_delivery_rate_app_limited);
@@ -161,8 +168,9 @@ static void told(void)
 	CHECK(write(x, data, 10) == 10 && recv(y, data, 10, MSG_WAITALL) == 10);
 	CHECK(write(y, data, 20) == 20 && recv(x, data, 20, MSG_WAITALL) == 20);
 	i = info(x); /* the answer brought the acknowledgment */
-	CHECK(i.tcpi_bytes_sent == 10 && i.tcpi_bytes_received == 20 && i.tcpi_unacked == 0);
-	CHECK(i.tcpi_data_segs_in == 1 && i.tcpi_data_segs_out == 1 && i.tcpi_delivered == 2);
+	CHECK(i.tcpi_bytes_received == 20 && i.tcpi_unacked == 0 && i.tcpi_delivered == 2);
+	CHECK(repeated(x, y) ||
+	      (i.tcpi_bytes_sent == 10 && i.tcpi_data_segs_in == 1 && i.tcpi_data_segs_out == 1));
 	CHECK(i.tcpi_delivery_rate > 0 && i.tcpi_delivery_rate_app_limited);
 
 	/* More than the reader takes: first the window closes, then the buffer is full. */

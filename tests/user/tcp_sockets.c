@@ -243,13 +243,14 @@ static void nonblocking(void)
 	struct sockaddr_in a = loopback(port_of(l));
 	char chunk[65536] = { 0 };
 	long sent = 0, got = 0, n;
-	int r = connect(s, (struct sockaddr *)&a, sizeof(a)), err;
+	int err;
 
-	/* On loopback it may be there at once. */
-	err = r ? errno : 0;
-	CHECK(err == 0 || err == EINPROGRESS);
+	/* On loopback it may be there at once; that is said by poll(), and by asking again, once. */
+	CHECK_ERR(connect(s, (struct sockaddr *)&a, sizeof(a)), EINPROGRESS);
 	CHECK(events(s, POLLOUT, TAP_PATIENCE_MS) & POLLOUT);
 	CHECK(get(s, SOL_SOCKET, SO_ERROR) == 0);
+	CHECK(connect(s, (struct sockaddr *)&a, sizeof(a)) == 0);
+	CHECK_ERR(connect(s, (struct sockaddr *)&a, sizeof(a)), EISCONN);
 	CHECK(events(l, POLLIN, TAP_PATIENCE_MS) & POLLIN);
 	c = accept4(l, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 	CHECK(c >= 0 && (fcntl(c, F_GETFL) & O_NONBLOCK) && fcntl(c, F_GETFD) == FD_CLOEXEC);
@@ -272,15 +273,9 @@ static void nonblocking(void)
 
 	s = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
 	a = loopback(1);
-	r = connect(s, (struct sockaddr *)&a, sizeof(a));
-	err = r ? errno : 0;
-	if (err == EINPROGRESS) {
-		CHECK(events(s, POLLOUT, TAP_PATIENCE_MS) & (POLLERR | POLLHUP));
-		CHECK(get(s, SOL_SOCKET, SO_ERROR) == ECONNREFUSED);
-	} else {
-		CHECK(err == ECONNREFUSED);
-		CHECK(get(s, SOL_SOCKET, SO_ERROR) == 0);
-	}
+	CHECK_ERR(connect(s, (struct sockaddr *)&a, sizeof(a)), EINPROGRESS);
+	CHECK(events(s, POLLOUT, TAP_PATIENCE_MS) & (POLLERR | POLLHUP));
+	CHECK(get(s, SOL_SOCKET, SO_ERROR) == ECONNREFUSED);
 	close(s);
 	close(l);
 }
@@ -358,6 +353,90 @@ static void urgent(void)
 	CHECK(recv(y, buf, 2, MSG_WAITALL) == 2 && !memcmp(buf, "cd", 2));
 	close(x);
 	close(y);
+}
+
+/* Passed in reading, or its connection reset, the urgent byte is gone. */
+static void urgent_gone(void)
+{
+	struct linger now = { 1, 0 };
+	char buf[8];
+	int x, y;
+
+	pair(&x, &y);
+	CHECK(send(x, "ab!", 3, MSG_OOB) == 3 && send(x, "cd", 2, 0) == 2);
+	CHECK(events(y, POLLPRI, TAP_PATIENCE_MS) & POLLPRI);
+	CHECK(recv(y, buf, 2, MSG_WAITALL) == 2 && !memcmp(buf, "ab", 2));
+	CHECK(recv(y, buf, 1, MSG_OOB | MSG_PEEK) == 1 && *buf == '!');
+	CHECK(recv(y, buf, 2, MSG_WAITALL) == 2 && !memcmp(buf, "cd", 2));
+	CHECK_ERR(recv(y, buf, 1, MSG_OOB), EINVAL);
+	CHECK(!(events(y, POLLPRI, 0) & POLLPRI));
+	CHECK(send(x, "!", 1, MSG_OOB) == 1);
+	CHECK(events(y, POLLPRI, TAP_PATIENCE_MS) & POLLPRI);
+	CHECK(setsockopt(x, SOL_SOCKET, SO_LINGER, &now, sizeof(now)) == 0 && close(x) == 0);
+	CHECK(events(y, POLLHUP, TAP_PATIENCE_MS) & POLLHUP);
+	CHECK_ERR(recv(y, buf, 1, MSG_OOB), ENOTCONN);
+	close(y);
+}
+
+/* In line the urgent byte is read with the others, but a read ends before it. */
+static void urgent_inline(void)
+{
+	char buf[8];
+	int x, y, mark = 0;
+
+	pair(&x, &y);
+	CHECK(set(y, SOL_SOCKET, SO_OOBINLINE, 1) == 0);
+	CHECK(send(x, "ab!", 3, MSG_OOB) == 3 && send(x, "cd", 2, 0) == 2);
+	CHECK(events(y, POLLPRI, TAP_PATIENCE_MS) & POLLPRI);
+	CHECK_ERR(recv(y, buf, 1, MSG_OOB), EINVAL);
+	CHECK(recv(y, buf, 5, MSG_WAITALL | MSG_PEEK) == 2);
+	CHECK(recv(y, buf, 5, MSG_WAITALL) == 2 && !memcmp(buf, "ab", 2));
+	CHECK(ioctl(y, SIOCATMARK, &mark) == 0 && mark == 1);
+	CHECK(recv(y, buf, 3, MSG_WAITALL) == 3 && !memcmp(buf, "!cd", 3));
+	CHECK(!(events(y, POLLPRI, 0) & POLLPRI));
+	CHECK(ioctl(y, SIOCATMARK, &mark) == 0 && mark == 0);
+	close(x);
+	close(y);
+	x = socket(AF_INET, SOCK_STREAM, 0);
+	CHECK_ERR(recv(x, buf, 1, MSG_OOB), EINVAL);
+	CHECK(listen(x, 1) == 0);
+	CHECK_ERR(recv(x, buf, 1, MSG_OOB), ENOTCONN);
+	close(x);
+}
+
+/* What was a connection stays one, also reset, until connect() names no family. */
+static void once_connected(void)
+{
+	struct sockaddr none = { .sa_family = AF_UNSPEC };
+	struct linger now = { 1, 0 };
+	int l = listener(4), x, y;
+	struct sockaddr_in to = loopback(port_of(l));
+
+	for (int accepted = 0; accepted < 2; accepted++) {
+		pair(&x, &y);
+		if (accepted) {
+			int t = x;
+
+			x = y;
+			y = t;
+		}
+		CHECK(setsockopt(y, SOL_SOCKET, SO_LINGER, &now, sizeof(now)) == 0 &&
+		      close(y) == 0);
+		CHECK(events(x, POLLHUP, TAP_PATIENCE_MS) & POLLHUP);
+		CHECK_ERR(connect(x, (struct sockaddr *)&to, sizeof(to)), EISCONN);
+		CHECK_ERR(listen(x, 1), EINVAL);
+		CHECK_ERR(shutdown(x, SHUT_RDWR), ENOTCONN);
+		CHECK(connect(x, &none, sizeof(none)) == 0);
+		CHECK(connect(x, (struct sockaddr *)&to, sizeof(to)) == 0);
+		close(x);
+	}
+	x = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+	CHECK_ERR(connect(x, (struct sockaddr *)&to, sizeof(to)), EINPROGRESS);
+	CHECK(events(x, POLLOUT, TAP_PATIENCE_MS) & POLLOUT);
+	CHECK(shutdown(x, SHUT_WR) == 0);
+	CHECK_ERR(connect(x, (struct sockaddr *)&to, sizeof(to)), EISCONN);
+	close(x);
+	close(l);
 }
 
 static void *drain(void *arg)
@@ -474,6 +553,9 @@ int main(void)
 	epoll_edges();
 	options();
 	urgent();
+	urgent_gone();
+	urgent_inline();
+	once_connected();
 	bulk();
 	many();
 	timeouts();

@@ -134,6 +134,11 @@ static void test_oob(void)
 	REQUIRE(socketpair(AF_UNIX, SOCK_DGRAM, 0, v) == 0);
 	CHECK_ERR(send(v[0], "x", 1, MSG_OOB), EOPNOTSUPP);
 	CHECK_ERR(recv(v[0], &c, 1, MSG_OOB), EOPNOTSUPP);
+	CHECK(shutdown(v[0], SHUT_RD) == 0 && recv(v[0], &c, 1, 0) == 0);
+	CHECK_ERR(recv(v[0], &c, 1, MSG_DONTWAIT), EAGAIN); /* of the end hears who would wait */
+	unpair(v);
+	REQUIRE(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, v) == 0);
+	CHECK(shutdown(v[0], SHUT_RD) == 0 && recv(v[0], &c, 1, MSG_DONTWAIT) == 0);
 	unpair(v);
 }
 

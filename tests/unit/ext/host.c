@@ -19,6 +19,7 @@
 #include "mm/slab.h"
 #include "mm/vm/writeback.h"
 #include "tests/unit/ext/host.h"
+#include "tests/unit/fakes/waits.h"
 #include "tests/unit/unit.h"
 
 void *malloc(size_t n);
@@ -87,6 +88,11 @@ void page_put(struct page *p)
 void page_zero(void *va)
 {
 	memset(va, 0, PAGE_SIZE);
+}
+
+u64 vm_retired_frames(void)
+{
+	return 0;
 }
 
 u64 pmm_free_frames(void)
@@ -248,24 +254,6 @@ void waitq_init(struct waitq *q)
 {
 	spin_init(&q->lock, RANK_WAITQ);
 	list_init(&q->waiters);
-}
-void waiter_init(struct waiter *w)
-{
-}
-void waitq_add(struct waitq *q, struct waiter *w)
-{
-}
-void waitq_remove(struct waitq *q, struct waiter *w)
-{
-}
-void waitq_wake(struct waitq *q, u32 nr, u32 key)
-{
-}
-void sched_prepare(enum thread_state state)
-{
-}
-void sched_cancel(void)
-{
 }
 static struct work *queued; /* there is one driver, with one kind of work */
 

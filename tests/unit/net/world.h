@@ -12,6 +12,7 @@
 #include <linux/rtnetlink.h>
 #include <linux/udp.h>
 #include <stdlib.h>
+#include "kernel/base/log.h"
 #include "kernel/base/time.h"
 #include "kernel/base/timeout.h"
 #include "kernel/lib/string.h"
@@ -21,6 +22,7 @@
 #include "net/arp.h"
 #include "net/mcast_internal.h"
 #include "net/udp.h"
+#include "tests/unit/fakes/mutex.h"
 #include "tests/unit/unit.h"
 
 /* --- the kernel below --- */
@@ -107,18 +109,9 @@ void spin_unlock(struct spinlock *l)
 {
 	CHECK(!--l->locked);
 }
-void mutex_lock(struct mutex *m)
-{
-}
-void mutex_unlock(struct mutex *m)
-{
-}
-bool mutex_is_mine(const struct mutex *m)
+bool log_rate_ok(struct log_rate *r, u32 burst, s64 interval_ns)
 {
 	return true;
-}
-void preempt_enable_slow(void)
-{
 }
 s64 time_now(void)
 {
@@ -191,7 +184,7 @@ static int card_xmit(struct netdev *d, struct pkt *p)
 
 static const struct netdev_ops card_ops = { .xmit = card_xmit };
 static const u8 my_mac[6] = { 2, 0, 0, 0, 0, 1 }, peer_mac[6] = { 2, 0, 0, 0, 0, 2 };
-static struct netdev card = { .name = "eth%u", .ops = &card_ops, .carrier = true };
+static struct netdev card = { .name = "eth%d", .ops = &card_ops, .carrier = true };
 #define ME IP_ADDR(10, 0, 0, 1)
 #define PEER IP_ADDR(10, 0, 0, 2)
 

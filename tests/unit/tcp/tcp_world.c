@@ -229,6 +229,13 @@ static void hear(const u8 *h, u32 len)
 	pkt_put(pkt);
 }
 
+static s64 delay_of(void)
+{
+	if (world.early && unit_random() % 1000 < world.early)
+		return 0;
+	return world.delay + (world.jitter ? (s64)(unit_random() % (u64)world.jitter) : 0);
+}
+
 static void fly(be32 src, be32 dst, const u8 *h, u32 len, u8 tos)
 {
 	struct pkt *pkt;
@@ -271,11 +278,7 @@ static void fly(be32 src, be32 dst, const u8 *h, u32 len, u8 tos)
 		if (world.corrupt && unit_random() % 1000 < world.corrupt)
 			pkt->head[unit_random() % len] ^= (u8)(1 + unit_random() % 255);
 		CHECK(nflights < 65536);
-		flights[nflights++] = (struct flight){
-			world.now + world.delay +
-				(world.jitter ? (s64)(unit_random() % (u64)world.jitter) : 0),
-			flown++, pkt
-		};
+		flights[nflights++] = (struct flight){ world.now + delay_of(), flown++, pkt };
 	}
 }
 
@@ -471,7 +474,9 @@ static u64 no_inode(void *user)
 	return 0;
 }
 
-static const struct tcp_user_ops user_ops = { no_event, no_urgent, no_inode };
+static const struct tcp_user_ops user_ops = { .event = no_event,
+					      .urgent = no_urgent,
+					      .inode = no_inode };
 
 struct tcp_pcb *listen_on(be32 addr, u16 port, int backlog)
 {
@@ -538,6 +543,18 @@ void say(const struct xend *x, u8 flags, u32 seq, u32 ack, u32 len)
 			      .flags = flags,
 			      .wnd = 60000,
 			      .len = len });
+}
+
+void ack_with(const struct xend *x, u32 ack, const u8 *opt, u32 optlen)
+{
+	x_say(&(struct xseg){ .sport = x->sport,
+			      .dport = x->dport,
+			      .seq = x->seq,
+			      .ack = ack,
+			      .flags = TH_ACK,
+			      .wnd = 60000,
+			      .opt = opt,
+			      .optlen = optlen });
 }
 
 void x_open(struct xend *x, u16 port, const u8 *opt, u32 optlen)

@@ -14,7 +14,8 @@
 struct world {
 	s64 now;
 	s64 delay, jitter; /* ns */
-	u32 loss, dup, corrupt; /* per 1,000 */
+	u32 loss, dup, corrupt,
+		early; /* per 1,000; what is early overtakes all that is on its way */
 	u32 mtu;
 	u32 sent, lost; /* segments */
 	u32 drop_next; /* the next so many segments with data are lost */
@@ -73,6 +74,8 @@ struct xend {
 extern const u8 sack_mss[8], mss_only[4]; /* options of a SYN */
 /* A segment with a window of 60,000. */
 void say(const struct xend *x, u8 flags, u32 seq, u32 ack, u32 len);
+/* An acknowledgment of @ack with options. */
+void ack_with(const struct xend *x, u32 ack, const u8 *opt, u32 optlen);
 /* X connects to a listener of A, with the options @opt; A accepts. */
 void x_open(struct xend *x, u16 port, const u8 *opt, u32 optlen);
 /* The same in a new world. */

@@ -1,5 +1,6 @@
 #pragma once
 /* Waiting: poll, select, epoll, eventfd, timerfd, signalfd, asynchronous I/O by signals. */
+#include <linux/keyctl.h>
 #include <poll.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -113,6 +114,64 @@ static long do_sigio(void)
 	return r;
 }
 
+static long keyctl(int op, long a, long b, long c)
+{
+	return syscall(SYS_keyctl, op, a, b, c, 0);
+}
+
+/* A session of its own with keys in it, and the user's persistent keyring. */
+static long do_keys(void)
+{
+	static char big[20000];
+	const long s = KEY_SPEC_SESSION_KEYRING;
+	long r = keyctl(KEYCTL_JOIN_SESSION_KEYRING, 0, 0, 0);
+
+	if (r >= 0)
+		r = syscall(SYS_add_key, "keyring", "ring", NULL, 0, s);
+	for (int i = 0; r >= 0 && i < 5; i++) {
+		char name[] = { 'a' + i, 0 };
+
+		r = syscall(SYS_add_key, "user", name, "x", 1, s);
+	}
+	if (r >= 0)
+		r = syscall(SYS_add_key, "big_key", "big", big, sizeof(big), s);
+	if (r >= 0)
+		r = keyctl(KEYCTL_READ, r, (long)big, sizeof(big));
+	if (r >= 0)
+		r = keyctl(KEYCTL_GET_PERSISTENT, -1, s, 0);
+	if (r >= 0)
+		KEEP_ERRNO(keyctl(KEYCTL_INVALIDATE, r, 0, 0));
+	return r;
+}
+
+static void keys_drop(void)
+{
+	keyctl(KEYCTL_CLEAR, KEY_SPEC_SESSION_KEYRING, 0, 0);
+}
+
+/* A context with its ring; an exit without an end to it is the child's. */
+static long do_aio(void)
+{
+	unsigned long ctx = 0;
+	long r = syscall(SYS_io_setup, 100, &ctx);
+
+	if (r >= 0)
+		KEEP_ERRNO(syscall(SYS_io_destroy, ctx));
+	return r;
+}
+
+static long aio_left(void)
+{
+	unsigned long ctx = 0;
+
+	return syscall(SYS_io_setup, 100, &ctx);
+}
+
+static long do_aio_left(void)
+{
+	return in_child(aio_left, 0);
+}
+
 #define WITH_PIPE .before = event_pipe_make, .after = event_pipe_drop
 
 static const struct op event_ops[] = {
@@ -123,5 +182,8 @@ static const struct op event_ops[] = {
 	{ "timerfd", do_timerfd, .errs = { ENFILE } },
 	{ "signalfd", do_signalfd, .errs = { ENFILE } },
 	{ "signals of a file", do_sigio, .errs = { ENFILE } },
+	{ "keys", do_keys, .after = keys_drop },
+	{ "asynchronous i/o", do_aio },
+	{ "asynchronous i/o, left", do_aio_left, .child = 1 },
 	{ NULL },
 };

@@ -8,6 +8,7 @@
  */
 #include <arch/memlayout.h>
 #include "kernel/base/spinlock.h"
+#include "kernel/lib/list.h"
 
 typedef u64 pte_t;
 
@@ -25,6 +26,7 @@ struct pmap {
 	u64 asid; /* a: generation | ASID, see tlb.c */
 	cpumask_t active; /* a: CPUs that may hold TLB entries of it */
 	u32 tables; /* p: table pages, root included (for VmPTE) */
+	struct list below; /* p: the tables but the root, by struct page's table */
 };
 
 /* Entry values. A user entry has attributes nG, inner shareable, AF set. */

@@ -1,0 +1,99 @@
+#pragma once
+/*
+ * AF_PACKET, between its two files: af_packet.c, and packet_ring.c with the rings that a program
+ * maps.
+ *
+ * p: packet_lock; q: qlock; k: net_config_lock; a atomic; I immutable.
+ */
+#include <linux/if_packet.h>
+#include "kernel/base/timeout.h"
+#include "kernel/sched/work.h"
+#include "mm/vm/vmspace.h"
+#include "net/netdev.h"
+#include "net/sock/inet.h"
+
+/* Frames or blocks in pages of their own, one after the other. */
+struct packet_ring {
+	struct page **pages; /* q: references; NULL: there is no ring */
+	u32 npages; /* q */
+	u32 block_size, nblocks; /* q */
+	u32 frame_size, per_block; /* q: how many of them are in a block */
+	u32 head; /* q: the frame, or with TPACKET_V3 the block, that is next */
+};
+
+/* TPACKET_V3: the block that is being filled. */
+struct packet_block {
+	u32 used; /* q: bytes of it; 0: none is open */
+	u32 last; /* q: where its last packet is */
+	u32 count; /* q: packets */
+	u32 first; /* q: where the first one is, behind the user's own area */
+	u64 seq; /* q: of the next block that is opened */
+	s64 opened, stamp; /* q: monotonic; wall time of the last packet */
+	s64 first_stamp; /* q: wall time of the first */
+	s64 patience; /* q: ns until a block is given to the user however full it is */
+	bool frozen; /* q: the user has all blocks */
+	u32 freezes; /* q: how often that came about */
+};
+
+struct packet_sock {
+	struct socket s; /* a: as its fields say */
+	struct list all; /* p */
+	refcount_t refs; /* a */
+	be16 protocol; /* p; a to read: 0: takes nothing */
+	u32 ifindex; /* p; a to read: 0: all devices */
+	struct spinlock qlock; /* rank NET_QUEUE */
+	struct list queue; /* q: struct pkt */
+	u32 nqueued, received, dropped; /* q; a to read */
+	u32 rmem, wmem; /* a */
+	struct waitq wait; /* own lock */
+	struct list members; /* k: struct packet_member */
+	bool auxdata, ignore_outgoing; /* a */
+	bool dead; /* a */
+	bool loss; /* a: PACKET_LOSS: wrong frames to send are passed over */
+	u8 version; /* q; a to read: TPACKET_V1... */
+	u32 reserve; /* q; a to read: room in front of received frames */
+	u32 mapped; /* q: regions that show the rings */
+	struct vm_file vmf; /* I */
+	struct packet_ring rx, tx; /* q; .pages a to read */
+	struct packet_block block; /* q */
+	struct timeout timer; /* own lock: for the block */
+	struct work expired; /* own lock */
+};
+
+/* --- af_packet.c --- */
+
+/* Whom @p came from. ctx: thread */
+void packet_source(struct sock_addr *out, const struct pkt *p);
+/* TP_STATUS_* of the checksum of @p. ctx: any */
+u32 packet_csum_status(const struct pkt *p);
+/* What a message to @m->addr, or NULL, goes to. 0 or -errno. ctx: thread */
+int packet_find_target(struct packet_sock *k, const struct sock_msg *m, struct sockaddr_ll *to,
+		       struct netdev **d);
+/* Until there is room to send. As packet_send. ctx: thread; sleeps */
+int packet_wait_room(struct packet_sock *k, u32 flags);
+/*
+ * A packet of @len bytes, charged to @k; its contents are left to the caller. ctx: any. NULL: no
+ * memory
+ */
+struct pkt *packet_alloc(struct packet_sock *k, const struct netdev *d, u32 len, u32 flags);
+/* Bytes of link header in what is sent on @d. ctx: any */
+u32 packet_link_len(const struct packet_sock *k, const struct netdev *d);
+/* Send @p of packet_alloc(). Consumes it. 0 or -errno. ctx: thread */
+int packet_transmit(struct packet_sock *k, struct netdev *d, const struct sockaddr_ll *to,
+		    struct pkt *p);
+
+/* --- packet_ring.c --- */
+
+void packet_ring_init(struct packet_sock *k);
+/* The socket is released: nothing is put into its rings any more. ctx: thread; sleeps */
+void packet_ring_fini(struct packet_sock *k);
+/* @q, of @whole bytes before a filter cut it, for the ring. False: there is none. ctx: thread */
+bool packet_ring_receive(struct packet_sock *k, const struct pkt *q, u32 whole);
+/* Send what the ring has. Bytes, or -errno. ctx: thread; sleeps */
+ssize_t packet_ring_send(struct packet_sock *k, struct sock_msg *m);
+/* POLLIN, POLLOUT by the rings. ctx: thread */
+u32 packet_ring_poll(struct packet_sock *k);
+int packet_ring_mmap(struct socket *s, struct vm_map_args *a);
+/* PACKET_RX_RING and the like. -ENOPROTOOPT: another one. ctx: thread; sleeps */
+int packet_ring_setsockopt(struct packet_sock *k, int option, const void *val, u32 len);
+int packet_ring_getsockopt(struct packet_sock *k, int option, void *val, u32 *len);

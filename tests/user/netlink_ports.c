@@ -1,0 +1,175 @@
+/*
+ * Ports of AF_NETLINK: each protocol has its own, the first socket of a process is given the
+ * process's number; what may be sent and to whom; and NETLINK_SOCK_DIAG shows such sockets, all or
+ * one protocol's. As root.
+ */
+#define _GNU_SOURCE
+#include <linux/netlink.h>
+#include <linux/netlink_diag.h>
+#include <linux/sock_diag.h>
+#include <fcntl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include "tap.h"
+
+static struct {
+	struct nlmsghdr h;
+	struct netlink_diag_req r;
+} req;
+static _Alignas(8) char answer[32768];
+
+static int bound(int protocol, unsigned port)
+{
+	struct sockaddr_nl a = { .nl_family = AF_NETLINK, .nl_pid = port };
+	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, protocol);
+
+	return fd >= 0 && bind(fd, (void *)&a, sizeof(a)) ? -errno : fd;
+}
+
+static unsigned port_of(int fd)
+{
+	struct sockaddr_nl a = { 0 };
+	socklen_t len = sizeof(a);
+
+	return getsockname(fd, (void *)&a, &len) ? 0 : a.nl_pid;
+}
+
+static void ports(void)
+{
+	int route = bound(NETLINK_ROUTE, 0), diag = bound(NETLINK_SOCK_DIAG, 0);
+	int more = bound(NETLINK_ROUTE, 0), high = bound(NETLINK_ROUTE, 77777);
+
+	REQUIRE(route >= 0 && diag >= 0 && more >= 0 && high >= 0);
+	CHECK(port_of(route) == (unsigned)getpid() && port_of(diag) == (unsigned)getpid());
+	CHECK(port_of(more) != port_of(route) && port_of(more));
+	CHECK(bound(NETLINK_ROUTE, 77777) == -EADDRINUSE);
+	close(diag);
+	diag = bound(NETLINK_SOCK_DIAG, 77777);
+	CHECK(diag >= 0 && port_of(diag) == 77777);
+	close(diag);
+	close(route);
+	close(more);
+	close(high);
+}
+
+/* The sockets shown that are @st's; the answer's verdict in @err. */
+static int shown(int fd, int flags, int protocol, unsigned show, const struct stat *st, int *err)
+{
+	int found = 0, done = 0;
+
+	req.h = (struct nlmsghdr){ sizeof(req), SOCK_DIAG_BY_FAMILY, NLM_F_REQUEST | flags, 1, 0 };
+	req.r = (struct netlink_diag_req){ .sdiag_family = AF_NETLINK,
+					   .sdiag_protocol = protocol,
+					   .ndiag_show = show };
+	*err = 0;
+	if (send(fd, &req, sizeof(req), 0) != sizeof(req))
+		return -1;
+	while (!done) {
+		ssize_t n = recv(fd, answer, sizeof(answer), 0);
+		struct nlmsghdr *h = (void *)answer;
+
+		if (n <= 0)
+			return -1;
+		for (; NLMSG_OK(h, (unsigned)n); h = NLMSG_NEXT(h, n)) {
+			struct netlink_diag_msg *m = NLMSG_DATA(h);
+
+			if (h->nlmsg_type == NLMSG_ERROR || h->nlmsg_type == NLMSG_DONE) {
+				*err = -*(int *)NLMSG_DATA(h);
+				done = 1;
+			} else if (m->ndiag_ino == st->st_ino && m->ndiag_family == AF_NETLINK &&
+				   m->ndiag_type == SOCK_RAW &&
+				   m->ndiag_protocol == NETLINK_ROUTE && m->ndiag_state == 7 &&
+				   m->ndiag_portid == 88888)
+				found += h->nlmsg_len > NLMSG_LENGTH(sizeof(*m)) ? 10 : 1;
+		}
+	}
+	return found;
+}
+
+static int say(int fd, unsigned port, unsigned groups, const char *text)
+{
+	struct sockaddr_nl a = { .nl_family = AF_NETLINK, .nl_pid = port, .nl_groups = groups };
+
+	return (int)sendto(fd, text, strlen(text), 0, (void *)&a, sizeof(a));
+}
+
+/* A plain user speaks to the kernel only: what a child finds wrong. */
+static int plain_user(void)
+{
+	struct sockaddr_nl a = { .nl_family = AF_NETLINK, .nl_pid = 99999 };
+	int fd, wrong = 0;
+
+	if (setgid(1000) || setuid(1000))
+		return 64;
+	fd = bound(NETLINK_ROUTE, 0);
+	wrong |= (say(fd, 99999, 0, "x") == -1 && errno == EPERM) ? 0 : 1;
+	wrong |= (say(fd, 0, 1, "x") == -1 && errno == EPERM) ? 0 : 2;
+	wrong |= say(fd, 0, 0, "x") == 1 ? 0 : 4;
+	wrong |= (say(fd, 99999, 0, "") == -1 && errno == ENODATA) ? 0 : 8;
+	wrong |= (connect(fd, (void *)&a, sizeof(a)) == -1 && errno == EPERM) ? 0 : 16;
+	a.nl_pid = 0;
+	wrong |= connect(fd, (void *)&a, sizeof(a)) == 0 ? 0 : 32;
+	return wrong;
+}
+
+static void sending(void)
+{
+	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE), group = 2, status = -1;
+	struct sockaddr_nl a = { 0 };
+	socklen_t len = sizeof(a);
+	pid_t child;
+
+	REQUIRE(fd >= 0);
+	CHECK(setsockopt(fd, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &group, sizeof(group)) == 0);
+	CHECK_ERR(say(fd, 0, 0, ""), ENODATA);
+	CHECK_ERR(send(fd, "", 0, MSG_OOB), EOPNOTSUPP);
+	CHECK(say(fd, 0, 0, "x") == 1);
+	CHECK(getsockname(fd, (void *)&a, &len) == 0 && a.nl_pid && a.nl_groups == 2);
+	CHECK_ERR(say(fd, 99999, 0, "x"), ECONNREFUSED);
+	close(fd);
+	child = fork();
+	if (!child)
+		_exit(plain_user());
+	CHECK(child > 0 && waitpid(child, &status, 0) == child && status == 0);
+}
+
+/* Where it is one: tests/run brings it. */
+static void load_module(void)
+{
+	int fd = open("/modules/netlink_diag.ko", O_RDONLY | O_CLOEXEC);
+
+	if (fd >= 0)
+		(void)syscall(SYS_finit_module, fd, "", 0);
+	close(fd);
+}
+
+static void diag(void)
+{
+	int seen = bound(NETLINK_ROUTE, 88888), fd = bound(NETLINK_SOCK_DIAG, 0), err;
+	struct stat st;
+
+	REQUIRE(seen >= 0 && fd >= 0 && !fstat(seen, &st));
+	CHECK(shown(fd, NLM_F_DUMP, NDIAG_PROTO_ALL, 0, &st, &err) == 1 && !err);
+	CHECK(shown(fd, NLM_F_DUMP, NETLINK_ROUTE, 0, &st, &err) == 1 && !err);
+	CHECK(shown(fd, NLM_F_DUMP, NETLINK_ROUTE, NDIAG_SHOW_MEMINFO, &st, &err) == 10 && !err);
+	CHECK(shown(fd, NLM_F_DUMP, NETLINK_ROUTE, NDIAG_SHOW_FLAGS, &st, &err) == 10 && !err);
+	CHECK(shown(fd, NLM_F_DUMP, NETLINK_SOCK_DIAG, 0, &st, &err) == 0 && !err);
+	CHECK(shown(fd, NLM_F_DUMP, MAX_LINKS - 1, 0, &st, &err) == 0 && !err);
+	CHECK(shown(fd, NLM_F_DUMP, MAX_LINKS, 0, &st, &err) == 0 && err == ENOENT);
+	CHECK(shown(fd, 0, NETLINK_ROUTE, 0, &st, &err) == 0 && err == EOPNOTSUPP);
+	close(seen);
+	CHECK(shown(fd, NLM_F_DUMP, NDIAG_PROTO_ALL, 0, &st, &err) == 0 && !err);
+	close(fd);
+}
+
+int main(void)
+{
+	alarm(TAP_LIMIT);
+	ports();
+	sending();
+	load_module();
+	diag();
+	return tap_done();
+}
