@@ -97,6 +97,8 @@ ssize_t unix_dgram_send(struct socket *s, struct sock_msg *m);
 ssize_t unix_dgram_recv(struct socket *s, struct sock_msg *m);
 ssize_t unix_seqpacket_send(struct socket *s, struct sock_msg *m);
 void unix_msg_free(struct unix_msg *m); /* on no queue. ctx: thread; sleeps */
+void unix_unqueue(struct unix_sock *u, struct list *out); /* what was not read goes to @out's end */
+void unix_drop(struct list *msgs); /* free all of @msgs. ctx: thread; sleeps */
 void unix_flush(struct unix_sock *u); /* drop what was not read. ctx: thread; sleeps */
 bool unix_writable(const struct unix_sock *u);
 /* May a datagram go to @to from @from, as far as its queue goes? */

@@ -12,6 +12,9 @@
  *   3. those, and all that can be reached from them, are in use;
  *   4. the queues of the rest are dropped, which closes them.
  *
+ * As on Linux a collection follows the end of a socket, not each close(2) of a descriptor: a ring
+ * whose last descriptor was that of a socket in flight stays until the next AF_UNIX socket ends.
+ *
  * gc_lock makes the picture stand still: files get into messages and out of them under it only, and
  * a candidate's other references cannot grow, as nobody has a descriptor of it.
  */
@@ -63,9 +66,27 @@ void unix_land(struct scm *scm)
 /* Is @u a candidate of this collection? Marked by .found above zero. */
 #define FOUND_CANDIDATE 0x80000000u
 
-/* Call @fn for each candidate in the messages of @u's queue. holds: gc_lock */
-static void each_held(struct unix_sock *u, void (*fn)(struct unix_sock *held, struct list *arg),
-		      struct list *arg)
+typedef void (*sock_fn)(struct unix_sock *u, struct list *arg);
+
+/* Call @fn for @u and, of a listener, for the connections that it has not given out. */
+static void each_reader(struct unix_sock *u, sock_fn fn, struct list *arg)
+{
+	struct unix_sock *child;
+
+	fn(u, arg);
+	if (u->state != UNIX_LISTEN)
+		return;
+	spin_lock(&u->lock);
+	list_for_each(child, &u->pending, accept_link) {
+		spin_unlock(&u->lock); /* gc_lock and no descriptor: nobody accepts meanwhile */
+		fn(child, arg);
+		spin_lock(&u->lock);
+	}
+	spin_unlock(&u->lock);
+}
+
+/* Call @fn for each candidate in the messages of @u's queue. */
+static void each_held(struct unix_sock *u, sock_fn fn, struct list *arg)
 {
 	struct unix_msg *m;
 
@@ -81,27 +102,14 @@ static void each_held(struct unix_sock *u, void (*fn)(struct unix_sock *held, st
 	spin_unlock(&u->lock);
 }
 
-/* The same over @u and, of a listener, the connections that it has not given out. */
-static void each_held_by(struct unix_sock *u, void (*fn)(struct unix_sock *held, struct list *arg),
-			 struct list *arg)
-{
-	struct unix_sock *child;
-
-	each_held(u, fn, arg);
-	if (u->state != UNIX_LISTEN)
-		return;
-	spin_lock(&u->lock);
-	list_for_each(child, &u->pending, accept_link) {
-		spin_unlock(&u->lock); /* gc_lock and no descriptor: nobody accepts meanwhile */
-		each_held(child, fn, arg);
-		spin_lock(&u->lock);
-	}
-	spin_unlock(&u->lock);
-}
-
 static void subtract(struct unix_sock *held, struct list *arg)
 {
 	held->found--;
+}
+
+static void subtract_held(struct unix_sock *u, struct list *arg)
+{
+	each_held(u, subtract, arg);
 }
 
 /* @held is in use: it leaves the candidates, and what it holds is looked at too. */
@@ -110,6 +118,11 @@ static void rescue(struct unix_sock *held, struct list *in_use)
 	held->found = 0;
 	list_del(&held->flying);
 	list_add_tail(in_use, &held->flying);
+}
+
+static void rescue_held(struct unix_sock *u, struct list *in_use)
+{
+	each_held(u, rescue, in_use);
 }
 
 static void mark_candidates(void)
@@ -125,7 +138,7 @@ static void mark_candidates(void)
 	}
 	list_for_each(u, &flying, flying)
 		if (u->found & FOUND_CANDIDATE)
-			each_held_by(u, subtract, NULL);
+			each_reader(u, subtract_held, NULL);
 }
 
 /* What is left of the candidates afterwards is garbage. holds: gc_lock */
@@ -141,40 +154,29 @@ static void rescue_used(void)
 		u = list_first(&in_use, struct unix_sock, flying);
 		list_del(&u->flying);
 		list_add_tail(&done, &u->flying);
-		each_held_by(u, rescue, &in_use);
+		each_reader(u, rescue_held, &in_use);
 	}
 	list_splice_tail(&flying, &done);
 }
 
-/* A garbage socket with a reference, unmarked; NULL: none is left. */
-static struct unix_sock *next_garbage(void)
-{
-	struct unix_sock *u, *found = NULL;
-
-	mutex_lock(&unix_gc_lock);
-	list_for_each(u, &flying, flying) {
-		if (u->found == FOUND_CANDIDATE) {
-			u->found = 0;
-			found = unix_get(u);
-			break;
-		}
-	}
-	mutex_unlock(&unix_gc_lock);
-	return found;
-}
-
+/*
+ * The garbage's messages are taken off their queues all at once: were they dropped one by one
+ * outside gc_lock, another collection would take a ring that is half gone for one in use, and this
+ * one would then leave the other half.
+ */
 static void collect(struct work *w)
 {
+	struct list dead = LIST_INIT(dead);
 	struct unix_sock *u;
 
 	mutex_lock(&unix_gc_lock);
 	mark_candidates();
 	rescue_used();
+	list_for_each(u, &flying, flying)
+		if (u->found == FOUND_CANDIDATE)
+			each_reader(u, unix_unqueue, &dead);
 	mutex_unlock(&unix_gc_lock);
-	while ((u = next_garbage())) {
-		unix_flush(u);
-		unix_put(u);
-	}
+	unix_drop(&dead);
 }
 
 static struct work gc_work = { .link = LIST_INIT(gc_work.link), .fn = collect };

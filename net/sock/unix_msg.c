@@ -68,22 +68,34 @@ void unix_msg_free(struct unix_msg *m)
 }
 
 /* See unix.h. */
-void unix_flush(struct unix_sock *u)
+void unix_unqueue(struct unix_sock *u, struct list *out)
 {
-	struct list all = LIST_INIT(all);
-
 	spin_lock(&u->lock);
-	list_splice_tail(&all, &u->queue);
+	list_splice_tail(out, &u->queue);
 	u->nqueued = 0;
 	u->bytes = 0;
 	u->oob = NULL;
 	spin_unlock(&u->lock);
-	while (!list_empty(&all)) {
-		struct unix_msg *m = list_first(&all, struct unix_msg, link);
+}
+
+/* See unix.h. */
+void unix_drop(struct list *msgs)
+{
+	while (!list_empty(msgs)) {
+		struct unix_msg *m = list_first(msgs, struct unix_msg, link);
 
 		list_del(&m->link);
 		unix_msg_free(m);
 	}
+}
+
+/* See unix.h. */
+void unix_flush(struct unix_sock *u)
+{
+	struct list all = LIST_INIT(all);
+
+	unix_unqueue(u, &all);
+	unix_drop(&all);
 }
 
 /* The message behind @after (NULL: the first), or NULL. holds: u->rlock, so that it stays. */
@@ -137,8 +149,10 @@ static bool take_files(struct sock_msg *m, struct unix_msg *msg)
 		if (!m->scm.files)
 			return false;
 		m->scm.nfiles = msg->scm.nfiles;
+		mutex_lock(&unix_gc_lock); /* a collection counts references */
 		for (u32 i = 0; i < m->scm.nfiles; i++)
 			file_get(m->scm.files[i]);
+		mutex_unlock(&unix_gc_lock);
 		return true;
 	}
 	mutex_lock(&unix_gc_lock);

@@ -388,27 +388,87 @@ static void test_creds(void)
 	close(v[1]);
 }
 
-/* A ring of sockets that hold each other goes when nobody can read them any more. */
-static void test_ring(void)
+/*
+ * Two sockets that hold each other and @p's writing end. The last that is closed is in no message:
+ * the end of a socket starts the collection. False: it could not be made.
+ */
+static int leave_ring(const int *p)
 {
-	int v[2], w[2], p[2];
+	int v[2], w[2], ok;
+
+	if (socketpair(AF_UNIX, SOCK_STREAM, 0, v) || socketpair(AF_UNIX, SOCK_STREAM, 0, w))
+		return 0;
+	ok = send_fds(v[0], &w[1], 1) == 1 && send_fds(w[0], &v[1], 1) == 1 &&
+	     send_fds(v[0], &v[1], 1) == 1 && send_fds(v[0], &p[1], 1) == 1;
+	close(v[1]);
+	close(w[1]);
+	close(w[0]);
+	close(v[0]);
+	return ok;
+}
+
+static int leave_rings(const int *p, int n)
+{
+	while (n > 0 && leave_ring(p))
+		n--;
+	return n == 0;
+}
+
+/* A listener in the queue of a connection that it never gave out. */
+static void leave_listener(const int *p)
+{
+	struct sockaddr_un a;
+	socklen_t n = name(&a, "@ring");
+	int l = socket(AF_UNIX, SOCK_STREAM, 0), c = socket(AF_UNIX, SOCK_STREAM, 0);
+
+	REQUIRE(l >= 0 && c >= 0 && bind(l, (void *)&a, n) == 0 && listen(l, 1) == 0);
+	REQUIRE(connect(c, (void *)&a, n) == 0);
+	CHECK(send_fds(c, &l, 1) == 1 && send_fds(c, &p[1], 1) == 1);
+	close(l);
+	close(c);
+}
+
+/* Nobody holds @p's writing end any more, or soon. */
+static int all_gone(const int *p)
+{
+	struct pollfd f = { p[0], POLLIN, 0 };
 	char c;
 
+	return poll(&f, 1, TAP_PATIENCE_MS) == 1 && read(p[0], &c, 1) == 0;
+}
+
+/* Sockets that hold each other go when nobody can read them any more. */
+static void test_ring(void)
+{
+	int p[2];
+
 	REQUIRE(pipe(p) == 0);
-	for (int i = 0; i < 50; i++) {
-		REQUIRE(socketpair(AF_UNIX, SOCK_STREAM, 0, v) == 0);
-		REQUIRE(socketpair(AF_UNIX, SOCK_STREAM, 0, w) == 0);
-		send_fds(v[0], &w[1], 1);
-		send_fds(w[0], &v[1], 1);
-		send_fds(v[0], &v[1], 1);
-		send_fds(v[0], &p[1], 1);
-		close(v[0]);
-		close(v[1]);
-		close(w[0]);
-		close(w[1]);
-	}
+	CHECK(leave_rings(p, 50));
 	close(p[1]);
-	CHECK(read(p[0], &c, 1) == 0);
+	CHECK(all_gone(p));
+	close(p[0]);
+
+	REQUIRE(pipe(p) == 0);
+	leave_listener(p);
+	close(p[1]);
+	CHECK(all_gone(p));
+	close(p[0]);
+}
+
+/* Rings left by several at once: a collection that meets another's half-dropped ring leaves none. */
+static void test_rings_at_once(void)
+{
+	int p[2], failed = 0, status;
+
+	REQUIRE(pipe(p) == 0);
+	for (int i = 0; i < 4; i++)
+		if (fork() == 0)
+			_exit(!leave_rings(p, 200));
+	close(p[1]);
+	while (wait(&status) > 0)
+		failed |= status;
+	CHECK(failed == 0);
+	CHECK(all_gone(p));
 	close(p[0]);
 }
 
@@ -448,6 +508,7 @@ int main(void)
 	test_rights();
 	test_creds();
 	test_ring();
+	test_rings_at_once();
 	test_mmsg();
 	return tap_done();
 }
