@@ -2,10 +2,10 @@
  * Symbols of the kernel image, for backtraces and /proc/kallsyms.
  *
  * The table is made from the linked image by the build (scripts/imagetables, which tells its
- * format) and linked into it in a second pass: functions in ascending order, the distances between
- * them, and their names one after the other. Blocks of KSYMS_BLOCK give offsets from _start, so
- * that the table needs no relocation; within a block one walks. It is read in place; nothing is set
- * up at boot and nothing is ever written. Any context.
+ * format) and linked into it in a second pass: the names of functions in ascending order, each with
+ * the distance to the next. Blocks of KSYMS_BLOCK give offsets from _start, so that the table needs
+ * no relocation; within a block one walks. It is read in place; nothing is set up at boot and
+ * nothing is ever written. Any context.
  *
  * Names share many parts, so bytes that no name has stand for pairs of others (byte pair encoding):
  * the names take half the room.
@@ -23,20 +23,19 @@ struct ksyms_block {
 };
 extern const u32 ksyms_count;
 extern const struct ksyms_block ksyms_blocks[];
-extern const u16 ksyms_steps[];
-extern const char ksyms_names[];
+extern const u8 ksyms_names[];
 extern const u8 ksyms_pairs[256][2]; /* what a byte stands for; {0, 0}: itself */
 
 #define DEPTH 32 /* pairs within pairs: the build sees to it that there are fewer */
 
-static void expand(const char *text, char *name)
+static void expand(const u8 *text, char *name)
 {
 	u8 stack[DEPTH];
 
 	while (*text) {
 		u32 n = 0;
 
-		stack[n++] = (u8)*text++;
+		stack[n++] = *text++;
 		while (n) {
 			u8 c = stack[--n];
 
@@ -57,16 +56,17 @@ static void expand(const char *text, char *name)
  */
 static u64 walk_block(u32 block, u64 offset, u32 index, char *out)
 {
-	const char *name = ksyms_names + ksyms_blocks[block].name;
+	const u8 *name = ksyms_names + ksyms_blocks[block].name;
 	u64 at = ksyms_blocks[block].offset;
 
 	for (u32 i = block * KSYMS_BLOCK; i < index; i++) {
-		u64 next = at + ksyms_steps[i] * 4ull;
+		const u8 *step = name + strlen((const char *)name) + 1;
+		u64 next = at + (*step ? *step : step[1] | step[2] << 8) * 4ull;
 
 		if (next > offset)
 			break;
 		at = next;
-		name += strlen(name) + 1;
+		name = step + (*step ? 1 : 3);
 	}
 	expand(name, out);
 	return at;
