@@ -78,7 +78,8 @@ static u32 score(const struct inet_pcb *pcb, const struct pcb_key *key)
 		s += 2;
 	}
 	if (pcb->faddr || pcb->fport) {
-		if (pcb->faddr != key->faddr || (pcb->fport && pcb->fport != key->fport))
+		if (pcb->faddr != key->faddr ||
+		    (pcb->fport && pcb->fport != key->fport && inet_pcb_has_ports(pcb)))
 			return 0;
 		s += 4;
 	}

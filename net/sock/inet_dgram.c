@@ -209,7 +209,7 @@ int inet_dgram_autobind(struct inet_dgram *d)
 {
 	int err = 0;
 
-	if (likely(READ_ONCE(d->pcb.bound)))
+	if (likely(READ_ONCE(d->pcb.bound)) || d->pcb.table == PCB_RAW)
 		return 0;
 	spin_lock(&d->lock);
 	take_options(d);
@@ -235,10 +235,12 @@ static int dgram_bind(struct socket *s, const struct sock_addr *a)
 		return err;
 	spin_lock(&d->lock);
 	take_options(d);
-	if (raw) {
-		inet_pcb_set_peer(&d->pcb, in.sin_addr.s_addr, d->pcb.faddr, 0);
-	} else if (d->pcb.bound) {
+	if (raw ? d->pcb.faddr : d->pcb.bound) {
 		err = -EINVAL;
+		goto unlock;
+	}
+	if (raw) {
+		inet_pcb_set_peer(&d->pcb, in.sin_addr.s_addr, 0, 0);
 	} else {
 		err = inet_pcb_bind(&d->pcb, in.sin_addr.s_addr, in.sin_port);
 		err = err == -EAGAIN ? -EADDRINUSE : err;
@@ -247,6 +249,7 @@ static int dgram_bind(struct socket *s, const struct sock_addr *a)
 	d->addr_bound = !err && in.sin_addr.s_addr;
 	if (!err && inet_is_multicast(in.sin_addr.s_addr))
 		d->rt.gen = 0;
+unlock:
 	spin_unlock(&d->lock);
 	return err;
 }
@@ -254,8 +257,10 @@ static int dgram_bind(struct socket *s, const struct sock_addr *a)
 static int dgram_disconnect(struct inet_dgram *d)
 {
 	spin_lock(&d->lock);
+	WRITE_ONCE(d->i.s.bound_dev, 0);
+	inet_pcb_set_dev(&d->pcb, NULL);
 	inet_pcb_set_peer(&d->pcb, d->addr_bound ? d->pcb.laddr : 0, 0, 0);
-	if (!d->port_bound && d->pcb.table != PCB_RAW) {
+	if (!d->port_bound) { /* one of SOCK_RAW never hears anything again */
 		inet_pcb_unbind(&d->pcb);
 		d->pcb.lport = 0;
 	}
@@ -276,22 +281,22 @@ static int dgram_connect(struct socket *s, const struct sock_addr *a, bool nonbl
 		return -EINVAL;
 	if (a->family == AF_UNSPEC)
 		return dgram_disconnect(d);
-	err = inet_addr_in(a, &in);
+	err = inet_dgram_autobind(d);
+	if (!err)
+		err = inet_addr_in(a, &in);
 	if (err)
 		return err;
 	src = READ_ONCE(d->pcb.laddr);
 	if (inet_is_multicast(src))
 		src = 0;
 	err = inet_route(&d->i, in.sin_addr.s_addr, src, &rt);
-	if (!err)
-		err = inet_dgram_autobind(d);
 	if (err)
 		return err;
 	if (!in.sin_addr.s_addr)
 		in.sin_addr.s_addr = rt.nexthop;
 	spin_lock(&d->lock);
 	inet_pcb_set_peer(&d->pcb, d->pcb.laddr ? d->pcb.laddr : rt.src, in.sin_addr.s_addr,
-			  inet_pcb_has_ports(&d->pcb) ? in.sin_port : 0);
+			  in.sin_port);
 	d->rt = rt;
 	spin_unlock(&d->lock);
 	return 0;
@@ -302,9 +307,10 @@ static int dgram_getname(struct socket *s, bool peer, struct sock_addr *out)
 	struct inet_dgram *d = dgram_of(s);
 	be16 lport;
 
-	if (peer && !READ_ONCE(d->pcb.faddr))
+	if (peer && !READ_ONCE(d->pcb.fport))
 		return -ENOTCONN;
-	lport = d->pcb.table == PCB_RAW ? net16(d->pcb.proto) : READ_ONCE(d->pcb.lport);
+	lport = d->pcb.table == PCB_RAW && READ_ONCE(d->pcb.bound) ? net16(d->pcb.proto)
+								   : READ_ONCE(d->pcb.lport);
 	inet_addr_out(out, peer ? READ_ONCE(d->pcb.faddr) : READ_ONCE(d->pcb.laddr),
 		      peer ? READ_ONCE(d->pcb.fport) : lport);
 	return 0;

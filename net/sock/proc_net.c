@@ -104,7 +104,7 @@ static int endpoints_show(struct sbuf *out, void *arg)
 			"%5u: %08X:%04X %08X:%04X %02X %08X:%08X 00:00000000 00000000 %5u        0 "
 			"%llu %u 0000000000000000 0\n",
 			n, pcb->laddr, table == PCB_RAW ? pcb->proto : net16(pcb->lport),
-			pcb->faddr, net16(pcb->fport), pcb->faddr ? 1 : 7,
+			pcb->faddr, table == PCB_RAW ? 0 : net16(pcb->fport), pcb->faddr ? 1 : 7,
 			d ? READ_ONCE(d->wmem) : 0, d ? READ_ONCE(d->rmem) : 0, pcb->uid,
 			(unsigned long long)(d ? READ_ONCE(d->i.s.ino) : 0),
 			ref_read(&pcb->refs) - 1);
