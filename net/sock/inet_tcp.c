@@ -120,6 +120,15 @@ static bool is_opening(const struct tcp_pcb *p)
 	return s == TCP_SYN_SENT || s == TCP_SYN_RECV;
 }
 
+static void disconnect(struct tcp_sock *t)
+{
+	mutex_lock(&t->rd); /* a receiver copies from what goes */
+	tcp_disconnect(t->pcb);
+	mutex_unlock(&t->rd);
+	WRITE_ONCE(t->connecting, false);
+	WRITE_ONCE(t->connected, false);
+}
+
 /* The outcome of a connect that has begun. */
 static int connect_wait(struct tcp_sock *t, bool nonblock)
 {
@@ -134,12 +143,13 @@ static int connect_wait(struct tcp_sock *t, bool nonblock)
 		if (err)
 			return err == -ETIMEDOUT ? -EINPROGRESS : socket_wait_error(err, timeo);
 	}
-	WRITE_ONCE(t->connecting, false);
 	if (tcp_state(t->pcb) != TCP_CLOSE) {
+		WRITE_ONCE(t->connecting, false);
 		WRITE_ONCE(t->connected, true);
 		return 0;
 	}
 	err = tcp_take_error(t->pcb);
+	disconnect(t);
 	return err ? err : -ECONNABORTED;
 }
 
@@ -152,15 +162,11 @@ static int sock_connect(struct socket *s, const struct sock_addr *a, bool nonblo
 	if (a->len < sizeof(a->family))
 		return -EINVAL;
 	if (a->family == AF_UNSPEC) {
-		mutex_lock(&t->rd); /* a receiver copies from what goes */
-		tcp_disconnect(t->pcb);
-		mutex_unlock(&t->rd);
-		WRITE_ONCE(t->connecting, false);
-		WRITE_ONCE(t->connected, false);
+		disconnect(t);
 		return 0;
 	}
 	if (READ_ONCE(t->connected))
-		return -EISCONN;
+		return READ_ONCE(t->connecting) ? -EINVAL : -EISCONN;
 	if (READ_ONCE(t->connecting)) {
 		if (is_opening(t->pcb) && nonblock)
 			return -EALREADY;
@@ -271,10 +277,11 @@ static void sock_release(struct socket *s)
 static int sock_shutdown(struct socket *s, u32 how)
 {
 	struct tcp_sock *t = tcp_of(s);
+	enum tcp_state state = tcp_state(t->pcb);
 
-	if (READ_ONCE(t->connecting) && tcp_state(t->pcb) != TCP_CLOSE) { /* nobody asks any more */
-		WRITE_ONCE(t->connected, !is_opening(t->pcb));
-		WRITE_ONCE(t->connecting, false);
+	if (READ_ONCE(t->connecting)) { /* nobody asks any more */
+		WRITE_ONCE(t->connected, state != TCP_SYN_SENT);
+		WRITE_ONCE(t->connecting, state == TCP_CLOSE || state == TCP_SYN_RECV);
 	}
 	return tcp_shutdown(t->pcb, how);
 }

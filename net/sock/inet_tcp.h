@@ -13,8 +13,11 @@ struct tcp_sock {
 	struct tcp_pcb *pcb; /* I: has its own lock; this is the user's reference */
 	struct mutex rd, wr; /* rank SOCK: one receiver, one sender at a time */
 	bool inq; /* a: TCP_INQ: a receiver is told how much there is left */
-	bool connecting; /* a: connect(2) has begun, and its outcome was not told */
-	bool connected; /* a: it was a connection; reset or not, it is not one anew without AF_UNSPEC */
+	/*
+	 * Of both, AF_UNSPEC alone makes it one that can connect: connect(2) has begun, and its
+	 * outcome was not told; it was a connection, reset or not. Both: shut down before either.
+	 */
+	bool connecting, connected; /* a */
 };
 
 static inline struct tcp_sock *tcp_of(struct socket *s)

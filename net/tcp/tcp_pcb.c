@@ -200,8 +200,8 @@ void tcp_drop(struct tcp_pcb *p, int err)
 		WRITE_ONCE(p->err, err);
 	tcp_timers_stop(p);
 	tcp_table_del(&p->key);
-	/* A port that the user asked for is his until he closes. */
-	if (p->key.bound == BOUND_AUTO || !p->uops)
+	/* A port that the user named is his until he closes. */
+	if (!(p->flags & PF_OWN_PORT) || !p->uops)
 		tcp_port_free(&p->key);
 	if (p->flags & PF_ORPHAN) {
 		__atomic_fetch_sub(&tcp_orphans, 1, __ATOMIC_RELAXED);

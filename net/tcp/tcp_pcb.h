@@ -220,6 +220,8 @@ struct tcp_listener {
 #define PF_FRTO2 0x2000000u /* new data was sent instead of what is marked lost */
 #define PF_THIN 0x4000000u /* TCP_THIN_LINEAR_TIMEOUTS */
 #define PF_CLOSED 0x1000000u /* every resource was given back */
+#define PF_OWN_ADDR 0x8000000u /* .key.laddr was named by bind(2) */
+#define PF_OWN_PORT 0x10000000u /* .key.lport was */
 
 /* What a connection that has something to send waits for; RFC 4898 calls it SndLim. */
 enum tcp_limit { LIMIT_PATH, LIMIT_WINDOW, LIMIT_BUFFER, LIMIT_IDLE };

@@ -42,8 +42,14 @@ int tcp_bind(struct tcp_pcb *p, struct tcp_addr a)
 	int err = -EINVAL;
 
 	tcp_lock(p);
-	if (p->state == TCP_CLOSE && p->key.bound == BOUND_NOT)
+	if (p->state == TCP_CLOSE && p->key.bound == BOUND_NOT) {
 		err = tcp_port_bind(&p->key, a.addr, a.port);
+		p->flags &= ~(PF_OWN_ADDR | PF_OWN_PORT);
+		if (err)
+			p->key.laddr = 0; /* also one of an earlier life */
+		else
+			p->flags |= (a.addr ? PF_OWN_ADDR : 0) | (a.port ? PF_OWN_PORT : 0);
+	}
 	tcp_unlock(p);
 	return err;
 }
@@ -54,8 +60,7 @@ static void reset_state(struct tcp_pcb *p)
 	pkt_purge(&p->rcvq);
 	p->rcv_mem = 0;
 	p->flags &= PF_NODELAY | PF_CORK | PF_KEEPALIVE | PF_RCVBUF_SET | PF_SNDBUF_SET |
-		    PF_OOBINLINE | PF_DEFER | PF_THIN;
-	p->shut = 0;
+		    PF_OOBINLINE | PF_DEFER | PF_THIN | PF_OWN_ADDR | PF_OWN_PORT;
 	p->soft_err = 0;
 	p->backoff = p->retries = p->probes = p->keep_sent = 0;
 	p->ca = CA_OPEN;
@@ -76,10 +81,11 @@ static void reset_state(struct tcp_pcb *p)
 
 static int start_connect(struct tcp_pcb *p, struct tcp_addr to, const struct tcp_path *path)
 {
-	be32 bound = p->key.bound ? p->key.laddr : 0;
+	be32 own = p->key.laddr;
 	int err;
 
 	reset_state(p);
+	WRITE_ONCE(p->err, 0);
 	if (!p->key.bound)
 		p->key.lport = 0; /* of an earlier attempt */
 	p->key.laddr = path->src;
@@ -87,7 +93,7 @@ static int start_connect(struct tcp_pcb *p, struct tcp_addr to, const struct tcp
 	p->key.rport = to.port;
 	err = tcp_port_connect(p);
 	if (err) {
-		p->key.laddr = bound;
+		p->key.laddr = own;
 		p->key.raddr = 0;
 		p->key.rport = 0;
 		return err;
@@ -104,8 +110,7 @@ static int start_connect(struct tcp_pcb *p, struct tcp_addr to, const struct tcp
 /* See net/tcp.h. ctx: thread */
 int tcp_connect(struct tcp_pcb *p, struct tcp_addr to)
 {
-	struct tcp_path path = { .src = p->key.bound ? READ_ONCE(p->key.laddr) : 0,
-				 .dev = READ_ONCE(p->key.dev) };
+	struct tcp_path path = { .src = READ_ONCE(p->key.laddr), .dev = READ_ONCE(p->key.dev) };
 	int err;
 
 	if (!to.addr)
@@ -116,8 +121,6 @@ int tcp_connect(struct tcp_pcb *p, struct tcp_addr to)
 		err = -EALREADY;
 	else if (p->state != TCP_CLOSE)
 		err = -EISCONN;
-	else if (!err && !to.port)
-		err = -EADDRNOTAVAIL;
 	if (!err)
 		err = start_connect(p, to, &path);
 	tcp_unlock(p);
@@ -150,7 +153,7 @@ int tcp_listen(struct tcp_pcb *p, int backlog)
 		err = -EINVAL;
 	} else {
 		if (p->key.bound == BOUND_NOT)
-			err = tcp_port_bind(&p->key, 0, 0);
+			err = tcp_port_bind(&p->key, p->key.laddr, 0);
 		if (!err && tcp_port_conflict_listen(&p->key))
 			err = -EADDRINUSE;
 		if (!err) {
@@ -267,14 +270,36 @@ void tcp_close(struct tcp_pcb *p)
 	tcp_pcb_put(p);
 }
 
-/* Say RST if the state has something to reset (RFC 9293, 3.10.5), and end. */
+/* Say RST if the state has something to reset (RFC 9293, 3.10.5), and end: with @err, if so. */
 static void reset(struct tcp_pcb *p, int err)
 {
-	if (p->state == TCP_LISTEN)
+	if (p->state == TCP_LISTEN) {
 		tcp_listen_stop(p);
-	else if (p->state != TCP_CLOSE && p->state != TCP_SYN_SENT)
+		err = 0;
+	} else if ((p->state == TCP_CLOSING || p->state == TCP_LAST_ACK) && !p->unsent) {
+		err = 0;
+	} else if (p->state != TCP_SYN_SENT) {
 		tcp_send_reset(p);
+	}
 	tcp_drop(p, err);
+}
+
+/*
+ * Back to a closed connection, which can be used again. What the user bound stays: the address, if he
+ * named one, and the port. The number of a port that was given back can still be seen. holds:
+ * p->lock
+ */
+static void disconnect(struct tcp_pcb *p)
+{
+	if (p->state != TCP_CLOSE)
+		reset(p, ECONNRESET);
+	reset_state(p);
+	WRITE_ONCE(p->shut, 0);
+	if (!(p->flags & PF_OWN_ADDR))
+		p->key.laddr = 0;
+	p->key.raddr = 0;
+	p->key.rport = 0;
+	p->key.listens = false;
 }
 
 /* See net/tcp.h. ctx: thread; takes the user's reference */
@@ -285,7 +310,8 @@ void tcp_abort(struct tcp_pcb *p)
 	p->user = NULL;
 	pkt_purge(&p->rcvq);
 	p->rcv_mem = 0;
-	reset(p, 0);
+	if (p->state != TCP_CLOSE)
+		reset(p, 0);
 	tcp_port_free(&p->key);
 	tcp_unlock(p);
 	tcp_pcb_put(p);
@@ -295,13 +321,7 @@ void tcp_abort(struct tcp_pcb *p)
 void tcp_disconnect(struct tcp_pcb *p)
 {
 	tcp_lock(p);
-	reset(p, 0);
-	tcp_port_free(&p->key);
-	reset_state(p);
-	WRITE_ONCE(p->err, 0);
-	p->key.laddr = p->key.raddr = 0;
-	p->key.lport = p->key.rport = 0;
-	p->key.listens = false;
+	disconnect(p);
 	tcp_unlock(p);
 }
 
@@ -311,19 +331,11 @@ int tcp_shutdown(struct tcp_pcb *p, u32 how)
 	int err = 0;
 
 	tcp_lock(p);
-	if (p->state == TCP_CLOSE) {
-		err = -ENOTCONN;
-	} else if (p->state == TCP_LISTEN) {
-		if (how & 1) { /* as Linux: it stops listening and can be used again */
-			tcp_listen_stop(p);
-			tcp_table_del(&p->key);
-			p->key.listens = false;
-			tcp_set_state(p, TCP_CLOSE);
-			p->wake |= WAKE_ALL;
-		}
-	} else if (p->state == TCP_SYN_SENT) {
-		tcp_drop(p, 0);
-	} else {
+	if (p->state == TCP_SYN_SENT || (p->state == TCP_LISTEN && (how & 1))) {
+		disconnect(p);
+	} else if (p->state != TCP_LISTEN) {
+		if (p->state == TCP_CLOSE)
+			err = -ENOTCONN; /* and yet: also what it connects to next */
 		WRITE_ONCE(p->shut, p->shut | (u8)how);
 		if ((how & 2) && may_end(p))
 			send_fin(p, time_now());
