@@ -357,6 +357,8 @@ void netdev_set_carrier_locked(struct netdev *d, bool on)
 		return;
 	WRITE_ONCE(d->carrier, on);
 	d->link_seen = true;
+	if (netdev_by_index(d->index) != d) /* not registered: nobody knows of it */
+		return;
 	route_changed();
 	if (!on && ip_conf(d, IPV4_DEVCONF_ARP_EVICT_NOCARRIER) &&
 	    READ_ONCE(ip_conf_all.v[IPV4_DEVCONF_ARP_EVICT_NOCARRIER]))

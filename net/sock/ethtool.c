@@ -32,14 +32,9 @@ static const char *const queue_names[] = { "rx_queue_%u_packets", "rx_queue_%u_b
 _Static_assert(sizeof(struct netdev_queue_stats) == QUEUE_STATS * sizeof(u64),
 	       "a name for each counter");
 
-static u32 pairs_counted(const struct netdev *d)
-{
-	return d->ops->queue_stats ? d->queues_max : 0;
-}
-
 static u32 nstats(const struct netdev *d)
 {
-	return STATS + pairs_counted(d) * QUEUE_STATS;
+	return d->ops->queue_stats ? STATS + d->queues_max * QUEUE_STATS : 0;
 }
 
 static long give(u64 at, const void *data, size_t n)
@@ -62,13 +57,19 @@ static long driver_info(const struct netdev *d, u64 at)
 	return give(at, &i, sizeof(i));
 }
 
+static u32 speed_of(const struct netdev *d)
+{
+	return d->speed ? d->speed : (u32)SPEED_UNKNOWN;
+}
+
 static long link_settings_old(const struct netdev *d, u64 at)
 {
+	u32 speed = speed_of(d);
 	struct ethtool_cmd c = { .cmd = ETHTOOL_GSET,
-				 .speed = (u16)SPEED_UNKNOWN,
-				 .speed_hi = (u16)SPEED_UNKNOWN,
-				 .duplex = DUPLEX_UNKNOWN,
-				 .port = PORT_OTHER };
+				 .speed = (u16)speed,
+				 .speed_hi = (u16)(speed >> 16),
+				 .duplex = d->speed ? DUPLEX_FULL : DUPLEX_UNKNOWN,
+				 .port = d->speed ? PORT_TP : PORT_OTHER };
 
 	return d->driver ? give(at, &c, sizeof(c)) : -EOPNOTSUPP;
 }
@@ -91,7 +92,7 @@ static long link_settings(const struct netdev *d, u64 at)
 	if (words != WORDS)
 		return give(at, &s, sizeof(s));
 	s.link_mode_masks_nwords = WORDS;
-	s.speed = d->speed ? d->speed : (u32)SPEED_UNKNOWN;
+	s.speed = speed_of(d);
 	s.duplex = d->speed ? DUPLEX_FULL : DUPLEX_UNKNOWN;
 	s.port = d->speed ? PORT_TP : PORT_OTHER;
 	return give(at, &s, sizeof(s)) ? -EFAULT : give(at + sizeof(s), masks, sizeof(masks));
@@ -104,7 +105,7 @@ static long string_set_info(const struct netdev *d, u64 at)
 
 	if (copy_from_user(&i, at, sizeof(i)))
 		return -EFAULT;
-	i.sset_mask &= 1ull << ETH_SS_STATS;
+	i.sset_mask &= n ? 1ull << ETH_SS_STATS : 0;
 	if (give(at, &i, sizeof(i)))
 		return -EFAULT;
 	return i.sset_mask ? give(at + sizeof(i), &n, sizeof(n)) : 0;
@@ -145,7 +146,7 @@ static long statistics(const struct netdev *d, u64 at)
 		 STATS * sizeof(u64)))
 		return -EFAULT;
 	at += sizeof(head) + STATS * sizeof(u64);
-	for (u32 i = 0; i < pairs_counted(d); i++) {
+	for (u32 i = 0; i < d->queues_max; i++) {
 		struct netdev_queue_stats q;
 
 		d->ops->queue_stats(d, i, &q);
@@ -241,9 +242,9 @@ long ethtool_ioctl(struct netdev *d, u64 at)
 	case ETHTOOL_GDRVINFO: return driver_info(d, at);
 	case ETHTOOL_GSET: return link_settings_old(d, at);
 	case ETHTOOL_GLINKSETTINGS: return link_settings(d, at);
-	case ETHTOOL_GSSET_INFO: return d->driver ? string_set_info(d, at) : -EOPNOTSUPP;
-	case ETHTOOL_GSTRINGS: return d->driver ? strings(d, at) : -EOPNOTSUPP;
-	case ETHTOOL_GSTATS: return d->driver ? statistics(d, at) : -EOPNOTSUPP;
+	case ETHTOOL_GSSET_INFO: return string_set_info(d, at);
+	case ETHTOOL_GSTRINGS: return nstats(d) ? strings(d, at) : -EOPNOTSUPP;
+	case ETHTOOL_GSTATS: return nstats(d) ? statistics(d, at) : -EOPNOTSUPP;
 	case ETHTOOL_GPERMADDR: return permanent_addr(d, at);
 	case ETHTOOL_GRINGPARAM: return rings(d, at);
 	case ETHTOOL_GCHANNELS: return channels(d, at);

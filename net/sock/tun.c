@@ -42,7 +42,6 @@
 #define KEPT (IFF_NO_PI | IFF_ONE_QUEUE | IFF_VNET_HDR) /* of TUNSETIFF */
 /* Several queues, and receiving by turns, are not offered. */
 #define REFUSED (IFF_MULTI_QUEUE | IFF_NAPI | IFF_NAPI_FRAGS)
-#define OFFLOADS (TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6 | TUN_F_TSO_ECN | TUN_F_UFO)
 
 static struct list idle = LIST_INIT(idle); /* net_config_lock */
 static u32 records; /* net_config_lock */
@@ -345,27 +344,24 @@ static void tun_show(struct file *f, struct sbuf *sb)
 {
 	const struct tun *t = READ_ONCE(((struct tun_file *)f->priv)->tun);
 
-	if (t)
-		sbuf_printf(sb, "iff:\t%s\n", t->dev.name);
+	sbuf_printf(sb, "iff:\t%s\n", t ? t->dev.name : "");
 }
 
 /* --- settings --- */
 
-/* TUNSETOFFLOAD: what the program can take. holds: net_config_lock */
+/* TUNSETOFFLOAD: what the program can take; nothing without sums. holds: net_config_lock */
 static int set_offload(struct tun *t, u64 v)
 {
-	u32 features = NETDEV_SG;
+	u32 features = NETDEV_SG, known = TUN_F_CSUM | TUN_F_UFO;
 
-	if (v & TUN_F_CSUM) {
-		features |= NETDEV_CSUM;
-		if (v & TUN_F_TSO4)
-			features |= NETDEV_TSO;
-		v &= ~(u64)OFFLOADS;
-	} else {
-		v &= ~(u64)TUN_F_UFO;
-	}
-	if (v)
+	if (v & (TUN_F_TSO4 | TUN_F_TSO6))
+		known |= TUN_F_TSO4 | TUN_F_TSO6 | TUN_F_TSO_ECN;
+	if (v & ~(u64)(v & TUN_F_CSUM ? known : 0))
 		return -EINVAL;
+	if (v & TUN_F_CSUM)
+		features |= NETDEV_CSUM;
+	if (v & TUN_F_TSO4)
+		features |= NETDEV_TSO;
 	WRITE_ONCE(t->dev.features, features);
 	return 0;
 }

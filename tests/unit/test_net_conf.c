@@ -147,3 +147,26 @@ UNIT_TEST(routes_by_a_device_without_a_link)
 	CHECK(!route_lookup(PEER, 0, NULL, &rt));
 	set(IPV4_DEVCONF_IGNORE_ROUTES_WITH_LINKDOWN, 0);
 }
+
+static u32 nnews;
+
+static void count_news(enum net_event what, const void *object, bool gone)
+{
+	nnews++;
+}
+
+/* A driver's device has a link before it is registered, and also when that has failed. */
+UNIT_TEST(links_of_devices_that_nobody_knows)
+{
+	static struct netdev unknown;
+
+	begin();
+	nnews = 0;
+	net_event_hook = count_news;
+	netdev_set_carrier(&unknown, true);
+	CHECK(unknown.carrier && !nnews);
+	netdev_set_carrier(&card, !card.carrier);
+	CHECK_EQ(nnews, 1);
+	netdev_set_carrier(&card, !card.carrier);
+	net_event_hook = NULL;
+}

@@ -10,6 +10,21 @@
 #include <sys/uio.h>
 #include "tun.h"
 
+/* Does /proc say that @name, or none if it is empty, is the device of @fd? */
+static int shows_name(int fd, const char *name)
+{
+	char path[64], text[512], line[32];
+	int f, n;
+
+	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
+	snprintf(line, sizeof(line), "\niff:\t%s\n", name);
+	f = open(path, O_RDONLY | O_CLOEXEC);
+	n = (int)read(f, text, sizeof(text) - 1);
+	close(f);
+	text[n < 0 ? 0 : n] = '\0';
+	return !!strstr(text, line);
+}
+
 static void test_errors(void)
 {
 	char name[IFNAMSIZ] = "", lo[IFNAMSIZ] = "lo", bad[IFNAMSIZ] = "a/b";
@@ -32,6 +47,7 @@ static void test_errors(void)
 	CHECK_ERR(write(fd, buf, sizeof(buf)), EBADFD);
 	CHECK_ERR(lseek(fd, 0, SEEK_SET), ESPIPE);
 	CHECK(events(fd) & POLLERR);
+	CHECK(shows_name(fd, ""));
 	CHECK_ERR(set_iff(fd, name, IFF_NO_PI), EINVAL);
 	CHECK_ERR(set_iff(fd, lo, IFF_TUN), EINVAL);
 	CHECK_ERR(set_iff(fd, bad, IFF_TUN), EINVAL);
@@ -47,6 +63,7 @@ static void test_attach(void)
 
 	REQUIRE(!set_iff(fd, name, IFF_TUN | IFF_NO_PI));
 	CHECK(!strcmp(name, "tt0"));
+	CHECK(shows_name(fd, name));
 	CHECK_ERR(set_iff(fd, name, IFF_TUN | IFF_NO_PI), EEXIST);
 	CHECK(!ioctl(fd, TUNGETIFF, &r));
 	CHECK(!strcmp(r.ifr_name, name) && r.ifr_flags == (IFF_TUN | IFF_NO_PI));
@@ -100,6 +117,9 @@ static void test_numbers(void)
 	CHECK(!ioctl(fd, TUNSETOFFLOAD, TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6 | TUN_F_TSO_ECN));
 	CHECK_ERR(ioctl(fd, TUNSETOFFLOAD, 0x8000), EINVAL);
 	CHECK_ERR(ioctl(fd, TUNSETOFFLOAD, TUN_F_TSO4), EINVAL);
+	CHECK_ERR(ioctl(fd, TUNSETOFFLOAD, TUN_F_UFO), EINVAL);
+	CHECK_ERR(ioctl(fd, TUNSETOFFLOAD, TUN_F_CSUM | TUN_F_TSO_ECN), EINVAL);
+	CHECK(!ioctl(fd, TUNSETOFFLOAD, TUN_F_CSUM | TUN_F_UFO));
 	CHECK(!ioctl(fd, TUNSETOFFLOAD, 0));
 	CHECK_ERR(ioctl(fd, TUNSETOWNER, -1), EINVAL);
 	CHECK_ERR(ioctl(fd, TUNSETGROUP, -1), EINVAL);
@@ -207,14 +227,39 @@ static void test_bound(void)
 	close(fd);
 }
 
+/* What ethtool(8) shows of a device of the driver tun: ten megabits, no counters of queues. */
+static void test_ethtool(const char *name)
+{
+	struct ethtool_drvinfo info = { .cmd = ETHTOOL_GDRVINFO };
+	struct ethtool_cmd link = { .cmd = ETHTOOL_GSET };
+	struct {
+		struct ethtool_sset_info head;
+		__u32 n;
+	} set = { .head = { .cmd = ETHTOOL_GSSET_INFO, .sset_mask = 1 << ETH_SS_STATS } };
+	struct ethtool_stats stats = { .cmd = ETHTOOL_GSTATS };
+	struct ethtool_gstrings names = { .cmd = ETHTOOL_GSTRINGS, .string_set = ETH_SS_STATS };
+	struct ifreq r = { .ifr_data = (void *)&info };
+
+	CHECK(!dev_ioctl(name, SIOCETHTOOL, &r) && !strcmp(info.driver, "tun") &&
+	      !strcmp(info.bus_info, "tap") && !info.n_stats);
+	r.ifr_data = (void *)&link;
+	CHECK(!dev_ioctl(name, SIOCETHTOOL, &r) && link.speed == 10 && !link.speed_hi &&
+	      link.duplex == DUPLEX_FULL && link.port == PORT_TP);
+	r.ifr_data = (void *)&set;
+	CHECK(!dev_ioctl(name, SIOCETHTOOL, &r) && !set.head.sset_mask);
+	r.ifr_data = (void *)&stats;
+	CHECK_ERR(dev_ioctl(name, SIOCETHTOOL, &r), EOPNOTSUPP);
+	r.ifr_data = (void *)&names;
+	CHECK_ERR(dev_ioctl(name, SIOCETHTOOL, &r), EOPNOTSUPP);
+}
+
 /* The card asks who we are, and has an answer. */
 static void test_ethernet(void)
 {
 	static const unsigned char mac[6] = { 2, 0, 0, 0, 0, 9 };
 	char name[IFNAMSIZ] = "tap%d";
 	unsigned char f[256] = { 0 }, q[2048];
-	struct ethtool_drvinfo info = { .cmd = ETHTOOL_GDRVINFO };
-	struct ifreq r = { 0 }, s = { 0 }, t = { .ifr_data = (void *)&info };
+	struct ifreq r = { 0 }, s = { 0 };
 	in_addr_t us = inet_addr(US), peer = inet_addr(PEER);
 	int fd = opened();
 
@@ -223,8 +268,7 @@ static void test_ethernet(void)
 	CHECK(r.ifr_hwaddr.sa_family == ARPHRD_ETHER &&
 	      !memcmp(r.ifr_hwaddr.sa_data, s.ifr_hwaddr.sa_data, 6));
 	CHECK((r.ifr_hwaddr.sa_data[0] & 3) == 2);
-	CHECK(!dev_ioctl(name, SIOCETHTOOL, &t) && !strcmp(info.driver, "tun") &&
-	      !strcmp(info.bus_info, "tap"));
+	test_ethtool(name);
 	CHECK(file_is(name, "addr_assign_type", "1\n"));
 	r.ifr_hwaddr.sa_data[0] |= 1;
 	CHECK_ERR(ioctl(fd, SIOCSIFHWADDR, &r), EADDRNOTAVAIL);
