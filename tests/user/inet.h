@@ -1,10 +1,16 @@
 #pragma once
-/* What the tests of AF_INET share: loopback is switched on, addresses are short to write. */
+/*
+ * What the tests of AF_INET share: loopback is switched on, addresses are short to write, and what
+ * was sent is waited for: it is there as a rule when the call returns, but a queue of loopback's that
+ * is a worker's, or ksoftirqd's, is done when that has run.
+ */
 #include <arpa/inet.h>
 #include <net/if.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include "tap.h"
 
 static inline int loopback_up(void)
@@ -45,5 +51,22 @@ static inline int udp_bound(void)
 
 	if (fd >= 0 && bind(fd, SA(a)))
 		perror("# bind");
+	return fd;
+}
+
+/* Something has come to @fd, or does: a datagram or an error. */
+static inline int arrives(int fd)
+{
+	struct pollfd p = { fd, POLLIN, 0 };
+
+	return poll(&p, 1, TAP_PATIENCE_MS) == 1;
+}
+
+/* Who waits on @fd for what does not come gets EAGAIN in the end. Returns @fd. */
+static inline int patient(int fd)
+{
+	struct timeval tv = { TAP_PATIENCE_MS / 1000, 0 };
+
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &tv, sizeof(tv));
 	return fd;
 }
