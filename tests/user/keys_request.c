@@ -462,11 +462,13 @@ static int keys_of_root(void)
 static void without_memory(void)
 {
 	int fd = open("/proc/thread-self/fail-nth", O_RDWR | O_CLOEXEC), k, n = 0, bad = 0, keys;
-	char text[16];
+	char text[16], line[200];
 
 	if (fd < 0)
 		return;
 	CHECK((k = request("user", "instantiate:0", "x", P)) > 0 && !CTL(KEYCTL_UNLINK, k, P));
+	/* What was left to itself in together() has its session's keyring until it has ended. */
+	CHECK(EVENTUALLY(!find_key("keyring   _req.", line, sizeof(line))));
 	keys = keys_of_root();
 	do {
 		snprintf(text, sizeof(text), "%d", ++n);
