@@ -204,11 +204,12 @@ static void test_mremap(void)
 
 static void test_advice(void)
 {
-	static const int hints[] = { MADV_NORMAL,   MADV_RANDOM,      MADV_SEQUENTIAL,
-				     MADV_WILLNEED, MADV_DONTDUMP,    MADV_DODUMP,
-				     MADV_DONTFORK, MADV_DOFORK,      ADV_COLD,
-				     ADV_PAGEOUT,   MADV_WIPEONFORK,  MADV_KEEPONFORK,
-				     MADV_FREE,	    ADV_POPULATE_READ };
+	static const int hints[] = { MADV_NORMAL,    MADV_RANDOM,	MADV_SEQUENTIAL,
+				     MADV_WILLNEED,  MADV_DONTDUMP,	MADV_DODUMP,
+				     MADV_DONTFORK,  MADV_DOFORK,	ADV_COLD,
+				     ADV_PAGEOUT,    MADV_WIPEONFORK,	MADV_KEEPONFORK,
+				     MADV_FREE,	     ADV_POPULATE_READ, MADV_HUGEPAGE,
+				     MADV_NOHUGEPAGE };
 	int fd = memfd(0);
 	char *p = pages(4), *s = mmap(NULL, 4 * PAGE, RW, MAP_SHARED, fd, 0);
 	struct stat st;

@@ -221,6 +221,8 @@ static void whole_system(void)
 	CHECK(!spit("/proc/sysrq-trigger", "s"));
 	CHECK(slurp("/proc/stat") > 0 && (p = strstr(text, "\nintr ")) && strchr(p + 6, ' '));
 	CHECK(field("procs_blocked ") != ~0ull);
+	CHECK(slurp("/proc/softirqs") > 0 && (p = strstr(text, "CPU0")) &&
+	      strstr(p, "\n          HI:") && strstr(p, "\n      NET_RX:"));
 	CHECK(slurp("/proc/sys/kernel/arch") > 0 && !strcmp(text, "aarch64\n"));
 	CHECK(slurp("/proc/sys/kernel/ns_last_pid") > 0 && field("") > 0);
 }
