@@ -1,17 +1,19 @@
 /*
- * IGMP: multicast routers are told which groups have members here (RFC 3376, with RFC 2236 and 1112
- * where older routers are).
+ * IGMP: multicast routers are told which groups have members here, and which sources these want
+ * (RFC 3376, with RFC 2236 and 1112 where older routers are).
  *
- * A group that is joined is reported at once and again within a second, one that is left likewise;
- * a router's question is answered after a random part of the time that it gives. A router that asks
- * by version 1 or 2 is spoken to in that version for 400 s; there, who hears another's report of a
- * group leaves out its own, and only who reported last says that it leaves. 224.0.0.1 is never
- * reported.
+ * A change is reported at once and again within a second: another mode of the filter, which
+ * joining and leaving are for most, with the whole list; else the sources that came and went. A
+ * router's question is answered after a random part of the time that it gives; one about sources,
+ * where the filter includes, by those of them that are wanted. A router that asks by version 1 or
+ * 2 is spoken to in that version for 400 s; there, who hears another's report of a group leaves
+ * out its own, and only who reported last says that it leaves. 224.0.0.1 is never reported.
  *
  * Each group has one deadline and what to say then (mcast_internal.h), under group_lock; one timer
- * serves the earliest, and a work sends what is due, each report by itself, with no lock held. A
- * group that was left stays in the list until that was said often enough. Messages carry the Router
- * Alert option and a TTL of 1.
+ * serves the earliest. At the deadline each source is marked with the kinds of records that it is
+ * to be in, and a work sends record after record, each by itself and with no lock held, until no
+ * mark is left. A group that was left stays in the list until that was said often enough. Messages
+ * carry the Router Alert option and a TTL of 1.
  */
 #include <linux/errno.h>
 #include <linux/igmp.h>
@@ -28,9 +30,9 @@
 #define ALL_HOSTS IP_ADDR(224, 0, 0, 1)
 #define ALL_ROUTERS IP_ADDR(224, 0, 0, 2)
 #define ALL_V3_ROUTERS IP_ADDR(224, 0, 0, 22)
-#define ROBUSTNESS 2
 #define OLD_QUERIER (400 * NSEC_PER_SEC)
-#define REPORT_LEN (sizeof(struct igmpv3_report) + sizeof(struct igmpv3_grec))
+#define HEADERS (sizeof(struct igmpv3_report) + sizeof(struct igmpv3_grec))
+#define SOURCES_MAX 120u /* of one message; a longer list takes several */
 
 static void timer_fired(struct timeout *t);
 static void timer_run(struct work *w);
@@ -92,15 +94,6 @@ void igmp_kick(void)
 	work_queue(&timer_work);
 }
 
-/* See mcast_internal.h. */
-void igmp_changed(struct mcast_group *g)
-{
-	g->report = g->users ? MCAST_JOINS : MCAST_LEAVES;
-	g->times = ROBUSTNESS;
-	g->due = time_now();
-	igmp_kick();
-}
-
 /* --- sending --- */
 
 static void send_message(struct netdev *d, be32 dst, const void *msg, u32 len)
@@ -126,67 +119,145 @@ static void send_message(struct netdev *d, be32 dst, const void *msg, u32 len)
 	(void)ip_output(p, &rt, &o);
 }
 
-/* What is to be said of one group; @last: nobody else reported it after us. */
-static void report(struct netdev *d, be32 group, u8 what, bool last)
-{
-	u32 version = igmp_version(d);
-	struct igmphdr h = { .group = group };
-	_Alignas(struct igmpv3_report) u8 v3[REPORT_LEN] = { 0 };
-	struct igmpv3_report *r = (void *)v3;
-
-	if (version == 3) {
-		r->type = IGMPV3_HOST_MEMBERSHIP_REPORT;
-		r->ngrec = net16(1);
-		r->grec[0].grec_type = what;
-		r->grec[0].grec_mca = group;
-		r->csum = (u16)~cksum_fold(cksum_add(v3, REPORT_LEN, 0));
-		send_message(d, ALL_V3_ROUTERS, v3, REPORT_LEN);
-		return;
-	}
-	if (what == MCAST_LEAVES && (version == 1 || !last))
-		return;
-	h.type = what == MCAST_LEAVES ? IGMP_HOST_LEAVE_MESSAGE
-		 : version == 1	      ? IGMP_HOST_MEMBERSHIP_REPORT
-				      : IGMPV2_HOST_MEMBERSHIP_REPORT;
-	h.csum = (u16)~cksum_fold(cksum_add(&h, sizeof(h), 0));
-	send_message(d, what == MCAST_LEAVES ? ALL_ROUTERS : group, &h, sizeof(h));
-}
-
+/* One message; I: all of it. */
 struct due {
 	struct netdev *dev;
-	be32 group;
-	u8 what;
-	bool last;
+	bool left; /* nobody is in the group */
+	bool last; /* and nobody else reported it after us */
+	u32 len;
+	union {
+		struct igmpv3_report r;
+		u8 bytes[HEADERS + SOURCES_MAX * sizeof(be32)];
+	};
 };
 
+static u16 sum_of(const void *msg, u32 len)
+{
+	return (u16)~cksum_fold(cksum_add(msg, len, 0));
+}
+
+static void report(struct due *due)
+{
+	u32 version = igmp_version(due->dev);
+	be32 group = due->r.grec[0].grec_mca;
+	struct igmphdr h = { .group = group };
+
+	if (version == 3) {
+		due->r.csum = sum_of(&due->r, due->len);
+		send_message(due->dev, ALL_V3_ROUTERS, &due->r, due->len);
+		return;
+	}
+	if (due->left && (version == 1 || !due->last))
+		return;
+	h.type = due->left	? IGMP_HOST_LEAVE_MESSAGE
+		 : version == 1 ? IGMP_HOST_MEMBERSHIP_REPORT
+				: IGMPV2_HOST_MEMBERSHIP_REPORT;
+	h.csum = sum_of(&h, sizeof(h));
+	send_message(due->dev, due->left ? ALL_ROUTERS : group, &h, sizeof(h));
+}
+
+/* @g is due: mark what is to be said. Old versions say all at once: bit 0. holds: group_lock */
+static void mark(struct mcast_group *g)
+{
+	bool ex = mcast_excludes(g), old = igmp_version(g->dev) < 3, some = false;
+	u32 whole = 0; /* the record that has the list */
+
+	if (old) {
+		whole = 1;
+	} else if (g->times) {
+		whole = 1 << (ex ? IGMPV3_CHANGE_TO_EXCLUDE : IGMPV3_CHANGE_TO_INCLUDE);
+	} else if (g->answer) {
+		whole = 1 << (ex ? IGMPV3_MODE_IS_EXCLUDE : IGMPV3_MODE_IS_INCLUDE);
+		some = !ex && g->answer == MCAST_ANSWER_ASKED;
+	}
+	g->say = some ? 0 : (u8)whole;
+	for (struct mcast_source *s = g->sources; s; s = s->next) {
+		bool in = mcast_listed(g, s);
+		u32 say = in && (!some || s->asked) ? whole : 0;
+
+		if (s->times && !g->times)
+			say |= 1 << (in == ex ? IGMPV3_BLOCK_OLD_SOURCES
+					      : IGMPV3_ALLOW_NEW_SOURCES);
+		s->say = old ? 0 : (u8)say;
+		g->say |= s->say;
+		s->times -= s->times != 0;
+		s->asked = false;
+	}
+	g->times -= g->times != 0;
+	g->answer = MCAST_NO_ANSWER;
+}
+
+/* The first of the records that @g is to be in, or a part of it. holds: group_lock */
+static void fill(struct mcast_group *g, struct due *out)
+{
+	u32 room =
+		MIN((READ_ONCE(g->dev->mtu) - 24 - (u32)HEADERS) / (u32)sizeof(be32), SOURCES_MAX);
+	u32 kind = (u32)__builtin_ctz(g->say), n = 0;
+	bool cut = kind == IGMPV3_MODE_IS_EXCLUDE || kind == IGMPV3_CHANGE_TO_EXCLUDE;
+	struct igmpv3_grec *rec = out->r.grec;
+
+	g->say ^= (u8)(1 << kind);
+	for (struct mcast_source *s = g->sources; s; s = s->next) {
+		if (!(s->say >> kind & 1))
+			continue;
+		if (n < room) {
+			rec->grec_src[n++] = s->addr;
+		} else if (!cut) { /* else it is a list that is not the whole, 4.2.16 */
+			g->say |= (u8)(1 << kind);
+			break;
+		}
+		s->say ^= (u8)(1 << kind);
+	}
+	out->dev = g->dev;
+	out->left = !mcast_used(g);
+	out->last = g->last;
+	out->len = (u32)HEADERS + n * (u32)sizeof(be32);
+	out->r = (struct igmpv3_report){ .type = IGMPV3_HOST_MEMBERSHIP_REPORT, .ngrec = net16(1) };
+	*rec = (struct igmpv3_grec){ .grec_type = (u8)kind,
+				     .grec_nsrcs = net16((u16)n),
+				     .grec_mca = g->addr };
+	g->last = true;
+}
+
 /*
- * Take one group that is due; what stays is put off, what is over goes. *next: the next deadline.
+ * @g is due: the next message of what is to be said; none is left: it is put off. True: there is
+ * one. holds: group_lock
  */
-static bool take_due(struct due *out, s64 *next)
+static bool take(struct mcast_group *g, struct due *out)
+{
+	bool found, again;
+
+	if (!g->say)
+		mark(g);
+	found = g->say;
+	if (found)
+		fill(g, out);
+	if (g->say)
+		return found;
+	again = g->times;
+	for (const struct mcast_source *s = g->sources; s; s = s->next)
+		again |= s->times;
+	g->due = again ? time_now() + random_part(unsolicited(g->dev)) : TIME_NEVER;
+	return found;
+}
+
+static bool take_due(struct due *out)
 {
 	struct mcast_group *g, *after;
-	s64 now = time_now();
+	s64 now = time_now(), next = TIME_NEVER;
 	bool found = false;
 
-	*next = TIME_NEVER;
 	spin_lock(&group_lock);
 	list_for_each_safe(g, after, &mcast_groups, link) {
 		if (!found && g->due <= now) {
-			found = true;
-			*out = (struct due){ g->dev, g->addr, g->report, g->last };
-			g->last = true;
-			g->times -= g->times != 0;
-			g->due = g->times ? now + random_part(unsolicited(g->dev)) : TIME_NEVER;
-			if (!g->times && !g->users) {
-				mcast_forget(g);
-				kfree(g);
+			found = take(g, out);
+			if (!mcast_tidy(g, false))
 				continue;
-			}
 		}
-		*next = MIN(*next, g->due);
+		next = MIN(next, g->due);
 	}
-	if (!found && *next != TIME_NEVER)
-		timeout_set(&timer, *next);
+	if (!found && next != TIME_NEVER)
+		timeout_set(&timer, next);
 	spin_unlock(&group_lock);
 	return found;
 }
@@ -194,10 +265,9 @@ static bool take_due(struct due *out, s64 *next)
 static void timer_run(struct work *w)
 {
 	struct due due;
-	s64 next;
 
-	while (take_due(&due, &next))
-		report(due.dev, due.group, due.what, due.last);
+	while (take_due(&due))
+		report(&due);
 }
 
 /* --- receiving --- */
@@ -210,8 +280,25 @@ static s64 response_time(u32 code, bool v3)
 	return (s64)code * (NSEC_PER_SEC / 10);
 }
 
-/* A router asks about @group, or all (0): answers are due within @max. holds: group_lock */
-static void put_answers(const struct netdev *d, be32 group, s64 max)
+/* Is there anything to say to a router that asks about these @n sources? holds: group_lock */
+static bool asked(struct mcast_group *g, const be32 *src, u32 n)
+{
+	u32 listed = 0;
+
+	for (struct mcast_source *s = g->sources; s; s = s->next) {
+		for (u32 i = 0; i < n && mcast_listed(g, s); i++) {
+			if (src[i] == s->addr) {
+				s->asked = true;
+				listed++;
+				break;
+			}
+		}
+	}
+	return mcast_excludes(g) ? listed < n : listed;
+}
+
+/* A router asks about @group, or all (0), within @max; about @n sources. holds: group_lock */
+static void put_answers(const struct netdev *d, be32 group, s64 max, const be32 *src, u32 n)
 {
 	struct mcast_group *g;
 	s64 now = time_now();
@@ -219,28 +306,32 @@ static void put_answers(const struct netdev *d, be32 group, s64 max)
 	list_for_each(g, &mcast_groups, link) {
 		s64 at = now + random_part(max);
 
-		if (g->dev != d || !g->users || (group && g->addr != group) ||
+		if (g->dev != d || !mcast_used(g) || (group && g->addr != group) ||
 		    !igmp_speaks(d, g->addr))
 			continue;
-		if (g->due == TIME_NEVER) {
-			g->report = MCAST_IS_MEMBER;
-			g->times = 1;
-		}
+		if (!n)
+			g->answer = MCAST_ANSWER_ALL;
+		else if (!asked(g, src, n))
+			continue;
+		else if (!g->answer)
+			g->answer = MCAST_ANSWER_ASKED;
 		g->due = MIN(g->due, at);
 	}
 }
 
-static void query(const struct netdev *d, const struct igmphdr *h, u32 len)
+static void query(const struct netdev *d, const struct igmpv3_query *q, u32 len)
 {
-	bool v3 = len >= sizeof(struct igmpv3_query);
-	s64 max = response_time(h->code, v3), until = time_now() + OLD_QUERIER;
+	bool v3 = len >= sizeof(*q);
+	s64 max = response_time(q->code, v3), until = time_now() + OLD_QUERIER;
+	u32 n = v3 ? net16(q->nsrcs) : 0;
 
-	if (!v3 && len != sizeof(*h))
+	if ((!v3 && len != sizeof(struct igmphdr)) ||
+	    (n && (!q->group || n > (len - sizeof(*q)) / sizeof(be32))))
 		return;
 	spin_lock(&group_lock);
 	if (!v3)
-		WRITE_ONCE(OLD_UNTIL(d)[h->code ? 1 : 0], until);
-	put_answers(d, h->group, h->code || v3 ? max : 10 * NSEC_PER_SEC);
+		WRITE_ONCE(OLD_UNTIL(d)[q->code ? 1 : 0], until);
+	put_answers(d, q->group, q->code || v3 ? max : 10 * NSEC_PER_SEC, q->srcs, n);
 	spin_unlock(&group_lock);
 	igmp_kick();
 }
@@ -254,11 +345,14 @@ static void heard_report(const struct netdev *d, be32 group)
 		return;
 	spin_lock(&group_lock);
 	list_for_each(g, &mcast_groups, link) {
-		if (g->dev == d && g->addr == group && g->users) {
-			g->due = TIME_NEVER;
-			g->times = 0;
-			g->last = false;
-		}
+		if (g->dev != d || g->addr != group || !mcast_used(g))
+			continue;
+		g->due = TIME_NEVER;
+		g->times = 0;
+		g->answer = MCAST_NO_ANSWER;
+		g->last = false;
+		for (struct mcast_source *s = g->sources; s; s = s->next)
+			s->times = 0;
 	}
 	spin_unlock(&group_lock);
 }
@@ -267,13 +361,13 @@ static void igmp_input(struct pkt *p)
 {
 	const struct igmphdr *h;
 
-	if (p->looped || !pkt_linear(p, sizeof(*h)) || !pkt_cksum_ok(p, 0))
+	if (p->looped || p->len < sizeof(*h) || !pkt_linear(p, p->len) || !pkt_cksum_ok(p, 0))
 		goto out;
 	h = (const struct igmphdr *)p->head;
 	if (h->group && !inet_is_multicast(h->group))
 		goto out;
 	if (h->type == IGMP_HOST_MEMBERSHIP_QUERY)
-		query(p->dev, h, p->len);
+		query(p->dev, (const void *)h, p->len);
 	else if (h->type == IGMP_HOST_MEMBERSHIP_REPORT || h->type == IGMPV2_HOST_MEMBERSHIP_REPORT)
 		heard_report(p->dev, h->group);
 out:

@@ -91,7 +91,7 @@ static u32 score(const struct inet_pcb *pcb, const struct pcb_key *key)
 	return s;
 }
 
-static bool fits(const struct inet_pcb *pcb, const struct pcb_key *key, const struct pkt *p)
+static bool fits(struct inet_pcb *pcb, const struct pcb_key *key, const struct pkt *p)
 {
 	return score(pcb, key) && (!p || !pcb->ops->wants || pcb->ops->wants(pcb, p));
 }
@@ -367,16 +367,4 @@ void inet_pcb_set_dev(struct inet_pcb *pcb, const struct netdev *dev)
 	spin_lock(&b->lock);
 	pcb->dev = dev;
 	spin_unlock(&b->lock);
-}
-
-/* See udp.h. ctx: thread; sleeps: no */
-void inet_pcb_lock(struct inet_pcb *pcb)
-{
-	spin_lock(&bucket_of(pcb->table, pcb->proto, pcb->lport)->lock);
-}
-
-/* See udp.h. ctx: thread */
-void inet_pcb_unlock(struct inet_pcb *pcb)
-{
-	spin_unlock(&bucket_of(pcb->table, pcb->proto, pcb->lport)->lock);
 }

@@ -161,7 +161,9 @@ void ip_input(struct pkt *p)
 	if (unlikely(type <= RTN_LOCAL && is_trick(p)))
 		drop(p, IP_IN_ADDR_ERRORS);
 	else if (type == RTN_LOCAL || (type == RTN_BROADCAST && h->daddr) ||
-		 (type == RTN_MULTICAST && netdev_mc_member(p->dev, h->daddr)))
+		 (type == RTN_MULTICAST &&
+		  /* Routers may ask whoever is not wanted as a source. */
+		  netdev_mc_member(p->dev, h->daddr, h->protocol == IPPROTO_IGMP ? 0 : h->saddr)))
 		ip_deliver(p);
 	else if (type == RTN_UNICAST && p->type == PKT_HOST &&
 		 ip_conf(p->dev, IPV4_DEVCONF_FORWARDING))

@@ -127,7 +127,7 @@ int ip_output_raw(struct pkt *p, const struct route *rt)
 	p->ethertype = net16(ETH_P_IP);
 	if (unlikely(rt->type >= ROUTE_BROADCAST) && rt->dev != netdev_lo &&
 	    (rt->type == ROUTE_BROADCAST ||
-	     (!(p->cb[0] & IP_CB_NO_LOOP) && netdev_mc_member(rt->dev, h->daddr))))
+	     (!(p->cb[0] & IP_CB_NO_LOOP) && netdev_mc_member(rt->dev, h->daddr, h->saddr))))
 		loop_copy(p, rt->dev);
 	if (unlikely(rt->type == ROUTE_MULTICAST && !h->ttl)) {
 		pkt_put(p); /* to this host only */

@@ -1,9 +1,14 @@
 /*
- * Multicast groups that a device listens to.
+ * Multicast groups that a device listens to, and from whom.
  *
- * One list for all devices, counted per group, guarded by group_lock (rank NET_LEAF). The driver is
- * told with net_config_lock held (set_rx_mode) and may then ask for the groups by netdev_mc_nth.
- * 224.0.0.1 is everybody's (RFC 1112), nobody has to join it.
+ * One list for all devices, guarded by group_lock (rank NET_LEAF). Each member of a group has a
+ * filter; what the device takes and reports is all of them together, which follows from counts: of
+ * the members by mode, and for each source of the members that name it (RFC 3376, 3.2). A group
+ * that nobody is in is one that includes no source, so joining and leaving are changes of a filter
+ * as any other. What a change makes of mode and list is what routers are to be told (igmp.c).
+ *
+ * Changes hold net_config_lock, as the driver is told of them (set_rx_mode), which may then ask
+ * for the groups by netdev_mc_nth. 224.0.0.1 is everybody's (RFC 1112), nobody has to join it.
  */
 #include <linux/errno.h>
 #include "kernel/base/time.h"
@@ -28,104 +33,169 @@ static struct mcast_group *find(const struct netdev *d, be32 addr)
 	return NULL;
 }
 
-/* See netdev.h. */
-bool netdev_mc_member(const struct netdev *d, be32 addr)
+static struct mcast_source *find_source(const struct mcast_group *g, be32 addr)
 {
+	struct mcast_source *s = g->sources;
+
+	while (s && s->addr != addr)
+		s = s->next;
+	return s;
+}
+
+/* See netdev.h. */
+bool netdev_mc_member(const struct netdev *d, be32 addr, be32 src)
+{
+	const struct mcast_source *s;
+	const struct mcast_group *g;
 	bool member;
 
 	if (addr == IP_ADDR(224, 0, 0, 1))
 		return true;
 	spin_lock(&group_lock);
-	member = find(d, addr) && find(d, addr)->users;
+	g = find(d, addr);
+	member = g && mcast_used(g);
+	if (member && src) {
+		s = find_source(g, src);
+		member = mcast_excludes(g) != (s && mcast_listed(g, s));
+	}
 	spin_unlock(&group_lock);
 	return member;
 }
 
 /* See mcast_internal.h. */
-void mcast_forget(struct mcast_group *g)
+bool mcast_tidy(struct mcast_group *g, bool all)
 {
+	struct mcast_source **at = &g->sources, *s;
+
+	while ((s = *at)) {
+		if (!all && (s->n[0] || s->n[1] || s->times || s->say)) {
+			at = &s->next;
+			continue;
+		}
+		*at = s->next;
+		kfree(s);
+	}
+	if (!all && (mcast_used(g) || g->times || g->say || g->sources))
+		return true;
 	list_del(&g->link);
 	ngroups--;
+	kfree(g);
+	return false;
 }
 
-static void tell(struct netdev *d)
+/* --- changing --- */
+
+/*
+ * The filter is another than it was: @excluded, and its list by .was of the sources. Routers are to
+ * be told; a group that is over goes. holds: group_lock
+ */
+static void settle(struct mcast_group *g, bool excluded)
 {
-	mutex_lock(&net_config_lock);
-	if (netdev_up(d) && d->ops->set_rx_mode)
-		d->ops->set_rx_mode(d);
-	mutex_unlock(&net_config_lock);
+	u8 times = igmp_speaks(g->dev, g->addr) ? MCAST_ROBUSTNESS : 0;
+	bool turned = mcast_excludes(g) != excluded, any = turned;
+
+	if (turned)
+		g->times = times; /* the record of the new mode has the list, too */
+	for (struct mcast_source *s = g->sources; s; s = s->next) {
+		bool changed = mcast_listed(g, s) != s->was;
+
+		if (turned || changed)
+			s->times = turned ? 0 : times;
+		any |= changed;
+	}
+	if (any && times) {
+		g->due = time_now();
+		igmp_kick();
+	}
+	(void)mcast_tidy(g, false);
+}
+
+/* There are objects for all that @f names. holds: group_lock */
+static int reserve(struct mcast_group *g, const struct mc_filter *f)
+{
+	for (u32 i = 0; i < f->n; i++) {
+		struct mcast_source *s;
+
+		if (find_source(g, f->src[i]))
+			continue;
+		s = kzalloc(sizeof(*s), PMM_NOWAIT);
+		if (!s)
+			return -ENOBUFS;
+		s->addr = f->src[i];
+		s->next = g->sources;
+		g->sources = s;
+	}
+	return 0;
+}
+
+static void count(struct mcast_group *g, const struct mc_filter *f, u32 by)
+{
+	g->users[f->mode] += by;
+	for (u32 i = 0; i < f->n; i++)
+		find_source(g, f->src[i])->n[f->mode] += by;
+}
+
+/* One that nobody is in; NULL: -ENOBUFS. holds: group_lock */
+static struct mcast_group *add_group(struct netdev *d, be32 addr)
+{
+	struct mcast_group *g = ngroups < GROUPS_MAX ? kzalloc(sizeof(*g), PMM_NOWAIT) : NULL;
+
+	if (!g)
+		return NULL;
+	g->dev = d;
+	g->addr = addr;
+	g->due = TIME_NEVER;
+	list_add_tail(&mcast_groups, &g->link);
+	ngroups++;
+	return g;
 }
 
 /* See netdev.h. */
-void netdev_mc_up(struct netdev *d)
+int netdev_mc_change(struct netdev *d, be32 addr, const struct mc_filter *old,
+		     const struct mc_filter *new)
 {
 	struct mcast_group *g;
+	bool excluded, used;
+	int err = -ENOBUFS;
 
-	spin_lock(&group_lock);
-	list_for_each(g, &mcast_groups, link) {
-		if (g->dev == d && g->users && igmp_speaks(d, g->addr))
-			igmp_changed(g);
-	}
-	spin_unlock(&group_lock);
-}
-
-/* See netdev.h. */
-int netdev_mc_join(struct netdev *d, be32 addr)
-{
-	struct mcast_group *fresh = kzalloc(sizeof(*fresh), 0), *g;
-	bool first = false;
-	int err = 0;
-
-	if (!fresh)
-		return -ENOBUFS;
-	fresh->dev = d;
-	fresh->addr = addr;
-	fresh->due = TIME_NEVER;
+	mutex_assert_held(&net_config_lock);
 	spin_lock(&group_lock);
 	g = find(d, addr);
-	if (READ_ONCE(d->gone)) {
-		err = -ENODEV;
-		g = NULL;
-	} else if (!g && ngroups >= GROUPS_MAX) {
-		err = -ENOBUFS;
-	} else if (!g) {
-		list_add_tail(&mcast_groups, &fresh->link);
-		ngroups++;
-		g = fresh;
-		fresh = NULL;
-	}
+	used = g && mcast_used(g);
+	if (!g)
+		g = add_group(d, addr);
 	if (g) {
-		first = !g->users++;
-		if (first && igmp_speaks(d, addr))
-			igmp_changed(g);
+		excluded = mcast_excludes(g);
+		for (struct mcast_source *s = g->sources; s; s = s->next)
+			s->was = mcast_listed(g, s);
+		err = new ? reserve(g, new) : 0;
+		if (!err && new)
+			count(g, new, 1);
+		if (!err && old)
+			count(g, old, ~0u);
+		used ^= mcast_used(g);
+		settle(g, excluded);
 	}
 	spin_unlock(&group_lock);
-	kfree(fresh);
-	if (first)
-		tell(d);
+	if (!err && used && netdev_up(d) && d->ops->set_rx_mode)
+		d->ops->set_rx_mode(d);
 	return err;
 }
 
-/* See netdev.h. ctx: thread; sleeps */
-int netdev_mc_leave(struct netdev *d, be32 addr)
+/* See netdev.h. What is reported begins anew. */
+void netdev_mc_up(struct netdev *d)
 {
-	struct mcast_group *g;
-	bool last, known;
+	struct mcast_group *g, *next;
 
 	spin_lock(&group_lock);
-	g = find(d, addr);
-	known = g && g->users;
-	last = known && !--g->users;
-	if (last && igmp_speaks(d, addr)) {
-		igmp_changed(g); /* which frees it when that was said */
-	} else if (last) {
-		mcast_forget(g);
-		kfree(g);
+	list_for_each_safe(g, next, &mcast_groups, link) {
+		if (g->dev != d)
+			continue;
+		for (struct mcast_source *s = g->sources; s; s = s->next)
+			s->was = false;
+		settle(g, false);
 	}
 	spin_unlock(&group_lock);
-	if (last)
-		tell(d);
-	return known ? 0 : -EADDRNOTAVAIL;
 }
 
 /* See netdev.h. */
@@ -135,14 +205,14 @@ void netdev_mc_gone(struct netdev *d)
 
 	spin_lock(&group_lock);
 	list_for_each_safe(g, next, &mcast_groups, link) {
-		if (g->dev == d) {
-			mcast_forget(g);
-			kfree(g);
-		}
+		if (g->dev == d)
+			(void)mcast_tidy(g, true);
 	}
 	igmp_gone(d);
 	spin_unlock(&group_lock);
 }
+
+/* --- looking --- */
 
 /* See netdev.h. ctx: any */
 bool netdev_mc_nth(const struct netdev *d, u32 n, be32 *addr, u32 *users)
@@ -152,13 +222,35 @@ bool netdev_mc_nth(const struct netdev *d, u32 n, be32 *addr, u32 *users)
 
 	spin_lock(&group_lock);
 	list_for_each(g, &mcast_groups, link) {
-		if (g->dev != d || !g->users || n--)
+		if (g->dev != d || !mcast_used(g) || n--)
 			continue;
 		*addr = g->addr;
-		*users = g->users;
+		*users = g->users[0] + g->users[1];
 		found = true;
 		break;
 	}
 	spin_unlock(&group_lock);
 	return found;
+}
+
+/* See netdev.h. ctx: any */
+bool netdev_mc_source_nth(const struct netdev *d, u32 n, struct mc_source_info *out)
+{
+	const struct mcast_source *s = NULL;
+	struct mcast_group *g;
+
+	spin_lock(&group_lock);
+	list_for_each(g, &mcast_groups, link) {
+		for (s = g->dev == d ? g->sources : NULL; s; s = s->next) {
+			if ((s->n[0] || s->n[1]) && !n--)
+				break;
+		}
+		if (s) {
+			*out = (struct mc_source_info){ g->addr, s->addr, s->n[MCAST_INCLUDE],
+							s->n[MCAST_EXCLUDE] };
+			break;
+		}
+	}
+	spin_unlock(&group_lock);
+	return s;
 }

@@ -189,17 +189,32 @@ int netdev_xmit(struct netdev *d, struct pkt *p);
 int netdev_xmit_segment(struct netdev *d,
 			struct pkt *p); /* gso.c's: a piece of one that was shown */
 
+/* What a member wants of a group: packets from these sources, or from all but these. */
+struct mc_filter {
+	u8 mode; /* MCAST_INCLUDE, MCAST_EXCLUDE */
+	bool own; /* to be freed by who has it */
+	u32 n;
+	be32 src[];
+};
+/* One of a group that members of it name: so many by filters that include, and that exclude. */
+struct mc_source_info {
+	be32 group, src;
+	u32 includes, excludes;
+};
 /*
- * Multicast groups that @d listens to, counted. ctx: thread; sleeps. 0 or -ENOBUFS, -EADDRNOTAVAIL
+ * A member of @group on @d changes its filter from @old (NULL: it joins) to @new (NULL: it leaves).
+ * ctx: thread; holds: net_config_lock. 0 or -ENOBUFS, never so without @new
  */
-int __must_check netdev_mc_join(struct netdev *d, be32 group);
-int netdev_mc_leave(struct netdev *d, be32 group);
+int netdev_mc_change(struct netdev *d, be32 group, const struct mc_filter *old,
+		     const struct mc_filter *new);
 void netdev_mc_gone(struct netdev *d); /* all of @d, which is gone. ctx: thread */
 /* The device came up: routers are told of its groups. ctx: thread */
 void netdev_mc_up(struct netdev *d);
-bool netdev_mc_member(const struct netdev *d, be32 group); /* ctx: any */
+/* Does @d listen to what @src (0: anybody) sends to @group? ctx: any */
+bool netdev_mc_member(const struct netdev *d, be32 group, be32 src);
 /* The @n-th group of @d and how often it was joined. ctx: any. False: there is none */
 bool netdev_mc_nth(const struct netdev *d, u32 n, be32 *group, u32 *users);
+bool netdev_mc_source_nth(const struct netdev *d, u32 n, struct mc_source_info *out);
 
 /*
  * What net/sock looks at: every frame in and out while .on is not 0 (AF_PACKET), and news of

@@ -22,7 +22,7 @@ struct inet_pcb_ops {
 	void (*error)(struct inet_pcb *pcb, struct pkt *p, const struct net_error *e);
 	void (*destroy)(struct inet_pcb *pcb); /* the last reference went. ctx: any */
 	/* Is the packet wanted (ICMP_FILTER, multicast)? NULL: yes. holds: the bucket's lock */
-	bool (*wants)(const struct inet_pcb *pcb, const struct pkt *p);
+	bool (*wants)(struct inet_pcb *pcb, const struct pkt *p);
 };
 
 /* Those with ports first. */
@@ -67,9 +67,6 @@ int __must_check inet_pcb_bind(struct inet_pcb *pcb, be32 laddr, be16 lport);
 void inet_pcb_unbind(struct inet_pcb *pcb); /* out of it; when in none nothing */
 /* Another end; @laddr takes the place of the local one. holds: the user's lock */
 void inet_pcb_set_peer(struct inet_pcb *pcb, be32 laddr, be32 faddr, be16 fport);
-/* Around changes of what ops->wants looks at. holds: the user's lock */
-void inet_pcb_lock(struct inet_pcb *pcb);
-void inet_pcb_unlock(struct inet_pcb *pcb);
 /*
  * Takes @c instead of the program that those who share the port had; NULL: none. True: they had
  * one.

@@ -16,7 +16,7 @@
 #define SOCK_CLOEXEC 02000000u
 #define SOCK_NONBLOCK 04000u
 #define SOCK_TYPE_MASK 0xfu
-#define OPT_MAX 256 /* bytes of an option's value that are looked at */
+#define OPT_MAX 264 /* bytes of an option's value that are looked at */
 
 /* See sys_socket.h. */
 int sock_borrow(int fd, struct fdref *r, struct socket **s)
@@ -314,10 +314,17 @@ static int sock_get(struct socket *s, int level, int option, void *val, u32 *len
 	return socket_getsockopt(s, option, val, len);
 }
 
+/* Of lists of the sources of multicast groups, which may be long, and hold a question. */
+static bool is_source_list(u64 level, u64 option)
+{
+	return (int)level == SOL_IP &&
+	       ((int)option == IP_MSFILTER || (int)option == MCAST_MSFILTER);
+}
+
 /* ctx: thread */
 long sys_setsockopt(u64 fd, u64 level, u64 option, u64 uval, u64 len)
 {
-	u8 val[OPT_MAX];
+	u8 small[OPT_MAX], *val = small;
 	struct socket *s;
 	struct fdref r;
 	long err;
@@ -327,13 +334,20 @@ long sys_setsockopt(u64 fd, u64 level, u64 option, u64 uval, u64 len)
 	err = sock_borrow((int)fd, &r, &s);
 	if (err)
 		return err;
-	len = MIN((u32)len, (u32)OPT_MAX);
-	if ((int)level != SOL_SOCKET && !s->ops->setsockopt)
+	if ((u32)len > OPT_MAX && is_source_list(level, option))
+		val = (u32)len <= SOCK_OPTMEM_MAX ? kmalloc((u32)len, 0) : NULL;
+	else
+		len = MIN((u32)len, (u32)OPT_MAX);
+	if (!val)
+		err = -ENOBUFS;
+	else if ((int)level != SOL_SOCKET && !s->ops->setsockopt)
 		err = -EOPNOTSUPP;
-	else if (copy_from_user(val, uval, len))
+	else if (copy_from_user(val, uval, (u32)len))
 		err = -EFAULT;
 	else
 		err = sock_set(s, (int)level, (int)option, val, (u32)len);
+	if (val != small)
+		kfree(val);
 	fd_release(&r);
 	return err;
 }
@@ -342,6 +356,7 @@ long sys_setsockopt(u64 fd, u64 level, u64 option, u64 uval, u64 len)
 long sys_getsockopt(u64 fd, u64 level, u64 option, u64 uval, u64 ulen)
 {
 	u8 small[OPT_MAX] = { 0 }, *val = small;
+	bool list = is_source_list(level, option);
 	struct socket *s;
 	struct fdref r;
 	u32 size;
@@ -356,15 +371,15 @@ long sys_getsockopt(u64 fd, u64 level, u64 option, u64 uval, u64 ulen)
 	else if (!get_user(&len, ulen))
 		err = len < 0 ? -EINVAL : 0;
 	size = MIN((u32)len, (u32)OPT_MAX);
-	/* The question is in the value. */
-	if (!err && (int)level == SOL_PACKET && (int)option == PACKET_HDRLEN &&
-	    copy_from_user(val, uval, size))
-		err = -EFAULT;
-	if (!err && (u32)len > OPT_MAX && (int)option == SO_PEERGROUPS) {
+	if (!err && (u32)len > OPT_MAX && ((int)option == SO_PEERGROUPS || list)) {
 		size = MIN((u32)len, CRED_NGROUPS_MAX * (u32)sizeof(u32));
 		val = kmalloc(size, 0);
 		err = val ? 0 : -ENOMEM;
 	}
+	/* The question is in the value. */
+	if (!err && (list || ((int)level == SOL_PACKET && (int)option == PACKET_HDRLEN)) &&
+	    copy_from_user(val, uval, size))
+		err = -EFAULT;
 	if (!err && (int)level == SOL_SOCKET && (int)option == SO_GET_FILTER) {
 		size = (u32)len;
 		err = socket_filter_give(s, uval, &size);

@@ -19,7 +19,6 @@
 
 #define MSG_CMSG_COMPAT \
 	0x80000000u /* how Linux marks calls of 32-bit programs inside: never from here */
-#define CONTROL_MAX 20480 /* sysctl net.core.optmem_max of Linux */
 
 struct user_msghdr {
 	u64 name;
@@ -120,7 +119,7 @@ static int control_in(struct socket *s, struct sock_msg *m, u64 ucontrol, u64 le
 	u8 *buf;
 	int err = 0;
 
-	if (len > CONTROL_MAX)
+	if (len > SOCK_OPTMEM_MAX)
 		return -ENOBUFS;
 	if (len < CMSG_HEAD)
 		return 0;

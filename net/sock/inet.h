@@ -40,6 +40,8 @@ struct inet_sock {
 	be32 mc_addr; /* a: and the address that was given */
 	u32 unicast_dev; /* a: IP_UNICAST_IF: index; 0: by route */
 	struct inet_errq *errq; /* I once made, own lock: MSG_ERRQUEUE */
+	struct mc_member
+		*groups; /* net_config_lock, and of datagrams the bucket's, either to look */
 };
 
 static inline struct inet_sock *inet_of(struct socket *s)
@@ -136,13 +138,6 @@ ssize_t inet_errq_recv(struct inet_sock *i, struct sock_msg *m);
 /* udplite(7): options of level SOL_UDPLITE, which no UAPI header has. */
 enum { UDPLITE_SEND_CSCOV = 10, UDPLITE_RECV_CSCOV = 11 };
 
-struct mc_member {
-	struct list link; /* lock */
-	struct netdev *dev; /* I */
-	u32 index; /* I: of it then */
-	be32 group; /* I */
-};
-
 /* k: lock (NET_SOCK); q: qlock (NET_QUEUE); a atomic; I immutable. */
 struct inet_dgram {
 	struct inet_sock i; /* a: as its fields say */
@@ -159,8 +154,6 @@ struct inet_dgram {
 	bool dead; /* a: the file is gone */
 	struct route rt; /* k: of the connected end */
 	u32 icmp_filter; /* a: types that are not wanted (SOCK_RAW) */
-	struct list groups; /* k, and the bucket's lock, either to look: struct mc_member */
-	u32 ngroups; /* k */
 	struct pkt *cork; /* k: UDP_CORK, MSG_MORE: what waits to be sent */
 	struct sockaddr_in cork_to; /* k */
 	u16 cork_gso; /* k: UDP_SEGMENT of the call that began it; 0: not given */
@@ -187,9 +180,18 @@ void inet_dgram_wake_error(struct inet_dgram *d); /* who waits looks at the erro
 int __must_check inet_dgram_autobind(struct inet_dgram *d);
 int inet_dgram_push(struct inet_dgram *d); /* send what is corked. 0 or -errno */
 bool inet_dgram_writable(const struct inet_dgram *d);
-extern int inet_max_groups; /* a: sysctl igmp_max_memberships */
-/* IP_ADD_MEMBERSHIP and IP_DROP_MEMBERSHIP; @dev NULL: by route. 0 or -errno */
-int inet_group_change(struct inet_dgram *d, be32 group, be32 addr, u32 index, bool join);
+/* --- inet_mcast.c: groups, and the sources in them --- */
+extern int inet_max_groups, inet_max_sources; /* a: sysctl igmp_max_memberships, igmp_max_msf */
+/* Options from IP_ADD_MEMBERSHIP to MCAST_MSFILTER. As inet_setsockopt(). ctx: thread; sleeps */
+int inet_mcast_set(struct inet_sock *i, int option, const void *val, u32 len);
+/*
+ * IP_MSFILTER and MCAST_MSFILTER: the question is in the value. *len: the room, then what there is.
+ * ctx: thread; sleeps. 0 or -errno
+ */
+int inet_mcast_get(struct inet_sock *i, int option, u8 *val, u32 *len);
+/* Does it want @p, which is for a group? ctx: any */
+bool inet_mcast_wants(struct inet_sock *i, const struct pkt *p);
+void inet_mcast_free(struct inet_sock *i); /* the socket goes. ctx: thread; sleeps */
 /* --- inet_ipopt.c: IP_OPTIONS --- */
 int inet_ipopt_set(struct inet_dgram *d, const void *val, u32 len); /* 0, -EINVAL, -EPERM */
 void inet_ipopt_get(struct inet_dgram *d, void *val, u32 *len); /* at most *len bytes */

@@ -53,12 +53,10 @@ static void dgram_destroy(struct inet_pcb *pcb)
 }
 
 /* Is it for this raw socket? holds: the bucket's lock */
-static bool dgram_wants(const struct inet_pcb *pcb, const struct pkt *p)
+static bool dgram_wants(struct inet_pcb *pcb, const struct pkt *p)
 {
-	const struct inet_dgram *d = container_of(pcb, const struct inet_dgram, pcb);
-	const struct mc_member *g;
+	struct inet_dgram *d = of_pcb(pcb);
 	u32 filter = READ_ONCE(d->icmp_filter);
-	be32 dst = pkt_net(p)->daddr;
 
 	if (filter && pcb->table == PCB_RAW && pcb->proto == IPPROTO_ICMP && pkt_linear_len(p)) {
 		u8 type = *(const u8 *)pkt_transport(p);
@@ -66,13 +64,7 @@ static bool dgram_wants(const struct inet_pcb *pcb, const struct pkt *p)
 		if (type < 32 && (filter >> type & 1))
 			return false;
 	}
-	if (likely(!inet_is_multicast(dst)) || READ_ONCE(d->i.mc_all))
-		return true;
-	list_for_each(g, &d->groups, link) {
-		if (g->group == dst && g->dev == p->dev)
-			return true;
-	}
-	return false;
+	return likely(!inet_is_multicast(pkt_net(p)->daddr)) || inet_mcast_wants(&d->i, p);
 }
 
 static const struct inet_pcb_ops dgram_pcb_ops = {
@@ -95,7 +87,6 @@ static int dgram_alloc(enum pcb_table table, int type, int protocol, struct sock
 	spin_init(&d->lock, RANK_NET_SOCK);
 	spin_init(&d->qlock, RANK_NET_QUEUE);
 	list_init(&d->queue);
-	list_init(&d->groups);
 	waitq_init(&d->wait);
 	if (!inet_pcb_has_ports(&d->pcb))
 		socket_set_option(&d->i.s, SO_REUSEADDR, true);
@@ -171,18 +162,6 @@ INET_TYPE(ping, .type = SOCK_DGRAM, .protocol = IPPROTO_ICMP, .may = ping_may,
 
 /* --- the end --- */
 
-static void leave_groups(struct inet_dgram *d)
-{
-	struct mc_member *g, *next;
-
-	list_for_each_safe(g, next, &d->groups, link) {
-		if (g->index == g->dev->index) /* else it went, and left all */
-			(void)netdev_mc_leave(g->dev, g->group);
-		list_del(&g->link);
-		kfree(g);
-	}
-}
-
 static void dgram_release(struct socket *s)
 {
 	struct inet_dgram *d = dgram_of(s);
@@ -191,7 +170,7 @@ static void dgram_release(struct socket *s)
 	inet_pcb_unbind(&d->pcb);
 	WRITE_ONCE(d->dead, true);
 	spin_unlock(&d->lock);
-	leave_groups(d);
+	inet_mcast_free(&d->i);
 	pkt_put(d->cork);
 	inet_pcb_put(&d->pcb);
 }
@@ -333,69 +312,6 @@ static void dgram_device(struct socket *s)
 	inet_pcb_set_dev(&d->pcb, netdev_bound(READ_ONCE(s->bound_dev)));
 	d->rt.gen = 0;
 	spin_unlock(&d->lock);
-}
-
-/* --- groups --- */
-
-static int group_dev(const struct inet_dgram *d, be32 group, be32 addr, u32 index,
-		     struct netdev **out)
-{
-	struct route rt;
-
-	if (index) {
-		*out = netdev_by_index(index);
-		return *out ? 0 : -ENODEV;
-	}
-	if (route_lookup(group, addr, NULL, &rt))
-		return -ENODEV;
-	*out = rt.dev;
-	return 0;
-}
-
-/* See inet.h. ctx: thread; sleeps */
-int inet_group_change(struct inet_dgram *d, be32 group, be32 addr, u32 index, bool join)
-{
-	struct mc_member *g, *found = NULL, *fresh = NULL;
-	struct netdev *dev;
-	int err;
-
-	if (join && !inet_is_multicast(group))
-		return -EINVAL;
-	err = group_dev(d, group, addr, index, &dev);
-	if (!err && join) {
-		fresh = kzalloc(sizeof(*fresh), 0);
-		err = fresh ? netdev_mc_join(dev, group) : -ENOBUFS;
-	}
-	if (err)
-		goto out;
-	spin_lock(&d->lock);
-	inet_pcb_lock(&d->pcb);
-	list_for_each(g, &d->groups, link) {
-		if (g->group == group && g->dev == dev && g->index == dev->index)
-			found = g;
-	}
-	if (!join && found) {
-		list_del(&found->link);
-		d->ngroups--;
-	} else if (join && !found && d->ngroups < (u32)READ_ONCE(inet_max_groups)) {
-		fresh->group = group;
-		fresh->dev = dev;
-		fresh->index = dev->index;
-		list_add(&d->groups, &fresh->link);
-		d->ngroups++;
-		fresh = NULL;
-	} else {
-		err = !join ? -EADDRNOTAVAIL : found ? -EADDRINUSE : -ENOBUFS;
-	}
-	inet_pcb_unlock(&d->pcb);
-	spin_unlock(&d->lock);
-	if (join ? err != 0 : !err)
-		(void)netdev_mc_leave(dev, group);
-	if (!join)
-		kfree(found);
-out:
-	kfree(fresh);
-	return err;
 }
 
 /* --- options --- */

@@ -138,36 +138,6 @@ static int set_mc_if(struct inet_sock *i, const void *val, u32 len)
 	return 0;
 }
 
-static int change_group(struct inet_sock *i, const void *val, u32 len, bool join)
-{
-	struct ip_mreqn mr = { 0 };
-
-	if (!inet_is_dgram(&i->s))
-		return -EPROTO;
-	if (len < sizeof(struct ip_mreq))
-		return -EINVAL;
-	memcpy(&mr, val, MIN(len, (u32)sizeof(mr)));
-	return inet_group_change(dgram_of(&i->s), mr.imr_multiaddr.s_addr, mr.imr_address.s_addr,
-				 len >= sizeof(mr) ? (u32)mr.imr_ifindex : 0, join);
-}
-
-/* The same by the calls of RFC 3678: the device by number, the group as an address of a family. */
-static int change_group_req(struct inet_sock *i, const void *val, u32 len, bool join)
-{
-	struct group_req req;
-	struct sockaddr_in in;
-
-	if (len < sizeof(req))
-		return -EINVAL;
-	if (!inet_is_dgram(&i->s))
-		return -EPROTO;
-	memcpy(&req, val, sizeof(req));
-	memcpy(&in, &req.gr_group, sizeof(in));
-	if (in.sin_family != AF_INET)
-		return -EINVAL;
-	return inet_group_change(dgram_of(&i->s), in.sin_addr.s_addr, 0, req.gr_interface, join);
-}
-
 /* See inet.h. ctx: thread; sleeps */
 int inet_setsockopt(struct inet_sock *i, int option, const void *val, u32 len)
 {
@@ -175,10 +145,7 @@ int inet_setsockopt(struct inet_sock *i, int option, const void *val, u32 len)
 
 	switch (option) {
 	case IP_MULTICAST_IF: return set_mc_if(i, val, len);
-	case IP_ADD_MEMBERSHIP: return change_group(i, val, len, true);
-	case IP_DROP_MEMBERSHIP: return change_group(i, val, len, false);
-	case MCAST_JOIN_GROUP: return change_group_req(i, val, len, true);
-	case MCAST_LEAVE_GROUP: return change_group_req(i, val, len, false);
+	case IP_ADD_MEMBERSHIP ... MCAST_MSFILTER: return inet_mcast_set(i, option, val, len);
 	case IP_OPTIONS:
 		if (inet_is_dgram(&i->s))
 			return inet_ipopt_set(dgram_of(&i->s), val, len);
@@ -257,6 +224,8 @@ int inet_getsockopt(struct inet_sock *i, int option, void *val, u32 *len)
 	case IP_HDRINCL: /* of other kinds than raw */
 	case IP_NODEFRAG: return inet_opt_give(0, val, len);
 	case IP_UNICAST_IF: return inet_opt_give((int)net32(READ_ONCE(i->unicast_dev)), val, len);
+	case IP_MSFILTER:
+	case MCAST_MSFILTER: return inet_mcast_get(i, option, val, len);
 	case IP_OPTIONS:
 		if (inet_is_dgram(&i->s))
 			inet_ipopt_get(dgram_of(&i->s), val, len);

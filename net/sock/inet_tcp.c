@@ -209,6 +209,7 @@ static void inherit(struct tcp_sock *t, const struct tcp_sock *l)
 	t->i.s.async = async;
 	list_init(&t->i.s.async);
 	t->i.errq = NULL;
+	t->i.groups = NULL;
 	t->i.s.file = NULL;
 	t->i.s.err = 0;
 	t->i.s.cookie = 0;
@@ -270,6 +271,7 @@ static void sock_release(struct socket *s)
 		tcp_close(t->pcb);
 	else
 		tcp_abort(t->pcb);
+	inet_mcast_free(&t->i);
 	inet_errq_free(&t->i);
 	kfree(t);
 }

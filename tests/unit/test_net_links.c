@@ -3,6 +3,7 @@
  * What the stack tells its links, and what it hears there: IGMP, packets that are for others, claims
  * to an address. In the world of net/world.h.
  */
+#include <linux/igmp.h>
 #include "tests/unit/net/world.h"
 
 /* --- groups --- */
@@ -50,13 +51,74 @@ static const u8 *igmp_sent(be32 dst, u32 len)
 	return msg;
 }
 
-/* A report of version 3 with one record about GROUP, of this kind. */
-static void check_v3(u8 kind)
+/* A report of version 3 with one record about GROUP, of this kind, with these sources. */
+static void check_list(u8 kind, const be32 *src, u32 n)
 {
-	const u8 *m = igmp_sent(IP_ADDR(224, 0, 0, 22), 16);
+	const u8 *m = igmp_sent(IP_ADDR(224, 0, 0, 22), 16 + 4 * n);
 
 	CHECK(m[0] == 0x22 && m[7] == 1 && m[8] == kind && !memcmp(m + 12, &(be32){ GROUP }, 4));
+	CHECK(m[10] == 0 && m[11] == n);
+	for (u32 i = 0; i < n; i++) { /* in any order */
+		u32 k = 0;
+
+		while (k < n && memcmp(m + 16 + 4 * k, &src[i], 4))
+			k++;
+		CHECK(k < n);
+	}
 }
+
+static void check_v3(u8 kind)
+{
+	check_list(kind, NULL, 0);
+}
+
+#define S1 IP_ADDR(10, 0, 0, 51)
+#define S2 IP_ADDR(10, 0, 0, 52)
+#define S3 IP_ADDR(10, 0, 0, 53)
+
+static struct mc_filter *filter(u8 mode, u32 n, be32 a, be32 b)
+{
+	struct mc_filter *f = malloc(sizeof(*f) + 2 * sizeof(be32));
+
+	*f = (struct mc_filter){ .mode = mode, .n = n };
+	f->src[0] = a;
+	f->src[1] = b;
+	return f;
+}
+
+static const struct mc_filter everything = { .mode = MCAST_EXCLUDE };
+
+static int change(struct netdev *d, be32 group, const struct mc_filter *old,
+		  const struct mc_filter *new)
+{
+	int err;
+
+	mutex_lock(&net_config_lock);
+	err = netdev_mc_change(d, group, old, new);
+	mutex_unlock(&net_config_lock);
+	return err;
+}
+
+static int join(struct netdev *d, be32 group)
+{
+	return change(d, group, NULL, &everything);
+}
+
+static int leave(struct netdev *d, be32 group)
+{
+	return change(d, group, &everything, NULL);
+}
+
+/* What is said twice, the second time within a second, and then no more. */
+#define CHECK_TWICE(check)                \
+	do {                              \
+		pass(0);                  \
+		check;                    \
+		pass(NSEC_PER_SEC);       \
+		check;                    \
+		pass(100 * NSEC_PER_SEC); \
+		CHECK_EQ(nsent, 0);       \
+	} while (0)
 
 UNIT_TEST(groups_are_reported)
 {
@@ -66,17 +128,12 @@ UNIT_TEST(groups_are_reported)
 	struct ip_frame f;
 
 	begin();
-	CHECK(!netdev_mc_join(&card, GROUP));
-	CHECK(!netdev_mc_join(&card, GROUP));
-	pass(0);
-	check_v3(MCAST_JOINS);
-	pass(NSEC_PER_SEC);
-	check_v3(MCAST_JOINS);
-	pass(100 * NSEC_PER_SEC);
-	CHECK_EQ(nsent, 0);
+	CHECK(!join(&card, GROUP));
+	CHECK(!join(&card, GROUP));
+	CHECK_TWICE(check_v3(IGMPV3_CHANGE_TO_EXCLUDE));
 	igmp_frame(&f, IP_ADDR(224, 0, 0, 1), v3_query, 12);
 	pass(2 * NSEC_PER_SEC);
-	check_v3(MCAST_IS_MEMBER);
+	check_v3(IGMPV3_MODE_IS_EXCLUDE);
 	pass(100 * NSEC_PER_SEC);
 	CHECK_EQ(nsent, 0);
 	igmp_frame(&f, IP_ADDR(224, 0, 0, 1), v2_query, 8); /* an older router: its version */
@@ -89,18 +146,133 @@ UNIT_TEST(groups_are_reported)
 	pass(10 * NSEC_PER_SEC);
 	CHECK_EQ(nsent, 0);
 	pass(500 * NSEC_PER_SEC);
-	CHECK(!netdev_mc_leave(&card, GROUP));
-	CHECK(netdev_mc_member(&card, GROUP));
-	CHECK(!netdev_mc_leave(&card, GROUP));
-	CHECK(!netdev_mc_member(&card, GROUP));
-	pass(0);
-	check_v3(MCAST_LEAVES);
-	pass(NSEC_PER_SEC);
-	check_v3(MCAST_LEAVES);
-	pass(100 * NSEC_PER_SEC);
-	CHECK_EQ(nsent, 0);
-	CHECK_EQ(netdev_mc_leave(&card, GROUP), -EADDRNOTAVAIL);
+	CHECK(!leave(&card, GROUP));
+	CHECK(netdev_mc_member(&card, GROUP, 0));
+	CHECK(!leave(&card, GROUP));
+	CHECK(!netdev_mc_member(&card, GROUP, 0));
+	CHECK_TWICE(check_v3(IGMPV3_CHANGE_TO_INCLUDE));
 	CHECK(list_empty(&mcast_groups));
+}
+
+/* RFC 3376, 3.2 and 5.1: one member by source, then another with more, then one that wants all. */
+UNIT_TEST(sources_are_reported)
+{
+	const be32 both[] = { S1, S2 }, third[] = { S3 };
+	struct mc_filter *in1 = filter(MCAST_INCLUDE, 1, S1, 0);
+	struct mc_filter *in12 = filter(MCAST_INCLUDE, 2, S1, S2);
+	struct mc_filter *ex13 = filter(MCAST_EXCLUDE, 2, S1, S3);
+
+	begin();
+	CHECK(!change(&card, GROUP, NULL, in1));
+	CHECK(netdev_mc_member(&card, GROUP, S1) && !netdev_mc_member(&card, GROUP, S2));
+	CHECK_TWICE(check_list(IGMPV3_ALLOW_NEW_SOURCES, both, 1));
+	CHECK(!change(&card, GROUP, NULL, in12));
+	CHECK(netdev_mc_member(&card, GROUP, S2));
+	CHECK_TWICE(check_list(IGMPV3_ALLOW_NEW_SOURCES, both + 1, 1));
+	CHECK(!change(&card, GROUP, NULL, ex13)); /* S1 is wanted by others */
+	CHECK(netdev_mc_member(&card, GROUP, S1) && !netdev_mc_member(&card, GROUP, S3));
+	CHECK(netdev_mc_member(&card, GROUP, PEER));
+	CHECK_TWICE(check_list(IGMPV3_CHANGE_TO_EXCLUDE, third, 1));
+	CHECK(!change(&card, GROUP, in12, NULL)); /* S2 was never kept away */
+	CHECK(!change(&card, GROUP, in1, NULL)); /* nobody wants S1 any more */
+	CHECK(!netdev_mc_member(&card, GROUP, S1) && netdev_mc_member(&card, GROUP, S2));
+	CHECK_TWICE(check_list(IGMPV3_BLOCK_OLD_SOURCES, both, 1));
+	CHECK(!change(&card, GROUP, ex13, in12)); /* the mode, with all of the list */
+	CHECK_TWICE(check_list(IGMPV3_CHANGE_TO_INCLUDE, both, 2));
+	CHECK(!change(&card, GROUP, in12, in1));
+	CHECK_TWICE(check_list(IGMPV3_BLOCK_OLD_SOURCES, both + 1, 1));
+	CHECK(!change(&card, GROUP, in1, NULL));
+	CHECK_TWICE(check_list(IGMPV3_BLOCK_OLD_SOURCES, both, 1));
+	CHECK(list_empty(&mcast_groups));
+	free(in1);
+	free(in12);
+	free(ex13);
+}
+
+/* A router asks about a source of GROUP: is there an answer? */
+static u32 ask(be32 src)
+{
+	u8 q[16] = { 0x11, 20, 0, 0, 239, 1, 2, 3, 2, 125, 0, 1 };
+	struct ip_frame f;
+
+	memcpy(q + 12, &src, 4);
+	igmp_frame(&f, GROUP, q, 16);
+	pass(2 * NSEC_PER_SEC);
+	return nsent;
+}
+
+UNIT_TEST(questions_about_sources_are_answered)
+{
+	const u8 whole[12] = { 0x11, 20, 0, 0, 239, 1, 2, 3 };
+	const u8 some[16] = { 0x11, 20, 0, 0, 239, 1, 2, 3, 2, 125, 0, 1, 10, 0, 0, 51 };
+	u8 bad[16] = { 0x11, 20, 0, 0, 239, 1, 2, 3, 2, 125, 0, 2, 10, 0, 0, 51 };
+	struct mc_filter *in = filter(MCAST_INCLUDE, 2, S1, S2);
+	struct mc_filter *ex = filter(MCAST_EXCLUDE, 2, S1, S2);
+	const be32 both[] = { S1, S2 };
+	struct ip_frame f;
+
+	begin();
+	CHECK(!change(&card, GROUP, NULL, in));
+	CHECK_TWICE(check_list(IGMPV3_ALLOW_NEW_SOURCES, both, 2));
+	CHECK_EQ(ask(S3), 0);
+	CHECK_EQ(ask(S2), 1);
+	check_list(IGMPV3_MODE_IS_INCLUDE, both + 1, 1);
+	igmp_frame(&f, GROUP, some, 16);
+	igmp_frame(&f, GROUP, whole, 12); /* both questions have one answer */
+	pass(2 * NSEC_PER_SEC);
+	check_list(IGMPV3_MODE_IS_INCLUDE, both, 2);
+	igmp_frame(&f, GROUP, bad, 16); /* it says that there are more */
+	memset(bad + 4, 0, 4);
+	bad[11] = 1;
+	igmp_frame(&f, IP_ADDR(224, 0, 0, 1), bad, 16); /* sources of which group? */
+	pass(2 * NSEC_PER_SEC);
+	CHECK_EQ(nsent, 0);
+	CHECK(!change(&card, GROUP, in, ex));
+	CHECK_TWICE(check_list(IGMPV3_CHANGE_TO_EXCLUDE, both, 2));
+	CHECK_EQ(ask(S1), 0); /* whom nobody wants */
+	CHECK_EQ(ask(S3), 1);
+	check_list(IGMPV3_MODE_IS_EXCLUDE, both, 2);
+	CHECK(!change(&card, GROUP, ex, NULL));
+	pass(0);
+	check_v3(IGMPV3_CHANGE_TO_INCLUDE);
+	CHECK(!change(&card, GROUP, NULL, in)); /* before that was said again: in one */
+	pass(0);
+	check_list(IGMPV3_CHANGE_TO_INCLUDE, both, 2);
+	CHECK(!change(&card, GROUP, in, NULL));
+	pass(100 * NSEC_PER_SEC);
+	pass(100 * NSEC_PER_SEC);
+	CHECK(list_empty(&mcast_groups));
+	free(in);
+	free(ex);
+}
+
+/* More than a message has room for, and memory that ends. */
+UNIT_TEST(long_lists_of_sources)
+{
+	struct mc_filter *f = malloc(sizeof(*f) + 300 * sizeof(be32));
+	u32 n = 0;
+
+	begin();
+	*f = (struct mc_filter){ .mode = MCAST_INCLUDE, .n = 300 };
+	for (u32 i = 0; i < 300; i++)
+		f->src[i] = IP_ADDR(10, 1, i / 250, i % 250);
+	for (u64 i = 1; i <= 301; i += 50) {
+		fail_alloc = i;
+		CHECK_EQ(change(&card, GROUP, NULL, f), -ENOBUFS);
+		CHECK(list_empty(&mcast_groups));
+	}
+	fail_alloc = 0;
+	CHECK(!change(&card, GROUP, NULL, f));
+	pass(0);
+	for (u32 i = 0; i < nsent; i++)
+		n += sent[i][ETH_HLEN + 24 + 11];
+	CHECK(nsent == 3 && n == 300);
+	CHECK(!change(&card, GROUP, f, NULL));
+	pass(0);
+	CHECK_EQ(nsent, 3);
+	pass(NSEC_PER_SEC);
+	CHECK(list_empty(&mcast_groups));
+	free(f);
 }
 
 UNIT_TEST(groups_that_are_not_reported)
@@ -109,17 +281,18 @@ UNIT_TEST(groups_that_are_not_reported)
 	struct ip_frame f;
 
 	begin();
-	CHECK(!netdev_mc_join(netdev_lo, GROUP));
-	CHECK(!netdev_mc_join(&card, IP_ADDR(224, 0, 0, 1)));
+	CHECK(!join(netdev_lo, GROUP));
+	CHECK(!join(&card, IP_ADDR(224, 0, 0, 1)));
 	igmp_frame(&f, IP_ADDR(224, 0, 0, 1), bad, 12);
 	pass(100 * NSEC_PER_SEC);
 	CHECK_EQ(nsent, 0);
-	CHECK(!netdev_mc_leave(netdev_lo, GROUP));
-	CHECK(!netdev_mc_leave(&card, IP_ADDR(224, 0, 0, 1)));
+	CHECK(!leave(netdev_lo, GROUP));
+	CHECK(!leave(&card, IP_ADDR(224, 0, 0, 1)));
 	for (u32 n = 0; n < 12; n++) /* cut off */
 		igmp_frame(&f, IP_ADDR(224, 0, 0, 1), bad, MAX(n, 4u));
 	pass(100 * NSEC_PER_SEC);
 	CHECK_EQ(nsent, 0);
+	CHECK(list_empty(&mcast_groups));
 }
 
 /* --- forwarding --- */
