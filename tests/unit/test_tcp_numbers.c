@@ -26,6 +26,23 @@ UNIT_TEST(the_third_segment_promises_what_there_is)
 	}
 }
 
+/* RFC 6528: a clock of 64 ns for each connection, moved by what only we know. */
+UNIT_TEST(first_numbers_are_nobodys_guess)
+{
+	u32 seen[64];
+
+	world_begin();
+	for (u32 i = 0; i < ARRAY_SIZE(seen); i++) {
+		seen[i] = tcp_isn(HOST_A, 1024 + i, HOST_X, 80);
+		CHECK_EQ(seen[i], tcp_isn(HOST_A, 1024 + i, HOST_X, 80));
+		for (u32 k = 0; k < i; k++)
+			CHECK(seen[k] != seen[i] && seen[k] + 1 != seen[i]);
+	}
+	CHECK(tcp_isn(HOST_A, 1024, HOST_X, 81) != tcp_isn(HOST_A, 1025, HOST_X, 80));
+	world_sleep(64 * MSEC);
+	CHECK_EQ(tcp_isn(HOST_A, 1024, HOST_X, 80), seen[0] + (u32)MSEC);
+}
+
 /* A send before the other side's SYN was answered neither fails nor seems possible. */
 UNIT_TEST(nothing_is_written_before_both_have_agreed)
 {

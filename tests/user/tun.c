@@ -4,6 +4,9 @@
  */
 #include <linux/ethtool.h>
 #include <linux/if_ether.h>
+#include <linux/neighbour.h>
+#include <linux/netlink.h>
+#include <linux/rtnetlink.h>
 #include <linux/virtio_net.h>
 #include <net/if_arp.h>
 #include <sys/epoll.h>
@@ -331,6 +334,68 @@ static void test_filter(void)
 	close(fd);
 }
 
+/* Ask rtnetlink about the neighbour PEER of @name; @mac: its address. 0 or the error, negative. */
+static int ask_neigh(const char *name, int type, int flags, const unsigned char *mac)
+{
+	struct {
+		struct nlmsghdr h;
+		struct ndmsg m;
+		struct rtattr dst;
+		in_addr_t addr;
+		struct rtattr lladdr;
+		unsigned char mac[8];
+	} ask = { .h = { .nlmsg_len = sizeof(ask) - 2,
+			 .nlmsg_type = type,
+			 .nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK | flags },
+		  .m = { .ndm_family = AF_INET,
+			 .ndm_ifindex = (int)if_nametoindex(name),
+			 .ndm_state = NUD_PERMANENT },
+		  .dst = { .rta_len = 8, .rta_type = NDA_DST },
+		  .addr = inet_addr(PEER),
+		  .lladdr = { .rta_len = 10, .rta_type = NDA_LLADDR } };
+	struct {
+		struct nlmsghdr h;
+		struct nlmsgerr e;
+		char rest[256];
+	} said = { 0 };
+	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
+
+	memcpy(ask.mac, mac, 6);
+	CHECK(send(fd, &ask, ask.h.nlmsg_len, 0) == (ssize_t)ask.h.nlmsg_len);
+	CHECK(recv(fd, &said, sizeof(said), 0) > 0 && said.h.nlmsg_type == NLMSG_ERROR);
+	close(fd);
+	return said.e.error;
+}
+
+/* The neighbour's address as arp(8) reads it; 0: it is not there. */
+static int neigh_is(const char *name, const unsigned char *mac)
+{
+	struct arpreq a = { 0 };
+	struct sockaddr_in *in = (struct sockaddr_in *)&a.arp_pa;
+
+	in->sin_family = AF_INET;
+	in->sin_addr.s_addr = inet_addr(PEER);
+	strcpy(a.arp_dev, name);
+	return !ioctl(ctl, SIOCGARP, &a) && !memcmp(a.arp_ha.sa_data, mac, 6) &&
+	       (a.arp_flags & ATF_PERM);
+}
+
+static void test_neighbours(void)
+{
+	static const unsigned char one[6] = { 2, 0, 0, 0, 0, 1 }, two[6] = { 2, 0, 0, 0, 0, 2 };
+	char name[IFNAMSIZ] = "tap%d";
+	int fd = opened(), create = NLM_F_CREATE | NLM_F_EXCL;
+
+	REQUIRE(!set_iff(fd, name, IFF_TAP | IFF_NO_PI) && !configure(name));
+	CHECK(ask_neigh(name, RTM_DELNEIGH, 0, one) == -ENOENT);
+	CHECK(ask_neigh(name, RTM_NEWNEIGH, 0, one) == -ENOENT);
+	CHECK(ask_neigh(name, RTM_NEWNEIGH, create, one) == 0 && neigh_is(name, one));
+	CHECK(ask_neigh(name, RTM_NEWNEIGH, create, two) == -EEXIST && neigh_is(name, one));
+	CHECK(ask_neigh(name, RTM_NEWNEIGH, NLM_F_REPLACE, two) == 0 && neigh_is(name, two));
+	CHECK(ask_neigh(name, RTM_DELNEIGH, 0, two) == 0 && !neigh_is(name, two));
+	close(fd);
+}
+
 /* Sums that the other side completes. */
 static void test_vnet(void)
 {
@@ -471,6 +536,7 @@ int main(void)
 	test_bound();
 	test_ethernet();
 	test_filter();
+	test_neighbours();
 	test_vnet();
 	test_segments();
 	return tap_done();
