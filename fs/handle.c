@@ -4,8 +4,8 @@
  * The handle is the inode's number. Names come and go in the cache, but a file must be opened with
  * one; so a table keeps a name in use for each file that a handle was made of, from the first
  * handle until the file's last name is removed or its file system is unmounted. That bounds the
- * table, a tree, by the number of files. Only file systems that say so (super.handles: numbers are never
- * used twice) take part.
+ * table, a tree, by the number of files. Only file systems that say so (super.handles: numbers are
+ * never used twice) take part.
  *
  * An inode with an entry has INODE_HANDLE set, guarded by its lock, as its link count is: so an
  * entry is never made for a file that has just lost its last name. The table's own lock (rank

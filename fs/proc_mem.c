@@ -109,18 +109,18 @@ static int slabinfo_show(struct sbuf *out, void *arg)
 {
 	struct slab_info i;
 
-	sbuf_puts(
-		out,
-		"slabinfo - version: 2.1\n"
-		"# name            <active_objs> <num_objs> <objsize> <objperslab> <pagesperslab> : tunables <limit> "
-		"<batchcount> <sharedfactor> : slabdata <active_slabs> <num_slabs> <sharedavail>\n");
+	sbuf_puts(out,
+		  "slabinfo - version: 2.1\n"
+		  "# name            <active_objs> <num_objs> <objsize> <objperslab> <pagesperslab>"
+		  " : tunables <limit> <batchcount> <sharedfactor>"
+		  " : slabdata <active_slabs> <num_slabs> <sharedavail>\n");
 	for (u32 n = 0; slab_get_info(n, &i); n++)
-		sbuf_printf(
-			out,
-			"%-17s %6llu %6llu %6llu %4llu %4d : tunables    0    0    0 : slabdata %6llu %6llu %6d\n",
-			i.name, (ull)i.active, (ull)i.objects, (ull)i.size,
-			(ull)(PAGE_SIZE / MIN(i.size, (u64)PAGE_SIZE)), 1, (ull)i.frames,
-			(ull)i.frames, 0);
+		sbuf_printf(out,
+			    "%-17s %6llu %6llu %6llu %4llu %4d : tunables    0    0    0"
+			    " : slabdata %6llu %6llu %6d\n",
+			    i.name, (ull)i.active, (ull)i.objects, (ull)i.size,
+			    (ull)(PAGE_SIZE / MIN(i.size, (u64)PAGE_SIZE)), 1, (ull)i.frames,
+			    (ull)i.frames, 0);
 	return 0;
 }
 PROC_FILE(slabinfo, "slabinfo", 0400, .show = slabinfo_show);

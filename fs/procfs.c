@@ -1,9 +1,9 @@
 /*
  * procfs: the fixed part, which is a tree of made-up files (fs/pseudo.c) built at boot from the
  * tables PROC_FILE and SYSCTL_INT, and the root directory, which also answers for processes
- * (procfs_pid.c) and the links to oneself. What the tables have under net/ is a tree by itself: each
- * process and thread shows it as its directory net, and /proc/net is a link to one's own. Each mount is a superblock of its own, with options of
- * its own (procfs_options.c).
+ * (procfs_pid.c) and the links to oneself. What the tables have under net/ is a tree by itself:
+ * each process and thread shows it as its directory net, and /proc/net is a link to one's own. Each
+ * mount is a superblock of its own, with options of its own (procfs_options.c).
  *
  * man: proc(5).
  */

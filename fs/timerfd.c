@@ -167,14 +167,14 @@ static void timerfd_show(struct file *f, struct sbuf *sb)
 
 	if (timerfd_gettime(f, &s))
 		return;
-	sbuf_printf(
-		sb,
-		"clockid: %d\nticks: %llu\nsettime flags: 0%o\nit_value: (%llu, %llu)\nit_interval: (%llu, %llu)\n",
-		t->clock, (unsigned long long)ticks, t->flags,
-		(unsigned long long)(s.value / NSEC_PER_SEC),
-		(unsigned long long)(s.value % NSEC_PER_SEC),
-		(unsigned long long)(s.interval / NSEC_PER_SEC),
-		(unsigned long long)(s.interval % NSEC_PER_SEC));
+	sbuf_printf(sb,
+		    "clockid: %d\nticks: %llu\nsettime flags: 0%o\n"
+		    "it_value: (%llu, %llu)\nit_interval: (%llu, %llu)\n",
+		    t->clock, (unsigned long long)ticks, t->flags,
+		    (unsigned long long)(s.value / NSEC_PER_SEC),
+		    (unsigned long long)(s.value % NSEC_PER_SEC),
+		    (unsigned long long)(s.interval / NSEC_PER_SEC),
+		    (unsigned long long)(s.interval % NSEC_PER_SEC));
 }
 
 /* TFD_IOC_SET_TICKS: a checkpoint that is restored had so many unread. */

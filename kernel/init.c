@@ -67,7 +67,8 @@ static void open_console(void)
 	err = vfs_open(&root, "/dev/console", O_RDWR, 0, LOOKUP_FOLLOW, &f);
 	path_put(&root);
 	if (err) {
-		log_err("init: cannot open /dev/console (error %d); starting without standard input and output",
+		log_err("init: cannot open /dev/console (error %d); "
+			"starting without standard input and output",
 			-err);
 		return;
 	}
@@ -152,13 +153,13 @@ static void __noreturn nothing_to_run(void)
 {
 	switch (initramfs) {
 	case INITRAMFS_NONE:
-		panic_plain(
-			"cannot start init: no initramfs was given, and there is no other root file system");
+		panic_plain("cannot start init: no initramfs was given, "
+			    "and there is no other root file system");
 	case INITRAMFS_CORRUPT:
 		panic_plain("cannot start init: the initramfs is corrupt: %s", initramfs_error());
 	default:
-		panic_plain(
-			"cannot start init: the initramfs has none of /init, /sbin/init, /etc/init, /bin/init, /bin/sh");
+		panic_plain("cannot start init: the initramfs has none of "
+			    "/init, /sbin/init, /etc/init, /bin/init, /bin/sh");
 	}
 }
 
@@ -183,8 +184,8 @@ static void run_from_disk(const char *named)
 		return;
 	if (named)
 		refuse(first_failure, first_error);
-	panic_plain(
-		"cannot start init: the root file system has none of /sbin/init, /etc/init, /bin/init, /bin/sh");
+	panic_plain("cannot start init: the root file system has none of "
+		    "/sbin/init, /etc/init, /bin/init, /bin/sh");
 }
 
 /* Process 1, still in the kernel; returning goes to user mode. */

@@ -2,10 +2,10 @@
  * ARP (RFC 826) with the neighbour states of RFC 4861, section 7.3.
  *
  * INCOMPLETE: asked, up to unres_qlen packets wait for the answer. REACHABLE: an answer to our
- * question came, or a protocol above saw progress, not longer ago than base_reachable_time. STALE: after
- * that, or learnt without asking: used as it is, and on the first use DELAY: if nobody confirms it
- * in that time, PROBE asks it alone; then FAILED. REACHABLE becomes STALE when somebody looks: no
- * timer runs for neighbours that nobody uses.
+ * question came, or a protocol above saw progress, not longer ago than base_reachable_time. STALE:
+ * after that, or learnt without asking: used as it is, and on the first use DELAY: if nobody
+ * confirms it in that time, PROBE asks it alone; then FAILED. REACHABLE becomes STALE when somebody
+ * looks: no timer runs for neighbours that nobody uses.
  *
  * What others say is believed sparingly: a frame can change an entry we have, or make one when it
  * asks for our own address; never for an address of ours, nor one that cannot be a neighbour's. A

@@ -224,8 +224,8 @@ static void decrease_ttl(struct iphdr *h)
 }
 
 /*
- * The longest packet that @p becomes on a link. 0: it is said to be cut into segments of TCP, but the
- * header that came with it lied.
+ * The longest packet that @p becomes on a link. 0: it is said to be cut into segments of TCP, but
+ * the header that came with it lied.
  */
 static u32 longest(struct pkt *p, const struct iphdr *h)
 {

@@ -3,8 +3,9 @@
  * Settings of IPv4 and of neighbours that each device has: sysctls net.ipv4.conf and .neigh.
  *
  * Beside those of the devices there are those of "all", which most settings look at too, and of
- * "default", which a new device begins with: a change of it reaches the devices that have no address
- * yet, where nobody has written that setting. Numbers of the former are the UAPI's, IPV4_DEVCONF_*.
+ * "default", which a new device begins with: a change of it reaches the devices that have no
+ * address yet, where nobody has written that setting. Numbers of the former are the UAPI's,
+ * IPV4_DEVCONF_*.
  */
 #include <linux/ip.h>
 #include "kernel/lib/types.h"

@@ -1,9 +1,9 @@
 /*
  * The table of network devices, their settings, and the two ends of the packet path.
  *
- * The table is an array: a device is at the place that its index says, modulo the size, and an index
- * whose place is taken is left out. So looking something up takes no lock; who finds a device that
- * goes meanwhile has one that is down and .gone. Settings change under net_config_lock.
+ * The table is an array: a device is at the place that its index says, modulo the size, and an
+ * index whose place is taken is left out. So looking something up takes no lock; who finds a device
+ * that goes meanwhile has one that is down and .gone. Settings change under net_config_lock.
  *
  * netdev_rx() shows the frame to AF_PACKET sockets and gives it to the link's protocol;
  * netdev_xmit() shows it too, and makes up for what the device cannot do: it completes checksums,
@@ -214,7 +214,7 @@ int netdev_rename(struct netdev *d, const char *name)
 	return 0;
 }
 
-/* See netdev.h. What looks at .gone does so under the lock of the table that is then gone through. */
+/* See netdev.h. Who looks at .gone does so under the lock of the table that is searched next. */
 void netdev_unregister_locked(struct netdev *d)
 {
 	mutex_assert_held(&net_config_lock);

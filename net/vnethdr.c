@@ -1,8 +1,8 @@
 /*
  * The header in front of frames of virtio-net and of TUN/TAP (IFF_VNET_HDR): virtio 1.2, section
- * 5.1.6. It says which sum the receiver of the frame has to complete, if any, and into what segments
- * it is to be cut. What comes from outside is looked at here only as far as offsets go: what they
- * lead to is read by those who read any packet.
+ * 5.1.6. It says which sum the receiver of the frame has to complete, if any, and into what
+ * segments it is to be cut. What comes from outside is looked at here only as far as offsets go:
+ * what they lead to is read by those who read any packet.
  */
 #include "net/vnethdr.h"
 

@@ -1,5 +1,5 @@
 #pragma once
-/* The header that virtio puts in front of a frame: sums and segments that are left to the receiver. */
+/* The header that virtio puts in front of a frame: sums and segments left to the receiver. */
 #include <linux/virtio_net.h>
 #include "net/pkt.h"
 

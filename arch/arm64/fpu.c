@@ -7,7 +7,8 @@
  * FP enabled is switched out its registers are stored in struct arch_thread, so another CPU can
  * take the thread over at any time; they stay valid here too.
  *
- *   loaded here   <=>  fpu_owner == t && t->fpu_cpu == this CPU        enabled (CPACR_EL1.FPEN)  =>  loaded here
+ *   loaded here  <=>  fpu_owner == t && t->fpu_cpu == this CPU
+ *   enabled (CPACR_EL1.FPEN)  =>  loaded here
  *
  * Both halves of the condition are needed: the first is undone when another thread loads, the
  * second when the thread loads elsewhere or when its memory copy is changed (fpu_reload_current).

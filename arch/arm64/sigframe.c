@@ -2,7 +2,8 @@
  * Signal frames in the layout of Linux on arm64.
  *
  *   higher   frame record (fp, lr)       x29 of the handler points here
- *            struct ucontext             x2: mask, stack, registers; in __reserved fpsimd_context, esr_context, end
+ *            struct ucontext             x2: mask, stack, registers; in __reserved
+ *                                        fpsimd_context, esr_context, end
  *   sp ->    siginfo_t                   x1
  *
  * The frame has the full size of Linux's whatever it holds, as programs measure their stacks by it.

@@ -5,9 +5,11 @@
  * a generation are used up the next begins: all are free again but for those loaded on a CPU
  * (reserved), and each CPU flushes its TLB before it next switches. 0 belongs to the empty table.
  *
- *   asid_active[cpu]    generation | ASID last switched to; 0: a new generation began, take the slow path
+ *   asid_active[cpu]    generation | ASID last switched to; 0: a new generation began, take the
+ *                       slow path
  *   asid_reserved[cpu]  what was active when the generation changed: stays valid, moves to the new
- *   generation pmap_loaded[cpu]    pmap in TTBR0, NULL: the empty table
+ *                       generation
+ *   pmap_loaded[cpu]    pmap in TTBR0, NULL: the empty table
  *
  * The fast path is a compare of generations and an exchange on a word of this CPU; everything else
  * is under asid_lock. The exchange fails against a concurrent change of generation, which zeroes

@@ -149,7 +149,8 @@ static int check_features(const struct ext_sb *s)
 		return 0;
 	for (u32 bit = 0; bit < 32; bit++)
 		if (unknown >> bit & 1)
-			log_err("ext2: %s: needs the feature %s (incompat 0x%x), which is not known here",
+			log_err("ext2: %s: needs the feature %s (incompat 0x%x), "
+				"which is not known here",
 				s->bdev->name, incompat_name(bit), 1u << bit);
 	return -EINVAL;
 }
@@ -313,9 +314,9 @@ static bool must_not_write(const struct ext_sb *s)
 
 	for (u32 bit = 0; bit < 32; bit++)
 		if (unknown >> bit & 1)
-			log_warn(
-				"ext2: %s: is not written to because of the feature %s (ro_compat 0x%x)",
-				s->bdev->name, ro_name(bit), 1u << bit);
+			log_warn("ext2: %s: is not written to because of the feature %s "
+				 "(ro_compat 0x%x)",
+				 s->bdev->name, ro_name(bit), 1u << bit);
 	return unknown;
 }
 

@@ -411,20 +411,19 @@ static int msg_show(struct sbuf *out, void *arg)
 {
 	u64 at = 0;
 
-	sbuf_puts(
-		out,
-		"       key      msqid perms      cbytes       qnum lspid lrpid   uid   gid  cuid  cgid      stime"
-		"      rtime      ctime\n");
+	sbuf_puts(out, "       key      msqid perms      cbytes       qnum lspid lrpid"
+		       "   uid   gid  cuid  cgid      stime      rtime      ctime\n");
 	mutex_lock(&msg_ids.lock);
 	for (struct ipc_object *p; (p = ipc_next(&msg_ids, &at));) {
 		struct msg_queue *q = queue_of(p);
 
-		sbuf_printf(
-			out,
-			"%10d %10d  %4o  %10llu %10llu %5u %5u %5u %5u %5u %5u %10lld %10lld %10lld\n",
-			(int)p->key, (int)p->id, p->mode, (unsigned long long)q->bytes,
-			(unsigned long long)q->count, q->lspid, q->lrpid, p->uid, p->gid, p->cuid,
-			p->cgid, (long long)q->stime, (long long)q->rtime, (long long)q->ctime);
+		sbuf_printf(out,
+			    "%10d %10d  %4o  %10llu %10llu %5u %5u"
+			    " %5u %5u %5u %5u %10lld %10lld %10lld\n",
+			    (int)p->key, (int)p->id, p->mode, (unsigned long long)q->bytes,
+			    (unsigned long long)q->count, q->lspid, q->lrpid, p->uid, p->gid,
+			    p->cuid, p->cgid, (long long)q->stime, (long long)q->rtime,
+			    (long long)q->ctime);
 	}
 	mutex_unlock(&msg_ids.lock);
 	return 0;

@@ -706,9 +706,8 @@ static int sem_show(struct sbuf *out, void *arg)
 {
 	u64 at = 0;
 
-	sbuf_puts(
-		out,
-		"       key      semid perms      nsems   uid   gid  cuid  cgid      otime      ctime\n");
+	sbuf_puts(out, "       key      semid perms      nsems"
+		       "   uid   gid  cuid  cgid      otime      ctime\n");
 	mutex_lock(&sem_ids.lock);
 	for (struct ipc_object *p; (p = ipc_next(&sem_ids, &at));) {
 		struct sem_set *s = set_of(p);

@@ -510,21 +510,21 @@ static int shm_show(struct sbuf *out, void *arg)
 {
 	u64 at = 0;
 
-	sbuf_puts(
-		out,
-		"       key      shmid perms                  size  cpid  lpid nattch   uid   gid  cuid  cgid      "
-		"atime      dtime      ctime                   rss                  swap\n");
+	sbuf_puts(out, "       key      shmid perms                  size  cpid  lpid nattch"
+		       "   uid   gid  cuid  cgid      atime      dtime      ctime"
+		       "                   rss                  swap\n");
 	mutex_lock(&shm_ids.lock);
 	for (struct ipc_object *p; (p = ipc_next(&shm_ids, &at));) {
 		struct shm *s = container_of(p, struct shm, perm);
 
-		sbuf_printf(
-			out,
-			"%10d %10d  %4o %21llu %5u %5u  %5u %5u %5u %5u %5u %10lld %10lld %10lld %21llu %21u\n",
-			(int)p->key, (int)p->id, p->mode, (unsigned long long)s->size, s->cpid,
-			s->lpid, s->nattch, p->uid, p->gid, p->cuid, p->cgid, (long long)s->atime,
-			(long long)s->dtime, (long long)s->ctime,
-			(unsigned long long)s->cache.npages * PAGE_SIZE, 0u);
+		sbuf_printf(out,
+			    "%10d %10d  %4o %21llu %5u %5u  %5u"
+			    " %5u %5u %5u %5u %10lld %10lld %10lld"
+			    " %21llu %21u\n",
+			    (int)p->key, (int)p->id, p->mode, (unsigned long long)s->size, s->cpid,
+			    s->lpid, s->nattch, p->uid, p->gid, p->cuid, p->cgid,
+			    (long long)s->atime, (long long)s->dtime, (long long)s->ctime,
+			    (unsigned long long)s->cache.npages * PAGE_SIZE, 0u);
 	}
 	mutex_unlock(&shm_ids.lock);
 	return 0;

@@ -518,10 +518,10 @@ static int exec_once(const struct exec_args *a, u32 *old_tid)
 
 /*
  * Replace the program of current's process: see proc.h. ctx: thread, a user task with no lock held;
- * sleeps. 0: the user frame is the new program's. Else nothing has changed, or the process is to die
- * on its way to user mode: -ENOENT, -EACCES, -ENOEXEC, -ELIBBAD, -E2BIG, -EFAULT, -ENOMEM,
- * -ETXTBSY, -ELOOP, -EAGAIN and others of the lookup.
- * The arguments are read before the program is looked up, as on Linux.
+ * sleeps. 0: the user frame is the new program's. Else nothing has changed, or the process is to
+ * die on its way to user mode: -ENOENT, -EACCES, -ENOEXEC, -ELIBBAD, -E2BIG, -EFAULT, -ENOMEM,
+ * -ETXTBSY, -ELOOP, -EAGAIN and others of the lookup. The arguments are read before the program is
+ * looked up, as on Linux.
  */
 int proc_exec(const struct exec_args *a)
 {

@@ -6,11 +6,11 @@
  * Then, if a system call was interrupted, its internal result says whether it starts again:
  *
  *   result                   a handler ran                  none ran
- *   ERESTARTSYS              again if SA_RESTART, EINTR    again
- *                            without
+ *   ERESTARTSYS              again if SA_RESTART,           again
+ *                            EINTR without
  *   ERESTARTNOINTR           again                          again
  *   ERESTARTNOHAND           EINTR                          again
- *   ERESTART_RESTARTBLOCK    EINTR                          restart_syscall(2): it knows the time left
+ *   ERESTART_RESTARTBLOCK    EINTR                          restart_syscall(2), for the time left
  *
  * "Again" is the SVC instruction with x0 as it was. It is prepared before the signals are looked
  * at, because a stop in between must find the state consistent.

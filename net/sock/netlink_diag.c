@@ -4,8 +4,8 @@
  *
  * There are dumps only, of one protocol or of all; the end of one of a protocol that cannot be says
  * ENOENT. What a socket is like is copied while the list's lock is held (nl_collect); the messages
- * are made from the copies, for that may sleep. A socket made meanwhile may be missing. netlink_diag
- * of sock_diag(7).
+ * are made from the copies, for that may sleep. A socket made meanwhile may be missing.
+ * netlink_diag of sock_diag(7).
  */
 #include <linux/errno.h>
 #include <linux/netlink_diag.h>

@@ -3,10 +3,11 @@
  * all devices look at, one for what new devices begin with.
  *
  * Each file is one number of a struct ip_conf (net/ipconf.h). What is written to "default" reaches
- * devices without an address where nobody has written that setting, and forwarding of "all" is that of each. What
- * is not built can only be off: redirects and source routes are never obeyed, there is no routing
- * of multicast. Questions of ARP come from an address of the device itself, as arp_announce asks for
- * with 2 and allows with less. Times of neighbours are files in two units. ip-sysctl, arp(7).
+ * devices without an address where nobody has written that setting, and forwarding of "all" is that
+ * of each. What is not built can only be off: redirects and source routes are never obeyed, there
+ * is no routing of multicast. Questions of ARP come from an address of the device itself, as
+ * arp_announce asks for with 2 and allows with less. Times of neighbours are files in two units.
+ * ip-sysctl, arp(7).
  */
 #include <linux/errno.h>
 #include "fs/procfs.h"
@@ -102,8 +103,8 @@ static ssize_t conf_write(const char *text, size_t n, void *arg)
 #define PER_DEVICE (IPV4_DEVCONF_MAX + ARRAY_SIZE(neigh_names))
 
 /*
- * The files of one struct ip_conf. They stay when the device goes, and are those of the next one that
- * takes its record: who has a file open may be about to call it. c guarded by net_config_lock.
+ * The files of one struct ip_conf. They stay when the device goes, and are those of the next one
+ * that takes its record: who has a file open may be about to call it. c guarded by net_config_lock.
  */
 struct conf_dir {
 	char name[IFNAMSIZ]; /* c: of the directories; "": there are none */

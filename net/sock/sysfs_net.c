@@ -185,8 +185,8 @@ void sysfs_net_queues(const struct netdev *d)
 }
 
 /*
- * What is shown of a device. It stays, also when the device gets another name or goes, for those who
- * have files open. net_config_lock or boot.
+ * What is shown of a device. It stays, also when the device gets another name or goes, for those
+ * who have files open. net_config_lock or boot.
  */
 struct shown {
 	struct net_file files[ARRAY_SIZE(names)];

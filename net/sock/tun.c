@@ -3,8 +3,9 @@
  * program that has /dev/net/tun open. TAP devices carry Ethernet frames, TUN devices IP packets.
  *
  * TUNSETIFF makes a device for the opened file, or takes one that stayed from another time
- * (TUNSETPERSIST). It has a carrier while a program has it. When the file is closed the device goes,
- * unless it is to stay; RTM_DELLINK takes it away in any case, and the program's file has none then.
+ * (TUNSETPERSIST). It has a carrier while a program has it. When the file is closed the device
+ * goes, unless it is to stay; RTM_DELLINK takes it away in any case, and the program's file has
+ * none then.
  *
  * Others may hold a pointer to the device at any time, without a reference (netdev.h). So a struct
  * tun is never freed: one whose device went waits in a list, the one that waited longest is used

@@ -1,5 +1,5 @@
 #pragma once
-/* TUN and TAP: between tun.c (devices, settings) and tun_io.c (packets). See docs/drivers/tun.md. */
+/* TUN and TAP: between tun.c (devices, settings) and tun_io.c (packets). docs/drivers/tun.md */
 #include <asm/ioctl.h>
 #include <linux/if_tun.h>
 #include "fs/vfs.h"

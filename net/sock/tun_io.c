@@ -178,7 +178,7 @@ static ssize_t give(struct tun *t, const struct pkt *p, struct uio *u)
 			return -EFAULT;
 		uio_advance(u, vnet - sizeof(h));
 	}
-	/* Memory that is not there is the reader's loss: programs are told the length all the same. */
+	/* Memory that is not there is the reader's loss: he is told the length all the same. */
 	if (pkt_to_uio(p, 0, u, (u32)MIN((size_t)p->len, u->left)))
 		NETDEV_COUNT(&t->dev, tx_dropped, 1);
 	return (ssize_t)MIN(room, total);

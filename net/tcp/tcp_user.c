@@ -285,8 +285,8 @@ static void reset(struct tcp_pcb *p, int err)
 }
 
 /*
- * Back to a closed connection, which can be used again. What the user bound stays: the address, if he
- * named one, and the port. The number of a port that was given back can still be seen. holds:
+ * Back to a closed connection, which can be used again. What the user bound stays: the address, if
+ * he named one, and the port. The number of a port that was given back can still be seen. holds:
  * p->lock
  */
 static void disconnect(struct tcp_pcb *p)
