@@ -184,13 +184,22 @@ static int wait_arrival(struct unix_sock *u, u32 seen, s64 deadline)
 	return err ? socket_wait_error(err, u->s.rcvtimeo) : 0;
 }
 
-/* Nothing of use is queued since @seen: 0 with *end false after an arrival, true at the end. */
+/*
+ * Nothing of use was queued at @seen: 0 with *end false after an arrival, true at the end. What came
+ * since goes before the sender's end, which is why both are looked at under the lock.
+ */
 static int wait_more(struct unix_sock *u, u32 seen, s64 deadline, bool *end)
 {
-	int err = socket_take_error(&u->s);
+	int err = 0;
+	bool more;
 
-	*end = !err && (READ_ONCE(u->shut) & SHUT_READ);
-	return err || *end ? err : wait_arrival(u, seen, deadline);
+	spin_lock(&u->lock);
+	more = u->arrivals != seen;
+	if (!more)
+		err = socket_take_error(&u->s);
+	*end = !more && !err && (u->shut & SHUT_READ);
+	spin_unlock(&u->lock);
+	return err || more || *end ? err : wait_arrival(u, seen, deadline);
 }
 
 static bool same_cred(const struct sock_ucred *a, const struct sock_ucred *b)

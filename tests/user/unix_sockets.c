@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stddef.h>
 #include <sys/ioctl.h>
@@ -12,6 +13,7 @@
 #include <sys/time.h>
 #include <sys/un.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 #include "tap.h"
 
@@ -496,6 +498,58 @@ static void test_mmsg(void)
 	close(v[1]);
 }
 
+struct last_word {
+	int fd; /* -1: done with the last, -2: no more. a */
+};
+
+static void *say_and_go(void *arg)
+{
+	struct last_word *w = arg;
+	int fd;
+
+	while ((fd = __atomic_load_n(&w->fd, __ATOMIC_ACQUIRE)) != -2) {
+		if (fd < 0) {
+			sched_yield();
+			continue;
+		}
+		__atomic_store_n(&w->fd, -1, __ATOMIC_RELEASE);
+		if (write(fd, "x", 1) == 1)
+			close(fd);
+	}
+	return NULL;
+}
+
+/*
+ * What was sent before a close is read before the end, however close the two come to the reader:
+ * two seconds of tries, at most 20,000.
+ */
+static void test_last_word(int type)
+{
+	struct timespec start, now;
+	struct last_word w = { -1 };
+	int v[2], tries = 0, got = 1;
+	pthread_t t;
+	char c;
+
+	REQUIRE(pthread_create(&t, NULL, say_and_go, &w) == 0);
+	clock_gettime(CLOCK_MONOTONIC, &start);
+	do {
+		if (socketpair(AF_UNIX, type, 0, v))
+			break;
+		__atomic_store_n(&w.fd, v[0], __ATOMIC_RELEASE);
+		for (volatile int spin = tries % 256; spin; spin--)
+			;
+		got = read(v[1], &c, 1);
+		close(v[1]);
+		while (__atomic_load_n(&w.fd, __ATOMIC_ACQUIRE) != -1)
+			sched_yield();
+		clock_gettime(CLOCK_MONOTONIC, &now);
+	} while (got == 1 && ++tries < 20000 && now.tv_sec - start.tv_sec < 2);
+	__atomic_store_n(&w.fd, -2, __ATOMIC_RELEASE);
+	pthread_join(t, NULL);
+	CHECK(got == 1 && tries);
+}
+
 int main(void)
 {
 	test_creation();
@@ -510,5 +564,7 @@ int main(void)
 	test_ring();
 	test_rings_at_once();
 	test_mmsg();
+	test_last_word(SOCK_STREAM);
+	test_last_word(SOCK_SEQPACKET);
 	return tap_done();
 }
