@@ -174,7 +174,7 @@ static int updates_set(bool on)
 		rtc_state.update = r->read(r) + 1;
 	rtc_state.updates = on;
 	match_next(r);
-	spin_unlock_irqrestore(&rtc_state.lock, flags);
+	unlock_and_wake(flags);
 	return 0;
 }
 
