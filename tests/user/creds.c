@@ -163,6 +163,7 @@ int main(int argc, char **argv)
 		printf("1..0 # SKIP not root\n");
 		return 0;
 	}
+	alarm(TAP_LIMIT);
 	CHECK(in_child(drop) == 0);
 	CHECK(in_child(saved) == 0);
 	CHECK(in_child(caps) == 0);

@@ -239,6 +239,7 @@ static void test_epoll_limit(void)
 
 int main(void)
 {
+	alarm(TAP_LIMIT);
 	test_eventfd();
 	test_timerfd();
 	test_epoll();

@@ -276,6 +276,7 @@ static void test_listing(void)
 
 int main(void)
 {
+	alarm(TAP_LIMIT);
 	test_posix();
 	test_waiting();
 	test_deadlock();

@@ -561,6 +561,7 @@ int main(void)
 		printf("1..0 # skip real-time priorities are for root\n");
 		return 0;
 	}
+	alarm(TAP_LIMIT);
 	test_inherit();
 	test_order();
 	test_deadlock();

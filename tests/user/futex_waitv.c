@@ -150,6 +150,7 @@ static void test_bad(void)
 
 int main(void)
 {
+	alarm(TAP_LIMIT);
 	test_wake();
 	test_shared();
 	test_ends();

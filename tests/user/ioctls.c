@@ -336,6 +336,7 @@ int main(void)
 {
 	char name[] = "ioctls.XXXXXX";
 
+	alarm(TAP_LIMIT);
 	REQUIRE(mkdtemp(name) && !chdir(name));
 	reg = open("file", O_CREAT | O_RDWR, 0644);
 	ro = open("file", O_RDONLY);

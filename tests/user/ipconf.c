@@ -216,6 +216,7 @@ int main(void)
 {
 	int ctl = socket(AF_INET, SOCK_DGRAM, 0);
 
+	alarm(TAP_LIMIT);
 	REQUIRE(loopback_up());
 	CHECK(all_there("all"));
 	CHECK(all_there("default"));

@@ -230,6 +230,7 @@ int main(void)
 	control = open("/dev/loop-control", O_RDWR);
 	if (control < 0)
 		return printf("ok 1 - no loop devices here\n") < 0;
+	alarm(TAP_LIMIT);
 	if (chdir("/tmp"))
 		return 1;
 	make();
