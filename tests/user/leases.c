@@ -220,8 +220,10 @@ static void test_waiting(void)
 	/* Whoever truncates by name waits too. */
 	CHECK(!set_lease(fd, F_RDLCK));
 	pid = fork();
-	if (pid == 0)
+	if (pid == 0) {
+		close(fd); /* the last one must be the parent's */
 		_exit(truncate(NAME, 1) ? errno : 0);
+	}
 	CHECK(next_signal(&si) == SIGIO && EVENTUALLY(is_asleep(pid)));
 	CHECK(locks_line(0, "-> LEASE  BREAKER   WRITE ") == 1);
 	CHECK_ERR(set_lease(fd, F_WRLCK), EAGAIN);
