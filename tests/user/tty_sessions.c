@@ -481,7 +481,7 @@ static void key_flush(void)
 {
 	STEP(!ioctl(s, TIOCSCTTY, 0));
 	STEP(types(m, "line\nrest") && EVENTUALLY(has(s)));
-	STEP(types(m, "\003") && EVENTUALLY(got_signals() == INT) && silent(s));
+	STEP(types(m, "\003") && EVENTUALLY(got_signals() == INT) && EVENTUALLY(silent(s)));
 	modes(s, 0, 0, 0, NOFLSH);
 	STEP(types(m, "line\nrest") && types(m, "\003") && EVENTUALLY(got_signals() == INT));
 	STEP(reads(s, "line\n") && types(m, "!\n") && reads(s, "rest!\n"));
