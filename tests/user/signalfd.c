@@ -217,13 +217,13 @@ static void test_epoll(void)
 	REQUIRE(!epoll_ctl(ep, EPOLL_CTL_ADD, fd, &e));
 	CHECK(epoll_wait(ep, &e, 1, 0) == 0);
 	kill(getpid(), SIGUSR1);
-	CHECK(epoll_wait(ep, &e, 1, 1000) == 1 && e.data.u32 == 3);
+	CHECK(epoll_wait(ep, &e, 1, TAP_PATIENCE_MS) == 1 && e.data.u32 == 3);
 	CHECK(epoll_wait(ep, &e, 1, 0) == 0);
 	/* Each signal sent is an edge, though nothing was read. */
 	sigqueue(getpid(), RT1, v);
-	CHECK(epoll_wait(ep, &e, 1, 1000) == 1);
+	CHECK(epoll_wait(ep, &e, 1, TAP_PATIENCE_MS) == 1);
 	sigqueue(getpid(), RT1, v);
-	CHECK(epoll_wait(ep, &e, 1, 1000) == 1);
+	CHECK(epoll_wait(ep, &e, 1, TAP_PATIENCE_MS) == 1);
 	CHECK(next_signal(fd) == SIGUSR1 && next_signal(fd) == RT1 && next_signal(fd) == RT1);
 	/* A child sees its own signals through the same descriptor; the set outlives it. */
 	pid = fork();
@@ -233,7 +233,7 @@ static void test_epoll(void)
 		int bad = epoll_ctl(cep, EPOLL_CTL_ADD, fd, &ce) || readable(fd, 0);
 
 		kill(getpid(), SIGUSR1);
-		bad |= epoll_wait(cep, &ce, 1, 1000) != 1 || next_signal(fd) != SIGUSR1;
+		bad |= epoll_wait(cep, &ce, 1, TAP_PATIENCE_MS) != 1 || next_signal(fd) != SIGUSR1;
 		epoll_ctl(ep, EPOLL_CTL_DEL, fd, NULL);
 		ce.events = EPOLLIN;
 		epoll_ctl(ep, EPOLL_CTL_ADD, fd, &ce);

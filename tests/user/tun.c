@@ -153,7 +153,7 @@ static void test_packets(void)
 	CHECK(!(events(fd) & POLLOUT));
 	REQUIRE(!configure(name));
 	CHECK(events(fd) == POLLOUT);
-	CHECK(flags_of(name) & IFF_RUNNING);
+	CHECK(EVENTUALLY(flags_of(name) & IFF_RUNNING));
 	fcntl(fd, F_SETFL, O_NONBLOCK);
 	CHECK_ERR(read(fd, q, sizeof(q)), EAGAIN);
 	CHECK(!epoll_wait(ep, &ev, 1, 0));
