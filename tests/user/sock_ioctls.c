@@ -234,16 +234,17 @@ static int add_label(const char *label, const char *addr)
 	return !ioctl(ctl, SIOCSIFADDR, &r);
 }
 
-/* The next event of a device; what it says of @key, or NULL. */
+/* The next event of a device that says something of @key; what it says, or NULL. */
 static const char *event_of(int s, const char *key)
 {
 	static char text[2048];
-	ssize_t n = recv(s, text, sizeof(text) - 1, 0);
+	ssize_t n;
 
-	for (char *p = text; n > 0 && p < text + n; p += strlen(p) + 1) {
+	while ((n = recv(s, text, sizeof(text) - 1, 0)) > 0) {
 		text[n] = 0;
-		if (!strncmp(p, key, strlen(key)) && p[strlen(key)] == '=')
-			return p + strlen(key) + 1;
+		for (char *p = text; p < text + n; p += strlen(p) + 1)
+			if (!strncmp(p, key, strlen(key)) && p[strlen(key)] == '=')
+				return p + strlen(key) + 1;
 	}
 	return NULL;
 }

@@ -189,6 +189,7 @@ static void stream(void)
 	const int all = SOF_TIMESTAMPING_TX_SOFTWARE | SOF_TIMESTAMPING_TX_SCHED |
 			SOF_TIMESTAMPING_TX_ACK | SOF_TIMESTAMPING_SOFTWARE |
 			SOF_TIMESTAMPING_OPT_ID | SOF_TIMESTAMPING_OPT_TSONLY;
+	const unsigned kinds = 1u << SCM_TSTAMP_SND | 1u << SCM_TSTAMP_SCHED | 1u << SCM_TSTAMP_ACK;
 	unsigned seen = 0;
 	int v[2], fresh = socket(AF_INET, SOCK_STREAM, 0);
 	struct pollfd p;
@@ -203,13 +204,14 @@ static void stream(void)
 	CHECK(!set(v[0], STAMPING, all));
 	CHECK(send(v[0], "0123456789", 10, 0) == 10 && recv(v[1], buf, 10, MSG_WAITALL) == 10);
 	seen = 0;
-	for (int i = 0; i < 3; i++) {
+	/* What the acknowledgment is too late for leaves again, and says so again. */
+	for (int i = 0; i < 20 && seen != kinds; i++) {
 		struct notice n = await(v[0]);
 
 		CHECK(n.ee.ee_info < 3 && is_stamp(&n, n.ee.ee_info, 9));
 		seen |= 1u << (n.ee.ee_info & 31);
 	}
-	CHECK(seen == (1u << SCM_TSTAMP_SND | 1u << SCM_TSTAMP_SCHED | 1u << SCM_TSTAMP_ACK));
+	CHECK(seen == kinds);
 	/* The number is of the last byte of the call. */
 	CHECK(!set(v[0], STAMPING,
 		   all & ~(SOF_TIMESTAMPING_TX_SOFTWARE | SOF_TIMESTAMPING_TX_SCHED)));
