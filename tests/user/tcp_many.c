@@ -94,17 +94,17 @@ static int heard_by_epoll(void)
 int main(void)
 {
 	struct rlimit many = { 3 * MANY, 3 * MANY };
-	int closed = 0, before;
+	int closed = 0, used;
 	long kb;
 
 	alarm(TAP_LIMIT);
 	REQUIRE(loopback_up());
 	REQUIRE(!setrlimit(RLIMIT_NOFILE, &many));
-	before = sockets();
 	kb = free_kb();
 	REQUIRE(make_all() == MANY);
 	printf("# %ld bytes for each connection, both ends\n", (kb - free_kb()) * 1024 / MANY);
-	CHECK(sockets() == before + 2 * MANY);
+	used = sockets(); /* also those that others have left and that go meanwhile */
+	CHECK(used >= 2 * MANY);
 	CHECK(heard_by_epoll() == MANY);
 	for (int i = 0; i < MANY; i++) {
 		struct linger reset = { .l_onoff = 1 };
@@ -121,6 +121,6 @@ int main(void)
 		close(ends[i][1]);
 	}
 	CHECK(closed == MANY);
-	CHECK(EVENTUALLY(sockets() == before));
+	CHECK(EVENTUALLY(sockets() <= used - 2 * MANY));
 	return tap_done();
 }
