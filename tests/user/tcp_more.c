@@ -73,7 +73,10 @@ static void devices(void)
 	close(l);
 }
 
-/* Two listeners of one port: the one of the device is preferred to the one of all. */
+/*
+ * Two listeners of one port: the one of the device is preferred to the one of all. (It listens last,
+ * as Linux takes the first that it finds of those who share a port.)
+ */
 static void preferred(void)
 {
 	struct sockaddr_in a = at("0.0.0.0", 0);
@@ -81,13 +84,13 @@ static void preferred(void)
 
 	CHECK(!setsockopt(all, SOL_SOCKET, SO_REUSEPORT, &one, sizeof(one)));
 	CHECK(!setsockopt(own, SOL_SOCKET, SO_REUSEPORT, &one, sizeof(one)));
-	CHECK(!bind(own, SA(a)) && !listen(own, 8));
-	a.sin_port = htons((unsigned short)port_of(own));
-	CHECK(!bind(all, SA(a)) && !listen(all, 8) && !on_device(own, "lo"));
+	CHECK(!bind(all, SA(a)) && !listen(all, 8));
+	a.sin_port = htons((unsigned short)port_of(all));
+	CHECK(!on_device(own, "lo") && !bind(own, SA(a)) && !listen(own, 8));
+	CHECK(!fcntl(own, F_SETFL, O_NONBLOCK));
 	for (int i = 0; i < 8; i++) {
 		x = dial(port_of(own), "");
-		y = accept(own, NULL, NULL);
-		REQUIRE(x >= 0 && y >= 0);
+		REQUIRE(x >= 0 && EVENTUALLY((y = accept(own, NULL, NULL)) >= 0));
 		close(x);
 		close(y);
 	}
@@ -171,7 +174,8 @@ static void told(void)
 	CHECK(i.tcpi_bytes_received == 20 && i.tcpi_unacked == 0 && i.tcpi_delivered == 2);
 	CHECK(repeated(x, y) ||
 	      (i.tcpi_bytes_sent == 10 && i.tcpi_data_segs_in == 1 && i.tcpi_data_segs_out == 1));
-	CHECK(i.tcpi_delivery_rate > 0 && i.tcpi_delivery_rate_app_limited);
+	/* Of what was sent again nobody knows how long it took. */
+	CHECK(repeated(x, y) || (i.tcpi_delivery_rate > 0 && i.tcpi_delivery_rate_app_limited));
 
 	/* More than the reader takes: first the window closes, then the buffer is full. */
 	REQUIRE(!pthread_create(&t, NULL, drain, &y));
@@ -186,7 +190,8 @@ static void told(void)
 	pthread_join(t, &got);
 	CHECK((long)got == BULK);
 	i = info(y);
-	CHECK(i.tcpi_bytes_received == BULK + 10 && i.tcpi_data_segs_in >= BULK / 65483);
+	/* Linux counts the FIN, too. */
+	CHECK(i.tcpi_bytes_received - BULK - 10 <= 1 && i.tcpi_data_segs_in >= BULK / 65483);
 	close(x);
 	close(y);
 
