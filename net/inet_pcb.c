@@ -232,8 +232,9 @@ static bool may_share(const struct inet_pcb *pcb, const struct inet_pcb *other, 
 		return true;
 	if (other->laddr && laddr && other->laddr != laddr)
 		return true;
+	/* Who comes with a program has a group of its own already. */
 	return (pcb->reuse && other->reuse) ||
-	       (pcb->reuseport && other->reuseport && pcb->uid == other->uid);
+	       (pcb->reuseport && other->reuseport && pcb->uid == other->uid && !pcb->chooser);
 }
 
 /* 0 or -EADDRINUSE. @free_only: not even one that could be shared. */

@@ -344,17 +344,18 @@ struct tcp_key *tcp_table_next(u32 *bucket, u32 *skip)
 /* --- local ports --- */
 
 /* May @k and @o both have their port, with @addr for @k? bind(2), SO_REUSEADDR, SO_REUSEPORT. */
-static bool conflict(const struct tcp_key *k, be32 addr, const struct tcp_key *o)
+static bool conflict(struct tcp_key *k, be32 addr, const struct tcp_key *o)
 {
 	if (o == k || (addr && o->laddr && addr != o->laddr) ||
 	    (k->dev && o->dev && k->dev != o->dev))
 		return false;
-	if (k->reuseport && o->reuseport && k->uid == o->uid)
+	/* Who comes with a program has a group of its own already. */
+	if (k->reuseport && o->reuseport && k->uid == o->uid && !chooser_of(k))
 		return false;
 	return !(k->reuse && o->reuse) || o->listens;
 }
 
-static bool conflict_in(const struct list *l, const struct tcp_key *k, be32 addr, be16 port)
+static bool conflict_in(const struct list *l, struct tcp_key *k, be32 addr, be16 port)
 {
 	const struct tcp_key *o;
 
@@ -414,7 +415,8 @@ bool tcp_port_conflict_listen(struct tcp_key *k)
 
 	spin_lock(&b->lock);
 	list_for_each(o, &b->user, bind) {
-		if (o->lport == k->lport && o->listens && conflict(k, k->laddr, o))
+		if (o->lport == k->lport && (o->listens || chooser_of(k)) &&
+		    conflict(k, k->laddr, o))
 			taken = true;
 	}
 	if (!taken)

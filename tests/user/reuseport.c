@@ -123,6 +123,28 @@ static void many_programs(void)
 	close(x);
 }
 
+/* Who has a program, and so a group of its own, joins nobody by SO_REUSEPORT alone. */
+static void early_programs(int type)
+{
+	struct sockaddr_in a = at("127.0.0.1", 0);
+	int v[3];
+
+	for (int i = 0; i < 3; i++) {
+		v[i] = socket(AF_INET, type, 0);
+		REQUIRE(!set(v[i], SO_REUSEPORT, 1));
+	}
+	CHECK(!always(v[0], 0) && !always(v[1], 0));
+	CHECK(!bind(v[0], SA(a)));
+	a.sin_port = htons((unsigned short)port_of(v[0]));
+	CHECK_ERR(bind(v[1], SA(a)), EADDRINUSE);
+	CHECK(!set(v[1], DETACH, 0)); /* its own is still there */
+	CHECK(!bind(v[2], SA(a)));
+	if (type == SOCK_STREAM) /* and listening is asked about too */
+		CHECK_ERR(listen(v[0], 1), EADDRINUSE);
+	for (int i = 0; i < 3; i++)
+		close(v[i]);
+}
+
 static int connected(int port)
 {
 	struct sockaddr_in to = at("127.0.0.1", port);
@@ -308,6 +330,8 @@ int main(void)
 	datagrams();
 	connections();
 	many_programs();
+	early_programs(SOCK_DGRAM);
+	early_programs(SOCK_STREAM);
 	joined();
 	told();
 	return tap_done();
