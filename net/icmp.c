@@ -2,7 +2,7 @@
  * ICMP (RFC 792, RFC 1122 section 3.2.2).
  *
  * Echo requests are answered, those to broadcast and multicast addresses are not. Errors about what
- * we sent go to the protocol that sent it. Redirects are counted and ignored.
+ * we sent go to the protocol that sent it, redirects to the routes.
  *
  * Errors of ours are about unicast packets only, never about other errors nor about any but the
  * first fragment, hold as much of the packet as fits 576 bytes (RFC 1812, 4.3.2.3), and are
@@ -217,6 +217,7 @@ static bool read_error(const struct icmphdr *h, struct net_error *e)
 		e->hard = true;
 		e->info = net32(h->un.gateway) >> 24;
 		return true;
+	case ICMP_REDIRECT: e->info = h->un.gateway; return (h->code & 7) <= ICMP_REDIR_HOSTTOS;
 	}
 	return false;
 }
@@ -239,6 +240,10 @@ static void error_input(struct pkt *p)
 		return;
 	if ((ip->frag_off & net16(IP_OFFSET)) || !ip_addr_is_local(ip->saddr))
 		return;
+	if (e.type == ICMP_REDIRECT) {
+		route_redirect(ip->daddr, e.from, e.info, p->dev);
+		return;
+	}
 	pkt_set_net(p);
 	p->proto = ip->protocol;
 	pkt_pull(p, ip->ihl * 4u);
@@ -270,6 +275,7 @@ static void icmp_input(struct pkt *p)
 	case ICMP_ECHO: echo(p); return;
 	case ICMP_ECHOREPLY: ping_input(p); return;
 	case ICMP_DEST_UNREACH:
+	case ICMP_REDIRECT:
 	case ICMP_TIME_EXCEEDED:
 	case ICMP_PARAMETERPROB: error_input(p); break;
 	}

@@ -3,8 +3,8 @@
  *
  * The list is kept in that order, so the first that fits is the answer; a guest has a handful.
  * Local and broadcast addresses come before all routes, from the addresses of the interfaces.
- * Learnt path MTUs are in a small table of their own, where a new one may take the place of an old
- * one.
+ * What routers tell, path MTUs and redirects, is in a small table of its own, where a new one may
+ * take the place of an old one. A redirect holds as long as the route does whose gateway it was.
  *
  * A lookup copies what it found out of the lock. Whoever keeps the copy compares its generation
  * (route_valid): any change of addresses, routes, devices or path MTUs makes a new one.
@@ -19,22 +19,25 @@
 #include "net/arp.h"
 #include "net/route_internal.h"
 
-#define PMTU_SLOTS 64u
+#define LEARNT_SLOTS 64u
 #define PMTU_MIN 552u
 #define PMTU_LIFE (600 * NSEC_PER_SEC)
+#define REDIRECT_LIFE (300 * NSEC_PER_SEC)
 
 struct spinlock route_lock = SPINLOCK_INIT(RANK_NET_ROUTE);
 u32 route_gen = 1;
 static struct list routes = LIST_INIT(routes); /* route_lock */
 static u32 nroutes; /* net_config_lock */
 
-struct pmtu {
-	be32 dst; /* route_lock */
-	u32 mtu; /* route_lock */
-	s64 until; /* route_lock */
+/* What routers told of the way to one address. All: route_lock */
+struct learnt {
+	be32 dst;
+	u32 mtu;
+	s64 until;
+	be32 gateway, instead; /* the route's, if that is still .instead */
 };
-static struct pmtu pmtus[PMTU_SLOTS]; /* route_lock */
-static u32 npmtus; /* route_lock: ever learnt */
+static struct learnt learnts[LEARNT_SLOTS]; /* route_lock */
+static u32 nlearnt; /* route_lock: ever learnt */
 
 /* See route.h. It is odd always, so never 0. */
 void route_changed(void)
@@ -79,14 +82,40 @@ static int error_of(u8 type)
 	}
 }
 
+/* NULL: nothing was, or it is too old. holds: route_lock */
+static const struct learnt *learnt_of(be32 dst)
+{
+	const struct learnt *m = &learnts[net32(dst) % LEARNT_SLOTS];
+
+	return likely(!nlearnt) || m->dst != dst || m->until < time_now() ? NULL : m;
+}
+
+/* The place for something about @dst, which holds for @life. holds: route_lock */
+static struct learnt *learn(be32 dst, s64 life)
+{
+	struct learnt *m = &learnts[net32(dst) % LEARNT_SLOTS];
+
+	if (!learnt_of(dst))
+		*m = (struct learnt){ .dst = dst, .mtu = ~0u };
+	nlearnt = 1;
+	m->until = time_now() + life;
+	return m;
+}
+
 /* holds: route_lock */
 static u32 pmtu_of(be32 dst, u32 mtu)
 {
-	const struct pmtu *m = &pmtus[net32(dst) % PMTU_SLOTS];
+	const struct learnt *m = learnt_of(dst);
 
-	if (likely(!npmtus) || m->dst != dst || m->until < time_now())
-		return mtu;
-	return MIN(mtu, m->mtu);
+	return m ? MIN(mtu, m->mtu) : mtu;
+}
+
+/* Whom @r goes by to @dst; 0: nobody. holds: route_lock */
+static be32 gateway_of(const struct rt_entry *r, be32 dst)
+{
+	const struct learnt *m = learnt_of(dst);
+
+	return m && m->instead == r->gateway ? m->gateway : r->gateway;
 }
 
 /* To a neighbour or through a gateway. holds: route_lock */
@@ -105,7 +134,7 @@ static int lookup_unicast(be32 dst, const struct netdev *dev, struct route *out)
 	}
 	out->dev = r->dev;
 	out->gateway = r->gateway;
-	out->nexthop = r->gateway ? r->gateway : dst;
+	out->nexthop = r->gateway ? gateway_of(r, dst) : dst;
 	if (!out->src)
 		out->src = r->src;
 	if (r->mtu)
@@ -190,17 +219,13 @@ int route_lookup(be32 dst, be32 src, const struct netdev *dev, struct route *out
 	return err;
 }
 
-/* --- path MTUs --- */
+/* --- what routers tell --- */
 
 /* See route.h. What is smaller than any link should be is taken for an attack. */
 void route_pmtu_update(be32 dst, u32 mtu)
 {
-	struct pmtu *m = &pmtus[net32(dst) % PMTU_SLOTS];
-
-	mtu = MAX(mtu, PMTU_MIN);
 	spin_lock(&route_lock);
-	npmtus = 1;
-	*m = (struct pmtu){ dst, mtu, time_now() + PMTU_LIFE };
+	learn(dst, PMTU_LIFE)->mtu = MAX(mtu, PMTU_MIN);
 	spin_unlock(&route_lock);
 	route_changed();
 }
@@ -212,6 +237,50 @@ u32 route_pmtu(be32 dst, u32 mtu)
 	mtu = pmtu_of(dst, mtu);
 	spin_unlock(&route_lock);
 	return mtu;
+}
+
+/* Is @addr a gateway of @d that a route names? holds: route_lock */
+static bool is_gateway(be32 addr, const struct netdev *d)
+{
+	const struct rt_entry *r;
+
+	list_for_each(r, &routes, link) {
+		if (r->gateway == addr && r->dev == d)
+			return true;
+	}
+	return false;
+}
+
+/* Does @d hear redirects? A router only if both it and all are told to. */
+static bool heard(const struct netdev *d)
+{
+	bool all = READ_ONCE(ip_conf_all.v[IPV4_DEVCONF_ACCEPT_REDIRECTS]),
+	     own = ip_conf(d, IPV4_DEVCONF_ACCEPT_REDIRECTS);
+
+	return ip_conf(d, IPV4_DEVCONF_FORWARDING) ? all && own : all || own;
+}
+
+/* See route.h. RFC 1122, 3.2.2.2: who speaks is the gateway in use, the other is a neighbour. */
+void route_redirect(be32 dst, be32 from, be32 to, const struct netdev *d)
+{
+	bool shared = ip_conf_max(d, IPV4_DEVCONF_SHARED_MEDIA),
+	     secure = ip_conf_max(d, IPV4_DEVCONF_SECURE_REDIRECTS);
+	const struct rt_entry *r;
+
+	if (!heard(d) || to == from || ip_addr_type(to) != RTN_UNICAST ||
+	    (!shared && !ifaddr_same_net(d, to, from)))
+		return;
+	spin_lock(&route_lock);
+	r = find_route(dst, d);
+	if (r && r->gateway && gateway_of(r, dst) == from &&
+	    (shared || !secure || is_gateway(to, d))) {
+		struct learnt *m = learn(dst, REDIRECT_LIFE);
+
+		m->gateway = to;
+		m->instead = r->gateway;
+		route_changed();
+	}
+	spin_unlock(&route_lock);
 }
 
 /* --- changes --- */
@@ -304,6 +373,10 @@ static void remove(struct rt_entry *r, bool told)
 {
 	spin_lock(&route_lock);
 	list_del(&r->link);
+	for (u32 i = 0; i < LEARNT_SLOTS; i++) {
+		if (learnts[i].instead == r->gateway)
+			learnts[i].instead = 0;
+	}
 	spin_unlock(&route_lock);
 	nroutes--;
 	route_changed();

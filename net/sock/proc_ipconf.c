@@ -4,10 +4,10 @@
  *
  * Each file is one number of a struct ip_conf (net/ipconf.h). What is written to "default" reaches
  * devices without an address where nobody has written that setting, and forwarding of "all" is that
- * of each. What is not built can only be off: redirects and source routes are never obeyed, there
- * is no routing of multicast. Questions of ARP come from an address of the device itself, as
- * arp_announce asks for with 2 and allows with less. Times of neighbours are files in two units.
- * ip-sysctl, arp(7).
+ * of each; a change of it says whether redirects are heard. What is not built can only be off:
+ * source routes are never obeyed, there is no routing of multicast. Questions of ARP come from an
+ * address of the device itself, as arp_announce asks for with 2 and allows with less. Times of
+ * neighbours are files in two units. ip-sysctl, arp(7).
  */
 #include <linux/errno.h>
 #include "fs/procfs.h"
@@ -31,10 +31,10 @@ static const char conf_names[] =
 	"bc_forwarding\0arp_evict_nocarrier\0";
 
 /* Those that can only be 0. */
-#define ALWAYS_OFF                                                              \
-	(BIT(IPV4_DEVCONF_MC_FORWARDING) | BIT(IPV4_DEVCONF_ACCEPT_REDIRECTS) | \
-	 BIT(IPV4_DEVCONF_ACCEPT_SOURCE_ROUTE) | BIT(IPV4_DEVCONF_MEDIUM_ID) |  \
-	 BIT(IPV4_DEVCONF_PROXY_ARP_PVLAN) | BIT(IPV4_DEVCONF_BC_FORWARDING))
+#define ALWAYS_OFF                                                                 \
+	(BIT(IPV4_DEVCONF_MC_FORWARDING) | BIT(IPV4_DEVCONF_ACCEPT_SOURCE_ROUTE) | \
+	 BIT(IPV4_DEVCONF_MEDIUM_ID) | BIT(IPV4_DEVCONF_PROXY_ARP_PVLAN) |         \
+	 BIT(IPV4_DEVCONF_BC_FORWARDING))
 
 static const struct {
 	char name[24];
@@ -71,10 +71,12 @@ static void set(struct ip_conf *c, u32 which, int v)
 {
 	bool forwarding = which == IPV4_DEVCONF_FORWARDING;
 
+	if (c == &ip_conf_all && forwarding && v != c->v[which]) {
+		WRITE_ONCE(ip_conf_default.v[which], v);
+		WRITE_ONCE(c->v[IPV4_DEVCONF_ACCEPT_REDIRECTS], !v);
+	}
 	WRITE_ONCE(c->v[which], v);
 	c->written |= BIT(which);
-	if (c == &ip_conf_all && forwarding)
-		WRITE_ONCE(ip_conf_default.v[which], v);
 	for (struct netdev *d = netdev_next(0); d; d = netdev_next(d->index)) {
 		bool own = d->conf.written & BIT(which);
 
