@@ -178,25 +178,24 @@ cold := $(addprefix arch/arm64/,cpu debug kaslr regset smp stacktrace) \
 	$(addprefix block/,disk file ioctl loop% node parttable ramdisk scan show) \
 	$(addprefix drivers/,gpio/% irqchip/% pci/% platform/% rtc/% serial/%) \
 	$(addprefix drivers/virtio/,console mmio net net_ctrl pci rng virtio) \
-	$(addprefix fs/,aio async chrdev cpio dentry_move devfs dnotify fileadvice filecap fscontext fsctx fsuser fanotify% handle initramfs inotify% landlock lease lock% \
+	$(addprefix fs/,aio async attr chrdev cpio dentry_move devfs dnotify fileadvice filecap fscontext fsctx fsuser fanotify% handle initramfs inotify% landlock lease lock% \
 		memdev mount% pipe_size pipe_splice proc% pseudo rename splice super sysfs% textfile timerfd xattr%) \
-	$(addprefix fs/ext/,acl attrset d% group ialloc namei options orphan s% trunc window xattr) \
+	$(addprefix fs/ext/,acl attrset balloc d% group ialloc namei options orphan s% trunc window xattr) \
 	$(addprefix kernel/,init main root ipc/% tty/%) \
 	$(addprefix kernel/base/,bootargs earlycon fdt ktest log panic symbols) \
 	$(addprefix kernel/proc/,binfmt_misc acct caller core% cred elf exec% exit fileowner fork futex_% helper itimer keys% kill memfail oom pid% \
 		proc% ptimer ptrace% rlimit rseq seccomp% session signal_s% signalfd sysctl% user) \
 	$(addprefix kernel/sched/,balance deadline param rt thread work) \
 	$(addprefix kernel/sys/,extend machine stats timer_list) \
-	$(addprefix kernel/sys/sys_,aio cred fanotify fcntl handle ipc kcmp keys landlock mempolicy misc mount% mqueue mrelease ntp prctl% \
-		priority proc ptrace sched seccomp signal splice syslog time timer xattr) \
-	$(addprefix mm/,kvm mm_debug pmm_boot slab_debug vm/advise vm/commit vm/give vm/poison vm/policy vm/protect vm/remap \
+	$(addprefix kernel/sys/sys_,aio cred fanotify fcntl file handle ipc kcmp keys landlock mempolicy misc mount% mqueue mrelease ntp path prctl% \
+		priority proc ptrace quota sched seccomp signal splice syslog time timer xattr) \
+	$(addprefix mm/,kvm mm_debug pmm_boot slab_debug vm/advise vm/commit vm/give vm/pagecache_io vm/poison vm/policy vm/protect vm/remap \
 		vm/writeback) kernel/lib/fmt \
 	$(addprefix net/,arp bootparam dhcp dns% icmp igmp ifaddr ipconfig ipfrag mcast netconsole netdev route sntp% vnethdr \
 		udp_ask) \
 	$(addprefix net/sock/,af_inet af_unix af_netlink af_packet packet_ring dns_tcp ethtool ifioctl inet_dgram inet_errq inet_ipopt inet_mcast inet_opt inet_tcp_opt netlink_diag nl_out \
 		inet_tcp_proc proc_% rtnetlink% sockdiag sockfilter sockioctl sockopt sysfs_net tun% unix_diag unix_gc unix_look) \
 	$(addprefix net/tcp/tcp_,cc% listen option pace reass recover sack stat% syncookie table timer% timewait user)
-cold += kernel/sys/sys_quota
 # What gcc calls -Os, clang calls -Oz; its -Os inlines and unrolls.
 small := $(if $(LLVM),-Oz,-Os)
 for-size = $(if $(or $(filter $(cold),$(1)),$(findstring /ktest_,$(1))),$(small))
