@@ -541,7 +541,7 @@ static bool send_new(struct tcp_pcb *p, struct tcp_seg *s, u32 n, s64 now)
 	if (p->snd_nxt == p->snd_una)
 		p->first_unanswered = now;
 	WRITE_ONCE(p->snd_nxt, s->end);
-	if (s->len < p->mss)
+	if (s->len % p->mss)
 		p->snd_small = s->end;
 	p->prr_out += s->end - s->seq;
 	return true;

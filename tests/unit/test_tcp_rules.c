@@ -112,6 +112,26 @@ UNIT_TEST(fast_retransmit_by_duplicates)
 	x_close(&x);
 }
 
+/* One short segment at a time, also when it is the end of a long write. RFC 9293, 3.7.4. */
+UNIT_TEST(nagle_holds_what_follows_a_short_end)
+{
+	static char data[3000];
+	struct heard h;
+	struct xend x;
+
+	x_begin(&x, 96, mss_only, 4);
+	CHECK_EQ(put(x.p, data, 2 * 1460 + 50, 0), 2 * 1460 + 50);
+	CHECK_EQ(x_count(), 3);
+	x_forget();
+	CHECK_EQ(put(x.p, data, 100, 0), 100);
+	CHECK_EQ(x_count(), 0);
+	say(&x, TH_ACK, x.seq, x.ack + 2 * 1460, 0);
+	CHECK_EQ(x_count(), 0);
+	say(&x, TH_ACK, x.seq, x.ack + 2 * 1460 + 50, 0);
+	CHECK(x_hear(&h) && h.seq == x.ack + 2 * 1460 + 50 && h.len == 100);
+	x_close(&x);
+}
+
 static void sack(struct xend *x, u32 ack, u32 start, u32 end)
 {
 	u8 o[12] = { 1, 1, 5, 10 };
