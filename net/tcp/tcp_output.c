@@ -620,7 +620,7 @@ void tcp_output(struct tcp_pcb *p, s64 now)
 		if (n < 0 || !tcp_pace(p, now) || !send_new(p, s, (u32)n, now))
 			break;
 	}
-	if (before != p->snd_nxt && (before == p->snd_una || p->send_timer != ST_RTO)) {
+	if (before != p->snd_nxt && (before == p->snd_una || p->send_timer == ST_TLP)) {
 		tcp_timer_rearm(p, now);
 	} else if (p->unsent && p->snd_nxt == p->snd_una && p->deadline[TCPT_SEND] == TIME_NEVER &&
 		   (!p->extra || p->extra->deadline == TIME_NEVER)) {

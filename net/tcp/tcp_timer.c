@@ -140,24 +140,24 @@ static s64 rto_now(const struct tcp_pcb *p)
 	return tcp_backoff(p->rto, p->backoff);
 }
 
-/* RFC 8985, 7.2: when to probe for a lost tail; < 0: not at all. */
+/* RFC 8985, 7.2: after how long to probe for a lost tail; 0: not at all. */
 static s64 tail_probe_delay(const struct tcp_pcb *p)
 {
 	s64 pto;
 
 	if (p->ca != CA_OPEN || !(p->flags & PF_SACK) || p->tlp_end || !p->srtt || p->sacked ||
 	    !tcp_sysctl_early_retrans || p->state == TCP_SYN_RECV)
-		return -1;
+		return 0;
 	pto = 2 * p->srtt + 2 * MSEC;
 	if (p->snd_nxt - p->snd_una <= p->mss)
 		pto += TLP_WORST_DELACK;
-	return pto < rto_now(p) ? pto : -1;
+	return pto;
 }
 
 /* See tcp_pcb.h. holds: p->lock */
 void tcp_timer_rearm(struct tcp_pcb *p, s64 now)
 {
-	s64 pto;
+	s64 pto, rto = rto_now(p), at = now + rto;
 
 	if (p->snd_nxt == p->snd_una) {
 		p->first_unanswered = 0;
@@ -165,8 +165,10 @@ void tcp_timer_rearm(struct tcp_pcb *p, s64 now)
 		return;
 	}
 	pto = tail_probe_delay(p);
-	p->send_timer = pto >= 0 ? ST_TLP : ST_RTO;
-	tcp_timer_set(p, TCPT_SEND, now + (pto >= 0 ? pto : rto_now(p)));
+	p->send_timer = pto ? ST_TLP : ST_RTO;
+	if (pto) /* each segment moves it, but never behind the timeout of the first */
+		at = MIN(now + pto, p->first_unanswered + rto);
+	tcp_timer_set(p, TCPT_SEND, at);
 }
 
 /* --- what is done when they run out --- */
