@@ -49,7 +49,8 @@ void tcp_rack_delivered(struct tcp_pcb *p, const struct tcp_seg *s, struct tcp_a
 	if ((s->mark & SEG_EVER) && p->rack_min_rtt && rtt < p->rack_min_rtt)
 		return;
 	if (!(s->mark & SEG_EVER)) {
-		a->orig = true;
+		if (seq_le(s->end, p->high_seq))
+			a->orig = true;
 		if (seq_lt(s->end, a->prior_fack)) {
 			TCP_COUNT(TCPSACKReorder);
 			tcp_reordered(p, rtt);

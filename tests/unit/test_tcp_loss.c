@@ -180,3 +180,58 @@ UNIT_TEST(new_data_does_not_end_the_wait_for_reordering)
 	CHECK_EQ(tcp_mib(TCP_MIB_TCPSackRecovery), 1);
 	x_close(&x);
 }
+
+/* --- F-RTO: RFC 5682, 3.1 --- */
+
+/*
+ * The timer runs out with ten segments on their way and more to send; the first is acknowledged,
+ * which lets two new ones go instead of the others again.
+ */
+static void time_out(struct xend *x, u16 port)
+{
+	struct heard h;
+
+	tcp_sysctl_early_retrans = 0;
+	(void)begin_with(x, port, 14 * MSS);
+	tcp_sysctl_early_retrans = 3;
+	CHECK_EQ(x_count(), 10);
+	x_forget();
+	world_sleep(220 * MSEC);
+	CHECK(x_hear(&h) && h.seq == x->ack && h.len == MSS);
+	CHECK_EQ(tcp_mib(TCP_MIB_TCPTimeouts), 1);
+	CHECK_EQ(x->p->cwnd, MSS);
+	say(x, TH_ACK, x->seq, x->ack + MSS, 0);
+	CHECK(x_hear(&h) && h.seq == x->ack + 10 * MSS);
+	CHECK(x_hear(&h) && h.seq == x->ack + 11 * MSS);
+	CHECK_EQ(x_count(), 0);
+}
+
+/* What was sent once and before arrives: it had only been late. */
+UNIT_TEST(a_timeout_for_nothing_is_undone)
+{
+	struct xend x;
+
+	time_out(&x, 147);
+	say(&x, TH_ACK, x.seq, x.ack + 2 * MSS, 0);
+	CHECK_EQ(tcp_mib(TCP_MIB_TCPSpuriousRTOs), 1);
+	CHECK(x.p->cwnd >= 10 * MSS);
+	CHECK_EQ(x.p->ca, CA_OPEN);
+	say(&x, TH_ACK, x.seq, x.ack + 12 * MSS, 0);
+	CHECK_EQ(tcp_mib(TCP_MIB_RETRANS_SEGS), 1);
+	x_close(&x);
+}
+
+/* Only what was sent after it arrives: the rest is lost, and goes again. */
+UNIT_TEST(a_timeout_with_reason_stays)
+{
+	struct heard h;
+	struct xend x;
+
+	time_out(&x, 148);
+	sack(&x, x.ack + MSS, x.ack + 10 * MSS, x.ack + 11 * MSS);
+	CHECK_EQ(tcp_mib(TCP_MIB_TCPSpuriousRTOs), 0);
+	CHECK(x.p->cwnd < 10 * MSS);
+	CHECK_EQ(x.p->ca, CA_LOSS);
+	CHECK(x_hear(&h) && h.seq == x.ack + MSS);
+	x_close(&x);
+}
