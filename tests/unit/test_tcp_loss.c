@@ -5,6 +5,7 @@
 
 #define MSS 1460
 
+static const u8 with_ts[16] = { 2, 4, 5, 0xb4, 4, 2, 8, 10, 0, 0, 0, 1 };
 static char data[20 * MSS];
 
 /* An ACK with a block of SACK. */
@@ -14,6 +15,16 @@ static void sack(const struct xend *x, u32 ack, u32 start, u32 end)
 	u32 v[2] = { net32(start), net32(end) };
 
 	memcpy(o + 4, v, 8);
+	ack_with(x, ack, o, sizeof(o));
+}
+
+/* An ACK that answers a segment of the time @echo. */
+static void echo(const struct xend *x, u32 ack, u32 echo)
+{
+	u8 o[12] = { 1, 1, 8, 10, 0, 0, 0, 1 };
+	u32 v = net32(echo);
+
+	memcpy(o + 8, &v, 4);
 	ack_with(x, ack, o, sizeof(o));
 }
 
@@ -234,4 +245,60 @@ UNIT_TEST(a_timeout_with_reason_stays)
 	CHECK_EQ(x.p->ca, CA_LOSS);
 	CHECK(x_hear(&h) && h.seq == x.ack + MSS);
 	x_close(&x);
+}
+
+/* --- undoing by what the peer tells --- */
+
+/* RFC 3522: the answer is to the first sending if it echoes its time, to the second otherwise. */
+UNIT_TEST(an_old_echo_undoes)
+{
+	for (u32 i = 0; i < 4; i++) {
+		u32 n = i & 1 ? 10 : 4, was_late = i & 2, cwnd, at;
+		struct heard h;
+		struct xend x;
+
+		x_begin(&x, 149, with_ts, sizeof(with_ts));
+		echo(&x, x.ack, 0);
+		CHECK_EQ(put(x.p, data, 10 * 1448, 0), 10 * 1448);
+		cwnd = x.p->cwnd;
+		CHECK(x_hear(&h) && h.seq == x.ack);
+		at = h.tsval;
+		x_forget();
+		world_sleep(20 * MSEC);
+		for (u32 k = 2; k <= 4; k++) {
+			u8 o[24] = { 1, 1, 5, 10, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 8, 10, 0, 0, 0, 1 };
+			u32 v[3] = { net32(x.ack + 1448), net32(x.ack + k * 1448), net32(at) };
+
+			memcpy(o + 4, v, 8);
+			memcpy(o + 20, v + 2, 4);
+			ack_with(&x, x.ack, o, sizeof(o));
+		}
+		CHECK(x_hear(&h) && h.seq == x.ack && h.tsval == at + 20);
+		CHECK_EQ(x.p->ca, CA_RECOVERY);
+		echo(&x, x.ack + n * 1448, was_late ? at : at + 20);
+		CHECK_EQ(tcp_mib(TCP_MIB_TCPPartialUndo), was_late && n == 4);
+		CHECK_EQ(tcp_mib(TCP_MIB_TCPFullUndo), was_late && n == 10);
+		CHECK_EQ(x.p->cwnd >= cwnd, !!was_late);
+		x_close(&x);
+	}
+}
+
+/* RFC 3708: all that was sent again had come before. */
+UNIT_TEST(a_dsack_undoes_a_timeout)
+{
+	for (u32 twice = 0; twice < 2; twice++) {
+		struct xend x;
+
+		tcp_sysctl_early_retrans = 0;
+		(void)begin_with(&x, 150, 10 * MSS);
+		tcp_sysctl_early_retrans = 3;
+		world_sleep(220 * MSEC);
+		if (twice)
+			sack(&x, x.ack + 10 * MSS, x.ack, x.ack + MSS);
+		else
+			say(&x, TH_ACK, x.seq, x.ack + 10 * MSS, 0);
+		CHECK_EQ(tcp_mib(TCP_MIB_TCPLossUndo), twice);
+		CHECK_EQ(x.p->cwnd >= 10 * MSS, twice);
+		x_close(&x);
+	}
 }
