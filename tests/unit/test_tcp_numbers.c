@@ -134,3 +134,108 @@ UNIT_TEST(a_late_dsack_undoes)
 	CHECK(x.p->cwnd >= cwnd);
 	x_close(&x);
 }
+
+/* --- buffers that follow the path --- */
+
+/* X sends @n bytes, A reads them all, in a round trip. */
+static void read_round(struct xend *x, u32 n)
+{
+	static char data[1 << 20];
+
+	for (u32 left = n, k; left; left -= k) {
+		k = MIN(left, 1460u);
+		say(x, TH_ACK, x->seq, x->ack, k);
+		x->seq += k;
+	}
+	world_sleep(20 * MSEC);
+	CHECK_EQ(take(x->p, data, sizeof(data), 0), n);
+}
+
+static u32 last_window(const struct xend *x)
+{
+	struct heard h = { 0 };
+
+	while (x_hear(&h))
+		;
+	return h.wnd << x->p->rcv_wscale;
+}
+
+/* Three times what is read in a round trip, to tcp_rmem[2]; not for what waits unread. */
+UNIT_TEST(the_receive_buffer_follows_the_reader)
+{
+	int rcv, snd, most = tcp_sysctl_rmem[2];
+	struct xend x;
+
+	x_begin(&x, 133, scaled, sizeof(scaled));
+	tcp_sysctl_rmem[2] = 500000;
+	say(&x, TH_ACK, x.seq, x.ack, 60000);
+	world_sleep(SEC);
+	tcp_buffers(x.p, &rcv, &snd);
+	CHECK_EQ(rcv, tcp_sysctl_rmem[1]);
+	x_close(&x);
+
+	x_begin(&x, 134, scaled, sizeof(scaled));
+	read_round(&x, 60000);
+	tcp_buffers(x.p, &rcv, &snd);
+	CHECK_EQ(rcv, 3 * 60000 + 16 * 1460);
+	for (u32 i = 0; i < 20; i++) {
+		u32 wnd = last_window(&x);
+
+		read_round(&x, wnd ? wnd / 2 : 60000);
+	}
+	tcp_buffers(x.p, &rcv, &snd);
+	CHECK_EQ(rcv, 500000);
+	read_round(&x, 60000);
+	CHECK(last_window(&x) > 250000);
+	tcp_sysctl_rmem[2] = most;
+	x_close(&x);
+}
+
+/* Two windows of congestion, to tcp_wmem[2]. */
+UNIT_TEST(the_send_buffer_follows_the_window)
+{
+	static char data[1 << 20];
+	int rcv, snd, most = tcp_sysctl_wmem[2];
+	struct xend x;
+	struct heard h;
+
+	x_begin(&x, 135, scaled, sizeof(scaled));
+	tcp_sysctl_wmem[2] = 300000;
+	for (u32 i = 0; i < 8; i++) {
+		u32 cwnd = x.p->cwnd;
+
+		(void)put(x.p, data, sizeof(data), 0);
+		while (x_hear(&h))
+			x.ack += h.len;
+		world_sleep(20 * MSEC);
+		say(&x, TH_ACK, x.seq, x.ack, 0);
+		tcp_buffers(x.p, &rcv, &snd);
+		CHECK_EQ(snd, MIN(2 * cwnd, 300000u));
+	}
+	CHECK_EQ(snd, 300000);
+	tcp_sysctl_wmem[2] = most;
+	x_close(&x);
+}
+
+/* What SO_RCVBUF and SO_SNDBUF set stays. */
+UNIT_TEST(a_buffer_of_the_user_is_left_alone)
+{
+	struct tcp_settings s = { .rcvbuf = 100000, .sndbuf = 20000, .rcvlowat = 1 };
+	static char data[20000];
+	struct heard h;
+	struct xend x;
+	int rcv, snd;
+
+	x_begin(&x, 136, scaled, sizeof(scaled));
+	tcp_set(x.p, &s);
+	for (u32 i = 0; i < 8; i++) {
+		CHECK(put(x.p, data, sizeof(data), 0) > 0);
+		while (x_hear(&h))
+			x.ack += h.len;
+		read_round(&x, 30000);
+	}
+	tcp_buffers(x.p, &rcv, &snd);
+	CHECK_EQ(rcv, 100000);
+	CHECK_EQ(snd, 20000);
+	x_close(&x);
+}
