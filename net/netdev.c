@@ -33,11 +33,11 @@ void (*net_event_hook)(enum net_event what, const void *object, bool gone);
 static struct netdev *devs[NETDEV_MAX]; /* a: NULL: free; changes under net_config_lock */
 static u32 last_index; /* net_config_lock */
 
-#define IP_CONF_INITIAL                                                         \
-	[IPV4_DEVCONF_SECURE_REDIRECTS] = 1, [IPV4_DEVCONF_SEND_REDIRECTS] = 1, \
-	[IPV4_DEVCONF_ACCEPT_REDIRECTS] = 1, [IPV4_DEVCONF_SHARED_MEDIA] = 1,   \
-	[IPV4_DEVCONF_ARP_EVICT_NOCARRIER] = 1,                                 \
-	[IPV4_DEVCONF_IGMPV2_UNSOLICITED_REPORT_INTERVAL] = 10000,              \
+/* Linux's, but that redirects are not believed before somebody says so. */
+#define IP_CONF_INITIAL                                                          \
+	[IPV4_DEVCONF_SECURE_REDIRECTS] = 1, [IPV4_DEVCONF_SEND_REDIRECTS] = 1,  \
+	[IPV4_DEVCONF_SHARED_MEDIA] = 1, [IPV4_DEVCONF_ARP_EVICT_NOCARRIER] = 1, \
+	[IPV4_DEVCONF_IGMPV2_UNSOLICITED_REPORT_INTERVAL] = 10000,               \
 	[IPV4_DEVCONF_IGMPV3_UNSOLICITED_REPORT_INTERVAL] = 1000
 
 struct ip_conf ip_conf_all = { .v = { IP_CONF_INITIAL } };

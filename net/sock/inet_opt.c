@@ -95,6 +95,20 @@ static int set_bool(struct inet_sock *i, int option, int v)
 	return 0;
 }
 
+/* Options of which Linux takes no empty value for 0. */
+static bool wants_value(int option)
+{
+	switch (option) {
+	case IP_TTL:
+	case IP_MINTTL:
+	case IP_FREEBIND:
+	case IP_TRANSPARENT:
+	case IP_MULTICAST_TTL ... IP_MULTICAST_LOOP:
+	case IP_MULTICAST_ALL: return true;
+	}
+	return false;
+}
+
 /* IP_UNICAST_IF: an index in network order. */
 static int set_unicast_if(struct inet_sock *i, int v)
 {
@@ -151,6 +165,8 @@ int inet_setsockopt(struct inet_sock *i, int option, const void *val, u32 len)
 			return inet_ipopt_set(dgram_of(&i->s), val, len);
 		return len ? -EOPNOTSUPP : 0; /* connections have none */
 	}
+	if (len < (option == IP_UNICAST_IF ? sizeof(v) : wants_value(option)))
+		return -EINVAL;
 	inet_opt_int(val, len, &v);
 	if (recv_bit(option))
 		return set_recv(i, recv_bit(option), v);

@@ -4,7 +4,7 @@
  *
  * Each file is one number of a struct ip_conf (net/ipconf.h). What is written to "default" reaches
  * devices without an address where nobody has written that setting, and forwarding of "all" is that
- * of each; a change of it says whether redirects are heard. What is not built can only be off:
+ * of each; who begins to forward hears no redirects. What is not built can only be off:
  * source routes are never obeyed, there is no routing of multicast. Questions of ARP come from an
  * address of the device itself, as arp_announce asks for with 2 and allows with less. Times of
  * neighbours are files in two units. ip-sysctl, arp(7).
@@ -73,7 +73,8 @@ static void set(struct ip_conf *c, u32 which, int v)
 
 	if (c == &ip_conf_all && forwarding && v != c->v[which]) {
 		WRITE_ONCE(ip_conf_default.v[which], v);
-		WRITE_ONCE(c->v[IPV4_DEVCONF_ACCEPT_REDIRECTS], !v);
+		if (v)
+			WRITE_ONCE(c->v[IPV4_DEVCONF_ACCEPT_REDIRECTS], 0);
 	}
 	WRITE_ONCE(c->v[which], v);
 	c->written |= BIT(which);

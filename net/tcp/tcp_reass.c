@@ -123,7 +123,7 @@ static void append(struct tcp_pcb *p, struct pkt *pkt)
 {
 	u32 fin = tcp_rx(pkt)->fin, end = tcp_rx(pkt)->end, n = pkt->len;
 
-	p->bytes_received += n;
+	p->bytes_received += n + fin; /* as Linux counts */
 	if (n && !melt(p, &pkt)) {
 		p->rcv_mem += pkt->charge;
 		list_add_tail(&p->rcvq, &pkt->link);

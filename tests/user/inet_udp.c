@@ -159,6 +159,27 @@ static int int_option(int fd, int level, int name)
 	return getsockopt(fd, level, name, &v, &n) ? -errno : v;
 }
 
+/* An empty value is 0 for some options, and none for others. */
+static void empty_values(int x)
+{
+	static const int none[] = {
+		IP_TTL,	       IP_MINTTL,	 IP_FREEBIND,	    IP_TRANSPARENT,
+		IP_UNICAST_IF, IP_MULTICAST_TTL, IP_MULTICAST_LOOP, IP_MULTICAST_ALL
+	};
+	static const int zero[] = { IP_TOS,	IP_RECVTTL,	 IP_PKTINFO,
+				    IP_RECVERR, IP_MTU_DISCOVER, IP_BIND_ADDRESS_NO_PORT };
+	int v = 0;
+
+	for (size_t i = 0; i < sizeof(none) / sizeof(*none); i++)
+		CHECK_ERR(setsockopt(x, SOL_IP, none[i], &v, 0), EINVAL);
+	for (size_t i = 0; i < sizeof(zero) / sizeof(*zero); i++)
+		CHECK(!setsockopt(x, SOL_IP, zero[i], &v, 0) &&
+		      int_option(x, SOL_IP, zero[i]) == 0);
+	CHECK_ERR(setsockopt(x, SOL_IP, IP_UNICAST_IF, &v, 3), EINVAL);
+	v = IP_PMTUDISC_WANT;
+	CHECK(!setsockopt(x, SOL_IP, IP_MTU_DISCOVER, &v, sizeof(v)));
+}
+
 static void options(void)
 {
 	struct sockaddr_in to = at("127.255.255.255", 9);
@@ -173,6 +194,7 @@ static void options(void)
 	CHECK(!setsockopt(x, SOL_IP, IP_TOS, &v, sizeof(v)) &&
 	      int_option(x, SOL_IP, IP_TOS) == 0x10);
 	CHECK(int_option(x, SOL_IP, IP_MTU_DISCOVER) == IP_PMTUDISC_WANT);
+	empty_values(x);
 	CHECK(int_option(x, SOL_IP, IP_MULTICAST_TTL) == 1);
 	CHECK(int_option(x, SOL_IP, IP_MULTICAST_LOOP) == 1);
 	CHECK_ERR(getsockopt(x, SOL_IP, IP_MTU, &v, &(socklen_t){ sizeof(v) }), ENOTCONN);
