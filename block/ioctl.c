@@ -6,6 +6,7 @@
  * writing.
  */
 #include <linux/blkpg.h>
+#include <linux/blkzoned.h>
 #include <linux/capability.h>
 #include <linux/errno.h>
 #include <linux/fs.h>
@@ -201,6 +202,8 @@ static long ask(struct blkdev *b, u32 cmd, u64 arg)
 	case BLKROGET: return put_int(arg, blkdev_read_only(b));
 	case BLKSECTGET: return put_ushort(arg, l->max_sectors);
 	case BLKROTATIONAL: return put_ushort(arg, l->rotational);
+	case BLKGETZONESZ:
+	case BLKGETNRZONES:
 	case BLKDISCARDZEROES: return put_int(arg, 0);
 	case BLKRAGET:
 	case BLKFRAGET: return put_u64(arg, readahead_sectors(b));

@@ -88,6 +88,7 @@ struct procfs_pid_ops {
 /* Build the fixed tree from the tables. ctx: boot, before the first mount */
 void procfs_init(void);
 void procfs_register_pids(const struct procfs_pid_ops *ops);
+extern const struct file_ops procfs_mounts_ops; /* of entries with .show; poll tells of mounts */
 /*
  * The task of an open /proc/PID directory, valid as long as the file; NULL: @f is something else.
  */

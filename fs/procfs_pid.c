@@ -13,6 +13,7 @@
  */
 #include <linux/capability.h>
 #include <linux/errno.h>
+#include <linux/poll.h>
 #include "fs/procfs_internal.h"
 #include "fs/namei.h"
 #include "fs/pseudo.h"
@@ -519,6 +520,31 @@ static const struct file_ops text_fops = {
 	.write = text_write,
 };
 static const struct inode_ops file_ops_none = { .setattr = pid_setattr };
+
+static int mounts_open(struct inode *i, struct file *f)
+{
+	int err = text_open(i, f);
+
+	if (!err)
+		textfile_news(f, mount_generation());
+	return err;
+}
+
+/* Each open file is told once of a change of the tree. */
+static u32 mounts_poll(struct file *f, struct poll_table *pt)
+{
+	poll_wait(pt, &mount_waitq);
+	return POLLIN | POLLRDNORM | (textfile_news(f, mount_generation()) ? POLLERR | POLLPRI : 0);
+}
+
+/* See procfs.h. */
+const struct file_ops procfs_mounts_ops = {
+	.open = mounts_open,
+	.release = textfile_release,
+	.read = textfile_read,
+	.seek = textfile_seek,
+	.poll = mounts_poll,
+};
 
 /* --- magic links --- */
 

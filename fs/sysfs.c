@@ -88,16 +88,17 @@ static void add_firmware(void)
 /* See the header. ctx: boot; sleeps. */
 void sysfs_init(void)
 {
-	static const char *const dirs[] = {
-		"block",    "bus", "class/tty",	   "dev/block", "dev/char", "devices/virtual",
-		"firmware", "fs",  "kernel/debug", "module",	"power",
-	};
+	/* Behind "power": where others mount what this kernel has not got. */
+	static const char dirs[] =
+		"block\0bus\0class/tty\0dev/block\0dev/char\0devices/virtual\0"
+		"firmware\0kernel/debug\0module\0power\0"
+		"fs/bpf\0fs/cgroup\0fs/pstore\0kernel/security\0kernel/tracing\0";
 
 	pseudo_init(&sysfs_tree, 1);
 	sysfs_tree.has_xattrs = true;
-	for (size_t i = 0; i < ARRAY_SIZE(dirs); i++)
-		if (sysfs_add_dir(dirs[i]))
-			log_err("sysfs: no memory for %s", dirs[i]);
+	for (const char *d = dirs; *d; d += strlen(d) + 1)
+		if (sysfs_add_dir(d))
+			log_err("sysfs: no memory for %s", d);
 	sysfs_add_cpus();
 	sysfs_device_init();
 	add_firmware();

@@ -16,13 +16,14 @@
 #define KMALLOC_MAX 16384u /* larger texts come from the vmalloc area */
 #define TRIES 6
 
-/* t guarded by .lock, I immutable after creation. */
+/* t guarded by .lock, I immutable after creation, a atomic. */
 struct textfile {
 	struct mutex lock; /* rank TEXTFILE */
 	textfile_make *make; /* I */
 	char *buf; /* t */
 	size_t size, len; /* t */
 	bool made; /* t */
+	u32 seen; /* a: by textfile_news */
 };
 
 static void text_free(struct textfile *t)
@@ -126,6 +127,14 @@ void textfile_release(struct file *f)
 
 	text_free(t);
 	kfree(t);
+}
+
+/* See the header. ctx: thread */
+bool textfile_news(struct file *f, u32 now)
+{
+	struct textfile *t = f->priv;
+
+	return __atomic_exchange_n(&t->seen, now, __ATOMIC_RELAXED) != now;
 }
 
 /* See the header. ctx: thread; sleeps. */

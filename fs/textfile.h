@@ -15,6 +15,8 @@ int __must_check textfile_open(struct file *f,
 ssize_t textfile_read(struct file *f, struct uio *u, u64 *pos);
 s64 textfile_seek(struct file *f, s64 off, int whence);
 void textfile_release(struct file *f);
+/* Is @now another figure than the last time? For a poll that tells of changes. ctx: thread */
+bool textfile_news(struct file *f, u32 now);
 /*
  * What a write brought, as a C string of at most a page (kfree it). Its length, -EINVAL when
  * longer, -EFAULT, -ENOMEM.

@@ -484,7 +484,7 @@ static const struct procfs_dir_ops task_list_dir = {
 		  .show = pid_auxv_show },                                                       \
 		{ .name = "status", .mode = S_IFREG | 0444, .show = pid_status_show },           \
 		{ .name = "personality", .mode = S_IFREG | 0400, .show = personality_show },     \
-		{ .name = "limits", .mode = S_IFREG | 0644, .show = pid_limits_show },           \
+		{ .name = "limits", .mode = S_IFREG | 0444, .show = pid_limits_show },           \
 		{ .name = "sched", .mode = S_IFREG | 0644, .show = pid_sched_show },             \
 		{ .name = "comm",                                                                \
 		  .mode = S_IFREG | 0644,                                                        \
@@ -528,8 +528,14 @@ static const struct procfs_dir_ops task_list_dir = {
 		{ .name = "cwd", .mode = S_IFLNK | 0777, .link = cwd_link },                     \
 		{ .name = "root", .mode = S_IFLNK | 0777, .link = root_link },                   \
 		{ .name = "exe", .mode = S_IFLNK | 0777, .link = exe_link },                     \
-		{ .name = "mounts", .mode = S_IFREG | 0444, .show = mounts_show },               \
-		{ .name = "mountinfo", .mode = S_IFREG | 0444, .show = mountinfo_show },         \
+		{ .name = "mounts",                                                              \
+		  .mode = S_IFREG | 0444,                                                        \
+		  .show = mounts_show,                                                           \
+		  .ops = &procfs_mounts_ops },                                                   \
+		{ .name = "mountinfo",                                                           \
+		  .mode = S_IFREG | 0444,                                                        \
+		  .show = mountinfo_show,                                                        \
+		  .ops = &procfs_mounts_ops },                                                   \
 		{ .name = "smaps",                                                               \
 		  .mode = S_IFREG | 0444,                                                        \
 		  .guarded = true,                                                               \

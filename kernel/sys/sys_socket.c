@@ -385,7 +385,7 @@ long sys_getsockopt(u64 fd, u64 level, u64 option, u64 uval, u64 ulen)
 		err = socket_filter_give(s, uval, &size);
 	} else if (!err) {
 		err = sock_get(s, (int)level, (int)option, val, &size);
-		if (!err && copy_to_user(uval, val, size))
+		if (!err && copy_to_user(uval, val, MIN(size, (u32)len)))
 			err = -EFAULT;
 	}
 	if ((!err || err == -ERANGE) && put_user(ulen, (int)size))

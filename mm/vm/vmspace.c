@@ -10,7 +10,7 @@
 #include "mm/vm/vm_internal.h"
 
 int vm_max_map_count = 65530;
-int vm_mmap_min_addr = 65536;
+int vm_mmap_min_addr = 4096;
 
 static struct kmem_cache *vmspace_cache;
 

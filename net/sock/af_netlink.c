@@ -18,6 +18,7 @@
 #include <linux/errno.h>
 #include <linux/netlink.h>
 #include <linux/poll.h>
+#include <linux/rtnetlink.h>
 #include "fs/procfs.h"
 #include "fs/sysfs.h"
 #include "kernel/base/cred.h"
@@ -45,7 +46,9 @@ struct nl_sock {
 	struct list queue; /* N: struct nl_msg */
 	u32 charged; /* N: of the queue */
 	u32 nqueued; /* N; a for looking */
-	u32 port, groups; /* N; a for looking */
+	u32 port; /* N; a for looking */
+	u64 groups; /* N; a for looking: bit N - 1 is group N */
+	bool grouped; /* N; a for looking: it was in a group, now or before */
 	bool cap_ack, ext_ack, strict, no_enobufs, pktinfo; /* a: options, by setsockopt */
 	struct waitq wait; /* own lock */
 };
@@ -116,6 +119,14 @@ static int take_port(struct nl_sock *n, u32 port)
 	return 0;
 }
 
+/* holds: nl_lock */
+static void set_groups(struct nl_sock *n, u64 groups)
+{
+	WRITE_ONCE(n->groups, groups);
+	if (groups)
+		WRITE_ONCE(n->grouped, true);
+}
+
 static int nl_bind(struct socket *s, const struct sock_addr *a)
 {
 	struct nl_sock *n = nl_of(s);
@@ -127,8 +138,8 @@ static int nl_bind(struct socket *s, const struct sock_addr *a)
 	memcpy(&sa, a->bytes, sizeof(sa));
 	spin_lock(&nl_lock);
 	err = take_port(n, sa.nl_pid);
-	if (!err)
-		n->groups = sa.nl_groups;
+	if (!err) /* the address has room for the first 32 */
+		set_groups(n, (n->groups & ~0xffffffffull) | sa.nl_groups);
 	spin_unlock(&nl_lock);
 	return err;
 }
@@ -159,7 +170,7 @@ static int nl_getname(struct socket *s, bool peer, struct sock_addr *out)
 
 	if (!peer) {
 		sa.nl_pid = READ_ONCE(n->port);
-		sa.nl_groups = READ_ONCE(n->groups);
+		sa.nl_groups = (u32)READ_ONCE(n->groups);
 	}
 	memcpy(out->bytes, &sa, sizeof(sa));
 	out->len = sizeof(sa);
@@ -370,10 +381,17 @@ static bool *option_field(struct nl_sock *n, int option)
 	return NULL;
 }
 
+/* How many there are in its protocol. */
+static u32 groups_of(const struct socket *s)
+{
+	return s->protocol == NETLINK_ROUTE ? RTNLGRP_MAX : 32;
+}
+
 static int nl_setsockopt(struct socket *s, int level, int option, const void *val, u32 len)
 {
 	struct nl_sock *n = nl_of(s);
 	bool *field = option_field(n, option);
+	u64 group;
 	u32 v;
 
 	if (level != SOL_NETLINK)
@@ -387,22 +405,26 @@ static int nl_setsockopt(struct socket *s, int level, int option, const void *va
 	}
 	if (option != NETLINK_ADD_MEMBERSHIP && option != NETLINK_DROP_MEMBERSHIP)
 		return -ENOPROTOOPT;
-	if (v < 1 || v > 32)
+	if (v < 1 || v > groups_of(s))
 		return -EINVAL;
+	group = 1ull << (v - 1);
 	spin_lock(&nl_lock);
-	if (option == NETLINK_ADD_MEMBERSHIP)
-		WRITE_ONCE(n->groups, n->groups | 1u << (v - 1));
-	else
-		WRITE_ONCE(n->groups, n->groups & ~(1u << (v - 1)));
+	set_groups(n, option == NETLINK_ADD_MEMBERSHIP ? n->groups | group : n->groups & ~group);
 	spin_unlock(&nl_lock);
 	return 0;
 }
 
 static int nl_getsockopt(struct socket *s, int level, int option, void *val, u32 *len)
 {
-	bool *field = option_field(nl_of(s), option);
+	struct nl_sock *n = nl_of(s);
+	bool *field = option_field(n, option);
 	int v;
 
+	if (level == SOL_NETLINK && option == NETLINK_LIST_MEMBERSHIPS) {
+		memcpy(val, &n->groups, sizeof(n->groups));
+		*len = READ_ONCE(n->grouped) ? ALIGN_UP(groups_of(s), 32u) / 8 : 0;
+		return 0;
+	}
 	if (level != SOL_NETLINK || !field)
 		return -ENOPROTOOPT;
 	v = READ_ONCE(*field);
@@ -562,7 +584,7 @@ static int nl_show(struct sbuf *out, void *arg)
 	list_for_each(n, &nl_socks, all)
 		sbuf_printf(out,
 			    "%016x %-3d %-10u %08x %-8u 0        0     2        0        %llu\n", 0,
-			    n->s.protocol, n->port, n->groups, n->charged,
+			    n->s.protocol, n->port, (u32)n->groups, n->charged,
 			    (unsigned long long)READ_ONCE(n->s.ino));
 	spin_unlock(&nl_lock);
 	return 0;
@@ -582,7 +604,7 @@ u32 nl_collect(struct nl_seen *out, u32 max)
 				.id = (u64)n,
 				.ino = (u32)READ_ONCE(n->s.ino),
 				.port = n->port,
-				.groups = n->groups,
+				.groups = (u32)n->groups,
 				.charged = n->charged,
 				.rcvbuf = (u32)READ_ONCE(n->s.rcvbuf),
 				.sndbuf = (u32)READ_ONCE(n->s.sndbuf),

@@ -11,6 +11,7 @@
 #include <linux/if_addr.h>
 #include <linux/if_arp.h>
 #include <linux/if_link.h>
+#include <linux/pkt_sched.h>
 #include <linux/rtnetlink.h>
 #include "kernel/lib/string.h"
 #include "net/arp.h"
@@ -307,6 +308,22 @@ static void dump_neighs(struct nl_out *o)
 		put_neigh(o, &n, RTM_NEWNEIGH);
 }
 
+/* What stands between a packet and its device: nothing. */
+static void dump_queues(struct nl_out *o)
+{
+	for (struct netdev *d = netdev_next(0); d; d = netdev_next(d->index)) {
+		struct tcmsg *m = nl_begin(o, RTM_NEWQDISC, sizeof(*m));
+
+		if (!m)
+			return;
+		m->tcm_ifindex = (int)d->index;
+		m->tcm_parent = TC_H_ROOT;
+		m->tcm_info = 2; /* references */
+		nl_attr_str(o, TCA_KIND, "noqueue");
+		nl_end(o);
+	}
+}
+
 static int dump(const struct nlmsghdr *h, struct nl_out *o)
 {
 	u8 family = h->nlmsg_len > NLMSG_HDRLEN ? *((const u8 *)h + NLMSG_HDRLEN) : 0;
@@ -325,7 +342,10 @@ static int dump(const struct nlmsghdr *h, struct nl_out *o)
 		dump_rules(o);
 	else if (h->nlmsg_type == RTM_GETNEIGH)
 		dump_neighs(o);
-	else if (h->nlmsg_type != RTM_GETQDISC)
+	else if (h->nlmsg_type == RTM_GETQDISC)
+		dump_queues(o);
+	else if (h->nlmsg_type != RTM_GETTCLASS && h->nlmsg_type != RTM_GETTFILTER &&
+		 h->nlmsg_type != RTM_GETNEXTHOP)
 		return -EOPNOTSUPP;
 	nl_done(o);
 	return 0;

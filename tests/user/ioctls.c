@@ -5,6 +5,7 @@
 #define _GNU_SOURCE
 #include <asm/ioctls.h>
 #include <fcntl.h>
+#include <linux/fiemap.h>
 #include <linux/fs.h>
 #include <linux/if.h>
 #include <linux/if_ether.h>
@@ -76,6 +77,10 @@ static void test_generic(void)
 	CHECK_ERR(ioctl(dev, FIOQSIZE, &size), ENOTTY);
 	/* What is to be set is read first, whoever is asked then. */
 	REQUIRE(!pipe(p));
+	/* Where extents are is asked of a file system, and any file has one. */
+	CHECK_ERR(ioctl(p[0], FS_IOC_FIEMAP, BAD), EOPNOTSUPP);
+	CHECK_ERR(ioctl(dev, FS_IOC_FIEMAP, BAD), EOPNOTSUPP);
+	CHECK_ERR(ioctl(reg, FS_IOC_FIEMAP, BAD), EOPNOTSUPP);
 	CHECK_ERR(ioctl(p[0], FS_IOC_SETFLAGS, BAD), EFAULT);
 	CHECK_ERR(ioctl(p[0], FS_IOC_SETFLAGS, &flags), ENOTTY);
 	CHECK_ERR(ioctl(p[0], FS_IOC_GETFLAGS, BAD), ENOTTY);

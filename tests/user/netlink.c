@@ -1,8 +1,8 @@
 /*
  * NETLINK_ROUTE and NETLINK_SOCK_DIAG as ip(8) and ss(8) use them: addresses, routes with a
  * preferred source, rules, local routes; sockets by state, by filter, one by one; requests that are
- * malformed. And what ethtool asks of the loopback device, and multicast groups there. Changes
- * loopback only; needs root.
+ * malformed; what queues there are. And what ethtool asks of the loopback device, and multicast
+ * groups there. Changes loopback only; needs root.
  */
 #define _GNU_SOURCE
 #include "inet.h"
@@ -10,6 +10,8 @@
 #include <linux/fib_rules.h>
 #include <linux/if_addr.h>
 #include <linux/inet_diag.h>
+#include <linux/nexthop.h>
+#include <linux/pkt_sched.h>
 #include <linux/rtnetlink.h>
 #include <linux/sock_diag.h>
 #include <linux/sockios.h>
@@ -458,6 +460,44 @@ static void groups(void)
 	close(fd);
 }
 
+/* --- queueing: nothing of it is configured, and loopback has none --- */
+
+static int dumped(int type, const void *fixed, unsigned n)
+{
+	int fd = nl_open(NETLINK_ROUTE), err;
+
+	begin(type, NLM_F_DUMP, fixed, n);
+	err = talk(fd);
+	close(fd);
+	return err;
+}
+
+static void queueing(void)
+{
+	struct tcmsg m = { .tcm_ifindex = (int)if_nametoindex("lo") };
+	struct nhmsg next = { 0 };
+	int seen = 0;
+
+	CHECK(!dumped(RTM_GETQDISC, &m, sizeof(m)));
+	EACH(h)
+	{
+		struct tcmsg *t = NLMSG_DATA(h);
+		struct rtattr *kind = find_attr(h, sizeof(*t), TCA_KIND);
+
+		if (h->nlmsg_type == RTM_NEWQDISC && t->tcm_ifindex == m.tcm_ifindex)
+			seen += t->tcm_parent == TC_H_ROOT && !t->tcm_handle && kind &&
+				!strcmp(RTA_DATA(kind), "noqueue");
+	}
+	CHECK(seen == 1);
+	CHECK(!dumped(RTM_GETTCLASS, &m, sizeof(m)));
+	EACH(h)
+	CHECK(h->nlmsg_type == NLMSG_DONE);
+	CHECK(!dumped(RTM_GETTFILTER, &m, sizeof(m)));
+	CHECK(!dumped(RTM_GETNEXTHOP, &next, sizeof(next)));
+	EACH(h)
+	CHECK(h->nlmsg_type == NLMSG_DONE);
+}
+
 int main(void)
 {
 	struct inet_diag_req_v2 m = { .sdiag_family = AF_INET,
@@ -471,6 +511,7 @@ int main(void)
 	rules();
 	ethtool();
 	groups();
+	queueing();
 	malformed(NETLINK_ROUTE, &m, sizeof(m), RTM_NEWROUTE);
 	malformed(NETLINK_ROUTE, &m, sizeof(m), RTM_GETROUTE);
 	begin(SOCK_DIAG_BY_FAMILY, NLM_F_DUMP, &m, sizeof(m));

@@ -1,6 +1,6 @@
 /*
  * Ports of AF_NETLINK: each protocol has its own, the first socket of a process is given the
- * process's number; what may be sent and to whom; and NETLINK_SOCK_DIAG shows such sockets, all or
+ * process's number; what may be sent and to whom; the groups of a socket; and NETLINK_SOCK_DIAG shows such sockets, all or
  * one protocol's. As root.
  */
 #define _GNU_SOURCE
@@ -135,6 +135,41 @@ static void sending(void)
 	CHECK(child > 0 && waitpid(child, &status, 0) == child && status == 0);
 }
 
+static int membership(int fd, int option, int group)
+{
+	return setsockopt(fd, SOL_NETLINK, option, &group, sizeof(group));
+}
+
+/* Groups above 32 are joined by option only; which ones a socket is in can be asked. */
+static void memberships(void)
+{
+	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
+	struct sockaddr_nl a = { .nl_family = AF_NETLINK, .nl_groups = 1 };
+	unsigned in[3] = { 7, 7, 7 };
+	socklen_t len = sizeof(in);
+
+	REQUIRE(fd >= 0);
+	CHECK(!getsockopt(fd, SOL_NETLINK, NETLINK_LIST_MEMBERSHIPS, in, &len) && len == 0);
+	CHECK_ERR(membership(fd, NETLINK_ADD_MEMBERSHIP, 0), EINVAL);
+	CHECK_ERR(membership(fd, NETLINK_ADD_MEMBERSHIP, 100), EINVAL);
+	CHECK(!membership(fd, NETLINK_ADD_MEMBERSHIP, 2));
+	CHECK(!membership(fd, NETLINK_ADD_MEMBERSHIP, 32));
+	CHECK(!membership(fd, NETLINK_ADD_MEMBERSHIP, 36));
+	len = 0; /* how much would it be? */
+	CHECK(!getsockopt(fd, SOL_NETLINK, NETLINK_LIST_MEMBERSHIPS, in, &len) && len == 8);
+	CHECK(in[0] == 7);
+	len = sizeof(in);
+	CHECK(!getsockopt(fd, SOL_NETLINK, NETLINK_LIST_MEMBERSHIPS, in, &len) && len == 8);
+	CHECK(in[0] == 0x80000002u && in[1] == 8 && in[2] == 7);
+	CHECK(!bind(fd, (void *)&a, sizeof(a)) && !membership(fd, NETLINK_DROP_MEMBERSHIP, 33));
+	CHECK(!getsockopt(fd, SOL_NETLINK, NETLINK_LIST_MEMBERSHIPS, in, &len));
+	CHECK(in[0] == 1 && in[1] == 8);
+	CHECK(!membership(fd, NETLINK_DROP_MEMBERSHIP, 36));
+	CHECK(!getsockopt(fd, SOL_NETLINK, NETLINK_LIST_MEMBERSHIPS, in, &len));
+	CHECK(in[0] == 1 && in[1] == 0);
+	close(fd);
+}
+
 /* Where it is one: tests/run brings it. */
 static void load_module(void)
 {
@@ -169,6 +204,7 @@ int main(void)
 	alarm(TAP_LIMIT);
 	ports();
 	sending();
+	memberships();
 	load_module();
 	diag();
 	return tap_done();

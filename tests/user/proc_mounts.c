@@ -1,12 +1,15 @@
 /*
  * Mounts of proc: each is its own file system with its own options (proc(5), "Mount options"), and
- * other things can be mounted in it, also on what belongs to a process and goes with it.
+ * other things can be mounted in it, also on what belongs to a process and goes with it. And the
+ * tables of mounts tell who polls them of changes.
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <grp.h>
 #include <linux/mount.h>
+#include <poll.h>
 #include <signal.h>
+#include <sys/epoll.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -279,6 +282,44 @@ static void test_end(void)
 	CHECK(!umount("p"));
 }
 
+/* What poll(2) says of @fd at once. */
+static int polled(int fd, short wanted)
+{
+	struct pollfd p = { fd, wanted, 0 };
+
+	return poll(&p, 1, 0) < 0 ? -1 : p.revents;
+}
+
+/* A change of the tree is told once to each open file, by whatever waits for files. */
+static void test_changes(void)
+{
+	int table = open("/proc/self/mountinfo", O_RDONLY), other = open("/proc/mounts", O_RDONLY);
+	int stats = open("/proc/self/mountstats", O_RDONLY), set = epoll_create1(0);
+	struct epoll_event ev = { .events = EPOLLPRI };
+	pid_t child;
+
+	REQUIRE(table >= 0 && other >= 0 && stats >= 0 && set >= 0);
+	CHECK(polled(table, POLLIN | POLLPRI) == POLLIN && polled(other, POLLPRI) == 0);
+	CHECK(!epoll_ctl(set, EPOLL_CTL_ADD, table, &ev));
+	CHECK(epoll_wait(set, &ev, 1, 0) == 0);
+	CHECK_ERR(epoll_ctl(set, EPOLL_CTL_ADD, stats, &ev), EPERM);
+	child = fork();
+	if (!child)
+		_exit(mount("none", "d", "tmpfs", 0, NULL) ? 1 : 0);
+	CHECK(epoll_wait(set, &ev, 1, TAP_PATIENCE_MS) == 1 && ev.events == (EPOLLPRI | EPOLLERR));
+	CHECK(waitpid(child, NULL, 0) == child);
+	CHECK(polled(other, POLLIN) == (POLLIN | POLLERR) && polled(other, POLLPRI) == 0);
+	CHECK(!umount("d"));
+	CHECK(polled(other, POLLPRI) == (POLLPRI | POLLERR) && polled(table, POLLPRI));
+	close(table);
+	table = open("/proc/self/mountinfo", O_RDONLY);
+	CHECK(polled(table, POLLPRI) == 0);
+	close(table);
+	close(other);
+	close(stats);
+	close(set);
+}
+
 int main(void)
 {
 	char dir[] = "proc_mounts.XXXXXX";
@@ -290,6 +331,7 @@ int main(void)
 	test_hide();
 	test_over();
 	test_end();
+	test_changes();
 	CHECK(!rmdir("p") && !rmdir("q") && !rmdir("t") && !rmdir("d"));
 	CHECK(!chdir("..") && !rmdir(dir));
 	return tap_done();
