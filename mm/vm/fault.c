@@ -129,7 +129,7 @@ static u32 seq_window(struct region *r, vaddr_t addr)
 
 	if (unlikely(r->flags & VM_LOCKONFAULT))
 		return 1;
-	if (addr == READ_ONCE(r->seq_next))
+	if (addr && addr == READ_ONCE(r->seq_next)) /* 0: there was no fault yet */
 		n = MIN(READ_ONCE(r->seq_window) * 2, SEQ_WINDOW_MAX);
 	else if (addr == r->start && room >= SEQ_WINDOW_MAX &&
 		 !(r->flags & (VM_GROWSDOWN | VM_STACK | VM_HEAP)))

@@ -478,6 +478,17 @@ static void test_settings(void)
 	CHECK_ERR(set("swappiness", 1000), EINVAL);
 }
 
+/* The page at 0, for who may have it: by an access, and by a lock. */
+static void test_first_page(void)
+{
+	char *volatile first = NULL;
+	int fixed = ANON | MAP_FIXED;
+
+	CHECK(mmap(first, 2 * PAGE, RW, fixed, -1, 0) == first && !touch(first, 1));
+	CHECK(mmap(first, 2 * PAGE, RW, fixed, -1, 0) == first && !mlock(first, 2 * PAGE));
+	CHECK(!munmap(first, 2 * PAGE) && touch(first, 0) == SIGSEGV);
+}
+
 int main(void)
 {
 	struct sigaction sa = { .sa_handler = on_fault };
@@ -490,6 +501,7 @@ int main(void)
 	test_advice();
 	test_process_madvise();
 	test_locking();
+	test_first_page();
 	test_seals();
 	CHECK(in_child(data_child) == 0);
 	test_overcommit();
