@@ -68,7 +68,7 @@ obj-net/sock := dns_tcp.o ethtool.o socket.o sockioctl.o sockopt.o af_unix.o uni
 	af_inet.o af_packet.o packet_ring.o ifioctl.o inet_dgram.o inet_errq.o inet_ipopt.o inet_mcast.o inet_opt.o inet_recv.o inet_send.o netlink_diag.o proc_dns.o proc_igmp.o proc_ipconf.o proc_net.o proc_pnp.o rtnetlink.o sockdiag.o sockfilter.o sysfs_net.o unix_diag.o \
 	inet_tcp.o inet_tcp_io.o inet_tcp_opt.o inet_tcp_proc.o tun.o tun_io.o
 
-obj-net/tcp := tcp_ack.o tcp_cc.o tcp_cc_cubic.o tcp_cc_newreno.o tcp_hash.o tcp_input.o tcp_listen.o tcp_mib.o tcp_option.o tcp_pace.o \
+obj-net/tcp := tcp_ack.o tcp_cc.o tcp_cc_cubic.o tcp_cc_newreno.o tcp_fastopen.o tcp_hash.o tcp_input.o tcp_listen.o tcp_mib.o tcp_option.o tcp_pace.o \
 	tcp_output.o tcp_param.o tcp_pcb.o tcp_reass.o tcp_recover.o tcp_sack.o tcp_seg.o tcp_stat.o tcp_state.o tcp_syncookie.o \
 	tcp_table.o tcp_timer.o tcp_timewait.o tcp_user.o tcp_wire.o tcp_xfer.o
 
@@ -193,9 +193,9 @@ cold := $(addprefix arch/arm64/,cpu debug kaslr regset smp stacktrace) \
 		vm/writeback) kernel/lib/fmt \
 	$(addprefix net/,arp bootparam dhcp dns% icmp igmp ifaddr ipconfig ipfrag mcast netconsole netdev route sntp% vnethdr \
 		udp_ask) \
-	$(addprefix net/sock/,af_inet af_unix af_netlink af_packet packet_ring dns_tcp ethtool ifioctl inet_dgram inet_errq inet_ipopt inet_mcast inet_opt inet_tcp_opt netlink_diag nl_out \
+	$(addprefix net/sock/,af_inet af_unix af_netlink af_packet packet_ring dns_tcp ethtool ifioctl inet_dgram inet_errq inet_ipopt inet_mcast inet_opt inet_tcp inet_tcp_opt netlink_diag nl_out \
 		inet_tcp_proc proc_% rtnetlink% sockdiag sockfilter sockioctl sockopt sysfs_net tun% unix_diag unix_gc unix_look) \
-	$(addprefix net/tcp/tcp_,cc% listen option pace reass recover sack stat% syncookie table timer% timewait user)
+	$(addprefix net/tcp/tcp_,cc% fastopen listen option pace reass recover sack stat% syncookie table timer% timewait user)
 # What gcc calls -Os, clang calls -Oz; its -Os inlines and unrolls.
 small := $(if $(LLVM),-Oz,-Os)
 for-size = $(if $(or $(filter $(cold),$(1)),$(findstring /ktest_,$(1))),$(small))

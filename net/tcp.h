@@ -63,6 +63,21 @@ void tcp_abort(struct tcp_pcb *p);
 int __must_check tcp_bind(struct tcp_pcb *p, struct tcp_addr a);
 /* -EISCONN, -EALREADY, -EADDRNOTAVAIL, -ENETUNREACH...; 0: the SYN is on its way. */
 int __must_check tcp_connect(struct tcp_pcb *p, struct tcp_addr to);
+/*
+ * Fast open (RFC 7413). As tcp_connect, but its SYN waits for tcp_fast_open. That sends it, with
+ * the first bytes of @u if a cookie is there: how many, or -EALREADY: it does not wait.
+ */
+int __must_check tcp_connect_held(struct tcp_pcb *p, struct tcp_addr to);
+ssize_t __must_check tcp_fast_open(struct tcp_pcb *p, struct uio *u);
+bool tcp_held(const struct tcp_pcb *p); /* does it wait? By TCP_FASTOPEN_CONNECT, too. ctx: any */
+/*
+ * The keys of cookies, 16 bytes each, one or two, of which the second is believed only; @p NULL:
+ * of all listeners that have none of their own. -EINVAL, -ENOMEM; get: bytes, 0: none yet. ctx:
+ * thread
+ */
+#define TCP_FO_KEY 16u
+int __must_check tcp_fo_keys_set(struct tcp_pcb *p, const void *val, u32 len);
+u32 tcp_fo_keys_get(const struct tcp_pcb *p, void *val);
 /* -EINVAL: it is connected. Again: another backlog. */
 int __must_check tcp_listen(struct tcp_pcb *p, int backlog);
 /* -EINVAL (does not listen), -EAGAIN. The user of the new one is set by tcp_set_user. */
@@ -186,11 +201,13 @@ void tcp_usage(struct tcp_usage *u);
 	X(TCPDSACKRecv) X(TCPAbortOnData) X(TCPAbortOnClose) X(TCPAbortOnMemory) \
 	X(TCPAbortOnTimeout) X(TCPAbortOnLinger) X(TCPAbortFailed) X(TCPMemoryPressures) \
 	X(TCPSpuriousRTOs) X(TCPRcvCoalesce) X(TCPOFOQueue) X(TCPOFODrop) X(TCPOFOMerge) \
-	X(TCPChallengeACK) X(TCPSYNChallenge) X(TCPReqQFullDoCookies) X(TCPReqQFullDrop) \
+	X(TCPChallengeACK) X(TCPSYNChallenge) X(TCPFastOpenActive) X(TCPFastOpenActiveFail) \
+	X(TCPFastOpenPassive) X(TCPFastOpenPassiveFail) X(TCPFastOpenListenOverflow) \
+	X(TCPFastOpenCookieReqd) X(TCPFastOpenBlackhole) X(TCPReqQFullDoCookies) X(TCPReqQFullDrop) \
 	X(TCPRetransFail) X(TCPRcvCollapsed) X(TCPTimeWaitOverflow) X(TCPZeroWindowDrop) \
 	X(TCPFromZeroWindowAdv) X(TCPToZeroWindowAdv) X(TCPWantZeroWindowAdv) X(TCPSynRetrans) \
 	X(TCPOrigDataSent) X(TCPACKSkipped) X(TCPWinProbe) X(TCPKeepAlive) X(TCPDelivered) \
-	X(TCPDeliveredCE)
+	X(TCPDeliveredCE) X(TCPFastOpenPassiveAltKey)
 /* clang-format on */
 enum tcp_mib {
 #define X(id) TCP_MIB_##id,
@@ -209,6 +226,7 @@ extern int tcp_sysctl_sack, tcp_sysctl_timestamps, tcp_sysctl_wscale, tcp_sysctl
 	tcp_sysctl_frto, tcp_sysctl_dsack, tcp_sysctl_early_retrans, tcp_sysctl_abort_overflow,
 	tcp_sysctl_challenge_limit, tcp_sysctl_moderate_rcvbuf, tcp_sysctl_rfc1337,
 	tcp_sysctl_slow_start_idle, tcp_sysctl_stdurg, tcp_sysctl_recovery, tcp_sysctl_somaxconn,
-	tcp_sysctl_notsent_lowat, tcp_sysctl_mtu_probing, tcp_sysctl_base_mss, tcp_sysctl_retries1;
+	tcp_sysctl_notsent_lowat, tcp_sysctl_mtu_probing, tcp_sysctl_base_mss, tcp_sysctl_retries1,
+	tcp_sysctl_fastopen, tcp_sysctl_fastopen_pause;
 extern int tcp_sysctl_rmem[3], tcp_sysctl_wmem[3];
 extern u64 tcp_sysctl_mem[3]; /* pages */

@@ -153,37 +153,76 @@ static int connect_wait(struct tcp_sock *t, bool nonblock)
 	return err ? err : -ECONNABORTED;
 }
 
-static int sock_connect(struct socket *s, const struct sock_addr *a, bool nonblock)
+/* A SYN that waited for it goes, with what it can take of @first; and the outcome. */
+static int connect_go(struct tcp_sock *t, bool nonblock, struct uio *first)
 {
-	struct tcp_sock *t = tcp_of(s);
+	ssize_t n = tcp_fast_open(t->pcb, first);
+
+	if (n < 0)
+		return (int)n;
+	return nonblock ? -EINPROGRESS : connect_wait(t, false);
+}
+
+/* @first: bytes for the SYN, and @a may be NULL; NULL: connect(2). */
+static int connect_to(struct tcp_sock *t, const struct sock_addr *a, bool nonblock,
+		      struct uio *first)
+{
 	struct sockaddr_in in;
 	int err;
 
-	if (a->len < sizeof(a->family))
-		return -EINVAL;
-	if (a->family == AF_UNSPEC) {
+	if (!first && a->family == AF_UNSPEC) {
 		disconnect(t);
 		return 0;
 	}
 	if (READ_ONCE(t->connected))
 		return READ_ONCE(t->connecting) ? -EINVAL : -EISCONN;
 	if (READ_ONCE(t->connecting)) {
+		if (tcp_held(t->pcb))
+			return first ? connect_go(t, nonblock, first) : -EISCONN;
 		if (is_opening(t->pcb) && nonblock)
 			return -EALREADY;
 		return connect_wait(t, nonblock);
 	}
-	err = inet_addr_in(a, &in);
+	err = a ? inet_addr_in(a, &in) : -EINVAL;
 	if (err)
 		return err;
 	inet_tcp_sync(t);
 	mutex_lock(&t->rd); /* as above: what an earlier connection left goes */
-	err = tcp_connect(t->pcb, (struct tcp_addr){ in.sin_addr.s_addr, in.sin_port });
+	err = (first ? tcp_connect_held
+		     : tcp_connect)(t->pcb, (struct tcp_addr){ in.sin_addr.s_addr, in.sin_port });
 	mutex_unlock(&t->rd);
 	if (err)
 		return err;
 	WRITE_ONCE(t->connecting, true);
+	if (first)
+		return connect_go(t, nonblock, first);
+	if (tcp_held(t->pcb))
+		return 0;
 	/* Whoever does not wait hears of it by poll(), also when it is there already. */
 	return nonblock ? -EINPROGRESS : connect_wait(t, false);
+}
+
+static int sock_connect(struct socket *s, const struct sock_addr *a, bool nonblock)
+{
+	if (a->len < sizeof(a->family))
+		return -EINVAL;
+	return connect_to(tcp_of(s), a, nonblock, NULL);
+}
+
+/* See inet_tcp.h. ctx: thread; sleeps */
+int inet_tcp_fast_open(struct tcp_sock *t, struct sock_msg *m, ssize_t *done)
+{
+	const struct sock_addr *a = m->addr;
+	size_t before = m->data->left;
+	int err;
+
+	if (!(READ_ONCE(tcp_sysctl_fastopen) & 1) ||
+	    (a && a->len >= sizeof(a->family) && a->family == AF_UNSPEC))
+		return -EOPNOTSUPP;
+	err = connect_to(t, a, m->flags & MSG_DONTWAIT, m->data);
+	if (!err || err == -EINPROGRESS)
+		*done = (ssize_t)(before - m->data->left);
+	return err;
 }
 
 static int sock_listen(struct socket *s, int backlog)

@@ -29,6 +29,11 @@ static inline struct tcp_pcb *pcb_of(const struct socket *s)
 	return container_of(s, const struct tcp_sock, i.s)->pcb;
 }
 
+/*
+ * The first bytes of @m with the SYN, by MSG_FASTOPEN or because it waits for them: *done of them.
+ * 0: it is connected, and the others may be sent. -EOPNOTSUPP, or as connect(2)
+ */
+int inet_tcp_fast_open(struct tcp_sock *t, struct sock_msg *m, ssize_t *done);
 /* As the members of sock_ops. */
 ssize_t inet_tcp_send(struct socket *s, struct sock_msg *m);
 ssize_t inet_tcp_recv(struct socket *s, struct sock_msg *m);

@@ -49,13 +49,19 @@ ssize_t inet_tcp_send(struct socket *s, struct sock_msg *m)
 	u32 flags =
 		(m->flags & MSG_MORE ? TCP_SEND_MORE : 0) | (m->flags & MSG_OOB ? TCP_SEND_OOB : 0);
 	struct pkt *notice = NULL;
-	ssize_t done = 0, n;
+	ssize_t done = 0, n = 0;
 
-	if (unlikely(m->flags & MSG_ZEROCOPY)) {
-		int err = inet_errq_zerocopy(&t->i, m, &notice);
+	if (unlikely(m->flags & (MSG_ZEROCOPY | MSG_FASTOPEN))) {
+		ssize_t first = 0;
+		int err = m->flags & MSG_ZEROCOPY ? inet_errq_zerocopy(&t->i, m, &notice) : 0;
 
 		if (err)
 			return err;
+		if (m->flags & MSG_FASTOPEN)
+			n = inet_tcp_fast_open(t, m, &first);
+		done = first;
+		if (n || (done && !m->data->left))
+			goto out;
 	}
 	flags |= (u32)inet_stamp_wanted(&t->i, m) << TCP_SEND_STAMP_SHIFT;
 	for (;;) {
@@ -66,10 +72,18 @@ ssize_t inet_tcp_send(struct socket *s, struct sock_msg *m)
 			done += n;
 		if (!m->data->left || (n < 0 && n != -EAGAIN && n != -ENOMEM))
 			break;
-		n = wait_send(t, n, deadline);
-		if (n)
+		if (tcp_held(t->pcb)) {
+			ssize_t first = 0; /* on its own, so that what counts is in a register */
+
+			n = inet_tcp_fast_open(t, m, &first);
+			done += first;
+		} else {
+			n = wait_send(t, n, deadline);
+		}
+		if (n || !m->data->left)
 			break;
 	}
+out:
 	if (unlikely(notice) && inet_errq_complete(&t->i, notice, done))
 		waitq_wake(tcp_waitq(t->pcb), ~0u, POLLERR);
 	return done ? done : n;

@@ -125,6 +125,8 @@ TCP_SYSCTL(notsent_lowat, "tcp_notsent_lowat", 0, 0x7fffffff);
 TCP_SYSCTL(mtu_probing, "tcp_mtu_probing", 0, 2);
 TCP_SYSCTL(base_mss, "tcp_base_mss", 88, 65495);
 TCP_SYSCTL(retries1, "tcp_retries1", 0, 255);
+TCP_SYSCTL(fastopen, "tcp_fastopen", -0x7fffffff - 1, 0x7fffffff);
+TCP_SYSCTL(fastopen_pause, "tcp_fastopen_blackhole_timeout_sec", 0, 0x7fffffff);
 SYSCTL_INT(somaxconn, "sys/net/core/somaxconn", &tcp_sysctl_somaxconn, 0, 65535);
 
 /* Numbers in a row, as many as the array has. */
@@ -169,6 +171,35 @@ PROC_FILE(tcp_rmem, "sys/net/ipv4/tcp_rmem", 0644, .show = row_show, .write = ro
 	  .arg = &rmem_row);
 PROC_FILE(tcp_wmem, "sys/net/ipv4/tcp_wmem", 0644, .show = row_show, .write = row_write,
 	  .arg = &wmem_row);
+
+/* --- the keys of fast open's cookies --- */
+
+static int key_show(struct sbuf *out, void *arg)
+{
+	u32 w[2 * TCP_FO_KEY / 4] = { 0 }, n = tcp_fo_keys_get(NULL, w) / 4;
+
+	n = MAX(n, TCP_FO_KEY / 4);
+	for (u32 i = 0; i < n; i++)
+		sbuf_printf(out, "%08x%c", w[i], i + 1 == n ? '\n' : i == 3 ? ',' : '-');
+	return 0;
+}
+
+static ssize_t key_write(const char *text, size_t n, void *arg)
+{
+	u32 w[2 * TCP_FO_KEY / 4], i = 0;
+	u64 one;
+	int err;
+
+	do {
+		if (str_to_u64(text, &text, 16, &one) || one > 0xffffffff)
+			return -EINVAL;
+		w[i++] = (u32)one;
+	} while (i < ARRAY_SIZE(w) && *text++ == (i == 4 ? ',' : '-'));
+	err = tcp_fo_keys_set(NULL, w, i * 4);
+	return err ? err : (ssize_t)n;
+}
+PROC_FILE(tcp_fastopen_key, "sys/net/ipv4/tcp_fastopen_key", 0600, .show = key_show,
+	  .write = key_write);
 
 static int mem_show(struct sbuf *out, void *arg)
 {

@@ -35,13 +35,11 @@ static void rounds(u64 v[4], u32 n)
 	}
 }
 
-/*
- * SipHash-2-4 of @n words, an even number, and @which. ctx: any
- */
-u64 tcp_siphash(const u32 *words, u32 n, u32 which)
+/* SipHash-2-4 of @n words, an even number, and @which under @key. ctx: any */
+u64 tcp_siphash_key(const u64 key[2], const u32 *words, u32 n, u32 which)
 {
-	u64 v[4] = { secret[0] ^ 0x736f6d6570736575ULL, secret[1] ^ 0x646f72616e646f6dULL,
-		     secret[0] ^ 0x6c7967656e657261ULL, secret[1] ^ 0x7465646279746573ULL };
+	u64 v[4] = { key[0] ^ 0x736f6d6570736575ULL, key[1] ^ 0x646f72616e646f6dULL,
+		     key[0] ^ 0x6c7967656e657261ULL, key[1] ^ 0x7465646279746573ULL };
 
 	for (u32 i = 0; i <= n; i += 2) {
 		u64 m = i < n ? (u64)words[i + 1] << 32 | words[i] : (u64)n << 58 | which;
@@ -53,6 +51,12 @@ u64 tcp_siphash(const u32 *words, u32 n, u32 which)
 	v[2] ^= 0xff;
 	rounds(v, 4);
 	return v[0] ^ v[1] ^ v[2] ^ v[3];
+}
+
+/* See tcp_pcb.h: under the secret. ctx: any */
+u64 tcp_siphash(const u32 *words, u32 n, u32 which)
+{
+	return tcp_siphash_key(secret, words, n, which);
 }
 
 /* See tcp_pcb.h. A clock of 64 ns per step, moved by a secret of the four-tuple. ctx: any */

@@ -53,15 +53,19 @@ struct answer {
 	u16 mss;
 	u8 wscale;
 	bool ts, sack, ecn;
+	const u8 *cookie; /* of fast open; NULL: none */
 };
 
 static void send_synack(struct tcp_pcb *l, const struct answer *a)
 {
 	u8 opt[TCP_OPT_MAX];
 	u32 n = tcp_write_syn_options(opt, a->mss, a->wscale, a->ts, a->sack, a->tsval, a->tsecr);
-	struct pkt *pkt = tcp_make(&a->key, a->seq, a->ack, TH_SYN | TH_ACK | (a->ecn ? TH_ECE : 0),
-				   a->wnd, opt, n);
+	struct pkt *pkt;
 
+	if (a->cookie)
+		n += tcp_fo_write(opt + n, a->cookie, 8);
+	pkt = tcp_make(&a->key, a->seq, a->ack, TH_SYN | TH_ACK | (a->ecn ? TH_ECE : 0), a->wnd,
+		       opt, n);
 	if (!pkt)
 		return;
 	TCP_COUNT(OUT_SEGS);
@@ -75,7 +79,7 @@ static u16 our_mss(const struct tcp_pcb *l, u32 mtu)
 	return (u16)(l->user_mss ? MIN(mss, (u32)l->user_mss) : mss);
 }
 
-static void req_answer(struct tcp_pcb *l, const struct tcp_req *r, s64 now)
+static void req_answer(struct tcp_pcb *l, const struct tcp_req *r, const u8 *cookie, s64 now)
 {
 	struct answer a = {
 		.key = r->key,
@@ -89,6 +93,7 @@ static void req_answer(struct tcp_pcb *l, const struct tcp_req *r, s64 now)
 		.ts = r->ts,
 		.sack = r->sack_ok,
 		.ecn = r->ecn,
+		.cookie = cookie,
 	};
 
 	send_synack(l, &a);
@@ -168,41 +173,6 @@ static void answer_cookie(struct tcp_pcb *l, struct tcp_in *in)
 	l->listener->cookies_at = in->now;
 	TCP_COUNT(SyncookiesSent);
 	send_synack(l, &a);
-}
-
-static void syn_received(struct tcp_pcb *l, struct tcp_in *in)
-{
-	struct tcp_listener *q = l->listener;
-	struct tcp_req *r;
-	u32 most = MIN(MAX(q->backlog, 8u), (u32)tcp_sysctl_max_syn_backlog);
-
-	if (queue_full(l)) {
-		TCP_COUNT(ListenOverflows);
-		TCP_COUNT(ListenDrops);
-		return;
-	}
-	if (q->nreqs >= most || tcp_sysctl_syncookies == 2) {
-		if (tcp_sysctl_syncookies) {
-			TCP_COUNT(TCPReqQFullDoCookies);
-			answer_cookie(l, in);
-		} else {
-			TCP_COUNT(TCPReqQFullDrop);
-			TCP_COUNT(ListenDrops);
-		}
-		return;
-	}
-	r = req_make(l, in);
-	if (!r || !tcp_table_add(&r->key)) {
-		if (r)
-			tcp_req_put(r);
-		TCP_COUNT(ListenDrops);
-		return;
-	}
-	list_add_tail(&q->reqs, &r->wait); /* with the first reference */
-	q->nreqs++;
-	req_answer(l, r, in->now);
-	if (l->deadline[TCPT_SEND] > r->due)
-		tcp_timer_set(l, TCPT_SEND, r->due);
 }
 
 /* --- the third segment --- */
@@ -291,11 +261,8 @@ static void child_ready(struct tcp_pcb *l, struct tcp_pcb *p)
 	l->wake |= WAKE_READ;
 }
 
-/*
- * The third segment for @r. holds: l->lock. The connection, which has the reference of its maker;
- * or NULL
- */
-static struct tcp_pcb *req_complete(struct tcp_pcb *l, struct tcp_req *r, const struct tcp_in *in)
+/* The connection that @r becomes, by its third segment or before. NULL: no memory */
+static struct tcp_pcb *req_child(struct tcp_pcb *l, struct tcp_req *r, const struct tcp_in *in)
 {
 	struct tcp_in syn = { .mss = r->mss,
 			      .wscale = r->wscale,
@@ -307,11 +274,23 @@ static struct tcp_pcb *req_complete(struct tcp_pcb *l, struct tcp_req *r, const 
 	struct tcp_pcb *p;
 
 	third.seq = r->irs + 1;
+	third.ack = r->iss + 1;
 	p = child(l, &third, &syn, r->rcv_wscale);
+	if (p && r->ecn)
+		p->flags |= PF_ECN;
+	return p;
+}
+
+/*
+ * The third segment for @r. holds: l->lock. The connection, which has the reference of its maker;
+ * or NULL
+ */
+static struct tcp_pcb *req_complete(struct tcp_pcb *l, struct tcp_req *r, const struct tcp_in *in)
+{
+	struct tcp_pcb *p = req_child(l, r, in);
+
 	if (!p)
 		return NULL;
-	if (r->ecn)
-		p->flags |= PF_ECN;
 	if (!r->retries)
 		tcp_rtt(p, in->now - r->sent);
 	p->retries = r->retries;
@@ -325,6 +304,74 @@ static struct tcp_pcb *req_complete(struct tcp_pcb *l, struct tcp_req *r, const 
 	return p;
 }
 
+/*
+ * RFC 7413, 4.2.2: the connection is there before the third segment, and answers the SYN itself.
+ * holds: l->lock
+ */
+static bool open_fast(struct tcp_pcb *l, struct tcp_req *r, struct tcp_in *in, bool give)
+{
+	struct tcp_pcb *p = req_child(l, r, in);
+	bool ok;
+
+	if (!p)
+		return false;
+	spin_lock_nested(&p->lock);
+	child_begin(p);
+	p->fo = give ? FO_TRY : 0;
+	ok = tcp_fo_begin(p, l, in) && tcp_table_add(&p->key);
+	if (ok)
+		list_splice_tail(&l->outq, &p->outq);
+	else
+		tcp_drop(p, 0);
+	spin_unlock(&p->lock);
+	if (ok)
+		child_ready(l, p);
+	tcp_pcb_put(p);
+	return ok;
+}
+
+static void syn_received(struct tcp_pcb *l, struct tcp_in *in)
+{
+	struct tcp_listener *q = l->listener;
+	struct tcp_req *r;
+	u8 cookie[8];
+	u32 fast = 0, most = MIN(MAX(q->backlog, 8u), (u32)tcp_sysctl_max_syn_backlog);
+
+	if (queue_full(l)) {
+		TCP_COUNT(ListenOverflows);
+		TCP_COUNT(ListenDrops);
+		return;
+	}
+	if (q->nreqs >= most || tcp_sysctl_syncookies == 2) {
+		if (tcp_sysctl_syncookies) {
+			TCP_COUNT(TCPReqQFullDoCookies);
+			answer_cookie(l, in);
+		} else {
+			TCP_COUNT(TCPReqQFullDrop);
+			TCP_COUNT(ListenDrops);
+		}
+		return;
+	}
+	r = req_make(l, in);
+	if (r && unlikely(in->fo || in->len))
+		fast = tcp_fo_judge(l, in, cookie);
+	if ((fast & FO_OPENS) && open_fast(l, r, in, fast & FO_GIVES)) {
+		tcp_req_put(r);
+		return;
+	}
+	if (!r || !tcp_table_add(&r->key)) {
+		if (r)
+			tcp_req_put(r);
+		TCP_COUNT(ListenDrops);
+		return;
+	}
+	list_add_tail(&q->reqs, &r->wait); /* with the first reference */
+	q->nreqs++;
+	req_answer(l, r, fast & FO_GIVES ? cookie : NULL, in->now);
+	if (l->deadline[TCPT_SEND] > r->due)
+		tcp_timer_set(l, TCPT_SEND, r->due);
+}
+
 /* Is the segment what may come after our SYN-ACK? It may be answered. holds: l->lock */
 static bool req_check(struct tcp_pcb *l, struct tcp_req *r, struct tcp_in *in)
 {
@@ -333,12 +380,12 @@ static bool req_check(struct tcp_pcb *l, struct tcp_req *r, struct tcp_in *in)
 	if ((in->flags & (TH_SYN | TH_ACK | TH_RST)) == TH_SYN && in->seq == r->irs) {
 		/* Its SYN again: our answer was lost. */
 		if (in->now - (r->due - (TCP_RTO_INIT << r->retries)) > CHALLENGE_INTERVAL)
-			req_answer(l, r, in->now);
+			req_answer(l, r, NULL, in->now);
 		return false;
 	}
 	if (old || seq_lt(in->end, r->irs + 1) || seq_gt(in->seq, r->irs + 1 + r->rcv_wnd)) {
 		if (!(in->flags & TH_RST))
-			req_answer(l, r, in->now);
+			req_answer(l, r, NULL, in->now);
 		return false;
 	}
 	if (in->flags & TH_RST) {
@@ -472,7 +519,7 @@ void tcp_listen_timer(struct tcp_pcb *l, s64 now)
 				continue;
 			}
 			if (!waits)
-				req_answer(l, r, now);
+				req_answer(l, r, NULL, now);
 			r->retries = (u8)MIN(r->retries + 1, 16);
 			r->due = now + MIN(TCP_RTO_INIT << r->retries, TCP_RTO_MAX);
 			TCP_COUNT(RETRANS_SEGS);

@@ -151,6 +151,9 @@ static int set_int(struct tcp_pcb *p, int option, int v)
 		WRITE_ONCE(p->notsent_lowat, (u32)v);
 		p->wake |= WAKE_WRITE;
 		return 0;
+	case TCP_FASTOPEN:
+	case TCP_FASTOPEN_CONNECT:
+	case TCP_FASTOPEN_NO_COOKIE: return tcp_fo_set(p, option, v);
 	default: return set_times(p, option, v);
 	}
 }
@@ -164,6 +167,8 @@ int tcp_set_option(struct tcp_pcb *p, int option, const void *val, u32 len)
 		return len ? set_congestion(p, val, len) : -EINVAL;
 	if (option == TCP_ULP) /* there is none, by whatever name */
 		return len ? -ENOENT : -EINVAL;
+	if (option == TCP_FASTOPEN_KEY)
+		return tcp_fo_keys_set(p, val, len);
 	if (len < sizeof(v))
 		return -EINVAL;
 	memcpy(&v, val, sizeof(v));
@@ -246,7 +251,9 @@ static void info(struct tcp_pcb *p, struct tcp_info *i)
 	i->tcpi_options = (p->flags & PF_TS ? TCPI_OPT_TIMESTAMPS : 0) |
 			  (p->flags & PF_SACK ? TCPI_OPT_SACK : 0) |
 			  (p->flags & PF_WSCALE ? TCPI_OPT_WSCALE : 0) |
-			  (p->flags & PF_ECN ? TCPI_OPT_ECN : 0);
+			  (p->flags & PF_ECN ? TCPI_OPT_ECN : 0) |
+			  (p->fo & FO_ACKED ? TCPI_OPT_SYN_DATA : 0);
+	i->tcpi_fastopen_client_fail = p->fo >> FO_FAIL & 3;
 	i->tcpi_snd_wscale = p->snd_wscale & 15;
 	i->tcpi_rcv_wscale = p->rcv_wscale & 15;
 	i->tcpi_last_data_sent = msec_since(now, p->last_sent);
@@ -289,14 +296,14 @@ static int get_int(const struct tcp_pcb *p, int option, int *v)
 	case TCP_LINGER2:
 		*v = p->linger2 < 0 ? -1 : p->linger2 ? p->linger2 : tcp_sysctl_fin_timeout;
 		return 0;
-	default: return -ENOPROTOOPT;
+	default: return tcp_fo_get(p, option, v);
 	}
 }
 
 /* See net/tcp.h. ctx: thread */
 int tcp_get_option(struct tcp_pcb *p, int option, void *val, u32 *len)
 {
-	char name[CC_NAME_MAX] = "";
+	char name[2 * TCP_FO_KEY] = "";
 	struct tcp_info i;
 	int v, err;
 
@@ -309,9 +316,11 @@ int tcp_get_option(struct tcp_pcb *p, int option, void *val, u32 *len)
 		return 0;
 	}
 	if (option == TCP_CONGESTION) {
-		strlcpy(name, p->cc->name, sizeof(name));
-		return give(val, len, name, sizeof(name));
+		strlcpy(name, p->cc->name, CC_NAME_MAX);
+		return give(val, len, name, CC_NAME_MAX);
 	}
+	if (option == TCP_FASTOPEN_KEY)
+		return give(val, len, name, tcp_fo_keys_get(p, name));
 	tcp_lock(p);
 	err = get_int(p, option, &v);
 	tcp_unlock(p);

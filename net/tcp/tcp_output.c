@@ -187,8 +187,9 @@ static u32 syn_options(struct tcp_pcb *p, u8 *o, s64 now)
 
 	if (p->user_mss)
 		mss = MIN(mss, (u32)p->user_mss);
-	return tcp_write_syn_options(o, (u16)MIN(mss, 65495u), scale ? p->rcv_wscale : 255, ts,
-				     sack, tcp_ts_now(now, p->ts_offset), p->ts_recent);
+	mss = tcp_write_syn_options(o, (u16)MIN(mss, 65495u), scale ? p->rcv_wscale : 255, ts, sack,
+				    tcp_ts_now(now, p->ts_offset), p->ts_recent);
+	return p->fo & FO_TRY ? mss + tcp_fo_option(p, o + mss) : mss;
 }
 
 /* What an ACK that leaves changes. */
@@ -418,28 +419,40 @@ static u8 choose_wscale(const struct tcp_pcb *p)
 	return scale;
 }
 
-/* See tcp_pcb.h: the active open. holds: p->lock */
-void tcp_send_syn(struct tcp_pcb *p, s64 now)
+/* See tcp_pcb.h. holds: p->lock */
+bool tcp_begin(struct tcp_pcb *p, struct tcp_seg *with, s64 now)
 {
 	struct tcp_seg *s = tcp_seg_alloc();
 
-	if (!s) {
-		tcp_drop(p, ENOMEM);
-		return;
-	}
-	p->snd_una = p->iss;
-	p->snd_nxt = p->snd_end = p->snd_up = p->snd_small = p->iss + 1;
-	p->mss = (u16)MIN(TCP_MSS_536, p->pmtu - 40);
-	p->rcv_mss = TCP_MSS_536;
-	p->cwnd = p->mss;
-	p->rcv_wscale = choose_wscale(p);
+	if (!s)
+		return false;
+	p->snd_una = p->snd_up = p->snd_small = p->iss;
+	p->snd_nxt = p->snd_end = p->iss + 1;
 	s->seq = p->iss;
 	s->end = p->iss + 1;
 	s->flags = TH_SYN;
 	list_add_tail(&p->sndq, &s->link);
-	tcp_xmit(p, s, now);
+	if (with)
+		tcp_fo_send(p, s, with, now);
+	else
+		tcp_xmit(p, s, now);
 	p->first_unanswered = now;
 	tcp_timer_rearm(p, now);
+	return true;
+}
+
+/* See tcp_pcb.h. holds: p->lock */
+void tcp_send_syn(struct tcp_pcb *p, struct tcp_seg *with, s64 now)
+{
+	p->mss = (u16)MIN(TCP_MSS_536, p->pmtu - 40);
+	p->rcv_mss = TCP_MSS_536;
+	p->cwnd = p->mss;
+	p->rcv_wscale = choose_wscale(p);
+	if (tcp_begin(p, with, now))
+		return;
+	if (with)
+		tcp_seg_free(with);
+	tcp_drop(p, ENOMEM);
 }
 
 /* See tcp_pcb.h: the last thing that this side says. holds: p->lock */
@@ -476,7 +489,7 @@ static bool may_send(const struct tcp_pcb *p)
 	case TCP_FIN_WAIT1:
 	case TCP_CLOSING:
 	case TCP_LAST_ACK: return true;
-	default: return false;
+	default: return p->opener;
 	}
 }
 

@@ -199,6 +199,8 @@ void tcp_drop(struct tcp_pcb *p, int err)
 	if (err)
 		WRITE_ONCE(p->err, err);
 	tcp_timers_stop(p);
+	if (unlikely(p->opener))
+		tcp_fo_done(p, err == ECONNRESET);
 	tcp_table_del(&p->key);
 	/* A port that the user named is his until he closes. */
 	if (!(p->flags & PF_OWN_PORT) || !p->uops)

@@ -145,6 +145,7 @@ struct tcp_in {
 	u8 nsack;
 	u8 tos;
 	bool reset; /* out: it is to be answered with RST */
+	u8 fo; /* how far before its data the option of fast open is; 0: none; only of a SYN */
 	u32 isn; /* for a SYN that takes the place of a TIME_WAIT; 0: a fresh one */
 	struct tcp_path path; /* back to where it came from; only for listeners */
 	struct tcp_block sack[TCP_SACKS];
@@ -189,6 +190,9 @@ struct tcp_listener {
 	struct list reqs; /* struct tcp_req.wait: SYN seen */
 	u32 nready, nreqs, backlog;
 	s64 cookies_at; /* when cookies were last sent: only then are they believed */
+	u32 fo_pending; /* a: fast opens that count: the handshake is not over, or was reset */
+	u32 fo_resets; /* a: of these, were reset */
+	s64 fo_until; /* a: so long these count */
 	struct tcp_pcb *pcb;
 };
 
@@ -223,6 +227,17 @@ struct tcp_listener {
 #define PF_OWN_ADDR 0x8000000u /* .key.laddr was named by bind(2) */
 #define PF_OWN_PORT 0x10000000u /* .key.lport was */
 
+/* Bits of tcp_pcb.fo: fast open (RFC 7413). */
+#define FO_CONNECT 1u /* TCP_FASTOPEN_CONNECT */
+#define FO_NO_COOKIE 2u /* TCP_FASTOPEN_NO_COOKIE */
+#define FO_KEPT 3u /* these outlive a connection */
+#define FO_HELD 4u /* SYN_SENT, but the SYN waits for the first bytes */
+#define FO_TRY 8u /* the next SYN may have the option */
+#define FO_ASKED 0x10u /* a SYN had it */
+#define FO_DATA 0x20u /* a SYN had bytes */
+#define FO_ACKED 0x40u /* which were taken */
+#define FO_FAIL 8 /* shift: enum tcp_fastopen_client_fail */
+
 /* What a connection that has something to send waits for; RFC 4898 calls it SndLim. */
 enum tcp_limit { LIMIT_PATH, LIMIT_WINDOW, LIMIT_BUFFER, LIMIT_IDLE };
 
@@ -239,12 +254,20 @@ struct tcp_stat {
 	s64 limited[LIMIT_IDLE]; /* how long what did */
 };
 
+/* What cookies of fast open are made with: by the first; the second is believed, too. */
+struct tcp_fo_keys {
+	u64 k[2][2];
+	u32 n; /* 0: there is none */
+};
+
 /* What only some connections have. l: the connection's lock. */
 struct tcp_extra {
 	u64 rate; /* l: SO_MAX_PACING_RATE: bytes per second; ~0: no limit */
 	s64 next; /* l: when it lets the next segment go */
 	s64 deadline; /* l: when that is tried; TIME_NEVER: nothing waits for it */
 	struct net_chooser *chooser; /* the listeners' bucket: of all that share the port */
+	u32 fo_most; /* l: TCP_FASTOPEN: how many may be pending; 0: none */
+	struct tcp_fo_keys fo_keys; /* tcp_fastopen.c's lock: TCP_FASTOPEN_KEY */
 };
 
 enum tcp_urg { URG_NONE, URG_COMING, URG_HERE, URG_READ };
@@ -350,6 +373,8 @@ struct tcp_pcb {
 	u8 quick; /* l: segments still to be acknowledged at once */
 	u8 keep_cnt, syn_retries; /* l */
 	u8 defer; /* l: TCP_DEFER_ACCEPT: as long as so many SYN-ACKs take */
+	u16 fo; /* l, a: FO_* */
+	struct tcp_pcb *opener; /* l, a: the listener of a fast open, until its handshake is over */
 	s64 ato; /* l */
 	s64 last_rcv, last_ack; /* l: data, and anything acceptable, came */
 	s64 drs_at; /* l: dynamic right-sizing: since when .drs_copied counts */
@@ -464,6 +489,7 @@ struct tcp_key *tcp_table_next(u32 *bucket, u32 *skip); /* for listing; a refere
 /* --- tcp_hash.c --- */
 void tcp_secrets_init(void);
 u64 tcp_siphash(const u32 *words, u32 n, u32 which);
+u64 tcp_siphash_key(const u64 key[2], const u32 *words, u32 n, u32 which);
 u32 tcp_isn(be32 laddr, be16 lport, be32 raddr, be16 rport);
 u32 tcp_ts_offset(be32 laddr, be32 raddr);
 u32 tcp_port_offset(be32 laddr, be32 raddr, be16 rport);
@@ -555,7 +581,10 @@ bool tcp_output_forced(struct tcp_pcb *p, s64 now);
 void tcp_send_tail_probe(struct tcp_pcb *p, s64 now);
 void tcp_send_ack(struct tcp_pcb *p, s64 now);
 void tcp_send_reset(struct tcp_pcb *p);
-void tcp_send_syn(struct tcp_pcb *p, s64 now);
+/* The active open; @with: bytes for the SYN, taken over; NULL: none. */
+void tcp_send_syn(struct tcp_pcb *p, struct tcp_seg *with, s64 now);
+/* The SYN as the state has it. False: no memory, and @with stays the caller's. */
+bool tcp_begin(struct tcp_pcb *p, struct tcp_seg *with, s64 now);
 void tcp_send_probe(struct tcp_pcb *p, s64 now, bool urgent); /* an ACK with an old number */
 bool tcp_xmit(struct tcp_pcb *p, struct tcp_seg *s, s64 now); /* false: no memory */
 struct tcp_seg *tcp_seg_alloc(void);
@@ -625,6 +654,26 @@ u32 tcp_cookie_make(const struct tcp_in *in, u16 *mss, s64 now);
 bool tcp_cookie_check(const struct tcp_in *in, u16 *mss);
 u32 tcp_cookie_stamp(const struct tcp_in *in, bool sack, bool wscale, s64 now);
 void tcp_cookie_options(const struct tcp_in *in, struct tcp_in *syn);
+
+/* --- tcp_fastopen.c: RFC 7413. All but the keys: holds: p->lock --- */
+u32 tcp_fo_write(u8 *o, const void *cookie, u32 n); /* the option, padded: its length */
+u32 tcp_fo_option(struct tcp_pcb *p, u8 *o); /* of the SYN that goes now */
+bool tcp_fo_holds(struct tcp_pcb *p, bool first); /* shall the SYN wait? @first: it was asked for */
+/* The SYN of @s, with the bytes of @d, which becomes the segment behind it. */
+void tcp_fo_send(struct tcp_pcb *p, struct tcp_seg *s, struct tcp_seg *d, s64 now);
+void tcp_fo_answered(struct tcp_pcb *p, struct tcp_in *in); /* the SYN-ACK, that is taken */
+void tcp_fo_timeout(struct tcp_pcb *p, s64 now); /* again and again nothing comes back */
+#define FO_OPENS 1u
+#define FO_GIVES 2u
+/*
+ * What a listener is to do with a SYN: open at once, give the cookie. @l is locked
+ */
+u32 tcp_fo_judge(struct tcp_pcb *l, const struct tcp_in *in, u8 cookie[8]);
+/* @p, new and locked, is open before its handshake is over. False: no memory. */
+bool __must_check tcp_fo_begin(struct tcp_pcb *p, struct tcp_pcb *l, struct tcp_in *in);
+void tcp_fo_done(struct tcp_pcb *p, bool reset); /* it is over, and .opener is forgotten */
+int tcp_fo_set(struct tcp_pcb *p, int option, int v); /* -ENOPROTOOPT: no option of fast open */
+int tcp_fo_get(const struct tcp_pcb *p, int option, int *v);
 
 /* --- tcp_cc.c --- */
 const struct tcp_cc *tcp_cc_find(const char *name, u32 len);

@@ -15,6 +15,7 @@
 #define OPT_SACK_OK 4
 #define OPT_SACK 5
 #define OPT_TS 8
+#define OPT_FASTOPEN 34
 
 static u32 get32(const u8 *b)
 {
@@ -40,7 +41,8 @@ static void option_sack(struct tcp_in *in, const u8 *o, u32 len)
 	}
 }
 
-static void option(struct tcp_in *in, const u8 *o, u32 len)
+/* @left: bytes to the header's end. */
+static void option(struct tcp_in *in, const u8 *o, u32 len, u32 left)
 {
 	bool syn = in->flags & TH_SYN;
 
@@ -56,6 +58,8 @@ static void option(struct tcp_in *in, const u8 *o, u32 len)
 		in->wscale = MIN(o[2], (u8)TCP_WSCALE_MAX); /* RFC 7323, 2.3 */
 	} else if (o[0] == OPT_SACK_OK && len == 2 && syn) {
 		in->sack_ok = true;
+	} else if (o[0] == OPT_FASTOPEN && syn) {
+		in->fo = (u8)left;
 	}
 }
 
@@ -64,7 +68,7 @@ static void options(struct tcp_in *in, const u8 *o, u32 n)
 	static const u8 usual[4] = { OPT_NOP, OPT_NOP, OPT_TS, 10 };
 
 	if (likely(n == TCP_TS_LEN && !memcmp(o, usual, 4))) {
-		option(in, o + 2, 10);
+		option(in, o + 2, 10, 10);
 		return;
 	}
 	while (n && *o != OPT_EOL) {
@@ -73,7 +77,7 @@ static void options(struct tcp_in *in, const u8 *o, u32 n)
 		if (len > n || (*o != OPT_NOP && len < 2))
 			return;
 		if (*o != OPT_NOP)
-			option(in, o, len);
+			option(in, o, len, n);
 		o += len;
 		n -= len;
 	}

@@ -105,7 +105,7 @@ static void syn_acked(struct tcp_pcb *p, struct tcp_in *in)
 	list_del(&s->link);
 	tcp_seg_free(s);
 	WRITE_ONCE(p->snd_una, p->iss + 1);
-	p->deadline[TCPT_SEND] = TIME_NEVER;
+	tcp_timer_rearm(p, in->now);
 }
 
 /* The window of a SYN is never scaled. */
@@ -128,7 +128,8 @@ static void syn_sent(struct tcp_pcb *p, struct tcp_in *in)
 {
 	bool ack = in->flags & TH_ACK;
 
-	if (ack && in->ack != p->snd_nxt) {
+	if ((p->fo & FO_HELD) ||
+	    (ack && (seq_le(in->ack, p->snd_una) || seq_gt(in->ack, p->snd_nxt)))) {
 		in->reset = true;
 		return;
 	}
@@ -155,11 +156,12 @@ static void syn_sent(struct tcp_pcb *p, struct tcp_in *in)
 			p->flags |= PF_ECN;
 		syn_acked(p, in);
 		tcp_established(p);
-		/*
-		 * The third segment waits for what the user has to say, if it is known to come
-		 * soon.
-		 */
-		tcp_send_ack(p, in->now);
+		if (unlikely(p->fo))
+			tcp_fo_answered(p, in);
+		if (unlikely(p->lost)) /* it is the third segment, too */
+			tcp_output(p, in->now);
+		else
+			tcp_send_ack(p, in->now);
 	} else {
 		struct tcp_seg *s = list_first(&p->sndq, struct tcp_seg, link);
 
@@ -175,6 +177,8 @@ static void syn_sent(struct tcp_pcb *p, struct tcp_in *in)
 /* What is not acceptable is answered, not too often: RFC 9293, 3.10.7.4, first step. */
 static void answer_unacceptable(struct tcp_pcb *p, struct tcp_in *in)
 {
+	struct tcp_seg *s;
+
 	if (in->flags & TH_RST)
 		return;
 	if (in->len && seq_lt(in->seq, p->rcv_nxt))
@@ -184,7 +188,13 @@ static void answer_unacceptable(struct tcp_pcb *p, struct tcp_in *in)
 		return;
 	}
 	p->oow_at = in->now;
-	tcp_send_ack(p, in->now);
+	s = list_first(&p->sndq, struct tcp_seg, link);
+	if (unlikely(p->opener) && (in->flags & TH_SYN) && (s->flags & TH_SYN)) {
+		s->mark |= SEG_EVER;
+		tcp_xmit(p, s, in->now); /* its SYN again: our answer was lost */
+	} else {
+		tcp_send_ack(p, in->now);
+	}
 }
 
 /* RFC 7323, 5.3: is it from before the last one that counted? */
@@ -240,11 +250,14 @@ static void check_reset(struct tcp_pcb *p, struct tcp_in *in)
 		tcp_challenge(p, in->now);
 		return;
 	}
-	if (p->state == TCP_SYN_RECV) {
+	if (p->state == TCP_SYN_RECV && !p->opener) {
 		refused(p);
 		return;
 	}
-	TCP_COUNT(ESTAB_RESETS);
+	if (p->state == TCP_SYN_RECV)
+		TCP_COUNT(ATTEMPT_FAILS);
+	else
+		TCP_COUNT(ESTAB_RESETS);
 	tcp_drop(p, p->state == TCP_CLOSE_WAIT ? EPIPE : ECONNRESET);
 }
 
@@ -293,7 +306,10 @@ static bool check_ack(struct tcp_pcb *p, struct tcp_in *in)
 		}
 		syn_acked(p, in);
 		first_window(p, in);
-		tcp_established(p);
+		if (p->opener)
+			tcp_fo_done(p, false);
+		else
+			tcp_established(p);
 		if (p->flags & PF_FIN_QUEUED)
 			tcp_set_state(p, TCP_FIN_WAIT1);
 	}
@@ -301,6 +317,8 @@ static bool check_ack(struct tcp_pcb *p, struct tcp_in *in)
 		return false;
 	if (likely(!fin_acked(p)))
 		return true;
+	if (unlikely(p->opener))
+		tcp_fo_done(p, false);
 	switch (p->state) {
 	case TCP_FIN_WAIT1: enter_fin_wait2(p, in->now); break;
 	case TCP_CLOSING: tcp_enter_timewait(p); return false;
@@ -358,6 +376,10 @@ static void synchronized(struct tcp_pcb *p, struct tcp_in *in)
 		return;
 	}
 	if (unlikely(in->flags & TH_SYN)) {
+		if (p->opener && !(in->flags & TH_ACK)) {
+			answer_unacceptable(p, in);
+			return;
+		}
 		TCP_COUNT(TCPSYNChallenge);
 		tcp_challenge(p, in->now);
 		return;

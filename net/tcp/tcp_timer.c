@@ -208,11 +208,14 @@ static bool is_thin(const struct tcp_pcb *p)
 static void retransmit_timeout(struct tcp_pcb *p, s64 now)
 {
 	struct tcp_seg *s = list_first(&p->sndq, struct tcp_seg, link);
+	bool over = too_long(p, p->retries, now);
 	s64 next;
 
 	if (p->snd_nxt == p->snd_una)
 		return;
-	if (too_long(p, p->retries, now)) {
+	if (unlikely(p->fo) && (p->retries == 2 || (p->retries < 2 && over)))
+		tcp_fo_timeout(p, now);
+	if (over) {
 		give_up(p);
 		return;
 	}

@@ -14,6 +14,8 @@
 #include "mm/slab.h"
 #include "net/tcp/tcp_pcb.h"
 
+#define FO_ALL 0x402 /* of net.ipv4.tcp_fastopen: every listener */
+
 /* See net/tcp.h. ctx: thread */
 int tcp_open(const struct tcp_user_ops *ops, void *user, struct tcp_pcb **out)
 {
@@ -61,6 +63,7 @@ static void reset_state(struct tcp_pcb *p)
 	p->rcv_mem = 0;
 	p->flags &= PF_NODELAY | PF_CORK | PF_KEEPALIVE | PF_RCVBUF_SET | PF_SNDBUF_SET |
 		    PF_OOBINLINE | PF_DEFER | PF_THIN | PF_OWN_ADDR | PF_OWN_PORT;
+	p->fo &= FO_KEPT;
 	p->soft_err = 0;
 	p->backoff = p->retries = p->probes = p->keep_sent = 0;
 	p->ca = CA_OPEN;
@@ -79,7 +82,8 @@ static void reset_state(struct tcp_pcb *p)
 	p->stat = (struct tcp_stat){ .limit = LIMIT_IDLE };
 }
 
-static int start_connect(struct tcp_pcb *p, struct tcp_addr to, const struct tcp_path *path)
+static int start_connect(struct tcp_pcb *p, struct tcp_addr to, const struct tcp_path *path,
+			 bool held)
 {
 	be32 own = p->key.laddr;
 	int err;
@@ -102,13 +106,14 @@ static int start_connect(struct tcp_pcb *p, struct tcp_addr to, const struct tcp
 	p->pmtu = path->mtu;
 	p->gso_max = path->gso_max;
 	tcp_set_state(p, TCP_SYN_SENT);
+	if (unlikely(held || p->fo) && tcp_fo_holds(p, held))
+		return 0;
 	TCP_COUNT(ACTIVE_OPENS);
-	tcp_send_syn(p, time_now());
+	tcp_send_syn(p, NULL, time_now());
 	return 0;
 }
 
-/* See net/tcp.h. ctx: thread */
-int tcp_connect(struct tcp_pcb *p, struct tcp_addr to)
+static int do_connect(struct tcp_pcb *p, struct tcp_addr to, bool held)
 {
 	struct tcp_path path = { .src = READ_ONCE(p->key.laddr), .dev = READ_ONCE(p->key.dev) };
 	int err;
@@ -122,9 +127,21 @@ int tcp_connect(struct tcp_pcb *p, struct tcp_addr to)
 	else if (p->state != TCP_CLOSE)
 		err = -EISCONN;
 	if (!err)
-		err = start_connect(p, to, &path);
+		err = start_connect(p, to, &path, held);
 	tcp_unlock(p);
 	return err;
+}
+
+/* See net/tcp.h. ctx: thread */
+int tcp_connect(struct tcp_pcb *p, struct tcp_addr to)
+{
+	return do_connect(p, to, false);
+}
+
+/* See net/tcp.h. ctx: thread */
+int tcp_connect_held(struct tcp_pcb *p, struct tcp_addr to)
+{
+	return do_connect(p, to, true);
 }
 
 static void listener_begin(struct tcp_listener *l, struct tcp_pcb *p, u32 backlog)
@@ -158,6 +175,9 @@ int tcp_listen(struct tcp_pcb *p, int backlog)
 			err = -EADDRINUSE;
 		if (!err) {
 			reset_state(p);
+			if ((tcp_sysctl_fastopen & FO_ALL) == FO_ALL &&
+			    !(p->extra && p->extra->fo_most))
+				(void)tcp_fo_set(p, TCP_FASTOPEN, (int)most);
 			old = p->listener; /* of an earlier life: others may be looking at it */
 			if (!old)
 				WRITE_ONCE(p->listener, l);
@@ -390,8 +410,8 @@ u32 tcp_poll(const struct tcp_pcb *p)
 		mask |= POLLHUP;
 	if ((shut & 1) || (READ_ONCE(p->flags) & PF_FIN_RCVD))
 		mask |= POLLIN | POLLRDNORM | POLLRDHUP;
-	if (state == TCP_SYN_SENT || state == TCP_SYN_RECV)
-		return mask;
+	if ((state == TCP_SYN_SENT || state == TCP_SYN_RECV) && !READ_ONCE(p->opener))
+		return tcp_held(p) ? mask | POLLOUT | POLLWRNORM : mask;
 	if (tcp_readable(p) >= (u32)MAX(READ_ONCE(p->rcvlowat), 1))
 		mask |= POLLIN | POLLRDNORM;
 	if ((shut & 2) || state == TCP_CLOSE || writable(p))

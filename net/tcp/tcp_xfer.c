@@ -33,7 +33,7 @@ static u32 size_goal(const struct tcp_pcb *p)
 }
 
 /* holds: nothing, or p->lock */
-static int send_error(struct tcp_pcb *p)
+static __always_inline int send_error(struct tcp_pcb *p)
 {
 	int err = tcp_take_error(p);
 
@@ -45,7 +45,7 @@ static int send_error(struct tcp_pcb *p)
 	case TCP_ESTABLISHED:
 	case TCP_CLOSE_WAIT: return 0;
 	case TCP_SYN_SENT:
-	case TCP_SYN_RECV: return -EAGAIN;
+	case TCP_SYN_RECV: return READ_ONCE(p->opener) ? 0 : -EAGAIN;
 	default: return -EPIPE;
 	}
 }

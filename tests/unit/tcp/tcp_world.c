@@ -225,6 +225,10 @@ static void hear(const u8 *h, u32 len)
 			     .dport = net16(in.dport),
 			     .at = world.now };
 	memcpy(e->sack, in.sack, sizeof(e->sack));
+	if (in.fo) {
+		e->fo = pkt->head[1 - in.fo];
+		memcpy(e->cookie, pkt->head + 2 - in.fo, MIN(e->fo - 2u, 16u));
+	}
 	pkt_copy_out(pkt, 0, e->data, MIN(in.len, (u32)sizeof(e->data)));
 	pkt_put(pkt);
 }

@@ -1,0 +1,736 @@
+/* unit: tests/unit/tcp/tcp_world.c tests/unit/uio.c net/pkt.c net/cksum.c net/tcp/tcp_ack.c net/tcp/tcp_cc.c net/tcp/tcp_cc_cubic.c net/tcp/tcp_cc_newreno.c net/tcp/tcp_fastopen.c net/tcp/tcp_hash.c net/tcp/tcp_input.c net/tcp/tcp_listen.c net/tcp/tcp_option.c net/tcp/tcp_output.c net/tcp/tcp_pace.c net/tcp/tcp_param.c net/tcp/tcp_pcb.c net/tcp/tcp_reass.c net/tcp/tcp_recover.c net/tcp/tcp_sack.c net/tcp/tcp_seg.c net/tcp/tcp_stat.c net/tcp/tcp_state.c net/tcp/tcp_syncookie.c net/tcp/tcp_table.c net/tcp/tcp_timer.c net/tcp/tcp_timewait.c net/tcp/tcp_user.c net/tcp/tcp_xfer.c kernel/lib/string.c */
+/* Fast open (RFC 7413), segment by segment. */
+#include <linux/errno.h>
+#include <linux/poll.h>
+#include <string.h>
+#include "tests/unit/tcp/tcp_world.h"
+
+static const u8 ask[8] = { 2, 4, 5, 0xb4, 34, 2, 1, 1 };
+
+static void fast_begin(int how)
+{
+	world_begin();
+	tcp_sysctl_fastopen = how;
+	tcp_sysctl_fastopen_pause = 0;
+}
+
+static void set(struct tcp_pcb *p, int option, int v)
+{
+	CHECK_EQ(tcp_set_option(p, option, &v, sizeof(v)), 0);
+}
+
+static int get(struct tcp_pcb *p, int option)
+{
+	u32 len = sizeof(int);
+	int v = -1;
+
+	CHECK_EQ(tcp_get_option(p, option, &v, &len), 0);
+	return v;
+}
+
+static struct tcp_info info(struct tcp_pcb *p)
+{
+	struct tcp_info i;
+	u32 len = sizeof(i);
+
+	CHECK_EQ(tcp_get_option(p, TCP_INFO, &i, &len), 0);
+	return i;
+}
+
+/* --- the passive side --- */
+
+static struct tcp_pcb *fast_listen(u16 port, int most)
+{
+	struct tcp_pcb *l = listen_on(HOST_A, port, 4);
+
+	set(l, TCP_FASTOPEN, most);
+	return l;
+}
+
+/* A SYN from X's port @sport at 999 with options and @len bytes; what is answered. */
+static struct heard syn(u16 sport, u16 port, const u8 *opt, u32 optlen, const char *data)
+{
+	struct heard h = { 0 };
+
+	x_say(&(struct xseg){ .sport = sport,
+			      .dport = port,
+			      .seq = 999,
+			      .flags = TH_SYN,
+			      .wnd = 60000,
+			      .opt = opt,
+			      .optlen = optlen,
+			      .data = data,
+			      .len = (u32)strlen(data) });
+	(void)x_hear(&h);
+	return h;
+}
+
+/* The options of a SYN with a cookie of 8 bytes. */
+static const u8 *with_cookie(const u8 *cookie)
+{
+	static u8 o[16] = { 2, 4, 5, 0xb4, 34, 10 };
+
+	memcpy(o + 6, cookie, 8);
+	o[14] = o[15] = 1;
+	return o;
+}
+
+static const u8 *cookie_of(u16 port)
+{
+	static struct heard h;
+
+	h = syn(39999, port, ask, sizeof(ask), "");
+	CHECK_EQ(h.fo, 10);
+	CHECK_EQ(h.ack, 1000);
+	x_say(&(struct xseg){ .sport = 39999, .dport = port, .seq = 1000, .flags = TH_RST });
+	return with_cookie(h.cookie);
+}
+
+/* X's SYN with "hello", which is accepted, in SYN_RECV. */
+static void begin(struct xend *x, u16 sport, u16 port, int most)
+{
+	const u8 *opt;
+	struct heard h;
+
+	*x = (struct xend){ .sport = sport, .dport = port, .seq = 1005 };
+	x->l = fast_listen(port, most);
+	opt = cookie_of(port);
+	h = syn(sport, port, opt, 16, "hello");
+	CHECK_EQ(h.flags, TH_SYN | TH_ACK);
+	CHECK_EQ(h.ack, 1005);
+	CHECK_EQ(h.fo, 0);
+	x->ack = h.seq + 1;
+	CHECK(tcp_poll(x->l) & POLLIN);
+	CHECK_EQ(tcp_accept(x->l, &x->p), 0);
+	CHECK_EQ(tcp_state(x->p), TCP_SYN_RECV);
+}
+
+UNIT_TEST(a_cookie_is_given_to_who_asks)
+{
+	struct tcp_pcb *l;
+	struct heard h;
+
+	fast_begin(3);
+	l = fast_listen(100, 5);
+	CHECK_EQ(get(l, TCP_FASTOPEN), 5);
+	h = syn(40000, 100, ask, sizeof(ask), "");
+	CHECK_EQ(h.fo, 10);
+	CHECK_EQ(h.ack, 1000);
+	CHECK_EQ(tcp_mib(TCP_MIB_TCPFastOpenCookieReqd), 1);
+	CHECK_EQ(syn(40001, 100, mss_only, 4, "").fo, 0);
+	tcp_sysctl_fastopen = 1;
+	CHECK_EQ(syn(40002, 100, ask, sizeof(ask), "").fo, 0);
+	tcp_sysctl_fastopen = 3;
+	set(l, TCP_FASTOPEN, 0);
+	CHECK_EQ(syn(40003, 100, ask, sizeof(ask), "").fo, 0);
+	tcp_close(l);
+	world_end();
+}
+
+/* As Linux makes them, so that servers of one name can share a key. */
+UNIT_TEST(a_cookie_is_siphash_of_both_addresses)
+{
+	static const u8 want[8] = { 0x62, 0x24, 0x93, 0x9a, 0x79, 0xf5, 0xf5, 0x93 };
+	u8 bytes[16], addresses[8];
+	struct tcp_pcb *l;
+	u32 w[2];
+	u64 key[2], h;
+	u8 got[32];
+
+	for (u8 i = 0; i < 16; i++)
+		bytes[i] = i;
+	memcpy(addresses, bytes, 8);
+	memcpy(key, bytes, 16);
+	memcpy(w, addresses, 8);
+	h = tcp_siphash_key(key, w, 2, 0);
+	CHECK(!memcmp(&h, want, 8));
+	fast_begin(3);
+	l = fast_listen(100, 5);
+	CHECK_EQ(tcp_fo_keys_get(l, got), 0);
+	CHECK_EQ(tcp_fo_keys_set(l, bytes, 15), -EINVAL);
+	CHECK_EQ(tcp_fo_keys_set(l, bytes, 16), 0);
+	CHECK_EQ(tcp_fo_keys_get(l, got), 16);
+	CHECK(!memcmp(got, bytes, 16));
+	w[0] = HOST_X;
+	w[1] = HOST_A;
+	h = tcp_siphash_key(key, w, 2, 0);
+	CHECK(!memcmp(cookie_of(100) + 6, &h, 8));
+	tcp_close(l);
+	world_end();
+}
+
+UNIT_TEST(bytes_of_the_syn_are_read_and_answered_at_once)
+{
+	struct heard h;
+	struct xend x;
+	char got[8];
+
+	fast_begin(3);
+	begin(&x, 40000, 100, 5);
+	CHECK(tcp_poll(x.p) & POLLIN);
+	CHECK(tcp_poll(x.p) & POLLOUT);
+	CHECK_EQ(take(x.p, got, sizeof(got), 0), 5);
+	CHECK(!memcmp(got, "hello", 5));
+	CHECK_EQ(take(x.p, got, sizeof(got), 0), -EAGAIN);
+	CHECK_EQ(put(x.p, "reply", 5, 0), 5);
+	do
+		CHECK(x_hear(&h));
+	while (!h.len);
+	CHECK(h.seq == x.ack && h.len == 5 && !memcmp(h.data, "reply", 5));
+	CHECK_EQ(tcp_state(x.p), TCP_SYN_RECV);
+	say(&x, TH_ACK, x.seq, x.ack + 5, 3);
+	CHECK_EQ(tcp_state(x.p), TCP_ESTABLISHED);
+	CHECK_EQ(take(x.p, got, sizeof(got), 0), 3);
+	CHECK(info(x.p).tcpi_options & TCPI_OPT_SYN_DATA);
+	CHECK_EQ(tcp_mib(TCP_MIB_TCPFastOpenPassive), 1);
+	x_close(&x);
+}
+
+/* A SYN that brings the cookie and no bytes opens, too; its SYN again is answered as before. */
+UNIT_TEST(a_syn_without_bytes_that_comes_again)
+{
+	struct xend x = { .sport = 40000, .dport = 100, .seq = 1000 };
+	struct heard h, again;
+	const u8 *opt;
+
+	fast_begin(3);
+	x.l = fast_listen(100, 5);
+	opt = cookie_of(100);
+	h = syn(40000, 100, opt, 16, "");
+	CHECK_EQ(tcp_accept(x.l, &x.p), 0);
+	CHECK(!(tcp_poll(x.p) & POLLIN));
+	world_sleep(600 * MSEC);
+	again = syn(40000, 100, opt, 16, "");
+	CHECK_EQ(again.flags, TH_SYN | TH_ACK);
+	CHECK(again.seq == h.seq && again.ack == 1000);
+	say(&x, TH_ACK, 1000, h.seq + 1, 0);
+	CHECK_EQ(tcp_state(x.p), TCP_ESTABLISHED);
+	CHECK(!(info(x.p).tcpi_options & TCPI_OPT_SYN_DATA));
+	x_close(&x);
+}
+
+UNIT_TEST(the_syn_alone_again_is_answered_with_all)
+{
+	struct xend x;
+	struct heard h;
+
+	fast_begin(3);
+	begin(&x, 40000, 100, 5);
+	world_sleep(600 * MSEC);
+	h = syn(40000, 100, mss_only, 4, "");
+	CHECK_EQ(h.flags, TH_SYN | TH_ACK);
+	CHECK_EQ(h.seq, x.ack - 1);
+	CHECK_EQ(h.ack, 1005);
+	/* And by the clock, until it is given up: the user of what was read learns of it. */
+	world_sleep(500 * MSEC);
+	CHECK(x_hear(&h) && h.flags == (TH_SYN | TH_ACK) && h.ack == 1005);
+	world_sleep(300 * SEC);
+	CHECK_EQ(tcp_state(x.p), TCP_CLOSE);
+	CHECK_EQ(tcp_take_error(x.p), -ETIMEDOUT);
+	x_close(&x);
+}
+
+UNIT_TEST(a_wrong_cookie_gets_the_right_one)
+{
+	static const u8 wrong[8] = "nonsense";
+	const u8 *right;
+	struct tcp_pcb *l, *p;
+	struct heard h;
+
+	fast_begin(3);
+	l = fast_listen(100, 5);
+	right = cookie_of(100) + 6;
+	h = syn(40000, 100, with_cookie(wrong), 16, "hello");
+	CHECK_EQ(h.ack, 1000);
+	CHECK_EQ(h.fo, 10);
+	(void)with_cookie(h.cookie);
+	CHECK(memcmp(right, wrong, 8) && !memcmp(right, h.cookie, 8));
+	CHECK_EQ(tcp_accept(l, &p), -EAGAIN);
+	CHECK_EQ(tcp_mib(TCP_MIB_TCPFastOpenPassiveFail), 1);
+	/* The bytes come again, after the handshake. */
+	x_say(&(struct xseg){ .sport = 40000,
+			      .dport = 100,
+			      .seq = 1000,
+			      .ack = h.seq + 1,
+			      .flags = TH_ACK,
+			      .wnd = 60000,
+			      .data = "hello",
+			      .len = 5 });
+	CHECK_EQ(tcp_accept(l, &p), 0);
+	CHECK_EQ(tcp_readable(p), 5);
+	tcp_abort(p);
+	tcp_close(l);
+	world_end();
+}
+
+/* An option of a length that no cookie has is none. */
+UNIT_TEST(options_of_wrong_lengths)
+{
+	struct tcp_pcb *l;
+	u8 opt[40];
+
+	fast_begin(3);
+	l = fast_listen(100, 5);
+	for (u8 n = 0; n < 40; n++) {
+		struct heard h;
+
+		memset(opt, 1, sizeof(opt));
+		opt[0] = 34;
+		opt[1] = n;
+		h = syn((u16)(41000 + n), 100, opt, 40, "hello");
+		CHECK_EQ(h.ack, 1000);
+		CHECK_EQ(h.fo, n >= 2 && n <= 18 && n % 2 == 0 && n != 4 ? 10 : 0);
+		x_say(&(struct xseg){
+			.sport = (u16)(41000 + n), .dport = 100, .seq = 1000, .flags = TH_RST });
+	}
+	tcp_close(l);
+	world_end();
+}
+
+UNIT_TEST(the_older_key_is_believed)
+{
+	struct xend x = { .sport = 40000, .dport = 100, .seq = 1005 };
+	u8 keys[32], opt[16], first[8];
+	struct heard h;
+
+	fast_begin(3);
+	x.l = fast_listen(100, 5);
+	for (u8 i = 0; i < 32; i++)
+		keys[i] = i;
+	CHECK_EQ(tcp_fo_keys_set(x.l, keys + 16, 16), 0);
+	memcpy(opt, cookie_of(100), 16);
+	CHECK_EQ(tcp_fo_keys_set(x.l, keys, 32), 0);
+	memcpy(first, cookie_of(100) + 6, 8);
+	h = syn(40000, 100, opt, 16, "hello");
+	CHECK_EQ(h.ack, 1005);
+	CHECK_EQ(h.fo, 10);
+	CHECK(!memcmp(h.cookie, first, 8));
+	CHECK_EQ(tcp_mib(TCP_MIB_TCPFastOpenPassiveAltKey), 1);
+	CHECK_EQ(tcp_accept(x.l, &x.p), 0);
+	x_close(&x);
+}
+
+/* 0x200: nobody needs a cookie. 0x400: all listen so. */
+UNIT_TEST(settings_without_cookies)
+{
+	struct xend x = { .sport = 40000, .dport = 100, .seq = 1005 };
+	struct tcp_pcb *p;
+
+	fast_begin(0x603);
+	x.l = listen_on(HOST_A, 100, 4);
+	CHECK_EQ(get(x.l, TCP_FASTOPEN), 4);
+	CHECK_EQ(syn(40000, 100, mss_only, 4, "hello").ack, 1005);
+	CHECK_EQ(tcp_accept(x.l, &x.p), 0);
+	/* One socket alone. */
+	tcp_sysctl_fastopen = 3;
+	CHECK_EQ(syn(40001, 100, mss_only, 4, "hello").ack, 1000);
+	set(x.l, TCP_FASTOPEN_NO_COOKIE, 1);
+	CHECK_EQ(syn(40002, 100, mss_only, 4, "hello").ack, 1005);
+	CHECK_EQ(tcp_accept(x.l, &p), 0);
+	tcp_abort(p);
+	x_close(&x);
+}
+
+/* Only so many are pending; one that was reset counts for a minute. RFC 7413, 5.1. */
+UNIT_TEST(pending_ones_are_bounded)
+{
+	struct tcp_pcb *p;
+	struct heard h;
+	struct xend x;
+	u8 opt[16];
+
+	fast_begin(3);
+	begin(&x, 40000, 100, 2);
+	memcpy(opt, cookie_of(100), 16);
+	set(x.l, TCP_FASTOPEN, 1);
+	CHECK_EQ(syn(40001, 100, opt, 16, "hello").ack, 1000);
+	CHECK_EQ(tcp_mib(TCP_MIB_TCPFastOpenListenOverflow), 1);
+	say(&x, TH_RST, x.seq, 0, 0);
+	CHECK_EQ(tcp_take_error(x.p), -ECONNRESET);
+	CHECK_EQ(syn(40002, 100, opt, 16, "hello").ack, 1000);
+	world_sleep(61 * SEC);
+	x_forget();
+	h = syn(40003, 100, opt, 16, "hello");
+	CHECK_EQ(h.ack, 1005);
+	CHECK_EQ(tcp_accept(x.l, &p), 0);
+	/* One whose handshake ends counts no more. */
+	x.sport = 40003;
+	say(&x, TH_ACK, 1005, h.seq + 1, 0);
+	CHECK_EQ(tcp_state(p), TCP_ESTABLISHED);
+	tcp_abort(p);
+	x_forget();
+	CHECK_EQ(syn(40004, 100, opt, 16, "hello").ack, 1005);
+	x_close(&x);
+}
+
+/* The queue of accept(2) bounds it, too; and under a flood there are cookies of the other kind. */
+UNIT_TEST(full_queues)
+{
+	struct tcp_pcb *l;
+	u8 opt[16];
+
+	fast_begin(3);
+	l = fast_listen(100, 100);
+	memcpy(opt, cookie_of(100), 16);
+	for (u16 i = 0; i < 5; i++)
+		CHECK_EQ(syn((u16)(40000 + i), 100, opt, 16, "hello").ack, 1005);
+	CHECK_EQ(syn(40005, 100, opt, 16, "hello").flags, 0);
+	CHECK_EQ(tcp_mib(TCP_MIB_ListenOverflows), 1);
+	tcp_close(l);
+	x_forget();
+	l = fast_listen(100, 100);
+	tcp_sysctl_syncookies = 2;
+	CHECK_EQ(syn(40010, 100, opt, 16, "hello").ack, 1000);
+	tcp_sysctl_syncookies = 1;
+	tcp_close(l);
+	world_end();
+}
+
+/* Read, answered and closed before the handshake is over. */
+UNIT_TEST(closed_before_the_third_segment)
+{
+	struct heard h;
+	struct xend x;
+	char got[8];
+
+	fast_begin(3);
+	begin(&x, 40000, 100, 1);
+	CHECK_EQ(take(x.p, got, sizeof(got), 0), 5);
+	x_forget();
+	CHECK_EQ(put(x.p, "bye", 3, 0), 3);
+	CHECK(x_hear(&h) && h.len == 3 && h.seq == x.ack);
+	tcp_close(x.p);
+	CHECK(x_hear(&h) && (h.flags & TH_FIN) && h.seq == x.ack + 3);
+	world_sleep(600 * MSEC);
+	h = syn(40000, 100, mss_only, 4, "");
+	CHECK_EQ(h.flags, TH_SYN | TH_ACK);
+	say(&x, TH_ACK, x.seq, x.ack, 0);
+	say(&x, TH_ACK | TH_FIN, x.seq, x.ack + 4, 0);
+	x_forget();
+	CHECK_EQ(syn(40001, 100, cookie_of(100), 16, "hello").ack, 1005);
+	tcp_close(x.l);
+	x_forget();
+	world_end();
+}
+
+/* --- the active side --- */
+
+static const u8 given[16] = { 2, 4, 5, 0xb4, 34, 10, 1, 2, 3, 4, 5, 6, 7, 8, 1, 1 };
+
+/* A goes to X with @data to be sent first. What went with the SYN is *n; the SYN is *h. */
+static void go(struct xend *x, u16 port, const char *data, struct heard *h, ssize_t *n)
+{
+	struct uio u = { .left = strlen(data), .one = { (u64)data, strlen(data) } };
+	struct tcp_addr me;
+	static const struct tcp_user_ops *ops;
+	struct tcp_pcb *like = listen_on(HOST_A, 9, 1);
+
+	ops = like->uops;
+	tcp_close(like);
+	*x = (struct xend){ .sport = port, .seq = 501 };
+	CHECK_EQ(tcp_open(ops, NULL, &x->p), 0);
+	CHECK_EQ(tcp_connect_held(x->p, (struct tcp_addr){ HOST_X, net16(port) }), 0);
+	CHECK(tcp_held(x->p));
+	CHECK(!x_hear(h));
+	*n = tcp_fast_open(x->p, &u);
+	CHECK(!tcp_held(x->p));
+	CHECK_EQ(tcp_fast_open(x->p, &u), -EALREADY);
+	CHECK(x_hear(h));
+	CHECK_EQ(h->flags, TH_SYN);
+	CHECK(tcp_name(x->p, false, &me));
+	x->dport = net16(me.port);
+	x->ack = h->seq + 1;
+}
+
+/* X answers with the number 500, what it acknowledges and options. */
+static void answer(const struct xend *x, u32 ack, const u8 *opt, u32 optlen)
+{
+	x_say(&(struct xseg){ .sport = x->sport,
+			      .dport = x->dport,
+			      .seq = 500,
+			      .ack = ack,
+			      .flags = TH_SYN | TH_ACK,
+			      .wnd = 60000,
+			      .opt = opt,
+			      .optlen = optlen });
+}
+
+/* A knows the cookie: it is kept as long as there is no other. */
+static void learn(void)
+{
+	static bool known;
+	struct heard h;
+	struct xend x;
+	ssize_t n;
+
+	if (known)
+		return;
+	known = true;
+	go(&x, 300, "hello", &h, &n);
+	CHECK_EQ(n, 0);
+	CHECK_EQ(h.len, 0);
+	CHECK_EQ(h.fo, 2);
+	CHECK_EQ(info(x.p).tcpi_fastopen_client_fail, TFO_COOKIE_UNAVAILABLE);
+	answer(&x, x.ack, given, sizeof(given));
+	CHECK_EQ(tcp_state(x.p), TCP_ESTABLISHED);
+	tcp_abort(x.p);
+	x_forget();
+}
+
+UNIT_TEST(a_cookie_is_asked_for_and_brought_back)
+{
+	struct heard h;
+	struct xend x;
+	ssize_t n;
+
+	fast_begin(1);
+	learn();
+	go(&x, 301, "hello", &h, &n);
+	CHECK_EQ(n, 5);
+	CHECK(h.len == 5 && !memcmp(h.data, "hello", 5));
+	CHECK(h.fo == 10 && !memcmp(h.cookie, given + 6, 8));
+	answer(&x, x.ack + 5, mss_only, 4);
+	CHECK_EQ(tcp_state(x.p), TCP_ESTABLISHED);
+	CHECK(x_hear(&h) && h.flags == TH_ACK && h.seq == x.ack + 5 && h.ack == 501);
+	CHECK(info(x.p).tcpi_options & TCPI_OPT_SYN_DATA);
+	CHECK_EQ(tcp_mib(TCP_MIB_TCPFastOpenActive), 1);
+	CHECK_EQ(tcp_queued(x.p, true), 0);
+	CHECK_EQ(put(x.p, "more", 4, 0), 4);
+	CHECK(x_hear(&h) && h.len == 4 && h.seq == x.ack + 5);
+	x_close(&x);
+}
+
+/* What the SYN-ACK does not acknowledge goes again at once, and is its answer. */
+UNIT_TEST(bytes_that_were_not_taken)
+{
+	for (u32 taken = 0; taken < 5; taken += 2) {
+		struct heard h;
+		struct xend x;
+		ssize_t n;
+
+		fast_begin(1);
+		learn();
+		go(&x, 301, "hello", &h, &n);
+		answer(&x, x.ack + taken, mss_only, 4);
+		CHECK_EQ(tcp_state(x.p), TCP_ESTABLISHED);
+		CHECK(x_hear(&h) && (h.flags & TH_ACK) && h.ack == 501);
+		CHECK_EQ(h.seq, x.ack + taken);
+		CHECK_EQ(h.len, 5 - taken);
+		CHECK(!memcmp(h.data, &"hello"[taken], 5 - taken));
+		CHECK_EQ(x_count(), 0);
+		CHECK_EQ(tcp_mib(TCP_MIB_TCPFastOpenActiveFail), 1);
+		CHECK_EQ(info(x.p).tcpi_fastopen_client_fail, TFO_DATA_NOT_ACKED);
+		CHECK(!(info(x.p).tcpi_options & TCPI_OPT_SYN_DATA));
+		say(&x, TH_ACK, x.seq, x.ack + 5, 0);
+		CHECK_EQ(tcp_queued(x.p, true), 0);
+		x_close(&x);
+	}
+}
+
+/* A SYN that is sent again has neither bytes nor option. RFC 7413, 4.1.3.2. */
+UNIT_TEST(a_lost_syn)
+{
+	struct heard h;
+	struct xend x;
+	ssize_t n;
+
+	fast_begin(1);
+	learn();
+	go(&x, 301, "hello", &h, &n);
+	world_sleep(1100 * MSEC);
+	CHECK(x_hear(&h) && h.flags == TH_SYN && !h.len && !h.fo && h.seq == x.ack - 1);
+	answer(&x, x.ack, mss_only, 4);
+	CHECK(x_hear(&h) && h.len == 5 && h.seq == x.ack);
+	CHECK_EQ(info(x.p).tcpi_fastopen_client_fail, TFO_SYN_RETRANSMITTED);
+	/* That one is lost, too: the clock sends it again. */
+	world_sleep(2 * SEC);
+	CHECK(x_hear(&h) && h.len == 5 && h.seq == x.ack);
+	x_close(&x);
+}
+
+UNIT_TEST(answers_that_do_not_fit)
+{
+	struct heard h;
+	struct xend x;
+	ssize_t n;
+
+	fast_begin(1);
+	learn();
+	go(&x, 301, "hello", &h, &n);
+	answer(&x, x.ack + 6, mss_only, 4);
+	CHECK(x_hear(&h) && (h.flags & TH_RST));
+	answer(&x, x.ack - 1, mss_only, 4);
+	CHECK(x_hear(&h) && (h.flags & TH_RST));
+	CHECK_EQ(tcp_state(x.p), TCP_SYN_SENT);
+	x_say(&(struct xseg){
+		.sport = 301, .dport = x.dport, .ack = x.ack + 5, .flags = TH_RST | TH_ACK });
+	CHECK_EQ(tcp_take_error(x.p), -ECONNREFUSED);
+	x_close(&x);
+}
+
+/* The peer answers with bytes in its SYN-ACK. */
+UNIT_TEST(bytes_in_the_answer)
+{
+	struct heard h;
+	struct xend x;
+	ssize_t n;
+
+	fast_begin(1);
+	learn();
+	go(&x, 301, "hello", &h, &n);
+	x_say(&(struct xseg){ .sport = 301,
+			      .dport = x.dport,
+			      .seq = 500,
+			      .ack = x.ack + 5,
+			      .flags = TH_SYN | TH_ACK,
+			      .wnd = 60000,
+			      .data = "reply",
+			      .len = 5 });
+	CHECK_EQ(tcp_readable(x.p), 5);
+	CHECK(x_hear(&h) && h.ack == 506);
+	x_close(&x);
+}
+
+/* Both open at once, one of them with bytes. */
+UNIT_TEST(both_open_at_once)
+{
+	struct heard h;
+	struct xend x;
+	ssize_t n;
+
+	fast_begin(1);
+	learn();
+	go(&x, 301, "hello", &h, &n);
+	say(&x, TH_SYN, 500, 0, 0);
+	CHECK(x_hear(&h) && h.flags == (TH_SYN | TH_ACK) && h.ack == 501 && !h.len);
+	say(&x, TH_ACK, 501, x.ack, 0);
+	CHECK_EQ(tcp_state(x.p), TCP_ESTABLISHED);
+	world_sleep(2 * SEC);
+	CHECK(x_hear(&h) && h.len == 5 && h.seq == x.ack);
+	x_close(&x);
+}
+
+/* TCP_FASTOPEN_CONNECT: with a cookie the SYN waits for the first write, else it asks for one. */
+UNIT_TEST(a_connect_that_waits_for_bytes)
+{
+	struct uio u = { .left = 2, .one = { (u64) "ab", 2 } };
+	struct tcp_pcb *p, *like;
+	struct heard h;
+
+	fast_begin(1);
+	like = listen_on(HOST_A, 9, 1);
+	CHECK_EQ(tcp_open(like->uops, NULL, &p), 0);
+	set(p, TCP_FASTOPEN_CONNECT, 1);
+	CHECK_EQ(tcp_connect(p, (struct tcp_addr){ IP_ADDR(10, 0, 0, 200), net16(5) }), 0);
+	CHECK(!tcp_held(p));
+	tcp_disconnect(p);
+	CHECK_EQ(get(p, TCP_FASTOPEN_CONNECT), 1);
+	learn();
+	CHECK_EQ(tcp_connect(p, (struct tcp_addr){ HOST_X, net16(301) }), 0);
+	CHECK(tcp_held(p) && !x_hear(&h));
+	CHECK_EQ(tcp_poll(p), POLLOUT | POLLWRNORM);
+	CHECK_EQ(put(p, "ab", 2, 0), -EAGAIN);
+	CHECK_EQ(tcp_fast_open(p, &u), 2);
+	CHECK(x_hear(&h) && h.len == 2);
+	CHECK(!(tcp_poll(p) & POLLOUT));
+	tcp_disconnect(p);
+	/* Held, and given up; held, and a stranger's SYN. */
+	CHECK_EQ(tcp_connect(p, (struct tcp_addr){ HOST_X, net16(302) }), 0);
+	tcp_disconnect(p);
+	CHECK_EQ(tcp_fast_open(p, &u), -EALREADY);
+	CHECK_EQ(tcp_connect(p, (struct tcp_addr){ HOST_X, net16(302) }), 0);
+	x_say(&(struct xseg){
+		.sport = 302, .dport = net16(p->key.lport), .seq = 500, .flags = TH_SYN });
+	CHECK(x_hear(&h) && (h.flags & TH_RST) && tcp_held(p));
+	tcp_close(p);
+	tcp_close(like);
+	world_end();
+}
+
+/* Without cookies: bytes, and no option. */
+UNIT_TEST(a_syn_with_bytes_and_no_option)
+{
+	struct heard h;
+	struct xend x;
+	ssize_t n;
+
+	fast_begin(5);
+	go(&x, 301, "hello", &h, &n);
+	CHECK(n == 5 && h.len == 5 && !h.fo);
+	x_close(&x);
+}
+
+/* Three timeouts in a row: something may swallow them, and all stop for a while. */
+UNIT_TEST(a_black_hole)
+{
+	struct heard h;
+	struct xend x;
+	ssize_t n;
+
+	fast_begin(1);
+	tcp_sysctl_fastopen_pause = 100;
+	learn();
+	go(&x, 301, "hello", &h, &n);
+	world_sleep(8 * SEC);
+	CHECK_EQ(tcp_mib(TCP_MIB_TCPFastOpenBlackhole), 1);
+	tcp_abort(x.p);
+	x_forget();
+	go(&x, 302, "hello", &h, &n);
+	CHECK(!n && !h.len && !h.fo);
+	tcp_abort(x.p);
+	x_forget();
+	world_sleep(100 * SEC);
+	go(&x, 303, "hello", &h, &n);
+	CHECK(n == 5 && h.len == 5);
+	answer(&x, x.ack + 5, mss_only, 4);
+	x_close(&x);
+}
+
+/* --- both --- */
+
+static bool has_all(void *arg)
+{
+	return tcp_readable(arg) >= 1000;
+}
+
+/* Whatever the wire does, the bytes arrive, once and in order. */
+UNIT_TEST(over_a_bad_wire)
+{
+	static u8 out[1000], in[2000];
+
+	for (u32 i = 0; i < sizeof(out); i++)
+		out[i] = (u8)(i * 7);
+	for (u32 round = 0; round < 60; round++) {
+		struct uio u = { .left = sizeof(out), .one = { (u64)out, sizeof(out) } };
+		struct tcp_pcb *l, *p, *c;
+		ssize_t n;
+
+		fast_begin(3);
+		l = listen_on(HOST_B, 100, 4);
+		set(l, TCP_FASTOPEN, 5);
+		CHECK_EQ(tcp_open(l->uops, NULL, &c), 0);
+		CHECK_EQ(tcp_bind(c, (struct tcp_addr){ HOST_A, 0 }), 0);
+		CHECK_EQ(tcp_connect_held(c, (struct tcp_addr){ HOST_B, net16(100) }), 0);
+		if (round) {
+			world.loss = 200;
+			world.dup = 100;
+			world.jitter = 5 * MSEC;
+		}
+		n = tcp_fast_open(c, &u);
+		CHECK_EQ(n, round ? 1000 : 0);
+		while (tcp_accept(l, &p))
+			world_sleep(MSEC);
+		if (!n) {
+			while (tcp_state(c) == TCP_SYN_SENT)
+				world_sleep(MSEC);
+			CHECK_EQ(put(c, out, 1000, 0), 1000);
+		}
+		CHECK(world_run(200 * SEC, has_all, p));
+		CHECK_EQ(take(p, in, sizeof(in), 0), 1000);
+		CHECK(!memcmp(in, out, 1000));
+		tcp_close(c);
+		tcp_close(p);
+		tcp_close(l);
+		world_end();
+	}
+}
