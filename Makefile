@@ -174,23 +174,23 @@ LDFLAGS := -static -pie --no-dynamic-linker -z text -z noexecstack -z norelro -z
 	--no-undefined --gc-sections --build-id=none $(if $(LLVM),--apply-dynamic-relocs)
 
 # What is off the paths that count (house rule: small code beats fast code there): compiled for size.
-cold := $(addprefix arch/arm64/,cpu debug kaslr regset smp stacktrace) \
+cold := $(addprefix arch/arm64/,cpu debug kaslr regset sigframe smp stacktrace) \
 	$(addprefix block/,disk file ioctl loop% node parttable ramdisk scan show) \
 	$(addprefix drivers/,gpio/% irqchip/% pci/% platform/% rtc/% serial/%) \
 	$(addprefix drivers/virtio/,console mmio net net_ctrl pci rng virtio) \
 	$(addprefix fs/,aio async attr chrdev cpio dentry_move devfs dnotify fileadvice filecap fscontext fsctx fsuser fanotify% handle initramfs inotify% landlock lease lock% \
-		memdev mount% pipe_size pipe_splice proc% pseudo rename splice super sysfs% textfile timerfd xattr%) \
-	$(addprefix fs/ext/,acl attrset balloc d% group ialloc namei options orphan s% trunc window xattr) \
+		memdev mount% namei_ops pipe_size pipe_splice proc% pseudo rename splice super sysfs% textfile timerfd xattr%) \
+	$(addprefix fs/ext/,acl attrset balloc buf d% group ialloc io namei options orphan s% trunc window write xattr) \
 	$(addprefix kernel/,init main root ipc/% tty/%) \
-	$(addprefix kernel/base/,bootargs earlycon fdt ktest log panic symbols) \
+	$(addprefix kernel/base/,bootargs earlycon fdt ktest log panic rand symbols) \
 	$(addprefix kernel/proc/,binfmt_misc acct caller core% cred elf exec% exit fileowner fork futex_% helper itimer keys% kill memfail oom pid% \
-		proc% ptimer ptrace% rlimit rseq seccomp% session signal_s% signalfd sysctl% user) \
+		proc% ptimer ptrace% rlimit rseq seccomp% session signal_s% signalfd sysctl% user wait) \
 	$(addprefix kernel/sched/,balance deadline param rt thread work) \
 	$(addprefix kernel/sys/,extend machine stats timer_list) \
 	$(addprefix kernel/sys/sys_,aio cred fanotify fcntl file handle ipc kcmp keys landlock mempolicy misc mount% mqueue mrelease ntp path prctl% \
 		priority proc ptrace quota sched seccomp signal splice syslog time timer xattr) \
 	$(addprefix mm/,kvm mm_debug pmm_boot slab_debug vm/advise vm/commit vm/give vm/pagecache_io vm/poison vm/policy vm/protect vm/remap \
-		vm/writeback) kernel/lib/fmt \
+		vm/writeback) $(addprefix kernel/lib/,bitmap fmt) \
 	$(addprefix net/,arp bootparam dhcp dns% icmp igmp ifaddr ipconfig ipfrag mcast netconsole netdev route sntp% vnethdr \
 		udp_ask) \
 	$(addprefix net/sock/,af_inet af_unix af_netlink af_packet packet_ring dns_tcp ethtool ifioctl inet_dgram inet_errq inet_ipopt inet_mcast inet_opt inet_tcp inet_tcp_opt netlink_diag nl_out \
