@@ -15,7 +15,7 @@
 #include "kernel/lib/types.h"
 
 extern const char _start[], _end[];
-#define KSYMS_BLOCK 64
+#define KSYMS_BLOCK 256
 
 struct ksyms_block {
 	u32 offset; /* of its first function */

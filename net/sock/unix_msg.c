@@ -185,8 +185,8 @@ static int wait_arrival(struct unix_sock *u, u32 seen, s64 deadline)
 }
 
 /*
- * Nothing of use was queued at @seen: 0 with *end false after an arrival, true at the end. What came
- * since goes before the sender's end, which is why both are looked at under the lock.
+ * Nothing of use was queued at @seen: 0 with *end false after an arrival, true at the end. What
+ * came since goes before the sender's end, which is why both are looked at under the lock.
  */
 static int wait_more(struct unix_sock *u, u32 seen, s64 deadline, bool *end)
 {
