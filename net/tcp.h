@@ -203,10 +203,11 @@ void tcp_usage(struct tcp_usage *u);
 	X(TCPSpuriousRTOs) X(TCPRcvCoalesce) X(TCPOFOQueue) X(TCPOFODrop) X(TCPOFOMerge) \
 	X(TCPChallengeACK) X(TCPSYNChallenge) X(TCPFastOpenActive) X(TCPFastOpenActiveFail) \
 	X(TCPFastOpenPassive) X(TCPFastOpenPassiveFail) X(TCPFastOpenListenOverflow) \
-	X(TCPFastOpenCookieReqd) X(TCPFastOpenBlackhole) X(TCPReqQFullDoCookies) X(TCPReqQFullDrop) \
-	X(TCPRetransFail) X(TCPRcvCollapsed) X(TCPTimeWaitOverflow) X(TCPZeroWindowDrop) \
-	X(TCPFromZeroWindowAdv) X(TCPToZeroWindowAdv) X(TCPWantZeroWindowAdv) X(TCPSynRetrans) \
-	X(TCPOrigDataSent) X(TCPACKSkipped) X(TCPWinProbe) X(TCPKeepAlive) X(TCPDelivered) \
+	X(TCPFastOpenCookieReqd) X(TCPFastOpenBlackhole) X(TCPReqQFullDoCookies) \
+	X(TCPReqQFullDrop) X(TCPRetransFail) X(TCPRcvCollapsed) X(TCPTimeWaitOverflow) \
+	X(TCPZeroWindowDrop) X(TCPFromZeroWindowAdv) X(TCPToZeroWindowAdv) \
+	X(TCPWantZeroWindowAdv) X(TCPSynRetrans) X(TCPOrigDataSent) X(TCPACKSkipped) \
+	X(TCPWinProbe) X(TCPKeepAlive) X(TCPDelivered) \
 	X(TCPDeliveredCE) X(TCPFastOpenPassiveAltKey)
 /* clang-format on */
 enum tcp_mib {
