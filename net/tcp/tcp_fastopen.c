@@ -78,7 +78,7 @@ static struct cookie *slot(const struct tcp_pcb *p)
 
 static void failed(struct tcp_pcb *p, u32 why)
 {
-	p->fo = (u16)((p->fo & ((1u << FO_FAIL) - 1)) | why << FO_FAIL);
+	p->flags = (p->flags & ~(3u << PF_FO_FAIL)) | why << PF_FO_FAIL;
 }
 
 static bool paused(void)
@@ -133,9 +133,9 @@ u32 tcp_fo_option(struct tcp_pcb *p, u8 *o)
 	struct tcp_fo_keys k;
 	struct cookie c;
 
-	p->fo &= (u16)~FO_TRY; /* what is sent again goes without */
-	if (p->opener) {
-		keys_of(p->opener, &k);
+	p->fo &= (u8)~FO_TRY; /* what is sent again goes without */
+	if (p->fo & FO_PENDING) {
+		keys_of(p->extra->opener, &k);
 		make_cookie(k.k[0], p->key.raddr, p->key.laddr, c.val);
 		return tcp_fo_write(o, c.val, COOKIE_OURS);
 	}
@@ -222,7 +222,7 @@ ssize_t tcp_fast_open(struct tcp_pcb *p, struct uio *u)
 	}
 	if (!n) {
 		n = s ? s->len : 0;
-		p->fo = (u16)((p->fo & ~FO_HELD) | FO_TRY);
+		p->fo = (u8)((p->fo & ~FO_HELD) | FO_TRY);
 		TCP_COUNT(ACTIVE_OPENS);
 		tcp_send_syn(p, s, time_now());
 	}
@@ -363,7 +363,12 @@ u32 tcp_fo_judge(struct tcp_pcb *l, const struct tcp_in *in, u8 cookie[8])
 /* See tcp_pcb.h. */
 bool tcp_fo_begin(struct tcp_pcb *p, struct tcp_pcb *l, struct tcp_in *in)
 {
-	WRITE_ONCE(p->opener, tcp_pcb_get(l));
+	struct tcp_extra *x = tcp_extra(p);
+
+	if (!x)
+		return false;
+	x->opener = tcp_pcb_get(l);
+	WRITE_ONCE(p->fo, p->fo | FO_PENDING);
 	__atomic_fetch_add(&l->listener->fo_pending, 1, __ATOMIC_RELAXED);
 	tcp_set_state(p, TCP_SYN_RECV);
 	p->snd_wnd = p->max_wnd = in->wnd; /* a SYN's, not scaled */
@@ -381,10 +386,10 @@ bool tcp_fo_begin(struct tcp_pcb *p, struct tcp_pcb *l, struct tcp_in *in)
 /* See tcp_pcb.h. */
 void tcp_fo_done(struct tcp_pcb *p, bool reset)
 {
-	struct tcp_pcb *l = p->opener;
+	struct tcp_pcb *l = p->extra->opener;
 	struct tcp_listener *q = l->listener;
 
-	WRITE_ONCE(p->opener, NULL);
+	WRITE_ONCE(p->fo, p->fo & ~FO_PENDING);
 	if (p->state == TCP_SYN_RECV && !(p->flags & PF_CLOSED)) {
 		tcp_set_state(p, TCP_ESTABLISHED);
 		p->retries = p->backoff = 0;
@@ -468,7 +473,7 @@ int tcp_fo_set(struct tcp_pcb *p, int option, int v)
 		return -EOPNOTSUPP;
 	if (bit == FO_CONNECT ? !fresh : !passive)
 		return -EINVAL;
-	p->fo = (u16)(v ? p->fo | bit : p->fo & ~bit);
+	p->fo = (u8)(v ? p->fo | bit : p->fo & ~bit);
 	return 0;
 }
 

@@ -149,7 +149,7 @@ static void error_for(struct tcp_pcb *p, u32 seq, int err, bool hard, u32 mtu)
 	}
 	/* An accepted fast open is treated as the connection that it is for its user. */
 	if (p->state == TCP_SYN_SENT ||
-	    (p->state == TCP_SYN_RECV && (!p->opener || (p->flags & PF_IN_ACCEPT)))) {
+	    (p->state == TCP_SYN_RECV && (!(p->fo & FO_PENDING) || (p->flags & PF_IN_ACCEPT)))) {
 		if (hard) {
 			TCP_COUNT(ATTEMPT_FAILS);
 			tcp_drop(p, err);

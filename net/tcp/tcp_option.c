@@ -253,7 +253,7 @@ static void info(struct tcp_pcb *p, struct tcp_info *i)
 			  (p->flags & PF_WSCALE ? TCPI_OPT_WSCALE : 0) |
 			  (p->flags & PF_ECN ? TCPI_OPT_ECN : 0) |
 			  (p->fo & FO_ACKED ? TCPI_OPT_SYN_DATA : 0);
-	i->tcpi_fastopen_client_fail = p->fo >> FO_FAIL & 3;
+	i->tcpi_fastopen_client_fail = p->flags >> PF_FO_FAIL & 3;
 	i->tcpi_snd_wscale = p->snd_wscale & 15;
 	i->tcpi_rcv_wscale = p->rcv_wscale & 15;
 	i->tcpi_last_data_sent = msec_since(now, p->last_sent);

@@ -489,7 +489,7 @@ static bool may_send(const struct tcp_pcb *p)
 	case TCP_FIN_WAIT1:
 	case TCP_CLOSING:
 	case TCP_LAST_ACK: return true;
-	default: return p->opener;
+	default: return p->fo & FO_PENDING;
 	}
 }
 

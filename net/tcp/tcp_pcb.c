@@ -199,7 +199,7 @@ void tcp_drop(struct tcp_pcb *p, int err)
 	if (err)
 		WRITE_ONCE(p->err, err);
 	tcp_timers_stop(p);
-	if (unlikely(p->opener))
+	if (unlikely(p->fo & FO_PENDING))
 		tcp_fo_done(p, err == ECONNRESET);
 	tcp_table_del(&p->key);
 	/* A port that the user named is his until he closes. */

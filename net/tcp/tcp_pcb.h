@@ -226,6 +226,7 @@ struct tcp_listener {
 #define PF_CLOSED 0x1000000u /* every resource was given back */
 #define PF_OWN_ADDR 0x8000000u /* .key.laddr was named by bind(2) */
 #define PF_OWN_PORT 0x10000000u /* .key.lport was */
+#define PF_FO_FAIL 29 /* shift: enum tcp_fastopen_client_fail, two bits */
 
 /* Bits of tcp_pcb.fo: fast open (RFC 7413). */
 #define FO_CONNECT 1u /* TCP_FASTOPEN_CONNECT */
@@ -236,7 +237,7 @@ struct tcp_listener {
 #define FO_ASKED 0x10u /* a SYN had it */
 #define FO_DATA 0x20u /* a SYN had bytes */
 #define FO_ACKED 0x40u /* which were taken */
-#define FO_FAIL 8 /* shift: enum tcp_fastopen_client_fail */
+#define FO_PENDING 0x80u /* open before its handshake is over: extra->opener counts it */
 
 /* What a connection that has something to send waits for; RFC 4898 calls it SndLim. */
 enum tcp_limit { LIMIT_PATH, LIMIT_WINDOW, LIMIT_BUFFER, LIMIT_IDLE };
@@ -268,6 +269,7 @@ struct tcp_extra {
 	struct net_chooser *chooser; /* the listeners' bucket: of all that share the port */
 	u32 fo_most; /* l: TCP_FASTOPEN: how many may be pending; 0: none */
 	struct tcp_fo_keys fo_keys; /* tcp_fastopen.c's lock: TCP_FASTOPEN_KEY */
+	struct tcp_pcb *opener; /* l: reference; the listener of a fast open, while FO_PENDING */
 };
 
 enum tcp_urg { URG_NONE, URG_COMING, URG_HERE, URG_READ };
@@ -281,6 +283,7 @@ struct tcp_pcb {
 	struct spinlock lock; /* rank TCP_PCB */
 	u16 reo_mult; /* l: reordering window in quarters of min_rtt */
 	u8 reo_persist; /* l: recoveries until it is small again */
+	u8 fo; /* l, a: FO_* */
 	struct waitq wait; /* own lock */
 	const struct tcp_user_ops *uops; /* l */
 	void *user; /* l */
@@ -373,8 +376,6 @@ struct tcp_pcb {
 	u8 quick; /* l: segments still to be acknowledged at once */
 	u8 keep_cnt, syn_retries; /* l */
 	u8 defer; /* l: TCP_DEFER_ACCEPT: as long as so many SYN-ACKs take */
-	u16 fo; /* l, a: FO_* */
-	struct tcp_pcb *opener; /* l, a: the listener of a fast open, until its handshake is over */
 	s64 ato; /* l */
 	s64 last_rcv, last_ack; /* l: data, and anything acceptable, came */
 	s64 drs_at; /* l: dynamic right-sizing: since when .drs_copied counts */

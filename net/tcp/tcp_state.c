@@ -189,7 +189,7 @@ static void answer_unacceptable(struct tcp_pcb *p, struct tcp_in *in)
 	}
 	p->oow_at = in->now;
 	s = list_first(&p->sndq, struct tcp_seg, link);
-	if (unlikely(p->opener) && (in->flags & TH_SYN) && (s->flags & TH_SYN)) {
+	if (unlikely(p->fo & FO_PENDING) && (in->flags & TH_SYN) && (s->flags & TH_SYN)) {
 		s->mark |= SEG_EVER;
 		tcp_xmit(p, s, in->now); /* its SYN again: our answer was lost */
 	} else {
@@ -250,7 +250,7 @@ static void check_reset(struct tcp_pcb *p, struct tcp_in *in)
 		tcp_challenge(p, in->now);
 		return;
 	}
-	if (p->state == TCP_SYN_RECV && !p->opener) {
+	if (p->state == TCP_SYN_RECV && !(p->fo & FO_PENDING)) {
 		refused(p);
 		return;
 	}
@@ -306,7 +306,7 @@ static bool check_ack(struct tcp_pcb *p, struct tcp_in *in)
 		}
 		syn_acked(p, in);
 		first_window(p, in);
-		if (p->opener)
+		if (p->fo & FO_PENDING)
 			tcp_fo_done(p, false);
 		else
 			tcp_established(p);
@@ -317,7 +317,7 @@ static bool check_ack(struct tcp_pcb *p, struct tcp_in *in)
 		return false;
 	if (likely(!fin_acked(p)))
 		return true;
-	if (unlikely(p->opener))
+	if (unlikely(p->fo & FO_PENDING))
 		tcp_fo_done(p, false);
 	switch (p->state) {
 	case TCP_FIN_WAIT1: enter_fin_wait2(p, in->now); break;
@@ -376,7 +376,7 @@ static void synchronized(struct tcp_pcb *p, struct tcp_in *in)
 		return;
 	}
 	if (unlikely(in->flags & TH_SYN)) {
-		if (p->opener && !(in->flags & TH_ACK)) {
+		if ((p->fo & FO_PENDING) && !(in->flags & TH_ACK)) {
 			answer_unacceptable(p, in);
 			return;
 		}

@@ -410,7 +410,7 @@ u32 tcp_poll(const struct tcp_pcb *p)
 		mask |= POLLHUP;
 	if ((shut & 1) || (READ_ONCE(p->flags) & PF_FIN_RCVD))
 		mask |= POLLIN | POLLRDNORM | POLLRDHUP;
-	if ((state == TCP_SYN_SENT || state == TCP_SYN_RECV) && !READ_ONCE(p->opener))
+	if ((state == TCP_SYN_SENT || state == TCP_SYN_RECV) && !(READ_ONCE(p->fo) & FO_PENDING))
 		return tcp_held(p) ? mask | POLLOUT | POLLWRNORM : mask;
 	if (tcp_readable(p) >= (u32)MAX(READ_ONCE(p->rcvlowat), 1))
 		mask |= POLLIN | POLLRDNORM;

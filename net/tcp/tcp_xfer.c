@@ -45,7 +45,7 @@ static __always_inline int send_error(struct tcp_pcb *p)
 	case TCP_ESTABLISHED:
 	case TCP_CLOSE_WAIT: return 0;
 	case TCP_SYN_SENT:
-	case TCP_SYN_RECV: return READ_ONCE(p->opener) ? 0 : -EAGAIN;
+	case TCP_SYN_RECV: return READ_ONCE(p->fo) & FO_PENDING ? 0 : -EAGAIN;
 	default: return -EPIPE;
 	}
 }
