@@ -238,7 +238,7 @@ static u8 ecn_flags(struct tcp_pcb *p, const struct tcp_seg *s, u8 *field)
 
 	*field = 0;
 	if (s->flags & TH_SYN) {
-		if (p->state == TCP_SYN_SENT && tcp_sysctl_ecn == 1 && !p->retries)
+		if (p->state == TCP_SYN_SENT && tcp_sysctl_ecn == 1 && !s->sent)
 			return TH_ECE | TH_CWR;
 		return p->state != TCP_SYN_SENT && (p->flags & PF_ECN) ? TH_ECE : 0;
 	}
