@@ -287,6 +287,7 @@ void tcp_recover(struct tcp_pcb *p, struct tcp_ackinfo *a)
 		}
 		if (a->ece && p->ca < CA_CWR && (p->flags & PF_ECN)) {
 			enter_cwr(p);
+			p->high_seq++; /* until what tells of it has come, echoes are old */
 			p->flags |= PF_CWR_PENDING;
 		}
 	}
