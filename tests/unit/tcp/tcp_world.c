@@ -199,7 +199,7 @@ u64 tcp_mib(enum tcp_mib id)
 	return counts[id];
 }
 
-static void hear(const u8 *h, u32 len)
+static void hear(const u8 *h, u32 len, u8 tos)
 {
 	struct pkt *pkt = pkt_alloc(0, len, 0);
 	struct heard *e = &heard[heard_end++ % 4096];
@@ -223,6 +223,7 @@ static void hear(const u8 *h, u32 len)
 			     .wscale = in.wscale,
 			     .sport = net16(in.sport),
 			     .dport = net16(in.dport),
+			     .tos = tos,
 			     .at = world.now };
 	memcpy(e->sack, in.sack, sizeof(e->sack));
 	if (in.fo) {
@@ -258,7 +259,7 @@ static void fly(be32 src, be32 dst, const u8 *h, u32 len, u8 tos)
 		return;
 	}
 	if (dst == HOST_X) {
-		hear(h, len);
+		hear(h, len, tos);
 		return;
 	}
 	if (world.loss && unit_random() % 1000 < world.loss) {
@@ -308,6 +309,8 @@ void tcp_wire_output(struct pkt *pkt)
 		memcpy(one + 4, &seq, 4);
 		if (off + n < len - hl)
 			one[13] &= (u8) ~(TH_FIN | TH_PSH);
+		if (off)
+			one[13] &= (u8)~TH_CWR;
 		memset(one + 16, 0, 2);
 		sum = (u16)~cksum_fold(cksum_add(one, hl + n, cksum_pseudo(src, dst, 6, hl + n)));
 		memcpy(one + 16, &sum, 2);
@@ -457,6 +460,7 @@ void x_say(const struct xseg *s)
 	memset(ip, 0, 20);
 	ip->saddr = HOST_X;
 	ip->daddr = HOST_A;
+	ip->tos = s->tos;
 	pkt_set_net(pkt);
 	pkt_pull(pkt, 20);
 	tcp_input(pkt);

@@ -33,7 +33,7 @@ void world_sleep(s64 ns);
 /* What host X hears. */
 struct heard {
 	u32 seq, ack, len, wnd, urg;
-	u8 flags, nsack, wscale;
+	u8 flags, nsack, wscale, tos;
 	u16 mss, sport, dport;
 	bool has_ts, sack_ok;
 	u32 tsval, tsecr;
@@ -50,7 +50,7 @@ void x_forget(void);
 struct xseg {
 	u16 sport, dport; /* host order */
 	u32 seq, ack;
-	u8 flags;
+	u8 flags, tos;
 	u32 wnd, len, urg;
 	const u8 *opt;
 	u32 optlen;
