@@ -249,6 +249,8 @@ static void grow(struct tcp_pcb *p, const struct tcp_ackinfo *a)
 {
 	bool limited = p->flags & PF_CWND_LIMITED;
 
+	if (!a->acked) /* RFC 3042: duplicates let new data go, in the same window */
+		return;
 	/* A window that was not used says nothing (RFC 7661). */
 	if (p->cwnd < p->ssthresh && p->cwnd < 2 * a->prior_pipe)
 		limited = true;
