@@ -200,3 +200,32 @@ UNIT_TEST(what_goes_again_is_not_marked)
 	CHECK(x_hear(&h) && h.seq == x.ack && h.len == 100 && h.tos == 0);
 	x_close(&x);
 }
+
+/* --- limited transmit: RFC 3042 --- */
+
+/* The first two duplicates let one new segment go each, in a window that stays; the third is more. */
+UNIT_TEST(a_duplicate_lets_one_new_segment_go)
+{
+	for (u32 with = 0; with < 2; with++) {
+		struct heard h;
+		struct xend x;
+		u32 cwnd;
+
+		x_begin(&x, 167, with ? sack_mss : mss_only, with ? 8 : 4);
+		CHECK_EQ(put(x.p, data, 20 * MSS, 0), 20 * MSS);
+		CHECK_EQ(x_count(), 10);
+		x_forget();
+		cwnd = x.p->cwnd;
+		for (u32 i = 0; i < 2; i++) {
+			u8 o[12] = { 1, 1, 5, 10 };
+			u32 v[2] = { net32(x.ack + MSS), net32(x.ack + (i + 2) * MSS) };
+
+			memcpy(o + 4, v, 8);
+			ack_with(&x, x.ack, o, with ? 12 : 0);
+			CHECK(x_hear(&h) && h.seq == x.ack + (10 + i) * MSS && h.len == MSS);
+			CHECK_EQ(x_count(), 0);
+			CHECK_EQ(x.p->cwnd, cwnd);
+		}
+		x_close(&x);
+	}
+}
