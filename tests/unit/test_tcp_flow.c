@@ -229,3 +229,92 @@ UNIT_TEST(a_duplicate_lets_one_new_segment_go)
 		x_close(&x);
 	}
 }
+
+/* --- silly windows: RFC 9293, 3.8.6.2 --- */
+
+static void window(const struct xend *x, u32 wnd)
+{
+	x_say(&(struct xseg){ .sport = x->sport,
+			      .dport = x->dport,
+			      .seq = x->seq,
+			      .ack = x->ack,
+			      .flags = TH_ACK,
+			      .wnd = wnd });
+}
+
+/* Less than a segment waits for more window, but not for longer than the timer. */
+UNIT_TEST(a_small_window_is_not_filled_at_once)
+{
+	struct heard h;
+	struct xend x;
+	s64 start;
+
+	x_begin(&x, 168, mss_only, 4);
+	window(&x, MSS - 1);
+	CHECK_EQ(put(x.p, data, 3 * MSS, 0), 3 * MSS);
+	CHECK_EQ(x_count(), 0);
+	window(&x, MSS);
+	CHECK(x_hear(&h) && h.seq == x.ack && h.len == MSS);
+	CHECK_EQ(x_count(), 0);
+	x.ack += MSS;
+	window(&x, 1000);
+	start = world.now;
+	CHECK_EQ(x_count(), 0);
+	world_sleep(x.p->rto - MSEC);
+	CHECK_EQ(x_count(), 0);
+	world_sleep(MSEC);
+	CHECK(x_hear(&h) && h.seq == x.ack && h.len == 1000 && h.at - start == x.p->rto);
+	x_close(&x);
+}
+
+/* Who never had much to offer would wait each time. */
+UNIT_TEST(half_of_the_largest_window_is_filled)
+{
+	struct heard h;
+	struct xend x;
+
+	x_begin(&x, 169, mss_only, 4);
+	x.p->max_wnd = 1600;
+	window(&x, 799);
+	CHECK_EQ(put(x.p, data, 3 * MSS, 0), 3 * MSS);
+	CHECK_EQ(x_count(), 0);
+	window(&x, 800);
+	CHECK(x_hear(&h) && h.seq == x.ack && h.len == 800);
+	CHECK_EQ(x_count(), 0);
+	x_close(&x);
+}
+
+/* A window that was closed opens by a segment, or half of a small buffer: told at once, and no less. */
+UNIT_TEST(a_window_does_not_open_little_by_little)
+{
+	static const u32 counts[] = { 3, 60 };
+
+	for (u32 i = 0; i < ARRAY_SIZE(counts); i++) {
+		struct tcp_settings s = { .sndbuf = 20000, .rcvlowat = 1 };
+		struct heard h;
+		struct xend x;
+		char b[50];
+		u32 least;
+
+		x_begin(&x, 170, mss_only, 4);
+		for (u32 k = 0; k < counts[i]; k++, x.seq += 100)
+			say(&x, TH_ACK, x.seq, x.ack, 100);
+		world_sleep(SEC);
+		s.rcvbuf = (int)x.p->rcv_mem; /* full, and nothing promised */
+		tcp_set(x.p, &s);
+		x.p->rcv_wnd = 0;
+		least = MIN((u32)s.rcvbuf / 2, (u32)x.p->rcv_mss);
+		x_forget();
+		for (;;) {
+			CHECK_EQ(take(x.p, b, sizeof(b), 0), sizeof(b));
+			if (x_count())
+				break;
+			CHECK((u32)s.rcvbuf - x.p->rcv_mem < least);
+			say(&x, TH_ACK, x.seq - 1, x.ack, 0); /* a probe */
+			CHECK(x_hear(&h) && h.wnd == 0);
+			world_sleep(SEC);
+		}
+		CHECK(x_hear(&h) && h.wnd >= least);
+		x_close(&x);
+	}
+}
