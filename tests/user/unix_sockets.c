@@ -4,6 +4,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <sched.h>
+#include <semaphore.h>
 #include <signal.h>
 #include <stddef.h>
 #include <sys/ioctl.h>
@@ -498,56 +499,82 @@ static void test_mmsg(void)
 	close(v[1]);
 }
 
+#define LAST_WORDS 1500
+#define LAST_WORDS_NS 2500000000
+
 struct last_word {
-	int fd; /* -1: done with the last, -2: no more. a */
+	sem_t go;
+	int fd; /* to write to and close; -1: no more. Set before go */
 };
 
+/* In the middle of whatever the reader does: a timer wakes this thread, and no other goes before it. */
 static void *say_and_go(void *arg)
 {
+	struct sched_param first = { .sched_priority = 1 };
 	struct last_word *w = arg;
-	int fd;
 
-	while ((fd = __atomic_load_n(&w->fd, __ATOMIC_ACQUIRE)) != -2) {
-		if (fd < 0) {
-			sched_yield();
-			continue;
-		}
-		__atomic_store_n(&w->fd, -1, __ATOMIC_RELEASE);
+	CHECK(!syscall(SYS_sched_setscheduler, 0, SCHED_FIFO, &first));
+	for (int round = 0; !sem_wait(&w->go) && w->fd >= 0; round++) {
+		struct timespec moment = { .tv_nsec = 20000 + round * 37 };
+		int fd = w->fd;
+
+		nanosleep(&moment, NULL);
 		if (write(fd, "x", 1) == 1)
 			close(fd);
 	}
 	return NULL;
 }
 
+/* One word and the close after it, both between two instructions of a reader who keeps looking. */
+static ssize_t hear_last_word(struct last_word *w, int type)
+{
+	ssize_t got;
+	int v[2];
+	char c;
+
+	if (socketpair(AF_UNIX, type, 0, v))
+		return -1;
+	w->fd = v[0];
+	sem_post(&w->go);
+	do
+		got = recv(v[1], &c, 1, MSG_DONTWAIT);
+	while (got < 0 && errno == EAGAIN);
+	close(v[1]);
+	return got;
+}
+
+static long long now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * 1000000000LL + now.tv_nsec;
+}
+
 /*
- * What was sent before a close is read before the end, however close the two come to the reader:
- * two seconds of tries, at most 20,000.
+ * What was sent before a close is read before the end, wherever in a look the two came. On one CPU:
+ * a reader that can be wrong is so once in a hundred rounds.
  */
 static void test_last_word(int type)
 {
-	struct timespec start, now;
-	struct last_word w = { -1 };
-	int v[2], tries = 0, got = 1;
+	long long end = now_ns() + LAST_WORDS_NS;
+	struct last_word w = { .fd = -1 };
+	cpu_set_t all, one;
+	ssize_t got = 1;
 	pthread_t t;
-	char c;
 
-	REQUIRE(pthread_create(&t, NULL, say_and_go, &w) == 0);
-	clock_gettime(CLOCK_MONOTONIC, &start);
-	do {
-		if (socketpair(AF_UNIX, type, 0, v))
-			break;
-		__atomic_store_n(&w.fd, v[0], __ATOMIC_RELEASE);
-		for (volatile int spin = tries % 256; spin; spin--)
-			;
-		got = read(v[1], &c, 1);
-		close(v[1]);
-		while (__atomic_load_n(&w.fd, __ATOMIC_ACQUIRE) != -1)
-			sched_yield();
-		clock_gettime(CLOCK_MONOTONIC, &now);
-	} while (got == 1 && ++tries < 20000 && now.tv_sec - start.tv_sec < 2);
-	__atomic_store_n(&w.fd, -2, __ATOMIC_RELEASE);
+	CPU_ZERO(&one);
+	CPU_SET(sched_getcpu(), &one);
+	REQUIRE(!sched_getaffinity(0, sizeof(all), &all) &&
+		!sched_setaffinity(0, sizeof(one), &one));
+	REQUIRE(!sem_init(&w.go, 0, 0) && !pthread_create(&t, NULL, say_and_go, &w));
+	for (int round = 0; got == 1 && round < LAST_WORDS && now_ns() < end; round++)
+		got = hear_last_word(&w, type);
+	CHECK(got == 1);
+	w.fd = -1;
+	sem_post(&w.go);
 	pthread_join(t, NULL);
-	CHECK(got == 1 && tries);
+	sched_setaffinity(0, sizeof(all), &all);
 }
 
 int main(void)
