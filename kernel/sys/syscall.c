@@ -1,7 +1,7 @@
 /*
  * From the SVC instruction to a sys_ function and back.
  *
- * syscalls.def expands to two tables by number: the functions, and what the tracer needs (name,
+ * syscalls.def expands to tables by number: the functions, and what the tracer needs (name,
  * argument formats). A call is an index check, one load and a jump with the six argument
  * registers; functions with fewer parameters ignore the rest, which the procedure call standard
  * makes free. The path takes no lock and writes nothing but the count of this CPU for the call
@@ -74,11 +74,20 @@ static const syscall_fn syscall_table[SYSCALL_MAX] = {
 };
 #pragma GCC diagnostic pop
 
-static const struct syscall_row {
-	const char *name;
-	const char *format;
-} syscall_rows[SYSCALL_MAX] = {
-#define SYSCALL(nr, name, nargs, format, flags) [nr] = { #name, format },
+/* Of each row its name and behind that the format of its arguments, two strings in one. */
+static const struct syscall_texts {
+#define SYSCALL(nr, name, nargs, format, flags) char row_##nr[sizeof(#name "\0" format)];
+#include "kernel/sys/syscalls.def"
+#undef SYSCALL
+} syscall_texts = {
+#define SYSCALL(nr, name, nargs, format, flags) .row_##nr = #name "\0" format,
+#include "kernel/sys/syscalls.def"
+#undef SYSCALL
+};
+
+/* Where they are in it, counted from 1, as 0 is a hole. */
+static const u16 syscall_text_at[SYSCALL_MAX] = {
+#define SYSCALL(nr, name, nargs, format, flags) [nr] = 1 + offsetof(struct syscall_texts, row_##nr),
 #include "kernel/sys/syscalls.def"
 #undef SYSCALL
 };
@@ -94,7 +103,9 @@ static char trace_name[16]; /* I after boot: "" = every program */
  */
 const char *syscall_name(u32 nr)
 {
-	return nr < SYSCALL_MAX ? syscall_rows[nr].name : NULL;
+	u32 at = nr < SYSCALL_MAX ? syscall_text_at[nr] : 0;
+
+	return at ? (const char *)&syscall_texts + at - 1 : NULL;
 }
 
 /* A user string for the trace; what is not printable becomes a dot. */
@@ -157,24 +168,30 @@ static void trace_begin(const char *name, const char *format, const u64 *arg)
 static long syscall_traced(u64 a, u64 b, u64 c, u64 d, u64 e, u64 f)
 {
 	u64 nr = (u64)arch_user_frame(arch_current())->syscallno;
-	const struct syscall_row *row = &syscall_rows[nr];
+	const char *name = syscall_name((u32)nr);
 	const u64 arg[6] = { a, b, c, d, e, f };
 	long r;
 
-	if (!row->name || !trace_wanted())
+	if (!name || !trace_wanted())
 		return syscall_table[nr](a, b, c, d, e, f);
-	trace_begin(row->name, row->format, arg);
+	trace_begin(name, name + strlen(name) + 1, arg);
 	r = syscall_table[nr](a, b, c, d, e, f);
-	log_info("[%u] %s = %ld", current_task()->tid->nr, row->name, r);
+	log_info("[%u] %s = %ld", current_task()->tid->nr, name, r);
 	return r;
+}
+
+/* Put @fn in every row of @table, before anybody sees it. */
+static void table_fill(syscall_fn *table, syscall_fn fn)
+{
+	for (u32 i = 0; i < SYSCALL_MAX; i++)
+		table[i] = fn;
 }
 
 static void trace_enable(const char *value)
 {
 	static syscall_fn traced_table[SYSCALL_MAX];
 
-	for (u32 i = 0; i < SYSCALL_MAX; i++)
-		traced_table[i] = syscall_traced;
+	table_fill(traced_table, syscall_traced);
 	syscall_base = syscall_calls = traced_table;
 	if (value)
 		strlcpy(trace_name, value, sizeof(trace_name));
@@ -217,10 +234,6 @@ static long syscall_ptraced(u64 a, u64 b, u64 c, u64 d, u64 e, u64 f)
 	return syscall_base[(u64)tf->syscallno](a, b, c, d, e, f);
 }
 
-static const syscall_fn ptraced_table[SYSCALL_MAX] = {
-	[0 ... SYSCALL_MAX - 1] = syscall_ptraced,
-};
-
 /* A system call of a thread that is bound by seccomp(2). */
 static __cold long syscall_bound(struct trapframe *tf)
 {
@@ -244,18 +257,17 @@ static long syscall_asking(u64 a, u64 b, u64 c, u64 d, u64 e, u64 f)
 	return asking_base[(u64)tf->syscallno](a, b, c, d, e, f);
 }
 
-static const syscall_fn asking_table[SYSCALL_MAX] = {
-	[0 ... SYSCALL_MAX - 1] = syscall_asking,
-};
+static syscall_fn asking_table[SYSCALL_MAX]; /* T: filled before the first use */
 
 /* See syscall.h. */
 void syscall_ask_first(void)
 {
 	proc_tree_lock();
 	if (!asking_base) {
+		table_fill(asking_table, syscall_asking);
 		asking_base = syscall_base;
 		if (syscall_calls == syscall_base)
-			WRITE_ONCE(syscall_calls, asking_table);
+			store_release(&syscall_calls, asking_table);
 		syscall_base = asking_table;
 	}
 	proc_tree_unlock();
@@ -264,7 +276,11 @@ void syscall_ask_first(void)
 /* @any thread is traced, or none any more. holds: tree */
 static void syscall_ptrace_switch(bool any)
 {
-	WRITE_ONCE(syscall_calls, any ? ptraced_table : syscall_base);
+	static syscall_fn ptraced_table[SYSCALL_MAX]; /* T: filled before the first use */
+
+	if (any && !ptraced_table[0])
+		table_fill(ptraced_table, syscall_ptraced);
+	store_release(&syscall_calls, any ? ptraced_table : syscall_base);
 }
 
 /* Numbers that no table has: when a tracer has been asked, and at first. */
