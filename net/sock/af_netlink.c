@@ -28,6 +28,7 @@
 #include "mm/slab.h"
 #include "net/sock/netlink.h"
 #include "net/sock/socket.h"
+#include "net/sock/sockfilter.h"
 
 #define REQUEST_MAX 32768u /* bytes of one send */
 #define MESSAGE_CHARGE 512 /* what a message costs beside its bytes, about */
@@ -190,11 +191,20 @@ static void queue_message(struct nl_sock *n, struct nl_msg *m)
 	n->charged += m->size + MESSAGE_CHARGE;
 }
 
+/* How much of a message the filter of @n lets through; 0: it is dropped. */
+static u32 filtered(struct nl_sock *n, const void *data, u32 size)
+{
+	return READ_ONCE(n->s.filter) ? socket_filter_bytes(&n->s, (void *)data, size) : size;
+}
+
 /* One copy for @n, or word of the loss. holds: nl_lock */
 static void queue_add(struct nl_sock *n, const char *text, u32 size, u32 groups)
 {
 	struct nl_msg *m = NULL;
 
+	size = filtered(n, text, size);
+	if (!size)
+		return;
 	if (has_room(n, size))
 		m = kmalloc(sizeof(*m) + size, PMM_NOWAIT);
 	if (!m) {
@@ -213,8 +223,12 @@ static void queue_add(struct nl_sock *n, const char *text, u32 size, u32 groups)
 /* See netlink.h. */
 int nl_queue(struct nl_sock *n, const void *data, u32 size)
 {
-	struct nl_msg *m = kmalloc(sizeof(*m) + size, 0);
+	struct nl_msg *m;
 
+	size = filtered(n, data, size);
+	if (!size)
+		return 0;
+	m = kmalloc(sizeof(*m) + size, 0);
 	if (!m)
 		return -ENOMEM;
 	m->size = size;

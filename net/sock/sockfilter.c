@@ -121,6 +121,17 @@ bool socket_filter_run(struct socket *s, struct pkt *p)
 	return keep;
 }
 
+/* See sockfilter.h: for the program it is a packet all the same. An empty one is kept by 1. */
+u32 socket_filter_bytes(struct socket *s, void *bytes, u32 len)
+{
+	struct pkt p = { .len = len, .base = bytes, .head = bytes };
+	u32 keep;
+
+	p.tail = p.end = p.head + len;
+	keep = socket_filter_look(s, &p);
+	return MIN(keep, MAX(len, 1u));
+}
+
 static u32 choose(const struct net_chooser *c, const struct pkt *p)
 {
 	const struct sock_filter_prog *f = container_of(c, const struct sock_filter_prog, chooser);

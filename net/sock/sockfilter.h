@@ -10,6 +10,8 @@
 bool socket_filter_run(struct socket *s, struct pkt *p);
 /* The same without cutting: bytes to keep, ~0u without a filter. ctx: thread */
 u32 socket_filter_look(struct socket *s, const struct pkt *p);
+/* The same about a message that is no packet: 0, drop it, or how many of its @len bytes to keep. */
+u32 socket_filter_bytes(struct socket *s, void *bytes, u32 len);
 /*
  * SO_ATTACH_REUSEPORT_CBPF: the checked program, with a reference. 0, -EINVAL, -EFAULT, -EPERM
  * (SO_LOCK_FILTER), -ENOMEM. ctx: thread; sleeps

@@ -380,13 +380,13 @@ int socket_setsockopt(struct socket *s, int option, const void *val, u32 len)
 	}
 	if (option == SO_BINDTODEVICE)
 		return set_device(s, val, len);
-	if (option == SO_ATTACH_FILTER && s->ops->device)
+	if (option == SO_ATTACH_FILTER)
 		return socket_filter_attach(s, val, len);
 	if (len < sizeof(v))
 		return -EINVAL;
 	memcpy(&v, val, sizeof(v));
 	switch (option) {
-	case SO_DETACH_FILTER: return s->ops->device ? socket_filter_detach(s) : -ENOPROTOOPT;
+	case SO_DETACH_FILTER: return socket_filter_detach(s);
 	case SO_SNDBUF: return set_buffer(s, SOCK_SNDBUF_LOCK, v, READ_ONCE(wmem_max));
 	case SO_RCVBUF: return set_buffer(s, SOCK_RCVBUF_LOCK, v, READ_ONCE(rmem_max));
 	case SO_SNDBUFFORCE: return admin ? set_buffer(s, SOCK_SNDBUF_LOCK, v, BUF_MAX) : -EPERM;

@@ -20,6 +20,7 @@
 #include "kernel/base/errno.h"
 #include "kernel/lib/string.h"
 #include "mm/slab.h"
+#include "net/sock/sockfilter.h"
 #include "net/sock/unix.h"
 
 #define STREAM_PIECE 16000 /* with its header within four frames */
@@ -207,42 +208,62 @@ static int wait_room(struct unix_sock *to, struct unix_sock *u, s64 deadline)
 	return err ? socket_wait_error(err, u->s.sndtimeo) : 0;
 }
 
-/* To @to, which is alive or not. Bytes or -errno. */
-static ssize_t dgram_send_to(struct unix_sock *u, struct unix_sock *to, struct sock_msg *m)
+/* 0, or why @to takes no datagram of @u. */
+static int dgram_refused(struct unix_sock *u, struct unix_sock *to)
 {
-	s64 deadline = socket_deadline(READ_ONCE(u->s.sndtimeo), m->flags & MSG_DONTWAIT);
-	size_t size = m->data->left;
 	struct unix_sock *its = READ_ONCE(to->peer);
-	struct unix_msg *msg;
-	int err;
 
-	if (size + CHARGE_EXTRA > (size_t)READ_ONCE(u->s.sndbuf))
-		return -EMSGSIZE;
 	if (READ_ONCE(to->dead)) {
 		dgram_disconnect(u, to);
 		return -ECONNREFUSED;
 	}
 	if (u->s.type == SOCK_DGRAM && its && its != u)
 		return -EPERM;
-	if (READ_ONCE(to->shut) & SHUT_READ)
-		return -EPIPE;
+	return READ_ONCE(to->shut) & SHUT_READ ? -EPIPE : 0;
+}
+
+/*
+ * To @to, which is alive or not. Bytes or -errno. Its filter comes before all else that it may have
+ * against the message, and what is dropped by it counts as sent.
+ */
+static ssize_t dgram_send_to(struct unix_sock *u, struct unix_sock *to, struct sock_msg *m)
+{
+	s64 deadline = socket_deadline(READ_ONCE(u->s.sndtimeo), m->flags & MSG_DONTWAIT);
+	size_t size = m->data->left;
+	struct unix_msg *msg;
+	u32 keep = (u32)size;
+	int err;
+
+	if (size + CHARGE_EXTRA > (size_t)READ_ONCE(u->s.sndbuf))
+		return -EMSGSIZE;
 	err = wait_writable(u, deadline);
+	if (!err)
+		err = msg_make(u, m, keep, &msg);
+	if (err)
+		return err;
+	if (unlikely(READ_ONCE(to->s.filter))) {
+		keep = socket_filter_bytes(&to->s, msg->data, keep);
+		msg->size = MIN(msg->size, keep);
+		if (!keep)
+			goto free;
+	}
+	err = dgram_refused(u, to);
 	if (!err && u->s.type == SOCK_DGRAM)
 		err = wait_room(to, u, deadline);
 	if (!err && (READ_ONCE(u->shut) & SHUT_WRITE))
 		err = -EPIPE;
-	if (!err)
-		err = msg_make(u, m, (u32)size, &msg);
 	if (err)
-		return err;
+		goto free;
 	err = msg_deliver(to, msg, m, false);
 	if (!err)
 		return (ssize_t)size;
+	if (READ_ONCE(to->dead)) {
+		dgram_disconnect(u, to);
+		err = u->s.type == SOCK_DGRAM ? -ECONNREFUSED : -EPIPE;
+	}
+free:
 	unix_msg_free(msg);
-	if (!READ_ONCE(to->dead))
-		return -EPIPE;
-	dgram_disconnect(u, to);
-	return u->s.type == SOCK_DGRAM ? -ECONNREFUSED : -EPIPE;
+	return err ? err : (ssize_t)size;
 }
 
 /* See sock_ops.send. */
