@@ -35,6 +35,7 @@ struct packet_member {
 
 static struct spinlock packet_lock = SPINLOCK_INIT(RANK_NET_TABLE);
 static struct list socks = LIST_INIT(socks); /* packet_lock */
+static u64 last_order; /* packet_lock: of who was created last */
 
 static struct packet_sock *of(struct socket *s)
 {
@@ -92,7 +93,7 @@ static struct pkt *copy_for(const struct packet_sock *k, const struct netdev *d,
 			memcpy(at + 2 * ETH_ALEN, &p->ethertype, 2);
 		q->mac = (u16)(at - q->base);
 	}
-	if (k->s.type == SOCK_RAW)
+	if (k->s.type != SOCK_DGRAM)
 		pkt_push(q, (u32)(q->head - (q->base + q->mac)));
 	return q;
 }
@@ -164,17 +165,16 @@ static bool wants(const struct packet_sock *k, const struct netdev *d, const str
 static struct packet_sock *next_sock(const struct packet_sock *after, const struct netdev *d,
 				     const struct pkt *p)
 {
+	u64 order = after ? after->order : 0;
 	struct packet_sock *k, *found = NULL;
-	bool passed = !after;
 
 	spin_lock(&packet_lock);
-	list_for_each(k, &socks, all) {
-		if (passed && wants(k, d, p)) {
+	list_for_each(k, &socks, all) { /* in which @after may be no more */
+		if (k->order > order && wants(k, d, p)) {
 			found = k;
 			ref_get(&k->refs);
 			break;
 		}
-		passed |= k == after;
 	}
 	spin_unlock(&packet_lock);
 	return found;
@@ -251,32 +251,36 @@ static void packet_release(struct socket *s)
 	packet_put(k);
 }
 
+/* See packet.h. */
+int packet_bind_to(struct packet_sock *k, u32 index, be16 proto)
+{
+	const struct netdev *d = NULL;
+
+	spin_lock(&packet_lock);
+	if (index) {
+		d = netdev_by_index(index);
+		if (!d) {
+			spin_unlock(&packet_lock);
+			return -ENODEV;
+		}
+	}
+	WRITE_ONCE(k->ifindex, index);
+	if (proto)
+		set_protocol(k, proto);
+	spin_unlock(&packet_lock);
+	if (d && !netdev_up(d))
+		WRITE_ONCE(k->s.err, ENETDOWN);
+	return 0;
+}
+
 static int packet_bind(struct socket *s, const struct sock_addr *a)
 {
-	struct packet_sock *k = of(s);
 	struct sockaddr_ll sll;
-	const struct netdev *d = NULL;
 
 	if (a->len < offsetof(struct sockaddr_ll, sll_hatype) || a->family != AF_PACKET)
 		return -EINVAL;
 	memcpy(&sll, a->bytes, offsetof(struct sockaddr_ll, sll_hatype));
-	if (sll.sll_ifindex) {
-		d = netdev_by_index((u32)sll.sll_ifindex);
-		if (!d)
-			return -ENODEV;
-	}
-	spin_lock(&packet_lock);
-	if (d && d != netdev_by_index((u32)sll.sll_ifindex)) { /* it went: packet_gone is over */
-		spin_unlock(&packet_lock);
-		return -ENODEV;
-	}
-	WRITE_ONCE(k->ifindex, d ? d->index : 0);
-	if (sll.sll_protocol)
-		set_protocol(k, sll.sll_protocol);
-	spin_unlock(&packet_lock);
-	if (d && !netdev_up(d))
-		WRITE_ONCE(s->err, ENETDOWN);
-	return 0;
+	return packet_bind_to(of(s), (u32)sll.sll_ifindex, sll.sll_protocol);
 }
 
 static void give_addr(struct sock_addr *out, const struct netdev *d, be16 proto, u8 type)
@@ -393,7 +397,9 @@ static ssize_t packet_recv(struct socket *s, struct sock_msg *m)
 	got = m->flags & MSG_TRUNC ? p->len : n;
 	if (n < p->len)
 		m->out_flags |= MSG_TRUNC;
-	if (m->addr)
+	if (m->addr && s->type == SOCK_PACKET)
+		packet_old_source(m->addr, p);
+	else if (m->addr)
 		packet_source(m->addr, p);
 	if (READ_ONCE(k->auxdata))
 		give_auxdata(m, p);
@@ -463,8 +469,8 @@ int packet_wait_room(struct packet_sock *k, u32 flags)
 /* See packet.h. */
 u32 packet_link_len(const struct packet_sock *k, const struct netdev *d)
 {
-	return k->s.type == SOCK_RAW && (d->hw_type == ARPHRD_ETHER || d == netdev_lo) ? ETH_HLEN
-										       : 0;
+	return k->s.type != SOCK_DGRAM && (d->hw_type == ARPHRD_ETHER || d == netdev_lo) ? ETH_HLEN
+											 : 0;
 }
 
 /* See packet.h. What is behind the link's header is aligned. */
@@ -509,24 +515,15 @@ int packet_transmit(struct packet_sock *k, struct netdev *d, const struct sockad
 	return netdev_xmit(d, p);
 }
 
-static ssize_t packet_send(struct socket *s, struct sock_msg *m)
+/* See packet.h. */
+ssize_t packet_send_frame(struct packet_sock *k, struct netdev *d, const struct sockaddr_ll *to,
+			  struct sock_msg *m)
 {
-	struct packet_sock *k = of(s);
+	u32 hlen = packet_link_len(k, d);
 	size_t len = m->data->left;
-	struct sockaddr_ll to;
-	struct netdev *d;
 	struct pkt *p;
-	u32 hlen;
 	int err;
 
-	if (READ_ONCE(k->tx.pages))
-		return packet_ring_send(k, m);
-	err = packet_find_target(k, m, &to, &d);
-	if (!err)
-		err = packet_wait_room(k, m->flags);
-	if (err)
-		return err;
-	hlen = packet_link_len(k, d);
 	if (len > (size_t)d->mtu + hlen)
 		return -EMSGSIZE;
 	if (len < hlen)
@@ -538,8 +535,23 @@ static ssize_t packet_send(struct socket *s, struct sock_msg *m)
 	if (err)
 		pkt_put(p);
 	else
-		err = packet_transmit(k, d, &to, p);
+		err = packet_transmit(k, d, to, p);
 	return err ? err : (ssize_t)len;
+}
+
+static ssize_t packet_send(struct socket *s, struct sock_msg *m)
+{
+	struct packet_sock *k = of(s);
+	struct sockaddr_ll to;
+	struct netdev *d;
+	int err;
+
+	if (READ_ONCE(k->tx.pages))
+		return packet_ring_send(k, m);
+	err = packet_find_target(k, m, &to, &d);
+	if (!err)
+		err = packet_wait_room(k, m->flags);
+	return err ? err : packet_send_frame(k, d, &to, m);
 }
 
 /* --- options --- */
@@ -689,18 +701,32 @@ static const struct sock_ops packet_ops = {
 	.device = packet_device,
 };
 
+/* SOCK_PACKET */
+static const struct sock_ops old_ops = {
+	.release = packet_release,
+	.bind = packet_old_bind,
+	.getname = packet_old_getname,
+	.send = packet_old_send,
+	.recv = packet_recv,
+	.poll = packet_poll,
+	.queued = packet_queued,
+	.charged = packet_charged,
+	.device = packet_device,
+};
+
 static int packet_create(int type, int protocol, struct socket **out)
 {
 	struct packet_sock *k;
 
 	if (!cred_capable(current->cred, CAP_NET_RAW))
 		return -EPERM;
-	if (type != SOCK_RAW && type != SOCK_DGRAM)
+	if (type != SOCK_RAW && type != SOCK_DGRAM && type != SOCK_PACKET)
 		return -ESOCKTNOSUPPORT;
 	k = kzalloc(sizeof(*k), 0);
 	if (!k)
 		return -ENOBUFS;
-	socket_init(&k->s, &packet_ops, AF_PACKET, (u16)type, protocol);
+	socket_init(&k->s, type == SOCK_PACKET ? &old_ops : &packet_ops, AF_PACKET, (u16)type,
+		    0); /* SO_PROTOCOL says nothing */
 	ref_init(&k->refs, 1);
 	spin_init(&k->qlock, RANK_NET_QUEUE);
 	list_init(&k->queue);
@@ -710,6 +736,7 @@ static int packet_create(int type, int protocol, struct socket **out)
 	spin_lock(&packet_lock);
 	net_tap.see = packet_see;
 	net_tap.gone = packet_gone;
+	k->order = ++last_order;
 	list_add_tail(&socks, &k->all);
 	set_protocol(k, (be16)protocol);
 	spin_unlock(&packet_lock);

@@ -1,7 +1,7 @@
 #pragma once
 /*
- * AF_PACKET, between its two files: af_packet.c, and packet_ring.c with the rings that a program
- * maps.
+ * AF_PACKET, between its files: af_packet.c, packet_old.c with SOCK_PACKET, and packet_ring.c with
+ * the rings that a program maps.
  *
  * p: packet_lock; q: qlock; k: net_config_lock; a atomic; I immutable.
  */
@@ -38,6 +38,7 @@ struct packet_block {
 struct packet_sock {
 	struct socket s; /* a: as its fields say */
 	struct list all; /* p */
+	u64 order; /* I: of creation, which is that of the list */
 	refcount_t refs; /* a */
 	be16 protocol; /* p; a to read: 0: takes nothing */
 	u32 ifindex; /* p; a to read: 0: all devices */
@@ -81,6 +82,19 @@ u32 packet_link_len(const struct packet_sock *k, const struct netdev *d);
 /* Send @p of packet_alloc(). Consumes it. 0 or -errno. ctx: thread */
 int packet_transmit(struct packet_sock *k, struct netdev *d, const struct sockaddr_ll *to,
 		    struct pkt *p);
+
+/* @k hears of device @index, 0: of all; @proto 0: what it was. 0 or -ENODEV. ctx: thread */
+int packet_bind_to(struct packet_sock *k, u32 index, be16 proto);
+/* One frame from @m, for which there is room. Bytes or -errno. ctx: thread; sleeps */
+ssize_t packet_send_frame(struct packet_sock *k, struct netdev *d, const struct sockaddr_ll *to,
+			  struct sock_msg *m);
+
+/* --- packet_old.c: SOCK_PACKET --- */
+
+void packet_old_source(struct sock_addr *out, const struct pkt *p); /* as packet_source() */
+int packet_old_bind(struct socket *s, const struct sock_addr *a);
+int packet_old_getname(struct socket *s, bool peer, struct sock_addr *out);
+ssize_t packet_old_send(struct socket *s, struct sock_msg *m);
 
 /* --- packet_ring.c --- */
 

@@ -17,6 +17,7 @@
 #include "fs/fsuser.h"
 #include "kernel/base/cred.h"
 #include "kernel/base/errno.h"
+#include "kernel/base/log.h"
 #include "kernel/base/time.h"
 #include "kernel/lib/string.h"
 #include "kernel/sched/thread.h"
@@ -58,8 +59,15 @@ int socket_create(int family, int type, int protocol, struct socket **out)
 		return -EAFNOSUPPORT;
 	if (type < 0 || type >= SOCK_TYPE_MAX)
 		return -EINVAL;
-	if (family == AF_INET && type == SOCK_PACKET) /* its name before there was the family */
-		family = AF_PACKET;
+	if (family == AF_INET && type == SOCK_PACKET) {
+		static bool told; /* a */
+		char comm[16];
+
+		thread_get_name(current, comm);
+		if (!__atomic_exchange_n(&told, true, __ATOMIC_RELAXED))
+			log_info("%s uses obsolete (PF_INET,SOCK_PACKET)", comm);
+		family = AF_PACKET; /* which there was not yet */
+	}
 	TABLE_FOREACH(sock_family, f) {
 		if (f->family == family)
 			return f->create(type, protocol, out);
