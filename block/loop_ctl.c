@@ -379,7 +379,7 @@ static int set_direct_locked(struct loop *lo, bool on)
 	loop_settle(lo);
 	if (on && !direct_fits(lo, f, lo->disk->limits.block))
 		return -EINVAL;
-	if (on && f->ops->set_flags && f->ops->set_flags(f, flags))
+	if (on && !file_can_direct(f))
 		return -EINVAL;
 	WRITE_ONCE(f->flags, flags);
 	lo->flags ^= LO_FLAGS_DIRECT_IO;

@@ -111,6 +111,14 @@ static void writer_end(struct file *f)
 	__atomic_sub_fetch(&f->path.mnt->writers, 1, __ATOMIC_RELEASE);
 }
 
+/* See vfs.h. */
+bool file_can_direct(const struct file *f)
+{
+	u32 mode = f->inode->mode;
+
+	return S_ISBLK(mode) || (S_ISREG(mode) && f->inode->sb->dio_align);
+}
+
 /*
  * Open file on @p, found and checked by the caller; its own open operation runs.
  * ctx: thread; sleeps. Returns 0 with *out, -ENOMEM, -ETXTBSY, -EACCES (the caller's domain),
@@ -145,8 +153,8 @@ int file_open_path(const struct path *p, u32 oflags, struct file **out)
 		err = -ENXIO;
 		goto writer;
 	}
-	if ((oflags & O_DIRECT) && !S_ISREG(f->inode->mode) && !S_ISBLK(f->inode->mode)) {
-		err = -EINVAL; /* a regular file's own open knows */
+	if ((oflags & O_DIRECT) && !file_can_direct(f)) {
+		err = -EINVAL;
 		goto writer;
 	}
 	err = f->ops->open ? f->ops->open(f->inode, f) : 0;

@@ -171,8 +171,10 @@ void inode_getattr_generic(struct inode *i, struct kstat *st)
 }
 
 /* What capabilities allow beyond the mode bits. */
-static int permission_by_capability(const struct cred *c, u32 mode, u32 want)
+static int permission_by_capability(const struct inode *i, u32 mode, u32 want)
 {
+	if (i->flags & INODE_BOUND)
+		return -EACCES;
 	if (S_ISDIR(mode)) {
 		if (!(want & MAY_WRITE) && thread_capable(CAP_DAC_READ_SEARCH))
 			return 0;
@@ -226,7 +228,7 @@ int inode_permission(struct inode *i, u32 mask)
 		bits = mode;
 	}
 	if (want & ~bits) {
-		err = permission_by_capability(c, mode, want);
+		err = permission_by_capability(i, mode, want);
 		if (err && !(i->ops && i->ops->permitted && i->ops->permitted(i)))
 			return err;
 	}

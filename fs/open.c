@@ -61,6 +61,8 @@ static int may_open(const struct path *p, u32 oflags)
 	err = inode_permission(i, want);
 	if (err)
 		return err;
+	if ((i->flags & INODE_STRICT) && (want & ~(i->mode | i->mode >> 3 | i->mode >> 6)))
+		return -EACCES;
 	if ((i->flags & INODE_APPEND) && (((oflags & O_TRUNC) && S_ISREG(i->mode)) ||
 					  ((want & MAY_WRITE) && !(oflags & O_APPEND))))
 		return -EPERM;

@@ -155,12 +155,13 @@ static const struct file_ops root_fops = { .readdir = root_readdir };
 /* See the header. ctx: boot; sleeps. */
 void procfs_init(void)
 {
+	static const struct pseudo_attr sys = { .mode = S_IFDIR | 0555, .iflags = INODE_BOUND };
 	const struct proc_file *f;
 	const struct sysctl_int *s;
 
-	pseudo_init(&procfs_tree, 1);
-	pseudo_init(&procfs_net, NET_INO);
-	procfs_net.is_uncached = true;
+	pseudo_init(&procfs_tree, 1, 0);
+	pseudo_init(&procfs_net, NET_INO, INODE_UNCACHED | INODE_STRICT);
+	add_or_log("sys", &sys);
 	procfs_tree.root_ops = &root_ops;
 	procfs_tree.root_fops = &root_fops;
 	TABLE_FOREACH(proc_file, f)

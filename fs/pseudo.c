@@ -25,7 +25,7 @@ struct pseudo_node {
 	struct pseudo_tree *tree; /* I */
 	struct pseudo_node *parent; /* I: root: NULL */
 	struct list children, sibling; /* t: in order of creation */
-	struct pseudo_attr attr; /* I */
+	struct pseudo_attr attr; /* I once it is linked */
 	u64 ino; /* I */
 	u64 pos; /* I: readdir position in the parent */
 	u64 next_pos; /* t: of the next child */
@@ -82,10 +82,11 @@ static struct pseudo_node *node_alloc(struct pseudo_tree *t, const char *name, s
 }
 
 /* See the header. ctx: boot */
-void pseudo_init(struct pseudo_tree *t, u64 ino)
+void pseudo_init(struct pseudo_tree *t, u64 ino, u32 iflags)
 {
-	const struct pseudo_attr dir = { .mode = S_IFDIR | 0555 };
+	const struct pseudo_attr dir = { .mode = S_IFDIR | 0555, .iflags = iflags };
 
+	t->dir_mode = dir.mode;
 	mutex_init(&t->lock, RANK_LEAF_MUTEX);
 	t->root = node_alloc(t, "", 0, &dir);
 	assert(t->root);
@@ -108,6 +109,7 @@ static struct pseudo_node *child_find(struct pseudo_node *dir, const char *name,
 static void child_link(struct pseudo_node *dir, struct pseudo_node *n)
 {
 	n->parent = dir;
+	n->attr.iflags |= dir->attr.iflags;
 	n->ino = dir->tree->next_ino++;
 	n->pos = dir->next_pos++;
 	if (S_ISDIR(n->attr.mode))
@@ -118,7 +120,7 @@ static void child_link(struct pseudo_node *dir, struct pseudo_node *n)
 /* Child directory @name of @dir, made if absent. holds: t->lock. 0, -ENOTDIR, -ENOMEM. */
 static int dir_step(struct pseudo_node *dir, const char *name, size_t len, struct pseudo_node **out)
 {
-	const struct pseudo_attr attr = { .mode = S_IFDIR | 0555 };
+	const struct pseudo_attr attr = { .mode = dir->tree->dir_mode };
 	struct pseudo_node *n = child_find(dir, name, len);
 
 	if (!n) {
@@ -308,6 +310,8 @@ static int pseudo_setattr(struct inode *i, const struct iattr *a)
 {
 	struct iattr rest = *a;
 
+	if ((i->flags & INODE_BOUND) && (a->valid & (ATTR_MODE | ATTR_UID | ATTR_GID)))
+		return -EPERM;
 	rest.valid &= ~ATTR_SIZE;
 	return inode_setattr_generic(i, &rest);
 }
@@ -345,8 +349,7 @@ static int inode_make(struct super *sb, struct pseudo_node *n, struct inode **ou
 	i->uid = i->gid = 0;
 	i->priv = n->attr.arg;
 	i->size = n->attr.size;
-	if (n->tree->is_uncached)
-		i->flags |= INODE_UNCACHED;
+	i->flags |= n->attr.iflags;
 	if (S_ISDIR(i->mode)) {
 		bool root = !n->parent;
 

@@ -12,6 +12,7 @@ struct pseudo_node;
 
 struct pseudo_attr {
 	u32 mode; /* permissions; the type is derived */
+	u32 iflags; /* INODE_*; those of the directory come on top */
 	int (*show)(struct sbuf *out, void *arg); /* 0 or -errno */
 	ssize_t (*write)(const char *text, size_t n, void *arg); /* NUL-terminated; n or -errno */
 	void *arg; /* must outlive every open of the file */
@@ -28,11 +29,11 @@ struct pseudo_tree {
 	const struct inode_ops *root_ops;
 	const struct file_ops *root_fops; /* I */
 	bool has_xattrs; /* I: files may have extended attributes */
-	bool is_uncached; /* I: its names live only as long as their users (INODE_UNCACHED) */
+	u32 dir_mode; /* I: of directories made on the way */
 };
 
-/* An empty tree, whose inodes are numbered from @ino. ctx: boot */
-void pseudo_init(struct pseudo_tree *t, u64 ino);
+/* An empty tree, whose inodes are numbered from @ino and have @iflags (INODE_*). ctx: boot */
+void pseudo_init(struct pseudo_tree *t, u64 ino, u32 iflags);
 /* Make @path (no leading slash), and the directories on the way. 0, -EEXIST, -ENOTDIR, -ENOMEM. */
 int pseudo_add(struct pseudo_tree *t, const char *path, const struct pseudo_attr *a);
 int pseudo_add_dir(struct pseudo_tree *t, const char *path); /* 0 also when it is there */

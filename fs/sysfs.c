@@ -94,7 +94,8 @@ void sysfs_init(void)
 		"firmware\0kernel/debug\0module\0power\0"
 		"fs/bpf\0fs/cgroup\0fs/pstore\0kernel/security\0kernel/tracing\0";
 
-	pseudo_init(&sysfs_tree, 1);
+	pseudo_init(&sysfs_tree, 1, INODE_STRICT);
+	sysfs_tree.dir_mode = S_IFDIR | 0755;
 	sysfs_tree.has_xattrs = true;
 	for (const char *d = dirs; *d; d += strlen(d) + 1)
 		if (sysfs_add_dir(d))

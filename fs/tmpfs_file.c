@@ -204,16 +204,6 @@ int tmpfs_fsync(struct file *f, u64 start, u64 end, bool datasync)
 	return 0;
 }
 
-static int tmpfs_open(struct inode *i, struct file *f)
-{
-	return f->flags & O_DIRECT ? -EINVAL : 0;
-}
-
-static int tmpfs_set_flags(struct file *f, u32 flags)
-{
-	return flags & O_DIRECT ? -EINVAL : 0;
-}
-
 static int tmpfs_getattr(struct inode *i, struct kstat *st)
 {
 	if (i->cache) {
@@ -363,12 +353,10 @@ static u64 tmpfs_memory(const struct file *f)
 
 const struct file_ops tmpfs_file_fops = {
 	.memory = tmpfs_memory,
-	.open = tmpfs_open,
 	.read = generic_file_read,
 	.write = tmpfs_write,
 	.seek = tmpfs_seek,
 	.fsync = tmpfs_fsync,
 	.mmap = tmpfs_file_mmap,
 	.fallocate = tmpfs_fallocate,
-	.set_flags = tmpfs_set_flags,
 };

@@ -189,8 +189,6 @@ struct file_ops {
 	int (*mmap)(struct file *f, struct vm_map_args *a);
 	int (*fsync)(struct file *f, u64 start, u64 end, bool datasync); /* NULL: -EINVAL */
 	int (*fallocate)(struct file *f, int mode, u64 off, u64 len); /* NULL: -EOPNOTSUPP */
-	/* O_ASYNC, O_DIRECT changes by fcntl. NULL: allowed. */
-	int (*set_flags)(struct file *f, u32 flags);
 	/* O_ASYNC goes on or off, also at the file's end (async.h). NULL: just a flag */
 	int (*fasync)(struct file *f, int fd, bool on);
 	/* For /proc/PID/fdinfo. NULL: nothing more than pos/flags/mnt_id. */
@@ -213,6 +211,8 @@ struct file_ops {
 #define INODE_FILECAPS 128u /* has the attribute security.capability (filecap.h) */
 #define INODE_HANDLE 256u /* there is a handle of it (handle.c) */
 #define INODE_ACL 512u /* may have an access control list (inode_ops.acl) */
+#define INODE_BOUND 1024u /* the mode binds the superuser too (/proc/sys); nor can it be changed */
+#define INODE_STRICT 2048u /* nobody opens it beyond its mode, though access(2) may say he could */
 #define INODE_HINT_SHIFT 28 /* the bits from here on: fcntl's write hint */
 #define INODE_DEAD 8u /* directory that was removed: nothing can be made in it */
 
@@ -320,7 +320,7 @@ struct super {
 	bool has_btime; /* I: inodes know when they were made */
 	bool handles; /* I: inode numbers are never used twice: handles can be made of them */
 	u64 max_size; /* I: largest file */
-	u32 dio_align; /* I: what O_DIRECT on regular files asks for; 0: not known */
+	u32 dio_align; /* I: what O_DIRECT on regular files asks for; 0: it cannot be */
 	struct dentry *root; /* I after mount: a reference is held */
 	struct mutex rename_lock; /* rank RENAME */
 	void *priv; /* I */
@@ -470,6 +470,7 @@ int __must_check file_alloc_peer(struct file *peer, const struct file_ops *ops, 
 #define OPEN_EXEC 0x20u
 #define OPEN_UNNOTICED 0x04000000u
 int __must_check file_open_path(const struct path *p, u32 oflags, struct file **out);
+bool file_can_direct(const struct file *f); /* O_DIRECT. ctx: any */
 struct file *file_get(struct file *f);
 void file_put(struct file *f); /* ctx: thread; the last one releases, which sleeps */
 /* as file_put, but a worker releases: spinlocks or VMSPACE may be held */

@@ -401,7 +401,7 @@ void binfmt_init(void)
 						   .write = binfmt_write },
 					reg = { .mode = 0200, .write = register_write };
 
-	pseudo_init(&tree, 1);
+	pseudo_init(&tree, 1, 0);
 	pseudo_add(&tree, "status", &status);
 	pseudo_add(&tree, "register", &reg);
 }

@@ -114,7 +114,7 @@ static int fd_link(void *h, u64 key, struct path *out)
 
 static u32 fdinfo_mode(void *h, u64 key)
 {
-	return S_IFREG | 0400;
+	return S_IFREG | 0444;
 }
 
 static int fdinfo_show(struct sbuf *out, void *h, u64 key)

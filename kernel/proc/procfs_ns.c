@@ -239,6 +239,7 @@ static int place_make(struct super *sb, struct mount *mnt, const struct ns_kind 
 	if (!i)
 		return -ENOMEM;
 	inode_init(i, sb, k->ino, S_IFREG | 0444);
+	i->flags = INODE_IMMUTABLE;
 	i->fops = &ns_fops;
 	i->priv = (void *)k;
 	out->mnt = mnt;

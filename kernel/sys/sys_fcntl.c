@@ -71,9 +71,10 @@ long sys_file_set_flags(struct file *f, int fd, u32 arg)
 		return -EPERM;
 	if ((next & ~now & O_NOATIME) && !inode_owner_or_capable(f->inode))
 		return -EPERM;
-	err = f->ops->set_flags ? f->ops->set_flags(f, next) : 0;
-	if (!err && ((now ^ next) & FASYNC) && f->ops->fasync)
-		err = f->ops->fasync(f, fd, next & FASYNC);
+	/* A pipe then keeps its writes apart. */
+	if ((next & O_DIRECT) && !S_ISFIFO(f->inode->mode) && !file_can_direct(f))
+		return -EINVAL;
+	err = ((now ^ next) & FASYNC) && f->ops->fasync ? f->ops->fasync(f, fd, next & FASYNC) : 0;
 	if (err)
 		return err;
 	WRITE_ONCE(f->flags, next);

@@ -254,6 +254,61 @@ static void blocked(void)
 	CHECK(st == 0);
 }
 
+/* What open(2) says of @path with @flags: 0 or errno. */
+static int opens(const char *path, int flags)
+{
+	int fd = open(path, flags), err = errno;
+
+	if (fd < 0)
+		return err;
+	close(fd);
+	return 0;
+}
+
+static unsigned mode_of(const char *path)
+{
+	struct stat st;
+
+	return stat(path, &st) ? 0 : st.st_mode & 07777;
+}
+
+/* The superuser too: a sysctl's mode binds him, other files' only where nothing could be written. */
+static void modes(void)
+{
+	static const char sysctl[] = "/proc/sys/kernel/ostype", drop[] = "/proc/sys/vm/drop_caches",
+			  attr[] = "/sys/devices/system/cpu/online";
+
+	CHECK(opens(sysctl, O_RDONLY) == 0 && opens(sysctl, O_WRONLY) == EACCES);
+	CHECK(opens(sysctl, O_RDONLY | O_TRUNC) == EACCES && opens(drop, O_RDONLY) == EACCES);
+	CHECK(opens(drop, O_WRONLY) == 0 && opens("/proc/sys/kernel/hostname", O_RDWR) == 0);
+	CHECK_ERR(access(sysctl, W_OK), EACCES);
+	CHECK_ERR(access("/proc/sys", W_OK), EACCES);
+	CHECK_ERR(unlink(sysctl), EACCES);
+	CHECK_ERR(chmod(sysctl, 0644), EPERM);
+	CHECK_ERR(chown(sysctl, 1, 1), EPERM);
+	CHECK(opens(attr, O_RDONLY) == 0 && opens(attr, O_WRONLY) == EACCES);
+	CHECK(!access(attr, W_OK) && opens("/proc/net/tcp", O_RDWR) == EACCES);
+	CHECK(opens("/proc/uptime", O_WRONLY) == 0 &&
+	      opens("/proc/self/ns/net", O_WRONLY) == EPERM);
+	CHECK(mode_of("/sys") == 0555 && mode_of("/sys/devices/system") == 0755);
+	CHECK(mode_of("/proc/sys/kernel") == 0555 && mode_of("/proc/self/fdinfo/0") == 0444);
+}
+
+static void direct(void)
+{
+	static const char *const paths[] = { "/proc/uptime", "/proc/self/status", "/dev/zero",
+					     "/sys/devices/system/cpu/online" };
+
+	for (unsigned i = 0; i < 4; i++) {
+		int fd = open(paths[i], O_RDONLY);
+
+		CHECK(opens(paths[i], O_RDONLY | O_DIRECT) == EINVAL);
+		CHECK_ERR(fcntl(fd, F_SETFL, O_DIRECT), EINVAL);
+		CHECK(fcntl(fd, F_SETFL, O_NONBLOCK) == 0);
+		close(fd);
+	}
+}
+
 int main(void)
 {
 	if (getuid()) {
@@ -267,5 +322,7 @@ int main(void)
 	timers();
 	whole_system();
 	blocked();
+	modes();
+	direct();
 	return tap_done();
 }
