@@ -23,6 +23,7 @@
 #include <arch/pmap.h>
 #include <arch/signal.h>
 #include "fs/landlock.h"
+#include "fs/namei.h"
 #include "fs/notify.h"
 #include "kernel/lib/string.h"
 #include "kernel/proc/exec_internal.h"
@@ -387,13 +388,27 @@ static void exec_switch_files(struct task *t, struct exec_spares *s)
 	fdtable_close_on_exec(t->thread.files);
 }
 
+/* The thread's name: of the file as it was called or, where only a descriptor was, as it is. */
+static void exec_set_name(struct exec_image *img, struct thread *t)
+{
+	const struct exec_args *a = img->args;
+	bool by_file = a->lookup_name && !*a->lookup_name;
+	const char *name, *slash;
+
+	/* The file's name may be changed. */
+	spin_lock(&vfs_tree_lock);
+	name = by_file ? exe_of(img->vm->exe)->file->path.dentry->name : a->filename;
+	slash = strrchr(name, '/');
+	thread_set_name(t, slash ? slash + 1 : name);
+	spin_unlock(&vfs_tree_lock);
+}
+
 static void exec_set_identity(struct exec_image *img, struct task *t)
 {
 	struct proc *p = t->proc;
-	const char *name = strrchr(img->args->filename, '/');
 	u64 f;
 
-	thread_set_name(&t->thread, name ? name + 1 : img->args->filename);
+	exec_set_name(img, &t->thread);
 	p->dumpable = img->dumpable ? 1 : (u8)READ_ONCE(suid_dumpable);
 	img->vm->dumpable = p->dumpable;
 	if (img->secure)

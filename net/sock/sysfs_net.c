@@ -114,7 +114,8 @@ static int show(struct sbuf *out, void *arg)
 	return 0;
 }
 
-static ssize_t write_mtu(const char *text, size_t n, void *arg)
+/* MTU or TX_QUEUE_LEN. */
+static ssize_t write_number(const char *text, size_t n, void *arg)
 {
 	const struct net_file *f = arg;
 	u64 v;
@@ -123,7 +124,12 @@ static ssize_t write_mtu(const char *text, size_t n, void *arg)
 	if (err || v > 0x7fffffff)
 		return -EINVAL;
 	mutex_lock(&net_config_lock);
-	err = f->dev->gone ? -ENODEV : netdev_set_mtu(f->dev, (u32)v);
+	if (f->dev->gone)
+		err = -ENODEV;
+	else if (f->what == MTU)
+		err = netdev_set_mtu(f->dev, (u32)v);
+	else
+		WRITE_ONCE(f->dev->tx_queue_len, (u32)v);
 	mutex_unlock(&net_config_lock);
 	return err ? err : (ssize_t)n;
 }
@@ -194,6 +200,22 @@ struct shown {
 };
 static char moved_from[SYSFS_PATH_MAX]; /* net_config_lock */
 
+/* Asking for an event to be sent (again). */
+static ssize_t uevent_write(const char *text, size_t n, void *arg)
+{
+	const struct net_file *f = arg;
+	const struct shown *s = f->dev->shown;
+	const char *action = sysfs_event_action(text, n);
+
+	if (!action)
+		return -EINVAL;
+	mutex_lock(&net_config_lock);
+	if (!f->dev->gone)
+		sysfs_event(action, s->path, "net", uevent_lines, arg);
+	mutex_unlock(&net_config_lock);
+	return (ssize_t)n;
+}
+
 /* The directory of @d and the links to it; false: its path is too long. */
 static bool add_dir(struct netdev *d)
 {
@@ -204,16 +226,18 @@ static bool add_dir(struct netdev *d)
 	for (u32 i = 0; i < ARRAY_SIZE(names); i++) {
 		struct pseudo_attr a = { .mode = 0444, .show = show, .arg = &s->files[i] };
 
-		if (i == MTU) {
+		if (i == MTU || i == TX_QUEUE_LEN) {
 			a.mode = 0644;
-			a.write = write_mtu;
+			a.write = write_number;
 		}
 		s->files[i] = (struct net_file){ d, i };
 		(void)sysfs_add_at(&a, "%s/%s", s->path, names[i]);
 	}
-	(void)sysfs_add_at(
-		&(struct pseudo_attr){ .mode = 0444, .show = uevent_lines, .arg = s->files },
-		"%s/uevent", s->path);
+	(void)sysfs_add_at(&(struct pseudo_attr){ .mode = 0644,
+						  .show = uevent_lines,
+						  .write = uevent_write,
+						  .arg = s->files },
+			   "%s/uevent", s->path);
 	sysfs_net_queues(d);
 	if (d->ops->add_files)
 		d->ops->add_files(d, s->path);

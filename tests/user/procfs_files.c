@@ -6,12 +6,14 @@
 #define _GNU_SOURCE
 #include <dirent.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/nsfs.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdint.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -309,8 +311,74 @@ static void direct(void)
 	}
 }
 
-int main(void)
+/*
+ * The name of a process that was made by execveat(2): of the file if only a descriptor was given,
+ * else of what was asked for. 0: @want is it.
+ */
+static int name_after(int at, const char *path, int flags, const char *want)
 {
+	char *const argv[] = { "procfs_files", "name", (char *)want, NULL };
+	int status;
+	pid_t pid = fork();
+
+	if (!pid) {
+		syscall(SYS_execveat, at, path, argv, environ, flags);
+		_exit(1);
+	}
+	return waitpid(pid, &status, 0) == pid && WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+static void exec_names(void)
+{
+	int exe = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+	char file[PATH_MAX + 1] = { 0 }, want[16];
+
+	CHECK(readlink("/proc/self/exe", file, PATH_MAX) > 0);
+	snprintf(want, sizeof(want), "%.15s", strrchr(file, '/') + 1);
+	CHECK(name_after(exe, "", AT_EMPTY_PATH, want) == 0);
+	CHECK(name_after(AT_FDCWD, "/proc/self/exe", 0, "exe") == 0);
+	CHECK(symlink(file, "/tmp/another-name") == 0);
+	CHECK(name_after(AT_FDCWD, "/tmp/another-name", 0, "another-name") == 0);
+	unlink("/tmp/another-name");
+	close(exe);
+}
+
+static int has_name(const char *want)
+{
+	char name[16];
+
+	return prctl(PR_GET_NAME, name) || strcmp(name, want) != 0;
+}
+
+/* Kept; here nothing comes of them. */
+static void limits(void)
+{
+	static const char path[] = "/proc/sys/user/max_user_namespaces";
+	char old[32];
+
+	CHECK(slurp(path) > 0);
+	snprintf(old, sizeof(old), "%s", text);
+	CHECK(spit(path, "7\n") == 0 && slurp(path) == 2 && !strcmp(text, "7\n"));
+	CHECK(spit(path, "-1\n") == -1 && errno == EINVAL);
+	CHECK(spit(path, old) == 0);
+}
+
+/* The attributes of a network device that can be set. */
+static void net_attributes(void)
+{
+	static const char path[] = "/sys/class/net/lo/tx_queue_len";
+
+	CHECK(slurp(path) == 5 && !strcmp(text, "1000\n"));
+	CHECK(spit(path, "500\n") == 0 && slurp(path) == 4 && !strcmp(text, "500\n"));
+	CHECK(spit(path, "1000\n") == 0);
+	CHECK(spit("/sys/class/net/lo/uevent", "change\n") == 0);
+	CHECK(spit("/sys/class/net/lo/uevent", "nonsense\n") == -1 && errno == EINVAL);
+}
+
+int main(int argc, char **argv)
+{
+	if (argc == 3 && !strcmp(argv[1], "name"))
+		return has_name(argv[2]);
 	if (getuid()) {
 		printf("1..0 # SKIP not root\n");
 		return 0;
@@ -324,5 +392,8 @@ int main(void)
 	blocked();
 	modes();
 	direct();
+	exec_names();
+	limits();
+	net_attributes();
 	return tap_done();
 }

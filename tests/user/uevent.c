@@ -9,7 +9,8 @@
 
 static int write_file(const char *path, const char *text)
 {
-	int fd = open(path, O_WRONLY), n = fd < 0 ? -1 : (int)write(fd, text, strlen(text)), e = errno;
+	int fd = open(path, O_WRONLY), n = fd < 0 ? -1 : (int)write(fd, text, strlen(text)),
+	    e = errno;
 
 	if (fd >= 0)
 		close(fd);
@@ -26,6 +27,20 @@ static const char *value(const char *text, ssize_t n, const char *key)
 		if (!strncmp(p, key, len) && p[len] == '=')
 			return p + len + 1;
 	return "";
+}
+
+/* As said by a network device. */
+static void net_event(int fd)
+{
+	struct pollfd p = { fd, POLLIN, 0 };
+	char buf[4096];
+	ssize_t n;
+
+	CHECK(write_file("/sys/class/net/lo/uevent", "change\n") == 7);
+	CHECK(poll(&p, 1, TAP_PATIENCE_MS) == 1);
+	n = recv(fd, buf, sizeof(buf), 0);
+	CHECK(n > 50 && !strcmp(buf, "change@/devices/virtual/net/lo"));
+	CHECK(!strcmp(value(buf, n, "INTERFACE"), "lo") && !strcmp(value(buf, n, "IFINDEX"), "1"));
 }
 
 int main(void)
@@ -55,9 +70,11 @@ int main(void)
 	n = recvfrom(fd, buf, sizeof(buf), 0, (void *)&from, &len);
 	CHECK(n > 50 && !strcmp(buf, "change@/devices/virtual/mem/null") && buf[n - 1] == 0);
 	CHECK(from.nl_pid == 0 && from.nl_groups == 1);
-	CHECK(!strcmp(value(buf, n, "ACTION"), "change") && !strcmp(value(buf, n, "SUBSYSTEM"), "mem"));
+	CHECK(!strcmp(value(buf, n, "ACTION"), "change") &&
+	      !strcmp(value(buf, n, "SUBSYSTEM"), "mem"));
 	CHECK(!strcmp(value(buf, n, "MAJOR"), "1") && !strcmp(value(buf, n, "MINOR"), "3"));
 	CHECK(!strcmp(value(buf, n, "DEVNAME"), "null") && atoi(value(buf, n, "SEQNUM")) > 0);
 	CHECK(recv(other, buf, sizeof(buf), MSG_DONTWAIT) == n);
+	net_event(fd);
 	return tap_done();
 }
