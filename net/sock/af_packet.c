@@ -129,7 +129,7 @@ static void give(struct packet_sock *k, const struct netdev *d, const struct pkt
 	if (!q)
 		return;
 	whole = q->len;
-	if (READ_ONCE(k->s.filter) && !socket_filter_run(&k->s, q)) {
+	if (READ_ONCE(k->s.filter) && !socket_filter_run(&k->s, q, 0)) {
 		pkt_put(q);
 		return;
 	}

@@ -48,7 +48,9 @@ void inet_dgram_input(struct inet_pcb *pcb, struct pkt *p)
 	u32 charge = p->len + PKT_CHARGE;
 	bool full;
 
-	if (unlikely(READ_ONCE(s->filter)) && !socket_filter_run(s, p))
+	/* The program sees UDP's header too; IP's, for raw sockets, is in the packet already. */
+	if (unlikely(READ_ONCE(s->filter)) &&
+	    !socket_filter_run(s, p, inet_pcb_has_ports(pcb) ? sizeof(struct udphdr) : 0))
 		goto drop;
 	if (READ_ONCE(d->i.min_ttl) > pkt_net(p)->ttl)
 		goto drop;

@@ -74,50 +74,62 @@ static bool load_ancillary(const struct pkt *p, u32 what, u32 *out)
 	return false;
 }
 
-/* See struct bpf_input. */
+/* See struct bpf_input. Also of the headers in front of head, by SKF_NET_OFF. */
 static bool load(const void *data, u32 offset, u32 size, u32 *out)
 {
 	const struct pkt *p = data;
-	u32 base = 0;
-	u8 b[4];
+	s32 at = (s32)offset;
+	be32 word = 0;
+	u8 *b = (u8 *)(&word + 1) - size;
 
-	if ((s32)offset < 0) {
-		if (offset >= (u32)SKF_AD_OFF && offset < (u32)SKF_AD_OFF + SKF_AD_MAX)
+	if (at < 0) {
+		if (at >= SKF_AD_OFF)
 			return load_ancillary(p, offset - (u32)SKF_AD_OFF, out);
-		if (offset >= (u32)SKF_NET_OFF && offset < (u32)SKF_AD_OFF) {
-			offset -= (u32)SKF_NET_OFF;
-			base = (u32)(p->net - (p->head - p->base));
-		} else {
+		if (at < SKF_NET_OFF)
 			return false;
-		}
+		at += p->net - SKF_NET_OFF - (s32)pkt_headroom(p);
 	}
-	if (base > p->len || offset > p->len - base || size > p->len - base - offset)
-		return false;
-	pkt_copy_out(p, base + offset, b, size);
-	*out = size == 1   ? b[0]
-	       : size == 2 ? (u32)b[0] << 8 | b[1]
-			   : (u32)b[0] << 24 | (u32)b[1] << 16 | (u32)b[2] << 8 | b[3];
+	if (at < 0) {
+		if (at + (s32)size > (s32)pkt_linear_len(p))
+			return false;
+		memcpy(b, p->head + at, size);
+	} else {
+		if ((u32)at > p->len || size > p->len - (u32)at)
+			return false;
+		pkt_copy_out(p, (u32)at, b, size);
+	}
+	*out = net32(word);
 	return true;
+}
+
+/* See struct net_chooser. */
+static u32 choose(const struct net_chooser *c, const struct pkt *p)
+{
+	const struct sock_filter_prog *f = container_of(c, const struct sock_filter_prog, chooser);
+	struct bpf_input in = { load, p, p->len };
+
+	return bpf_run(f->insns, &in);
 }
 
 /* See sockfilter.h. */
 u32 socket_filter_look(struct socket *s, const struct pkt *p)
 {
-	struct bpf_input in = { load, p, p->len };
 	struct sock_filter_prog *f = prog_get(s);
-	u32 keep = f ? bpf_run(f->insns, &in) : ~0u;
+	u32 keep = f ? f->chooser.choose(&f->chooser, p) : ~0u;
 
 	prog_put(f);
 	return keep;
 }
 
 /* See sockfilter.h. */
-bool socket_filter_run(struct socket *s, struct pkt *p)
+bool socket_filter_run(struct socket *s, struct pkt *p, u32 header)
 {
-	u32 keep = socket_filter_look(s, p);
+	u32 keep;
 
-	if (keep)
-		pkt_trim(p, keep);
+	pkt_push(p, header);
+	keep = socket_filter_look(s, p);
+	pkt_trim(p, MAX(keep, header));
+	pkt_pull(p, header);
 	return keep;
 }
 
@@ -130,14 +142,6 @@ u32 socket_filter_bytes(struct socket *s, void *bytes, u32 len)
 	p.tail = p.end = p.head + len;
 	keep = socket_filter_look(s, &p);
 	return MIN(keep, MAX(len, 1u));
-}
-
-static u32 choose(const struct net_chooser *c, const struct pkt *p)
-{
-	const struct sock_filter_prog *f = container_of(c, const struct sock_filter_prog, chooser);
-	struct bpf_input in = { load, p, p->len };
-
-	return bpf_run(f->insns, &in);
 }
 
 static void chooser_put(struct net_chooser *c)

@@ -6,8 +6,11 @@
 #include "net/chooser.h"
 #include "net/sock/socket.h"
 
-/* Run the filter of @s on @p, from head on; cuts @p to what it keeps. False: drop. ctx: thread */
-bool socket_filter_run(struct socket *s, struct pkt *p);
+/*
+ * Run the filter of @s on @p, from @header bytes before head on; cuts @p to what it keeps, but not
+ * into those. False: drop. ctx: thread
+ */
+bool socket_filter_run(struct socket *s, struct pkt *p, u32 header);
 /* The same without cutting: bytes to keep, ~0u without a filter. ctx: thread */
 u32 socket_filter_look(struct socket *s, const struct pkt *p);
 /* The same about a message that is no packet: 0, drop it, or how many of its @len bytes to keep. */

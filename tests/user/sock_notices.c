@@ -389,6 +389,45 @@ static void filters(void)
 	close(x);
 }
 
+/* Lets through what has @first in the byte at @offset, and @keep bytes of it. */
+static int passes(int x, unsigned offset, unsigned char first, unsigned keep)
+{
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_B | BPF_ABS, offset),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, first, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, keep),
+		BPF_STMT(BPF_RET | BPF_K, 0),
+	};
+	struct sock_fprog prog = { 4, code };
+
+	return setsockopt(x, SOL_SOCKET, SO_ATTACH_FILTER, &prog, sizeof(prog));
+}
+
+/* The program of a UDP socket sees the UDP header first, and counts it, but cannot cut it. */
+static void filtered_datagrams(void)
+{
+	int x = patient(udp_bound()), y = udp_bound();
+	struct sockaddr_in to = at("127.0.0.1", port_of(x));
+	char got[8];
+
+	CHECK(!passes(x, 8, 'b', 10));
+	CHECK(sendto(y, "abcd", 4, 0, SA(to)) == 4 && sendto(y, "bcde", 4, 0, SA(to)) == 4);
+	CHECK(recv(x, got, sizeof(got), 0) == 2 && got[0] == 'b' && got[1] == 'c');
+	CHECK(!passes(x, 3, (unsigned char)port_of(x), 1));
+	CHECK(sendto(y, "cdef", 4, 0, SA(to)) == 4 && recv(x, got, sizeof(got), 0) == 0);
+	CHECK(!passes(x, (unsigned)SKF_NET_OFF + 9, IPPROTO_UDP, 100));
+	CHECK(sendto(y, "defg", 4, 0, SA(to)) == 4 && recv(x, got, sizeof(got), 0) == 4);
+	CHECK(!passes(x, (unsigned)SKF_NET_OFF, 0x45, 8 + 3));
+	CHECK(sendto(y, "efgh", 4, 0, SA(to)) == 4 && recv(x, got, sizeof(got), 0) == 3);
+	CHECK(!passes(x, 12, 0, 100));
+	CHECK(sendto(y, "none", 4, 0, SA(to)) == 4); /* beyond its end: dropped */
+	CHECK(!passes(x, 11, 'i', 100));
+	CHECK(sendto(y, "fghi", 4, 0, SA(to)) == 4 && recv(x, got, sizeof(got), 0) == 4 &&
+	      got[0] == 'f');
+	close(x);
+	close(y);
+}
+
 static void numbers(void)
 {
 	int x = udp_bound();
@@ -421,6 +460,7 @@ int main(void)
 	launch_time();
 	pacing();
 	filters();
+	filtered_datagrams();
 	numbers();
 	return tap_done();
 }
