@@ -177,12 +177,6 @@ static void dgram_release(struct socket *s)
 
 /* --- ends --- */
 
-static void take_options(struct inet_dgram *d)
-{
-	WRITE_ONCE(d->pcb.reuse, socket_option(&d->i.s, SO_REUSEADDR));
-	WRITE_ONCE(d->pcb.reuseport, socket_option(&d->i.s, SO_REUSEPORT));
-}
-
 /* See inet.h. ctx: thread */
 int inet_dgram_autobind(struct inet_dgram *d)
 {
@@ -191,7 +185,6 @@ int inet_dgram_autobind(struct inet_dgram *d)
 	if (likely(READ_ONCE(d->pcb.bound)) || d->pcb.table == PCB_RAW)
 		return 0;
 	spin_lock(&d->lock);
-	take_options(d);
 	if (!d->pcb.bound && !d->dead)
 		err = inet_pcb_bind(&d->pcb, d->pcb.laddr, 0);
 	spin_unlock(&d->lock);
@@ -213,7 +206,6 @@ static int dgram_bind(struct socket *s, const struct sock_addr *a)
 	if (err)
 		return err;
 	spin_lock(&d->lock);
-	take_options(d);
 	if (raw ? d->pcb.faddr : d->pcb.bound) {
 		err = -EINVAL;
 		goto unlock;
@@ -347,9 +339,13 @@ static int dgram_setsockopt(struct socket *s, int level, int option, const void 
 
 	if (level == SOL_IP)
 		return inet_setsockopt(&d->i, option, val, len);
-	if (level == SOL_SOCKET && option == SO_NO_CHECK && len >= sizeof(v)) {
+	if (level == SOL_SOCKET && len >= sizeof(v)) {
 		memcpy(&v, val, sizeof(v));
-		WRITE_ONCE(d->no_check, v != 0);
+		switch (option) {
+		case SO_NO_CHECK: WRITE_ONCE(d->no_check, v != 0); break;
+		case SO_REUSEADDR: WRITE_ONCE(d->pcb.reuse, v != 0); break;
+		case SO_REUSEPORT: WRITE_ONCE(d->pcb.reuseport, v != 0); break;
+		}
 	}
 	if (level == SOL_SOCKET)
 		return -ENOPROTOOPT;
@@ -477,11 +473,7 @@ static int dgram_chooser(struct socket *s, struct net_chooser *c)
 	int err = 0;
 
 	spin_lock(&d->lock);
-	if (d->pcb.table != PCB_UDP)
-		err = -EINVAL;
-	else if (!d->pcb.bound)
-		take_options(d);
-	if (!d->pcb.reuseport)
+	if (d->pcb.table != PCB_UDP || !d->pcb.reuseport)
 		err = -EINVAL;
 	if (!err && !inet_pcb_set_chooser(&d->pcb, c) && !c)
 		err = -ENOENT;

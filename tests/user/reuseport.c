@@ -323,6 +323,27 @@ static void told(void)
 	close(l);
 }
 
+/* The options count as they are when another one binds, whenever they were set. */
+static void afterwards(int option)
+{
+	int a = udp_bound(), b = socket(AF_INET, SOCK_DGRAM, 0), c = socket(AF_INET, SOCK_DGRAM, 0);
+	struct sockaddr_in at_a = at("127.0.0.1", port_of(a));
+
+	CHECK(!set(b, option, 1));
+	CHECK_ERR(bind(b, SA(at_a)), EADDRINUSE);
+	CHECK(!set(a, option, 1) && !set(b, option, 0));
+	CHECK_ERR(bind(b, SA(at_a)), EADDRINUSE);
+	CHECK(!set(b, option, 1) && !bind(b, SA(at_a)));
+	if (option == SO_REUSEADDR) { /* each of them counts */
+		CHECK(!set(c, option, 1) && !set(a, option, 0));
+		CHECK_ERR(bind(c, SA(at_a)), EADDRINUSE);
+		CHECK(!set(a, option, 1) && !bind(c, SA(at_a)));
+	}
+	close(a);
+	close(b);
+	close(c);
+}
+
 int main(void)
 {
 	alarm(TAP_LIMIT);
@@ -334,5 +355,7 @@ int main(void)
 	early_programs(SOCK_STREAM);
 	joined();
 	told();
+	afterwards(SO_REUSEADDR);
+	afterwards(SO_REUSEPORT);
 	return tap_done();
 }
