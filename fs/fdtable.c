@@ -18,6 +18,7 @@
 #include "fs/locks.h"
 #include "fs/notify.h"
 #include "fs/namei.h"
+#include "fs/procfs.h"
 #include "kernel/base/panic.h"
 #include "kernel/lib/bitmap.h"
 #include "kernel/lib/string.h"
@@ -26,7 +27,6 @@
 #include "mm/slab.h"
 
 #define FDS_INLINE 64
-#define FDS_MAX (1u << 20)
 #define ARRAYS_KMALLOC 16384 /* larger ones need not lie in one block of frames */
 
 /* The growing part; f: guarded by the table's lock. */
@@ -81,6 +81,9 @@ int fdtable_create(struct fdtable **out)
 	return *out ? 0 : -ENOMEM;
 }
 
+int fd_nr_open = 1 << 20; /* a */
+SYSCTL_INT(fd_nr_open, "sys/fs/nr_open", &fd_nr_open, 64, 0x7fffffc0);
+
 /* Files, then both bit maps, in one block. */
 static size_t arrays_bytes(u32 size)
 {
@@ -128,7 +131,7 @@ static int table_grow(struct fdtable *t, u32 fd)
 	u32 size = FDS_INLINE;
 	int err;
 
-	if (fd >= FDS_MAX)
+	if (fd >= (u32)READ_ONCE(fd_nr_open))
 		return -EMFILE;
 	while (size <= fd)
 		size *= 2;

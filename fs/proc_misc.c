@@ -179,4 +179,3 @@ static int file_nr_show(struct sbuf *out, void *arg)
 }
 PROC_FILE(file_nr, "sys/fs/file-nr", 0444, .show = file_nr_show);
 PROC_FILE(file_max, "sys/fs/file-max", 0444, .show = text_show, .arg = (void *)FILE_MAX);
-PROC_FILE(nr_open, "sys/fs/nr_open", 0444, .show = text_show, .arg = (void *)"1048576");

@@ -672,6 +672,7 @@ void fd_release(struct fdref *r);
 /*
  * Reserve then commit: reserve may fail (-EMFILE, -ENOMEM), install cannot. @limit: RLIMIT_NOFILE.
  */
+extern int fd_nr_open; /* a: how far RLIMIT_NOFILE may be raised (proc(5)) */
 int __must_check fd_reserve(int min, u64 limit, bool cloexec, int *out);
 void fd_install(int fd, struct file *f); /* takes over the reference */
 void fd_unreserve(int fd);

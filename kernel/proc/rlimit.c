@@ -9,8 +9,6 @@
 #include "kernel/proc/internal.h"
 #include "kernel/proc/rlimit.h"
 
-#define NR_OPEN 1048576
-
 /*
  * Soft limit of the current process. ctx: thread.
  */
@@ -50,7 +48,7 @@ static int rlimit_check(const struct rlimit64 *cur, int which, const struct rlim
 {
 	if (new->rlim_cur > new->rlim_max)
 		return -EINVAL;
-	if (which == RLIMIT_NOFILE && new->rlim_max > NR_OPEN)
+	if (which == RLIMIT_NOFILE && new->rlim_max > (u64)READ_ONCE(fd_nr_open))
 		return -EPERM;
 	if (new->rlim_max > cur->rlim_max && !cred_capable(current->cred, CAP_SYS_RESOURCE))
 		return -EPERM;

@@ -14,6 +14,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -363,6 +364,26 @@ static void limits(void)
 	CHECK(spit(path, old) == 0);
 }
 
+/* How many descriptors a process may be allowed, by whom that is allowed. */
+static void descriptors(void)
+{
+	static const char path[] = "/proc/sys/fs/nr_open";
+	struct rlimit old, more;
+	char was[32];
+	int fd;
+
+	CHECK(slurp(path) > 0 && !getrlimit(RLIMIT_NOFILE, &old));
+	snprintf(was, sizeof(was), "%s", text);
+	more = (struct rlimit){ strtoul(was, NULL, 10) + 64, strtoul(was, NULL, 10) + 64 };
+	CHECK_ERR(setrlimit(RLIMIT_NOFILE, &more), EPERM);
+	CHECK(spit(path, "2097152\n") == 0 && setrlimit(RLIMIT_NOFILE, &more) == 0);
+	CHECK((fd = dup2(0, (int)more.rlim_cur - 1)) == (int)more.rlim_cur - 1 && !close(fd));
+	CHECK(spit(path, was) == 0 && setrlimit(RLIMIT_NOFILE, &old) == 0);
+	CHECK(spit(path, "63\n") == -1 && errno == EINVAL);
+	CHECK(spit(path, "2147483647\n") == -1 && errno == EINVAL);
+	CHECK(slurp(path) > 0 && !strcmp(text, was));
+}
+
 /* The attributes of a network device that can be set. */
 static void net_attributes(void)
 {
@@ -394,6 +415,7 @@ int main(int argc, char **argv)
 	direct();
 	exec_names();
 	limits();
+	descriptors();
 	net_attributes();
 	return tap_done();
 }
