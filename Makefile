@@ -64,7 +64,7 @@ obj-mm := kmalloc.o kvm.o mm_debug.o percpu.o pmm.o pmm_boot.o slab.o ktest_mm.o
 obj-mm/vm := vmspace.o region.o commit.o map.o unmap.o protect.o remap.o policy.o advise.o fork.o fault.o access.o \
 	shared_anon.o pagecache.o pagecache_io.o readahead.o reclaim.o writeback.o ktest_vm.o give.o poison.o
 
-obj-net/sock := dns_tcp.o ethtool.o socket.o sockioctl.o sockopt.o af_unix.o unix_look.o unix_send.o unix_msg.o unix_gc.o af_netlink.o nl_out.o \
+obj-net/sock := dns_tcp.o ethtool.o genl.o socket.o sockioctl.o sockopt.o af_unix.o unix_look.o unix_send.o unix_msg.o unix_gc.o af_netlink.o nl_out.o nl_uevent.o \
 	af_inet.o af_packet.o packet_old.o packet_ring.o ifioctl.o inet_dgram.o inet_errq.o inet_ipopt.o inet_mcast.o inet_opt.o inet_recv.o inet_send.o netlink_diag.o proc_dns.o proc_igmp.o proc_ipconf.o proc_net.o proc_pnp.o rtnetlink.o sockdiag.o sockfilter.o sysfs_net.o unix_diag.o \
 	inet_tcp.o inet_tcp_io.o inet_tcp_opt.o inet_tcp_proc.o tun.o tun_io.o
 
@@ -193,7 +193,7 @@ cold := $(addprefix arch/arm64/,cpu debug kaslr regset sigframe smp stacktrace) 
 		vm/writeback) $(addprefix kernel/lib/,bitmap fmt) \
 	$(addprefix net/,arp bootparam dhcp dns% icmp igmp ifaddr ipconfig ipfrag mcast netconsole netdev route sntp% vnethdr \
 		udp_ask) \
-	$(addprefix net/sock/,af_inet af_unix af_netlink af_packet packet_% dns_tcp ethtool ifioctl inet_dgram inet_errq inet_ipopt inet_mcast inet_opt inet_tcp inet_tcp_opt netlink_diag nl_out \
+	$(addprefix net/sock/,af_inet af_unix af_netlink af_packet packet_% dns_tcp ethtool genl ifioctl inet_dgram inet_errq inet_ipopt inet_mcast inet_opt inet_tcp inet_tcp_opt netlink_diag nl_out nl_uevent \
 		inet_tcp_proc proc_% rtnetlink% sockdiag sockfilter sockioctl sockopt sysfs_net tun% unix_diag unix_gc unix_look) \
 	$(addprefix net/tcp/tcp_,cc% fastopen listen option pace reass recover sack stat% syncookie table timer% timewait user)
 # What gcc calls -Os, clang calls -Oz; its -Os inlines and unrolls.

@@ -40,3 +40,5 @@ void sysfs_remove_chrdev(const struct chrdev *c);
  * NUL. Set at boot by who hands them on; NULL: nobody. ctx: thread; may not sleep.
  */
 extern void (*sysfs_uevent_hook)(const char *text, size_t size);
+#define SYSFS_EVENT_MAX 2048 /* bytes of an event */
+u64 sysfs_event_number(void); /* of a new event */

@@ -52,8 +52,6 @@ void sysfs_add_link(const char *target, const char *fmt, ...)
 
 /* --- events --- */
 
-#define EVENT_MAX 2048
-
 void (*sysfs_uevent_hook)(const char *text, size_t size);
 static u64 event_seq; /* a: of the last event */
 
@@ -63,21 +61,27 @@ static int seqnum_show(struct sbuf *out, void *arg)
 	return 0;
 }
 
+/* See sysfs.h. ctx: any */
+u64 sysfs_event_number(void)
+{
+	return __atomic_add_fetch(&event_seq, 1, __ATOMIC_RELAXED);
+}
+
 /* See sysfs.h. Without memory it is lost, as a slow reader would lose it. ctx: thread; sleeps */
 void sysfs_event(const char *action, const char *path, const char *subsystem,
 		 int (*lines)(struct sbuf *out, void *arg), void *arg)
 {
-	u64 seq = __atomic_add_fetch(&event_seq, 1, __ATOMIC_RELAXED);
+	u64 seq = sysfs_event_number();
 	char *text;
 	struct sbuf sb;
 	size_t from;
 
 	if (!sysfs_uevent_hook)
 		return;
-	text = kmalloc(EVENT_MAX, 0);
+	text = kmalloc(SYSFS_EVENT_MAX, 0);
 	if (!text)
 		return;
-	sbuf_init(&sb, text, EVENT_MAX);
+	sbuf_init(&sb, text, SYSFS_EVENT_MAX);
 	sbuf_printf(&sb, "%s@/%s%cACTION=%s%cDEVPATH=/%s%cSUBSYSTEM=%s%c", action, path, 0, action,
 		    0, path, 0, subsystem, 0);
 	from = sb.len;

@@ -1,13 +1,14 @@
 /*
- * AF_NETLINK: NETLINK_KOBJECT_UEVENT, the kernel's news of devices, NETLINK_ROUTE, and
- * NETLINK_SOCK_DIAG.
+ * AF_NETLINK: NETLINK_KOBJECT_UEVENT, the kernel's news of devices, NETLINK_ROUTE,
+ * NETLINK_SOCK_DIAG, NETLINK_GENERIC, and NETLINK_USERSOCK, which is for programs alone.
  *
  * On the first, a socket that has bound itself to multicast group 1 gets one message per event, as
- * text: a head "ACTION@DEVPATH" and KEY=VALUE strings, each ended by NUL. Nothing can be sent to
- * the kernel there. On the others, what is sent are requests, which rtnetlink.c and sockdiag.c
- * answer before send returns; the answers wait in the queue. A reader that is too slow loses
- * messages, and its next read says ENOBUFS; who has more answers waiting than SO_RCVBUF allows gets
- * no new ones.
+ * text: a head "ACTION@DEVPATH" and KEY=VALUE strings, each ended by NUL. What is sent to the
+ * kernel are requests, which rtnetlink.c, sockdiag.c and genl.c answer before send returns; the
+ * answers wait in the queue. A reader that is too slow loses messages, and its next read says
+ * ENOBUFS; who has more answers waiting than SO_RCVBUF allows gets no new ones.
+ *
+ * Programs send to each other by port, and wait for room there, and to groups, without waiting.
  *
  * A note is a message to one socket that was made beforehand: mq_notify(3) with SIGEV_THREAD.
  *
@@ -23,6 +24,7 @@
 #include "fs/sysfs.h"
 #include "kernel/base/cred.h"
 #include "kernel/base/errno.h"
+#include "kernel/lib/bitmap.h"
 #include "kernel/lib/string.h"
 #include "kernel/sched/thread.h"
 #include "mm/slab.h"
@@ -30,13 +32,19 @@
 #include "net/sock/socket.h"
 #include "net/sock/sockfilter.h"
 
-#define REQUEST_MAX 32768u /* bytes of one send */
 #define MESSAGE_CHARGE 512 /* what a message costs beside its bytes, about */
+
+/* Whom a message comes from and goes to. Zeroes: from the kernel to one socket. I: all */
+struct nl_way {
+	u32 port; /* of the sender */
+	u32 group; /* 0: it was sent to one socket */
+	struct sock_ucred cred;
+};
 
 struct nl_msg {
 	struct list link; /* nl_lock */
 	u32 size; /* I */
-	u32 groups; /* I: it was sent to */
+	struct nl_way way; /* I */
 	char data[]; /* I */
 };
 
@@ -50,12 +58,17 @@ struct nl_sock {
 	u32 port; /* N; a for looking */
 	u64 groups; /* N; a for looking: bit N - 1 is group N */
 	bool grouped; /* N; a for looking: it was in a group, now or before */
+	bool connected; /* N */
+	struct sockaddr_nl peer; /* N; a for looking: where what has no address goes */
 	bool cap_ack, ext_ack, strict, no_enobufs, pktinfo; /* a: options, by setsockopt */
 	struct waitq wait; /* own lock */
 };
 
 static struct spinlock nl_lock = SPINLOCK_INIT(RANK_UNIX);
 static struct list nl_socks = LIST_INIT(nl_socks); /* nl_lock */
+static struct waitq nl_room = WAITQ_INIT(nl_room); /* who sends to a socket without room */
+
+static const struct nl_way from_kernel;
 
 static struct nl_sock *nl_of(struct socket *s)
 {
@@ -74,6 +87,8 @@ static struct nl_msg *queue_pop(struct nl_sock *n)
 		n->charged -= m->size + MESSAGE_CHARGE;
 	}
 	spin_unlock(&nl_lock);
+	if (m && waitq_active(&nl_room))
+		waitq_wake(&nl_room, ~0u, POLLOUT);
 	return m;
 }
 
@@ -90,15 +105,15 @@ static void nl_release(struct socket *s)
 	kfree(n);
 }
 
-/* Each protocol has ports of its own. holds: nl_lock */
-static bool port_taken(int protocol, u32 port)
+/* Each protocol has ports of its own. NULL: it is free. holds: nl_lock */
+static struct nl_sock *find_port(int protocol, u32 port)
 {
 	struct nl_sock *n;
 
 	list_for_each(n, &nl_socks, all)
 		if (n->port == port && n->s.protocol == protocol)
-			return true;
-	return false;
+			return n;
+	return NULL;
 }
 
 /*
@@ -109,12 +124,12 @@ static int take_port(struct nl_sock *n, u32 port)
 {
 	if (!port) {
 		port = n->port ? n->port : socket_current_cred().pid;
-		while (!n->port && port_taken(n->s.protocol, port))
+		while (!n->port && find_port(n->s.protocol, port))
 			port = port > 0x80000000u ? port - 1 : ~0u;
 	}
 	if (n->port && n->port != port)
 		return -EINVAL;
-	if (!n->port && port_taken(n->s.protocol, port))
+	if (!n->port && find_port(n->s.protocol, port))
 		return -EADDRINUSE;
 	n->port = port;
 	return 0;
@@ -128,6 +143,17 @@ static void set_groups(struct nl_sock *n, u64 groups)
 		WRITE_ONCE(n->grouped, true);
 }
 
+/* What anybody may do, and administrators may do everywhere. */
+static bool may(bool anybody)
+{
+	return anybody || cred_capable(current->cred, CAP_NET_ADMIN);
+}
+
+static bool may_listen(const struct socket *s)
+{
+	return may(s->protocol != NETLINK_USERSOCK);
+}
+
 static int nl_bind(struct socket *s, const struct sock_addr *a)
 {
 	struct nl_sock *n = nl_of(s);
@@ -137,6 +163,8 @@ static int nl_bind(struct socket *s, const struct sock_addr *a)
 	if (a->len < sizeof(sa) || a->family != AF_NETLINK)
 		return -EINVAL;
 	memcpy(&sa, a->bytes, sizeof(sa));
+	if (sa.nl_groups && !may_listen(s))
+		return -EPERM;
 	spin_lock(&nl_lock);
 	err = take_port(n, sa.nl_pid);
 	if (!err) /* the address has room for the first 32 */
@@ -158,10 +186,22 @@ static int bind_any(struct nl_sock *n)
 	return err;
 }
 
-/* Only an administrator may speak to others than the kernel. */
-static bool may_reach(const struct sockaddr_nl *to)
+/* To others than the kernel? */
+static bool may_reach(const struct socket *s, const struct sockaddr_nl *to)
 {
-	return (!to->nl_pid && !to->nl_groups) || cred_capable(current->cred, CAP_NET_ADMIN);
+	return may(s->protocol == NETLINK_USERSOCK || (!to->nl_pid && !to->nl_groups));
+}
+
+/* A message goes to one group only. */
+static u32 first_group(const struct sockaddr_nl *to)
+{
+	return to->nl_groups ? bit_lowest(to->nl_groups) + 1 : 0;
+}
+
+/* As an address has it. */
+static u32 group_mask(u32 group)
+{
+	return group && group <= 32 ? 1u << (group - 1) : 0;
 }
 
 static int nl_getname(struct socket *s, bool peer, struct sock_addr *out)
@@ -172,15 +212,19 @@ static int nl_getname(struct socket *s, bool peer, struct sock_addr *out)
 	if (!peer) {
 		sa.nl_pid = READ_ONCE(n->port);
 		sa.nl_groups = (u32)READ_ONCE(n->groups);
+	} else {
+		sa.nl_pid = READ_ONCE(n->peer.nl_pid);
+		sa.nl_groups = group_mask(first_group(&n->peer));
 	}
 	memcpy(out->bytes, &sa, sizeof(sa));
 	out->len = sizeof(sa);
 	return 0;
 }
 
-static bool has_room(const struct nl_sock *n, u32 size)
+/* The message that fills it may be of any size. */
+static bool has_room(const struct nl_sock *n)
 {
-	return n->charged + size + MESSAGE_CHARGE <= (u32)READ_ONCE(n->s.rcvbuf);
+	return n->charged <= (u32)READ_ONCE(n->s.rcvbuf);
 }
 
 /* holds: nl_lock */
@@ -197,25 +241,80 @@ static u32 filtered(struct nl_sock *n, const void *data, u32 size)
 	return READ_ONCE(n->s.filter) ? socket_filter_bytes(&n->s, (void *)data, size) : size;
 }
 
+static struct nl_msg *message(const void *data, u32 size, const struct nl_way *way, u32 flags)
+{
+	struct nl_msg *m = kmalloc(sizeof(*m) + size, flags);
+
+	if (m) {
+		m->size = size;
+		m->way = *way;
+		memcpy(m->data, data, size);
+	}
+	return m;
+}
+
 /* One copy for @n, or word of the loss. holds: nl_lock */
-static void queue_add(struct nl_sock *n, const char *text, u32 size, u32 groups)
+static void queue_add(struct nl_sock *n, const void *data, u32 size, const struct nl_way *way)
 {
 	struct nl_msg *m = NULL;
 
-	size = filtered(n, text, size);
+	size = filtered(n, data, size);
 	if (!size)
 		return;
-	if (has_room(n, size))
-		m = kmalloc(sizeof(*m) + size, PMM_NOWAIT);
-	if (!m) {
-		if (!READ_ONCE(n->no_enobufs))
-			WRITE_ONCE(n->s.err, ENOBUFS);
-		return;
-	}
-	m->size = size;
-	m->groups = groups;
-	memcpy(m->data, text, size);
-	queue_message(n, m);
+	if (has_room(n))
+		m = message(data, size, way, PMM_NOWAIT);
+	if (m)
+		queue_message(n, m);
+	else if (!READ_ONCE(n->no_enobufs))
+		WRITE_ONCE(n->s.err, ENOBUFS);
+	waitq_wake(&n->wait, ~0u, POLLIN | POLLRDNORM);
+}
+
+/* A copy for each socket of @protocol in the group, but for @not and who has @port. */
+static void multicast(int protocol, const void *data, u32 size, const struct nl_way *way,
+		      const struct nl_sock * not, u32 port)
+{
+	struct nl_sock *n;
+
+	spin_lock(&nl_lock);
+	list_for_each(n, &nl_socks, all)
+		if (n->s.protocol == protocol && n != not &&(!port || n->port != port) &&
+		    (n->groups >> (way->group - 1) & 1))
+			queue_add(n, data, size, way);
+	spin_unlock(&nl_lock);
+}
+
+/* For the socket at @port. 0, -ECONNREFUSED: nobody is there, -EAGAIN: it has no room. */
+static int unicast_now(struct nl_sock *n, u32 port, const void *data, u32 size,
+		       const struct nl_way *way)
+{
+	struct nl_sock *to;
+	int err = 0;
+
+	spin_lock(&nl_lock);
+	to = find_port(n->s.protocol, port);
+	if (!to || (to->connected && to->peer.nl_pid != n->port))
+		err = -ECONNREFUSED;
+	else if (!has_room(to) && filtered(to, data, size))
+		err = -EAGAIN;
+	else
+		queue_add(to, data, size, way);
+	spin_unlock(&nl_lock);
+	return err;
+}
+
+static int unicast(struct nl_sock *n, u32 port, const void *data, u32 size,
+		   const struct nl_way *way, u32 flags)
+{
+	s64 timeo = READ_ONCE(n->s.sndtimeo),
+	    deadline = socket_deadline(timeo, flags & MSG_DONTWAIT);
+	int sent = unicast_now(n, port, data, size, way), err;
+
+	if (sent != -EAGAIN || !deadline)
+		return sent;
+	err = wait_event_interruptible_timeout(
+		&nl_room, (sent = unicast_now(n, port, data, size, way)) != -EAGAIN, deadline);
+	return err ? socket_wait_error(err, timeo) : sent;
 }
 
 /* --- answers --- */
@@ -228,22 +327,14 @@ int nl_queue(struct nl_sock *n, const void *data, u32 size)
 	size = filtered(n, data, size);
 	if (!size)
 		return 0;
-	m = kmalloc(sizeof(*m) + size, 0);
+	m = message(data, size, &from_kernel, 0);
 	if (!m)
 		return -ENOMEM;
-	m->size = size;
-	m->groups = 0;
-	memcpy(m->data, data, size);
 	spin_lock(&nl_lock);
 	queue_message(n, m);
 	spin_unlock(&nl_lock);
 	waitq_wake(&n->wait, ~0u, POLLIN | POLLRDNORM);
 	return 0;
-}
-
-static bool in_group(const struct nl_sock *n, u32 group)
-{
-	return n->s.protocol == NETLINK_ROUTE && (n->groups >> (group - 1) & 1);
 }
 
 /* See netlink.h. */
@@ -254,30 +345,17 @@ bool nl_wanted(u32 group)
 
 	spin_lock(&nl_lock);
 	list_for_each(n, &nl_socks, all)
-		wanted |= in_group(n, group);
+		wanted |= n->s.protocol == NETLINK_ROUTE && (n->groups >> (group - 1) & 1);
 	spin_unlock(&nl_lock);
 	return wanted;
-}
-
-static void multicast(const struct nl_out *o)
-{
-	struct nl_sock *n;
-
-	spin_lock(&nl_lock);
-	list_for_each(n, &nl_socks, all) {
-		if (!in_group(n, o->group))
-			continue;
-		queue_add(n, (const char *)o->bytes, o->len, 1u << (o->group - 1));
-		waitq_wake(&n->wait, ~0u, POLLIN | POLLRDNORM);
-	}
-	spin_unlock(&nl_lock);
 }
 
 /* See netlink.h. */
 void nl_flush(struct nl_out *o)
 {
 	if (o->len && !o->to)
-		multicast(o);
+		multicast(NETLINK_ROUTE, o->bytes, o->len, &(struct nl_way){ .group = o->group },
+			  NULL, 0);
 	else if (o->len && !o->err)
 		o->err = nl_queue(o->to, o->bytes, o->len);
 	kfree(o->bytes);
@@ -304,6 +382,22 @@ static void acknowledge(struct nl_out *o, const struct nlmsghdr *h, int err, boo
 	nl_end(o);
 }
 
+/* See netlink.h, and sysfs_uevent_hook in sysfs.h. */
+void nl_uevent_send(const char *text, size_t size)
+{
+	multicast(NETLINK_KOBJECT_UEVENT, text, (u32)size, &(struct nl_way){ .group = 1 }, NULL, 0);
+}
+
+static int request(struct nl_sock *n, const struct nlmsghdr *h, bool admin, struct nl_out *o)
+{
+	switch (n->s.protocol) {
+	case NETLINK_ROUTE: return rtnetlink_request(h, admin, o);
+	case NETLINK_GENERIC: return genl_request(h, o);
+	case NETLINK_KOBJECT_UEVENT: return uevent_request(h);
+	}
+	return sockdiag_request(h, admin, o);
+}
+
 /* All requests in @bytes. 0 or -ENOBUFS */
 static int requests(struct nl_sock *n, const u8 *bytes, u32 len)
 {
@@ -321,8 +415,7 @@ static int requests(struct nl_sock *n, const u8 *bytes, u32 len)
 		if (READ_ONCE(n->charged) > (u32)READ_ONCE(n->s.rcvbuf))
 			o.err = -ENOBUFS; /* many dumps in one send */
 		else if ((h->nlmsg_flags & NLM_F_REQUEST) && h->nlmsg_type >= NLMSG_MIN_TYPE)
-			err = n->s.protocol == NETLINK_ROUTE ? rtnetlink_request(h, admin, &o)
-							     : sockdiag_request(h, admin, &o);
+			err = request(n, h, admin, &o);
 		o.flags = 0;
 		if (o.err)
 			break;
@@ -345,8 +438,9 @@ static int requests(struct nl_sock *n, const u8 *bytes, u32 len)
 static ssize_t nl_send(struct socket *s, struct sock_msg *m)
 {
 	struct nl_sock *n = nl_of(s);
-	struct sockaddr_nl to = { 0 };
+	struct sockaddr_nl to = n->peer;
 	size_t len = m->data->left;
+	struct nl_way way;
 	ssize_t err;
 	u8 *bytes;
 
@@ -358,25 +452,34 @@ static ssize_t nl_send(struct socket *s, struct sock_msg *m)
 		if (m->addr->len < sizeof(to) || m->addr->family != AF_NETLINK)
 			return -EINVAL;
 		memcpy(&to, m->addr->bytes, sizeof(to));
-		if (!may_reach(&to))
+		if (!may_reach(s, &to))
 			return -EPERM;
 	}
-	if (s->protocol == NETLINK_KOBJECT_UEVENT || to.nl_pid)
-		return -ECONNREFUSED; /* nobody listens there */
 	err = bind_any(n);
 	if (err)
 		return err;
-	if (len > REQUEST_MAX)
+	if (len > (size_t)READ_ONCE(s->sndbuf) - 32)
 		return -EMSGSIZE;
-	if (READ_ONCE(n->charged) > (u32)READ_ONCE(s->rcvbuf))
-		return -ENOBUFS;
 	bytes = kmalloc(len, 0);
 	if (!bytes)
 		return -ENOBUFS;
-	if (uio_copy_from(m->data, bytes, len) != (ssize_t)len)
+	if (uio_copy_from(m->data, bytes, len) != (ssize_t)len) {
 		err = -EFAULT;
+		goto free;
+	}
+	way = (struct nl_way){ READ_ONCE(n->port), first_group(&to),
+			       m->scm.has_cred ? m->scm.cred : socket_current_cred() };
+	if (way.group)
+		multicast(s->protocol, bytes, (u32)len, &way, n, to.nl_pid);
+	if (to.nl_pid)
+		err = unicast(n, to.nl_pid, bytes, (u32)len, &way, m->flags);
+	else if (s->protocol == NETLINK_USERSOCK) /* the kernel does not listen there */
+		err = -ECONNREFUSED;
+	else if (READ_ONCE(n->charged) > (u32)READ_ONCE(s->rcvbuf))
+		err = -ENOBUFS;
 	else
 		err = requests(n, bytes, (u32)len);
+free:
 	kfree(bytes);
 	return err ? err : (ssize_t)len;
 }
@@ -398,7 +501,9 @@ static bool *option_field(struct nl_sock *n, int option)
 /* How many there are in its protocol. */
 static u32 groups_of(const struct socket *s)
 {
-	return s->protocol == NETLINK_ROUTE ? RTNLGRP_MAX : 32;
+	return s->protocol == NETLINK_ROUTE	? RTNLGRP_MAX
+	       : s->protocol == NETLINK_GENERIC ? 64
+						: 32;
 }
 
 static int nl_setsockopt(struct socket *s, int level, int option, const void *val, u32 len)
@@ -419,6 +524,8 @@ static int nl_setsockopt(struct socket *s, int level, int option, const void *va
 	}
 	if (option != NETLINK_ADD_MEMBERSHIP && option != NETLINK_DROP_MEMBERSHIP)
 		return -ENOPROTOOPT;
+	if (!may_listen(s))
+		return -EPERM;
 	if (v < 1 || v > groups_of(s))
 		return -EINVAL;
 	group = 1ull << (v - 1);
@@ -495,11 +602,16 @@ static ssize_t nl_recv(struct socket *s, struct sock_msg *m)
 		msg = m->flags & MSG_PEEK ? peek_copy(n) : queue_pop(n);
 	} while (!msg);
 	if (m->addr) {
-		from.nl_groups = msg->groups;
+		from.nl_pid = msg->way.port;
+		from.nl_groups = group_mask(msg->way.group);
 		m->addr->len = sizeof(from);
 		memcpy(m->addr->bytes, &from, sizeof(from));
 	}
+	if (READ_ONCE(n->pktinfo))
+		sock_msg_control(m, SOL_NETLINK, NETLINK_PKTINFO, &msg->way.group,
+				 sizeof(struct nl_pktinfo));
 	m->scm.has_cred = true; /* from the kernel: nobody's process, root's rights */
+	m->scm.cred = msg->way.cred;
 	if (msg->size > m->data->left)
 		m->out_flags |= MSG_TRUNC;
 	got = uio_copy_to(m->data, msg->data, MIN(m->data->left, (size_t)msg->size));
@@ -518,23 +630,30 @@ static u32 nl_poll(struct socket *s, struct poll_table *pt)
 	       (READ_ONCE(n->s.err) ? POLLERR : 0) | POLLOUT | POLLWRNORM | POLLWRBAND;
 }
 
-/* Only the kernel can be the other end. */
+/* Whether somebody is there is seen when something is sent. */
 static int nl_connect(struct socket *s, const struct sock_addr *a, bool nonblock)
 {
-	struct sockaddr_nl to;
+	struct sockaddr_nl to = { 0 };
+	struct nl_sock *n = nl_of(s);
+	int err;
 
 	if (a->len < sizeof(a->family))
 		return -EINVAL;
-	if (a->family == AF_UNSPEC)
-		return 0;
-	if (a->family != AF_NETLINK || a->len < sizeof(to))
-		return -EINVAL;
-	memcpy(&to, a->bytes, sizeof(to));
-	if (!may_reach(&to))
-		return -EPERM;
-	if (to.nl_pid)
-		return -ECONNREFUSED;
-	return bind_any(nl_of(s));
+	if (a->family != AF_UNSPEC) {
+		if (a->family != AF_NETLINK || a->len < sizeof(to))
+			return -EINVAL;
+		memcpy(&to, a->bytes, sizeof(to));
+		if (!may_reach(s, &to))
+			return -EPERM;
+		err = bind_any(n);
+		if (err)
+			return err;
+	}
+	spin_lock(&nl_lock);
+	n->peer = to;
+	n->connected = a->family != AF_UNSPEC;
+	spin_unlock(&nl_lock);
+	return 0;
 }
 
 static const struct sock_ops netlink_ops = {
@@ -549,21 +668,6 @@ static const struct sock_ops netlink_ops = {
 	.poll = nl_poll,
 };
 
-/* See sysfs_uevent_hook in sysfs.h. */
-static void uevent_send(const char *text, size_t size)
-{
-	struct nl_sock *n;
-
-	spin_lock(&nl_lock);
-	list_for_each(n, &nl_socks, all) {
-		if (!(n->groups & 1) || n->s.protocol != NETLINK_KOBJECT_UEVENT)
-			continue;
-		queue_add(n, text, (u32)size, 1);
-		waitq_wake(&n->wait, ~0u, POLLIN | POLLRDNORM);
-	}
-	spin_unlock(&nl_lock);
-}
-
 static int netlink_create(int type, int protocol, struct socket **out)
 {
 	struct nl_sock *n;
@@ -571,7 +675,8 @@ static int netlink_create(int type, int protocol, struct socket **out)
 	if (type != SOCK_RAW && type != SOCK_DGRAM)
 		return -ESOCKTNOSUPPORT;
 	if (protocol != NETLINK_KOBJECT_UEVENT && protocol != NETLINK_ROUTE &&
-	    protocol != NETLINK_SOCK_DIAG)
+	    protocol != NETLINK_SOCK_DIAG && protocol != NETLINK_USERSOCK &&
+	    protocol != NETLINK_GENERIC)
 		return -EPROTONOSUPPORT;
 	n = kzalloc(sizeof(*n), 0);
 	if (!n)
@@ -641,14 +746,7 @@ struct netlink_note {
 /* See socket.h. ctx: thread */
 struct netlink_note *netlink_note_alloc(const void *data, u32 size)
 {
-	struct nl_msg *m = kmalloc(sizeof(*m) + size, 0);
-
-	if (!m)
-		return NULL;
-	m->size = size;
-	m->groups = 0;
-	memcpy(m->data, data, size);
-	return container_of(m, struct netlink_note, m);
+	return (struct netlink_note *)message(data, size, &from_kernel, 0);
 }
 
 /* See socket.h. ctx: any */
@@ -670,7 +768,7 @@ void netlink_note_post(struct file *sock, struct netlink_note *note)
 	bool room;
 
 	spin_lock(&nl_lock);
-	room = has_room(n, note->m.size);
+	room = has_room(n);
 	if (room)
 		queue_message(n, &note->m);
 	else
@@ -692,6 +790,6 @@ bool file_is_netlink(const struct file *f)
 /* See socket.h. ctx: boot */
 void netlink_init(void)
 {
-	sysfs_uevent_hook = uevent_send;
+	sysfs_uevent_hook = nl_uevent_send;
 	rtnetlink_init();
 }

@@ -1,7 +1,7 @@
 #pragma once
 /*
  * Between af_netlink.c, which knows sockets and queues, and those who know what messages mean:
- * rtnetlink.c, sockdiag.c, unix_diag.c, netlink_diag.c.
+ * rtnetlink.c, sockdiag.c, unix_diag.c, netlink_diag.c, genl.c, nl_uevent.c.
  */
 #include <linux/netlink.h>
 #include "kernel/lib/types.h"
@@ -67,6 +67,10 @@ int netlink_diag_request(const struct nlmsghdr *h, bool dump, struct nl_out *o);
 /* A number that stays the same for one object @id, and does not tell where it lies. ctx: any */
 void sockdiag_cookie(u64 id, u32 out[2]);
 
+/* An event of a device, for all who listen. ctx: thread */
+void nl_uevent_send(const char *text, size_t size);
+int uevent_request(const struct nlmsghdr *h); /* nl_uevent.c: of NETLINK_KOBJECT_UEVENT */
+int genl_request(const struct nlmsghdr *h, struct nl_out *o); /* genl.c: of NETLINK_GENERIC */
 /*
  * One request of NETLINK_ROUTE; answers go to @o. @admin: may change things. ctx: thread; sleeps. 0
  * or -errno
