@@ -47,14 +47,15 @@ static ssize_t zero_read(struct file *f, struct uio *u, u64 *pos)
 	return done;
 }
 
-/* A private mapping of zero is anonymous memory, a shared one an object of its own. */
+/* A private mapping of zero is anonymous memory by its name, a shared one an object of its own. */
 static int zero_mmap(struct file *f, struct vm_map_args *a)
 {
-	a->pgoff = 0;
 	if (!(a->flags & VM_SHARED)) {
-		a->file = NULL;
+		a->file = &f->vmf;
+		a->flags |= VM_NAMED_ANON;
 		return 0;
 	}
+	a->pgoff = 0;
 	return vm_shared_anon(a->len, a->flags, &a->file);
 }
 

@@ -173,7 +173,7 @@ static u64 region_dump_size(const struct region *r, const char *path, u32 filter
 	if (r->flags & VM_SHARED)
 		return filter & (name_is_deleted(path) ? CORE_ANON_SHARED : CORE_FILE_SHARED) ? all
 											      : 0;
-	mine = !r->file || (r->flags & VM_HAS_ANON);
+	mine = region_is_anon(r) || (r->flags & VM_HAS_ANON);
 	if (mine && (filter & CORE_ANON_PRIVATE))
 		return all;
 	return r->file && (filter & CORE_FILE_PRIVATE) ? all : 0;

@@ -161,7 +161,7 @@ static struct page *dump_page(struct region *r, vaddr_t addr, vaddr_t *stop)
 	if (r->flags & VM_DEVICE)
 		return NULL;
 	p = dump_present(r, addr, stop);
-	if (!p && r->file) {
+	if (!p && !region_is_anon(r)) {
 		*stop = addr + PAGE_SIZE;
 		p = dump_file_page(r, addr);
 	}

@@ -73,7 +73,7 @@ static int advise_drop(struct region *r, vaddr_t start, vaddr_t end, int advice)
 {
 	if (r->flags & (VM_LOCKED | VM_DEVICE | VM_VDSO))
 		return -EINVAL;
-	if (advice == MADV_FREE && (r->file || (r->flags & VM_SHARED)))
+	if (advice == MADV_FREE && (!region_is_anon(r) || (r->flags & VM_SHARED)))
 		return -EINVAL;
 	vm_note_peak(r->vm);
 	unmap_entries(r, start, end, 0);

@@ -185,7 +185,7 @@ static enum fault_need fault_copy(struct fault_state *f, pte_t *slot, struct pag
 		page_copy(page_to_va(p), page_to_va(src));
 	if (r->prot & PROT_X)
 		sync_for_exec(p);
-	if (r->file && !(r->flags & VM_HAS_ANON))
+	if (!region_is_anon(r) && !(r->flags & VM_HAS_ANON))
 		word_or(&r->flags, VM_HAS_ANON);
 	atomic_inc(&r->vm->rss_anon);
 	pte = pte_mkdirty(pte_make(page_to_pa(p), vm_pte_prot(r->prot)));
@@ -375,7 +375,7 @@ static enum fault_need fault_once(struct fault_state *f)
 		need = NEED_TABLE;
 	else if (pte_present(*slot))
 		need = fault_present(f, slot);
-	else if (!f->r->file)
+	else if (region_is_anon(f->r))
 		need = fault_anon(f, slot);
 	else if (f->r->cache)
 		need = fault_cache(f, slot);

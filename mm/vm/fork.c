@@ -29,7 +29,7 @@ static bool entries_are_copied(const struct region *r)
 {
 	if (r->flags & VM_WIPEONFORK)
 		return false;
-	if (!r->file)
+	if (region_is_anon(r))
 		return true;
 	if (r->flags & VM_SHARED)
 		return false;

@@ -41,7 +41,7 @@ int vm_give_page(struct vmspace *vm, vaddr_t addr, struct page *p)
 
 	rwsem_read_lock(&vm->sem);
 	r = region_find(vm, addr);
-	if (r && r->start <= addr && !r->file && !r->cache) {
+	if (r && r->start <= addr && region_is_anon(r) && !r->cache) {
 		p->type = PAGE_ANON;
 		err = give_entry(r, addr, p);
 	}

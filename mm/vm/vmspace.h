@@ -40,6 +40,7 @@ struct fault;
 #define VM_POLICY (0x3fu << VM_POLICY_SHIFT) /* see policy.c */
 #define VM_RAND 0x40000u /* MADV_RANDOM: no fault-around, nothing is read ahead */
 #define VM_SEQ 0x80000u /* MADV_SEQUENTIAL */
+#define VM_NAMED_ANON 0x100000u /* anonymous memory: its file, /dev/zero, is but a name */
 
 /*
  * What is mapped, given by fs at mmap; mm/vm never includes fs. One struct vm_file per region
@@ -80,6 +81,12 @@ struct region {
 	u32 seq_window; /* a: hint: pages made by the last such fault */
 	u16 policy_nodes; /* v: the nodes that came with the policy in .flags */
 };
+
+/* Is the memory of @r its own? holds: sem */
+static inline bool region_is_anon(const struct region *r)
+{
+	return !r->file || (r->flags & VM_NAMED_ANON);
+}
 
 struct vmspace {
 	refcount_t users; /* a: threads; the last one out tears the regions down */

@@ -95,6 +95,48 @@ static void test_lost(void)
 	munmap(m, 2 * PAGE);
 }
 
+/* Has /proc/self/maps a line that begins with @want? */
+static int maps_has(const char *want)
+{
+	FILE *f = fopen("/proc/self/maps", "r");
+	char line[512];
+	int found = 0;
+
+	while (f && fgets(line, sizeof(line), f))
+		found |= !strncmp(line, want, strlen(want));
+	if (f)
+		fclose(f);
+	return found;
+}
+
+/* /dev/zero, mapped privately, keeps its name, and is anonymous memory otherwise. */
+static void test_zero(void)
+{
+	int fd = open("/dev/zero", O_RDWR), st;
+	char *m = mmap(NULL, 2 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, 3 * PAGE), want[64];
+	pid_t p;
+
+	REQUIRE(fd >= 0 && m != MAP_FAILED);
+	close(fd);
+	CHECK(leads_to(name_of(m, 2), "/dev/zero"));
+	snprintf(want, sizeof(want), "%lx-%lx rw-p 00003000 00:", (unsigned long)m,
+		 (unsigned long)m + 2 * PAGE);
+	CHECK(maps_has(want));
+	CHECK(m[0] == 0 && m[PAGE] == 0);
+	m[PAGE] = 1;
+	p = fork();
+	if (!p)
+		_exit(m[PAGE] == 1 && (m[PAGE] = 2) && m[0] == 0 ? 0 : 1);
+	CHECK(waitpid(p, &st, 0) == p && st == 0 && m[PAGE] == 1);
+	m = mremap(m, 2 * PAGE, 8 * PAGE, MREMAP_MAYMOVE);
+	CHECK(m != MAP_FAILED && m[PAGE] == 1 && m[7 * PAGE] == 0);
+	CHECK(leads_to(name_of(m, 8), "/dev/zero"));
+	CHECK(madvise(m, PAGE, MADV_FREE) == 0);
+	CHECK(madvise(m, PAGE, MADV_WIPEONFORK) < 0 && errno == EINVAL);
+	CHECK(madvise(m, 2 * PAGE, MADV_DONTNEED) == 0 && m[PAGE] == 0);
+	munmap(m, 8 * PAGE);
+}
+
 /* Without the privilege: the text, not the file. */
 static void test_privilege(void)
 {
@@ -127,6 +169,7 @@ int main(void)
 	alarm(TAP_LIMIT);
 	test_names();
 	test_lost();
+	test_zero();
 	test_privilege();
 	return tap_done();
 }
