@@ -9,6 +9,7 @@
  * I immutable after creation, a atomic.
  */
 #include <asm/socket.h>
+#include <linux/net_tstamp.h>
 #include "fs/vfs.h"
 #include "kernel/base/percpu.h"
 #include "kernel/base/table.h"
@@ -243,11 +244,16 @@ int socket_wait_error(int err, s64 timeo);
 void socket_urgent(struct socket *s);
 /* The receiver of @m gets the time, if @s asks for it. ctx: thread */
 void socket_stamp(struct socket *s, struct sock_msg *m);
+/* Is the receiver told when messages came in? SO_TIMESTAMPING may be for what is sent only. */
+static inline bool socket_gives_stamp(const struct socket *s)
+{
+	return READ_ONCE(s->stamp) != STAMP_NONE ||
+	       (READ_ONCE(s->stamping) & SOF_TIMESTAMPING_RX_SOFTWARE);
+}
 /* Does anybody want to know when messages come in? */
 static inline bool socket_wants_stamp(const struct socket *s)
 {
-	return READ_ONCE(s->stamp) != STAMP_NONE || READ_ONCE(s->stamping) ||
-	       READ_ONCE(s->keeps_stamp);
+	return socket_gives_stamp(s) || READ_ONCE(s->keeps_stamp);
 }
 /*
  * @m, which is given out, came in at @stamp (0: nobody looked): for the receiver, or for

@@ -36,7 +36,7 @@ long socket_open_path(const struct path *p)
 /* See socket.h. */
 void socket_received(struct socket *s, struct sock_msg *m, s64 stamp)
 {
-	if (READ_ONCE(s->stamp) == STAMP_NONE && !READ_ONCE(s->stamping))
+	if (!socket_gives_stamp(s))
 		WRITE_ONCE(s->last_stamp, stamp);
 	else
 		m->stamp = stamp;

@@ -141,6 +141,10 @@ static void stamping(void)
 
 	CHECK_ERR(set(y, STAMPING, 1 << 20), EINVAL);
 	CHECK_ERR(set(y, STAMPING, SOF_TIMESTAMPING_OPT_STATS), EINVAL);
+	/* As long as nobody asks when things come in, nobody looks. */
+	CHECK(!set(y, STAMPING, SOF_TIMESTAMPING_SOFTWARE) && sendto(x, "a", 1, 0, SA(to)) == 1);
+	CHECK(recvmsg(y, &m, 0) == 1 && !m.msg_controllen);
+	m.msg_controllen = sizeof(ctl);
 	CHECK(!set(y, STAMPING, SOF_TIMESTAMPING_RX_SOFTWARE | SOF_TIMESTAMPING_SOFTWARE));
 	CHECK(!getsockopt(y, SOL_SOCKET, STAMPING, v, &n) && n == 8 &&
 	      v[0] == (SOF_TIMESTAMPING_RX_SOFTWARE | SOF_TIMESTAMPING_SOFTWARE) && !v[1]);
