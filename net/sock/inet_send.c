@@ -355,10 +355,15 @@ static bool corking(const struct inet_dgram *d, const struct sock_msg *m)
 static ssize_t send_corked(struct inet_dgram *d, struct sock_msg *m, const struct sending *x)
 {
 	ssize_t len = (ssize_t)m->data->left;
-	int err = cork_add(d, m, x);
+	struct pkt *notice = NULL;
+	int err = m->flags & MSG_ZEROCOPY ? inet_errq_zerocopy(&d->i, m, &notice) : 0;
 
+	if (!err)
+		err = cork_add(d, m, x);
 	if (!err && !(m->flags & MSG_MORE) && !READ_ONCE(d->corked))
 		err = inet_dgram_push(d);
+	if (unlikely(notice) && inet_errq_complete(&d->i, notice, !err))
+		inet_dgram_wake_error(d);
 	return err ? err : len;
 }
 
