@@ -471,6 +471,7 @@ void route_dev_down(struct netdev *d)
 		if (r->dev == d)
 			remove(r, false);
 	}
+	ifaddr_set_live(d, false);
 	route_changed();
 	neigh_dev_down(d);
 }

@@ -524,12 +524,56 @@ static void test_segments(void)
 	close(b);
 }
 
+/* May a socket have the address US, and does a datagram to it arrive? 0 or errno. */
+static int is_ours(void)
+{
+	struct sockaddr_in a = { .sin_family = AF_INET, .sin_addr.s_addr = inet_addr(US) };
+	socklen_t len = sizeof(a);
+	int fd = socket(AF_INET, SOCK_DGRAM, 0), err = 0;
+	char c;
+
+	if (bind(fd, (struct sockaddr *)&a, sizeof(a)) ||
+	    getsockname(fd, (struct sockaddr *)&a, &len) ||
+	    sendto(ctl, "o", 1, 0, (struct sockaddr *)&a, len) != 1)
+		err = errno;
+	else if (!readable(fd) || read(fd, &c, 1) != 1 || c != 'o')
+		err = ETIMEDOUT;
+	close(fd);
+	return err;
+}
+
+/* An address is ours when it is given, though the device was not up yet; not when that went down. */
+static void test_address(void)
+{
+	char name[IFNAMSIZ] = "ta%d";
+	int fd = opened();
+
+	REQUIRE(!set_iff(fd, name, IFF_TUN | IFF_NO_PI));
+	CHECK(is_ours() == EADDRNOTAVAIL);
+	CHECK(!set_in(name, SIOCSIFADDR, US));
+	CHECK(!(flags_of(name) & IFF_UP));
+	CHECK(is_ours() == 0);
+	CHECK(!set_up(name, 1));
+	CHECK(is_ours() == 0);
+	CHECK(!set_up(name, 0));
+	CHECK(is_ours() == EADDRNOTAVAIL);
+	CHECK(!set_in(name, SIOCSIFNETMASK, "255.255.0.0")); /* given anew */
+	CHECK(is_ours() == 0);
+	CHECK(!set_up(name, 1) && !set_up(name, 0));
+	CHECK(is_ours() == EADDRNOTAVAIL);
+	CHECK(!set_up(name, 1));
+	CHECK(is_ours() == 0);
+	close(fd);
+	CHECK(is_ours() == EADDRNOTAVAIL);
+}
+
 int main(void)
 {
 	alarm(TAP_LIMIT);
 	tun_start();
 	test_errors();
 	test_attach();
+	test_address();
 	test_numbers();
 	test_packets();
 	test_packet_info();
