@@ -3,10 +3,8 @@
  *
  * They are few, so they are one list, in the order in which they were given; the first of an
  * interface that fits is the one that packets are sent from. On a loopback interface the whole net
- * of an address is local. An address brings the route to its net, while its interface is up. It is
- * ours from the moment at which it is given, even to an interface that was not up yet, until the
- * interface goes down; and again when that comes up. So Linux has it, whose routes to its own addresses
- * come and go like this.
+ * of an address is local. An address is ours whether its interface is up or not, as on Linux; the route
+ * to its net and its broadcasts are there while that is up.
  *
  * Guarded by route_lock (rank NET_ROUTE), and changed under net_config_lock too, which is enough to
  * read it. RFC 1122, section 3.3.4.
@@ -53,7 +51,7 @@ u8 ifaddr_type(be32 addr, const struct netdev *only, struct netdev **dev)
 	const struct ifaddr *a;
 
 	list_for_each(a, &addrs, link) {
-		if ((only && a->dev != only) || !a->live)
+		if (only && a->dev != only)
 			continue;
 		if (is_local(a, addr))
 			type = RTN_LOCAL;
@@ -242,7 +240,6 @@ int ifaddr_add(const struct ifaddr *from)
 	a = kmemdup(from, sizeof(*a), 0);
 	if (!a)
 		return -ENOBUFS;
-	a->live = true;
 	a->flags &= ~(u32)IFA_F_SECONDARY;
 	if (of_same_net(a))
 		a->flags |= IFA_F_SECONDARY;
@@ -363,18 +360,6 @@ void ifaddr_notify(struct netdev *d)
 			arp_announce(d, a->local);
 }
 
-/* See route_internal.h. */
-void ifaddr_set_live(const struct netdev *d, bool live)
-{
-	struct ifaddr *a;
-
-	spin_lock(&route_lock);
-	list_for_each(a, &addrs, link)
-		if (a->dev == d)
-			a->live = live;
-	spin_unlock(&route_lock);
-}
-
 /* See route.h. */
 void route_dev_up(struct netdev *d)
 {
@@ -390,7 +375,6 @@ void route_dev_up(struct netdev *d)
 
 		(void)ifaddr_add(&own);
 	}
-	ifaddr_set_live(d, true);
 	route_changed();
 	list_for_each(a, &addrs, link)
 		if (a->dev == d && !(a->flags & IFA_F_SECONDARY))

@@ -471,7 +471,6 @@ void route_dev_down(struct netdev *d)
 		if (r->dev == d)
 			remove(r, false);
 	}
-	ifaddr_set_live(d, false);
 	route_changed();
 	neigh_dev_down(d);
 }

@@ -56,7 +56,6 @@ struct ifaddr {
 	be32 local, peer, broadcast; /* I: peer: the far end, or local */
 	u8 prefix; /* I: of peer */
 	u8 scope; /* I: RT_SCOPE_* */
-	bool live; /* NET_ROUTE: packets to it are for us; see ifaddr.c */
 	u32 flags; /* IFA_F_*: changes under net_config_lock and route_lock */
 	char label[IFNAMSIZ]; /* I */
 };

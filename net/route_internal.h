@@ -10,5 +10,3 @@ u8 ifaddr_type(be32 addr, const struct netdev *only, struct netdev **dev);
 be32 ifaddr_source(const struct netdev *d, be32 dst);
 /* Our address by which @addr, which is local, is reached. holds: route_lock */
 be32 ifaddr_own(be32 addr);
-/* Are the addresses of @d ours now? ctx: thread; holds: net_config_lock */
-void ifaddr_set_live(const struct netdev *d, bool live);

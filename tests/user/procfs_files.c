@@ -355,7 +355,7 @@ static int has_name(const char *want)
 static void limits(void)
 {
 	static const char path[] = "/proc/sys/user/max_user_namespaces";
-	char old[32];
+	char old[sizeof(text)];
 
 	CHECK(slurp(path) > 0);
 	snprintf(old, sizeof(old), "%s", text);
@@ -369,7 +369,7 @@ static void descriptors(void)
 {
 	static const char path[] = "/proc/sys/fs/nr_open";
 	struct rlimit old, more;
-	char was[32];
+	char was[sizeof(text)];
 	int fd;
 
 	CHECK(slurp(path) > 0 && !getrlimit(RLIMIT_NOFILE, &old));
