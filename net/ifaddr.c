@@ -3,8 +3,8 @@
  *
  * They are few, so they are one list, in the order in which they were given; the first of an
  * interface that fits is the one that packets are sent from. On a loopback interface the whole net
- * of an address is local. An address is ours whether its interface is up or not, as on Linux; the route
- * to its net and its broadcasts are there while that is up.
+ * of an address is local. An address is ours whether its interface is up or not, as on Linux; the
+ * route to its net and its broadcasts are there while that is up.
  *
  * Guarded by route_lock (rank NET_ROUTE), and changed under net_config_lock too, which is enough to
  * read it. RFC 1122, section 3.3.4.
