@@ -144,6 +144,14 @@ int tcp_set_pacing(struct tcp_pcb *p, u64 rate);
  * (there was none), -ENOMEM (@c stays the caller's).
  */
 int tcp_set_chooser(struct tcp_pcb *p, struct net_chooser *c);
+/*
+ * IP_MINTTL: segments with less do not come in, 0: all do; and the program that says which do, from
+ * their TCP header on, of which a reference is taken. The listener's are those of its connections.
+ * 0, -ENOMEM. ctx: thread
+ */
+int tcp_set_min_ttl(struct tcp_pcb *p, u8 ttl);
+int tcp_set_filter(struct tcp_pcb *p, struct net_chooser *c);
+struct net_chooser *tcp_get_filter(struct tcp_pcb *p); /* with a reference; NULL: there is none */
 void tcp_stamped(struct pkt *pkt, u32 what); /* PKT_STAMP_TCP: tell the user. ctx: thread */
 /* The number of the first byte that is not acknowledged. */
 u32 tcp_unacked(const struct tcp_pcb *p);
@@ -197,9 +205,9 @@ void tcp_usage(struct tcp_usage *u);
 	X(TCPHPAcks) X(TCPRenoRecovery) X(TCPSackRecovery) X(TCPSACKReneging) X(TCPSACKReorder) \
 	X(TCPFullUndo) X(TCPPartialUndo) X(TCPDSACKUndo) X(TCPLossUndo) X(TCPLostRetransmit) \
 	X(TCPFastRetrans) X(TCPSlowStartRetrans) X(TCPTimeouts) X(TCPLossProbes) \
-	X(TCPLossProbeRecovery) X(TCPBacklogDrop) X(TCPDSACKOldSent) X(TCPDSACKOfoSent) \
-	X(TCPDSACKRecv) X(TCPAbortOnData) X(TCPAbortOnClose) X(TCPAbortOnMemory) \
-	X(TCPAbortOnTimeout) X(TCPAbortOnLinger) X(TCPAbortFailed) X(TCPMemoryPressures) \
+	X(TCPLossProbeRecovery) X(TCPBacklogDrop) X(TCPMinTTLDrop) X(TCPDSACKOldSent) \
+	X(TCPDSACKOfoSent) X(TCPDSACKRecv) X(TCPAbortOnData) X(TCPAbortOnClose) \
+	X(TCPAbortOnMemory) X(TCPAbortOnTimeout) X(TCPAbortOnLinger) X(TCPAbortFailed) X(TCPMemoryPressures) \
 	X(TCPSpuriousRTOs) X(TCPRcvCoalesce) X(TCPOFOQueue) X(TCPOFODrop) X(TCPOFOMerge) \
 	X(TCPChallengeACK) X(TCPSYNChallenge) X(TCPFastOpenActive) X(TCPFastOpenActiveFail) \
 	X(TCPFastOpenPassive) X(TCPFastOpenPassiveFail) X(TCPFastOpenListenOverflow) \

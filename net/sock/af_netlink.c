@@ -270,15 +270,15 @@ static void queue_add(struct nl_sock *n, const void *data, u32 size, const struc
 	waitq_wake(&n->wait, ~0u, POLLIN | POLLRDNORM);
 }
 
-/* A copy for each socket of @protocol in the group, but for @not and who has @port. */
+/* A copy for each socket of @protocol in the group, but for @except and who has @port. */
 static void multicast(int protocol, const void *data, u32 size, const struct nl_way *way,
-		      const struct nl_sock * not, u32 port)
+		      const struct nl_sock *except, u32 port)
 {
 	struct nl_sock *n;
 
 	spin_lock(&nl_lock);
 	list_for_each(n, &nl_socks, all)
-		if (n->s.protocol == protocol && n != not &&(!port || n->port != port) &&
+		if (n->s.protocol == protocol && n != except && (!port || n->port != port) &&
 		    (n->groups >> (way->group - 1) & 1))
 			queue_add(n, data, size, way);
 	spin_unlock(&nl_lock);

@@ -52,8 +52,6 @@ void inet_dgram_input(struct inet_pcb *pcb, struct pkt *p)
 	if (unlikely(READ_ONCE(s->filter)) &&
 	    !socket_filter_run(s, p, inet_pcb_has_ports(pcb) ? sizeof(struct udphdr) : 0))
 		goto drop;
-	if (READ_ONCE(d->i.min_ttl) > pkt_net(p)->ttl)
-		goto drop;
 	full = READ_ONCE(d->rmem) > (u32)READ_ONCE(s->rcvbuf);
 	if (unlikely(full)) {
 		net_count(UDP_RCVBUF_ERRORS);

@@ -18,6 +18,7 @@
 #include "kernel/sched/thread.h"
 #include "mm/slab.h"
 #include "net/sock/inet_tcp.h"
+#include "net/sock/sockfilter.h"
 
 static const struct sock_ops tcp_ops;
 
@@ -252,7 +253,8 @@ static void inherit(struct tcp_sock *t, const struct tcp_sock *l)
 	t->i.s.file = NULL;
 	t->i.s.err = 0;
 	t->i.s.cookie = 0;
-	t->i.s.filter = NULL;
+	t->i.s.filter = NULL; /* of which that of @l has the reference */
+	socket_filter_adopt(&t->i.s, tcp_get_filter(t->pcb));
 }
 
 static int sock_accept(struct socket *s, bool nonblock, struct socket **out)
@@ -385,6 +387,11 @@ static int sock_chooser(struct socket *s, struct net_chooser *c)
 	return socket_option(s, SO_REUSEPORT) ? tcp_set_chooser(pcb_of(s), c) : -EINVAL;
 }
 
+static int sock_filter(struct socket *s, struct net_chooser *c)
+{
+	return tcp_set_filter(pcb_of(s), c);
+}
+
 static int sock_number(struct socket *s)
 {
 	enum tcp_state state = tcp_state(pcb_of(s));
@@ -398,6 +405,7 @@ static int sock_number(struct socket *s)
 static const struct sock_ops tcp_ops = {
 	.number = sock_number,
 	.chooser = sock_chooser,
+	.filter = sock_filter,
 	.release = sock_release,
 	.bind = sock_bind,
 	.connect = sock_connect,

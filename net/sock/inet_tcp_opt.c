@@ -77,6 +77,8 @@ int inet_tcp_setsockopt(struct socket *s, int level, int option, const void *val
 		return -ENOPROTOOPT;
 	if (err)
 		return err;
+	if (level == IPPROTO_IP && option == IP_MINTTL)
+		return tcp_set_min_ttl(t->pcb, READ_ONCE(t->i.min_ttl));
 	if (level == SOL_SOCKET && option == SO_MAX_PACING_RATE)
 		return tcp_set_pacing(t->pcb, READ_ONCE(s->pacing));
 	if (level == SOL_SOCKET && option == SO_RCVLOWAT)

@@ -163,6 +163,8 @@ struct sock_ops {
 	 * more. 0, -EINVAL (does not share), -ENOENT, -ENOMEM. NULL: -EINVAL
 	 */
 	int (*chooser)(struct socket *s, struct net_chooser *c);
+	/* SO_ATTACH_FILTER, NULL: detached. 0, -ENOMEM. NULL: the family looks at .filter */
+	int (*filter)(struct socket *s, struct net_chooser *c);
 	/*
 	 * SOF_TIMESTAMPING_OPT_ID: messages are numbered from here on. 0 or -errno. NULL: not at
 	 * all

@@ -144,6 +144,11 @@ u32 socket_filter_bytes(struct socket *s, void *bytes, u32 len)
 	return MIN(keep, MAX(len, 1u));
 }
 
+static void chooser_get(struct net_chooser *c)
+{
+	ref_get(&container_of(c, struct sock_filter_prog, chooser)->refs);
+}
+
 static void chooser_put(struct net_chooser *c)
 {
 	prog_put(container_of(c, struct sock_filter_prog, chooser));
@@ -179,7 +184,7 @@ static int prog_take(struct socket *s, const void *val, u32 len, struct sock_fil
 	if (!copy_from_user(f->insns, prog.at, prog.n * sizeof(f->insns[0])))
 		err = bpf_check(f->insns, f->n, scratch);
 	if (!err) {
-		f->chooser = (struct net_chooser){ choose, chooser_put };
+		f->chooser = (struct net_chooser){ choose, chooser_get, chooser_put };
 		*out = f;
 		f = NULL;
 	}
@@ -192,12 +197,22 @@ out:
 /* See sockfilter.h. */
 int socket_filter_attach(struct socket *s, const void *val, u32 len)
 {
-	struct sock_filter_prog *f;
+	struct sock_filter_prog *f = NULL;
 	int err = prog_take(s, val, len, &f);
 
+	if (!err && s->ops->filter)
+		err = s->ops->filter(s, &f->chooser);
 	if (!err)
 		prog_set(s, f);
+	else
+		prog_put(f);
 	return err;
+}
+
+/* See sockfilter.h. */
+void socket_filter_adopt(struct socket *s, struct net_chooser *c)
+{
+	prog_set(s, c ? container_of(c, struct sock_filter_prog, chooser) : NULL);
 }
 
 /* See sockfilter.h. */
@@ -219,7 +234,7 @@ int socket_filter_detach(struct socket *s)
 	if (!READ_ONCE(s->filter))
 		return -ENOENT;
 	prog_set(s, NULL);
-	return 0;
+	return s->ops->filter ? s->ops->filter(s, NULL) : 0;
 }
 
 /* See sockfilter.h. */

@@ -3,7 +3,8 @@
  *
  * A segment that belongs to a connection goes to tcp_segment() under its lock. One for a connection
  * in the making (struct tcp_req), for a listener, or for a TIME_WAIT is handled where those live.
- * What belongs to nobody is answered with RST. Answers leave when no lock is held.
+ * What belongs to nobody is answered with RST. Answers leave when no lock is held. What its user
+ * does not let in is dropped without a word (tcp_admits).
  */
 #include <linux/errno.h>
 #include <linux/icmp.h>
@@ -11,6 +12,102 @@
 #include "kernel/base/errno.h"
 #include "net/proto.h"
 #include "net/tcp/tcp_pcb.h"
+
+/* --- what the user lets in --- */
+
+/* See tcp_pcb.h. The program sees the header too, which it cannot cut. */
+bool tcp_admits(const struct tcp_pcb *p, struct tcp_in *in)
+{
+	const struct tcp_extra *x = p->extra;
+	struct pkt *pkt = in->pkt;
+	u32 header, keep;
+
+	if (!x)
+		return true;
+	if (((const struct iphdr *)pkt_net(pkt))->ttl < x->min_ttl) {
+		TCP_COUNT(TCPMinTTLDrop);
+		return false;
+	}
+	if (!x->filter)
+		return true;
+	header = (u32)(pkt->head - (pkt->base + pkt->transport));
+	pkt_push(pkt, header);
+	keep = x->filter->choose(x->filter, pkt);
+	pkt_pull(pkt, header);
+	if (!keep)
+		return false;
+	keep -= MIN(keep, header);
+	if (keep < in->len) {
+		in->end -= in->len - keep;
+		in->len = keep;
+		pkt_trim(pkt, keep);
+	}
+	return true;
+}
+
+/* See net/tcp.h. ctx: thread */
+int tcp_set_min_ttl(struct tcp_pcb *p, u8 ttl)
+{
+	struct tcp_extra *x = ttl ? tcp_extra(p) : load_acquire(&p->extra);
+
+	if (!x)
+		return ttl ? -ENOMEM : 0;
+	tcp_lock(p);
+	x->min_ttl = ttl;
+	tcp_unlock(p);
+	return 0;
+}
+
+/* See net/tcp.h. ctx: thread */
+int tcp_set_filter(struct tcp_pcb *p, struct net_chooser *c)
+{
+	struct tcp_extra *x = c ? tcp_extra(p) : load_acquire(&p->extra);
+	struct net_chooser *old;
+
+	if (!x)
+		return c ? -ENOMEM : 0;
+	if (c)
+		c->get(c);
+	tcp_lock(p);
+	old = x->filter;
+	x->filter = c;
+	tcp_unlock(p);
+	net_chooser_put(old);
+	return 0;
+}
+
+/* See net/tcp.h. ctx: thread */
+struct net_chooser *tcp_get_filter(struct tcp_pcb *p)
+{
+	struct net_chooser *c;
+
+	tcp_lock(p);
+	c = p->extra ? p->extra->filter : NULL;
+	if (c)
+		c->get(c);
+	tcp_unlock(p);
+	return c;
+}
+
+/* See tcp_pcb.h. holds: l->lock; @p is nobody else's yet */
+bool tcp_admit_same(struct tcp_pcb *p, const struct tcp_pcb *l)
+{
+	const struct tcp_extra *of = l->extra;
+	struct tcp_extra *x;
+
+	if (!of || (!of->filter && !of->min_ttl))
+		return true;
+	x = tcp_extra(p);
+	if (!x)
+		return false;
+	x->min_ttl = of->min_ttl;
+	x->filter = of->filter;
+	if (x->filter)
+		x->filter->get(x->filter);
+	return true;
+}
+
+/* --- segments --- */
 
 static void to_listener(struct tcp_in *in)
 {

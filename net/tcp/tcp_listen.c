@@ -212,6 +212,10 @@ static struct tcp_pcb *child(struct tcp_pcb *l, const struct tcp_in *in, const s
 
 	if (!p)
 		return NULL;
+	if (!tcp_admit_same(p, l)) {
+		tcp_pcb_put(p);
+		return NULL;
+	}
 	inherit(p, l);
 	p->key.kind = TCP_KIND_PCB;
 	p->key.laddr = in->dst;
@@ -441,7 +445,7 @@ void tcp_req_input(struct tcp_req *r, struct tcp_in *in)
 	in->path = (struct tcp_path){ .src = in->dst, .dev = READ_ONCE(l->key.dev) };
 	if (!tcp_wire_route(in->src, &in->path)) {
 		tcp_lock(l);
-		if (l->state == TCP_LISTEN && !list_empty(&r->wait))
+		if (l->state == TCP_LISTEN && !list_empty(&r->wait) && tcp_admits(l, in))
 			p = req_segment(l, r, in);
 		tcp_unlock(l);
 	}

@@ -89,6 +89,7 @@ void tcp_pcb_put(struct tcp_pcb *p)
 	kfree(p->listener);
 	if (p->extra) {
 		net_chooser_put(p->extra->chooser);
+		net_chooser_put(p->extra->filter);
 		kfree(p->extra);
 	}
 	kmem_cache_free(cache, p);

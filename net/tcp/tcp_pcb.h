@@ -270,6 +270,8 @@ struct tcp_extra {
 	u32 fo_most; /* l: TCP_FASTOPEN: how many may be pending; 0: none */
 	struct tcp_fo_keys fo_keys; /* tcp_fastopen.c's lock: TCP_FASTOPEN_KEY */
 	struct tcp_pcb *opener; /* l: reference; the listener of a fast open, while FO_PENDING */
+	struct net_chooser *filter; /* l: reference; SO_ATTACH_FILTER */
+	u8 min_ttl; /* l: IP_MINTTL */
 };
 
 enum tcp_urg { URG_NONE, URG_COMING, URG_HERE, URG_READ };
@@ -515,6 +517,12 @@ static inline u32 tcp_ts_now(s64 now, u32 offset)
 }
 
 /* --- tcp_input.c, tcp_state.c, tcp_ack.c --- */
+/*
+ * Does the user of @p let the segment in (tcp_set_filter)? @in may be shorter then. False: nobody
+ * hears of it. holds: p->lock
+ */
+bool tcp_admits(const struct tcp_pcb *p, struct tcp_in *in);
+bool tcp_admit_same(struct tcp_pcb *p, const struct tcp_pcb *l); /* as @l. False: no memory */
 void tcp_input(struct pkt *pkt); /* network header set; consumes */
 /* The segment for @p, which the caller has locked and holds. */
 void tcp_segment(struct tcp_pcb *p, struct tcp_in *in);

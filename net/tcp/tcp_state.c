@@ -410,6 +410,8 @@ static void synchronized(struct tcp_pcb *p, struct tcp_in *in)
 /* See tcp_pcb.h. holds: p->lock */
 void tcp_segment(struct tcp_pcb *p, struct tcp_in *in)
 {
+	if (unlikely(p->extra) && !tcp_admits(p, in))
+		return;
 	p->segs_in++;
 	switch (p->state) {
 	case TCP_CLOSE: in->reset = true; break;
