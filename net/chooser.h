@@ -10,8 +10,8 @@
 
 struct net_chooser {
 	/*
-	 * @p: from the transport's payload on, for a filter from its header on. ctx: thread; sleeps:
-	 * no; the table's lock is held, or the connection's
+	 * @p: from the transport's payload on, for a filter from its header on. ctx: thread; does
+	 * not sleep; the table's lock is held, or the connection's
 	 */
 	u32 (*choose)(const struct net_chooser *c, const struct pkt *p);
 	void (*get)(struct net_chooser *c); /* one more reference. ctx: any */

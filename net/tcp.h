@@ -207,8 +207,9 @@ void tcp_usage(struct tcp_usage *u);
 	X(TCPFastRetrans) X(TCPSlowStartRetrans) X(TCPTimeouts) X(TCPLossProbes) \
 	X(TCPLossProbeRecovery) X(TCPBacklogDrop) X(TCPMinTTLDrop) X(TCPDSACKOldSent) \
 	X(TCPDSACKOfoSent) X(TCPDSACKRecv) X(TCPAbortOnData) X(TCPAbortOnClose) \
-	X(TCPAbortOnMemory) X(TCPAbortOnTimeout) X(TCPAbortOnLinger) X(TCPAbortFailed) X(TCPMemoryPressures) \
-	X(TCPSpuriousRTOs) X(TCPRcvCoalesce) X(TCPOFOQueue) X(TCPOFODrop) X(TCPOFOMerge) \
+	X(TCPAbortOnMemory) X(TCPAbortOnTimeout) X(TCPAbortOnLinger) X(TCPAbortFailed) \
+	X(TCPMemoryPressures) X(TCPSpuriousRTOs) X(TCPRcvCoalesce) X(TCPOFOQueue) \
+	X(TCPOFODrop) X(TCPOFOMerge) \
 	X(TCPChallengeACK) X(TCPSYNChallenge) X(TCPFastOpenActive) X(TCPFastOpenActiveFail) \
 	X(TCPFastOpenPassive) X(TCPFastOpenPassiveFail) X(TCPFastOpenListenOverflow) \
 	X(TCPFastOpenCookieReqd) X(TCPFastOpenBlackhole) X(TCPReqQFullDoCookies) \
