@@ -174,7 +174,10 @@ void inode_getattr_generic(struct inode *i, struct kstat *st)
 static int permission_by_capability(const struct inode *i, u32 mode, u32 want)
 {
 	if (i->flags & INODE_BOUND)
-		return -EACCES;
+		return (i->flags & INODE_RESTORE) && (thread_capable(CAP_CHECKPOINT_RESTORE) ||
+						      thread_capable(CAP_SYS_ADMIN))
+			       ? 0
+			       : -EACCES;
 	if (S_ISDIR(mode)) {
 		if (!(want & MAY_WRITE) && thread_capable(CAP_DAC_READ_SEARCH))
 			return 0;

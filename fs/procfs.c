@@ -89,6 +89,7 @@ static void add_file(const struct proc_file *f)
 {
 	struct pseudo_attr a = {
 		.mode = f->mode,
+		.iflags = f->iflags,
 		.show = f->show,
 		.write = f->write,
 		.arg = f->arg,

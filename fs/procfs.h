@@ -14,6 +14,7 @@ struct proc_file {
 			 void *arg); /* NUL-terminated; n or -errno; NULL: read-only */
 	void *arg;
 	const struct file_ops *ops; /* instead of show/write: kmsg and the like */
+	u32 iflags; /* INODE_* */
 };
 #define PROC_FILE(id, path_, mode_, ...)         \
 	TABLE_ENTRY(proc_file, struct proc_file, \

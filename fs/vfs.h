@@ -212,6 +212,7 @@ struct file_ops {
 #define INODE_HANDLE 256u /* there is a handle of it (handle.c) */
 #define INODE_ACL 512u /* may have an access control list (inode_ops.acl) */
 #define INODE_BOUND 1024u /* the mode binds the superuser too (/proc/sys); nor can it be changed */
+#define INODE_RESTORE 4096u /* with INODE_BOUND: CAP_CHECKPOINT_RESTORE reads and writes it */
 #define INODE_STRICT 2048u /* nobody opens it beyond its mode, though access(2) may say he could */
 #define INODE_HINT_SHIFT 28 /* the bits from here on: fcntl's write hint */
 #define INODE_DEAD 8u /* directory that was removed: nothing can be made in it */

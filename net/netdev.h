@@ -180,11 +180,13 @@ void netdev_rx(struct pkt *p);
 void netdev_deliver(struct pkt *p); /* the same for one that was counted: gro.c's */
 /*
  * Send an IP packet, head at its header, to @nexthop on @d's link; IP_BROADCAST and multicast
- * addresses too. Consumes @p. ctx: thread; sleeps: no. 0, or -ENETDOWN, -ENOBUFS, -EHOSTUNREACH. A
- * packet that waits for its neighbour's address counts as sent.
+ * addresses too. Consumes @p. ctx: thread; sleeps: no. 0, or -ENOBUFS, -EHOSTUNREACH. A packet
+ * that waits for its neighbour's address counts as sent, and one for a device that is down.
  */
 int netdev_output(struct netdev *d, struct pkt *p, be32 nexthop);
-/* Send a whole frame. As above; -EMSGSIZE. Does what the device cannot: sums, segments. */
+/*
+ * Send a whole frame. As above; -EMSGSIZE, -ENETDOWN. Does what the device cannot: sums, segments.
+ */
 int netdev_xmit(struct netdev *d, struct pkt *p);
 int netdev_xmit_segment(struct netdev *d,
 			struct pkt *p); /* gso.c's: a piece of one that was shown */

@@ -55,7 +55,7 @@ struct ipc_ids {
  */
 #define IPC_NEXT_ID(name_, ids_)                                              \
 	PROC_FILE(name_, "sys/kernel/" #name_, 0444, .show = sysctl_int_show, \
-		  .write = sysctl_int_write,                                  \
+		  .iflags = INODE_RESTORE, .write = sysctl_int_write,         \
 		  .arg = &(struct sysctl_int){                                \
 			  .value = &(ids_).next_id, .min = 0, .max = 0x7fffffff })
 
