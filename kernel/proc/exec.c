@@ -392,14 +392,14 @@ static void exec_switch_files(struct task *t, struct exec_spares *s)
 static void exec_set_name(struct exec_image *img, struct thread *t)
 {
 	const struct exec_args *a = img->args;
-	bool by_file = a->lookup_name && !*a->lookup_name;
-	const char *name, *slash;
+	const char *slash = strrchr(a->filename, '/');
 
-	/* The file's name may be changed. */
-	spin_lock(&vfs_tree_lock);
-	name = by_file ? exe_of(img->vm->exe)->file->path.dentry->name : a->filename;
-	slash = strrchr(name, '/');
-	thread_set_name(t, slash ? slash + 1 : name);
+	if (!a->lookup_name || *a->lookup_name) {
+		thread_set_name(t, slash ? slash + 1 : a->filename);
+		return;
+	}
+	spin_lock(&vfs_tree_lock); /* the file's name may be changed */
+	thread_set_name(t, exe_of(img->vm->exe)->file->path.dentry->name);
 	spin_unlock(&vfs_tree_lock);
 }
 

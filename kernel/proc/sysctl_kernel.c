@@ -25,19 +25,20 @@ FIXED(sysctl_rr, "sys/kernel/sched_rr_timeslice_ms", "100");
 FIXED(sysctl_seccomp, "sys/kernel/seccomp/actions_avail",
       "kill_process kill_thread trap errno trace log allow");
 
-/* Limits of what there is none of: kept, and never reached. */
-static int max_cgroup, max_ipc, max_mnt, max_net, max_pid, max_time, max_user, max_uts; /* a */
-static int userns_clone, child_first; /* a: as well */
-SYSCTL_INT(sysctl_userns, "sys/kernel/unprivileged_userns_clone", &userns_clone, 0, 0x7fffffff);
-SYSCTL_INT(sysctl_child_first, "sys/kernel/sched_child_runs_first", &child_first, 0, 0x7fffffff);
-SYSCTL_INT(sysctl_cgroup_max, "sys/user/max_cgroup_namespaces", &max_cgroup, 0, 0x7fffffff);
-SYSCTL_INT(sysctl_ipc_max, "sys/user/max_ipc_namespaces", &max_ipc, 0, 0x7fffffff);
-SYSCTL_INT(sysctl_mnt_max, "sys/user/max_mnt_namespaces", &max_mnt, 0, 0x7fffffff);
-SYSCTL_INT(sysctl_net_max, "sys/user/max_net_namespaces", &max_net, 0, 0x7fffffff);
-SYSCTL_INT(sysctl_pid_max, "sys/user/max_pid_namespaces", &max_pid, 0, 0x7fffffff);
-SYSCTL_INT(sysctl_time_max, "sys/user/max_time_namespaces", &max_time, 0, 0x7fffffff);
-SYSCTL_INT(sysctl_user_max, "sys/user/max_user_namespaces", &max_user, 0, 0x7fffffff);
-SYSCTL_INT(sysctl_uts_max, "sys/user/max_uts_namespaces", &max_uts, 0, 0x7fffffff);
+/* What is kept and changes nothing: limits of what there is none of, and the like. */
+#define KEPT(id, path)                 \
+	static int id##_value; /* a */ \
+	SYSCTL_INT(id, path, &id##_value, 0, 0x7fffffff)
+KEPT(sysctl_userns, "sys/kernel/unprivileged_userns_clone");
+KEPT(sysctl_child_first, "sys/kernel/sched_child_runs_first");
+KEPT(sysctl_cgroup_max, "sys/user/max_cgroup_namespaces");
+KEPT(sysctl_ipc_max, "sys/user/max_ipc_namespaces");
+KEPT(sysctl_mnt_max, "sys/user/max_mnt_namespaces");
+KEPT(sysctl_net_max, "sys/user/max_net_namespaces");
+KEPT(sysctl_pid_max, "sys/user/max_pid_namespaces");
+KEPT(sysctl_time_max, "sys/user/max_time_namespaces");
+KEPT(sysctl_user_max, "sys/user/max_user_namespaces");
+KEPT(sysctl_uts_max, "sys/user/max_uts_namespaces");
 
 static int last_pid_show(struct sbuf *out, void *arg)
 {
