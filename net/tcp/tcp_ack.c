@@ -51,17 +51,17 @@ static void clean_queue(struct tcp_pcb *p, u32 ack, struct tcp_ackinfo *a)
 	}
 }
 
-/* Was the measurement of a segment possible? If not, by its timestamp: RFC 7323, 4. */
-static void measure(struct tcp_pcb *p, const struct tcp_in *in, struct tcp_ackinfo *a)
+/* See tcp_pcb.h. RFC 7323, 4. holds: p->lock */
+void tcp_measure(struct tcp_pcb *p, const struct tcp_in *in, s64 rtt)
 {
-	if (a->rtt < 0 && in->has_ts && in->tsecr && (p->flags & PF_TS)) {
+	if (rtt < 0 && in->has_ts && in->tsecr && (p->flags & PF_TS)) {
 		u32 ms = tcp_ts_now(in->now, p->ts_offset) - in->tsecr;
 
 		if (ms < 60000)
-			a->rtt = (s64)MAX(ms, 1u) * MSEC;
+			rtt = (s64)MAX(ms, 1u) * MSEC;
 	}
-	if (a->rtt >= 0)
-		tcp_rtt(p, a->rtt);
+	if (rtt >= 0)
+		tcp_rtt(p, rtt);
 }
 
 /* RFC 9293, 3.10.7.4: only a newer segment says something of the window. */
@@ -125,7 +125,7 @@ static void process(struct tcp_pcb *p, struct tcp_in *in, struct tcp_ackinfo *a)
 		p->bytes_acked += a->acked;
 		clean_queue(p, in->ack, a);
 		WRITE_ONCE(p->snd_una, in->ack);
-		measure(p, in, a);
+		tcp_measure(p, in, a->rtt);
 		advanced(p, in->now);
 	}
 	a->delivered += a->sacked;
@@ -153,6 +153,11 @@ bool tcp_ack(struct tcp_pcb *p, struct tcp_in *in)
 	if (seq_gt(in->ack, p->snd_nxt) || seq_lt(in->ack, p->snd_una - p->max_wnd)) {
 		tcp_challenge(p, in->now);
 		return false;
+	}
+	/* RFC 7323, 4.3; only now, as a forged time would make old what is not. */
+	if (a.has_ts && seq_le(in->seq, p->rcv_wup) && seq_ge(in->tsval, p->ts_recent)) {
+		p->ts_recent = in->tsval;
+		p->ts_recent_at = in->now;
 	}
 	if (seq_lt(in->ack, p->snd_una)) {
 		if (in->nsack && (p->flags & PF_SACK))

@@ -127,6 +127,9 @@ static void acked(struct tcp_pcb *p, u32 bytes, s64 now)
 	}
 	if (!c->epoch)
 		begin_epoch(p, c, now);
+	else if (now - c->last > p->rto)
+		c->epoch += now - c->last; /* 5.8: the sender had little to say */
+	c->last = now;
 	reno_friendly(p, c, bytes);
 	w = MAX(p->cwnd / p->mss, 1u);
 	want = target(p, c, now);

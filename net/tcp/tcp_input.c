@@ -241,6 +241,11 @@ static void error_for(struct tcp_pcb *p, u32 seq, int err, bool hard, u32 mtu)
 			if (s->len > p->mss && !(s->mark & SEG_LOST))
 				tcp_mark_lost(p, s);
 		}
+		if (p->lost && p->ca < CA_RECOVERY) {
+			p->ca = CA_LOSS;
+			p->high_seq = p->snd_nxt;
+			p->undo_marker = 0;
+		}
 		tcp_output(p, now);
 		return;
 	}

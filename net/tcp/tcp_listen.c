@@ -295,8 +295,7 @@ static struct tcp_pcb *req_complete(struct tcp_pcb *l, struct tcp_req *r, const 
 
 	if (!p)
 		return NULL;
-	if (!r->retries)
-		tcp_rtt(p, in->now - r->sent);
+	tcp_measure(p, in, r->retries ? -1 : in->now - r->sent);
 	p->retries = r->retries;
 	child_begin(p);
 	if (!tcp_table_replace(&r->key, &p->key)) {

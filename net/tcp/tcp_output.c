@@ -146,6 +146,12 @@ static void write_block(u8 *o, const struct tcp_block *b)
 	put32(o + 4, b->end);
 }
 
+/* Are there SACK blocks, and is there room for them beside @len bytes? */
+static bool tells_sacks(const struct tcp_pcb *p, u32 len)
+{
+	return unlikely(p->nsacks || p->dsack) && len + 4 + 8 * TCP_SACKS <= p->mss;
+}
+
 /*
  * Timestamps, and SACK blocks if @len bytes of data leave room, of a segment that is no SYN. Their
  * length.
@@ -162,7 +168,7 @@ static u32 write_options(struct tcp_pcb *p, u8 *o, u32 len, s64 now)
 		put32(o + 8, p->ts_recent);
 		n = TCP_TS_LEN;
 	}
-	if (likely(!p->nsacks && !p->dsack) || len + 4 + 8 * TCP_SACKS > p->mss)
+	if (!tells_sacks(p, len))
 		return n;
 	o[n] = o[n + 1] = 1;
 	o[n + 2] = 5;
@@ -309,6 +315,7 @@ void tcp_seg_acked(struct tcp_pcb *p, const struct tcp_seg *s)
 bool tcp_xmit(struct tcp_pcb *p, struct tcp_seg *s, s64 now)
 {
 	u8 flags = s->flags | (p->state == TCP_SYN_SENT ? 0 : TH_ACK), ecn;
+	bool untold = (p->nsacks || p->dsack) && !tells_sacks(p, s->len);
 	struct pkt *pkt;
 
 	flags |= ecn_flags(p, s, &ecn);
@@ -350,7 +357,7 @@ bool tcp_xmit(struct tcp_pcb *p, struct tcp_seg *s, s64 now)
 	p->bytes_sent += s->len;
 	if (unlikely(p->extra))
 		tcp_pace_sent(p, s->len, now);
-	if (flags & TH_ACK)
+	if ((flags & TH_ACK) && !untold)
 		acked_now(p);
 	push(p, pkt);
 	return true;
@@ -512,6 +519,12 @@ static u32 cwnd_room(const struct tcp_pcb *p)
 	return p->cwnd > pipe ? p->cwnd - pipe : 0;
 }
 
+/* How much of @s may be handed down as one: an urgent pointer is true of one segment only. */
+static u32 piece_max(const struct tcp_pcb *p, const struct tcp_seg *s)
+{
+	return seq_gt(p->snd_up, s->seq) ? p->mss : MAX(p->gso_max / p->mss, 1u) * p->mss;
+}
+
 /* How many bytes of the first unsent segment may go; all of it: its length. -1: not now. */
 static s64 sendable(struct tcp_pcb *p, const struct tcp_seg *s)
 {
@@ -526,7 +539,7 @@ static s64 sendable(struct tcp_pcb *p, const struct tcp_seg *s)
 		return -1;
 	/* The last segment that fits in part may go whole: the window is counted in segments. */
 	room = MAX(room / p->mss, 1u) * p->mss;
-	n = MIN(room, MAX(p->gso_max, (u32)p->mss));
+	n = MIN(room, piece_max(p, s));
 	n = MIN(n, (u32)open);
 	if (unlikely(p->extra))
 		n = tcp_pace_burst(p, n);
@@ -564,7 +577,6 @@ static bool send_new(struct tcp_pcb *p, struct tcp_seg *s, u32 n, s64 now)
 static void send_lost(struct tcp_pcb *p, s64 now)
 {
 	struct tcp_seg *s;
-	u32 most = MAX(p->gso_max / p->mss, 1u) * p->mss;
 
 	list_for_each(s, &p->sndq, link) {
 		u32 room = cwnd_room(p);
@@ -574,7 +586,7 @@ static void send_lost(struct tcp_pcb *p, s64 now)
 		if ((s->mark & (SEG_LOST | SEG_RETRANS | SEG_SACKED)) != SEG_LOST)
 			continue;
 		room = MAX(room / p->mss, 1u) * p->mss;
-		room = MIN(room, most);
+		room = MIN(room, piece_max(p, s));
 		if (unlikely(p->extra))
 			room = tcp_pace_burst(p, room);
 		if (s->len > room && !tcp_seg_split(p, s, room))

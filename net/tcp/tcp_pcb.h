@@ -51,6 +51,7 @@
 #define MSEC 1000000LL
 #define SEC 1000000000LL
 #define TCP_RTO_INIT (1 * SEC) /* RFC 6298, 2.1 */
+#define TCP_RTO_LOST_SYN (3 * SEC) /* 5.7 */
 #define TCP_RTO_MIN (200 * MSEC)
 #define TCP_RTO_MAX (120 * SEC)
 #define TCP_DELACK (40 * MSEC)
@@ -183,6 +184,7 @@ struct tcp_cubic {
 	u32 acked; /* for w_est */
 	/* HyStart: the round, the least of its delays */
 	u32 round_end, round_rtt, last_rtt, samples;
+	s64 last; /* ns: when it grew last */
 };
 
 struct tcp_listener {
@@ -351,7 +353,7 @@ struct tcp_pcb {
 	s64 last_sent; /* l */
 	u64 bytes_acked, bytes_received, segs_in, segs_out, delivered, bytes_sent,
 		bytes_retrans; /* l */
-	u64 cc_state[6]; /* l: of the congestion control */
+	u64 cc_state[7]; /* l: of the congestion control */
 
 	/* Receiving. */
 	u32 rcv_nxt, copied; /* l, a: copied: the user has all below */
@@ -529,6 +531,8 @@ void tcp_segment(struct tcp_pcb *p, struct tcp_in *in);
 /* ICMP says of a segment that we sent: @errno_; @mtu != 0: it was too big. */
 void tcp_error(be32 laddr, be16 lport, be32 raddr, be16 rport, u32 seq, int errno_, bool hard,
 	       u32 mtu);
+/* The round trip that @in ends is @rtt, or what its time stamp says of it if that is negative. */
+void tcp_measure(struct tcp_pcb *p, const struct tcp_in *in, s64 rtt);
 /* Everything that an acceptable ACK says. False: the segment is to be dropped. */
 bool tcp_ack(struct tcp_pcb *p, struct tcp_in *in);
 void tcp_established(struct tcp_pcb *p); /* what is done when a connection gets there */

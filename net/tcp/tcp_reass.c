@@ -148,7 +148,7 @@ static void take_ooo(struct tcp_pcb *p)
 			break;
 		list_del(&pkt->link);
 		p->ooo_mem -= pkt->charge;
-		if (seq_le(rx->end, p->rcv_nxt) && !rx->fin) {
+		if (seq_le(rx->end + rx->fin, p->rcv_nxt)) {
 			pkt_put(pkt);
 			continue;
 		}
@@ -182,10 +182,13 @@ static void ooo_insert(struct tcp_pcb *p, struct pkt *pkt)
 		at = at->prev;
 	}
 	if (at->prev != &p->oooq) {
-		u32 before = tcp_rx(list_entry(at->prev, struct pkt, link))->end;
+		struct tcp_rx *last = tcp_rx(list_entry(at->prev, struct pkt, link));
+		u32 before = last->end;
 
 		if (seq_ge(before, rx->end)) {
-			tcp_dsack(p, rx->seq, rx->end);
+			last->fin |= rx->fin && before == rx->end;
+			if (pkt->len)
+				tcp_dsack(p, rx->seq, rx->end);
 			pkt_put(pkt);
 			return;
 		}

@@ -22,6 +22,7 @@ static void prr_start(struct tcp_pcb *p)
 	p->prr_flight = MAX(p->snd_nxt - p->snd_una, (u32)p->mss);
 	p->ssthresh = p->cc->ssthresh(p);
 	p->high_seq = p->snd_nxt;
+	p->flags |= PF_CWR_PENDING; /* RFC 3168, 6.1.2: for whatever reason */
 }
 
 /* RFC 6937, 3. @fast: a retransmission begins, which goes out in any case. */
@@ -90,13 +91,15 @@ void tcp_enter_loss(struct tcp_pcb *p, s64 now)
 	struct tcp_seg *s;
 	bool fresh = p->ca < CA_RECOVERY || !seq_lt(p->snd_una, p->high_seq);
 
-	if (p->ca != CA_LOSS || (seq_ge(p->snd_una, p->high_seq) && !p->retries)) {
+	if (p->ca != CA_LOSS || !p->undo_marker ||
+	    (seq_ge(p->snd_una, p->high_seq) && !p->retries)) {
 		p->prior_cwnd = p->cwnd;
 		p->prior_ssthresh = p->ssthresh;
 		p->ssthresh = p->cc->ssthresh(p);
 		p->undo_marker = p->snd_una;
 		p->undo_retrans = -1;
 		p->retrans_stamp = 0;
+		p->flags |= PF_CWR_PENDING;
 		if (p->cc->timeout)
 			p->cc->timeout(p);
 	}
@@ -221,7 +224,9 @@ static void in_loss(struct tcp_pcb *p, struct tcp_ackinfo *a)
 		p->ca = p->sacked ? CA_DISORDER : CA_OPEN;
 		return;
 	}
-	if (!(p->flags & PF_FRTO))
+	/* Bytes of the other side say nothing; before the first answer SACKs do not, either. */
+	if (!(p->flags & PF_FRTO) || !(a->acked || a->sacked || a->dup) ||
+	    (!a->acked && (p->flags & (PF_FRTO2 | PF_SACK)) == PF_SACK))
 		return;
 	if (a->acked && !(p->flags & PF_FRTO2) && p->unsent) {
 		p->high_seq = p->snd_nxt;
@@ -290,7 +295,6 @@ void tcp_recover(struct tcp_pcb *p, struct tcp_ackinfo *a)
 		if (a->ece && p->ca < CA_CWR && (p->flags & PF_ECN)) {
 			enter_cwr(p);
 			p->high_seq++; /* until what tells of it has come, echoes are old */
-			p->flags |= PF_CWR_PENDING;
 		}
 	}
 	if (p->ca == CA_CWR || p->ca == CA_RECOVERY)

@@ -74,9 +74,11 @@ void tcp_established(struct tcp_pcb *p)
 
 	tcp_set_state(p, TCP_ESTABLISHED);
 	p->cwnd = tcp_init_window(p);
-	/* RFC 6298, 5.7: a lost SYN says that the path is bad. */
+	/* RFC 6298, 5.7: a lost SYN says that the path is bad, or longer than was thought. */
 	if (p->retries > 1)
 		p->cwnd = p->mss;
+	if (p->retries && !p->srtt)
+		p->rto = TCP_RTO_LOST_SYN;
 	p->cc->init(p);
 	p->retries = p->backoff = 0;
 	p->first_unanswered = 0;
@@ -100,8 +102,7 @@ static void syn_acked(struct tcp_pcb *p, struct tcp_in *in)
 {
 	struct tcp_seg *s = list_first(&p->sndq, struct tcp_seg, link);
 
-	if (!(s->mark & SEG_EVER))
-		tcp_rtt(p, in->now - s->sent);
+	tcp_measure(p, in, s->mark & SEG_EVER ? -1 : in->now - s->sent);
 	list_del(&s->link);
 	tcp_seg_free(s);
 	WRITE_ONCE(p->snd_una, p->iss + 1);
@@ -233,12 +234,6 @@ static bool check_sequence(struct tcp_pcb *p, struct tcp_in *in)
 	if (unlikely(!acceptable(p, in))) {
 		answer_unacceptable(p, in);
 		return false;
-	}
-	/* RFC 7323, 4.3. */
-	if (in->has_ts && (p->flags & PF_TS) && seq_le(in->seq, p->rcv_wup) &&
-	    seq_ge(in->tsval, p->ts_recent)) {
-		p->ts_recent = in->tsval;
-		p->ts_recent_at = in->now;
 	}
 	return true;
 }

@@ -209,13 +209,16 @@ static void retransmit_timeout(struct tcp_pcb *p, s64 now)
 {
 	struct tcp_seg *s = list_first(&p->sndq, struct tcp_seg, link);
 	bool over = too_long(p, p->retries, now);
+	/* The window was taken back: as long as there are answers it may come again. 3.8.6.1. */
+	bool shrunk = !p->snd_wnd && !(p->flags & PF_ORPHAN) && p->state != TCP_SYN_SENT &&
+		      now - p->last_ack <= 2 * TCP_RTO_MAX;
 	s64 next;
 
 	if (p->snd_nxt == p->snd_una)
 		return;
 	if (unlikely(p->fo) && (p->retries == 2 || (p->retries < 2 && over)))
 		tcp_fo_timeout(p, now);
-	if (over) {
+	if (over && !shrunk) {
 		give_up(p);
 		return;
 	}
@@ -230,7 +233,7 @@ static void retransmit_timeout(struct tcp_pcb *p, s64 now)
 		tcp_pace_skip(p, now);
 		tcp_output(p, now);
 	}
-	p->retries++;
+	p->retries = (u8)MIN(p->retries + 1, 255);
 	p->backoff = is_thin(p) ? 0 : (u8)MIN(p->backoff + 1, 16);
 	p->send_timer = ST_RTO;
 	next = now + rto_now(p);

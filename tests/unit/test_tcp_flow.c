@@ -187,6 +187,37 @@ UNIT_TEST(an_echo_slows_down_once_a_window)
 	x_close(&x);
 }
 
+/* RFC 3168, 6.1.2: whatever made the window smaller, the peer is told, and need not echo on. */
+UNIT_TEST(a_loss_is_told_as_a_reduction)
+{
+	for (u32 timer = 0; timer < 2; timer++) {
+		struct heard h;
+		struct xend x;
+		u32 cwrs = 0;
+
+		ecn_begin(&x, 168);
+		CHECK_EQ(put(x.p, data, 20 * MSS, 0), 20 * MSS);
+		x_forget();
+		if (timer)
+			world_sleep(300 * MSEC);
+		for (u32 i = 0; !timer && i < 8; i++) {
+			u8 o[12] = { 1, 1, 5, 10 };
+			u32 v[2] = { net32(x.ack + MSS), net32(x.ack + (i + 3) * MSS) };
+
+			memcpy(o + 4, v, 8);
+			ack_with(&x, x.ack, o, sizeof(o));
+		}
+		CHECK(x.p->ca == (timer ? CA_LOSS : CA_RECOVERY));
+		say(&x, TH_ACK, x.seq, x.ack + 10 * MSS, 0);
+		while (x_hear(&h)) {
+			CHECK(!(h.flags & TH_CWR) || seq_ge(h.seq, x.ack + 10 * MSS));
+			cwrs += !!(h.flags & TH_CWR);
+		}
+		CHECK_EQ(cwrs, 1);
+		x_close(&x);
+	}
+}
+
 /* RFC 3168, 6.1.5: what goes again could not tell of a mark. */
 UNIT_TEST(what_goes_again_is_not_marked)
 {
