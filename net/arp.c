@@ -203,12 +203,14 @@ void arp_probe(struct netdev *d, be32 addr)
 
 void (*arp_watch_fn)(void);
 static const struct netdev *watched_dev; /* a: before watched_addr */
+static bool watched_probing; /* a: before watched_addr */
 static be32 watched_addr; /* a: 0: nothing is watched */
 
 /* See arp.h. ctx: thread */
-void arp_watch(struct netdev *d, be32 addr)
+void arp_watch(struct netdev *d, be32 addr, bool probing)
 {
 	WRITE_ONCE(watched_dev, d);
+	WRITE_ONCE(watched_probing, probing);
 	store_release(&watched_addr, addr);
 }
 
@@ -217,7 +219,8 @@ static void look_at_claim(const struct netdev *d, const struct arp_packet *a, be
 {
 	be32 addr = load_acquire(&watched_addr);
 
-	if (unlikely(addr) && (spa == addr || (!spa && tpa == addr)) &&
+	if (unlikely(addr) &&
+	    (spa == addr || (!spa && tpa == addr && READ_ONCE(watched_probing))) &&
 	    d == READ_ONCE(watched_dev) && memcmp(a->sha, d->addr, ETH_ALEN))
 		arp_watch_fn();
 }

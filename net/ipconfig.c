@@ -133,7 +133,7 @@ static void client_send(struct dhcp *c, be32 src, be32 dst, const u8 *msg, u32 l
 static void client_probe(struct dhcp *c, be32 addr)
 {
 	WRITE_ONCE(conflict, false);
-	arp_watch(now.dev, addr);
+	arp_watch(now.dev, addr, !c->has_addr);
 	if (!addr)
 		return;
 	if (c->has_addr)
@@ -146,6 +146,7 @@ static void client_bound(struct dhcp *c)
 {
 	bool fresh;
 
+	arp_watch(now.dev, c->lease.addr, false);
 	mutex_lock(&net_config_lock);
 	if (now.valid && (now.lease.addr != c->lease.addr || now.lease.mask != c->lease.mask))
 		drop_address();

@@ -382,7 +382,7 @@ UNIT_TEST(claims_to_an_address_are_told)
 	arp_watch_fn = on_claim;
 	receive(&f, sizeof(f));
 	CHECK_EQ(claims, 0); /* nothing is watched */
-	arp_watch(&card, wanted);
+	arp_watch(&card, wanted, true);
 	arp_probe(&card, wanted);
 	CHECK_EQ(nsent, 1);
 	CHECK(!memcmp(sent[0] + ETH_HLEN + 14, "\0\0\0\0", 4)); /* from nobody */
@@ -398,8 +398,15 @@ UNIT_TEST(claims_to_an_address_are_told)
 	memcpy(f.sha, my_mac, ETH_ALEN); /* ourselves */
 	receive(&f, sizeof(f));
 	CHECK_EQ(claims, 2);
-	arp_watch(&card, 0);
-	f = arp_frame(ARPOP_REPLY, wanted, ME);
+	/* Who probes for one in use is answered, and it stays ours (RFC 5227, 2.4). */
+	arp_watch(&card, wanted, false);
+	f = arp_frame(ARPOP_REQUEST, 0, wanted);
 	receive(&f, sizeof(f));
 	CHECK_EQ(claims, 2);
+	f = arp_frame(ARPOP_REPLY, wanted, ME);
+	receive(&f, sizeof(f));
+	CHECK_EQ(claims, 3);
+	arp_watch(&card, 0, false);
+	receive(&f, sizeof(f));
+	CHECK_EQ(claims, 3);
 }
