@@ -83,22 +83,33 @@ static void queue_free(struct frag_queue *q, struct list *gone)
 	kfree(q);
 }
 
+/*
+ * The oldest go as long as there is too much, which each fragment adds to, also one of a datagram
+ * that was begun. holds: frag_lock
+ */
+static void make_room(struct list *gone, u32 most)
+{
+	while (!list_empty(&ages) &&
+	       (memory > (u32)READ_ONCE(ipfrag_high_thresh) || nqueues > most)) {
+		queue_free(list_first(&ages, struct frag_queue, age), gone);
+		net_count(IP_REASM_FAILS);
+	}
+}
+
 /* holds: frag_lock */
 static struct frag_queue *queue_get(const struct iphdr *h, struct list *gone)
 {
 	struct list *b = bucket_of(h);
 	struct frag_queue *q;
 
+	make_room(gone, QUEUES_MAX);
+
 	list_for_each(q, b, link) {
 		if (q->src == h->saddr && q->dst == h->daddr && q->id == h->id &&
 		    q->proto == h->protocol)
 			return q;
 	}
-	while (!list_empty(&ages) &&
-	       (memory > (u32)READ_ONCE(ipfrag_high_thresh) || nqueues >= QUEUES_MAX)) {
-		queue_free(list_first(&ages, struct frag_queue, age), gone);
-		net_count(IP_REASM_FAILS);
-	}
+	make_room(gone, QUEUES_MAX - 1);
 	q = kzalloc(sizeof(*q), PMM_NOWAIT);
 	if (!q)
 		return NULL;

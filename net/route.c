@@ -225,7 +225,9 @@ int route_lookup(be32 dst, be32 src, const struct netdev *dev, struct route *out
 void route_pmtu_update(be32 dst, u32 mtu)
 {
 	spin_lock(&route_lock);
-	learn(dst, PMTU_LIFE)->mtu = MAX(mtu, PMTU_MIN);
+	mtu = MAX(mtu, PMTU_MIN);
+	if (mtu < pmtu_of(dst, ~0u)) /* never larger: RFC 1191, 3 */
+		learn(dst, PMTU_LIFE)->mtu = mtu;
 	spin_unlock(&route_lock);
 	route_changed();
 }

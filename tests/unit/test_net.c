@@ -202,6 +202,12 @@ UNIT_TEST(fragments_in_any_order)
 	for (u32 i = 0; i < 3000; i++)
 		send_fragment(whole, 8, 800, true, (u16)(i + 1000));
 	CHECK(ip_frag_memory(&queues) <= (5u << 20) && queues <= 1024);
+	/* Nor may many that were begun grow beyond the limit. */
+	for (u32 at = 0; at < 1600; at += 16) {
+		for (u32 i = 0; i < 1000; i++)
+			send_fragment(whole, at, 8, true, (u16)(i + 5000));
+	}
+	CHECK(ip_frag_memory(&queues) <= (5u << 20) && queues <= 1024);
 }
 
 UNIT_TEST(echo_is_answered_within_limits)
@@ -224,6 +230,23 @@ UNIT_TEST(echo_is_answered_within_limits)
 	for (u32 i = 0; i < 100; i++)
 		receive(&f, udp_frame(&f, 8, 1));
 	CHECK(nsent > 0 && nsent < 10);
+}
+
+/* RFC 1191, 3: what a router tells makes the estimate smaller, never larger, and not too small. */
+UNIT_TEST(paths_do_not_grow_by_what_routers_say)
+{
+	begin();
+	CHECK_EQ(route_pmtu(PEER, 1500), 1500);
+	route_pmtu_update(PEER, 1000);
+	CHECK_EQ(route_pmtu(PEER, 1500), 1000);
+	now += 400 * NSEC_PER_SEC;
+	route_pmtu_update(PEER, 1400);
+	CHECK_EQ(route_pmtu(PEER, 1500), 1000);
+	now += 300 * NSEC_PER_SEC;
+	CHECK_EQ(route_pmtu(PEER, 1500), 1500);
+	route_pmtu_update(PEER, 68);
+	CHECK_EQ(route_pmtu(PEER, 1500), 552);
+	now += 700 * NSEC_PER_SEC;
 }
 
 UNIT_TEST(errors_find_their_socket)
