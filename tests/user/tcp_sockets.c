@@ -542,6 +542,96 @@ static void timeouts(void)
 	close(y);
 }
 
+/* Sends until no more goes: the other end reads nothing. Returns the bytes. */
+static size_t fill(int s)
+{
+	static const char block[65536];
+	ssize_t n;
+	size_t sum = 0;
+	int e;
+
+	while ((n = send(s, block, sizeof(block), MSG_DONTWAIT)) > 0)
+		sum += n;
+	e = errno;
+	CHECK(n == -1 && e == EAGAIN);
+	return sum;
+}
+
+/* Reads to the end of file. Returns the bytes. */
+static size_t read_out(int s)
+{
+	static char block[65536];
+	ssize_t n;
+	size_t sum = 0;
+
+	while ((n = read(s, block, sizeof(block))) > 0)
+		sum += n;
+	CHECK(n == 0);
+	return sum;
+}
+
+static void *closes(void *s)
+{
+	return (void *)(long)close(*(int *)s);
+}
+
+/* SO_LINGER with time: socket(7). */
+static void lingers(void)
+{
+	struct linger l = { 1, 10000 }, got;
+	socklen_t len = sizeof(got);
+	struct timespec from, to;
+	pthread_t thread;
+	size_t sent;
+	void *ret;
+	int x, y, end[2];
+	pid_t pid;
+	char c;
+
+	/* close waits until the other side has all. */
+	pair(&x, &y);
+	CHECK(setsockopt(x, SOL_SOCKET, SO_LINGER, &l, sizeof(l)) == 0);
+	CHECK(getsockopt(x, SOL_SOCKET, SO_LINGER, &got, &len) == 0);
+	CHECK(got.l_onoff == 1 && got.l_linger == 10000);
+	sent = fill(x);
+	REQUIRE(pthread_create(&thread, NULL, closes, &x) == 0);
+	CHECK(read_out(y) == sent);
+	CHECK(pthread_join(thread, &ret) == 0 && ret == NULL);
+	close(y);
+
+	/* Or until the time is over, which is no error; what is there goes on its way. */
+	l.l_linger = 1;
+	pair(&x, &y);
+	CHECK(setsockopt(x, SOL_SOCKET, SO_LINGER, &l, sizeof(l)) == 0);
+	sent = fill(x);
+	clock_gettime(CLOCK_MONOTONIC, &from);
+	CHECK(close(x) == 0);
+	clock_gettime(CLOCK_MONOTONIC, &to);
+	CHECK((to.tv_sec - from.tv_sec) * 1000 + (to.tv_nsec - from.tv_nsec) / 1000000 >= 990);
+	CHECK(read_out(y) == sent);
+	close(y);
+
+	/* Who ends does not wait. */
+	l.l_linger = 10000;
+	pair(&x, &y);
+	CHECK(setsockopt(x, SOL_SOCKET, SO_LINGER, &l, sizeof(l)) == 0);
+	sent = fill(x);
+	CHECK(pipe(end) == 0);
+	pid = fork();
+	REQUIRE(pid >= 0);
+	if (pid == 0) {
+		close(y);
+		close(end[1]);
+		_exit((int)read(end[0], &c, 1)); /* when the parent has closed the socket, too */
+	}
+	CHECK(close(x) == 0);
+	close(end[0]);
+	close(end[1]);
+	CHECK(EVENTUALLY(waitpid(pid, NULL, WNOHANG) == pid));
+	CHECK(read_out(y) == sent);
+	close(y);
+}
+
 int main(void)
 {
 	alarm(TAP_LIMIT);
@@ -559,5 +649,6 @@ int main(void)
 	bulk();
 	many();
 	timeouts();
+	lingers();
 	return tap_done();
 }
