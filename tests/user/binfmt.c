@@ -18,6 +18,7 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include "tap.h"
+#include "vforked.h"
 
 #define D "/tmp/binfmt"
 #define FS "/proc/sys/fs/binfmt_misc"
@@ -391,6 +392,12 @@ static void do_run_thread(const void *path)
 		pthread_join(thread, NULL);
 }
 
+static int run_tiny(void *argv)
+{
+	execve(D "/tiny", argv, environ);
+	return 1;
+}
+
 /* A child by vfork: its memory is its parent's, who must not be hurt. */
 static void late_elsewhere(void)
 {
@@ -402,11 +409,7 @@ static void late_elsewhere(void)
 	t.ph[0].p_memsz = 1;
 	REQUIRE(tiny_put(&t, D "/tiny") && !pipe2(p, O_CLOEXEC));
 	CHECK(same(hear(do_run_thread, D "/tiny"), SEGV));
-	pid = vfork();
-	if (!pid) {
-		execve(D "/tiny", argv, environ);
-		_exit(1);
-	}
+	pid = vforked(run_tiny, argv);
 	CHECK(waitpid(pid, &status, 0) == pid && WIFSIGNALED(status) &&
 	      WTERMSIG(status) == SIGSEGV);
 	CHECK(!close(p[1]) && read(p[0], &status, 1) == 0 && !close(p[0]));

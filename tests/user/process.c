@@ -17,6 +17,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 #include "tap.h"
+#include "vforked.h"
 
 extern char **environ;
 static char self_path[256];
@@ -179,10 +180,67 @@ static void test_groups(void)
 	(void)st;
 }
 
+static int signals_seen[2]; /* a pipe */
+
+static void tell_signal(int sig)
+{
+	char c = (char)sig;
+
+	write(signals_seen[1], &c, 1);
+}
+
+/*
+ * A session whose leader leaves a process group of one behind, stopped or not: who is in it has
+ * handlers for what an orphaned group is sent, or not (setpgid(3), _exit(2)).
+ */
+static pid_t leave_orphan(int handlers, int stopped)
+{
+	pid_t leader = fork(), left;
+
+	if (leader)
+		return leader;
+	setsid();
+	leader = getpid();
+	left = fork();
+	if (left) {
+		int st;
+
+		_exit(stopped && waitpid(left, &st, WUNTRACED) != left);
+	}
+	setpgid(0, 0);
+	if (handlers) {
+		signal(SIGHUP, tell_signal);
+		signal(SIGCONT, tell_signal);
+	}
+	if (stopped)
+		raise(SIGSTOP);
+	if (EVENTUALLY(getppid() != leader))
+		tell_signal(0);
+	_exit(8);
+}
+
+static void test_orphaned_groups(void)
+{
+	char c[3] = { 0 };
+	int st;
+
+	REQUIRE(!pipe(signals_seen) && !prctl(PR_SET_CHILD_SUBREAPER, 1));
+	CHECK(status_of(leave_orphan(1, 1)) == 0);
+	CHECK(wait(&st) > 0 && WIFEXITED(st) && WEXITSTATUS(st) == 8);
+	CHECK(read(signals_seen[0], c, 3) == 3 && c[0] + c[1] == SIGHUP + SIGCONT && !c[2]);
+	CHECK(status_of(leave_orphan(0, 1)) == 0);
+	CHECK(wait(&st) > 0 && WIFSIGNALED(st) && WTERMSIG(st) == SIGHUP);
+	/* Who is not stopped is not disturbed. */
+	CHECK(status_of(leave_orphan(1, 0)) == 0);
+	CHECK(wait(&st) > 0 && WIFEXITED(st) && read(signals_seen[0], c, 3) == 1 && !c[0]);
+	CHECK(!prctl(PR_SET_CHILD_SUBREAPER, 0) && !close(signals_seen[0]) &&
+	      !close(signals_seen[1]));
+}
+
 /* Run this program again with a role. */
 static pid_t spawn(char *const argv[], char *const envp[])
 {
-	pid_t p = vfork();
+	pid_t p = fork();
 
 	if (p == 0) {
 		execve(self_path, argv, envp);
@@ -275,6 +333,24 @@ static void test_exec_limits(void)
 	CHECK_ERR(execve(self_path, many, env), E2BIG);
 	free(many);
 	free(big);
+}
+
+/* What is marked is closed, only then; O_CLOEXEC, FD_CLOEXEC and the mark of a copy. */
+static void test_close_on_exec(void)
+{
+	int gone = open("/", O_RDONLY | O_CLOEXEC), copy = dup(gone), set = open("/", O_RDONLY);
+	char text[3][16];
+	char *args[] = { "x", "fds", text[0], text[1], text[2], NULL };
+
+	CHECK(!fcntl(set, F_SETFD, FD_CLOEXEC));
+	snprintf(text[0], sizeof(text[0]), "%d", gone);
+	snprintf(text[1], sizeof(text[1]), "%d", set);
+	snprintf(text[2], sizeof(text[2]), "%d", copy);
+	CHECK(WEXITSTATUS(status_of(spawn(args, environ))) == 77);
+	CHECK(fcntl(gone, F_GETFD) == FD_CLOEXEC); /* here nothing is closed */
+	close(gone);
+	close(set);
+	close(copy);
 }
 
 static void *exec_thread(void *arg)
@@ -423,6 +499,56 @@ static void test_clone(void)
 	free(stack);
 }
 
+/* What a child by vfork(2) and its parent tell one another: the memory is the same. */
+static volatile struct borrowed {
+	int stage; /* 1: the child has begun; 2: the parent has gone on */
+	int early; /* the parent went on first */
+	int go[2]; /* a pipe: the program that is run ends when it can read */
+	int exec;
+} borrowed;
+
+static int borrower(void *arg)
+{
+	char fd[16], *args[] = { "x", "wait", fd, NULL };
+
+	borrowed.stage = 1;
+	/* The parent sleeps in the kernel: it cannot go on before this ends. */
+	borrowed.early =
+		!EVENTUALLY(task_state(getppid(), getppid()) == 'D') || borrowed.stage != 1;
+	snprintf(fd, sizeof(fd), "%d", borrowed.go[0]);
+	if (borrowed.exec)
+		execve(self_path, args, environ);
+	_exit(12);
+}
+
+static void borrow(int exec)
+{
+	int st;
+	pid_t p;
+
+	borrowed.stage = borrowed.early = 0;
+	borrowed.exec = exec;
+	p = vforked(borrower, NULL);
+	CHECK(p > 0 && borrowed.stage == 1 && !borrowed.early);
+	borrowed.stage = 2;
+	if (exec) {
+		/* Released by the exec: the other program is still there. */
+		CHECK(waitpid(p, &st, WNOHANG) == 0 && write(borrowed.go[1], "x", 1) == 1);
+		CHECK(WEXITSTATUS(status_of(p)) == 57);
+	} else {
+		CHECK(WEXITSTATUS(status_of(p)) == 12);
+	}
+}
+
+static void test_vfork(void)
+{
+	REQUIRE(!pipe((int *)borrowed.go));
+	borrow(0);
+	borrow(1);
+	close(borrowed.go[0]);
+	close(borrowed.go[1]);
+}
+
 static void test_pidfd_signals(void)
 {
 	int st, pidfd;
@@ -494,6 +620,8 @@ static void test_limits(void)
 /* What the program does when it runs itself. */
 static int role(int argc, char **argv)
 {
+	char line[1];
+
 	if (!strcmp(argv[1], "args"))
 		return argc == 5 && !strcmp(argv[0], "x") && !strcmp(argv[2], "a b") &&
 				       !argv[3][0] && !strcmp(argv[4], "z") && !argv[5] &&
@@ -503,6 +631,14 @@ static int role(int argc, char **argv)
 			       : 34;
 	if (!strcmp(argv[1], "count"))
 		return argc == 3 && strlen(argv[2]) == 100000 ? 3 : 4;
+	if (!strcmp(argv[1], "fds"))
+		return argc == 5 && fcntl(atoi(argv[2]), F_GETFD) == -1 && errno == EBADF &&
+				       fcntl(atoi(argv[3]), F_GETFD) == -1 &&
+				       fcntl(atoi(argv[4]), F_GETFD) == 0
+			       ? 77
+			       : 78;
+	if (!strcmp(argv[1], "wait"))
+		return read(atoi(argv[2]), line, 1) == 1 ? 57 : 58;
 	if (!strcmp(argv[1], "pid"))
 		return getpid() == atoi(argv[2]) && gettid() == getpid() ? 55 : 56;
 	if (!strcmp(argv[1], "script \t one two") && argc >= 4 && !strcmp(argv[0], self_path)) {
@@ -528,11 +664,14 @@ int main(int argc, char **argv)
 	test_orphans();
 	test_autoreap();
 	test_groups();
+	test_orphaned_groups();
 	test_exec();
+	test_close_on_exec();
 	test_exec_limits();
 	test_exec_threads();
 	test_threads();
 	test_clone();
+	test_vfork();
 	test_pidfd_signals();
 	test_limits();
 	return tap_done();

@@ -29,6 +29,7 @@
 #include <time.h>
 #include <unistd.h>
 #include "meminfo.h"
+#include "vforked.h"
 
 #define PAGE 4096
 #define MAX_WORKERS 32
@@ -131,18 +132,24 @@ static void op_fork(void)
 	CHECK(!munmap(p, n));
 }
 
+/* Run this program to exit with the code that @arg says. */
+static int exec_exit(void *arg)
+{
+	execl(self, "stress", "--exit", (char *)arg, (char *)NULL);
+	return 252;
+}
+
 static void op_exec(void)
 {
 	char arg[16];
 	int code = rnd() % 200;
-	pid_t pid = rnd() & 1 ? fork() : vfork();
+	pid_t pid;
 
+	snprintf(arg, sizeof(arg), "%d", code);
+	pid = rnd() & 1 ? fork() : vforked(exec_exit, arg);
 	CHECK(pid >= 0);
-	if (!pid) {
-		snprintf(arg, sizeof(arg), "%d", code);
-		execl(self, "stress", "--exit", arg, (char *)NULL);
-		_exit(252);
-	}
+	if (!pid)
+		_exit(exec_exit(arg));
 	CHECK(reap(pid, code << 8));
 }
 

@@ -6,6 +6,7 @@
 #include <sys/ptrace.h>
 #include <sys/uio.h>
 #include <time.h>
+#include "../vforked.h"
 #include "engine.h"
 
 #ifndef SYS_futex_waitv
@@ -31,13 +32,14 @@ static long do_fork(void)
 	return reaped(pid);
 }
 
+static int end_well(void *arg)
+{
+	return 0;
+}
+
 static long do_vfork(void)
 {
-	pid_t pid = vfork();
-
-	if (!pid)
-		_exit(0);
-	return reaped(pid);
+	return reaped(vforked(end_well, NULL));
 }
 
 /* A child with descriptors in a table of its own size, handlers, a pid descriptor. */
