@@ -9,7 +9,9 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdint.h>
+#include <sys/ipc.h>
 #include <sys/mman.h>
+#include <sys/sem.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -176,6 +178,114 @@ static void test_clone(void)
 	CHECK(ends(r, 0));
 }
 
+/* The numbers are told to the parent in its memory, to the child in its own. */
+static void test_numbers_told(void)
+{
+	volatile pid_t *told =
+		mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	int st;
+	long kid = syscall(SYS_clone, CLONE_PARENT_SETTID | CLONE_CHILD_SETTID | SIGCHLD, 0,
+			   &told[0], 0, &told[1]);
+
+	if (!kid)
+		_exit(told[1] == (pid_t)syscall(SYS_gettid) ? 0 : 1);
+	CHECK(kid > 0 && told[0] == kid && told[1] == 0);
+	CHECK(waitpid((pid_t)kid, &st, 0) == kid && st == 0);
+	munmap((void *)told, 4096);
+}
+
+/* A number that was somebody's and is free again is given to who asks for it. */
+static void test_number_asked_for(void)
+{
+	pid_t number = fork();
+	long kid;
+	int st;
+
+	if (!number)
+		_exit(0);
+	CHECK(waitpid(number, &st, 0) == number);
+	struct args a = { .set_tid = (uintptr_t)&number,
+			  .set_tid_size = 1,
+			  .exit_signal = SIGCHLD };
+	kid = syscall(SYS_clone3, &a, VER2);
+	if (!kid)
+		_exit(getpid() == number ? 0 : 1);
+	CHECK(kid == number && waitpid(number, &st, 0) == number && st == 0);
+}
+
+/* CLONE_PARENT: a child of the caller's parent, not of the caller. */
+static void test_sibling(void)
+{
+	pid_t me = getpid(), maker = fork();
+	int st;
+
+	if (!maker) {
+		long kid = syscall(SYS_clone, CLONE_PARENT | SIGUSR1, 0, NULL, 0, NULL);
+
+		if (!kid)
+			_exit(getppid() == me ? 5 : 1);
+		_exit(kid > 0 && waitpid(-1, NULL, __WALL) == -1 && errno == ECHILD ? 6 : 2);
+	}
+	CHECK(waitpid(maker, &st, 0) == maker && WEXITSTATUS(st) == 6);
+	/* It tells its end as the caller would, by SIGCHLD: no __WCLONE is needed. */
+	CHECK(wait(&st) > 0 && WIFEXITED(st) && WEXITSTATUS(st) == 5);
+}
+
+static void handler(int sig)
+{
+}
+
+static void test_clear_handlers(void)
+{
+	struct args a = { .flags = CLEAR_SIGHAND, .exit_signal = SIGCHLD };
+	struct sigaction now;
+	long kid;
+	int st;
+
+	signal(SIGUSR1, handler);
+	signal(SIGUSR2, SIG_IGN);
+	kid = syscall(SYS_clone3, &a, VER2);
+	if (!kid) {
+		if (sigaction(SIGUSR1, NULL, &now) || now.sa_handler != SIG_DFL)
+			_exit(1);
+		_exit(sigaction(SIGUSR2, NULL, &now) || now.sa_handler != SIG_IGN ? 2 : 0);
+	}
+	CHECK(waitpid((pid_t)kid, &st, 0) == kid && st == 0);
+	CHECK(!sigaction(SIGUSR1, NULL, &now) && now.sa_handler == handler);
+	signal(SIGUSR1, SIG_DFL);
+	signal(SIGUSR2, SIG_DFL);
+}
+
+/* What is left of 1, to be undone by a process that another one of @flags was made from. */
+static int undone_with(int sem, unsigned long flags)
+{
+	struct sembuf up = { 0, 1, SEM_UNDO };
+	pid_t first = fork();
+	int st;
+
+	if (!first) {
+		long kid = syscall(SYS_clone, flags | SIGCHLD, 0, NULL, 0, NULL);
+
+		if (!kid)
+			_exit(semop(sem, &up, 1) ? 1 : 0);
+		if (waitpid((pid_t)kid, &st, 0) != kid || st)
+			_exit(100);
+		_exit(semctl(sem, 0, GETVAL)); /* the other one is gone */
+	}
+	return waitpid(first, &st, 0) == first && WIFEXITED(st) ? WEXITSTATUS(st) : -1;
+}
+
+/* CLONE_SYSVSEM: one list of what is undone, at the end of the last process that has it. */
+static void test_shared_undo(void)
+{
+	int sem = semget(IPC_PRIVATE, 1, 0600);
+
+	REQUIRE(sem >= 0);
+	CHECK(undone_with(sem, 0) == 0 && semctl(sem, 0, GETVAL) == 0);
+	CHECK(undone_with(sem, CLONE_SYSVSEM) == 1 && semctl(sem, 0, GETVAL) == 0);
+	CHECK(!semctl(sem, 0, IPC_RMID));
+}
+
 static void test_pidfd_open(void)
 {
 	pid_t kid = fork();
@@ -299,6 +409,11 @@ int main(void)
 	test_clone3_size();
 	test_clone3_values();
 	test_clone();
+	test_numbers_told();
+	test_number_asked_for();
+	test_sibling();
+	test_clear_handlers();
+	test_shared_undo();
 	test_pidfd_open();
 	test_pidfd_getfd();
 	test_membarrier();
