@@ -25,10 +25,13 @@ static long fut(uint32_t *u, int op, uint32_t val, void *t, uint32_t *u2, uint32
 	return syscall(SYS_futex, u, op, val, t, u2, v3);
 }
 
-/* A thread of start() says who it is. */
-static void here(void)
+/* A thread of start() says who it is; the how manieth it is. */
+static int here(void)
 {
-	tids[__atomic_fetch_add(&started, 1, __ATOMIC_SEQ_CST)] = gettid();
+	int n = __atomic_fetch_add(&started, 1, __ATOMIC_SEQ_CST);
+
+	tids[n] = gettid();
+	return n;
 }
 
 static void *waiter(void *arg)
@@ -114,6 +117,127 @@ static void test_requeue(void)
 	CHECK(fut(&word, FUTEX_WAKE_PRIVATE, INT_MAX, NULL, NULL, 0) == 1);
 	join(t, 2);
 	word2 = 0;
+}
+
+static volatile int woken_bits;
+
+static void *bit_waiter(void *arg)
+{
+	uint32_t bit = 1u << here();
+
+	if (!fut(&word, FUTEX_WAIT_BITSET_PRIVATE, 0, NULL, NULL, bit))
+		__atomic_or_fetch(&woken_bits, (int)bit, __ATOMIC_SEQ_CST);
+	return NULL;
+}
+
+/* FUTEX_WAKE_BITSET wakes those who wait for one of its bits. */
+static void test_bitset(void)
+{
+	pthread_t t[4];
+
+	CHECK_ERR(fut(&word, FUTEX_WAKE_BITSET_PRIVATE, 1, NULL, NULL, 0), EINVAL);
+	start(t, 4, bit_waiter);
+	CHECK(fut(&word, FUTEX_WAKE_BITSET_PRIVATE, INT_MAX, NULL, NULL, 1 << 8) == 0);
+	CHECK(fut(&word, FUTEX_WAKE_BITSET_PRIVATE, INT_MAX, NULL, NULL, 2 | 8 | 1 << 8) == 2);
+	CHECK(EVENTUALLY(woken_bits == (2 | 8)));
+	CHECK(fut(&word, FUTEX_WAKE_BITSET_PRIVATE, 1, NULL, NULL, 4 | 2) == 1);
+	CHECK(EVENTUALLY(woken_bits == (2 | 4 | 8)));
+	CHECK(fut(&word, FUTEX_WAKE_PRIVATE, INT_MAX, NULL, NULL, 0) == 1); /* any bit */
+	join(t, 4);
+	CHECK(woken_bits == 15);
+}
+
+/* FUTEX_REQUEUE looks at no value; whom it wakes and whom it moves are counted together. */
+static void test_requeue_blindly(void)
+{
+	pthread_t t[4];
+
+	start(t, 4, waiter);
+	CHECK(fut(&word, FUTEX_REQUEUE_PRIVATE, 1, (void *)2, &word2, 12345) == 3);
+	CHECK(EVENTUALLY(woken == 1));
+	CHECK(fut(&word2, FUTEX_WAKE_PRIVATE, INT_MAX, NULL, NULL, 0) == 2);
+	CHECK(fut(&word, FUTEX_WAKE_PRIVATE, INT_MAX, NULL, NULL, 0) == 1);
+	join(t, 4);
+}
+
+/* What FUTEX_WAKE_OP makes of the second word. */
+static void test_wake_op(void)
+{
+	static const struct {
+		int op, arg;
+		uint32_t before, after;
+	} rows[] = {
+		{ FUTEX_OP_SET, 7, 100, 7 },
+		{ FUTEX_OP_SET, -3, 100, -3u },
+		{ FUTEX_OP_ADD, -1, 100, 99 },
+		{ FUTEX_OP_OR, 0x50, 0x105, 0x155 },
+		{ FUTEX_OP_ANDN, 0x0f, 0x1ff, 0x1f0 },
+		{ FUTEX_OP_XOR, 0x0ff, 0x1f0, 0x10f },
+		{ FUTEX_OP_SET | FUTEX_OP_OPARG_SHIFT, 31, 0, 1u << 31 },
+		{ FUTEX_OP_ADD | FUTEX_OP_OPARG_SHIFT, 4, 3, 19 },
+		{ FUTEX_OP_OR | FUTEX_OP_OPARG_SHIFT, 9, 1, 0x201 },
+		{ FUTEX_OP_ANDN | FUTEX_OP_OPARG_SHIFT, 0, 3, 2 },
+		{ FUTEX_OP_XOR | FUTEX_OP_OPARG_SHIFT, 1, 3, 1 },
+	};
+	uint32_t first = 0, second;
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		uint32_t how = ((uint32_t)rows[i].op << 28) | ((uint32_t)FUTEX_OP_CMP_EQ << 24) |
+			       (((uint32_t)rows[i].arg & 0xfff) << 12);
+
+		second = rows[i].before;
+		if (!CHECK(fut(&first, FUTEX_WAKE_OP_PRIVATE, 1, (void *)1, &second, how) == 0 &&
+			   second == rows[i].after && first == 0))
+			printf("# row %zu: %#x\n", i, second);
+	}
+}
+
+static uint32_t *view[2]; /* one file, mapped twice */
+
+static void *view_waiter(void *arg)
+{
+	here();
+	if (!fut(view[0], FUTEX_WAIT, 0, NULL, NULL, 0))
+		__atomic_add_fetch(&woken, 1, __ATOMIC_SEQ_CST);
+	return NULL;
+}
+
+/* A word of a file is the same one at each address and in each process that maps it shared. */
+static void test_file(void)
+{
+	int fd = memfd_create("futex", 0), st;
+	uint32_t *private;
+	pthread_t t[1];
+	pid_t p;
+
+	REQUIRE(fd >= 0 && !ftruncate(fd, 8192));
+	for (int i = 0; i < 2; i++)
+		view[i] = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	private = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, 0);
+	REQUIRE(view[0] != view[1] && view[1] != MAP_FAILED && private != MAP_FAILED);
+	start(t, 1, view_waiter);
+	CHECK(fut(view[1] + 1, FUTEX_WAKE, INT_MAX, NULL, NULL, 0) == 0);
+	CHECK(fut(view[1] + 1024, FUTEX_WAKE, INT_MAX, NULL, NULL, 0) == 0); /* next page */
+	CHECK(fut(private, FUTEX_WAKE, INT_MAX, NULL, NULL, 0) == 0);
+	CHECK(fut(view[1], FUTEX_WAKE_PRIVATE, INT_MAX, NULL, NULL, 0) == 0);
+	CHECK(fut(view[1], FUTEX_WAKE, INT_MAX, NULL, NULL, 0) == 1);
+	join(t, 1);
+	CHECK(woken == 1);
+	p = fork();
+	if (p == 0) {
+		munmap(view[0], 8192);
+		munmap(view[1], 8192);
+		view[0] = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 4096);
+		_exit(fut(view[0] + 3, FUTEX_WAIT, 0, NULL, NULL, 0) ? 1 : 0);
+	}
+	CHECK(EVENTUALLY(is_asleep(p)));
+	CHECK(fut(view[0] + 3, FUTEX_WAKE, INT_MAX, NULL, NULL, 0) == 0);
+	CHECK(fut(view[1] + 1024 + 3, FUTEX_WAKE, INT_MAX, NULL, NULL, 0) == 1);
+	CHECK(waitpid(p, &st, 0) == p && st == 0);
+	munmap(view[0], 8192);
+	munmap(view[1], 8192);
+	munmap(private, 8192);
+	close(fd);
 }
 
 static void test_shared(void)
@@ -280,8 +404,13 @@ static void test_refused(void)
 
 int main(void)
 {
+	alarm(TAP_LIMIT);
 	test_wait_wake();
 	test_requeue();
+	test_bitset();
+	test_requeue_blindly();
+	test_wake_op();
+	test_file();
 	test_shared();
 	test_robust();
 	test_pi();
