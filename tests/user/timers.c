@@ -1,9 +1,12 @@
 /* setitimer(2), timer_create(2), RLIMIT_CPU. */
 #define _GNU_SOURCE
+#include <linux/capability.h>
+#include <pthread.h>
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
+#include <sys/times.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -129,6 +132,106 @@ static void test_cpu_limit(void)
 			;
 	}
 	CHECK(waitpid(p, &st, 0) == p && WIFSIGNALED(st) && WTERMSIG(st) == SIGXCPU);
+	/* Who handles that ends at the hard limit. */
+	p = fork();
+	if (p == 0) {
+		rl.rlim_max = 2;
+		set(SIGXCPU);
+		setrlimit(RLIMIT_CPU, &rl);
+		burn(1);
+		if (hits != 1)
+			_exit(1);
+		for (;;)
+			;
+	}
+	CHECK(waitpid(p, &st, 0) == p && WIFSIGNALED(st) && WTERMSIG(st) == SIGKILL);
+}
+
+static long ticks(const struct tms *t)
+{
+	return t->tms_utime + t->tms_stime;
+}
+
+/* Use up at least @n ticks of CPU time more, as times(2) counts them. */
+static void spend(long n)
+{
+	struct tms was, now;
+
+	times(&was);
+	do
+		times(&now);
+	while (ticks(&now) < ticks(&was) + n);
+}
+
+/* times(2): one's own, and of children those that were waited for. */
+static void test_times(void)
+{
+	struct tms before, t;
+	clock_t begun;
+	siginfo_t si;
+	pid_t p;
+
+	begun = times(&before);
+	spend(5);
+	CHECK(times(&t) >= begun + 5 && ticks(&t) >= ticks(&before) + 5);
+	CHECK(t.tms_cutime == before.tms_cutime && t.tms_cstime == before.tms_cstime);
+	p = fork();
+	if (p == 0) {
+		/* It begins at nothing, also in what its children spent. */
+		times(&t);
+		if (ticks(&t) >= 5 || t.tms_cutime || t.tms_cstime)
+			_exit(1);
+		spend(5);
+		_exit(0);
+	}
+	CHECK(!waitid(P_PID, (id_t)p, &si, WEXITED | WNOWAIT) && si.si_status == 0);
+	times(&t);
+	CHECK(t.tms_cutime == before.tms_cutime && t.tms_cstime == before.tms_cstime);
+	CHECK(waitpid(p, NULL, 0) == p && times(&t) > 0);
+	CHECK(t.tms_cutime + t.tms_cstime >= before.tms_cutime + before.tms_cstime + 5);
+}
+
+static volatile pid_t hit_tid, timed_tid;
+
+static void on_thread_timer(int sig, siginfo_t *si, void *uc)
+{
+	last = *si;
+	hit_tid = gettid();
+}
+
+static void *timed_thread(void *arg)
+{
+	timed_tid = gettid();
+	CHECK(EVENTUALLY(hit_tid));
+	return NULL;
+}
+
+/* As struct sigevent with SIGEV_THREAD_ID, which not every C library's has. */
+struct thread_event {
+	union sigval value;
+	int signo, notify, tid, rest[11];
+};
+
+/* SIGEV_THREAD_ID: the signal is that thread's, not the first one's. */
+static void test_thread_timer(void)
+{
+	struct thread_event ev = { { .sival_int = 78 }, SIGRTMIN + 1, SIGEV_THREAD_ID, 0, { 0 } };
+	struct sigaction sa = { .sa_sigaction = on_thread_timer, .sa_flags = SA_SIGINFO };
+	struct itimerspec soon = { { 0, 0 }, { 0, 2000000 } };
+	pthread_t t;
+	int id;
+
+	sigaction(SIGRTMIN + 1, &sa, NULL);
+	CHECK_ERR(syscall(SYS_timer_create, CLOCK_MONOTONIC, &ev, &id), EINVAL);
+	ev.tid = getppid();
+	CHECK_ERR(syscall(SYS_timer_create, CLOCK_MONOTONIC, &ev, &id), EINVAL);
+	REQUIRE(!pthread_create(&t, NULL, timed_thread, NULL) && EVENTUALLY(timed_tid));
+	ev.tid = timed_tid;
+	CHECK(!syscall(SYS_timer_create, CLOCK_MONOTONIC, &ev, &id) &&
+	      !syscall(SYS_timer_settime, id, 0, &soon, NULL));
+	pthread_join(t, NULL);
+	CHECK(hit_tid == timed_tid && last.si_code == SI_TIMER && last.si_int == 78);
+	CHECK(!syscall(SYS_timer_delete, id));
 }
 
 static volatile int alarms;
@@ -210,6 +313,65 @@ static void test_clocks(void)
 	CHECK(!syscall(SYS_timer_delete, id));
 }
 
+/* CAP_WAKE_ALARM is not in effect from now on. */
+static int lose_wake_alarm(void)
+{
+	struct __user_cap_header_struct h = { _LINUX_CAPABILITY_VERSION_3, 0 };
+	struct __user_cap_data_struct d[2];
+
+	if (syscall(SYS_capget, &h, d))
+		return -1;
+	d[1].effective &= ~(1u << (CAP_WAKE_ALARM - 32));
+	return (int)syscall(SYS_capset, &h, d);
+}
+
+/* Clocks that would wake the machine: with the right to; told in the order of the checks. */
+static void test_alarm_clocks(void)
+{
+	static const int clocks[2][2] = { { CLOCK_REALTIME_ALARM, CLOCK_REALTIME },
+					  { CLOCK_BOOTTIME_ALARM, CLOCK_BOOTTIME } };
+	struct itimerspec soon = { { 0, 0 }, { 0, 2000000 } };
+	struct timespec none = { 0, 1000000 }, now;
+	uint64_t v = 0;
+	int id, fd, st;
+	pid_t p;
+
+	CHECK(!syscall(SYS_clock_nanosleep, CLOCK_BOOTTIME, 0, &none, NULL));
+	CHECK(!clock_gettime(CLOCK_BOOTTIME, &now));
+	now.tv_sec++;
+	CHECK(!syscall(SYS_clock_nanosleep, CLOCK_BOOTTIME, TIMER_ABSTIME, &now, NULL));
+	CHECK(!clock_gettime(CLOCK_BOOTTIME, &none) && none.tv_sec >= now.tv_sec);
+	none = (struct timespec){ 0, 1000000 };
+	for (int i = 0; i < 2; i++) {
+		int clock = clocks[i][0];
+
+		CHECK(!syscall(SYS_clock_gettime, clock, &now) && now.tv_sec > 0);
+		CHECK_ERR(syscall(SYS_clock_nanosleep, clock, 2, &none, NULL), EINVAL);
+		CHECK(!syscall(SYS_clock_nanosleep, clock, 0, &none, NULL));
+		CHECK(!syscall(SYS_clock_nanosleep, clock, TIMER_ABSTIME, &now, NULL));
+		alarms = 0;
+		CHECK(!timer_on(clock, &id) && !syscall(SYS_timer_settime, id, 0, &soon, NULL));
+		CHECK(EVENTUALLY(alarms) && !syscall(SYS_timer_delete, id));
+		fd = timerfd_create(clock, 0);
+		CHECK(fd >= 0 && !timerfd_settime(fd, 0, &soon, NULL));
+		CHECK(read(fd, &v, sizeof(v)) == sizeof(v) && v == 1);
+		p = fork();
+		if (p)
+			CHECK(waitpid(p, &st, 0) == p && st == 0);
+		else {
+			CHECK(!lose_wake_alarm());
+			CHECK_ERR(syscall(SYS_clock_nanosleep, clock, 0, &none, NULL), EPERM);
+			CHECK_ERR(syscall(SYS_clock_nanosleep, clock, 2, &none, NULL), EINVAL);
+			CHECK_ERR(timer_on(clock, &id), EPERM);
+			CHECK_ERR(timerfd_create(clock, 0), EPERM);
+			CHECK_ERR(timerfd_settime(fd, 0, &soon, NULL), EPERM);
+			CHECK(!timer_on(clocks[i][1], &id));
+			_exit(0);
+		}
+		close(fd);
+	}
+}
+
 /* Now and what is asked for are together more than a kernel counts in nanoseconds. */
 static void test_far_away(void)
 {
@@ -240,8 +402,11 @@ int main(void)
 	test_itimers();
 	test_posix();
 	test_cpu_limit();
+	test_times();
+	test_thread_timer();
 	test_tiny_periods();
 	test_clocks();
+	test_alarm_clocks();
 	test_far_away();
 	return tap_done();
 }
