@@ -4,6 +4,7 @@
 #include <semaphore.h>
 #include <signal.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
 #include <sys/wait.h>
@@ -113,6 +114,183 @@ static void test_realtime(void)
 		}
 	}
 	CHECK((first_r == 2 && last_r == 4) || (first_r == 4 && last_r == 2));
+}
+
+/* Numbers that the C library keeps for itself: its sigaction(2) refuses them. */
+struct raw_action {
+	void (*handler)(int, siginfo_t *, void *);
+	unsigned long flags, restorer, mask;
+};
+
+static long set_raw(int sig, void (*fn)(int, siginfo_t *, void *))
+{
+	struct raw_action a = { fn, SA_SIGINFO, 0, 0 };
+
+	return syscall(SYS_rt_sigaction, sig, &a, NULL, 8);
+}
+
+/* What was heard of @sig is from this process and of @code, with @value if that has one. */
+static int heard(int n, int sig, int code, int value)
+{
+	if (count == n && last_sig == sig && last.si_signo == sig && last.si_code == code &&
+	    last.si_pid == getpid() && last.si_uid == getuid() && !last.si_errno &&
+	    last.si_value.sival_int == value)
+		return 1;
+	printf("# signal %d: %d heard, last %d code %d value %d\n", sig, count, last_sig,
+	       last.si_code, last.si_value.sival_int);
+	return 0;
+}
+
+/* Each of the 64 is handled, by whichever call it was sent, with what that call says of it. */
+static void all_numbers(void)
+{
+	siginfo_t si;
+	int good = 0;
+
+	for (int sig = 1; sig <= 64; sig++) {
+		if (sig == SIGKILL || sig == SIGSTOP) {
+			good += set_raw(sig, on_sig) == -1 && errno == EINVAL;
+			continue;
+		}
+		memset(&si, 0, sizeof(si));
+		si.si_signo = sig;
+		si.si_code = -60; /* one's own */
+		si.si_pid = getpid();
+		si.si_uid = getuid();
+		si.si_value.sival_int = 1000 + sig;
+		count = 0;
+		memset(&last, 0, sizeof(last));
+		if (set_raw(sig, on_sig))
+			break;
+		good += !kill(getpid(), sig) && heard(1, sig, SI_USER, 0) &&
+			!syscall(SYS_tkill, gettid(), sig) && heard(2, sig, SI_TKILL, 0) &&
+			!syscall(SYS_tgkill, getpid(), gettid(), sig) &&
+			heard(3, sig, SI_TKILL, 0) &&
+			!syscall(SYS_rt_tgsigqueueinfo, getpid(), gettid(), sig, &si) &&
+			heard(4, sig, -60, 1000 + sig) &&
+			!syscall(SYS_rt_sigqueueinfo, getpid(), sig, &si) &&
+			heard(5, sig, -60, 1000 + sig);
+	}
+	CHECK(good == 64);
+}
+
+static int queue_info(pid_t tid, int sig, int code)
+{
+	siginfo_t si = { 0 };
+
+	si.si_code = code;
+	return (int)syscall(SYS_rt_tgsigqueueinfo, getpid(), tid, sig, &si);
+}
+
+/* A child does it: the handlers stay. */
+static void test_all_numbers(void)
+{
+	int st;
+	pid_t p = fork();
+
+	if (!p) {
+		all_numbers();
+		/* To a thread of one's own any code may be told; to another process not. */
+		CHECK(!queue_info(gettid(), SIGUSR1, SI_USER) && last.si_code == SI_USER);
+		CHECK_ERR(queue_info(getppid(), SIGUSR1, SI_QUEUE), ESRCH);
+		CHECK_ERR(syscall(SYS_tkill, 0, SIGUSR1), EINVAL);
+		_exit(0);
+	}
+	CHECK(waitpid(p, &st, 0) == p && st == 0);
+}
+
+enum { ENDS, CORE, STOPS, IGNORED };
+
+/* signal(7), "Standard signals"; a real-time signal ends the process. */
+static int default_action(int sig)
+{
+	switch (sig) {
+	case SIGQUIT:
+	case SIGILL:
+	case SIGTRAP:
+	case SIGABRT:
+	case SIGBUS:
+	case SIGFPE:
+	case SIGSEGV:
+	case SIGSYS:
+	case SIGXCPU:
+	case SIGXFSZ: return CORE;
+	case SIGSTOP:
+	case SIGTSTP:
+	case SIGTTIN:
+	case SIGTTOU: return STOPS;
+	case SIGCHLD:
+	case SIGCONT:
+	case SIGURG:
+	case SIGWINCH: return IGNORED;
+	}
+	return ENDS;
+}
+
+/*
+ * What a child with every action as at the start does when it is sent @sig. Its group is its own,
+ * with a parent outside in the session: not orphaned, so terminal stops count.
+ */
+static int action_taken(int sig, int *seen)
+{
+	int ready[2], st = 0, what;
+	char c;
+	pid_t p;
+
+	if (pipe(ready))
+		return -1;
+	p = fork();
+	if (!p) {
+		struct raw_action a = { NULL, 0, 0, 0 };
+		sigset_t none;
+
+		setpgid(0, 0);
+		sigemptyset(&none);
+		sigprocmask(SIG_SETMASK, &none, NULL);
+		for (int i = 1; i <= 64; i++)
+			syscall(SYS_rt_sigaction, i, &a, NULL, 8);
+		write(ready[1], "r", 1);
+		syscall(SYS_tgkill, getpid(), gettid(), sig);
+		_exit(42); /* ignored */
+	}
+	read(ready[0], &c, 1);
+	close(ready[0]);
+	close(ready[1]);
+	if (waitpid(p, &st, WUNTRACED) != p)
+		return -1;
+	*seen = WIFSTOPPED(st) ? WSTOPSIG(st) : WIFSIGNALED(st) ? WTERMSIG(st) : sig;
+	what = WIFSTOPPED(st)				? STOPS
+	       : WIFEXITED(st) && WEXITSTATUS(st) == 42 ? IGNORED
+	       : WIFSIGNALED(st) && WCOREDUMP(st)	? CORE
+	       : WIFSIGNALED(st)			? ENDS
+							: -1;
+	if (what == STOPS) {
+		kill(p, SIGKILL);
+		waitpid(p, &st, 0);
+	}
+	return what;
+}
+
+static void test_default_actions(void)
+{
+	char dir[] = "/tmp/signals.XXXXXX";
+	struct rlimit was, all;
+	int good = 0;
+
+	/* The wait status tells of a core only when one could be written. */
+	REQUIRE(mkdtemp(dir) && !chdir(dir) && !getrlimit(RLIMIT_CORE, &was));
+	all = (struct rlimit){ was.rlim_max, was.rlim_max };
+	CHECK(!setrlimit(RLIMIT_CORE, &all));
+	for (int sig = 1; sig <= 64; sig++) {
+		int seen = 0, what = action_taken(sig, &seen);
+
+		if (what == default_action(sig) && seen == sig)
+			good++;
+		else
+			printf("# signal %d: action %d, seen as %d\n", sig, what, seen);
+	}
+	CHECK(good == 64);
+	CHECK(!setrlimit(RLIMIT_CORE, &was) && !unlink("core") && !chdir("/") && !rmdir(dir));
 }
 
 static void nest(int sig, siginfo_t *si, void *uc)
@@ -450,6 +628,8 @@ int main(void)
 	test_unknown_flags();
 	test_basics();
 	test_realtime();
+	test_all_numbers();
+	test_default_actions();
 	test_flags();
 	test_faults();
 	test_bad_frame();
