@@ -123,7 +123,8 @@ static int setattr_locked(struct inode *i, struct iattr *a)
 {
 	if (!(a->valid & ATTR_CTIME)) {
 		a->valid |= ATTR_CTIME;
-		a->ctime = time_wall();
+		if (!a->ctime)
+			a->ctime = time_wall();
 	}
 	if (a->valid & ATTR_KILL_SUID) {
 		a->valid &= ~ATTR_KILL_SUID;

@@ -399,6 +399,7 @@ static int take_times(u64 utimes, struct iattr *a)
 	s64 now = time_wall();
 	int err;
 
+	a->ctime = now; /* the same as a time of now */
 	if (!utimes) {
 		a->valid = ATTR_ATIME | ATTR_MTIME | ATTR_TIMES_NOW;
 		a->atime = a->mtime = now;

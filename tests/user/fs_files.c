@@ -259,6 +259,16 @@ static void test_attributes(void)
 	      st.st_mtim.tv_sec == -5 && st.st_mtim.tv_nsec == 7);
 	t[1].tv_nsec = 1000000000;
 	CHECK_ERR(utimensat(AT_FDCWD, "a", t, 0), EINVAL);
+	memset(t, 0, sizeof(t)); /* the epoch is a time */
+	CHECK(!utimensat(AT_FDCWD, "a", t, 0) && !stat("a", &st) && !st.st_atim.tv_sec &&
+	      !st.st_mtim.tv_sec && !st.st_mtim.tv_nsec && st.st_ctim.tv_sec > 1000);
+	t[0] = (struct timespec){ 100, 5 };
+	t[1].tv_nsec = UTIME_NOW;
+	CHECK(!utimensat(AT_FDCWD, "a", t, 0) && !stat("a", &st) && st.st_atim.tv_sec == 100 &&
+	      st.st_mtim.tv_sec > 1000 && st.st_mtim.tv_sec == st.st_ctim.tv_sec &&
+	      st.st_mtim.tv_nsec == st.st_ctim.tv_nsec);
+	CHECK(!utimensat(AT_FDCWD, "a", NULL, 0) && !stat("a", &st) &&
+	      st.st_mtim.tv_nsec == st.st_ctim.tv_nsec && st.st_mtim.tv_nsec == st.st_atim.tv_nsec);
 	CHECK_ERR(utimensat(AT_FDCWD, "none", NULL, 0), ENOENT);
 	CHECK(!fchmod(fd, 04711) && !fstat(fd, &st) && (st.st_mode & 07777) == 04711);
 	CHECK(!fchown(fd, 7, 8) && !fstat(fd, &st) && st.st_uid == 7 && st.st_gid == 8 &&
