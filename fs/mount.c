@@ -360,10 +360,10 @@ void mount_unlock(void)
 
 static u32 flags_of(u64 ms)
 {
-	u32 f = (u32)ms & MNT_FLAGS;
+	u32 f = (u32)ms & MNT_FLAGS & ~(u32)(MS_NOATIME | MS_RELATIME);
 
-	if (!(ms & (MS_NOATIME | MS_STRICTATIME)))
-		f |= MS_RELATIME;
+	if (!(ms & MS_STRICTATIME))
+		f |= ms & MS_NOATIME ? MS_NOATIME : MS_RELATIME;
 	return f;
 }
 

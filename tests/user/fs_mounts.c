@@ -4,7 +4,6 @@
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
-#include <sched.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
@@ -12,6 +11,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 #include "tap.h"
+
+#ifndef MS_NOSYMFOLLOW
+#define MS_NOSYMFOLLOW 256
+#endif
 
 static char big[65536];
 
@@ -40,6 +43,13 @@ static long fill(const char *name)
 	sum = n == -1 && errno == ENOSPC ? sum : -1;
 	close(fd);
 	return sum;
+}
+
+static int fill_one(const char *name)
+{
+	int fd = open(name, O_CREAT | O_WRONLY, 0644), good = write(fd, "text", 4) == 4;
+
+	return !close(fd) && good;
 }
 
 static void test_tmpfs(void)
@@ -184,6 +194,71 @@ static void test_bind_and_move(void)
 	unlink("src/f"), unlink("src/new"), rmdir("src/in"), rmdir("src"), rmdir("dst");
 }
 
+static const struct timespec long_ago = { 1000, 0 }, never = { 4000000000, 0 };
+
+/* Does reading @name change the time of access that is set to @then, sooner or later than now? */
+static int reading_counts(const char *name, struct timespec then)
+{
+	struct timespec t[2] = { then, { 2000, 0 } };
+	struct stat st;
+	int fd = open(name, O_RDONLY);
+
+	if (fd < 0 || utimensat(AT_FDCWD, name, t, 0))
+		return -1;
+	if (read(fd, big, 1) < 0)
+		syscall(SYS_getdents64, fd, big, sizeof(big));
+	close(fd);
+	return stat(name, &st) ? -1 : st.st_atim.tv_sec != then.tv_sec;
+}
+
+/* File and directory, each with a time of access before that of its last change, and after it. */
+static int times_counted(void)
+{
+	return reading_counts("m/f", long_ago) << 3 | reading_counts("m/f", never) << 2 |
+	       reading_counts("m/d", long_ago) << 1 | reading_counts("m/d", never);
+}
+
+/* mount(2), MS_NOATIME to MS_STRICTATIME, MS_NOSYMFOLLOW; umount2(2), UMOUNT_NOFOLLOW. */
+static void test_flags(void)
+{
+	static const struct {
+		unsigned long flags;
+		int counted;
+	} rows[] = {
+		{ 0, 8 | 2 }, /* as MS_RELATIME */
+		{ MS_RELATIME, 8 | 2 },
+		{ MS_STRICTATIME, 15 },
+		{ MS_NOATIME, 0 },
+		{ MS_NODIRATIME, 8 },
+		{ MS_STRICTATIME | MS_NODIRATIME, 8 | 4 },
+		{ MS_NOATIME | MS_NODIRATIME, 0 },
+		{ MS_NOATIME | MS_STRICTATIME, 15 },
+	};
+	int fd;
+
+	CHECK(!mount("times", "m", "tmpfs", 0, NULL) && !mkdir("m/d", 0755));
+	CHECK(fill_one("m/f") && fill_one("m/d/f"));
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		int got;
+
+		CHECK(!mount(NULL, "m", NULL, MS_REMOUNT | MS_BIND | rows[i].flags, NULL));
+		got = times_counted();
+		if (!CHECK(got == rows[i].counted))
+			printf("# flags %#lx: %d\n", rows[i].flags, got);
+	}
+	CHECK(!mount(NULL, "m", NULL, MS_REMOUNT | MS_BIND | MS_NOSYMFOLLOW, NULL));
+	CHECK(!symlink("f", "m/link") && !symlink("d", "m/dlink") && !symlink("m", "link"));
+	CHECK_ERR(open("m/link", O_RDONLY), ELOOP);
+	CHECK_ERR(open("m/dlink/f", O_RDONLY), ELOOP);
+	CHECK(readlink("m/link", big, sizeof(big)) == 1);
+	CHECK((fd = open("m/link", O_PATH | O_NOFOLLOW)) >= 0 && !close(fd));
+	CHECK((fd = open("link/f", O_RDONLY)) >= 0 && !close(fd)); /* that link is elsewhere */
+	CHECK_ERR(umount2("link", UMOUNT_NOFOLLOW), EINVAL);
+	CHECK_ERR(umount2("link", UMOUNT_NOFOLLOW | 16), EINVAL);
+	CHECK(!umount2("link", 0) && !unlink("link"));
+	CHECK(!mount("plain", "m", "tmpfs", 0, NULL) && !umount2("m", UMOUNT_NOFOLLOW));
+}
+
 static int in_chroot(void)
 {
 	struct stat a, b;
@@ -200,16 +275,28 @@ static int in_chroot(void)
 	return 0;
 }
 
+static long pivot_root(const char *new_root, const char *put_old)
+{
+	return syscall(SYS_pivot_root, new_root, put_old);
+}
+
+/*
+ * The root "m" and a mount in it change places (pivot_root(2)). Its own
+ * root is a mount point; that of the machine, which is none, nobody can move.
+ */
 static int in_pivot(void)
 {
-	if (chdir("m") || mkdir("old", 0755))
+	CHECK_ERR(pivot_root("m/new", "m/new/old"), EINVAL);
+	if (chroot("m") || chdir("/"))
 		return 1;
-	if (syscall(SYS_pivot_root, ".", "old"))
-		/* a root file system that hangs nowhere cannot be moved */
-		return errno == EINVAL ? 0 : 2;
-	if (chroot(".") || chdir("/"))
-		return 3;
-	return !exists("/f") || umount2("/old", MNT_DETACH) ? 4 : 0;
+	CHECK_ERR(pivot_root("/", "/"), EBUSY);
+	CHECK_ERR(pivot_root("/new/old", "/new/old"), EINVAL); /* no mount */
+	CHECK_ERR(pivot_root("/new", "/f"), ENOTDIR);
+	CHECK(!pivot_root("new", "new/old"));
+	CHECK(exists("/in_new") && exists("in_new") && exists("/old/f") && !exists("/f"));
+	CHECK_ERR(rmdir("/old"), EBUSY);
+	CHECK(!umount2("/old", MNT_DETACH) && !exists("/old/f") && !rmdir("/old"));
+	return 0;
 }
 
 static void test_roots(void)
@@ -224,14 +311,15 @@ static void test_roots(void)
 	if (!pid)
 		_exit(in_chroot());
 	CHECK(waitpid(pid, &status, 0) == pid && status == 0);
+	CHECK(!mkdir("m/new", 0755) && !mount("new", "m/new", "tmpfs", 0, NULL));
+	CHECK(!mkdir("m/new/old", 0755));
+	touch("m/new/in_new");
 	pid = fork();
-	if (!pid) {
-		if (unshare(CLONE_NEWNS))
-			_exit(0);
-		mount(NULL, "/", NULL, MS_PRIVATE | MS_REC, NULL);
+	if (!pid)
 		_exit(in_pivot());
-	}
 	CHECK(waitpid(pid, &status, 0) == pid && status == 0);
+	/* From outside: what was mounted in "m" is mounted on it. */
+	CHECK(exists("m/in_new") && !exists("m/f"));
 	CHECK(!umount2("m", MNT_DETACH) && !rmdir("m"));
 }
 
@@ -245,6 +333,7 @@ int main(void)
 	test_busy_and_lazy();
 	test_readonly();
 	test_bind_and_move();
+	test_flags();
 	test_roots();
 	CHECK(!chdir("..") && !rmdir(dir));
 	return tap_done();
