@@ -213,6 +213,11 @@ static void test_statx(void)
 	CHECK(!set_flags(fd, 0));
 	CHECK(!statx(AT_FDCWD, "/proc", AT_STATX_DONT_SYNC, STATX_ALL, &x) &&
 	      (x.stx_attributes & STATX_ATTR_MOUNT_ROOT) && !(x.stx_mask & STATX_BTIME));
+	memset(&x, 0xff, sizeof(x));
+	CHECK(!statx(AT_FDCWD, "sx", AT_STATX_FORCE_SYNC | AT_NO_AUTOMOUNT, STATX_BASIC_STATS,
+		     &x) &&
+	      x.stx_ino == st.st_ino && x.stx_size == 4);
+	CHECK(!fstatat(AT_FDCWD, "sx", &st, AT_NO_AUTOMOUNT) && st.st_ino == x.stx_ino);
 	CHECK_ERR(statx(AT_FDCWD, "sx", AT_STATX_SYNC_TYPE, 0, &x), EINVAL);
 	CHECK_ERR(statx(AT_FDCWD, "sx", 0, 0x80000000u, &x), EINVAL);
 	CHECK_ERR(statx(AT_FDCWD, "sx", 0x40000, 0, &x), EINVAL);

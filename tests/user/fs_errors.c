@@ -8,6 +8,8 @@
 #include <limits.h>
 #include <linux/openat2.h>
 #include <signal.h>
+#include <stdint.h>
+#include <sys/eventfd.h>
 #include <sys/file.h>
 #include <sys/inotify.h>
 #include <sys/ioctl.h>
@@ -26,6 +28,7 @@
 #include "tap.h"
 
 #ifndef RWF_APPEND
+#define RWF_HIPRI 1
 #define RWF_DSYNC 2
 #define RWF_SYNC 4
 #define RWF_NOWAIT 8
@@ -264,6 +267,23 @@ static void test_openat2(void)
 	CHECK_ERR(OPENAT2("/proc", &how, sizeof(how)), ENOENT);
 }
 
+/* RESOLVE_CACHED: only what needs no waiting; EAGAIN is always a possible answer. */
+static void test_open_cached(void)
+{
+	struct open_how how = { .flags = O_RDONLY, .resolve = RESOLVE_CACHED };
+	int fd;
+
+	CHECK((fd = (int)OPENAT2("f", &how, sizeof(how))) >= 0 ? !close(fd) : errno == EAGAIN);
+	how.flags = O_CREAT | O_RDWR;
+	how.mode = 0600;
+	CHECK_ERR(OPENAT2("cached", &how, sizeof(how)), EAGAIN);
+	how.mode = 0;
+	how.flags = O_TRUNC | O_WRONLY;
+	CHECK_ERR(OPENAT2("f", &how, sizeof(how)), EAGAIN);
+	how.flags = 1ull << 40;
+	CHECK_ERR(OPENAT2("f", &how, sizeof(how)), EINVAL);
+}
+
 static void test_open_as_user(void)
 {
 	touch("secret");
@@ -318,6 +338,7 @@ static void test_open(void)
 	CHECK_ERR(dup(fd), EMFILE);
 	CHECK(!setrlimit(RLIMIT_NOFILE, &rl));
 	test_openat2();
+	test_open_cached();
 	test_open_as_user();
 	close(fd);
 	CHECK(!unlink("f") && !unlink("l") && !unlink("loop") && !rmdir("d"));
@@ -427,6 +448,34 @@ static void test_read_write(void)
 	CHECK(syscall(SYS_pwritev2, io.fd, v, 1, -1l, 0, 0) == 2 &&
 	      lseek(io.fd, 0, SEEK_CUR) == 14);
 	CHECK(!ftruncate(io.fd, 10) && pwrite(io.fd, "0123", 4, 0) == 4);
+	CHECK(syscall(SYS_pwritev, io.fd, v, 2, 6l, 0l) == 4 && pread(io.fd, b, 10, 0) == 10 &&
+	      !memcmp(b, "0123", 4) && !memcmp(b + 6, "abcd", 4));
+	CHECK(lseek(io.fd, 0, SEEK_CUR) == 14);
+	CHECK_ERR(syscall(SYS_pwritev, io.fd, v, 2, -1l, -1l), EINVAL);
+	CHECK_ERR(syscall(SYS_pwritev, io.p[1], v, 2, 0l, 0l), ESPIPE);
+	CHECK_ERR(syscall(SYS_pwritev, io.rd, v, 2, 0l, 0l), EBADF);
+	CHECK_ERR(syscall(SYS_pwritev, io.fd, v, 1025, 0l, 0l), EINVAL);
+}
+
+/* RWF_NOWAIT where there is nothing to read and where it is not known; RWF_HIPRI is a hint. */
+static void test_read_flags(void)
+{
+	uint64_t count = 1;
+	struct iovec v = { &count, sizeof(count) };
+	int fd = eventfd(0, 0), zero = open("/dev/zero", O_RDONLY);
+
+	REQUIRE(fd >= 0 && zero >= 0);
+	CHECK_ERR(syscall(SYS_preadv2, fd, &v, 1, -1l, 0l, RWF_NOWAIT), EAGAIN);
+	CHECK(write(fd, &count, sizeof(count)) == sizeof(count));
+	CHECK(syscall(SYS_preadv2, fd, &v, 1, -1l, 0l, RWF_NOWAIT) == sizeof(count));
+	CHECK(syscall(SYS_preadv2, zero, &v, 1, -1l, 0l, RWF_NOWAIT) == sizeof(count) && !count);
+	CHECK_ERR(syscall(SYS_preadv2, io.p[0], &v, 1, -1l, 0l, RWF_NOWAIT), EOPNOTSUPP);
+	CHECK_ERR(syscall(SYS_pwritev2, io.fd, &v, 1, 0l, 0l, RWF_NOWAIT), EOPNOTSUPP);
+	CHECK(syscall(SYS_preadv2, io.rd, &v, 1, 0l, 0l, RWF_HIPRI) == sizeof(count));
+	CHECK(syscall(SYS_pwritev2, io.fd, &v, 1, 0l, 0l, RWF_HIPRI) == sizeof(count));
+	CHECK(pwrite(io.fd, "0123", 4, 0) == 4);
+	close(fd);
+	close(zero);
 }
 
 static void test_seek_allocate_sync(void)
@@ -505,6 +554,7 @@ static void test_io(void)
 	REQUIRE(io.fd >= 0 && !pipe(io.p) && !pipe(io.q) &&
 		!socketpair(AF_UNIX, SOCK_STREAM, 0, io.sock));
 	test_read_write();
+	test_read_flags();
 	test_seek_allocate_sync();
 	test_transfers();
 	CHECK_ERR(syscall(SYS_getdents64, io.fd, b, 16), ENOTDIR);
