@@ -77,6 +77,7 @@ struct pkt {
 	u8 ecn; /* o: two low bits of the received TOS */
 	bool looped; /* o: came over loopback */
 	u8 stamped; /* o: PKT_STAMP_*; cb[5] is the number that goes with it */
+	bool tell; /* o: its sender may wait: to be released as soon as the device is done */
 	u64 cb[6]; /* o: of the protocol that has it */
 	struct pkt_frag frags[PKT_FRAGS_MAX]; /* o: the first nfrags */
 };

@@ -18,7 +18,8 @@
  *
  * To send, virtio's header lies in the packet's headroom. What does not fit the ring waits in a
  * list of tx_queue_len packets, still charged to its sender, and interrupts of the transmit queue
- * come on until it is empty. Otherwise sent packets are reclaimed by the next sender or by the
+ * come on until it is empty; so they do for packets whose sender has little room left, and perhaps
+ * nothing to send before it has more. Otherwise sent packets are reclaimed by the next sender or by the
  * worker.
  *
  * Locking: each queue's lock (DEVQ); the waiting list is under that of the transmit queue.
@@ -294,6 +295,7 @@ static int tx_add(struct vnet_pair *q, struct pkt *p)
 	const struct vnet *v = q->v;
 	struct virtio_buf bufs[PKT_FRAGS_MAX + 2];
 	u32 n = 0, head = v->any_layout ? 0 : v->hdr_len;
+	int err;
 
 	if (head)
 		bufs[n++] = (struct virtio_buf){ p->head, head };
@@ -303,7 +305,9 @@ static int tx_add(struct vnet_pair *q, struct pkt *p)
 
 		bufs[n++] = (struct virtio_buf){ (u8 *)page_to_va(f->page) + f->off, f->len };
 	}
-	return virtqueue_add(q->tx, bufs, n, 0, p);
+	err = virtqueue_add(q->tx, bufs, n, 0, p);
+	q->ntell += !err && p->tell;
+	return err;
 }
 
 /* Sent packets come off the ring, onto @done, and waiting ones go on it. holds: the queue's lock */
@@ -312,8 +316,10 @@ static void tx_turn(struct vnet_pair *q, struct list *done)
 	struct pkt *p;
 	u32 len;
 
-	while ((p = virtqueue_get(q->tx, &len)))
+	while ((p = virtqueue_get(q->tx, &len))) {
+		q->ntell -= p->tell;
 		list_add_tail(done, &p->link);
+	}
 	while (!list_empty(&q->waiting)) {
 		p = list_first(&q->waiting, struct pkt, link);
 		if (tx_add(q, p))
@@ -323,10 +329,16 @@ static void tx_turn(struct vnet_pair *q, struct list *done)
 	}
 }
 
+/* Does anybody wait for what is on the ring? holds: the queue's lock */
+static bool tx_awaited(const struct vnet_pair *q)
+{
+	return !list_empty(&q->waiting) || q->ntell;
+}
+
 /* holds: the queue's lock. True: completions came before interrupts were on */
 static bool tx_interrupts(struct vnet_pair *q)
 {
-	if (!list_empty(&q->waiting))
+	if (tx_awaited(q))
 		return !virtqueue_enable_cb(q->tx);
 	virtqueue_disable_cb(q->tx);
 	return false;
@@ -403,7 +415,7 @@ static int vnet_xmit(struct netdev *d, struct pkt *p)
 	if (!err)
 		p = NULL;
 	virtqueue_kick(q->tx);
-	if (!list_empty(&q->waiting) && tx_interrupts(q))
+	if (tx_awaited(q) && tx_interrupts(q))
 		work_queue_on(q->wq, &q->work);
 	spin_unlock_irqrestore(&q->tx->lock, flags);
 	pkt_purge(&done);

@@ -35,6 +35,7 @@ struct vnet_pair {
 	bool filled; /* c: the receive ring was filled once */
 	struct list waiting; /* t: packets for which the ring had no room */
 	u32 nwaiting; /* t */
+	u32 ntell; /* t: on the ring, of senders that are to be told when they are gone */
 	u64 rx_packets, rx_bytes; /* r; a to read */
 	u64 tx_packets, tx_bytes; /* t; a to read */
 };

@@ -485,7 +485,8 @@ struct pkt *packet_alloc(struct packet_sock *k, const struct netdev *d, u32 len,
 	p->charge = len + PKT_CHARGE;
 	p->release = sent_release;
 	ref_get(&k->refs);
-	__atomic_add_fetch(&k->wmem, p->charge, __ATOMIC_RELAXED);
+	p->tell = __atomic_add_fetch(&k->wmem, p->charge, __ATOMIC_RELAXED) >=
+		  (u32)READ_ONCE(k->s.sndbuf) / 2;
 	return p;
 }
 

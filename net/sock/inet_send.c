@@ -180,7 +180,8 @@ static int make_packet(struct inet_dgram *d, struct uio *u, u32 len, struct pkt 
 	p->owner = d;
 	p->release = sent_release;
 	inet_pcb_get(&d->pcb);
-	__atomic_add_fetch(&d->wmem, p->charge, __ATOMIC_RELAXED);
+	p->tell = __atomic_add_fetch(&d->wmem, p->charge, __ATOMIC_RELAXED) >=
+		  (u32)READ_ONCE(d->i.s.sndbuf) / 2;
 	*out = p;
 	return 0;
 }

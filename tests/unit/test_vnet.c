@@ -301,12 +301,22 @@ static void end(void)
 	CHECK_EQ(used, 0);
 }
 
+static bool tell; /* whoever sends may wait */
+static u32 released;
+
+static void release(struct pkt *p)
+{
+	released++;
+}
+
 /* A frame of UDP with these ports goes out. */
 static void send_frame(u16 from, u16 to, u16 fragment)
 {
 	struct pkt *p = pkt_alloc(PKT_HEADROOM, 64, 0);
 	u8 *at = pkt_append(p, 60);
 
+	p->release = release;
+	p->tell = tell;
 	memset(at, 0, 60);
 	at[12] = 8; /* IP */
 	memcpy(at + 14, "\x45\0\0\x2e\0\0\0\0\x40\x11\0\0\x0a\0\0\1\x0a\0\0\2", 20);
@@ -333,6 +343,16 @@ static u32 went_by(void)
 	}
 	CHECK(found != ~0u);
 	return found;
+}
+
+static void work(void)
+{
+	while (nqueued) {
+		struct work *w = queued[--nqueued];
+
+		w->queued = false;
+		w->fn(w);
+	}
 }
 
 UNIT_TEST(each_pair_has_its_queues_and_its_cpu)
@@ -458,12 +478,7 @@ UNIT_TEST(what_is_received_is_counted_where_it_came)
 		q->callback(q);
 	}
 	CHECK_EQ(nqueued, 2);
-	while (nqueued) {
-		struct work *w = queued[--nqueued];
-
-		w->queued = false;
-		w->fn(w);
-	}
+	work();
 	CHECK(came[1] == 5 && came[2] == 6);
 	card->ops->queue_stats(card, 1, &st);
 	CHECK(st.rx_packets == 6 && st.rx_bytes == 360 && !st.tx_packets);
@@ -486,5 +501,34 @@ UNIT_TEST(fewer_pairs_can_be_chosen)
 	CHECK_EQ(card->queues, 2);
 	manner = OBEYS;
 	CHECK(!card->ops->set_queues(card, 4) && pairs_told == 4 && card->queues == 4);
+	end();
+}
+
+/* Who sends and then waits for room is told by an interrupt; others' packets go back later. */
+UNIT_TEST(a_sender_that_waits_is_told)
+{
+	struct virtqueue *q;
+
+	start(0, 0, 2);
+	q = vd.vqs[1];
+	CHECK_EQ(card->ops->open(card), 0);
+	released = 0;
+	send_frame(1, 2, 0);
+	CHECK(q->avail->flags & VRING_AVAIL_F_NO_INTERRUPT);
+	tell = true;
+	send_frame(1, 2, 0);
+	tell = false;
+	send_frame(1, 2, 0);
+	for (u32 n = 1; n <= 2; n++) {
+		u16 head;
+
+		CHECK(!(q->avail->flags & VRING_AVAIL_F_NO_INTERRUPT));
+		CHECK(next_request(q, &head));
+		complete(q, head, 0);
+		q->callback(q);
+		work();
+		CHECK_EQ(released, n);
+	}
+	CHECK(q->avail->flags & VRING_AVAIL_F_NO_INTERRUPT);
 	end();
 }

@@ -1,15 +1,18 @@
 /*
  * Pairs of queues of a network card: how many there are, fewer of them, their counters and
  * directories. With the address of a host, whose port 7002 gives as many bytes as it is asked for
- * (tests/net/lab), each of them has to carry something. Without a card, loopback's only.
+ * (tests/net/lab), each of them has to carry something. Without a card, loopback's only. And: room
+ * in send buffers comes back when the card has sent.
  */
 #include <arpa/inet.h>
 #include <dirent.h>
 #include <linux/ethtool.h>
+#include <linux/if_packet.h>
 #include <linux/sockios.h>
 #include <net/if.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include "tap.h"
 
 #define CARD "eth0"
@@ -206,6 +209,41 @@ static void card(const char *host)
 	CHECK(EVENTUALLY(sum("tx", max, "bytes") == (long long)total("tx_bytes")));
 }
 
+/*
+ * Datagrams to all, and frames to nobody, which nothing answers: whoever fills the send buffer goes
+ * on when the card has sent, though nothing comes.
+ */
+static void full_buffers(void)
+{
+	struct sockaddr_in all = { .sin_family = AF_INET,
+				   .sin_port = htons(9),
+				   .sin_addr.s_addr = INADDR_BROADCAST };
+	struct sockaddr_ll nobody = { .sll_family = AF_PACKET,
+				      .sll_protocol = htons(0x88b5), /* for experiments */
+				      .sll_ifindex = (int)if_nametoindex(CARD),
+				      .sll_halen = 6,
+				      .sll_addr = { 2, 0, 0, 0, 0, 99 } };
+	struct timeval limit = { .tv_sec = 20 };
+	int on = 1, fd[2] = { socket(AF_INET, SOCK_DGRAM, 0), socket(AF_PACKET, SOCK_DGRAM, 0) };
+	static char data[1000];
+
+	CHECK(!setsockopt(fd[0], SOL_SOCKET, SO_BROADCAST, &on, sizeof(on)));
+	CHECK(!setsockopt(fd[0], SOL_SOCKET, SO_BINDTODEVICE, CARD, sizeof(CARD)));
+	for (int i = 0; i < 2; i++) {
+		int sent = 0;
+
+		CHECK(!setsockopt(fd[i], SOL_SOCKET, SO_SNDBUF, &on, sizeof(on)));
+		CHECK(!setsockopt(fd[i], SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit)));
+		while (sent < 200 &&
+		       sendto(fd[i], data, sizeof(data), 0,
+			      i ? (struct sockaddr *)&nobody : (struct sockaddr *)&all,
+			      i ? sizeof(nobody) : sizeof(all)) == sizeof(data))
+			sent++;
+		CHECK(sent == 200);
+		close(fd[i]);
+	}
+}
+
 int main(int argc, char **argv)
 {
 	struct ethtool_channels c = { .cmd = ETHTOOL_GCHANNELS };
@@ -216,5 +254,7 @@ int main(int argc, char **argv)
 	CHECK(directories("lo", "rx-") == 1 && directories("lo", "tx-") == 1);
 	if (argc > 1 || if_nametoindex(CARD))
 		card(argv[1]);
+	if (argc == 1 && if_nametoindex(CARD))
+		full_buffers();
 	return tap_done();
 }
