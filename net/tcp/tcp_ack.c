@@ -46,8 +46,7 @@ static void clean_queue(struct tcp_pcb *p, u32 ack, struct tcp_ackinfo *a)
 			p->nsacked--;
 		if (unlikely(s->stamp))
 			tcp_seg_acked(p, s);
-		list_del(&s->link);
-		tcp_seg_free(s);
+		tcp_seg_drop(p, s);
 	}
 }
 
@@ -110,7 +109,7 @@ static void advanced(struct tcp_pcb *p, s64 now)
 			page_put(idle);
 	}
 	tune_sndbuf(p);
-	queued = p->snd_end - p->snd_una;
+	queued = tcp_snd_memory(p);
 	if (queued < (u32)p->sndbuf && (u32)p->sndbuf - queued >= queued / 2)
 		p->wake |= WAKE_WRITE;
 	tcp_timer_rearm(p, now);

@@ -242,7 +242,7 @@ void tcp_fo_send(struct tcp_pcb *p, struct tcp_seg *s, struct tcp_seg *d, s64 no
 	s->sent = d->sent = now;
 	d->seq = s->end;
 	d->flags = TH_PSH;
-	list_add_tail(&p->sndq, &d->link);
+	tcp_seg_add(p, d);
 	WRITE_ONCE(p->snd_nxt, d->end);
 	WRITE_ONCE(p->snd_end, d->end);
 }

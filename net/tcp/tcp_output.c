@@ -38,6 +38,21 @@ void tcp_seg_free(struct tcp_seg *s)
 }
 
 /* See tcp_pcb.h. holds: p->lock */
+void tcp_seg_add(struct tcp_pcb *p, struct tcp_seg *s)
+{
+	list_add_tail(&p->sndq, &s->link);
+	WRITE_ONCE(p->nsegs, p->nsegs + 1);
+}
+
+/* See tcp_pcb.h. holds: p->lock */
+void tcp_seg_drop(struct tcp_pcb *p, struct tcp_seg *s)
+{
+	list_del(&s->link);
+	WRITE_ONCE(p->nsegs, p->nsegs - 1);
+	tcp_seg_free(s);
+}
+
+/* See tcp_pcb.h. holds: p->lock */
 void tcp_seg_front(struct tcp_seg *s, u32 n)
 {
 	u32 gone = 0;
@@ -102,6 +117,7 @@ bool tcp_seg_split(struct tcp_pcb *p, struct tcp_seg *s, u32 len)
 	s->len = len;
 	s->flags &= ~(TH_FIN | TH_PSH);
 	list_add(&s->link, &t->link);
+	WRITE_ONCE(p->nsegs, p->nsegs + 1);
 	return true;
 }
 
@@ -438,7 +454,7 @@ bool tcp_begin(struct tcp_pcb *p, struct tcp_seg *with, s64 now)
 	s->seq = p->iss;
 	s->end = p->iss + 1;
 	s->flags = TH_SYN;
-	list_add_tail(&p->sndq, &s->link);
+	tcp_seg_add(p, s);
 	if (with)
 		tcp_fo_send(p, s, with, now);
 	else
@@ -478,7 +494,7 @@ void tcp_queue_fin(struct tcp_pcb *p)
 			return;
 		}
 		s->seq = s->end = p->snd_end;
-		list_add_tail(&p->sndq, &s->link);
+		tcp_seg_add(p, s);
 		p->unsent = s;
 	}
 	s->flags |= TH_FIN;
@@ -519,10 +535,12 @@ static u32 cwnd_room(const struct tcp_pcb *p)
 	return p->cwnd > pipe ? p->cwnd - pipe : 0;
 }
 
-/* How much of @s may be handed down as one: an urgent pointer is true of one segment only. */
+/* How much of @s may be handed down as one: an urgent pointer, and CWR, are of one segment only. */
 static u32 piece_max(const struct tcp_pcb *p, const struct tcp_seg *s)
 {
-	return seq_gt(p->snd_up, s->seq) ? p->mss : MAX(p->gso_max / p->mss, 1u) * p->mss;
+	bool cwr = (p->flags & (PF_ECN | PF_CWR_PENDING)) == (PF_ECN | PF_CWR_PENDING);
+
+	return seq_gt(p->snd_up, s->seq) || cwr ? p->mss : MAX(p->gso_max / p->mss, 1u) * p->mss;
 }
 
 /* How many bytes of the first unsent segment may go; all of it: its length. -1: not now. */

@@ -172,8 +172,7 @@ static void purge_sndq(struct tcp_pcb *p)
 	struct tcp_seg *s, *tmp;
 
 	list_for_each_safe(s, tmp, &p->sndq, link) {
-		list_del(&s->link);
-		tcp_seg_free(s);
+		tcp_seg_drop(p, s);
 	}
 	p->unsent = NULL;
 	p->sacked = p->lost = p->retrans = p->nsacked = p->reno_sacked = 0;
@@ -227,7 +226,7 @@ bool tcp_memory_pressure(void)
 
 static u32 mem_wanted(const struct tcp_pcb *p, u32 more)
 {
-	u32 all = p->snd_end - p->snd_una + p->rcv_mem + p->ooo_mem + more;
+	u32 all = tcp_snd_memory(p) + p->rcv_mem + p->ooo_mem + more;
 
 	return all <= FREE_PART ? 0 : ALIGN_UP(all, QUANTUM);
 }

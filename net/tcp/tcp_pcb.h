@@ -326,6 +326,7 @@ struct tcp_pcb {
 	int sndbuf; /* a */
 	u32 sacked, lost, retrans; /* l: bytes, for RFC 6675's pipe */
 	u32 nsacked; /* l: segments */
+	u32 nsegs; /* l, a: of .sndq */
 	u32 reno_sacked; /* l: bytes that duplicate ACKs speak for, without SACK */
 	u8 ca; /* l: enum tcp_ca */
 	u8 dupacks; /* l */
@@ -602,6 +603,15 @@ void tcp_send_probe(struct tcp_pcb *p, s64 now, bool urgent); /* an ACK with an 
 bool tcp_xmit(struct tcp_pcb *p, struct tcp_seg *s, s64 now); /* false: no memory */
 struct tcp_seg *tcp_seg_alloc(void);
 void tcp_seg_free(struct tcp_seg *s);
+/* To the end of the send queue; off it, and away. holds: p->lock */
+void tcp_seg_add(struct tcp_pcb *p, struct tcp_seg *s);
+void tcp_seg_drop(struct tcp_pcb *p, struct tcp_seg *s);
+/* What the send queue costs: a byte sent by itself is not one byte. ctx: any */
+static inline u32 tcp_snd_memory(const struct tcp_pcb *p)
+{
+	return READ_ONCE(p->snd_end) - READ_ONCE(p->snd_una) +
+	       READ_ONCE(p->nsegs) * (u32)sizeof(struct tcp_seg);
+}
 bool tcp_seg_split(struct tcp_pcb *p, struct tcp_seg *s, u32 len); /* @s keeps @len bytes */
 void tcp_seg_front(struct tcp_seg *s, u32 n); /* @n bytes off the front */
 void tcp_queue_fin(struct tcp_pcb *p);

@@ -103,8 +103,7 @@ static void syn_acked(struct tcp_pcb *p, struct tcp_in *in)
 	struct tcp_seg *s = list_first(&p->sndq, struct tcp_seg, link);
 
 	tcp_measure(p, in, s->mark & SEG_EVER ? -1 : in->now - s->sent);
-	list_del(&s->link);
-	tcp_seg_free(s);
+	tcp_seg_drop(p, s);
 	WRITE_ONCE(p->snd_una, p->iss + 1);
 	tcp_timer_rearm(p, in->now);
 }

@@ -369,7 +369,7 @@ int tcp_shutdown(struct tcp_pcb *p, u32 how)
 
 static bool writable(const struct tcp_pcb *p)
 {
-	u32 queued = READ_ONCE(p->snd_end) - READ_ONCE(p->snd_una);
+	u32 queued = tcp_snd_memory(p);
 	u32 buf = (u32)READ_ONCE(p->sndbuf), low = READ_ONCE(p->notsent_lowat);
 
 	if (low && READ_ONCE(p->snd_end) - READ_ONCE(p->snd_nxt) >= low)

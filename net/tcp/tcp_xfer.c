@@ -53,7 +53,7 @@ static __always_inline int send_error(struct tcp_pcb *p)
 /* Room in the send queue for new bytes. */
 static u32 send_room(const struct tcp_pcb *p)
 {
-	u32 queued = READ_ONCE(p->snd_end) - READ_ONCE(p->snd_una), buf = (u32)READ_ONCE(p->sndbuf);
+	u32 queued = tcp_snd_memory(p), buf = (u32)READ_ONCE(p->sndbuf);
 
 	return queued < buf ? buf - queued : 0;
 }
@@ -206,7 +206,7 @@ static int seg_append(struct tcp_pcb *p, struct tcp_seg *s, u32 flags, bool last
 	if (seg_melt(p, s)) {
 		tcp_seg_free(s);
 	} else {
-		list_add_tail(&p->sndq, &s->link);
+		tcp_seg_add(p, s);
 		if (!p->unsent)
 			p->unsent = s;
 	}

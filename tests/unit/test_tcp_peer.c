@@ -1,6 +1,7 @@
 /* unit: tests/unit/tcp/tcp_world.c tests/unit/uio.c net/pkt.c net/cksum.c net/tcp/tcp_ack.c net/tcp/tcp_cc.c net/tcp/tcp_cc_cubic.c net/tcp/tcp_cc_newreno.c net/tcp/tcp_fastopen.c net/tcp/tcp_hash.c net/tcp/tcp_input.c net/tcp/tcp_listen.c net/tcp/tcp_option.c net/tcp/tcp_output.c net/tcp/tcp_pace.c net/tcp/tcp_param.c net/tcp/tcp_pcb.c net/tcp/tcp_reass.c net/tcp/tcp_recover.c net/tcp/tcp_sack.c net/tcp/tcp_seg.c net/tcp/tcp_stat.c net/tcp/tcp_state.c net/tcp/tcp_syncookie.c net/tcp/tcp_table.c net/tcp/tcp_timer.c net/tcp/tcp_timewait.c net/tcp/tcp_user.c net/tcp/tcp_xfer.c kernel/lib/string.c */
 /* TCP against a peer made by hand who lies, is unlucky, or says something unusual. */
 #include <linux/errno.h>
+#include <linux/poll.h>
 #include <string.h>
 #include "tests/unit/tcp/tcp_world.h"
 
@@ -266,6 +267,25 @@ UNIT_TEST(full_segments_do_not_hide_sacks)
 	while (x_hear(&h))
 		told += h.nsack == 1 && h.sack[0].start == x.seq + 1000;
 	CHECK_EQ(told, 1);
+	x_close(&x);
+}
+
+/* A byte in a segment of its own costs what a segment does: the buffer is one of memory. */
+UNIT_TEST(bytes_by_themselves_fill_the_buffer)
+{
+	struct xend x;
+	int on = 1;
+	u32 n = 0;
+
+	x_begin(&x, 210, mss_only, 4);
+	CHECK_EQ(tcp_set_option(x.p, TCP_NODELAY, &on, sizeof(on)), 0);
+	while (n < 1000 && put(x.p, data, 1, 0) == 1)
+		n++;
+	CHECK(n >= 20 && n < 200);
+	CHECK(!(tcp_poll(x.p) & POLLOUT));
+	say(&x, TH_ACK, x.seq, x.ack + n, 0);
+	CHECK(tcp_poll(x.p) & POLLOUT);
+	CHECK_EQ(put(x.p, data, sizeof(data), 0), sizeof(data));
 	x_close(&x);
 }
 

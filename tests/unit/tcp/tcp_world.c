@@ -297,6 +297,7 @@ void tcp_wire_output(struct pkt *pkt)
 
 	pkt_copy_out(pkt, 0, all, len);
 	hl = (u32)(all[12] >> 4) * 4;
+	CHECK(!pkt->gso_size || !(all[13] & (TH_SYN | TH_RST | TH_URG | TH_CWR)));
 	size = pkt->gso_size ? pkt->gso_size : MAX(len - hl, 1u);
 	for (u32 off = 0; off == 0 || off < len - hl; off += size) {
 		u32 n = MIN(size, len - hl - off), seq;
