@@ -1,8 +1,8 @@
 /*
  * ICMP (RFC 792, RFC 1122 section 3.2.2).
  *
- * Echo requests are answered, those to broadcast and multicast addresses are not. Errors about what
- * we sent go to the protocol that sent it, redirects to the routes.
+ * Requests for an echo and for the time are answered, but not those to broadcast and multicast
+ * addresses. Errors about what we sent go to the protocol that sent it, redirects to the routes.
  *
  * Errors of ours are about unicast packets only, never about other errors nor about any but the
  * first fragment, hold as much of the packet as fits 576 bytes (RFC 1812, 4.3.2.3), and are
@@ -11,6 +11,7 @@
 #include <linux/errno.h>
 #include <linux/icmp.h>
 #include <linux/rtnetlink.h>
+#include "kernel/base/rand.h"
 #include "kernel/base/time.h"
 #include "kernel/lib/string.h"
 #include "net/ip.h"
@@ -19,6 +20,8 @@
 #define ERROR_MAX 576u
 #define LIMIT_SLOTS 64u
 #define PEER_BURST 6
+#define TIMESTAMP_LEN 20u /* of its message, RFC 792 */
+#define DAY_MS 86400000u
 
 int icmp_ratelimit = 1000, icmp_ratemask = BIT(ICMP_DEST_UNREACH) | BIT(ICMP_SOURCE_QUENCH) |
 					   BIT(ICMP_TIME_EXCEEDED) | BIT(ICMP_PARAMETERPROB);
@@ -41,8 +44,8 @@ static void count_type(u32 dir, u8 type)
 		__atomic_add_fetch(&icmp_counts[dir][type], 1, __ATOMIC_RELAXED);
 }
 
-/* A token of @b, which gets one each @period up to @burst. holds: limit_lock */
-static bool token(struct bucket *b, s64 period, u32 burst)
+/* @price tokens of @b, or what is left; it gets one each @period up to @burst. holds: limit_lock */
+static bool token(struct bucket *b, s64 period, u32 burst, u32 price)
 {
 	s64 now = time_now(), n = (now - b->filled) / period;
 
@@ -52,7 +55,7 @@ static bool token(struct bucket *b, s64 period, u32 burst)
 	}
 	if (!b->tokens)
 		return false;
-	b->tokens--;
+	b->tokens -= MIN(b->tokens, price);
 	return true;
 }
 
@@ -70,8 +73,9 @@ static bool may_send(be32 to, u8 type)
 		*b = (struct bucket){ to, PEER_BURST, time_now() };
 	if (!limit_all.filled)
 		limit_all = (struct bucket){ 0, burst, time_now() };
-	ok = (!each || token(b, each, PEER_BURST)) &&
-	     (!rate || token(&limit_all, NSEC_PER_SEC / rate, burst));
+	/* What others cost must not be counted: it tells of ports that are in use. One on average. */
+	ok = (!each || token(b, each, PEER_BURST, 1)) &&
+	     (!rate || token(&limit_all, NSEC_PER_SEC / rate, burst, (u32)rand_u64() % 3));
 	spin_unlock(&limit_lock);
 	return ok;
 }
@@ -147,32 +151,52 @@ void icmp_send_error(struct pkt *p, u8 type, u8 code, u32 info)
 	(void)ip_output(e, &rt, &o);
 }
 
-/* The request becomes the answer. Consumes @p. */
-static void echo(struct pkt *p)
+/* When it came, and when the answer leaves: ms of the day, UTC. False: it is too short. */
+static bool add_times(struct pkt *p)
 {
-	struct icmphdr *h = (struct icmphdr *)p->head;
+	u64 ms = (u64)time_wall() / NSEC_PER_MSEC;
+	u32 times[2] = { net32((u32)(ms % DAY_MS)), net32((u32)(ms % DAY_MS)) };
+
+	if (!pkt_linear(p, TIMESTAMP_LEN))
+		return false;
+	pkt_trim(p, TIMESTAMP_LEN);
+	memcpy(p->head + TIMESTAMP_LEN - sizeof(times), times, sizeof(times));
+	return true;
+}
+
+/* The request, for an echo or for the time, becomes the answer. Consumes @p. */
+static void answer(struct pkt *p)
+{
+	bool echo = *p->head == ICMP_ECHO;
 	const struct iphdr *ip = pkt_net(p);
 	struct ip_out o = {
 		.proto = IPPROTO_ICMP, .tos = ip->tos, .dst = ip->saddr, .src = ip->daddr
 	};
+	struct icmphdr *h;
 	struct route rt;
 	u32 sum;
 
-	if (READ_ONCE(icmp_echo_ignore_all) || ip_addr_type(ip->daddr) != RTN_LOCAL ||
-	    pkt_headroom(p) < PKT_HEADROOM / 2 || route_lookup(o.dst, o.src, NULL, &rt)) {
+	if ((echo ? READ_ONCE(icmp_echo_ignore_all) : !add_times(p)) ||
+	    ip_addr_type(o.src) != RTN_LOCAL || pkt_headroom(p) < PKT_HEADROOM / 2 ||
+	    route_lookup(o.dst, o.src, NULL, &rt)) {
 		pkt_put(p);
 		return;
 	}
-	h->type = ICMP_ECHOREPLY;
-	/* RFC 1624: a word became smaller by 8 << 8 in network order, which is 8 here. */
-	sum = h->checksum + 8u;
-	h->checksum = (u16)(sum + (sum >> 16));
+	h = (struct icmphdr *)p->head;
+	h->type = echo ? ICMP_ECHOREPLY : ICMP_TIMESTAMPREPLY;
+	if (echo) {
+		/* RFC 1624: a word became smaller by 8 << 8 in network order, which is 8 here. */
+		sum = h->checksum + 8u;
+		h->checksum = (u16)(sum + (sum >> 16));
+	} else {
+		set_check(p);
+	}
 	p->csum = PKT_CSUM_NONE;
 	p->gso_size = 0; /* whoever said that it is to be cut as TCP */
 	p->looped = false;
 	p->cb[0] = 0;
 	net_count(ICMP_OUT_MSGS);
-	count_type(1, ICMP_ECHOREPLY);
+	count_type(1, h->type);
 	(void)ip_output(p, &rt, &o);
 }
 
@@ -272,7 +296,8 @@ static void icmp_input(struct pkt *p)
 	h = (const struct icmphdr *)p->head;
 	count_type(0, h->type);
 	switch (h->type) {
-	case ICMP_ECHO: echo(p); return;
+	case ICMP_TIMESTAMP:
+	case ICMP_ECHO: answer(p); return;
 	case ICMP_ECHOREPLY: ping_input(p); return;
 	case ICMP_DEST_UNREACH:
 	case ICMP_REDIRECT:

@@ -232,6 +232,59 @@ UNIT_TEST(echo_is_answered_within_limits)
 	CHECK(nsent > 0 && nsent < 10);
 }
 
+/* RFC 792: the sender's time comes back, ours is behind it, and nothing of what was too much. */
+UNIT_TEST(the_time_is_told)
+{
+	struct ip_frame f, *r = (struct ip_frame *)sent[0];
+	struct icmphdr *h = (struct icmphdr *)f.data;
+
+	begin();
+	know_peer();
+	for (u32 len = 8; len <= 40; len += 4) {
+		u32 n, ms = net32((u32)((u64)time_wall() / NSEC_PER_MSEC % 86400000));
+
+		memset(f.data, 't', len);
+		*h = (struct icmphdr){ .type = ICMP_TIMESTAMP };
+		h->checksum = (u16)~cksum_fold(cksum_add(f.data, len, 0));
+		n = ip_frame(&f, IPPROTO_ICMP, len, 0);
+		nsent = 0;
+		receive(&f, n);
+		CHECK_EQ(nsent, len >= 20);
+		if (!nsent)
+			continue;
+		CHECK(r->data[0] == ICMP_TIMESTAMPREPLY && r->ip.daddr == PEER);
+		CHECK_EQ(net16(r->ip.tot_len), 40);
+		CHECK_EQ(cksum_fold(cksum_add(r->data, 20, 0)), 0xffff);
+		CHECK(!memcmp(r->data + 8, "tttt", 4));
+		CHECK(!memcmp(r->data + 12, &ms, 4) && !memcmp(r->data + 16, &ms, 4));
+	}
+}
+
+/* Nobody can count by what he gets what others got: SAD DNS, CVE-2020-25705. */
+UNIT_TEST(the_limit_of_all_errors_is_not_exact)
+{
+	u32 least = ~0u, most = 0;
+	struct ip_frame f;
+
+	begin();
+	know_peer();
+	icmp_ratelimit = 0;
+	for (u32 round = 0; round < 10; round++) {
+		u32 n = 0;
+
+		now += 10 * NSEC_PER_SEC;
+		for (u32 i = 0; i < 100; i++) {
+			nsent = 0;
+			receive(&f, udp_frame(&f, 8, 1));
+			n += nsent;
+		}
+		least = MIN(least, n);
+		most = MAX(most, n);
+	}
+	icmp_ratelimit = 1000;
+	CHECK(least > 25 && least < most && most <= 100);
+}
+
 /* RFC 1191, 3: what a router tells makes the estimate smaller, never larger, and not too small. */
 UNIT_TEST(paths_do_not_grow_by_what_routers_say)
 {
