@@ -80,13 +80,15 @@ static void send(struct dhcp *c, u8 type, s64 now)
 				     OPT_MTU,  OPT_NTP,	   OPT_BROADCAST, OPT_T1,   OPT_T2 };
 	struct wire w = { .op = 1, .htype = 1, .hlen = 6, .xid = c->xid, .cookie = net32(COOKIE) };
 	bool holds = c->state == DHCP_RENEWING || c->state == DHCP_REBINDING;
-	s64 secs = (now - c->began) / NSEC_PER_SEC;
+	bool asks = type != DECLINE; /* else flags and secs are 0: RFC 2131, table 5 */
 	u16 size = net16(DHCP_MSG_MAX);
 	u8 *at = w.options, id[7] = { 1 };
 	u32 len;
 
-	w.secs = net16((u16)MIN(secs, 0xffff));
-	w.flags = holds ? 0 : net16(FLAG_BROADCAST);
+	if (c->state != DHCP_REQUESTING)
+		c->secs = (u16)MIN((now - c->began) / NSEC_PER_SEC, 0xffff);
+	w.secs = asks ? net16(c->secs) : 0;
+	w.flags = holds || !asks ? 0 : net16(FLAG_BROADCAST);
 	w.ciaddr = holds ? c->lease.addr : 0;
 	memcpy(w.chaddr, c->mac, 6);
 	memcpy(id + 1, c->mac, 6);
@@ -96,7 +98,7 @@ static void send(struct dhcp *c, u8 type, s64 now)
 		at = put(at, OPT_ADDRESS, &c->lease.addr, 4);
 	if (type == DECLINE || c->state == DHCP_REQUESTING)
 		at = put(at, OPT_SERVER, &c->lease.server, 4);
-	if (type != DECLINE) {
+	if (asks) {
 		at = put(at, OPT_MAX_SIZE, &size, 2);
 		at = put(at, OPT_WANTED, wanted, sizeof(wanted));
 	}

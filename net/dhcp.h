@@ -55,6 +55,7 @@ struct dhcp {
 	s64 deadline; /* call dhcp_run() then */
 	s64 first; /* when the first message of the search for an address went out */
 	s64 began; /* of this attempt, for the field secs */
+	u16 secs; /* as DISCOVER had it, which its REQUEST repeats (RFC 2131, 4.4.1) */
 	s64 asked; /* when the lease in hand was asked for: its times count from there */
 	s64 defended; /* when somebody else used the address before; 0: never */
 	struct dhcp_lease lease;

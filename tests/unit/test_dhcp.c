@@ -192,6 +192,28 @@ UNIT_TEST(messages_go_again)
 	CHECK(c.xid != last);
 }
 
+/* RFC 2131, 4.4.1 and table 5: what REQUEST repeats of DISCOVER, and what DECLINE leaves out. */
+UNIT_TEST(seconds_and_flags)
+{
+	start();
+	until_deadline(); /* a second DISCOVER */
+	CHECK(type_sent() == 1 && sent[8] == 0 && sent[9] >= 3 && sent[9] <= 5);
+	CHECK_EQ(sent[10], 0x80);
+	now += 2 * NSEC_PER_SEC;
+	for (u32 i = 0; i < 2; i++) {
+		u8 secs = sent[9];
+
+		if (!i)
+			answer(2, ME, SERVER, 3600);
+		else
+			until_deadline(); /* the REQUEST again */
+		CHECK(type_sent() == 3 && sent[8] == 0 && sent[9] == secs && sent[10] == 0x80);
+	}
+	answer(5, ME, SERVER, 3600);
+	dhcp_conflict(&c, now);
+	CHECK(type_sent() == 4 && !sent[8] && !sent[9] && !sent[10] && !sent[11]);
+}
+
 UNIT_TEST(renewing_and_rebinding)
 {
 	u32 n;
