@@ -21,6 +21,7 @@
 #define BUCKETS 64u /* as many as six bits choose */
 #define QUEUES_MAX 1024u
 #define PIECES_MAX 1024u
+#define ECN_CE 3u
 
 int ipfrag_time = 30, ipfrag_high_thresh = 4 << 20;
 
@@ -162,9 +163,14 @@ static enum verdict insert(struct frag_queue *q, struct pkt *p, bool more)
 static struct pkt *join(struct list *frags, u32 total)
 {
 	struct pkt *first = list_first(frags, struct pkt, link), *f, *p;
-	u32 hlen = pkt_net(first)->ihl * 4u;
+	u32 hlen = pkt_net(first)->ihl * 4u, ecn = 0;
 	u8 bytes[1024];
 
+	list_for_each(f, frags, link)
+		ecn |= 1u << (pkt_net(f)->tos & ECN_CE);
+	/* A mark is not to be lost, nor to be where nobody looks for it: RFC 3168, 5.3. */
+	if ((ecn >> ECN_CE) && (ecn & 1))
+		return NULL;
 	p = total + hlen <= IP_MAX_LEN ? pkt_alloc_len(PKT_HEADROOM + hlen, total, PMM_NOWAIT)
 				       : NULL;
 	if (!p)
@@ -181,6 +187,7 @@ static struct pkt *join(struct list *frags, u32 total)
 	memcpy(pkt_push(p, hlen), pkt_net(first), hlen);
 	pkt_set_net(p);
 	pkt_net(p)->frag_off = 0;
+	pkt_net(p)->tos |= ecn >> ECN_CE ? ECN_CE : 0;
 	pkt_net(p)->tot_len = net16((u16)(hlen + total));
 	p->dev = first->dev;
 	p->type = first->type;

@@ -150,12 +150,15 @@ UNIT_TEST(headers_that_lie_are_dropped)
 	}
 }
 
+static u8 fragment_tos;
+
 static void send_fragment(const u8 *whole, u32 off, u32 n, bool more, u16 id)
 {
 	struct ip_frame f;
 	u32 len = ip_frame(&f, IPPROTO_UDP, n, (u16)(off / 8 | (more ? IP_MF : 0)));
 
 	f.ip.id = net16(id);
+	f.ip.tos = fragment_tos;
 	f.ip.check = 0;
 	f.ip.check = (u16)~cksum_fold(cksum_add(&f.ip, 20, 0));
 	memcpy(f.data, whole + off, n);
@@ -208,6 +211,33 @@ UNIT_TEST(fragments_in_any_order)
 			send_fragment(whole, at, 8, true, (u16)(i + 5000));
 	}
 	CHECK(ip_frag_memory(&queues) <= (5u << 20) && queues <= 1024);
+}
+
+/* RFC 3168, 5.3: by the marks of two fragments; -1: the datagram is lost. */
+UNIT_TEST(marks_of_fragments)
+{
+	static const struct {
+		u8 tos[2];
+		int ecn;
+	} cases[] = { { { 0, 0 }, 0 },	{ { 2, 2 }, 2 },  { { 2, 3 }, 3 }, { { 3, 1 }, 3 },
+		      { { 0, 3 }, -1 }, { { 3, 0 }, -1 }, { { 3, 3 }, 3 } };
+	struct ip_frame f;
+	u8 whole[1600];
+
+	begin();
+	(void)udp_frame(&f, 7, 1592);
+	memcpy(whole, f.data, 1600);
+	for (u32 i = 0; i < ARRAY_SIZE(cases); i++) {
+		got = 0;
+		fragment_tos = cases[i].tos[0];
+		send_fragment(whole, 0, 800, true, (u16)(i + 9000));
+		fragment_tos = cases[i].tos[1];
+		send_fragment(whole, 800, 800, false, (u16)(i + 9000));
+		CHECK_EQ(got, cases[i].ecn >= 0);
+		if (got)
+			CHECK_EQ(got_ecn, cases[i].ecn);
+	}
+	fragment_tos = 0;
 }
 
 UNIT_TEST(echo_is_answered_within_limits)

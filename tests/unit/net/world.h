@@ -170,6 +170,7 @@ static void run_work(void)
 static u8 sent[16][4096]; /* frames that went out */
 static u32 sent_len[16], nsent;
 static u32 got, got_len, errors, last_error;
+static u32 __attribute__((unused)) got_ecn;
 static u8 got_data[70000];
 
 static int card_xmit(struct netdev *d, struct pkt *p)
@@ -194,6 +195,7 @@ static void user_input(struct inet_pcb *pcb, struct pkt *p)
 	CHECK_EQ(((const be16 *)pkt_transport(p))[1], net16(7));
 	got++;
 	got_len = p->len;
+	got_ecn = pkt_net(p)->tos & 3;
 	pkt_copy_out(p, 0, got_data, p->len);
 	pkt_put(p);
 }
