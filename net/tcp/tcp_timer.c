@@ -237,7 +237,7 @@ static void retransmit_timeout(struct tcp_pcb *p, s64 now)
 	p->backoff = is_thin(p) ? 0 : (u8)MIN(p->backoff + 1, 16);
 	p->send_timer = ST_RTO;
 	next = now + rto_now(p);
-	if (p->user_timeout && p->first_unanswered)
+	if (!over && p->user_timeout && p->first_unanswered)
 		next = MIN(next, MAX(p->first_unanswered + p->user_timeout * MSEC, now + MSEC));
 	tcp_timer_set(p, TCPT_SEND, next);
 }

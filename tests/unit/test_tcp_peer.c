@@ -173,6 +173,32 @@ UNIT_TEST(a_window_that_shrinks_is_waited_for)
 	x_close(&x);
 }
 
+/* Also beyond the user's timeout, and no more often for it. */
+UNIT_TEST(a_window_that_shrinks_is_asked_for_rarely)
+{
+	struct xseg closed = { .flags = TH_ACK };
+	struct heard h;
+	struct xend x;
+	u32 n = 0;
+	int ms = 5000;
+
+	x_begin(&x, 211, mss_only, 4);
+	CHECK_EQ(tcp_set_option(x.p, TCP_USER_TIMEOUT, &ms, sizeof(ms)), 0);
+	CHECK_EQ(put(x.p, data, 1000, 0), 1000);
+	closed.sport = x.sport;
+	closed.dport = x.dport;
+	closed.seq = x.seq;
+	closed.ack = x.ack;
+	for (u32 i = 0; i < 60; i++) {
+		world_sleep(SEC);
+		for (; x_hear(&h); n++)
+			x_say(&closed);
+	}
+	CHECK(n >= 5 && n < 15);
+	CHECK_EQ(tcp_state(x.p), TCP_ESTABLISHED);
+	x_close(&x);
+}
+
 /* --- F-RTO: RFC 5682, 3.1 --- */
 
 /* What comes the other way says nothing of the timeout: before the first answer, and after it. */
