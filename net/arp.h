@@ -21,7 +21,8 @@ void arp_announce(struct netdev *d, be32 addr);
 void arp_probe(struct netdev *d, be32 addr);
 /*
  * From now on arp_watch_fn is called when somebody else on @d has @addr, or, as long as we are only
- * @probing for it, asks for it as one that would have it; 0: never. There is one watch. ctx: thread; fn's ctx: thread; sleeps: no
+ * @probing for it, asks for it as one that would have it; 0: never. There is one watch.
+ * ctx: thread; fn's ctx: thread; sleeps: no
  */
 void arp_watch(struct netdev *d, be32 addr, bool probing);
 extern void (*arp_watch_fn)(void); /* I once something is watched */

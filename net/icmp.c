@@ -73,7 +73,7 @@ static bool may_send(be32 to, u8 type)
 		*b = (struct bucket){ to, PEER_BURST, time_now() };
 	if (!limit_all.filled)
 		limit_all = (struct bucket){ 0, burst, time_now() };
-	/* What others cost must not be counted: it tells of ports that are in use. One on average. */
+	/* One on average: who could count them would learn which ports are in use. */
 	ok = (!each || token(b, each, PEER_BURST, 1)) &&
 	     (!rate || token(&limit_all, NSEC_PER_SEC / rate, burst, (u32)rand_u64() % 3));
 	spin_unlock(&limit_lock);

@@ -19,8 +19,8 @@
  * To send, virtio's header lies in the packet's headroom. What does not fit the ring waits in a
  * list of tx_queue_len packets, still charged to its sender, and interrupts of the transmit queue
  * come on until it is empty; so they do for packets whose sender has little room left, and perhaps
- * nothing to send before it has more. Otherwise sent packets are reclaimed by the next sender or by the
- * worker.
+ * nothing to send before it has more. Otherwise sent packets are reclaimed by the next sender or by
+ * the worker.
  *
  * Locking: each queue's lock (DEVQ); the waiting list is under that of the transmit queue.
  */
