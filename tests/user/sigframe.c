@@ -1,10 +1,13 @@
 /*
  * rt_sigreturn(2) from frames that a handler damaged: the program gets SIGSEGV with the general
  * registers and the mask of the frame, and the address of its stack; with SIGSEGV in that mask it
- * ends. What is left of a damaged alternate stack's description.
+ * ends. What is left of a damaged alternate stack's description. And that unwinders, C++'s and that
+ * of pthread_cancel(3), read the frame themselves where a handler returns to the vDSO.
  */
 #define _GNU_SOURCE
+#include <elf.h>
 #include <signal.h>
+#include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -226,6 +229,59 @@ static int from(void *sp)
 	return WIFEXITED(st) ? WEXITSTATUS(st) : -WTERMSIG(st);
 }
 
+/* The kernel's own form: libc would give a restorer. */
+struct kernel_action {
+	void (*handler)(int sig);
+	unsigned long flags;
+	void (*restorer)(void);
+	unsigned long mask;
+};
+
+static char *returns_to;
+
+static void look_back(int sig)
+{
+	returns_to = __builtin_return_address(0);
+}
+
+/* True when the vDSO's table for unwinders has an entry for @pc. */
+static int has_unwind_entry(char *pc)
+{
+	char *vdso = (char *)getauxval(AT_SYSINFO_EHDR), *head = NULL;
+	Elf64_Ehdr *e = (void *)vdso;
+	Elf64_Phdr *p = (void *)(vdso + e->e_phoff);
+	int *row, count;
+
+	for (int i = 0; i < e->e_phnum; i++)
+		if (p[i].p_type == PT_GNU_EH_FRAME)
+			head = vdso + p[i].p_vaddr;
+	/* The usual encodings: a count of 32 bits, a table of offsets from here. */
+	if (!head || head[2] != 0x03 || head[3] != 0x3b)
+		return 0;
+	count = *(int *)(head + 8);
+	row = (int *)(head + 12);
+	for (int i = 0; i < count; i++, row += 2)
+		if ((unsigned long)(pc - (head + row[0])) < *(unsigned *)(head + row[1] + 12))
+			return 1;
+	return 0;
+}
+
+/*
+ * An entry could say where the caller's registers are, but not that of the interrupted place: it
+ * would lead to the caller of the interrupted function, and with its registers lost.
+ */
+static void test_unwinders_read_the_frame(void)
+{
+	struct kernel_action act = { .handler = look_back };
+
+	REQUIRE(!syscall(SYS_rt_sigaction, SIGUSR2, &act, NULL, 8));
+	raise(SIGUSR2);
+	REQUIRE(returns_to != NULL);
+	CHECK(((unsigned *)returns_to)[0] == 0xd2801168); /* mov x8, #139 */
+	CHECK(((unsigned *)returns_to)[1] == 0xd4000001); /* svc #0 */
+	CHECK(!has_unwind_entry(returns_to) && !has_unwind_entry(returns_to - 1));
+}
+
 int main(void)
 {
 	char *m = mmap(NULL, 65536, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -253,5 +309,6 @@ int main(void)
 	CHECK(from(NULL) == 50);
 	CHECK(from((void *)0xfffffffffff0ul) == 50);
 	CHECK(from((void *)-4096l) == 50);
+	test_unwinders_read_the_frame();
 	return tap_done();
 }

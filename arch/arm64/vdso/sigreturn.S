@@ -1,24 +1,19 @@
 /*
- * Where a signal handler returns to when its program gave no restorer. Unwinders find the
- * interrupted context by the frame record that x29 points at. The instruction before belongs to the
- * described range: unwinders look up pc - 1.
+ * Where a signal handler returns to when its program gave no restorer. There is no unwind entry on
+ * purpose: one by the frame record that x29 points at would give the caller of the interrupted
+ * function for the interrupted place. Without one unwinders know these two instructions and read
+ * the signal frame. They look up pc - 1: the instruction before keeps that out of another function.
  */
 #include <asm/unistd.h>
 
 	.text
 	.balign	16
-	.cfi_startproc
-	.cfi_signal_frame
-	.cfi_def_cfa	x29, 0
-	.cfi_offset	x29, 0
-	.cfi_offset	x30, 8
 	nop
 	.globl	__kernel_rt_sigreturn
 	.type	__kernel_rt_sigreturn, %function
 __kernel_rt_sigreturn:
 	mov	x8, #__NR_rt_sigreturn
 	svc	#0
-	.cfi_endproc
 	.size	__kernel_rt_sigreturn, . - __kernel_rt_sigreturn
 
 	/*
