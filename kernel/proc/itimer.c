@@ -178,7 +178,7 @@ static void itimer_real_exchange(struct proc *p, const struct itimer_ns *set, st
 	old->value = p->itimer_real_expires ? MAX(p->itimer_real_expires - now, 1000) : 0;
 	if (!set)
 		return;
-	p->itimer_real_interval = set->interval;
+	p->itimer_real_interval = set->value ? set->interval : 0;
 	p->itimer_real_expires = 0;
 	timeout_cancel(&p->itimer_real);
 	if (set->value) {

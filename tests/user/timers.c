@@ -56,6 +56,12 @@ static void test_itimers(void)
 	it.it_value.tv_usec = 1000000;
 	CHECK_ERR(setitimer(ITIMER_REAL, &it, NULL), EINVAL);
 	CHECK_ERR(setitimer(9, &it, NULL), EINVAL);
+	/* A timer that is off: only those of CPU time keep the interval. */
+	it = (struct itimerval){ { 10, 20 }, { 0, 0 } };
+	CHECK(!setitimer(ITIMER_REAL, &it, NULL) && !getitimer(ITIMER_REAL, &old) &&
+	      !old.it_interval.tv_sec && !old.it_interval.tv_usec);
+	CHECK(!setitimer(ITIMER_PROF, &it, NULL) && !getitimer(ITIMER_PROF, &old) &&
+	      old.it_interval.tv_sec == 10);
 	it = (struct itimerval){ { 0, 0 }, { 0, 20000 } };
 	set(SIGVTALRM);
 	CHECK(!setitimer(ITIMER_VIRTUAL, &it, NULL));
