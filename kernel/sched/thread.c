@@ -188,12 +188,14 @@ void thread_put(struct thread *t)
 		kfree(t);
 }
 
-/* Change the name that ps shows. ctx: any */
+/* Change the name that ps shows; PR_GET_NAME gives all of it: nothing stays behind. ctx: any */
 void thread_set_name(struct thread *t, const char *name)
 {
 	u64 irq = spin_lock_irqsave(&t->lock);
+	size_t n = strlcpy(t->name, name, sizeof(t->name));
 
-	strlcpy(t->name, name, sizeof(t->name));
+	if (n < sizeof(t->name))
+		memset(t->name + n, 0, sizeof(t->name) - n);
 	spin_unlock_irqrestore(&t->lock, irq);
 }
 

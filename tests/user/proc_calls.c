@@ -201,6 +201,8 @@ static void test_close_range(void)
 
 static void test_prctl(void)
 {
+	char name[16];
+
 	CHECK(prctl(PR_MCE_KILL_GET, 0, 0, 0, 0) == PR_MCE_KILL_DEFAULT);
 	CHECK(!prctl(PR_MCE_KILL, PR_MCE_KILL_SET, PR_MCE_KILL_EARLY, 0, 0));
 	CHECK(prctl(PR_MCE_KILL_GET, 0, 0, 0, 0) == PR_MCE_KILL_EARLY);
@@ -214,6 +216,11 @@ static void test_prctl(void)
 	CHECK_ERR(prctl(PR_SET_IO_FLUSHER, 2, 0, 0, 0), EINVAL);
 	CHECK_ERR(prctl(PR_SET_DUMPABLE, 2, 0, 0, 0), EINVAL);
 	CHECK_ERR(prctl(PR_SET_NAME, 0, 0, 0, 0), EFAULT);
+	/* All 16 bytes are given: nothing is left of an earlier, longer name. */
+	CHECK(!prctl(PR_SET_NAME, "a long, long name"));
+	CHECK(!prctl(PR_GET_NAME, name) && !memcmp(name, "a long, long na", 16));
+	CHECK(!prctl(PR_SET_NAME, "short"));
+	CHECK(!prctl(PR_GET_NAME, name) && !memcmp(name, "short\0\0\0\0\0\0\0\0\0\0", 16));
 	CHECK_ERR(prctl(12345, 0, 0, 0, 0), EINVAL);
 }
 
