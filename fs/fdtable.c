@@ -233,7 +233,7 @@ static int close_file(struct fdtable *t, struct file *f)
 {
 	int err = 0;
 
-	if (f->inode->locks)
+	if (f->inode->locks && !(f->mode & FILE_PATH))
 		locks_remove_posix(f, t);
 	notify_close(f, t);
 	if (f->ops && f->ops->flush && !(f->mode & FILE_PATH))

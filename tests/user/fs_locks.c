@@ -82,7 +82,9 @@ static void test_posix(void)
 	CHECK_ERR(lock(fd, F_SETLK, 77, 0, 0), EINVAL);
 	CHECK_ERR(lock(fd, F_SETLK, F_WRLCK, -1, 0), EINVAL);
 	CHECK(!lock(fd, F_SETLK, F_WRLCK, 30, -5) && !lock(fd, F_SETLK, F_UNLCK, 25, 5));
-	/* Closing any descriptor of the file drops them all. */
+	/* Closing any descriptor of the file drops them all, but one that only names it. */
+	CHECK((other = open(NAME, O_PATH)) >= 0 && !close(other));
+	CHECK(in_child(child_cannot_write_lock) == 1);
 	CHECK((other = open(NAME, O_RDONLY)) >= 0 && !close(other));
 	CHECK(in_child(child_cannot_write_lock) == 0);
 	other = open(NAME, O_RDONLY);
