@@ -44,14 +44,15 @@ IPC_NEXT_ID(shm_next_id, shm_ids);
 static int shm_mni = 4096;
 SYSCTL_INT(shmmni, "sys/kernel/shmmni", &shm_mni, 0, IPC_INDEX_MASK + 1);
 
-/* The largest segment in bytes, all together in pages: as much as there are addresses for. */
+/* The largest segment in bytes, all together in pages. */
 static int limit_show(struct sbuf *out, void *arg)
 {
-	sbuf_printf(out, "%llu\n", (unsigned long long)(SHM_MAX_SIZE / (u64)arg));
+	(void)arg;
+	sbuf_printf(out, "%llu\n", SHM_MAX_SIZE);
 	return 0;
 }
-PROC_FILE(sysctl_shmmax, "sys/kernel/shmmax", 0444, .show = limit_show, .arg = (void *)1);
-PROC_FILE(sysctl_shmall, "sys/kernel/shmall", 0444, .show = limit_show, .arg = (void *)PAGE_SIZE);
+PROC_FILE(sysctl_shmmax, "sys/kernel/shmmax", 0444, .show = limit_show);
+PROC_FILE(sysctl_shmall, "sys/kernel/shmall", 0444, .show = limit_show);
 
 static struct shm *shm_of(struct vm_file *f)
 {

@@ -245,6 +245,7 @@ static void test_settings(void)
 {
 	int msl = 0, mns = 0, opm = 0, mni = 0;
 	unsigned long long max = 0;
+	struct shminfo info;
 	FILE *f = fopen("/proc/sys/kernel/sem", "r");
 
 	CHECK(f && fscanf(f, "%d %d %d %d", &msl, &mns, &opm, &mni) == 4 && msl == 32000 &&
@@ -253,6 +254,7 @@ static void test_settings(void)
 	CHECK(f && fscanf(f, "%llu", &max) == 1 && max > 1 << 30);
 	f = fopen("/proc/sys/kernel/shmall", "r");
 	CHECK(f && fscanf(f, "%llu", &max) == 1 && max > 1 << 20);
+	CHECK(shmctl(0, IPC_INFO, (struct shmid_ds *)&info) >= 0 && info.shmall == max);
 }
 
 static int queue_new(void)
