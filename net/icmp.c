@@ -26,6 +26,7 @@
 int icmp_ratelimit = 1000, icmp_ratemask = BIT(ICMP_DEST_UNREACH) | BIT(ICMP_SOURCE_QUENCH) |
 					   BIT(ICMP_TIME_EXCEEDED) | BIT(ICMP_PARAMETERPROB);
 int icmp_msgs_per_sec = 1000, icmp_msgs_burst = 50, icmp_echo_ignore_all;
+int ip_no_pmtu_disc;
 
 u32 icmp_counts[2][19];
 
@@ -246,6 +247,20 @@ static bool read_error(const struct icmphdr *h, struct net_error *e)
 	return false;
 }
 
+/*
+ * A packet of @proto was too long. False: nothing is made of that. By net.ipv4.ip_no_pmtu_disc: 0
+ * the length that the router says is taken, 2 none, 3 only TCP's, which can check it; by others
+ * as little as may be.
+ */
+static bool heed_mtu(struct net_error *e, u8 proto)
+{
+	int how = READ_ONCE(ip_no_pmtu_disc);
+
+	if (how && how != 3)
+		e->info = 0;
+	return how != 2 && (how != 3 || proto == IPPROTO_TCP);
+}
+
 /* An error about a packet of ours: what is left of that packet goes to its protocol. */
 static void error_input(struct pkt *p)
 {
@@ -268,6 +283,8 @@ static void error_input(struct pkt *p)
 		route_redirect(ip->daddr, e.from, e.info, p->dev);
 		return;
 	}
+	if (e.err == EMSGSIZE && !heed_mtu(&e, ip->protocol))
+		return;
 	pkt_set_net(p);
 	p->proto = ip->protocol;
 	pkt_pull(p, ip->ihl * 4u);

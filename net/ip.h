@@ -47,6 +47,7 @@ u64 ip_frag_memory(u32 *queues); /* for /proc/net/sockstat */
 bool ip_options_ok(const u8 *opt, u32 len);
 
 extern int ip_default_ttl; /* a: sysctl */
+extern int ip_no_pmtu_disc; /* a: sysctl: what is made of ICMP's "too long", see icmp.c */
 
 /*
  * An ICMP error about @p, whose p->net is its IP header; nothing where RFC 1122 forbids one, or by

@@ -17,13 +17,14 @@
 int ip_default_ttl = IPDEFTTL; /* a */
 static u32 ids[ID_SLOTS]; /* a: identification, per destination more or less; begin at random */
 
-static u16 next_id(be32 dst)
+/* The first of @n that follow each other. */
+static u16 next_id(be32 dst, u32 n)
 {
 	u32 *id = &ids[(dst ^ dst >> 16) % ID_SLOTS];
 
 	if (unlikely(!READ_ONCE(*id)))
 		WRITE_ONCE(*id, (u32)rand_u64() | 1u << 31);
-	return (u16)__atomic_add_fetch(id, 1, __ATOMIC_RELAXED);
+	return (u16)__atomic_fetch_add(id, n, __ATOMIC_RELAXED);
 }
 
 static void set_check(struct iphdr *h)
@@ -163,7 +164,10 @@ int ip_output(struct pkt *p, const struct route *rt, const struct ip_out *o)
 		.ihl = (u8)(hlen / 4) & 15,
 		.tos = o->tos,
 		.tot_len = net16((u16)p->len),
-		.id = o->df && !p->gso_size ? 0 : net16(next_id(o->dst)),
+		.id = o->df && !p->gso_size
+			      ? 0
+			      : net16(next_id(o->dst,
+					      p->gso_size ? DIV_ROUND_UP(p->len, p->gso_size) : 1)),
 		.frag_off = o->df ? net16(IP_DF) : 0,
 		.ttl = o->ttl ? o->ttl : (u8)READ_ONCE(ip_default_ttl),
 		.protocol = o->proto,

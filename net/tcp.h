@@ -134,6 +134,7 @@ struct tcp_settings {
 	int rcvlowat;
 	bool keepalive, reuseaddr, reuseport, oobinline;
 	u8 tos, ttl; /* 0: the default */
+	u8 pmtudisc; /* IP_PMTUDISC_* */
 	u32 uid; /* whose it is, for lists and SO_REUSEPORT */
 	const struct netdev *dev; /* SO_BINDTODEVICE; NULL: any */
 };

@@ -157,7 +157,7 @@ static void udp_error(struct pkt *p, const struct net_error *e)
 	pcb = inet_pcb_find(&key, NULL);
 	if (!pcb)
 		return;
-	if (e->err == EMSGSIZE && e->info)
+	if (e->err == EMSGSIZE)
 		route_pmtu_update(ip->daddr, e->info);
 	pkt_pull(p, sizeof(*h));
 	pcb->ops->error(pcb, p, e);

@@ -18,6 +18,7 @@
 static int unprivileged_port_start = 1024, nonlocal_bind; /* a */
 SYSCTL_INT(ip_unprivileged_port_start, "sys/net/ipv4/ip_unprivileged_port_start",
 	   &unprivileged_port_start, 0, 65535);
+SYSCTL_INT(ip_no_pmtu_disc, "sys/net/ipv4/ip_no_pmtu_disc", &ip_no_pmtu_disc, 0, 255);
 SYSCTL_INT(ip_nonlocal_bind, "sys/net/ipv4/ip_nonlocal_bind", &nonlocal_bind, 0, 1);
 
 /* See inet.h. ctx: any */
@@ -28,7 +29,7 @@ void inet_sock_init(struct inet_sock *i, const struct sock_ops *ops, int type, i
 	i->ttl = -1;
 	i->mc_ttl = 1;
 	i->mc_loop = i->mc_all = true;
-	i->pmtudisc = IP_PMTUDISC_WANT;
+	i->pmtudisc = READ_ONCE(ip_no_pmtu_disc) ? IP_PMTUDISC_DONT : IP_PMTUDISC_WANT;
 }
 
 /* See inet.h. ctx: any */

@@ -29,6 +29,7 @@ void inet_tcp_sync(struct tcp_sock *t)
 		.oobinline = READ_ONCE(s->oobinline),
 		.tos = READ_ONCE(t->i.tos),
 		.ttl = ttl < 0 ? 0 : (u8)ttl,
+		.pmtudisc = READ_ONCE(t->i.pmtudisc),
 		.uid = current->cred->euid,
 		.dev = netdev_bound(READ_ONCE(s->bound_dev)),
 	};

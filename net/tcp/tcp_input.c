@@ -213,41 +213,49 @@ void tcp_input(struct pkt *pkt)
 /* --- errors --- */
 
 /*
+ * The path takes no more than @mtu. Less than any should take is believed only so far that it has
+ * to cut what is sent. holds: p->lock
+ */
+static void narrowed(struct tcp_pcb *p, u32 mtu)
+{
+	struct tcp_seg *s;
+
+	if (mtu < TCP_MTU_MIN) {
+		mtu = TCP_MTU_MIN;
+		p->mtu_locked = true;
+	}
+	if (mtu >= p->pmtu)
+		return;
+	tcp_mtu(p, mtu);
+	if (p->state == TCP_SYN_SENT || p->state == TCP_SYN_RECV ||
+	    p->pmtudisc == IP_PMTUDISC_DONT || p->pmtudisc > IP_PMTUDISC_PROBE)
+		return;
+	/* What is out is too large: cut and send again, without a reduction (RFC 8201, 5.4). */
+	list_for_each(s, &p->sndq, link) {
+		if (s == p->unsent)
+			break;
+		if (s->len > p->mss && !(s->mark & SEG_LOST))
+			tcp_mark_lost(p, s);
+	}
+	if (p->lost && p->ca < CA_RECOVERY) {
+		p->ca = CA_LOSS;
+		p->high_seq = p->snd_nxt;
+		p->undo_marker = 0;
+	}
+	tcp_output(p, time_now());
+}
+
+/*
  * RFC 9293, 3.9.2.2; RFC 5927: only of something that is out, and an established one is not ended.
  */
-static void error_for(struct tcp_pcb *p, u32 seq, int err, bool hard, u32 mtu)
+static bool error_for(struct tcp_pcb *p, u32 seq, int err, bool hard, u32 mtu)
 {
-	s64 now = time_now();
-
 	if (p->state == TCP_LISTEN || p->state == TCP_CLOSE || seq_lt(seq, p->snd_una) ||
 	    seq_gt(seq, p->snd_nxt))
-		return;
+		return false;
 	if (mtu) {
-		struct tcp_seg *s;
-
-		mtu = MAX(mtu, TCP_MTU_MIN); /* less is no path's, but a forgery's */
-		if (mtu >= p->pmtu)
-			return;
-		tcp_mtu(p, mtu);
-		if (p->state == TCP_SYN_SENT || p->state == TCP_SYN_RECV)
-			return;
-		/*
-		 * What is out is too large: cut and send again, without a reduction (RFC 8201,
-		 * 5.4).
-		 */
-		list_for_each(s, &p->sndq, link) {
-			if (s == p->unsent)
-				break;
-			if (s->len > p->mss && !(s->mark & SEG_LOST))
-				tcp_mark_lost(p, s);
-		}
-		if (p->lost && p->ca < CA_RECOVERY) {
-			p->ca = CA_LOSS;
-			p->high_seq = p->snd_nxt;
-			p->undo_marker = 0;
-		}
-		tcp_output(p, now);
-		return;
+		narrowed(p, mtu);
+		return true;
 	}
 	/* An accepted fast open is treated as the connection that it is for its user. */
 	if (p->state == TCP_SYN_SENT ||
@@ -255,26 +263,28 @@ static void error_for(struct tcp_pcb *p, u32 seq, int err, bool hard, u32 mtu)
 		if (hard) {
 			TCP_COUNT(ATTEMPT_FAILS);
 			tcp_drop(p, err);
-			return;
+			return true;
 		}
 	}
 	p->soft_err = err;
+	return true;
 }
 
 /* See tcp_pcb.h. ctx: thread; holds: nothing */
-void tcp_error(be32 laddr, be16 lport, be32 raddr, be16 rport, u32 seq, int errno_, bool hard,
+bool tcp_error(be32 laddr, be16 lport, be32 raddr, be16 rport, u32 seq, int errno_, bool hard,
 	       u32 mtu)
 {
 	struct tcp_in in = { .dst = laddr, .dport = lport, .src = raddr, .sport = rport };
 	struct tcp_key *k = tcp_lookup(&in);
+	bool taken = false;
 
 	if (!k)
-		return;
+		return false;
 	if (k->kind == TCP_KIND_PCB) {
 		struct tcp_pcb *p = container_of(k, struct tcp_pcb, key);
 
 		tcp_lock(p);
-		error_for(p, seq, errno_, hard, mtu);
+		taken = error_for(p, seq, errno_, hard, mtu);
 		tcp_unlock(p);
 		tcp_pcb_put(p);
 	} else if (k->kind == TCP_KIND_REQ) {
@@ -282,4 +292,5 @@ void tcp_error(be32 laddr, be16 lport, be32 raddr, be16 rport, u32 seq, int errn
 	} else {
 		tcp_tw_put(container_of(k, struct tcp_tw, key));
 	}
+	return taken;
 }

@@ -69,7 +69,7 @@ static void send_synack(struct tcp_pcb *l, const struct answer *a)
 	if (!pkt)
 		return;
 	TCP_COUNT(OUT_SEGS);
-	tcp_enqueue(&l->outq, pkt, &a->key, l->tos, l->ttl);
+	tcp_enqueue(&l->outq, pkt, &a->key, l->tos, l->ttl, tcp_df(l));
 }
 
 static u16 our_mss(const struct tcp_pcb *l, u32 mtu)
@@ -188,6 +188,7 @@ static void inherit(struct tcp_pcb *p, const struct tcp_pcb *l)
 	p->rcvlowat = l->rcvlowat;
 	p->tos = l->tos;
 	p->ttl = l->ttl;
+	p->pmtudisc = l->pmtudisc;
 	p->user_mss = l->user_mss;
 	p->user_timeout = l->user_timeout;
 	p->linger2 = l->linger2;

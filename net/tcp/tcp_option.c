@@ -352,6 +352,7 @@ void tcp_set(struct tcp_pcb *p, const struct tcp_settings *s)
 	WRITE_ONCE(p->key.dev, s->dev);
 	p->tos = s->tos & ~3u;
 	p->ttl = s->ttl;
+	p->pmtudisc = s->pmtudisc;
 	tcp_unlock(p);
 }
 

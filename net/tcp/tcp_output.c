@@ -250,7 +250,7 @@ static struct pkt *make(struct tcp_pcb *p, u32 seq, u8 flags, u32 bytes, s64 now
 
 static void push(struct tcp_pcb *p, struct pkt *pkt)
 {
-	tcp_enqueue(&p->outq, pkt, &p->key, p->tos | pkt->ecn, p->ttl);
+	tcp_enqueue(&p->outq, pkt, &p->key, p->tos | pkt->ecn, p->ttl, tcp_df(p));
 }
 
 /* Flags of ECN on a segment with data. RFC 3168, 6.1. */

@@ -61,6 +61,7 @@ struct tcp_pcb *tcp_pcb_alloc(void)
 	p->sndbuf = tcp_sysctl_wmem[1];
 	p->rcvbuf = tcp_sysctl_rmem[1];
 	p->rcvlowat = 1;
+	p->pmtudisc = IP_PMTUDISC_WANT;
 	p->ssthresh = 0x7fffffff;
 	p->rto = TCP_RTO_INIT;
 	p->ato = TCP_DELACK;

@@ -110,6 +110,7 @@ static inline struct tcp_rx *tcp_rx(struct pkt *p)
 struct tcp_tx {
 	be32 src, dst;
 	u8 tos, ttl;
+	bool df; /* do not fragment */
 	const struct netdev *dev;
 };
 static inline struct tcp_tx *tcp_tx(struct pkt *p)
@@ -303,6 +304,8 @@ struct tcp_pcb {
 	int err; /* a: to be reported once, positive */
 	int soft_err; /* l: what a timeout will be reported as */
 	u8 tos, ttl; /* l */
+	u8 pmtudisc; /* l: IP_PMTUDISC_* */
+	bool mtu_locked; /* l: the path says it takes less than it may: it has to cut */
 	u8 send_timer; /* l: enum tcp_send_timer */
 	bool timer_on; /* l: a reference is held for .timer or .work */
 
@@ -513,7 +516,13 @@ void tcp_answer_reset(const struct tcp_in *in);
  * Onto the list of packets to be sent, complete: sum of the pseudo header and addresses are filled
  * in.
  */
-void tcp_enqueue(struct list *outq, struct pkt *pkt, const struct tcp_key *k, u8 tos, u8 ttl);
+void tcp_enqueue(struct list *outq, struct pkt *pkt, const struct tcp_key *k, u8 tos, u8 ttl,
+		 bool df);
+/* Do its segments go with "do not fragment"? holds: p->lock */
+static inline bool tcp_df(const struct tcp_pcb *p)
+{
+	return p->pmtudisc == IP_PMTUDISC_DO || (p->pmtudisc == IP_PMTUDISC_WANT && !p->mtu_locked);
+}
 static inline u32 tcp_ts_now(s64 now, u32 offset)
 {
 	return (u32)(u64)(now / MSEC) + offset;
@@ -529,8 +538,11 @@ bool tcp_admit_same(struct tcp_pcb *p, const struct tcp_pcb *l); /* as @l. False
 void tcp_input(struct pkt *pkt); /* network header set; consumes */
 /* The segment for @p, which the caller has locked and holds. */
 void tcp_segment(struct tcp_pcb *p, struct tcp_in *in);
-/* ICMP says of a segment that we sent: @errno_; @mtu != 0: it was too big. */
-void tcp_error(be32 laddr, be16 lport, be32 raddr, be16 rport, u32 seq, int errno_, bool hard,
+/*
+ * ICMP says of a segment that we sent: @errno_; @mtu != 0: it was too big. False: nobody has sent
+ * such a one.
+ */
+bool tcp_error(be32 laddr, be16 lport, be32 raddr, be16 rport, u32 seq, int errno_, bool hard,
 	       u32 mtu);
 /* The round trip that @in ends is @rtt, or what its time stamp says of it if that is negative. */
 void tcp_measure(struct tcp_pcb *p, const struct tcp_in *in, s64 rtt);

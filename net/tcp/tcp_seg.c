@@ -187,10 +187,11 @@ static void fill_sum(struct pkt *pkt, be32 src, be32 dst)
 }
 
 /* See tcp_pcb.h. ctx: any */
-void tcp_enqueue(struct list *outq, struct pkt *pkt, const struct tcp_key *k, u8 tos, u8 ttl)
+void tcp_enqueue(struct list *outq, struct pkt *pkt, const struct tcp_key *k, u8 tos, u8 ttl,
+		 bool df)
 {
 	fill_sum(pkt, k->laddr, k->raddr);
-	*tcp_tx(pkt) = (struct tcp_tx){ k->laddr, k->raddr, tos, ttl, READ_ONCE(k->dev) };
+	*tcp_tx(pkt) = (struct tcp_tx){ k->laddr, k->raddr, tos, ttl, df, READ_ONCE(k->dev) };
 	list_add_tail(outq, &pkt->link);
 }
 
@@ -211,7 +212,7 @@ void tcp_answer_reset(const struct tcp_in *in)
 	if (!pkt)
 		return;
 	TCP_COUNT(OUT_RSTS);
-	tcp_enqueue(&one, pkt, &k, 0, 0);
+	tcp_enqueue(&one, pkt, &k, 0, 0, true);
 	list_del(&pkt->link);
 	tcp_wire_output(pkt);
 }

@@ -199,7 +199,7 @@ static void answer(struct tcp_tw *tw, const struct tcp_in *in)
 		struct list one = LIST_INIT(one);
 
 		TCP_COUNT(OUT_SEGS);
-		tcp_enqueue(&one, pkt, &tw->key, tw->tos, 0);
+		tcp_enqueue(&one, pkt, &tw->key, tw->tos, 0, true);
 		list_del(&pkt->link);
 		tcp_wire_output(pkt);
 	}

@@ -79,6 +79,7 @@ static void reset_state(struct tcp_pcb *p)
 	p->reo_mult = 1;
 	p->tlp_end = 0;
 	p->path_mtu = 0;
+	p->mtu_locked = false;
 	p->stat = (struct tcp_stat){ .limit = LIMIT_IDLE };
 }
 

@@ -224,10 +224,64 @@ UNIT_TEST(icmp_about_sizes)
 	tcp_error(HOST_A, net16(x.dport), HOST_X, net16(x.sport), x.ack, EMSGSIZE, false, 1500);
 	CHECK_EQ(x_count(), 0);
 	tcp_error(HOST_A, net16(x.dport), HOST_X, net16(x.sport), x.ack, EMSGSIZE, false, 68);
-	CHECK(x_hear(&h) && h.seq == x.ack && h.len == 512);
+	CHECK(x_hear(&h) && h.seq == x.ack && h.len == 512 && !h.df); /* may be cut further */
 	/* And none ends an established one. */
 	tcp_error(HOST_A, net16(x.dport), HOST_X, net16(x.sport), x.ack, ECONNREFUSED, true, 0);
 	CHECK_EQ(tcp_state(x.p), TCP_ESTABLISHED);
+	x_close(&x);
+}
+
+/* IP_MTU_DISCOVER: who asks for no discovery is not told to send again. */
+UNIT_TEST(who_does_not_fragment)
+{
+	static char data[2 * 1460];
+	struct heard h;
+	struct xend x;
+
+	for (u8 how = IP_PMTUDISC_DONT; how <= IP_PMTUDISC_OMIT; how++) {
+		bool heeds = how > IP_PMTUDISC_DONT && how < IP_PMTUDISC_INTERFACE;
+		struct tcp_settings s = { .rcvlowat = 1, .pmtudisc = how };
+
+		x_begin(&x, 116, mss_only, 4);
+		tcp_set(x.p, &s);
+		CHECK_EQ(put(x.p, data, 1460, 0), 1460);
+		CHECK(x_hear(&h) && h.len == 1460);
+		CHECK_EQ(h.df, how == IP_PMTUDISC_WANT || how == IP_PMTUDISC_DO);
+		CHECK(tcp_error(HOST_A, net16(x.dport), HOST_X, net16(x.sport), x.ack, EMSGSIZE,
+				false, 1000));
+		CHECK_EQ(x_count(), heeds ? 2 : 0);
+		x_forget();
+		say(&x, TH_ACK, x.seq, x.ack + 1460, 0);
+		CHECK_EQ(put(x.p, data, 960, 0), 960);
+		CHECK(x_hear(&h) && h.len == 960 && h.seq == x.ack + 1460);
+		x_close(&x);
+	}
+}
+
+/* A listener says it of its answers, and of the connections that come of them. */
+UNIT_TEST(who_does_not_fragment_from_the_start)
+{
+	struct tcp_settings s = { .rcvlowat = 1, .pmtudisc = IP_PMTUDISC_DONT };
+	struct xend x = { .sport = 900, .dport = 117, .seq = 1000 };
+	struct heard h;
+	char c = 'c';
+
+	world_begin();
+	x.l = listen_on(HOST_A, 117, 5);
+	say(&x, TH_SYN, x.seq, 0, 0);
+	CHECK(x_hear(&h) && h.df);
+	tcp_set(x.l, &s);
+	x.sport++;
+	say(&x, TH_SYN, x.seq, 0, 0);
+	CHECK(x_hear(&h) && h.flags == (TH_SYN | TH_ACK) && !h.df);
+	say(&x, TH_ACK, x.seq + 1, h.seq + 1, 0);
+	CHECK_EQ(tcp_accept(x.l, &x.p), 0);
+	CHECK_EQ(put(x.p, &c, 1, 0), 1);
+	CHECK(x_hear(&h) && h.len == 1 && !h.df);
+	/* RST of nobody's is nobody's choice. */
+	x.sport++;
+	say(&x, TH_ACK, x.seq, 5, 0);
+	CHECK(x_hear(&h) && h.flags == TH_RST && h.df);
 	x_close(&x);
 }
 

@@ -199,7 +199,7 @@ u64 tcp_mib(enum tcp_mib id)
 	return counts[id];
 }
 
-static void hear(const u8 *h, u32 len, u8 tos)
+static void hear(const u8 *h, u32 len, u8 tos, bool df)
 {
 	struct pkt *pkt = pkt_alloc(0, len, 0);
 	struct heard *e = &heard[heard_end++ % 4096];
@@ -224,6 +224,7 @@ static void hear(const u8 *h, u32 len, u8 tos)
 			     .sport = net16(in.sport),
 			     .dport = net16(in.dport),
 			     .tos = tos,
+			     .df = df,
 			     .at = world.now };
 	memcpy(e->sack, in.sack, sizeof(e->sack));
 	if (in.fo) {
@@ -241,7 +242,7 @@ static s64 delay_of(void)
 	return world.delay + (world.jitter ? (s64)(unit_random() % (u64)world.jitter) : 0);
 }
 
-static void fly(be32 src, be32 dst, const u8 *h, u32 len, u8 tos)
+static void fly(be32 src, be32 dst, const u8 *h, u32 len, u8 tos, bool df)
 {
 	struct pkt *pkt;
 	struct iphdr *ip;
@@ -259,7 +260,7 @@ static void fly(be32 src, be32 dst, const u8 *h, u32 len, u8 tos)
 		return;
 	}
 	if (dst == HOST_X) {
-		hear(h, len, tos);
+		hear(h, len, tos, df);
 		return;
 	}
 	if (world.loss && unit_random() % 1000 < world.loss) {
@@ -292,6 +293,7 @@ void tcp_wire_output(struct pkt *pkt)
 {
 	be32 src = tcp_tx(pkt)->src, dst = tcp_tx(pkt)->dst;
 	u8 tos = tcp_tx(pkt)->tos;
+	bool df = tcp_tx(pkt)->df;
 	static u8 all[70000], one[70000];
 	u32 len = pkt->len, hl, size;
 
@@ -315,7 +317,7 @@ void tcp_wire_output(struct pkt *pkt)
 		memset(one + 16, 0, 2);
 		sum = (u16)~cksum_fold(cksum_add(one, hl + n, cksum_pseudo(src, dst, 6, hl + n)));
 		memcpy(one + 16, &sum, 2);
-		fly(src, dst, one, hl + n, tos);
+		fly(src, dst, one, hl + n, tos, df);
 	}
 	pkt_put(pkt);
 }

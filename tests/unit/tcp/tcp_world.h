@@ -35,7 +35,7 @@ struct heard {
 	u32 seq, ack, len, wnd, urg;
 	u8 flags, nsack, wscale, tos;
 	u16 mss, sport, dport;
-	bool has_ts, sack_ok;
+	bool has_ts, sack_ok, df;
 	u32 tsval, tsecr;
 	struct tcp_block sack[TCP_SACKS];
 	s64 at;
