@@ -225,34 +225,41 @@ bool inet_pcb_any_raw(void)
 
 /* --- changing --- */
 
-/* May @pcb have @laddr beside @other, which has the same port? */
-static bool may_share(const struct inet_pcb *pcb, const struct inet_pcb *other, be32 laddr)
+/* Does @pcb with @laddr take nothing that @other, at the same port, would have, or may it? */
+static bool apart(const struct inet_pcb *pcb, const struct inet_pcb *other, be32 laddr)
 {
-	if (pcb->dev && other->dev && pcb->dev != other->dev)
-		return true;
-	if (other->laddr && laddr && other->laddr != laddr)
-		return true;
-	/* Who comes with a program has a group of its own already. */
-	return (pcb->reuse && other->reuse) ||
-	       (pcb->reuseport && other->reuseport && pcb->uid == other->uid && !pcb->chooser);
+	return (pcb->dev && other->dev && pcb->dev != other->dev) ||
+	       (other->laddr && laddr && other->laddr != laddr) || (pcb->reuse && other->reuse);
 }
 
-/* 0 or -EADDRINUSE. @free_only: not even one that could be shared. */
+/*
+ * May @pcb have @laddr at @lport? The first that is in the way decides: one of its group lets it
+ * in, whoever is behind. @free_only: the port must be nobody's. holds: the bucket's lock
+ */
+static bool may_have(const struct bucket *b, const struct inet_pcb *pcb, be32 laddr, be16 lport,
+		     bool free_only)
+{
+	const struct inet_pcb *other;
+
+	list_for_each(other, &b->pcbs, link) {
+		if (other->lport != lport || (!free_only && apart(pcb, other, laddr)))
+			continue;
+		/* Who comes with a program has a group of its own already. */
+		return !free_only && pcb->reuseport && other->reuseport && pcb->uid == other->uid &&
+		       !pcb->chooser;
+	}
+	return true;
+}
+
+/* 0 or -EADDRINUSE. */
 static int try_bind(struct inet_pcb *pcb, be32 laddr, be16 lport, bool free_only)
 {
 	struct bucket *b = bucket_of(pcb->table, pcb->proto, lport);
-	struct inet_pcb *other;
 	int err = 0;
 
 	spin_lock(&b->lock);
-	if (pcb->table != PCB_RAW) {
-		list_for_each(other, &b->pcbs, link) {
-			if (other->lport == lport && (free_only || !may_share(pcb, other, laddr))) {
-				err = -EADDRINUSE;
-				break;
-			}
-		}
-	}
+	if (pcb->table != PCB_RAW && !may_have(b, pcb, laddr, lport, free_only))
+		err = -EADDRINUSE;
 	if (!err) {
 		pcb->laddr = laddr;
 		pcb->lport = lport;

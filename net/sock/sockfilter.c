@@ -3,8 +3,9 @@
  *
  * A program is checked once and then shared by reference: a packet may run it while another
  * replaces it. The pointer is exchanged under filter_lock (rank NET_LEAF), of all sockets, which is
- * held for that only. Loads beyond the packet end the program with 0; ancillary loads answer what
- * tcpdump and udhcpc ask for.
+ * held for that only. Who changes filters, or forbids it, does so one after the other, under
+ * net_config_lock: what a family was told last is what SO_GET_FILTER tells. Loads beyond the packet
+ * end the program with 0; ancillary loads answer what tcpdump and udhcpc ask for.
  */
 #include <linux/errno.h>
 #include <linux/if_arp.h>
@@ -194,18 +195,46 @@ out:
 	return err;
 }
 
+/* @f, with its reference, instead of what @s has; NULL: none. */
+static int change(struct socket *s, struct sock_filter_prog *f)
+{
+	int err = 0;
+
+	mutex_lock(&net_config_lock);
+	if (socket_option(s, SO_LOCK_FILTER))
+		err = -EPERM;
+	else if (!f && !s->filter)
+		err = -ENOENT;
+	else if (s->ops->filter)
+		err = s->ops->filter(s, f ? &f->chooser : NULL);
+	if (!err)
+		prog_set(s, f);
+	mutex_unlock(&net_config_lock);
+	if (err)
+		prog_put(f);
+	return err;
+}
+
 /* See sockfilter.h. */
 int socket_filter_attach(struct socket *s, const void *val, u32 len)
 {
 	struct sock_filter_prog *f = NULL;
 	int err = prog_take(s, val, len, &f);
 
-	if (!err && s->ops->filter)
-		err = s->ops->filter(s, &f->chooser);
-	if (!err)
-		prog_set(s, f);
+	return err ? err : change(s, f);
+}
+
+/* See sockfilter.h. */
+int socket_filter_lock(struct socket *s, bool on)
+{
+	int err = 0;
+
+	mutex_lock(&net_config_lock);
+	if (!on && socket_option(s, SO_LOCK_FILTER))
+		err = -EPERM;
 	else
-		prog_put(f);
+		socket_set_option(s, SO_LOCK_FILTER, on);
+	mutex_unlock(&net_config_lock);
 	return err;
 }
 
@@ -229,12 +258,7 @@ int socket_filter_chooser(struct socket *s, const void *val, u32 len, struct net
 /* See sockfilter.h. */
 int socket_filter_detach(struct socket *s)
 {
-	if (socket_option(s, SO_LOCK_FILTER))
-		return -EPERM;
-	if (!READ_ONCE(s->filter))
-		return -ENOENT;
-	prog_set(s, NULL);
-	return s->ops->filter ? s->ops->filter(s, NULL) : 0;
+	return change(s, NULL);
 }
 
 /* See sockfilter.h. */

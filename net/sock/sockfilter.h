@@ -24,6 +24,7 @@ int __must_check socket_filter_chooser(struct socket *s, const void *val, u32 le
 /* SO_ATTACH_FILTER, SO_DETACH_FILTER, SO_LOCK_FILTER. ctx: thread; sleeps. 0 or -errno */
 int socket_filter_attach(struct socket *s, const void *val, u32 len);
 int socket_filter_detach(struct socket *s);
+int socket_filter_lock(struct socket *s, bool on);
 /* A new socket has this program from the start, and the reference. NULL: none. ctx: thread */
 void socket_filter_adopt(struct socket *s, struct net_chooser *c);
 /* SO_ATTACH_BPF and the like, of programs that this kernel does not have: -EINVAL, -EBADF */

@@ -335,8 +335,8 @@ static int set_plain(struct socket *s, int option, int v)
 		return -ENOPROTOOPT;
 	if (option == SO_REUSEPORT && v && s->family != AF_INET)
 		return -EOPNOTSUPP;
-	if (option == SO_LOCK_FILTER && !v && socket_option(s, SO_LOCK_FILTER))
-		return -EPERM;
+	if (option == SO_LOCK_FILTER)
+		return socket_filter_lock(s, v);
 	if (option == SO_DEBUG && v && !cred_capable(current->cred, CAP_NET_ADMIN))
 		return -EACCES;
 	socket_set_option(s, option, v);

@@ -145,6 +145,37 @@ static void early_programs(int type)
 		close(v[i]);
 }
 
+/* Bound to @addr at @port, with SO_REUSEPORT or without; -1: it may not be. */
+static int bound(const char *addr, int port, int share)
+{
+	struct sockaddr_in a = at(addr, port);
+	int fd = socket(AF_INET, SOCK_DGRAM, 0);
+
+	REQUIRE(!set(fd, SO_REUSEPORT, share));
+	if (!bind(fd, SA(a)))
+		return fd;
+	close(fd);
+	return -1;
+}
+
+/* Of several in the way the one that came last is asked, and nobody else. */
+static void in_the_way(void)
+{
+	int plain = bound("127.0.0.1", 0, 0), port = port_of(plain), other, any;
+
+	CHECK(bound("0.0.0.0", port, 1) == -1);
+	other = bound("127.0.0.2", port, 1);
+	any = bound("0.0.0.0", port, 1);
+	CHECK(other >= 0 && any >= 0);
+	CHECK(bound("0.0.0.0", port, 0) == -1);
+	close(any);
+	close(plain);
+	plain = bound("127.0.0.1", port, 0);
+	CHECK(plain >= 0 && bound("0.0.0.0", port, 1) == -1);
+	close(other);
+	close(plain);
+}
+
 static int connected(int port)
 {
 	struct sockaddr_in to = at("127.0.0.1", port);
@@ -352,6 +383,7 @@ int main(void)
 	connections();
 	many_programs();
 	early_programs(SOCK_DGRAM);
+	in_the_way();
 	early_programs(SOCK_STREAM);
 	joined();
 	told();
