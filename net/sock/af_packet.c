@@ -33,7 +33,7 @@ struct packet_member {
 	u32 count; /* k */
 };
 
-static struct spinlock packet_lock = SPINLOCK_INIT(RANK_NET_TABLE);
+struct spinlock packet_lock = SPINLOCK_INIT(RANK_NET_TABLE);
 static struct list socks = LIST_INIT(socks); /* packet_lock */
 static u64 last_order; /* packet_lock: of who was created last */
 
@@ -68,11 +68,11 @@ static struct pkt *copy_for(const struct packet_sock *k, const struct netdev *d,
 {
 	struct pkt *q = pkt_copy(p, ETH_HLEN + 2);
 	bool ether = d->hw_type == ARPHRD_ETHER;
-	u32 hlen = ether ? ETH_HLEN : 0;
+	u32 hlen = packet_shown_link(d, p);
 
 	if (!q)
 		return NULL;
-	if (p->type == PKT_OUTGOING && hlen) {
+	if (hlen) {
 		if (pkt_linear_len(q) < hlen) {
 			pkt_put(q);
 			return NULL;
@@ -157,22 +157,26 @@ static bool wants(const struct packet_sock *k, const struct netdev *d, const str
 		return false;
 	/* Of what is sent only those see it who want everything. */
 	if (p->type == PKT_OUTGOING)
-		return proto == net16(ETH_P_ALL) && !READ_ONCE(k->ignore_outgoing) && p->owner != k;
+		return proto == net16(ETH_P_ALL) &&
+		       (k->fanout ? packet_fanout_hears(k->fanout, p)
+				  : !READ_ONCE(k->ignore_outgoing) && p->owner != k);
 	return proto == net16(ETH_P_ALL) || proto == p->ethertype;
 }
 
-/* The first socket behind @after that wants @p, with a reference; NULL: there is none. */
-static struct packet_sock *next_sock(const struct packet_sock *after, const struct netdev *d,
-				     const struct pkt *p)
+/*
+ * The next socket that is to have @p, with a reference; NULL: there is none. @order: of the one
+ * that was found last, 0: none was.
+ */
+static struct packet_sock *next_sock(u64 *order, const struct netdev *d, const struct pkt *p)
 {
-	u64 order = after ? after->order : 0;
 	struct packet_sock *k, *found = NULL;
 
 	spin_lock(&packet_lock);
-	list_for_each(k, &socks, all) { /* in which @after may be no more */
-		if (k->order > order && wants(k, d, p)) {
-			found = k;
-			ref_get(&k->refs);
+	list_for_each(k, &socks, all) { /* in which the last one may be no more */
+		if (k->order > *order && packet_fanout_speaks(k) && wants(k, d, p)) {
+			*order = k->order;
+			found = k->fanout ? packet_fanout_choose(k->fanout, d, p) : k;
+			ref_get(&found->refs);
 			break;
 		}
 	}
@@ -183,13 +187,28 @@ static struct packet_sock *next_sock(const struct packet_sock *after, const stru
 /* See struct net_tap. */
 static void packet_see(struct netdev *d, const struct pkt *p)
 {
-	struct packet_sock *k = next_sock(NULL, d, p), *next;
+	struct packet_sock *k;
+	u64 order = 0;
 
-	for (; k; k = next) {
-		next = next_sock(k, d, p);
+	while ((k = next_sock(&order, d, p))) {
 		give(k, d, p);
 		packet_put(k);
 	}
+}
+
+/* See packet.h. */
+enum packet_room packet_room(struct packet_sock *k, const struct pkt *p)
+{
+	s64 most = READ_ONCE(k->s.rcvbuf), left = most - READ_ONCE(k->rmem) - p->len - PKT_CHARGE;
+	enum packet_room room = left > most / 4 ? PACKET_ROOM_MUCH
+				: left > 0	? PACKET_ROOM_LITTLE
+						: PACKET_ROOM_NONE;
+
+	spin_lock(&k->qlock);
+	if (k->rx.pages)
+		room = packet_ring_room(k);
+	spin_unlock(&k->qlock);
+	return room;
 }
 
 /* See struct net_tap. */
@@ -236,6 +255,7 @@ static void packet_release(struct socket *s)
 	struct packet_member *m, *next;
 
 	spin_lock(&packet_lock);
+	packet_fanout_leave(k);
 	set_protocol(k, 0);
 	list_del(&k->all);
 	spin_unlock(&packet_lock);
@@ -255,22 +275,24 @@ static void packet_release(struct socket *s)
 int packet_bind_to(struct packet_sock *k, u32 index, be16 proto)
 {
 	const struct netdev *d = NULL;
+	int err = 0;
 
 	spin_lock(&packet_lock);
-	if (index) {
+	if (index)
 		d = netdev_by_index(index);
-		if (!d) {
-			spin_unlock(&packet_lock);
-			return -ENODEV;
-		}
+	if (k->fanout) {
+		err = -EINVAL;
+	} else if (index && !d) {
+		err = -ENODEV;
+	} else {
+		WRITE_ONCE(k->ifindex, index);
+		if (proto)
+			set_protocol(k, proto);
 	}
-	WRITE_ONCE(k->ifindex, index);
-	if (proto)
-		set_protocol(k, proto);
 	spin_unlock(&packet_lock);
-	if (d && !netdev_up(d))
+	if (!err && d && !netdev_up(d))
 		WRITE_ONCE(k->s.err, ENETDOWN);
-	return 0;
+	return err;
 }
 
 static int packet_bind(struct socket *s, const struct sock_addr *a)
@@ -618,6 +640,8 @@ static int packet_setsockopt(struct socket *s, int level, int option, const void
 		memcpy(&v, val, sizeof(v));
 		WRITE_ONCE(*(option == PACKET_AUXDATA ? &k->auxdata : &k->ignore_outgoing), v != 0);
 		return 0;
+	case PACKET_FANOUT:
+	case PACKET_FANOUT_DATA: return packet_fanout_setsockopt(k, option, val, len);
 	}
 	return packet_ring_setsockopt(k, option, val, len);
 }
@@ -645,6 +669,8 @@ static int packet_getsockopt(struct socket *s, int level, int option, void *val,
 		return 0;
 	case PACKET_AUXDATA: return inet_opt_give(READ_ONCE(k->auxdata), val, len);
 	case PACKET_IGNORE_OUTGOING: return inet_opt_give(READ_ONCE(k->ignore_outgoing), val, len);
+	case PACKET_FANOUT:
+	case PACKET_ROLLOVER_STATS: return packet_fanout_getsockopt(k, option, val, len);
 	}
 	return packet_ring_getsockopt(k, option, val, len);
 }

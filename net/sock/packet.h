@@ -1,10 +1,11 @@
 #pragma once
 /*
- * AF_PACKET, between its files: af_packet.c, packet_old.c with SOCK_PACKET, and packet_ring.c with
- * the rings that a program maps.
+ * AF_PACKET, between its files: af_packet.c, packet_old.c with SOCK_PACKET, packet_ring.c with the
+ * rings that a program maps, and packet_fanout.c with groups of sockets that share what comes.
  *
  * p: packet_lock; q: qlock; k: net_config_lock; a atomic; I immutable.
  */
+#include <linux/if_arp.h>
 #include <linux/if_packet.h>
 #include "kernel/base/timeout.h"
 #include "kernel/sched/work.h"
@@ -35,6 +36,8 @@ struct packet_block {
 	u32 freezes; /* q: how often that came about */
 };
 
+struct packet_fanout;
+
 struct packet_sock {
 	struct socket s; /* a: as its fields say */
 	struct list all; /* p */
@@ -59,7 +62,14 @@ struct packet_sock {
 	struct packet_block block; /* q */
 	struct timeout timer; /* own lock: for the block */
 	struct work expired; /* own lock */
+	struct packet_fanout *fanout; /* p, a to look: once set it stays; NULL: alone */
+	struct list fellow; /* p: of the group's */
+	u32 rolled_to; /* p: who had room when this one had none: index */
+	u32 flows[16]; /* p: some of the last ones then, by hash */
+	struct tpacket_rollover_stats rolled; /* p */
 };
+
+extern struct spinlock packet_lock; /* rank NET_TABLE */
 
 /* --- af_packet.c --- */
 
@@ -89,6 +99,28 @@ int packet_bind_to(struct packet_sock *k, u32 index, be16 proto);
 ssize_t packet_send_frame(struct packet_sock *k, struct netdev *d, const struct sockaddr_ll *to,
 			  struct sock_msg *m);
 
+/* Bytes of link header in front of what @d shows. ctx: any */
+static inline u32 packet_shown_link(const struct netdev *d, const struct pkt *p)
+{
+	return p->type == PKT_OUTGOING && d->hw_type == ARPHRD_ETHER ? ETH_HLEN : 0;
+}
+/* Has @k room for @p? Much: for a quarter of all that it holds. ctx: thread; sleeps: no */
+enum packet_room { PACKET_ROOM_NONE, PACKET_ROOM_LITTLE, PACKET_ROOM_MUCH };
+enum packet_room packet_room(struct packet_sock *k, const struct pkt *p);
+
+/* --- packet_fanout.c. holds: packet_lock, but for the options --- */
+
+/* Who of @f gets @p, which @d shows. */
+struct packet_sock *packet_fanout_choose(struct packet_fanout *f, const struct netdev *d,
+					 const struct pkt *p);
+bool packet_fanout_speaks(const struct packet_sock *k); /* is it alone, or the first of a group? */
+/* Does @f hear @p, which is sent: by none of its own? */
+bool packet_fanout_hears(const struct packet_fanout *f, const struct pkt *p);
+void packet_fanout_leave(struct packet_sock *k); /* which may be in none */
+/* PACKET_FANOUT and PACKET_FANOUT_DATA; PACKET_ROLLOVER_STATS. ctx: thread; sleeps */
+int packet_fanout_setsockopt(struct packet_sock *k, int option, const void *val, u32 len);
+int packet_fanout_getsockopt(struct packet_sock *k, int option, void *val, u32 *len);
+
 /* --- packet_old.c: SOCK_PACKET --- */
 
 void packet_old_source(struct sock_addr *out, const struct pkt *p); /* as packet_source() */
@@ -105,6 +137,8 @@ void packet_ring_fini(struct packet_sock *k);
 bool packet_ring_receive(struct packet_sock *k, const struct pkt *q, u32 whole);
 /* Send what the ring has. Bytes, or -errno. ctx: thread; sleeps */
 ssize_t packet_ring_send(struct packet_sock *k, struct sock_msg *m);
+/* As packet_room(). holds: qlock; there is a ring to receive */
+enum packet_room packet_ring_room(const struct packet_sock *k);
 /* POLLIN, POLLOUT by the rings. ctx: thread */
 u32 packet_ring_poll(struct packet_sock *k);
 int packet_ring_mmap(struct socket *s, struct vm_map_args *a);

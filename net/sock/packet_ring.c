@@ -350,6 +350,26 @@ ssize_t packet_ring_send(struct packet_sock *k, struct sock_msg *m)
 
 /* --- the rings --- */
 
+static bool is_free(const struct packet_sock *k, u32 n)
+{
+	const struct packet_ring *r = &k->rx;
+	const u32 *status = k->version == TPACKET_V3
+				    ? block_status(r, n % r->nblocks)
+				    : status_at(r, frame_at(r, n % nframes(r)), k->version);
+
+	return READ_ONCE(*status) == TP_STATUS_KERNEL;
+}
+
+/* See packet.h. */
+enum packet_room packet_ring_room(const struct packet_sock *k)
+{
+	u32 n = k->version == TPACKET_V3 ? k->rx.nblocks : nframes(&k->rx);
+
+	return is_free(k, k->rx.head + n / 4) ? PACKET_ROOM_MUCH
+	       : is_free(k, k->rx.head)	      ? PACKET_ROOM_LITTLE
+					      : PACKET_ROOM_NONE;
+}
+
 /* See packet.h. */
 u32 packet_ring_poll(struct packet_sock *k)
 {
@@ -360,13 +380,9 @@ u32 packet_ring_poll(struct packet_sock *k)
 		return 0;
 	spin_lock(&k->qlock);
 	if (r->pages) {
-		u32 n = k->version == TPACKET_V3 ? r->nblocks : nframes(r),
-		    last = (r->head + n - 1) % n;
-		const u32 *status = k->version == TPACKET_V3
-					    ? block_status(r, last)
-					    : status_at(r, frame_at(r, last), k->version);
+		u32 n = k->version == TPACKET_V3 ? r->nblocks : nframes(r);
 
-		if (READ_ONCE(*status) != TP_STATUS_KERNEL)
+		if (!is_free(k, r->head + n - 1))
 			events |= POLLIN | POLLRDNORM;
 	}
 	r = &k->tx;
