@@ -65,7 +65,7 @@ obj-mm/vm := vmspace.o region.o commit.o map.o unmap.o protect.o remap.o policy.
 	shared_anon.o pagecache.o pagecache_io.o readahead.o reclaim.o writeback.o ktest_vm.o give.o poison.o
 
 obj-net/sock := dns_tcp.o ethtool.o genl.o socket.o sockioctl.o sockopt.o af_unix.o unix_look.o unix_send.o unix_msg.o unix_gc.o af_netlink.o nl_out.o nl_uevent.o \
-	af_inet.o af_packet.o packet_old.o packet_ring.o packet_fanout.o ifioctl.o inet_dgram.o inet_errq.o inet_ipopt.o inet_mcast.o inet_opt.o inet_recv.o inet_send.o netlink_diag.o proc_dns.o proc_igmp.o proc_ipconf.o proc_net.o proc_pnp.o rtnetlink.o sockdiag.o sockfilter.o sysfs_net.o unix_diag.o \
+	af_inet.o af_packet.o packet_old.o packet_ring.o packet_fanout.o packet_vnet.o ifioctl.o inet_dgram.o inet_errq.o inet_ipopt.o inet_mcast.o inet_opt.o inet_recv.o inet_send.o netlink_diag.o proc_dns.o proc_igmp.o proc_ipconf.o proc_net.o proc_pnp.o rtnetlink.o sockdiag.o sockfilter.o sysfs_net.o unix_diag.o \
 	inet_tcp.o inet_tcp_io.o inet_tcp_opt.o inet_tcp_proc.o tun.o tun_io.o
 
 obj-net/tcp := tcp_ack.o tcp_cc.o tcp_cc_cubic.o tcp_cc_newreno.o tcp_fastopen.o tcp_hash.o tcp_input.o tcp_listen.o tcp_mib.o tcp_option.o tcp_pace.o \

@@ -23,6 +23,7 @@
 #include "mm/slab.h"
 #include "net/sock/packet.h"
 #include "net/sock/sockfilter.h"
+#include "net/vnethdr.h"
 
 struct packet_member {
 	struct list link; /* k */
@@ -401,10 +402,10 @@ static void give_auxdata(struct sock_msg *m, const struct pkt *p)
 
 static ssize_t packet_recv(struct socket *s, struct sock_msg *m)
 {
+	u32 n, vnet = READ_ONCE(of(s)->vnet) ? sizeof(struct virtio_net_hdr) : 0;
 	struct packet_sock *k = of(s);
 	struct pkt *p;
 	ssize_t got;
-	u32 n;
 
 	if (m->flags & (MSG_OOB | MSG_ERRQUEUE))
 		return m->flags & MSG_OOB ? -EINVAL : -EAGAIN;
@@ -415,8 +416,13 @@ static ssize_t packet_recv(struct socket *s, struct sock_msg *m)
 			return err;
 		p = take(k, m->flags & MSG_PEEK);
 	} while (!p);
+	got = vnet ? packet_vnet_give(m->data, p) : 0;
+	if (got) {
+		pkt_put(p);
+		return got;
+	}
 	n = (u32)MIN((size_t)p->len, m->data->left);
-	got = m->flags & MSG_TRUNC ? p->len : n;
+	got = vnet + (m->flags & MSG_TRUNC ? p->len : n);
 	if (n < p->len)
 		m->out_flags |= MSG_TRUNC;
 	if (m->addr && s->type == SOCK_PACKET)
@@ -542,12 +548,16 @@ int packet_transmit(struct packet_sock *k, struct netdev *d, const struct sockad
 ssize_t packet_send_frame(struct packet_sock *k, struct netdev *d, const struct sockaddr_ll *to,
 			  struct sock_msg *m)
 {
+	struct virtio_net_hdr h = { .gso_type = VIRTIO_NET_HDR_GSO_NONE };
 	u32 hlen = packet_link_len(k, d);
-	size_t len = m->data->left;
+	size_t whole = m->data->left, len;
 	struct pkt *p;
-	int err;
+	int err = READ_ONCE(k->vnet) ? packet_vnet_take(m->data, &h) : 0;
 
-	if (len > (size_t)d->mtu + hlen)
+	if (err)
+		return err;
+	len = m->data->left;
+	if (len > (h.gso_type ? PACKET_VNET_MAX : (size_t)d->mtu + hlen))
 		return -EMSGSIZE;
 	if (len < hlen)
 		return -EINVAL;
@@ -555,11 +565,13 @@ ssize_t packet_send_frame(struct packet_sock *k, struct netdev *d, const struct 
 	if (!p)
 		return -ENOBUFS;
 	err = pkt_from_uio(p, 0, m->data, (u32)len);
+	if (!err && !vnethdr_take(p, &h))
+		err = -EINVAL;
 	if (err)
 		pkt_put(p);
 	else
 		err = packet_transmit(k, d, to, p);
-	return err ? err : (ssize_t)len;
+	return err ? err : (ssize_t)whole;
 }
 
 static ssize_t packet_send(struct socket *s, struct sock_msg *m)
@@ -640,6 +652,7 @@ static int packet_setsockopt(struct socket *s, int level, int option, const void
 		memcpy(&v, val, sizeof(v));
 		WRITE_ONCE(*(option == PACKET_AUXDATA ? &k->auxdata : &k->ignore_outgoing), v != 0);
 		return 0;
+	case PACKET_VNET_HDR: return packet_vnet_set(k, val, len);
 	case PACKET_FANOUT:
 	case PACKET_FANOUT_DATA: return packet_fanout_setsockopt(k, option, val, len);
 	}
@@ -669,6 +682,7 @@ static int packet_getsockopt(struct socket *s, int level, int option, void *val,
 		return 0;
 	case PACKET_AUXDATA: return inet_opt_give(READ_ONCE(k->auxdata), val, len);
 	case PACKET_IGNORE_OUTGOING: return inet_opt_give(READ_ONCE(k->ignore_outgoing), val, len);
+	case PACKET_VNET_HDR: return inet_opt_give(READ_ONCE(k->vnet), val, len);
 	case PACKET_FANOUT:
 	case PACKET_ROLLOVER_STATS: return packet_fanout_getsockopt(k, option, val, len);
 	}

@@ -1,7 +1,8 @@
 #pragma once
 /*
  * AF_PACKET, between its files: af_packet.c, packet_old.c with SOCK_PACKET, packet_ring.c with the
- * rings that a program maps, and packet_fanout.c with groups of sockets that share what comes.
+ * rings that a program maps, packet_fanout.c with groups of sockets that share what comes, and
+ * packet_vnet.c with the header of virtio.
  *
  * p: packet_lock; q: qlock; k: net_config_lock; a atomic; I immutable.
  */
@@ -52,6 +53,7 @@ struct packet_sock {
 	struct waitq wait; /* own lock */
 	struct list members; /* k: struct packet_member */
 	bool auxdata, ignore_outgoing; /* a */
+	bool vnet; /* q, a to read: PACKET_VNET_HDR: in front of frames read and written */
 	bool dead; /* a */
 	bool loss; /* a: PACKET_LOSS: wrong frames to send are passed over */
 	u8 version; /* q; a to read: TPACKET_V1... */
@@ -120,6 +122,16 @@ void packet_fanout_leave(struct packet_sock *k); /* which may be in none */
 /* PACKET_FANOUT and PACKET_FANOUT_DATA; PACKET_ROLLOVER_STATS. ctx: thread; sleeps */
 int packet_fanout_setsockopt(struct packet_sock *k, int option, const void *val, u32 len);
 int packet_fanout_getsockopt(struct packet_sock *k, int option, void *val, u32 *len);
+
+/* --- packet_vnet.c: PACKET_VNET_HDR. ctx: thread; sleeps --- */
+
+#define PACKET_VNET_MAX 32768u /* bytes of a frame that is to be cut */
+struct virtio_net_hdr;
+/* The header of @p to @u. 0, -EINVAL (no room), -EFAULT */
+int packet_vnet_give(struct uio *u, const struct pkt *p);
+/* That of the frame that follows it in @u. 0, -EINVAL, -EFAULT */
+int packet_vnet_take(struct uio *u, struct virtio_net_hdr *h);
+int packet_vnet_set(struct packet_sock *k, const void *val, u32 len); /* 0, -EINVAL, -EBUSY */
 
 /* --- packet_old.c: SOCK_PACKET --- */
 

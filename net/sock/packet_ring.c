@@ -474,7 +474,7 @@ static int ring_set(struct packet_sock *k, bool tx, const void *val, u32 len)
 	if (err)
 		return err;
 	spin_lock(&k->qlock);
-	if (k->mapped || k->version != version || (r.pages && to->pages)) {
+	if (k->mapped || k->vnet || k->version != version || (r.pages && to->pages)) {
 		err = -EBUSY;
 		old = r;
 	} else {
