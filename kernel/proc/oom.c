@@ -28,6 +28,7 @@
 #include "mm/slab.h"
 
 #define OOM_ADJ_NEVER (-1000)
+#define SCORE_NEVER (-1000) /* less than any score */
 #define OOM_PATIENCE (10 * NSEC_PER_SEC) /* of one who waits for a victim */
 #define OOM_STUCK (3 * OOM_PATIENCE) /* a victim that is still there by then is given up */
 #define OOM_MORE 4 /* times what the largest process holds belongs to none */
@@ -82,28 +83,24 @@ static bool may_kill(const struct proc *p)
 	return !p->unkillable && READ_ONCE(p->oom_score_adj) != OOM_ADJ_NEVER;
 }
 
+/* How much @p deserves to be killed: thousandths of memory plus its adjustment. */
 static s64 score_of(const struct proc *p, const struct oom_size *s)
 {
 	struct pmm_stats mem;
-	s64 score;
 
 	if (!may_kill(p) || !s->total)
-		return 0;
+		return SCORE_NEVER;
 	pmm_get_stats(&mem);
-	score = (s64)(s->total * 1000 / MAX(mem.total, (u64)1)) + READ_ONCE(p->oom_score_adj);
-	return MAX(score, 1);
+	return (s64)(s->total * 1000 / MAX(mem.total, (u64)1)) + READ_ONCE(p->oom_score_adj);
 }
 
-/*
- * How much @p deserves to be killed: thousandths of memory plus its adjustment; 0: not at all. ctx:
- * thread.
- */
+/* The score as /proc tells it: from 0, which is also "not at all", up to 1333. ctx: thread. */
 s64 oom_score(struct proc *p)
 {
 	struct oom_size s;
 
 	proc_size(p, &s);
-	return score_of(p, &s);
+	return (score_of(p, &s) - SCORE_NEVER) * 2 / 3;
 }
 
 /*
@@ -113,7 +110,7 @@ s64 oom_score(struct proc *p)
 static struct proc *oom_choose(struct oom_size *size, u64 *most, u64 *owned)
 {
 	struct proc *p, *best = NULL;
-	s64 best_score = 0;
+	s64 best_score = SCORE_NEVER;
 
 	memset(size, 0, sizeof(*size));
 	*most = *owned = 0;
@@ -124,9 +121,9 @@ static struct proc *oom_choose(struct oom_size *size, u64 *most, u64 *owned)
 
 		proc_size(p, &s);
 		score = score_of(p, &s);
-		*most = MAX(*most, score ? s.total : 0);
+		*most = MAX(*most, score != SCORE_NEVER ? s.total : 0);
 		*owned += s.total;
-		if (score > best_score || (score && score == best_score && s.total > size->total)) {
+		if (score > best_score || (best && score == best_score && s.total > size->total)) {
 			if (best)
 				proc_put(best);
 			best = proc_get(p);

@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/nsfs.h>
+#include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdint.h>
@@ -17,6 +18,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/utsname.h>
 #include <sys/wait.h>
 #include <time.h>
 #include "tap.h"
@@ -396,6 +398,309 @@ static void net_attributes(void)
 	CHECK(spit("/sys/class/net/lo/uevent", "nonsense\n") == -1 && errno == EINVAL);
 }
 
+static char piece_text[sizeof(text)];
+
+/* As slurp(), into piece_text and by reads of @size bytes; not more than fits. */
+static ssize_t slurp_by(const char *path, size_t size)
+{
+	int fd = open(path, O_RDONLY);
+	size_t n = 0;
+	ssize_t r = 0;
+
+	while (fd >= 0 && n + size < sizeof(piece_text) && (r = read(fd, piece_text + n, size)) > 0)
+		n += (size_t)r;
+	close(fd);
+	piece_text[n] = 0;
+	return fd < 0 || r < 0 ? -1 : (ssize_t)n;
+}
+
+/* Numbers that run on while one looks are all the same: each becomes one 0. */
+static void blur(char *t)
+{
+	char *to = t;
+
+	for (; *t; t++) {
+		int digit = *t >= '0' && *t <= '9';
+
+		if (!digit || to == piece_text || to == text || to[-1] != '0')
+			*to++ = digit ? '0' : *t;
+	}
+	*to = 0;
+}
+
+/* Is what is read by pieces of @size what is read at once? Tried again: something may change. */
+static int same_by(const char *path, size_t size, int blurred)
+{
+	for (int i = 0; i < 20; i++) {
+		ssize_t whole = slurp(path), n = slurp_by(path, size);
+
+		if (whole <= 0 || n <= 0)
+			return 0;
+		if (blurred) {
+			blur(text);
+			blur(piece_text);
+		}
+		if (!blurred && n < whole && (size_t)n + size >= sizeof(text))
+			text[n] = 0; /* of one larger than there is room for: what was read of it */
+		if (!strcmp(text, piece_text))
+			return 1;
+	}
+	printf("# %s by %zu\n", path, size);
+	return 0;
+}
+
+/* pread() and lseek() anywhere in it give the same text as reading on to there. */
+static int same_at(const char *path)
+{
+	int fd = open(path, O_RDONLY), good = 0;
+
+	for (int i = 0; i < 20 && !good; i++) {
+		ssize_t len = slurp(path);
+		const ssize_t at[] = {
+			len / 2, 0, 1, len - 1, len / 3, 4097 < len ? 4097 : 2, len
+		};
+
+		good = len > 4;
+		for (size_t k = 0; k < sizeof(at) / sizeof(*at) && good; k++) {
+			char b[2][40] = { { 0 } };
+			ssize_t r[2] = { pread(fd, b[0], 32, at[k]), -1 };
+
+			if (lseek(fd, at[k], SEEK_SET) == at[k])
+				r[1] = read(fd, b[1], 32);
+			good = r[0] == r[1] && (at[k] == len ? r[0] == 0 : r[0] > 0) &&
+			       !memcmp(b[0], text + at[k], (size_t)r[0]) &&
+			       !memcmp(b[1], b[0], (size_t)r[0]);
+			good = good && lseek(fd, 0, SEEK_CUR) == at[k] + r[1];
+		}
+	}
+	good = good && lseek(fd, 1, SEEK_CUR) > 0 && lseek(fd, -1, SEEK_SET) == -1 &&
+	       errno == EINVAL;
+	close(fd);
+	return good;
+}
+
+/* Generated text is a file: any size of reads, any place. */
+static void pieces(void)
+{
+	static const char *const files[] = { "/proc/self/maps", "/proc/self/smaps", "/proc/mounts",
+					     "/proc/net/tcp", "/proc/filesystems" };
+
+	memset(text, 1, sizeof(text)); /* what smaps counts is there from now on */
+	memset(piece_text, 1, sizeof(piece_text));
+	for (size_t i = 0; i < sizeof(files) / sizeof(*files); i++) {
+		CHECK(same_by(files[i], 1, 0) && same_by(files[i], 7, 0) &&
+		      same_by(files[i], 100, 0));
+		if (!CHECK(same_at(files[i])))
+			printf("# %s\n", files[i]);
+	}
+	CHECK(same_by("/proc/stat", 1, 1) && same_by("/proc/stat", 7, 1) &&
+	      same_by("/proc/stat", 100, 1));
+	CHECK(same_by("/proc/kallsyms", 7, 0) && same_by("/proc/kallsyms", 100, 0));
+}
+
+static volatile int torn_over;
+
+static void *mapper(void *arg)
+{
+	unsigned n = 0;
+
+	while (!torn_over) {
+		size_t size = 4096 * (1 + n++ % 5);
+		char *m = mmap(NULL, size, n % 3 ? PROT_READ : PROT_READ | PROT_WRITE,
+			       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+		if (n % 2)
+			mprotect(m, 4096, PROT_NONE);
+		munmap(m, size);
+	}
+	return arg;
+}
+
+/* Every line of maps in piece_text is whole. */
+static int maps_parse(void)
+{
+	for (char *line = piece_text, *end; *line; line = end + 1) {
+		unsigned long from, to, offset, inode;
+		unsigned major, minor;
+		char prot[5];
+		int n = 0;
+
+		end = strchr(line, '\n');
+		if (!end)
+			return printf("# no end: %s\n", line), 0;
+		*end = 0;
+		if (sscanf(line, "%lx-%lx %4[rwxps-] %lx %x:%x %lu%n", &from, &to, prot, &offset,
+			   &major, &minor, &inode, &n) != 7 ||
+		    from >= to || ((from | to) & 4095) || strlen(prot) != 4 ||
+		    (line[n] && line[n] != ' '))
+			return printf("# torn: %s\n", line), 0;
+	}
+	return 1;
+}
+
+/* A line is as it was at some time, whatever becomes of the list while it is read in pieces. */
+static void torn_lines(void)
+{
+	static const size_t sizes[] = { 1, 7, 60, 100, 1000, 4096 };
+	pthread_t t[2];
+	int good = 0;
+
+	for (int i = 0; i < 2; i++)
+		REQUIRE(!pthread_create(&t[i], NULL, mapper, NULL));
+	for (int i = 0; i < 60; i++)
+		good += slurp_by("/proc/self/maps", sizes[i % 6]) > 0 && maps_parse();
+	torn_over = 1;
+	for (int i = 0; i < 2; i++)
+		pthread_join(t[i], NULL);
+	CHECK(good == 60);
+}
+
+/* Lines of "name: numbers", one number for each CPU of the first line. */
+static int per_cpu_lines(void)
+{
+	int cpus = 0, lines = 0;
+	char *line = strchr(text, '\n');
+
+	for (char *p = text; p < line && (p = strstr(p, "CPU")) && p < line; p++)
+		cpus++;
+	while (line && *++line) {
+		char *p = strchr(line, ':'), *next;
+
+		if (!p || p > strchr(line, '\n'))
+			return 0;
+		p++;
+		for (int i = 0; i < cpus; i++, p = next) {
+			strtoul(p, &next, 10);
+			/* a few rows have one number for all */
+			if (next == p && i != 1)
+				return 0;
+		}
+		lines++;
+		line = strchr(line, '\n');
+	}
+	return cpus > 0 ? lines : 0;
+}
+
+/* What is in the small files that tell of the whole system. */
+static void system_texts(void)
+{
+	struct utsname u;
+	char want[512], *p;
+
+	CHECK(!uname(&u) && slurp("/proc/version") > 0);
+	snprintf(want, sizeof(want), "Linux version %s ", u.release);
+	CHECK(!strncmp(text, want, strlen(want)));
+	snprintf(want, sizeof(want), "%s\n", u.version);
+	CHECK(strlen(text) > strlen(want) && !strcmp(text + strlen(text) - strlen(want), want));
+	CHECK(slurp("/proc/interrupts") > 0 && !strncmp(text, "           CPU0 ", 16) &&
+	      strstr(text, " arch_timer\n") && strstr(text, " Rescheduling interrupts\n") &&
+	      per_cpu_lines() > 3);
+	CHECK(slurp("/proc/softirqs") > 0 && per_cpu_lines() == 10);
+	CHECK(slurp("/proc/filesystems") > 0 && strstr(text, "nodev\ttmpfs\n") &&
+	      strstr(text, "nodev\tproc\n") && strstr(text, "nodev\tsysfs\n") &&
+	      strstr(text, "nodev\tdevpts\n"));
+	CHECK(slurp("/proc/devices") > 0 && !strncmp(text, "Character devices:\n  1 mem\n", 27) &&
+	      strstr(text, "\n  5 /dev/tty\n") && strstr(text, "\n204 ttyAMA\n") &&
+	      strstr(text, "\n\nBlock devices:\n"));
+	CHECK(slurp("/proc/cmdline") > 0 && (p = strchr(text, '\n')) && p[1] == 0 &&
+	      strstr(text, "console="));
+}
+
+/* @name's lines are "address type symbol"; the addresses are 0 for who may not know. 0: yes. */
+static int symbols(int hidden)
+{
+	FILE *f = fopen("/proc/kallsyms", "r");
+	unsigned long at, seen = 0;
+	char line[512], name[256], type;
+	int n = 0, bad = 0;
+
+	while (f && n < 500 && fgets(line, sizeof(line), f)) {
+		n++;
+		bad += sscanf(line, "%16lx %c %255s", &at, &type, name) != 3 || line[16] != ' ' ||
+		       !strchr("tTdDbBrRwWvVaAuU", type);
+		seen |= at;
+	}
+	if (f)
+		fclose(f);
+	return n < 500 || bad || (hidden ? seen != 0 : seen == 0);
+}
+
+/* A line that was written to the log comes out of /proc/kmsg once, with its level. */
+static void kernel_log(void)
+{
+	char mark[64], *p = NULL;
+	int fd = open("/proc/kmsg", O_RDONLY | O_NONBLOCK), found = 0, err;
+	ssize_t n;
+
+	REQUIRE(fd >= 0);
+	snprintf(mark, sizeof(mark), "procfs_files %d\n", getpid());
+	snprintf(text, sizeof(text), "<12>%s", mark);
+	CHECK(!spit("/dev/kmsg", text));
+	while ((n = read(fd, text, sizeof(text) - 1)) > 0 || (err = errno, 0)) {
+		text[n] = 0;
+		p = strstr(text, mark);
+		found += p != NULL;
+		for (; p && p > text && p[-1] != '\n'; p--)
+			;
+		CHECK(text[0] == '<' && (!p || !strncmp(p, "<12>", 4)));
+	}
+	CHECK(n < 0 && err == EAGAIN && found == 1);
+	close(fd);
+}
+
+static int score(int adj)
+{
+	char n[16];
+
+	snprintf(n, sizeof(n), "%d", adj);
+	return spit("/proc/self/oom_score_adj", n) || slurp("/proc/self/oom_score") <= 0
+		       ? -1
+		       : atoi(text);
+}
+
+/* /proc/PID: root, oom_score, timerslack_ns; as a user kallsyms tells no addresses. */
+static void own_texts(void)
+{
+	char path[64], c, link[64] = "";
+	int p[2], st;
+	pid_t pid;
+
+	CHECK(readlink("/proc/self/root", link, sizeof(link)) == 1 && link[0] == '/');
+	REQUIRE(!pipe(p));
+	pid = fork();
+	if (!pid) {
+		close(p[1]);
+		if (chroot("/proc/self") || setgid(1000) || setuid(1000) || read(p[0], &c, 1))
+			_exit(1);
+		_exit(0);
+	}
+	close(p[0]);
+	snprintf(path, sizeof(path), "/proc/%d/root", pid);
+	CHECK(EVENTUALLY(readlink(path, link, sizeof(link)) > 6));
+	snprintf(text, sizeof(text), "/proc/%d", pid);
+	CHECK(!strncmp(link, text, strlen(text)));
+	strcat(path, "/cmdline");
+	CHECK(access(path, R_OK) == 0 && close(p[1]) == 0);
+	CHECK(waitpid(pid, &st, 0) == pid && st == 0);
+
+	/* badness(0) of this small process is nearly 0, of 1000: two thirds (proc(5)) */
+	CHECK(score(0) >= 666 && score(0) < 700);
+	CHECK(score(1000) >= 1330 && score(1000) < 1400);
+	CHECK(score(-900) >= 66 && score(-900) < 100);
+	CHECK(score(-1000) == 0 && score(0) >= 666);
+
+	CHECK(prctl(PR_SET_TIMERSLACK, 1234) == 0 && slurp("/proc/self/timerslack_ns") > 0 &&
+	      !strcmp(text, "1234\n"));
+	CHECK(!spit("/proc/self/timerslack_ns", "4321") && prctl(PR_GET_TIMERSLACK) == 4321);
+	CHECK(!spit("/proc/self/timerslack_ns", "0") && prctl(PR_GET_TIMERSLACK) == 50000);
+
+	CHECK(symbols(0) == 0);
+	pid = fork();
+	if (!pid)
+		_exit(setgid(1000) || setuid(1000) || symbols(1));
+	CHECK(waitpid(pid, &st, 0) == pid && st == 0);
+}
+
 int main(int argc, char **argv)
 {
 	if (argc == 3 && !strcmp(argv[1], "name"))
@@ -414,6 +719,11 @@ int main(int argc, char **argv)
 	modes();
 	direct();
 	exec_names();
+	pieces();
+	torn_lines();
+	system_texts();
+	kernel_log();
+	own_texts();
 	limits();
 	descriptors();
 	net_attributes();
