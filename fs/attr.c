@@ -216,13 +216,18 @@ static int may_setattr(struct inode *i, struct iattr *a)
 	u32 gid = a->valid & ATTR_GID ? a->gid : i->gid;
 	int err;
 
-	if ((i->flags & INODE_IMMUTABLE) ||
-	    ((i->flags & INODE_APPEND) && !(a->valid & ATTR_TIMES_NOW)))
+	if ((a->valid & ~ATTR_KILL_SUID) &&
+	    ((i->flags & INODE_IMMUTABLE) ||
+	     ((i->flags & INODE_APPEND) && !(a->valid & ATTR_TIMES_NOW))))
 		return -EPERM;
 	err = may_chown(i, a);
 	if (err)
 		return err;
-	if ((a->valid & ATTR_MODE)) {
+	/* Set-id bits that go are a change of mode. */
+	if ((a->valid & ATTR_KILL_SUID) && mode_without_suid(i) != i->mode &&
+	    !inode_owner_or_capable(i))
+		return -EPERM;
+	if (a->valid & ATTR_MODE) {
 		if (!inode_owner_or_capable(i))
 			return -EPERM;
 		if (!cred_in_group(c, gid) && !thread_capable(CAP_FSETID))
@@ -251,11 +256,8 @@ int vfs_setattr(const struct path *p, struct iattr *a)
 	rwsem_write_lock(&i->lock);
 	err = may_setattr(i, a);
 	a->valid &= ~ATTR_TIMES_NOW;
-	if (!err && (a->valid & (ATTR_UID | ATTR_GID))) {
-		a->valid |= ATTR_KILL_SUID;
-		if (i->flags & INODE_FILECAPS)
-			filecap_drop_locked(i);
-	}
+	if (!err && (a->valid & ATTR_KILL_SUID) && (i->flags & INODE_FILECAPS))
+		filecap_drop_locked(i);
 	if (!err)
 		err = setattr_locked(i, a);
 	rwsem_write_unlock(&i->lock);

@@ -332,7 +332,7 @@ long sys_fchmodat(u64 dfd, u64 uname, u64 mode)
 
 static long do_chown(const struct path *p, u32 uid, u32 gid)
 {
-	struct iattr a = { .uid = uid, .gid = gid };
+	struct iattr a = { .valid = ATTR_KILL_SUID, .uid = uid, .gid = gid };
 
 	if (uid != ~0u)
 		a.valid |= ATTR_UID;
@@ -392,37 +392,28 @@ static int take_time(const struct __kernel_timespec *ts, u32 bit, s64 now, struc
 	return 0;
 }
 
-/* The changes that utimensat's argument asks for; no times at all: a->valid stays 0. */
-static int take_times(u64 utimes, struct iattr *a)
+/* What utimensat does once the file is found. */
+static long set_times(const struct path *p, const struct __kernel_timespec ts[2])
 {
-	struct __kernel_timespec ts[2];
 	s64 now = time_wall();
-	int err;
+	struct iattr a = { .ctime = now }; /* the same as a time of now */
+	int err = take_time(&ts[0], ATTR_ATIME, now, &a, &a.atime);
 
-	a->ctime = now; /* the same as a time of now */
-	if (!utimes) {
-		a->valid = ATTR_ATIME | ATTR_MTIME | ATTR_TIMES_NOW;
-		a->atime = a->mtime = now;
-		return 0;
-	}
-	if (copy_from_user(ts, utimes, sizeof(ts)))
-		return -EFAULT;
-	err = take_time(&ts[0], ATTR_ATIME, now, a, &a->atime);
 	if (!err)
-		err = take_time(&ts[1], ATTR_MTIME, now, a, &a->mtime);
+		err = take_time(&ts[1], ATTR_MTIME, now, &a, &a.mtime);
 	if (ts[0].tv_nsec == UTIME_NOW && ts[1].tv_nsec == UTIME_NOW)
-		a->valid |= ATTR_TIMES_NOW;
-	return err;
+		a.valid |= ATTR_TIMES_NOW;
+	return err ? err : vfs_setattr(p, &a);
 }
 
-static long do_utimes_fd(int fd, struct iattr *a)
+static long set_times_fd(int fd, const struct __kernel_timespec ts[2])
 {
 	struct fdref r;
 	long err = fd_borrow(fd, &r);
 
 	if (err)
 		return err;
-	err = vfs_setattr(&r.file->path, a);
+	err = set_times(&r.file->path, ts);
 	fd_release(&r);
 	return err;
 }
@@ -430,22 +421,23 @@ static long do_utimes_fd(int fd, struct iattr *a)
 /* ctx: thread. A NULL name means the file @dfd itself. */
 long sys_utimensat(u64 dfd, u64 uname, u64 utimes, u64 flags)
 {
-	struct iattr a = { 0 };
+	struct __kernel_timespec ts[2] = { { .tv_nsec = UTIME_NOW }, { .tv_nsec = UTIME_NOW } };
 	struct path p;
-	long err = take_times(utimes, &a);
+	long err;
 
-	if (err)
-		return err;
-	if ((u32)flags & ~(u32)(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH))
-		return -EINVAL;
-	if (!a.valid)
+	if (utimes && copy_from_user(ts, utimes, sizeof(ts)))
+		return -EFAULT;
+	/* Nothing to do: not even the name is looked at. */
+	if (ts[0].tv_nsec == UTIME_OMIT && ts[1].tv_nsec == UTIME_OMIT)
 		return 0;
 	if (!uname && (int)dfd != AT_FDCWD)
-		return (u32)flags ? -EINVAL : do_utimes_fd((int)dfd, &a);
+		return (u32)flags ? -EINVAL : set_times_fd((int)dfd, ts);
+	if ((u32)flags & ~(u32)(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH))
+		return -EINVAL;
 	err = sys_path_lookup((int)dfd, uname, follow_unless((u32)flags), (u32)flags, &p);
 	if (err)
 		return err;
-	err = vfs_setattr(&p, &a);
+	err = set_times(&p, ts);
 	path_put(&p);
 	return err;
 }
