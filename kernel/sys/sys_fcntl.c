@@ -2,8 +2,8 @@
  * dup, fcntl and flock: descriptors as such, flags and owners of open files, advisory locks.
  *
  * O_ASYNC is more than a flag: an object that supports signal-driven I/O is told when it changes,
- * with the descriptor that si_fd will say. Objects that do not just keep the flag, except that
- * FIOASYNC says so (sys_file.c). F_NOTIFY (fs/dnotify.c) and F_SETLEASE (fs/lease.c) use the same
+ * with the descriptor that si_fd will say. Those that do not leave the flag as it is, and FIOASYNC
+ * says so (sys_file.c). F_NOTIFY (fs/dnotify.c) and F_SETLEASE (fs/lease.c) use the same
  * owner.
  *
  * dup(2), fcntl(2), flock(2).
@@ -18,7 +18,7 @@
 #include "kernel/sys/sys.h"
 
 /* Flags that F_SETFL changes; the others are ignored, as fcntl(2) says. */
-#define SETFL_MASK (O_APPEND | O_NONBLOCK | O_DIRECT | O_NOATIME | FASYNC)
+#define SETFL_MASK (O_APPEND | O_NONBLOCK | O_DIRECT | O_NOATIME)
 
 static long dup_from(struct file *f, int min, bool cloexec)
 {
@@ -64,17 +64,18 @@ long sys_dup3(u64 ofd, u64 nfd, u64 flags)
 /* See sys.h. ctx: thread; sleeps. */
 long sys_file_set_flags(struct file *f, int fd, u32 arg)
 {
-	u32 now = READ_ONCE(f->flags), next = (now & ~(u32)SETFL_MASK) | (arg & SETFL_MASK);
+	u32 mask = SETFL_MASK | (f->ops->fasync ? FASYNC : 0), now = READ_ONCE(f->flags);
+	u32 next = (now & ~mask) | (arg & mask);
 	int err;
 
-	if ((now ^ next) & now & O_APPEND && (f->inode->flags & INODE_APPEND))
+	if (((now ^ next) & O_APPEND) && (f->inode->flags & INODE_APPEND))
 		return -EPERM;
 	if ((next & ~now & O_NOATIME) && !inode_owner_or_capable(f->inode))
 		return -EPERM;
 	/* A pipe then keeps its writes apart. */
 	if ((next & O_DIRECT) && !S_ISFIFO(f->inode->mode) && !file_can_direct(f))
 		return -EINVAL;
-	err = ((now ^ next) & FASYNC) && f->ops->fasync ? f->ops->fasync(f, fd, next & FASYNC) : 0;
+	err = (now ^ next) & FASYNC ? f->ops->fasync(f, fd, next & FASYNC) : 0;
 	if (err)
 		return err;
 	WRITE_ONCE(f->flags, next);
