@@ -33,6 +33,22 @@ int vfs_check_fsize(u64 size)
 	return -EFBIG;
 }
 
+/* See vfs.h. ctx: thread */
+int vfs_check_write(const struct super *sb, u64 pos, size_t *len)
+{
+	u64 limit = fsize_limit ? fsize_limit() : ~0ULL;
+
+	if (unlikely(pos >= limit)) {
+		fsize_exceeded();
+		return -EFBIG;
+	}
+	limit = MIN(limit, sb->max_size);
+	if (pos >= limit)
+		return -EFBIG;
+	*len = MIN(*len, limit - pos);
+	return 0;
+}
+
 /* atime of a file that was read, by the rules of its mount. ctx: thread; sleeps: no */
 void file_accessed(struct file *f)
 {
@@ -69,22 +85,15 @@ ssize_t generic_file_read(struct file *f, struct uio *u, u64 *pos)
 int generic_write_begin(struct file *f, struct uio *u, u64 *pos)
 {
 	struct inode *i = f->inode;
-	u64 limit;
 	int err;
 
-	if ((f->flags & O_APPEND) || (u->flags & RWF_APPEND))
-		*pos = i->cache ? i->cache->size : i->size;
 	if (!u->left)
 		return 0;
-	limit = fsize_limit ? fsize_limit() : ~0ULL;
-	if (unlikely(*pos >= limit)) {
-		fsize_exceeded();
-		return -EFBIG;
-	}
-	limit = MIN(limit, i->sb->max_size);
-	if (*pos >= limit)
-		return -EFBIG;
-	u->left = MIN(u->left, limit - *pos);
+	if ((f->flags & O_APPEND) || (u->flags & RWF_APPEND))
+		*pos = i->cache ? i->cache->size : i->size;
+	err = vfs_check_write(i->sb, *pos, &u->left);
+	if (unlikely(err))
+		return err;
 	err = inode_strip_suid_locked(i);
 	if (err < 0)
 		return err;

@@ -183,9 +183,7 @@ static int tmpfs_fallocate(struct file *f, int mode, u64 off, u64 len)
 		inode_touch(i, ATTR_MTIME | ATTR_CTIME);
 		goto unlock;
 	}
-	err = off + len > i->cache->size && !(mode & FALLOC_FL_KEEP_SIZE)
-		      ? vfs_check_fsize(off + len)
-		      : 0;
+	err = off + len > i->cache->size ? vfs_check_fsize(off + len) : 0;
 	if (!err)
 		err = fill_range(i, off, len);
 	if (!err && !(mode & FALLOC_FL_KEEP_SIZE) && off + len > i->cache->size) {

@@ -118,15 +118,19 @@ static long check_copy_files(struct file *in, struct file *out)
 static long check_copy_range(struct file *in, u64 ipos, struct file *out, u64 opos, u64 *len)
 {
 	u64 size = in->inode->cache ? in->inode->cache->size : in->inode->size;
+	int err;
 
 	if (ipos + *len < ipos || opos + *len < opos)
 		return -EOVERFLOW;
 	if ((s64)ipos < 0 || (s64)opos < 0)
 		return -EINVAL;
 	*len = ipos < size ? MIN(*len, size - ipos) : 0;
+	err = vfs_check_write(out->inode->sb, opos, len);
+	if (err)
+		return err;
 	if (*len && in->inode == out->inode && ipos < opos + *len && opos < ipos + *len)
 		return -EINVAL;
-	return *len && opos >= out->inode->sb->max_size ? -EFBIG : 0;
+	return 0;
 }
 
 static long do_copy_range(struct file *in, u64 uipos, struct file *out, u64 uopos, u64 len,
