@@ -412,7 +412,7 @@ static int lookup_uncached(struct dentry *parent, const struct qname *n, struct 
 	if (dir->flags & INODE_DEAD)
 		return -ENOENT;
 	err = dir->ops->lookup(dir, n, &i);
-	if (err && err != -ENOENT)
+	if (err && (err != -ENOENT || dir->sb->no_new_names))
 		return err;
 	err = dentry_alloc(dir->sb, parent, n, i, &d);
 	if (err) {

@@ -161,6 +161,8 @@ int vfs_mknod(const struct path *at, const char *name, u32 mode, u64 rdev)
 	if (((S_ISCHR(mode) && rdev) || S_ISBLK(mode)) && !thread_capable(CAP_MKNOD))
 		goto end;
 	mode = inode_umask(dir, mode);
+	if (S_ISREG(mode))
+		err = -EACCES;
 	if (dir->ops->create)
 		err = dir->ops->create(dir, d, mode, S_ISCHR(mode) || S_ISBLK(mode) ? rdev : 0, &i);
 end:

@@ -319,6 +319,7 @@ struct super {
 	u32 blksize; /* I */
 	u32 flags; /* a: MS_RDONLY, MS_SYNCHRONOUS... */
 	bool has_btime; /* I: inodes know when they were made */
+	bool no_new_names; /* I: a name is there or it is -ENOENT, whatever is to be done with it */
 	bool handles; /* I: inode numbers are never used twice: handles can be made of them */
 	u64 max_size; /* I: largest file */
 	u32 dio_align; /* I: what O_DIRECT on regular files asks for; 0: it cannot be */

@@ -23,9 +23,21 @@ struct xattr_item {
 
 static struct mutex list_lock = MUTEX_INIT(list_lock, RANK_LEAF_MUTEX);
 
-static bool name_ok(const char *name)
+/* 0, -EOPNOTSUPP (another name space), -EINVAL (nothing but the name space). */
+static int name_check(const char *name)
 {
-	return str_begins(name, XATTR_TRUSTED_PREFIX) || str_begins(name, XATTR_SECURITY_PREFIX);
+	size_t prefix = str_begins(name, XATTR_TRUSTED_PREFIX)	  ? XATTR_TRUSTED_PREFIX_LEN
+			: str_begins(name, XATTR_SECURITY_PREFIX) ? XATTR_SECURITY_PREFIX_LEN
+								  : 0;
+
+	return !prefix ? -EOPNOTSUPP : name[prefix] ? 0 : -EINVAL;
+}
+
+/* The file's list, if it has one and @name may be on it. 0, -EOPNOTSUPP, -EINVAL. */
+static int list_of(struct inode *i, const char *name, struct xattr_item ***out)
+{
+	*out = i->ops->xattrs(i);
+	return *out ? name_check(name) : -EOPNOTSUPP;
 }
 
 /* Where the pointer to @name's attribute is, or the list's end. holds: list_lock */
@@ -64,11 +76,11 @@ static struct xattr_item *item_make(const char *name, const void *buf, size_t si
 /* inode_ops.getxattr. ctx: thread; sleeps */
 ssize_t xattr_list_get(struct inode *i, const char *name, void *buf, size_t size)
 {
-	struct xattr_item **list = i->ops->xattrs(i), *x;
-	ssize_t n;
+	struct xattr_item **list, *x;
+	ssize_t n = list_of(i, name, &list);
 
-	if (!list || !name_ok(name))
-		return -EOPNOTSUPP;
+	if (n)
+		return n;
 	mutex_lock(&list_lock);
 	x = *find(list, name);
 	n = !x ? -ENODATA : size && size < x->size ? -ERANGE : (ssize_t)x->size;
@@ -81,11 +93,11 @@ ssize_t xattr_list_get(struct inode *i, const char *name, void *buf, size_t size
 /* inode_ops.setxattr. ctx: thread; holds: i->lock for writing; sleeps */
 int xattr_list_set(struct inode *i, const char *name, const void *buf, size_t size, int flags)
 {
-	struct xattr_item **p = i->ops->xattrs(i), *x, *old;
-	int err = 0;
+	struct xattr_item **p, *x, *old;
+	int err = list_of(i, name, &p);
 
-	if (!p || !name_ok(name))
-		return -EOPNOTSUPP;
+	if (err)
+		return err;
 	x = item_make(name, buf, size);
 	if (!x)
 		return -ENOMEM;
@@ -134,10 +146,11 @@ ssize_t xattr_list_names(struct inode *i, char *buf, size_t size)
 /* inode_ops.removexattr. ctx: thread; holds: i->lock for writing; sleeps */
 int xattr_list_remove(struct inode *i, const char *name)
 {
-	struct xattr_item **p = i->ops->xattrs(i), *x;
+	struct xattr_item **p, *x;
+	int err = list_of(i, name, &p);
 
-	if (!p || !name_ok(name))
-		return -EOPNOTSUPP;
+	if (err)
+		return err;
 	mutex_lock(&list_lock);
 	p = find(p, name);
 	x = *p;

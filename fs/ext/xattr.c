@@ -55,10 +55,10 @@ int ext_xattr_split(const struct ext_sb *s, const char *name, const char **rest)
 			continue;
 		if (k == EXT_XATTR_USER && s->opt.no_user_xattr)
 			return -EOPNOTSUPP;
-		if (ext_xattr_is_acl(k) && name[strlen(prefix)])
-			return -EOPNOTSUPP;
 		*rest = name + strlen(prefix);
-		return (int)k;
+		if (ext_xattr_is_acl(k))
+			return **rest ? -EOPNOTSUPP : (int)k;
+		return **rest ? (int)k : -EINVAL;
 	}
 	return -EOPNOTSUPP;
 }
