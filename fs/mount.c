@@ -367,18 +367,13 @@ static u32 flags_of(u64 ms)
 	return f;
 }
 
-/*
- * May @root be hung on @at? A directory goes on a directory, a file on a file; the same thing not
- * twice.
- */
+/* See mount.h. A directory goes on a directory, a file on a file. */
 int mount_may_attach(const struct mount *m, const struct path *at)
 {
 	if (inode_is_dir(dentry_inode(m->root)) != inode_is_dir(dentry_inode(at->dentry)))
 		return -ENOTDIR;
 	if (at->mnt->anon || at->mnt->detached || at->mnt->loose)
 		return -EINVAL;
-	if (at->mnt->sb == m->sb && at->mnt->root == at->dentry && m->root == at->dentry)
-		return -EBUSY;
 	return 0;
 }
 
@@ -398,6 +393,9 @@ static int attach_new(struct mount *m, const struct path *where)
 	if (err)
 		return err;
 	err = mount_may_attach(m, &at);
+	/* The same file system not twice, one on the other. */
+	if (!err && at.mnt->sb == m->sb && at.mnt->root == at.dentry)
+		err = -EBUSY;
 	if (!err)
 		err = mount_hang(m, &at);
 	mount_place_unlock(&at);
@@ -469,8 +467,6 @@ static int mount_bind(const struct path *src, const struct path *where, bool rec
 	if (err)
 		goto put;
 	err = mount_may_attach(m, &at);
-	if (err == -EBUSY)
-		err = 0; /* a bind may repeat itself */
 	mount_join(m, src->mnt, KIN_PEER);
 	/*
 	 * The copies are made before the new mount is reachable, so that it is not copied into
@@ -655,7 +651,7 @@ int vfs_mount(const char *source, const struct path *where, const char *type, u6
 /* The checks of umount2 with mount_mutex held. */
 static int may_umount(struct mount *m, u32 flags)
 {
-	if (m->detached || m->anon)
+	if (m->detached)
 		return -EINVAL;
 	if (flags & MNT_DETACH)
 		return 0;
@@ -679,6 +675,7 @@ static int may_umount(struct mount *m, u32 flags)
 int vfs_umount(const struct path *where, u32 flags)
 {
 	struct mount *m = where->mnt;
+	struct path root;
 	int err;
 
 	if (flags & ~(MNT_FORCE | MNT_DETACH | MNT_EXPIRE | UMOUNT_NOFOLLOW))
@@ -691,9 +688,13 @@ int vfs_umount(const struct path *where, u32 flags)
 		return -EPERM;
 	if ((flags & MNT_EXPIRE) && (flags & (MNT_FORCE | MNT_DETACH)))
 		return -EINVAL;
-	/* The first root cannot go: it becomes read-only. */
-	if (!m->parent && !m->anon && !m->detached)
-		return flags & MNT_DETACH ? -EINVAL : mount_remount(where, MS_RDONLY, NULL);
+	if (!m->parent) /* the first root stays for ever */
+		return -EINVAL;
+	fsctx_get_root(&root);
+	path_put(&root);
+	/* The caller's root stays too, and becomes read-only. */
+	if (root.mnt == m && !(flags & MNT_DETACH))
+		return flags & MNT_EXPIRE ? -EINVAL : mount_super_change(m->sb, MS_RDONLY, 0, NULL);
 	file_flush_deferred();
 	mutex_lock(&mount_mutex);
 	err = may_umount(m, flags);

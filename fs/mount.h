@@ -45,7 +45,7 @@ int __must_check mount_super_make(const struct fs_type *t, const char *source, u
 				  const char *data, struct super **out);
 /* Change the MS_* of @sb and tell it @data. 0, -EBUSY (writers), -EINVAL. ctx: as above */
 int __must_check mount_super_change(struct super *sb, u32 set, u32 clear, const char *data);
-/* May @root of @m be hung on @at? 0, -ENOTDIR, -EINVAL, -EBUSY. */
+/* May @m be hung on @at? 0, -ENOTDIR, -EINVAL. */
 int __must_check mount_may_attach(const struct mount *m, const struct path *at);
 /* The same as move_mount(2) says it: -EINVAL for -ENOTDIR. */
 int __must_check mount_may_move(const struct mount *m, const struct path *at);

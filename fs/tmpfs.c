@@ -231,7 +231,7 @@ static int set_option(struct tmpfs_super *ts, const char *name, const char *v)
 		ts->ms_flags = name[1] == 'o' ? MS_RDONLY : 0;
 		return v ? -EINVAL : 0;
 	}
-	if (!strcmp(name, "inode64") || !strcmp(name, "noswap"))
+	if (!strcmp(name, "inode64") || !strcmp(name, "inode32") || !strcmp(name, "noswap"))
 		return v ? -EINVAL : 0;
 	if (!v)
 		return is_known(name) ? -EINVAL : -ENOENT;
