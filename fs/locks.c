@@ -31,6 +31,7 @@ struct lock_waiter {
 	const void *blocker; /* w: owner it waits for */
 	struct lock_pool pool; /* l: nodes for the moment it is granted */
 	bool granted; /* l */
+	const struct file_lock *behind; /* l: while it is shown: the first that keeps it out */
 	struct waitq q;
 };
 
@@ -356,31 +357,35 @@ static void show_lock(struct sbuf *out, u32 nr, const char *arrow, const struct 
 		sbuf_printf(out, "%llu\n", (unsigned long long)l->end);
 }
 
-/* A lock and those that wait for its owner. holds: c->lock */
-static void show_with_waiters(struct sbuf *out, u32 nr, struct file_lock_ctx *c,
-			      const struct file_lock *l)
+/* Locks, each with those that wait for its owner. holds: c->lock. The last number given. */
+static u32 show_held(struct sbuf *out, u32 nr, struct file_lock_ctx *c, const struct list *held)
 {
+	const struct file_lock *l;
 	struct lock_waiter *w;
 
-	show_lock(out, nr, "", c->inode, l);
-	list_for_each(w, &c->waiters, link)
-		if (lock_range_conflict(held_list(c, &w->want), &w->want) == l)
-			show_lock(out, nr, "-> ", c->inode, &w->want);
+	list_for_each(l, held, link) {
+		show_lock(out, ++nr, "", c->inode, l);
+		list_for_each(w, &c->waiters, link)
+			if (w->behind == l)
+				show_lock(out, nr, "-> ", c->inode, &w->want);
+	}
+	return nr;
 }
 
 static int locks_show(struct sbuf *out, void *arg)
 {
 	struct file_lock_ctx *c;
-	struct file_lock *l;
+	struct lock_waiter *w;
 	u32 nr = 0;
 
 	spin_lock(&all_lock);
 	list_for_each(c, &all_contexts, all) {
 		spin_lock(&c->lock);
-		list_for_each(l, &c->flocks, link)
-			show_with_waiters(out, ++nr, c, l);
-		list_for_each(l, &c->ranges, link)
-			show_with_waiters(out, ++nr, c, l);
+		/* Once per waiter, not once per waiter and lock: there may be many of both. */
+		list_for_each(w, &c->waiters, link)
+			w->behind = lock_range_conflict(held_list(c, &w->want), &w->want);
+		nr = show_held(out, nr, c, &c->flocks);
+		nr = show_held(out, nr, c, &c->ranges);
 		nr = leases_show(out, nr, c);
 		spin_unlock(&c->lock);
 	}
