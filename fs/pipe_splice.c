@@ -319,8 +319,7 @@ ssize_t pipe_to_file(struct file *in, struct file *out, u64 *opos, u64 len, bool
 static ssize_t lend_page(struct pipe *p, u64 at, size_t len)
 {
 	struct pipe_slot s = { .off = (u32)(at & PAGE_MASK), .len = (u32)len, .shared = true };
-	/* Without a tag in the top byte, which user copies take no notice of. */
-	int err = vm_get_page(current->vm, at << 8 >> 8, false, &s.page);
+	int err = vm_get_page(current->vm, at, false, &s.page);
 
 	if (err)
 		return err;

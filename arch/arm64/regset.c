@@ -175,10 +175,12 @@ static void pac_get(struct arch_thread *t, void *out)
 	m->data_mask = m->insn_mask = mask;
 }
 
-/* What PR_GET_TAGGED_ADDR_CTRL says: system calls take no tagged addresses, see sys_prctl.c. */
+/* What PR_GET_TAGGED_ADDR_CTRL says. */
 static void tagged_get(struct arch_thread *t, void *out)
 {
-	memset(out, 0, sizeof(u64));
+	u64 v = t->tagged_addr;
+
+	memcpy(out, &v, sizeof(v));
 }
 
 static int tagged_set(struct arch_thread *t, const void *in)
@@ -186,7 +188,7 @@ static int tagged_set(struct arch_thread *t, const void *in)
 	u64 v;
 
 	memcpy(&v, in, sizeof(v));
-	return v ? -EINVAL : 0;
+	return arch_tagged_set(t, v);
 }
 
 static const struct regset regsets[] = {

@@ -8,6 +8,8 @@
  * FP registers are fpu.c's; of them only the bookkeeping of fork and exec is here. All fields
  * belong to the thread itself, or to whoever prepares it before it runs.
  */
+#include <linux/errno.h>
+#include <linux/prctl.h>
 #include <arch/frame.h>
 #include <arch/irqflags.h>
 #include <arch/sysreg.h>
@@ -16,6 +18,8 @@
 #include "kernel/lib/string.h"
 
 #define NO_CPU (~0u)
+
+int arch_tagged_disabled;
 
 /*
  * Forked user thread: FP state and TLS of the current thread go to @t, which has not run yet.
@@ -26,6 +30,7 @@ void arch_thread_fork(struct arch_thread *t)
 	const struct arch_thread *cur = arch_current();
 
 	t->tls = sysreg_read(tpidr_el0);
+	t->tagged_addr = cur->tagged_addr;
 	t->fpu_used = cur->fpu_used;
 	t->fpu_cpu = NO_CPU;
 	if (cur->fpu_used) {
@@ -35,7 +40,7 @@ void arch_thread_fork(struct arch_thread *t)
 }
 
 /*
- * exec: forget FP state and TLS of the current thread.
+ * exec: forget FP state and TLS of the current thread, and that it may use tagged addresses.
  * ctx: thread.
  */
 void arch_thread_exec(void)
@@ -44,12 +49,27 @@ void arch_thread_exec(void)
 	u64 flags = irq_save();
 
 	fpu_reload_current();
-	t->fpu_used = false;
+	t->fpu_used = t->tagged_addr = false;
 	t->tls = 0;
 	sysreg_write(tpidr_el0, 0);
 	irq_restore(flags);
 	memset(&t->fpu, 0, sizeof(t->fpu));
 	debug_regs_clear();
+}
+
+/* Contract in arch/thread.h. */
+int arch_tagged_set(struct arch_thread *t, u64 ctrl)
+{
+	if (ctrl & ~PR_TAGGED_ADDR_ENABLE || (ctrl && READ_ONCE(arch_tagged_disabled)))
+		return -EINVAL;
+	t->tagged_addr = ctrl;
+	return 0;
+}
+
+/* Contract in arch/memlayout.h. */
+bool user_tagged_ok(u64 addr, u64 len)
+{
+	return arch_current()->tagged_addr && len <= USER_TOP && user_untag(addr) <= USER_TOP - len;
 }
 
 /*

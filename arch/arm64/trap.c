@@ -58,11 +58,6 @@ static u64 ex_fixup(u64 pc)
 	return 0;
 }
 
-static vaddr_t untag(vaddr_t addr)
-{
-	return addr & BIT(55) ? addr : addr & (BIT(56) - 1);
-}
-
 static enum fault_kind abort_kind(u32 fsc)
 {
 	switch (fsc & 0x3c) {
@@ -77,7 +72,8 @@ static enum fault_kind abort_kind(u32 fsc)
 static void fault_from_abort(struct fault *f, u64 esr, u64 far)
 {
 	f->kind = abort_kind(ESR_FSC(esr));
-	f->addr = untag(far);
+	f->addr = user_untag(far);
+	f->tagged = far;
 	if (ESR_EC(esr) == EC_IABT_EL0)
 		f->flags |= FAULT_EXEC;
 	else if ((esr & ESR_WNR) && !(esr & ESR_CM))
@@ -148,7 +144,7 @@ static bool emulate_sysreg(struct trapframe *tf, u64 esr)
 static bool decode_el0(struct trapframe *tf, u64 esr, u64 far, struct fault *f)
 {
 	f->kind = FAULT_UNDEF;
-	f->addr = tf->pc;
+	f->tagged = tf->pc;
 	if (tf->pstate & PSTATE_MODE32)
 		return false;
 	switch (ESR_EC(esr)) {
@@ -160,7 +156,7 @@ static bool decode_el0(struct trapframe *tf, u64 esr, u64 far, struct fault *f)
 	case EC_PC_ALIGN: f->kind = FAULT_PC_ALIGN; return false;
 	case EC_SP_ALIGN:
 		f->kind = FAULT_SP_ALIGN;
-		f->addr = tf->sp;
+		f->tagged = tf->sp;
 		return false;
 	case EC_FP_EXC64:
 		f->kind = FAULT_FPE;
@@ -171,7 +167,7 @@ static bool decode_el0(struct trapframe *tf, u64 esr, u64 far, struct fault *f)
 	case EC_BREAKPT_EL0: f->kind = FAULT_HW_BREAKPOINT; return false;
 	case EC_WATCHPT_EL0:
 		f->kind = FAULT_WATCHPOINT;
-		f->addr = untag(far);
+		f->tagged = far;
 		return false;
 	default: return false;
 	}
@@ -197,7 +193,7 @@ void trap_el0_sync(struct trapframe *tf, u64 esr, u64 far)
  */
 void trap_el0_serror(struct trapframe *tf, u64 esr)
 {
-	struct fault f = { .kind = FAULT_BUS, .flags = FAULT_USER, .addr = tf->pc, .esr = esr };
+	struct fault f = { .kind = FAULT_BUS, .flags = FAULT_USER, .tagged = tf->pc, .esr = esr };
 
 	irq_enable();
 	trap_user_fault(tf, &f);
@@ -222,7 +218,7 @@ void trap_el1_sync(struct trapframe *tf, u64 esr, u64 far)
 	u64 fixup = ex_fixup(tf->pc);
 	bool retry;
 
-	if (ESR_EC(esr) == EC_DABT_EL1 && fixup && untag(far) < USER_TOP) {
+	if (ESR_EC(esr) == EC_DABT_EL1 && fixup && user_untag(far) < USER_TOP) {
 		struct fault f = { .esr = esr };
 
 		fault_from_abort(&f, esr, far);

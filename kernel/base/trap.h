@@ -31,7 +31,8 @@ enum fault_kind {
 struct fault {
 	enum fault_kind kind;
 	u32 flags; /* FAULT_WRITE... */
-	vaddr_t addr; /* FAR; tag bits removed */
+	vaddr_t addr; /* memory: what could not be reached, without tag; else 0 */
+	vaddr_t tagged; /* what the signal says: the same with its tag; else pc or sp */
 	u64 esr; /* for signal frames and logs */
 	s32 code; /* si_code hint, e.g. FPE_FLTDIV */
 };

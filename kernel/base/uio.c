@@ -45,8 +45,9 @@ ssize_t strncpy_from_user(char *dst, u64 src, size_t size)
 	size_t room = size;
 	s64 n;
 
-	if (src >= USER_TOP)
+	if (!user_ok(src, 1))
 		return -EFAULT;
+	src = user_untag(src);
 	if (room > USER_TOP - src)
 		room = USER_TOP - src;
 	n = arch_user_strncpy(dst, src, room);

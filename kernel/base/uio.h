@@ -7,14 +7,6 @@
 #include <arch/memlayout.h>
 #include "kernel/lib/types.h"
 
-/*
- * Could a program have memory there? A call refuses a buffer that fails this before it looks at
- * anything else.
- */
-static inline bool user_range_ok(u64 addr, u64 len)
-{
-	return len <= USER_TOP && addr <= USER_TOP - len;
-}
 /* 0 or -EFAULT. May sleep for page faults; with preemption off they fail instead. */
 int __must_check copy_from_user(void *dst, u64 src, size_t n);
 int __must_check copy_to_user(u64 dst, const void *src, size_t n);

@@ -370,7 +370,6 @@ static void exec_reset_signals(struct task *t, struct exec_spares *s)
 	keys_exec();
 	t->altstack_sp = 0;
 	t->altstack_size = 0;
-	t->altstack_flags = SS_DISABLE;
 }
 
 static void exec_switch_files(struct task *t, struct exec_spares *s)

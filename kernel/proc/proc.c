@@ -77,6 +77,7 @@ struct task *task_alloc(void)
 	list_init(&t->futex_owned);
 	sigpending_init(&t->pending);
 	t->thread.user = true;
+	t->altstack_flags = SS_DISABLE;
 	t->thread.destroy = task_destroy;
 	return t;
 }

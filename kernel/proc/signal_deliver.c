@@ -432,20 +432,17 @@ static bool use_altstack(const struct task *t, const struct trapframe *tf, u64 f
 	return t->altstack_sp >= tf->sp || tf->sp - t->altstack_sp > t->altstack_size;
 }
 
-static u32 altstack_state(const struct task *t, const struct trapframe *tf)
+/* The bits that tell of an address's tag go with handlers that did not ask for them. */
+static void hide_tag(struct ksiginfo *si, u64 flags)
 {
-	u32 mode = t->altstack_flags & SS_AUTODISARM;
-
-	if (!t->altstack_size)
-		return SS_DISABLE | mode;
-	if (tf->sp > t->altstack_sp && tf->sp - t->altstack_sp <= t->altstack_size)
-		return SS_ONSTACK | mode;
-	return mode;
+	if (!(flags & SA_EXPOSE_TAGBITS) && si->si_code > SI_USER && si->si_code < SI_KERNEL &&
+	    (KSIG_SYNCHRONOUS & SIGBIT(si->si_signo)))
+		si->si_addr = (void *)user_untag((u64)si->si_addr);
 }
 
 /* Push the frame of @sig's handler. */
-static void deliver_handler(struct task *t, struct trapframe *tf, int sig,
-			    const struct ksiginfo *si, const struct ksigaction *act)
+static void deliver_handler(struct task *t, struct trapframe *tf, int sig, struct ksiginfo *si,
+			    const struct ksigaction *act)
 {
 	bool restore = READ_ONCE(t->thread.arch.work) & WORK_RESTORE_MASK;
 	ksigset_t mask;
@@ -460,12 +457,13 @@ static void deliver_handler(struct task *t, struct trapframe *tf, int sig,
 		.mask = restore ? t->saved_mask : t->blocked,
 		.altstack_sp = t->altstack_sp,
 		.altstack_size = t->altstack_size,
-		.altstack_flags = altstack_state(t, tf),
+		.altstack_flags = t->altstack_flags,
 		.on_altstack = use_altstack(t, tf, act->flags),
 		.fault_addr = t->fault_addr,
 		.fault_esr = t->fault_esr,
 	};
 
+	hide_tag(si, act->flags);
 	signal_siginfo_to_user(si, &user_si);
 	word_and(&t->thread.arch.work, ~WORK_RESTORE_MASK);
 	if ((t->rseq && rseq_update(tf)) || sigframe_push(tf, &info)) {

@@ -31,12 +31,6 @@ int __must_check sys_copy_struct(void *out, size_t known, u64 usrc, u64 size);
 /* Largest tv_sec that fits nanoseconds in 63 bits; later times mean "never". */
 #define SYS_SEC_MAX (TIME_NEVER / NSEC_PER_SEC)
 
-/* Without the tag in the top byte; addresses of the kernel's half keep theirs. */
-static inline u64 sys_untag(u64 addr)
-{
-	return addr & (u64)((s64)(addr << 8) >> 8);
-}
-
 /*
  * A valid struct timespec as nanoseconds, TIME_NEVER when it is later than that can say. False: not
  * valid.

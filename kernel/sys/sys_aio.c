@@ -83,7 +83,7 @@ static int rw_prepare(const struct file *f, const struct iocb *cb, bool write, s
 			return err;
 	} else {
 		v->seg = v->few;
-		if (!user_range_ok(cb->aio_buf, MIN(cb->aio_nbytes, MAX_RW)))
+		if (!user_ok(cb->aio_buf, MIN(cb->aio_nbytes, MAX_RW)))
 			return -EFAULT;
 		uio_init_user(&v->u, cb->aio_buf, MIN(cb->aio_nbytes, MAX_RW));
 	}

@@ -644,7 +644,7 @@ static long ctl_instantiate(s32 id, u64 uload, u64 len, s32 ring)
 
 	if (!uload || !len)
 		return instantiate(id, NULL, ring);
-	if (!user_range_ok(uload, len))
+	if (!user_ok(uload, len))
 		return -EFAULT;
 	uio_init_user(&u, uload, len);
 	return instantiate(id, &u, ring);

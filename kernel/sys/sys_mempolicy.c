@@ -162,9 +162,9 @@ long sys_get_mempolicy(u64 upolicy, u64 umask, u64 bits, u64 uaddr, u64 flags)
 	if ((umask && !bits) || (flags & ~(u64)(MPOL_F_NODE | MPOL_F_ADDR | MPOL_F_MEMS_ALLOWED)))
 		return -EINVAL;
 	if (!(flags & MPOL_F_MEMS_ALLOWED)) {
-		err = policy_of(sys_untag(uaddr), flags, &policy, &nodes);
+		err = policy_of(user_untag(uaddr), flags, &policy, &nodes);
 		if (!err)
-			err = policy_told(sys_untag(uaddr), flags, &policy);
+			err = policy_told(user_untag(uaddr), flags, &policy);
 	} else if (flags & (MPOL_F_NODE | MPOL_F_ADDR)) {
 		err = -EINVAL;
 	}
@@ -178,7 +178,7 @@ long sys_get_mempolicy(u64 upolicy, u64 umask, u64 bits, u64 uaddr, u64 flags)
 /* Pages [*start, *end) of @len bytes at *start. -EINVAL: not such; 1: none. */
 static int range_of(u64 *start, u64 len, u64 *end)
 {
-	*start = sys_untag(*start);
+	*start = user_untag(*start);
 	*end = *start + ALIGN_UP(len, (u64)PAGE_SIZE);
 	if ((*start & PAGE_MASK) || *end < *start)
 		return -EINVAL;
@@ -269,7 +269,7 @@ static long move_pages(struct vmspace *vm, u64 n, u64 upages, u64 unodes, u64 us
 			return -EFAULT;
 		if (node)
 			return -ENODEV;
-		if (put_user(ustatus + i * sizeof(int), vm_page_node(vm, sys_untag(addr))))
+		if (put_user(ustatus + i * sizeof(int), vm_page_node(vm, user_untag(addr))))
 			return -EFAULT;
 		if (!(i & 1023) && signal_fatal_pending())
 			return -ERESTARTNOHAND;

@@ -239,7 +239,7 @@ long sys_getrandom(u64 ubuf, u64 len, u64 flags)
 			return err;
 	}
 	len = MIN(len, (u64)0x7ffff000);
-	if (!user_range_ok(ubuf, len))
+	if (!user_ok(ubuf, len))
 		return -EFAULT;
 	uio_init_user(&u, ubuf, len);
 	while (done < len) {

@@ -171,7 +171,7 @@ long sys_mmap(u64 addr, u64 len, u64 prot, u64 flags, u64 fd, u64 off)
 /* munmap(2) */
 long sys_munmap(u64 addr, u64 len)
 {
-	return vm_unmap(current->vm, sys_untag(addr), len);
+	return vm_unmap(current->vm, user_untag(addr), len);
 }
 
 /* Start of the stack region that @addr lies in, for PROT_GROWSDOWN. */
@@ -197,7 +197,7 @@ static int stack_start(u64 *addr, u64 *len)
 /* mprotect(2) */
 long sys_mprotect(u64 uaddr, u64 len, u64 prot)
 {
-	u64 addr = sys_untag(uaddr), grows = prot & (PROT_GROWSDOWN | PROT_GROWSUP);
+	u64 addr = user_untag(uaddr), grows = prot & (PROT_GROWSDOWN | PROT_GROWSUP);
 	struct vm_limits lim;
 	int err;
 
@@ -233,7 +233,7 @@ long sys_mremap(u64 addr, u64 old_len, u64 new_len, u64 flags, u64 new_addr)
 	if (flags > 0xffffffffu)
 		return -EINVAL;
 	proc_vm_limits(&lim);
-	err = vm_remap(current->vm, sys_untag(addr), old_len, new_len, (u32)flags, new_addr, &lim,
+	err = vm_remap(current->vm, user_untag(addr), old_len, new_len, (u32)flags, new_addr, &lim,
 		       &out);
 	return err ? err : (long)out;
 }
@@ -253,7 +253,7 @@ long sys_remap_file_pages(u64 start, u64 size, u64 prot, u64 pgoff, u64 flags)
 /* madvise(2) */
 long sys_madvise(u64 addr, u64 len, u64 advice)
 {
-	addr = sys_untag(addr);
+	addr = user_untag(addr);
 	if ((int)advice == MADV_HWPOISON || (int)advice == MADV_SOFT_OFFLINE)
 		return memfail_inject(addr, len, (int)advice == MADV_SOFT_OFFLINE);
 	return vm_advise(current->vm, addr, len, (int)advice);
@@ -271,7 +271,7 @@ long sys_brk(u64 addr)
 /* msync(2) */
 long sys_msync(u64 addr, u64 len, u64 flags)
 {
-	return vm_sync(current->vm, sys_untag(addr), len, (int)flags);
+	return vm_sync(current->vm, user_untag(addr), len, (int)flags);
 }
 
 static long mlock_call(u64 addr, u64 len, bool lock, bool onfault)
@@ -279,7 +279,7 @@ static long mlock_call(u64 addr, u64 len, bool lock, bool onfault)
 	struct vm_limits lim;
 
 	proc_vm_limits(&lim);
-	return vm_lock(current->vm, sys_untag(addr), len, lock, onfault, &lim);
+	return vm_lock(current->vm, user_untag(addr), len, lock, onfault, &lim);
 }
 
 /* mlock(2) */
@@ -324,7 +324,7 @@ long sys_munlockall(void)
 /* mincore(2) */
 long sys_mincore(u64 uaddr, u64 len, u64 uvec)
 {
-	u64 addr = sys_untag(uaddr), pages = len / PAGE_SIZE + (len % PAGE_SIZE != 0);
+	u64 addr = user_untag(uaddr), pages = len / PAGE_SIZE + (len % PAGE_SIZE != 0);
 	u8 *vec;
 	long r = 0;
 
@@ -383,7 +383,7 @@ static int check_local(struct uio_seg *segs, u32 count, size_t *total)
 {
 	*total = 0;
 	for (u32 i = 0; i < count; i++) {
-		if (!user_range_ok(segs[i].base, segs[i].len))
+		if (!user_ok(segs[i].base, segs[i].len))
 			return -EFAULT;
 		segs[i].len = MIN(segs[i].len, MAX_RW - *total);
 		*total += segs[i].len;
@@ -403,6 +403,7 @@ static bool any_length(const struct uio_seg *segs, u64 count)
 static ssize_t remote_segment(struct vmspace *vm, struct uio *u, const struct uio_seg *s,
 			      bool write, void *buf)
 {
+	u64 base = user_untag(s->base);
 	size_t done = 0;
 	ssize_t got = 0;
 
@@ -413,9 +414,9 @@ static ssize_t remote_segment(struct vmspace *vm, struct uio *u, const struct ui
 		if (write) {
 			got = uio_copy_from(u, buf, n);
 			if (got > 0)
-				got = vm_access(vm, s->base + done, buf, (size_t)got, true, false);
+				got = vm_access(vm, base + done, buf, (size_t)got, true, false);
 		} else {
-			got = vm_access(vm, s->base + done, buf, n, false, false);
+			got = vm_access(vm, base + done, buf, n, false, false);
 			if (got > 0)
 				got = uio_copy_to(u, buf, (size_t)got);
 		}
@@ -509,7 +510,7 @@ static long advise_segments(struct vmspace *vm, const struct uio_seg *segs, u64 
 	long done = 0;
 
 	for (u64 i = 0; i < count; i++) {
-		int err = vm_advise(vm, sys_untag(segs[i].base), segs[i].len, advice);
+		int err = vm_advise(vm, user_untag(segs[i].base), segs[i].len, advice);
 
 		if (err)
 			return done ? done : err;

@@ -8,10 +8,13 @@
 #include <linux/prctl.h>
 #include <linux/securebits.h>
 #include <linux/seccomp.h>
+#include "fs/procfs.h"
 #include "kernel/sys/abi.h"
 #include "kernel/sys/sys.h"
 
 #define NAME_SIZE 16
+
+SYSCTL_INT(tagged_addr_disabled, "sys/abi/tagged_addr_disabled", &arch_tagged_disabled, 0, 1);
 
 static long prctl_set_name(u64 uname)
 {
@@ -251,9 +254,10 @@ static long prctl_process(int option, u64 a2, u64 a3, u64 a4, u64 a5)
 		if (a4 || a5)
 			return -EINVAL;
 		return a2 == PR_SPEC_STORE_BYPASS ? -ENXIO : -ENODEV;
-	/* Tagged addresses are not taken, as if sysctl abi.tagged_addr_disabled were set. */
 	case PR_SET_TAGGED_ADDR_CTRL:
-	case PR_GET_TAGGED_ADDR_CTRL: return a2 || a3 || a4 || a5 ? -EINVAL : 0;
+		return a3 || a4 || a5 ? -EINVAL : arch_tagged_set(&current->arch, a2);
+	case PR_GET_TAGGED_ADDR_CTRL:
+		return a2 || a3 || a4 || a5 ? -EINVAL : current->arch.tagged_addr;
 	case PR_SET_IO_FLUSHER:
 	case PR_GET_IO_FLUSHER: return prctl_io_flusher(option, a2, a3, a4, a5);
 	default: return -ENOSYS;

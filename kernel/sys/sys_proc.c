@@ -67,7 +67,7 @@ static bool clone3_valid(const struct clone_args *u)
 		return false;
 	if ((u->flags & (CLONE_THREAD | CLONE_PARENT)) && u->exit_signal)
 		return false;
-	return u->stack ? u->stack_size && user_range_ok(u->stack, u->stack_size) : !u->stack_size;
+	return u->stack ? u->stack_size && user_ok(u->stack, u->stack_size) : !u->stack_size;
 }
 
 /* The numbers that the child is to have, as many as there can be levels: before all else. */

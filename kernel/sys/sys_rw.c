@@ -69,8 +69,8 @@ long sys_read(u64 fd, u64 ubuf, u64 count)
 	if (unlikely(n))
 		return n;
 	uio_init_user(&u, ubuf, MIN(count, MAX_RW));
-	n = likely(user_range_ok(ubuf, count)) ? file_read(r.file, &u, &r.file->pos)
-					       : refuse(r.file, false);
+	n = likely(user_ok(ubuf, count)) ? file_read(r.file, &u, &r.file->pos)
+					 : refuse(r.file, false);
 	fd_release(&r);
 	return count_io(n, false);
 }
@@ -85,8 +85,8 @@ long sys_write(u64 fd, u64 ubuf, u64 count)
 	if (unlikely(n))
 		return n;
 	uio_init_user(&u, ubuf, MIN(count, MAX_RW));
-	n = likely(user_range_ok(ubuf, count)) ? file_write(r.file, &u, &r.file->pos)
-					       : refuse(r.file, true);
+	n = likely(user_ok(ubuf, count)) ? file_write(r.file, &u, &r.file->pos)
+					 : refuse(r.file, true);
 	fd_release(&r);
 	return sys_write_result(count_io(n, true));
 }
@@ -111,7 +111,7 @@ static long do_at(u64 fd, u64 ubuf, u64 count, u64 pos, bool write)
 		return n;
 	uio_init_user(&u, ubuf, MIN(count, MAX_RW));
 	n = check_positions(r.file, write);
-	if (!n && !user_range_ok(ubuf, count))
+	if (!n && !user_ok(ubuf, count))
 		n = refuse(r.file, write);
 	if (!n)
 		n = write ? file_write(r.file, &u, &pos) : file_read(r.file, &u, &pos);
@@ -146,7 +146,7 @@ static int iovs_check(struct uio_seg *seg, u32 count, size_t *total)
 		if ((ssize_t)seg[k].len < 0)
 			return -EINVAL;
 	for (u32 k = 0; k < count; k++) {
-		if (!user_range_ok(seg[k].base, seg[k].len))
+		if (!user_ok(seg[k].base, seg[k].len))
 			return -EFAULT;
 		seg[k].len = MIN(seg[k].len, MAX_RW - *total);
 		*total += seg[k].len;

@@ -167,7 +167,7 @@ long sys_sendto(u64 fd, u64 ubuf, u64 len, u64 flags, u64 uaddr, u64 addrlen)
 	long n = 0;
 
 	len = MIN(len, MAX_RW);
-	if (!user_range_ok(ubuf, len))
+	if (!user_ok(ubuf, len))
 		return -EFAULT;
 	n = sock_borrow((int)fd, &r, &s);
 	if (n)
@@ -385,7 +385,7 @@ long sys_recvfrom(u64 fd, u64 ubuf, u64 len, u64 flags, u64 uaddr, u64 ulen)
 	long n = 0;
 
 	len = MIN(len, MAX_RW);
-	if (!user_range_ok(ubuf, len))
+	if (!user_ok(ubuf, len))
 		return -EFAULT;
 	n = sock_borrow((int)fd, &r, &s);
 	if (n)

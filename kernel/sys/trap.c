@@ -79,8 +79,9 @@ static __cold void fault_out_of_memory(void)
 
 /*
  * What the frames of handlers show as the last fault: address and syndrome of those that have both,
- * nothing for an instruction that does not exist. They stay until the next one. For kernel
- * addresses the syndrome says no more than "not mapped", or it would tell where the kernel lies.
+ * no address for a misaligned sp or pc, nothing for an instruction that does not exist. They stay
+ * until the next one. For kernel addresses the syndrome says no more than "not mapped", or it would
+ * tell where the kernel lies.
  */
 static __cold void fault_note(const struct fault *f)
 {
@@ -99,11 +100,11 @@ static __cold void fault_note(const struct fault *f)
 	}
 }
 
-static __cold void fault_signal(const struct fault *f, int sig, int code, u64 addr,
+static __cold void fault_signal(const struct fault *f, int sig, int code,
 				const struct trapframe *tf)
 {
 	fault_note(f);
-	signal_force(sig, code, addr, tf);
+	signal_force(sig, code, f->tagged, tf);
 }
 
 /* What was in the frame is lost. */
@@ -112,7 +113,7 @@ static __cold void fault_lost(const struct fault *f)
 	struct ksiginfo si;
 
 	fault_note(f);
-	memfail_siginfo(&si, BUS_MCEERR_AR, f->addr);
+	memfail_siginfo(&si, BUS_MCEERR_AR, f->tagged);
 	signal_force_info(&si);
 }
 
@@ -123,11 +124,11 @@ static void fault_memory(struct trapframe *tf, const struct fault *f)
 	switch (err) {
 	case 0:
 	case -EINTR: /* killed while waiting: trap_user_work ends the thread */ break;
-	case -EACCES: fault_signal(f, SIGSEGV, SEGV_ACCERR, f->addr, tf); break;
-	case -EIO: fault_signal(f, SIGBUS, BUS_ADRERR, f->addr, tf); break;
+	case -EACCES: fault_signal(f, SIGSEGV, SEGV_ACCERR, tf); break;
+	case -EIO: fault_signal(f, SIGBUS, BUS_ADRERR, tf); break;
 	case -EHWPOISON: fault_lost(f); break;
 	case -ENOMEM: fault_out_of_memory(); break;
-	default: fault_signal(f, SIGSEGV, SEGV_MAPERR, f->addr, tf);
+	default: fault_signal(f, SIGSEGV, SEGV_MAPERR, tf);
 	}
 }
 
@@ -138,7 +139,7 @@ static __cold void fault_step(struct trapframe *tf, const struct fault *f)
 		arch_thread_step(false);
 		return;
 	}
-	fault_signal(f, SIGTRAP, TRAP_TRACE, tf->pc, tf);
+	fault_signal(f, SIGTRAP, TRAP_TRACE, tf);
 	arch_step_rewind(tf);
 }
 
@@ -153,15 +154,15 @@ void trap_user_fault(struct trapframe *tf, const struct fault *f)
 	case FAULT_TRANSLATION:
 	case FAULT_PERMISSION: fault_memory(tf, f); break;
 	case FAULT_ALIGNMENT:
-	case FAULT_PC_ALIGN: fault_signal(f, SIGBUS, BUS_ADRALN, f->addr, tf); break;
-	case FAULT_SP_ALIGN: fault_signal(f, SIGBUS, BUS_ADRALN, tf->sp, tf); break;
-	case FAULT_BUS: fault_signal(f, SIGBUS, BUS_OBJERR, f->addr, tf); break;
-	case FAULT_UNDEF: fault_signal(f, SIGILL, ILL_ILLOPC, tf->pc, tf); break;
-	case FAULT_BREAKPOINT: fault_signal(f, SIGTRAP, TRAP_BRKPT, tf->pc, tf); break;
+	case FAULT_PC_ALIGN:
+	case FAULT_SP_ALIGN: fault_signal(f, SIGBUS, BUS_ADRALN, tf); break;
+	case FAULT_BUS: fault_signal(f, SIGBUS, BUS_OBJERR, tf); break;
+	case FAULT_UNDEF: fault_signal(f, SIGILL, ILL_ILLOPC, tf); break;
+	case FAULT_BREAKPOINT: fault_signal(f, SIGTRAP, TRAP_BRKPT, tf); break;
 	case FAULT_STEP: fault_step(tf, f); break;
-	case FAULT_HW_BREAKPOINT: fault_signal(f, SIGTRAP, TRAP_HWBKPT, tf->pc, tf); break;
-	case FAULT_WATCHPOINT: fault_signal(f, SIGTRAP, TRAP_HWBKPT, f->addr, tf); break;
-	case FAULT_FPE: fault_signal(f, SIGFPE, f->code, tf->pc, tf); break;
+	case FAULT_HW_BREAKPOINT:
+	case FAULT_WATCHPOINT: fault_signal(f, SIGTRAP, TRAP_HWBKPT, tf); break;
+	case FAULT_FPE: fault_signal(f, SIGFPE, f->code, tf); break;
 	}
 }
 

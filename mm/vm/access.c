@@ -202,6 +202,7 @@ int vm_get_page(struct vmspace *vm, vaddr_t addr, bool write, struct page **out)
 	struct region *r;
 	int err = -EFAULT;
 
+	addr = user_untag(addr);
 	rwsem_read_lock(&vm->sem);
 	r = region_find(vm, addr);
 	if (r && r->start <= addr && access_permitted(r, write, false))
@@ -220,6 +221,7 @@ int vm_shared_key(struct vmspace *vm, vaddr_t addr, bool write, const void **obj
 	struct region *r;
 	int err = -EFAULT;
 
+	addr = user_untag(addr);
 	rwsem_read_lock(&vm->sem);
 	r = region_find(vm, addr);
 	if (r && r->start <= addr && r->prot) {

@@ -167,6 +167,11 @@ static void test_fp_tls(void)
 	CHECK(trace(PTRACE_GETREGSET, pid, NT_ARM_TAGGED_ADDR_CTRL, (long)&v) == 0);
 	CHECK(v.iov_len == 8 && keys[0] == 0);
 	CHECK(trace(PTRACE_SETREGSET, pid, NT_ARM_TAGGED_ADDR_CTRL, (long)&v) == 0);
+	keys[0] = PR_TAGGED_ADDR_ENABLE;
+	CHECK(trace(PTRACE_SETREGSET, pid, NT_ARM_TAGGED_ADDR_CTRL, (long)&v) == 0);
+	keys[0] = 0;
+	CHECK(trace(PTRACE_GETREGSET, pid, NT_ARM_TAGGED_ADDR_CTRL, (long)&v) == 0);
+	CHECK(keys[0] == PR_TAGGED_ADDR_ENABLE);
 	keys[0] = 0x10; /* no such bit */
 	CHECK_ERR(trace(PTRACE_SETREGSET, pid, NT_ARM_TAGGED_ADDR_CTRL, (long)&v), EINVAL);
 	finish(pid);

@@ -45,6 +45,25 @@
 #ifndef __ASSEMBLY__
 #include "kernel/lib/types.h"
 
+/* Without the tag in the top byte; addresses of the kernel's half keep theirs. */
+static inline u64 user_untag(u64 addr)
+{
+	return addr & (u64)((s64)(addr << 8) >> 8);
+}
+
+/* As user_ok, for what has a tag. ctx: thread */
+bool user_tagged_ok(u64 addr, u64 len);
+
+/*
+ * Could a program have memory there? A call refuses a buffer that fails this before it looks at
+ * anything else. Tagged addresses pass where the thread has asked for it (PR_TAGGED_ADDR_ENABLE),
+ * and serve as they are: loads and stores take no notice of the tag. ctx: thread
+ */
+static inline bool user_ok(u64 addr, u64 len)
+{
+	return likely(len <= USER_TOP && addr <= USER_TOP - len) || user_tagged_ok(addr, len);
+}
+
 /* Physical address in the linear map <-> pointer. Not for addresses of the kernel image. */
 static inline void *pa_to_va(paddr_t pa)
 {

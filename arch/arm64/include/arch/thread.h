@@ -54,6 +54,7 @@ struct arch_thread {
 	u64 tls; /* o: TPIDR_EL0 while switched out */
 	u32 fpu_cpu; /* o: CPU whose registers hold our state, or ~0 */
 	bool fpu_used; /* o: state below is live (the thread has used FP since exec) */
+	bool tagged_addr; /* o: its system calls take tagged addresses */
 	bool reclaiming; /* o: inside memory shrinkers: its allocations do not reclaim again */
 	u32 fail_nth; /* a: that many allocations from now one fails; 0: none (mm/mm_debug.h) */
 	u32 debug; /* o: DEBUG_*: what the CPU's debug unit does while it is in user mode */
@@ -105,8 +106,15 @@ void arch_thread_init(struct arch_thread *t, void *stack, size_t size, void (*fn
 /* Forked user thread: copies FP state and TLS of the current thread into @t. */
 void arch_thread_fork(struct arch_thread *t);
 
-/* exec: forget FP state and TLS of the current thread. */
+/* exec: forget FP state and TLS of the current thread, and that it may use tagged addresses. */
 void arch_thread_exec(void);
+
+/* Sysctl abi/tagged_addr_disabled: no thread can ask for tagged addresses any more. */
+extern int arch_tagged_disabled;
+/*
+ * PR_SET_TAGGED_ADDR_CTRL of @t, which is current or parked. ctx: thread. 0 or -EINVAL.
+ */
+int __must_check arch_tagged_set(struct arch_thread *t, u64 ctrl);
 
 /* Bring the current thread's FP registers into arch.fpu (sigframe, ptrace, core dumps). */
 void fpu_save_current(void);

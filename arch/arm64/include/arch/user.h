@@ -10,11 +10,6 @@
 #include "kernel/base/kasan.h"
 #include "kernel/lib/types.h"
 
-static inline bool user_ok(u64 addr, u64 len)
-{
-	return len <= USER_TOP && addr <= USER_TOP - len;
-}
-
 /* user.S; callers use the functions below. */
 size_t raw_user_copy_in(void *dst, u64 src, size_t n);
 size_t raw_user_copy_out(u64 dst, const void *src, size_t n);
