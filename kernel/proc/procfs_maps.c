@@ -126,7 +126,7 @@ static void put_flags(struct sbuf *out, const struct region *r)
 	sbuf_puts(out, r->prot & PROT_R ? "rd " : "");
 	sbuf_puts(out, r->prot & PROT_W ? "wr " : "");
 	sbuf_puts(out, r->prot & PROT_X ? "ex " : "");
-	sbuf_puts(out, r->flags & VM_SHARED ? "sh " : "");
+	sbuf_puts(out, (r->flags & VM_SHARED) && (r->max_prot & PROT_W) ? "sh " : "");
 	sbuf_puts(out, r->max_prot & PROT_R ? "mr " : "");
 	sbuf_puts(out, r->max_prot & PROT_W ? "mw " : "");
 	sbuf_puts(out, r->max_prot & PROT_X ? "me " : "");

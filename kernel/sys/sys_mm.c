@@ -100,6 +100,20 @@ static int mmap_huge(struct file *f, u64 addr, u64 len, u64 flags)
 	return -ENOMEM;
 }
 
+/* Is anything mapped in the range? vm_map looks again; this is for the order of the errors. */
+static bool range_taken(u64 addr, u64 size)
+{
+	struct vmspace *vm = current->vm;
+	struct region *r;
+	bool taken;
+
+	rwsem_read_lock(&vm->sem);
+	r = vm_find(vm, addr);
+	taken = r && r->start < addr + size;
+	rwsem_read_unlock(&vm->sem);
+	return taken;
+}
+
 /* The part of mmap after the descriptor was looked up; @f is NULL for anonymous memory. */
 static long mmap_object(struct file *f, u64 len, u64 flags, struct vm_map_args *a)
 {
@@ -119,10 +133,12 @@ static long mmap_object(struct file *f, u64 len, u64 flags, struct vm_map_args *
 		if (a->addr & PAGE_MASK)
 			return -EINVAL;
 	}
-	if ((a->flags & VM_LOCKED) && !a->limits->ipc_lock && !a->limits->memlock)
-		return -EPERM;
 	if ((a->how & VM_MAP_FIXED) && a->addr < (u64)READ_ONCE(vm_mmap_min_addr) &&
 	    !sys_capable(CAP_SYS_RAWIO))
+		return -EPERM;
+	if ((a->how & VM_MAP_NOREPLACE) && range_taken(a->addr, size))
+		return -EEXIST;
+	if ((a->flags & VM_LOCKED) && !a->limits->ipc_lock && !a->limits->memlock)
 		return -EPERM;
 	err = f ? mmap_file(f, flags, a) : mmap_anonymous(flags, size, a);
 	if (err)
@@ -174,8 +190,8 @@ long sys_munmap(u64 addr, u64 len)
 	return vm_unmap(current->vm, user_untag(addr), len);
 }
 
-/* Start of the stack region that @addr lies in, for PROT_GROWSDOWN. */
-static int stack_start(u64 *addr, u64 *len)
+/* Start of the stack region that @addr lies in, for PROT_GROWSDOWN; no stack grows up. */
+static int stack_start(u64 *addr, u64 *len, bool up)
 {
 	struct vmspace *vm = current->vm;
 	struct region *r;
@@ -183,9 +199,9 @@ static int stack_start(u64 *addr, u64 *len)
 
 	rwsem_read_lock(&vm->sem);
 	r = vm_find(vm, *addr);
-	if (!r || r->start >= *addr + *len) {
+	if (!r || (up ? r->start > *addr : r->start >= *addr + *len)) {
 		err = -ENOMEM;
-	} else if (r->flags & VM_GROWSDOWN) {
+	} else if ((r->flags & VM_GROWSDOWN) && !up) {
 		*len += *addr - r->start;
 		*addr = r->start;
 		err = 0;
@@ -210,10 +226,8 @@ long sys_mprotect(u64 uaddr, u64 len, u64 prot)
 	prot &= ~grows;
 	if (prot & ~(u64)(PROT_ALL | PROT_SEM))
 		return -EINVAL;
-	if (grows & PROT_GROWSUP)
-		return -EINVAL;
 	if (grows) {
-		err = stack_start(&addr, &len);
+		err = stack_start(&addr, &len, grows & PROT_GROWSUP);
 		if (err)
 			return err;
 	}

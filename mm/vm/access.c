@@ -65,7 +65,7 @@ int vm_page_of(struct region *r, vaddr_t addr, u32 flags, struct page **out)
 static bool access_permitted(const struct region *r, bool write, bool force)
 {
 	if (!write)
-		return r->prot || (force && r->max_prot);
+		return (r->prot & PROT_R) || (force && r->max_prot);
 	if (r->prot & PROT_W)
 		return true;
 	return force && !(r->flags & VM_SHARED) && (r->max_prot & PROT_W);

@@ -104,7 +104,7 @@ static int for_regions(struct vmspace *vm, vaddr_t start, vaddr_t end,
 		       int (*fn)(struct region *r, u32 arg, const struct vm_limits *lim), u32 arg,
 		       const struct vm_limits *lim)
 {
-	struct region *first = region_find(vm, start);
+	struct region *first = region_find(vm, start), *r;
 	vaddr_t at = start;
 	int err;
 
@@ -112,14 +112,18 @@ static int for_regions(struct vmspace *vm, vaddr_t start, vaddr_t end,
 		return -ENOMEM;
 	err = region_isolate(vm, start, end);
 	while (!err && at < end) {
-		struct region *r = region_find(vm, at);
-
-		if (!r || r->start > at)
-			return -ENOMEM;
+		r = region_find(vm, at);
+		err = !r || r->start > at ? -ENOMEM : 0;
+		if (err)
+			break;
 		at = r->end;
 		err = fn(r, arg, lim);
 		region_merge(r);
 	}
+	/* What lies behind the place where it ended was split in vain. */
+	r = err ? region_find(vm, end) : NULL;
+	if (r)
+		region_merge(r);
 	return err;
 }
 

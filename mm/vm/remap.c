@@ -203,10 +203,13 @@ static int remap_move(struct remap *m)
 		return err;
 	}
 	remap_move_entries(m->vm, m->old, m->new, moved);
-	if (keep)
+	if (keep) {
 		region_set_flags(m->r, 0, VM_LOCKED | VM_LOCKONFAULT);
-	else if (m->old_len)
+		region_merge(m->r);
+		n = region_find(m->vm, m->new);
+	} else if (m->old_len) {
 		remap_drop_old(m);
+	}
 	region_merge(n);
 	return 0;
 }
