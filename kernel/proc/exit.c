@@ -161,14 +161,34 @@ static void exit_check_orphans_locked(struct pid *pgrp, struct proc *ignore)
 	}
 }
 
-/* PR_SET_PDEATHSIG of the threads of @child. holds: tree */
+/* PR_SET_PDEATHSIG of the threads of @child, from current, who made it and ends. holds: tree */
 static void exit_tell_child_locked(struct proc *child)
 {
+	struct ksiginfo si;
 	struct task *t;
 
 	list_for_each(t, &child->tasks, proc_link) {
-		if (t->pdeath_signal)
-			signal_send_task(t, t->pdeath_signal, NULL);
+		int sig = t->pdeath_signal;
+
+		if (!sig || proc_may_signal(child, sig))
+			continue;
+		siginfo_fill(&si, sig, SI_USER);
+		(void)signal_send_proc(child, sig, &si);
+	}
+}
+
+/* What the thread @t, which others of its process outlive, has made is one of theirs. holds: tree */
+static void exit_hand_on_locked(struct task *t)
+{
+	struct proc *p = t->proc, *child;
+
+	if (p->group_exit)
+		return;
+	list_for_each(child, &p->children, sibling) {
+		if (child->creator != t->tid->nr)
+			continue;
+		child->creator = list_first(&p->tasks, struct task, proc_link)->tid->nr;
+		exit_tell_child_locked(child);
 	}
 }
 
@@ -328,6 +348,8 @@ static void exit_leave_tree(struct task *t)
 	if (p->ntasks == 0) {
 		exit_last_locked(p, &dead);
 		oom_note_left(p);
+	} else {
+		exit_hand_on_locked(t);
 	}
 	/* A traced leader that is the last of all is told of as the zombie that its process is. */
 	if ((t->trace.flags & TRACE_DEAD) && !(p->dead_leader == t && proc_is_empty(p)))

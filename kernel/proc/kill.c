@@ -54,11 +54,14 @@ static int kill_pgrp_locked(struct pid *pgrp, int sig, const struct ksiginfo *in
 	return ret;
 }
 
-/* Everybody but init and the sender's own process. holds: tree */
+/*
+ * Everybody but init and the sender's own process; that it may not send to any of them is not told,
+ * as on Linux. holds: tree
+ */
 static int kill_all_locked(int sig, const struct ksiginfo *info)
 {
-	int ret = -ESRCH;
 	struct pid *pid;
+	int ret = 0;
 
 	for (pid = pid_next_locked(2); pid; pid = pid_next_locked(pid->nr + 1)) {
 		int err;
@@ -66,9 +69,7 @@ static int kill_all_locked(int sig, const struct ksiginfo *info)
 		if (!pid->proc || pid->proc == current_proc())
 			continue;
 		err = kill_proc_locked(pid->proc, sig, info);
-		if (ret && err != -EPERM)
-			ret = err;
-		else if (ret == -ESRCH)
+		if (err != -EPERM)
 			ret = err;
 	}
 	return ret;

@@ -140,7 +140,7 @@ struct proc {
 	struct pid *pgrp, *session; /* T: references */
 	struct list pgrp_link, session_link; /* T */
 	struct proc *parent; /* T: no reference: it outlives us or gives us away */
-	u32 creator; /* I: id of the thread that made it, for __WNOTHREAD */
+	u32 creator; /* T: id of the thread that made it, or has it now; for __WNOTHREAD */
 	struct list children, sibling; /* T */
 	struct mutex lock; /* rank PROC */
 	struct spinlock siglock; /* rank SIGNAL */

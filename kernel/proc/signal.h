@@ -74,6 +74,7 @@ struct sighand {
  */
 int signal_send_task(struct task *t, int sig, const struct ksiginfo *info);
 int signal_send_proc(struct proc *p, int sig, const struct ksiginfo *info);
+void signal_raise(int sig);
 /* -ESRCH if empty; not from IRQs */
 int signal_send_pgrp(struct pid *pgrp, int sig, const struct ksiginfo *info);
 /* Synchronous fault of current: cannot be blocked or ignored. @addr: si_addr. ctx: thread */

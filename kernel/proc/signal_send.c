@@ -391,6 +391,17 @@ int signal_send_proc(struct proc *p, int sig, const struct ksiginfo *info)
 }
 
 /*
+ * Send @sig to the calling thread, as from itself: a call of its own is the cause. ctx: thread.
+ */
+void signal_raise(int sig)
+{
+	struct ksiginfo si;
+
+	siginfo_fill(&si, sig, SI_USER);
+	(void)signal_send_task(current_task(), sig, &si);
+}
+
+/*
  * Send @sig to every member of @pgrp. ctx: thread. 0, -ESRCH: it has none.
  */
 int signal_send_pgrp(struct pid *pgrp, int sig, const struct ksiginfo *info)

@@ -71,7 +71,7 @@ ssize_t sys_write_result(ssize_t r)
 	if (unlikely(r == -EPIPE_QUIET))
 		return -EPIPE;
 	if (unlikely(r == -EPIPE))
-		signal_send_task(current_task(), SIGPIPE, NULL);
+		signal_raise(SIGPIPE);
 	return r;
 }
 

@@ -403,10 +403,23 @@ long sys_setpgid(u64 pid, u64 pgid)
 	return (int)pid < 0 ? -ESRCH : proc_setpgid((u32)pid, (u32)pgid);
 }
 
+/* The process @pid, or that of the thread @pid, with a reference; 0: the caller's. NULL: none */
+static struct proc *process_of(u64 pid)
+{
+	struct proc *p = (u32)pid ? proc_lookup((u32)pid) : proc_get(current_proc());
+	struct task *t = p ? NULL : task_lookup((u32)pid);
+
+	if (t) {
+		p = proc_get(t->proc);
+		task_put(t);
+	}
+	return p;
+}
+
 /* A number of process @pid, 0 the caller, that @get finds. */
 static long number_of(u64 pid, struct pid *(*get)(struct proc *))
 {
-	struct proc *p = (u32)pid ? proc_lookup((u32)pid) : proc_get(current_proc());
+	struct proc *p = process_of(pid);
 	struct pid *found;
 	long nr = -ESRCH;
 
@@ -527,7 +540,7 @@ long sys_prlimit64(u64 pid, u64 which, u64 unew, u64 uold)
 
 	if (unew && copy_from_user(&new, unew, sizeof(new)))
 		return -EFAULT;
-	p = (u32)pid ? proc_lookup((u32)pid) : proc_get(current_proc());
+	p = process_of(pid);
 	if (!p)
 		return -ESRCH;
 	err = prlimit_allowed(p);

@@ -268,7 +268,7 @@ static u64 fsize_limit(void)
 static void fsize_exceeded(void)
 {
 	if (current->user)
-		signal_send_task(current_task(), SIGXFSZ, NULL);
+		signal_raise(SIGXFSZ);
 }
 
 /* See sys.h. ctx: boot */
