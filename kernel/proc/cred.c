@@ -80,15 +80,23 @@ static bool cred_may_access(struct cred *c, bool dumpable, u32 mode)
 /*
  * May current look into (ACCESS_READ) or control (ACCESS_ATTACH) the thread @t, by the rules of
  * ptrace(2)?
- * ctx: thread. 0 or -EPERM.
+ * ctx: thread; ACCESS_ATTACH: not under the tree lock. 0 or -EPERM.
  */
 int proc_may_access(struct task *t, u32 mode)
 {
-	if (t->proc == current_proc() ||
-	    (cred_capable(current->cred, CAP_SYS_PTRACE) && !landlock_is_bound()))
+	int err = 0;
+
+	if (t->proc == current_proc())
 		return 0;
-	return cred_may_access(task_get_cred(t), READ_ONCE(t->proc->dumpable) == 1, mode) ? 0
-											  : -EPERM;
+	if ((!cred_capable(current->cred, CAP_SYS_PTRACE) || landlock_is_bound()) &&
+	    !cred_may_access(task_get_cred(t), READ_ONCE(t->proc->dumpable) == 1, mode))
+		return -EPERM;
+	if (mode & ACCESS_ATTACH) {
+		proc_tree_lock();
+		err = ptrace_scope_check_locked(t);
+		proc_tree_unlock();
+	}
+	return err;
 }
 
 /*

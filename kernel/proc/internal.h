@@ -163,6 +163,13 @@ void ptrace_exit_tracer_locked(struct task *t, struct dead_list *dead);
 /* May current's exec make it more than it is: does no tracer stand in the way? holds: siglock */
 bool ptrace_allows_setid(const struct task *t);
 
+/*
+ * ptrace_scope.c: may current attach to @t, which its credentials allow; 0 or -EPERM. holds: tree
+ */
+int ptrace_scope_check_locked(const struct task *t);
+/* May one with @tracer become the tracer of who asks for it (PTRACE_TRACEME)? */
+bool ptrace_scope_allows(const struct cred *tracer);
+
 /* ptrace_request.c: holds: siglock */
 bool ptrace_is_mine_locked(const struct task *t);
 

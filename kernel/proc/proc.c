@@ -157,6 +157,8 @@ void proc_put(struct proc *p)
 		cred_put(p->dead_cred);
 	if (p->user)
 		user_put(p->user);
+	if (p->ptracer)
+		pid_put(p->ptracer);
 	if (p->pid)
 		pid_put(p->pid);
 	atomic_dec(&nprocs);

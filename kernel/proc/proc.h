@@ -153,6 +153,7 @@ struct proc {
 	struct sigwatch *sigwatch; /* S to set, once; a for looking: signalfd readers and pollers */
 	/* own: wait4, exec waiting for its threads to end, PTRACE_ATTACH for one to trap */
 	struct waitq child_wait;
+	struct pid *ptracer; /* T: reference: PR_SET_PTRACER */
 	u32 ntracees; /* T: of all its threads */
 	u32 ndead; /* T: other threads that ended while traced, until their tracer waits */
 	struct task *dead_leader; /* T: the leader, likewise */

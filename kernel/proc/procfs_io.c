@@ -54,7 +54,7 @@ int pid_stack_show(struct sbuf *out, void *h)
 	vaddr_t addr[STACK_MAX];
 	struct task *t;
 	u32 n = 0;
-	int err = cred_capable(current->cred, CAP_SYS_ADMIN) ? handle_access(h, &t) : -EACCES;
+	int err = cred_capable(current->cred, CAP_SYS_ADMIN) ? handle_attach(h, &t) : -EACCES;
 
 	if (err)
 		return err;

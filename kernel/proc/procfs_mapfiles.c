@@ -24,7 +24,7 @@ static int mapped_file(void *h, u64 page, u64 *start, u64 *end, struct file **ou
 {
 	struct vmspace *vm;
 	struct region *r;
-	int err = handle_vm(h, true, &vm);
+	int err = handle_vm(h, ACCESS_READ, &vm);
 
 	if (err || !vm)
 		return err ? err : -ENOENT;

@@ -58,7 +58,7 @@ static int for_each_region(struct sbuf *out, void *h,
 {
 	struct vmspace *vm;
 	char *path;
-	int err = handle_vm(h, true, &vm);
+	int err = handle_vm(h, ACCESS_READ, &vm);
 
 	if (err || !vm)
 		return err;

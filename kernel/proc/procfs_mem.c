@@ -59,7 +59,7 @@ int pid_cmdline_show(struct sbuf *out, void *h)
 	vaddr_t start, end, env_start, env_end;
 	struct vmspace *vm;
 	char last = '\0';
-	int err = handle_vm(h, false, &vm);
+	int err = handle_vm(h, 0, &vm);
 
 	if (err || !vm)
 		return err;
@@ -86,7 +86,7 @@ int pid_environ_show(struct sbuf *out, void *h)
 {
 	vaddr_t start, end;
 	struct vmspace *vm;
-	int err = handle_vm(h, true, &vm);
+	int err = handle_vm(h, ACCESS_READ, &vm);
 
 	if (err || !vm)
 		return err;
@@ -106,7 +106,7 @@ int pid_auxv_show(struct sbuf *out, void *h)
 {
 	struct vmspace *vm;
 	u32 n = 0;
-	int err = handle_vm(h, true, &vm);
+	int err = handle_vm(h, ACCESS_READ, &vm);
 
 	if (err || !vm)
 		return err;
@@ -120,7 +120,7 @@ int pid_auxv_show(struct sbuf *out, void *h)
 static int mem_open(struct inode *i, struct file *f)
 {
 	struct vmspace *vm;
-	int err = handle_vm(i->priv, true, &vm);
+	int err = handle_vm(i->priv, ACCESS_ATTACH, &vm);
 
 	if (err)
 		return err;

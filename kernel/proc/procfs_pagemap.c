@@ -74,7 +74,7 @@ static void words_make(const struct pagemap *m, vaddr_t va, u64 *w, size_t n)
 static int pagemap_open(struct inode *i, struct file *f)
 {
 	struct pagemap *m = kmalloc(sizeof(*m), 0);
-	int err = m ? handle_vm(i->priv, true, &m->vm) : -ENOMEM;
+	int err = m ? handle_vm(i->priv, ACCESS_READ, &m->vm) : -ENOMEM;
 
 	if (err) {
 		kfree(m);
@@ -176,7 +176,7 @@ ssize_t pid_clear_refs_write(void *h, const char *text, size_t n)
 		text++;
 	if (str_to_u64(text, &end, 10, &what) || what < 1 || what > 5)
 		return -EINVAL;
-	err = handle_vm(h, true, &vm);
+	err = handle_vm(h, ACCESS_READ, &vm);
 	if (err)
 		return err;
 	if (!vm)

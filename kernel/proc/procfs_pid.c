@@ -67,27 +67,42 @@ struct task *handle_task(void *h)
 	return t;
 }
 
-/*
- * The task of @h, if current may look into it: see procfs_pid.h. ctx: thread.
- */
-int handle_access(void *h, struct task **out)
+static int task_access(void *h, u32 mode, struct task **out)
 {
 	struct task *t = handle_task(h);
 
 	if (!t)
 		return -ESRCH;
-	if (proc_may_access(t, ACCESS_READ)) {
+	if (proc_may_access(t, mode)) {
 		task_put(t);
-		return -EACCES;
+		return -EPERM;
 	}
 	*out = t;
 	return 0;
 }
 
 /*
+ * The task of @h, if current may look into it: see procfs_pid.h. ctx: thread.
+ */
+int handle_access(void *h, struct task **out)
+{
+	int err = task_access(h, ACCESS_READ, out);
+
+	return err == -EPERM ? -EACCES : err;
+}
+
+/*
+ * The same, if current may attach to it. ctx: thread.
+ */
+int handle_attach(void *h, struct task **out)
+{
+	return task_access(h, ACCESS_ATTACH, out);
+}
+
+/*
  * The address space of @h: see procfs_pid.h. ctx: thread.
  */
-int handle_vm(void *h, bool check, struct vmspace **out)
+int handle_vm(void *h, u32 mode, struct vmspace **out)
 {
 	struct task *t;
 	int err = 0;
@@ -102,7 +117,7 @@ int handle_vm(void *h, bool check, struct vmspace **out)
 		proc_put(p);
 		return 0;
 	}
-	if (check && proc_may_access(t, ACCESS_READ))
+	if (mode && proc_may_access(t, mode))
 		err = -EACCES;
 	else
 		*out = task_get_vm(t);
@@ -233,7 +248,7 @@ static ssize_t oom_adj_write(void *h, const char *text, size_t n)
 static int personality_show(struct sbuf *out, void *h)
 {
 	struct task *t;
-	int err = handle_access(h, &t);
+	int err = handle_attach(h, &t);
 
 	if (err)
 		return err;
@@ -330,7 +345,7 @@ static int exe_link(void *h, struct path *out)
 {
 	struct vmspace *vm;
 	struct file *f;
-	int err = handle_vm(h, true, &vm);
+	int err = handle_vm(h, ACCESS_READ, &vm);
 
 	if (err)
 		return err;
@@ -474,6 +489,7 @@ static const struct procfs_dir_ops task_list_dir = {
 		{ .name = "fdinfo", .mode = S_IFDIR | 0555, .dir = &pid_fdinfo_dir },            \
 		{ .name = "ns", .mode = S_IFDIR | 0511, .dir = &pid_ns_dir },                    \
 		{ .name = "net", .mode = S_IFDIR | 0555 },                                       \
+		{ .name = "attr", .mode = S_IFDIR | 0555, .dir = &pid_attr_dir },                \
 		{ .name = "environ",                                                             \
 		  .mode = S_IFREG | 0400,                                                        \
 		  .guarded = true,                                                               \
@@ -659,7 +675,7 @@ static u32 self_thread_nr(void)
 static int handle_may_look(void *h)
 {
 	struct vmspace *vm;
-	int err = handle_vm(h, true, &vm);
+	int err = handle_vm(h, ACCESS_READ, &vm);
 
 	if (!err && vm)
 		vmspace_put(vm);

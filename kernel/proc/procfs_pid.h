@@ -18,8 +18,12 @@ static inline bool handle_is_thread(const void *h)
 }
 /* As handle_task, if current may look into it. 0, -ESRCH, -EACCES. */
 int handle_access(void *h, struct task **out);
-/* Address space, likewise. 0 with *out NULL: it has none (kernel side exited). */
-int handle_vm(void *h, bool check, struct vmspace **out);
+int handle_attach(void *h, struct task **out); /* or control it. 0, -ESRCH, -EPERM */
+/*
+ * Address space, if current has the access @mode (ACCESS_*; 0: any may). 0 with *out NULL: it has
+ * none (kernel side exited). -ESRCH, -EACCES.
+ */
+int handle_vm(void *h, u32 mode, struct vmspace **out);
 
 /* procfs_stat.c */
 int pid_stat_show(struct sbuf *out, void *h);
@@ -59,8 +63,8 @@ extern const struct file_ops pid_pagemap_ops;
 ssize_t pid_clear_refs_write(void *h, const char *text, size_t n);
 int pid_numa_maps_show(struct sbuf *out, void *h);
 
-/* procfs_ns.c */
-extern const struct procfs_dir_ops pid_ns_dir;
+/* procfs_ns.c, procfs_attr.c */
+extern const struct procfs_dir_ops pid_ns_dir, pid_attr_dir;
 
 /* ptimer.c */
 int pid_timers_show(struct sbuf *out, void *h);

@@ -246,7 +246,7 @@ static u64 code_pages(const struct vmspace *vm)
 int pid_statm_show(struct sbuf *out, void *h)
 {
 	struct vmspace *vm;
-	int err = handle_vm(h, false, &vm);
+	int err = handle_vm(h, 0, &vm);
 
 	if (err)
 		return err;
@@ -514,7 +514,7 @@ int pid_wchan_show(struct sbuf *out, void *h)
 /*
  * syscall: number, arguments, stack pointer and program counter of a call that sleeps, or of the
  * reader's own. ctx: thread.
- * 0, -ESRCH, -EACCES.
+ * 0, -ESRCH, -EPERM.
  */
 int pid_syscall_show(struct sbuf *out, void *h)
 {
@@ -522,7 +522,7 @@ int pid_syscall_show(struct sbuf *out, void *h)
 	struct task *t;
 	bool asleep;
 	u64 f;
-	int err = handle_access(h, &t);
+	int err = handle_attach(h, &t);
 
 	if (err)
 		return err;

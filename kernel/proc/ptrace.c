@@ -123,7 +123,7 @@ int ptrace_traceme(void)
 		c = task_get_cred(tracer);
 		if ((!(current->cred->permitted & ~c->permitted) ||
 		     cred_capable(c, CAP_SYS_PTRACE)) &&
-		    landlock_may_trace(c, current->cred))
+		    landlock_may_trace(c, current->cred) && ptrace_scope_allows(c))
 			err = 0;
 		cred_put(c);
 	}
@@ -191,7 +191,9 @@ int ptrace_attach(struct task *t, bool seize, u64 options)
 	if (t->proc == self->proc)
 		return -EPERM;
 	proc_tree_lock();
-	err = proc_may_access(t, ACCESS_ATTACH | ACCESS_REAL_IDS);
+	err = proc_may_access(t, ACCESS_READ | ACCESS_REAL_IDS);
+	if (!err)
+		err = ptrace_scope_check_locked(t);
 	if (!err)
 		err = attach_locked(t, seize, options);
 	proc_tree_unlock();

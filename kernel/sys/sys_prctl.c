@@ -9,6 +9,7 @@
 #include <linux/securebits.h>
 #include <linux/seccomp.h>
 #include "fs/procfs.h"
+#include "kernel/proc/ptrace.h"
 #include "kernel/sys/abi.h"
 #include "kernel/sys/sys.h"
 
@@ -258,6 +259,7 @@ static long prctl_process(int option, u64 a2, u64 a3, u64 a4, u64 a5)
 		return a3 || a4 || a5 ? -EINVAL : arch_tagged_set(&current->arch, a2);
 	case PR_GET_TAGGED_ADDR_CTRL:
 		return a2 || a3 || a4 || a5 ? -EINVAL : current->arch.tagged_addr;
+	case PR_SET_PTRACER: return ptrace_declare(a2);
 	case PR_SET_IO_FLUSHER:
 	case PR_GET_IO_FLUSHER: return prctl_io_flusher(option, a2, a3, a4, a5);
 	default: return -ENOSYS;

@@ -247,6 +247,47 @@ static void test_net(void)
 	close(fd);
 }
 
+/* The whole of what is read, or "-" and the errno. */
+static const char *attr(const char *path)
+{
+	static char err[16];
+
+	if (slurp(path) >= 0)
+		return text;
+	snprintf(err, sizeof(err), "-%d", errno);
+	return err;
+}
+
+/* As AppArmor without profiles has it, where there is a security module. */
+static void test_attr(void)
+{
+	int fd = open("/proc/self/attr/current", O_RDWR), st = -1;
+	pid_t pid;
+
+	CHECK(!strcmp(attr("/proc/self/attr/current"), "unconfined\n"));
+	CHECK(!strcmp(attr("/proc/thread-self/attr/apparmor/current"), "unconfined\n"));
+	CHECK(!strcmp(attr("/proc/1/attr/current"), "unconfined\n"));
+	CHECK(!strcmp(attr("/proc/self/attr/exec"), "-22"));
+	CHECK(!strcmp(attr("/proc/self/attr/apparmor/prev"), "-22"));
+	CHECK(!strcmp(attr("/proc/self/attr/keycreate"), "-22"));
+	CHECK_ERR(write(fd, "unconfined", 10), EINVAL);
+	CHECK_ERR(write(fd, "changeprofile ", 14), EINVAL);
+	CHECK_ERR(write(fd, "changeprofile nosuch", 20), ENOENT);
+	pid = fork();
+	if (pid == 0)
+		_exit(write(fd, "changeprofile nosuch", 20) == -1 && errno == EPERM ? 0 : 1);
+	CHECK(waitpid(pid, &st, 0) == pid && st == 0);
+	close(fd);
+	fd = open("/proc/self/attr/exec", O_WRONLY);
+	CHECK_ERR(write(fd, "exec nosuch", 11), ENOENT);
+	CHECK_ERR(write(fd, "changeprofile nosuch", 20), EINVAL);
+	close(fd);
+	fd = open("/proc/self/attr/fscreate", O_WRONLY);
+	CHECK_ERR(write(fd, "exec nosuch", 11), EINVAL);
+	close(fd);
+	CHECK_ERR(open("/proc/self/attr/smack/current", O_RDONLY), ENOENT);
+}
+
 int main(int argc, char **argv)
 {
 	test_stat();
@@ -257,5 +298,6 @@ int main(int argc, char **argv)
 	test_oom();
 	test_own_syscall();
 	test_net();
+	test_attr();
 	return tap_done();
 }
