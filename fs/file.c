@@ -51,8 +51,11 @@ static inline bool counts_as_reader(const struct file *f)
 
 static int file_alloc(const struct path *p, u32 mode, u32 flags, struct file **out)
 {
-	struct file *f = kmem_cache_alloc(file_cache, 0);
+	struct file *f;
 
+	if (file_max_reached())
+		return -ENFILE;
+	f = kmem_cache_alloc(file_cache, 0);
 	if (!f)
 		return -ENOMEM;
 	ref_init(&f->refs, 1);

@@ -149,17 +149,38 @@ PROC_FILE(cap_last_cap, "sys/kernel/cap_last_cap", 0444, .show = text_show, .arg
 _Static_assert(CAP_LAST_CAP == 40, "shown above");
 PROC_FILE(ngroups_max, "sys/kernel/ngroups_max", 0444, .show = text_show, .arg = (void *)"65536");
 _Static_assert(CRED_NGROUPS_MAX == 65536, "shown above");
-PROC_FILE(tainted, "sys/kernel/tainted", 0444, .show = text_show, .arg = (void *)"0");
+
+/* Nothing here taints; what an administrator notes down stays. */
+#define TAINTS 0x7ffff
+static u64 taints; /* a */
+static const struct sysctl_row taints_row = { &taints, 1, true, 0, -1 };
+
+static ssize_t tainted_write(const char *text, size_t n, void *arg)
+{
+	u64 more;
+	struct sysctl_row r = { &more, 1, true, 0, -1 };
+
+	if (!cred_capable(current->cred, CAP_SYS_ADMIN))
+		return -EPERM;
+	if (sysctl_row_write(text, n, &r) < 0)
+		return -EINVAL;
+	__atomic_fetch_or(&taints, more & TAINTS, __ATOMIC_RELAXED);
+	return (ssize_t)n;
+}
+PROC_FILE(tainted, "sys/kernel/tainted", 0644, .show = sysctl_row_show, .write = tainted_write,
+	  .arg = (void *)&taints_row);
 PROC_FILE(fips, "sys/crypto/fips_enabled", 0444, .show = text_show, .arg = (void *)"0");
 
-static int overflow_id = 65534;
-SYSCTL_INT(overflowuid, "sys/kernel/overflowuid", &overflow_id, 65534, 65534);
-SYSCTL_INT(overflowgid, "sys/kernel/overflowgid", &overflow_id, 65534, 65534);
+/* Of who has no number in a name space: everybody has one. */
+static int overflow_uid = 65534, overflow_gid = 65534; /* a */
+SYSCTL_INT(overflowuid, "sys/kernel/overflowuid", &overflow_uid, 0, 65535);
+SYSCTL_INT(overflowgid, "sys/kernel/overflowgid", &overflow_gid, 0, 65535);
 SYSCTL_INT(kptr_restrict, "sys/kernel/kptr_restrict", &kptr_restrict, 0, 2);
 
 /* --- sys/fs --- */
 
-#define FILE_MAX "9223372036854775807"
+#define FILE_MAX 0x7fffffffffffffff
+static u64 file_max = FILE_MAX; /* a */
 
 /* Objects in use of the slab cache called @name. */
 static u64 slab_active(const char *name)
@@ -174,8 +195,17 @@ static u64 slab_active(const char *name)
 
 static int file_nr_show(struct sbuf *out, void *arg)
 {
-	sbuf_printf(out, "%llu\t0\t" FILE_MAX "\n", (ull)slab_active("file"));
+	sbuf_printf(out, "%llu\t0\t%llu\n", (ull)slab_active("file"), (ull)READ_ONCE(file_max));
 	return 0;
 }
 PROC_FILE(file_nr, "sys/fs/file-nr", 0444, .show = file_nr_show);
-PROC_FILE(file_max, "sys/fs/file-max", 0444, .show = text_show, .arg = (void *)FILE_MAX);
+SYSCTL_ROW(file_max, "sys/fs/file-max", &file_max, 1, true, 0, FILE_MAX);
+
+/* See vfs.h. */
+bool file_max_reached(void)
+{
+	u64 most = READ_ONCE(file_max);
+
+	return unlikely(most != FILE_MAX) && slab_active("file") >= most &&
+	       !cred_capable(current->cred, CAP_SYS_ADMIN);
+}

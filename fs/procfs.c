@@ -21,35 +21,74 @@
 
 static struct pseudo_tree procfs_tree, procfs_net;
 
+/* See the header. ctx: thread. 0 */
+int sysctl_row_show(struct sbuf *out, void *arg)
+{
+	const struct sysctl_row *r = arg;
+
+	for (u32 i = 0; i < r->n; i++) {
+		if (r->wide)
+			sbuf_printf(out, "%llu", READ_ONCE(((unsigned long long *)r->values)[i]));
+		else
+			sbuf_printf(out, "%d", READ_ONCE(((int *)r->values)[i]));
+		sbuf_putc(out, i + 1 < r->n ? '\t' : '\n');
+	}
+	return 0;
+}
+
+/* The next number of *text for @r. 0 or -EINVAL */
+static int row_number(const struct sysctl_row *r, const char **text, u64 *out)
+{
+	s64 v;
+
+	if (r->wide) {
+		if (str_to_u64(*text, text, 0, out) || *out > (u64)r->high)
+			return -EINVAL;
+	} else {
+		if (str_to_s64(*text, text, 0, &v) || v < r->low || v > r->high)
+			return -EINVAL;
+		*out = (u64)v;
+	}
+	return !**text || char_is_space(**text) ? 0 : -EINVAL;
+}
+
+/* See the header. ctx: thread. @n or -EINVAL */
+ssize_t sysctl_row_write(const char *text, size_t n, void *arg)
+{
+	const struct sysctl_row *r = arg;
+	u32 i;
+	u64 v;
+
+	for (i = 0; i < r->n; i++) {
+		while (char_is_space(*text))
+			text++;
+		if (!*text && i)
+			break;
+		if (row_number(r, &text, &v))
+			return -EINVAL;
+		if (r->wide)
+			WRITE_ONCE(((u64 *)r->values)[i], v);
+		else
+			WRITE_ONCE(((int *)r->values)[i], (int)v);
+	}
+	return (ssize_t)n;
+}
+
 /* A sysctl as text. ctx: thread. 0 */
 int sysctl_int_show(struct sbuf *out, void *arg)
 {
 	const struct sysctl_int *s = arg;
 
-	sbuf_printf(out, "%d\n", READ_ONCE(*s->value));
-	return 0;
+	return sysctl_row_show(out, &(struct sysctl_row){ .values = s->value, .n = 1 });
 }
 
-/*
- * One number, white space around it; several writes of one value are one value. ctx: thread. @n or
- * -EINVAL
- */
+/* One number with white space around it. ctx: thread. @n or -EINVAL */
 ssize_t sysctl_int_write(const char *text, size_t n, void *arg)
 {
 	const struct sysctl_int *s = arg;
-	const char *end, *p = text;
-	s64 v;
+	struct sysctl_row r = { .values = s->value, .n = 1, .low = s->min, .high = s->max };
 
-	while (char_is_space(*p))
-		p++;
-	if (str_to_s64(p, &end, 0, &v))
-		return -EINVAL;
-	while (char_is_space(*end))
-		end++;
-	if (*end || v < s->min || v > s->max)
-		return -EINVAL;
-	WRITE_ONCE(*s->value, (int)v);
-	return (ssize_t)n;
+	return sysctl_row_write(text, n, &r);
 }
 
 /* The tree that @path, which loses the name of it, is in. */

@@ -35,6 +35,23 @@ TABLE_DECLARE(sysctl, struct sysctl_int);
 int sysctl_int_show(struct sbuf *out, void *arg);
 ssize_t sysctl_int_write(const char *text, size_t n, void *arg);
 
+/*
+ * Numbers in a row, of 64 bits without sign when @wide, else int: a write changes as many as it
+ * gives. -EINVAL for what is no number or not in [low, high].
+ */
+struct sysctl_row {
+	void *values; /* a */
+	u32 n;
+	bool wide;
+	s64 low, high;
+};
+int sysctl_row_show(struct sbuf *out, void *arg);
+ssize_t sysctl_row_write(const char *text, size_t n, void *arg);
+#define SYSCTL_ROW(id, path_, ...)                                                     \
+	static const struct sysctl_row id##_row = { __VA_ARGS__ };                     \
+	PROC_FILE(id, path_, 0644, .show = sysctl_row_show, .write = sysctl_row_write, \
+		  .arg = (void *)&id##_row)
+
 /* A file that comes later; @path as proc_file's. As pseudo_add. ctx: thread; sleeps */
 struct pseudo_attr;
 int procfs_add(const char *path, const struct pseudo_attr *a);

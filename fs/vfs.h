@@ -461,6 +461,8 @@ int __must_check vfs_check_write(const struct super *sb, u64 pos, size_t *len);
 int inode_strip_suid_locked(struct inode *i);
 
 /* ---- Open files (file.c) ---- */
+/* Are there fs.file-max of them, and current is no administrator? (proc_misc.c) ctx: thread */
+bool file_max_reached(void);
 /* Anonymous file (pipe, eventfd, socket...): "anon_inode:[name]". @mode FILE_*. */
 /* A "pipe" or "socket" gets an inode of its own of that type, all others share one. */
 int __must_check file_alloc_anon(const char *name, const struct file_ops *ops, void *priv, u32 mode,

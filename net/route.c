@@ -241,6 +241,15 @@ u32 route_pmtu(be32 dst, u32 mtu)
 	return mtu;
 }
 
+/* See route.h. */
+void route_forget(void)
+{
+	spin_lock(&route_lock);
+	memset(learnts, 0, sizeof(learnts));
+	spin_unlock(&route_lock);
+	route_changed();
+}
+
 /* Is @addr a gateway of @d that a route names? holds: route_lock */
 static bool is_gateway(be32 addr, const struct netdev *d)
 {

@@ -104,5 +104,6 @@ void route_dev_up(struct netdev *d);
 /* Path MTU: a router says that @dst takes @mtu only. ctx: any */
 void route_pmtu_update(be32 dst, u32 mtu);
 u32 route_pmtu(be32 dst, u32 mtu); /* what is known, at most @mtu */
+void route_forget(void); /* all that routers told. ctx: any */
 /* @from says by @d that @to is the better gateway to @dst: believed or not. ctx: any */
 void route_redirect(be32 dst, be32 from, be32 to, const struct netdev *d);

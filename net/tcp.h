@@ -163,6 +163,10 @@ void tcp_buffers(const struct tcp_pcb *p, int *rcvbuf, int *sndbuf); /* as they 
 bool tcp_cc_choose(const char *name, u32 len);
 const char *tcp_cc_chosen(void);
 const char *tcp_cc_name(u32 index); /* NULL: past the last */
+/* May only an administrator choose it for a socket? */
+bool tcp_cc_is_restricted(const char *name, u32 len);
+/* Those in @names, with a space between, are for all, no others. False: one is not known. */
+bool tcp_cc_allow(const char *names);
 
 /* --- lists: /proc/net/tcp --- */
 struct tcp_row {

@@ -125,6 +125,7 @@ int shm_lock(int id, bool lock);
 int shm_info(struct shminfo64 *limits, struct shm_info *usage); /* highest used index */
 
 int sem_get(u32 key, u32 count, u32 flags);
+u32 sem_ops_max(void); /* more than so many operations are -E2BIG */
 /* @deadline TIME_NEVER: wait for ever. 0, -EAGAIN, -EIDRM, -EINTR, -EFBIG, -ERANGE, ... */
 int sem_op(int id, struct sembuf *ops, u32 n, s64 deadline);
 int sem_stat(int id, int cmd, struct semid64_ds *out);

@@ -65,15 +65,32 @@ struct sem_waiter {
 
 static struct ipc_ids sem_ids;
 IPC_NEXT_ID(sem_next_id, sem_ids);
-static int sem_msl = 32000, sem_opm = 500, sem_mni = 32000;
+/* SEMMSL, SEMMNS, SEMOPM, SEMMNI; a */
+static struct {
+	int msl, mns, opm, mni;
+} sem_limits = { 32000, SEMMNS, 500, 32000 };
+static const struct sysctl_row sem_row = { &sem_limits, 4, false, -0x7fffffff - 1, 0x7fffffff };
+static int sem_total; /* i: semaphores of all sets */
 
-/* SEMMSL, SEMMNS, SEMOPM, SEMMNI; all sets together have no limit but memory. */
-static int limits_show(struct sbuf *out, void *arg)
+static ssize_t limits_write(const char *text, size_t n, void *arg)
 {
-	sbuf_printf(out, "%d\t%d\t%d\t%d\n", sem_msl, SEMMNS, sem_opm, sem_mni);
-	return 0;
+	int mni = sem_limits.mni;
+	ssize_t ret = sysctl_row_write(text, n, arg);
+
+	if ((u32)sem_limits.mni > IPC_INDEX_MASK + 1) {
+		WRITE_ONCE(sem_limits.mni, mni);
+		return -ERANGE;
+	}
+	return ret;
 }
-PROC_FILE(sysctl_sem, "sys/kernel/sem", 0444, .show = limits_show);
+PROC_FILE(sysctl_sem, "sys/kernel/sem", 0644, .show = sysctl_row_show, .write = limits_write,
+	  .arg = (void *)&sem_row);
+
+/* See ipc.h. ctx: any */
+u32 sem_ops_max(void)
+{
+	return (u32)READ_ONCE(sem_limits.opm);
+}
 
 static struct sem_set *set_of(struct ipc_object *p)
 {
@@ -320,7 +337,7 @@ int sem_get(u32 key, u32 count, u32 flags)
 	bool make;
 	int ret;
 
-	if (count > (u32)sem_msl)
+	if ((int)count < 0 || (int)count > READ_ONCE(sem_limits.msl))
 		return -EINVAL;
 	mutex_lock(&sem_ids.lock);
 	ret = sem_get_existing(key, count, flags, &make);
@@ -338,9 +355,13 @@ int sem_get(u32 key, u32 count, u32 flags)
 	mutex_lock(&sem_ids.lock);
 	ret = sem_get_existing(key, count, flags, &make);
 	if (!ret && make) {
-		ret = ipc_add(&sem_ids, &s->perm, sem_mni, &pool);
-		if (ret >= 0)
+		ret = (s64)sem_total + count > READ_ONCE(sem_limits.mns)
+			      ? -ENOSPC
+			      : ipc_add(&sem_ids, &s->perm, sem_limits.mni, &pool);
+		if (ret >= 0) {
+			sem_total += (int)count;
 			s = NULL;
+		}
 	}
 	mutex_unlock(&sem_ids.lock);
 	ipc_unreserve(&pool);
@@ -438,7 +459,7 @@ static int undo_prepare(int id, struct sem_undo_list **list, struct sem_undo **s
 
 /*
  * semop(2), semtimedop(2): @ops in kernel memory.
- * ctx: thread; sleeps: yes. 0, -E2BIG, -EACCES, -EAGAIN, -EFBIG, -EIDRM, -EINTR, -EINVAL, -ENOMEM,
+ * ctx: thread; sleeps: yes. 0, -EACCES, -EAGAIN, -EFBIG, -EIDRM, -EINTR, -EINVAL, -ENOMEM,
  * -ERANGE.
  */
 int sem_op(int id, struct sembuf *ops, u32 n, s64 deadline)
@@ -453,8 +474,6 @@ int sem_op(int id, struct sembuf *ops, u32 n, s64 deadline)
 
 	if (n < 1 || id < 0)
 		return -EINVAL;
-	if (n > (u32)sem_opm)
-		return -E2BIG;
 	list_init(&w.link);
 	waitq_init(&w.wait);
 	ops_scan(ops, n, &undo, &want);
@@ -548,6 +567,7 @@ int sem_remove(int id)
 	err = s ? ipc_owner(&s->perm) : -EINVAL;
 	if (!err) {
 		ipc_remove(&sem_ids, &s->perm);
+		sem_total -= (int)s->count;
 		set_dismantle(s);
 	}
 	mutex_unlock(&sem_ids.lock);
@@ -680,23 +700,20 @@ int sem_set_all(int id, const u16 *values, u32 count)
 /* IPC_INFO, or SEM_INFO with @usage. ctx: thread. The highest used index. */
 int sem_info(struct seminfo *out, bool usage)
 {
-	u64 at = 0, total = 0;
 	u32 top;
 
 	memset(out, 0, sizeof(*out));
-	out->semmni = sem_mni;
-	out->semmns = SEMMNS;
-	out->semmsl = sem_msl;
-	out->semopm = sem_opm;
+	out->semmni = sem_limits.mni;
+	out->semmns = sem_limits.mns;
+	out->semmsl = sem_limits.msl;
+	out->semopm = sem_limits.opm;
 	out->semvmx = SEMVMX;
 	out->semmnu = SEMMNU;
 	out->semmap = SEMMAP;
 	out->semume = SEMUME;
 	mutex_lock(&sem_ids.lock);
-	for (struct ipc_object *p; (p = ipc_next(&sem_ids, &at));)
-		total += set_of(p)->count;
 	out->semusz = usage ? (int)sem_ids.used : SEMUSZ;
-	out->semaem = usage ? (int)total : SEMAEM;
+	out->semaem = usage ? sem_total : SEMAEM;
 	top = ipc_max_index(&sem_ids);
 	mutex_unlock(&sem_ids.lock);
 	return top;

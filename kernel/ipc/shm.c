@@ -24,7 +24,6 @@
 #define SHM_DEST 01000u /* of shm_perm.mode: destroyed at the last detach */
 #define SHM_LOCKED 02000u
 #endif
-#define SHM_MAX_SIZE (~0ull - (1ull << 24)) /* shmmax, and shmall in pages: no limit of its own */
 
 /* i: shm_ids.lock, I: immutable after creation. */
 struct shm {
@@ -44,15 +43,17 @@ IPC_NEXT_ID(shm_next_id, shm_ids);
 static int shm_mni = 4096;
 SYSCTL_INT(shmmni, "sys/kernel/shmmni", &shm_mni, 0, IPC_INDEX_MASK + 1);
 
-/* The largest segment in bytes, all together in pages. */
-static int limit_show(struct sbuf *out, void *arg)
+/* The largest segment in bytes, and all together in pages; a. As good as no limits. */
+#define SHM_NO_LIMIT (~0ull - (1ull << 24))
+static u64 shm_max = SHM_NO_LIMIT, shm_all = SHM_NO_LIMIT;
+SYSCTL_ROW(shmmax, "sys/kernel/shmmax", &shm_max, 1, true, 0, -1);
+SYSCTL_ROW(shmall, "sys/kernel/shmall", &shm_all, 1, true, 0, -1);
+static u64 shm_total; /* i: pages of all segments */
+
+static u64 shm_pages(const struct shm *s)
 {
-	(void)arg;
-	sbuf_printf(out, "%llu\n", SHM_MAX_SIZE);
-	return 0;
+	return s->cache.size / PAGE_SIZE;
 }
-PROC_FILE(sysctl_shmmax, "sys/kernel/shmmax", 0444, .show = limit_show);
-PROC_FILE(sysctl_shmall, "sys/kernel/shmall", 0444, .show = limit_show);
 
 static struct shm *shm_of(struct vm_file *f)
 {
@@ -83,6 +84,7 @@ static bool shm_end_locked(struct shm *s)
 	if (s->nattch || !(s->perm.mode & SHM_DEST) || s->perm.removed)
 		return false;
 	ipc_remove(&shm_ids, &s->perm);
+	shm_total -= shm_pages(s);
 	return true;
 }
 
@@ -218,7 +220,7 @@ int shm_get(u32 key, u64 size, u32 flags)
 	mutex_unlock(&shm_ids.lock);
 	if (ret || !make)
 		return ret;
-	if (!size || size > SHM_MAX_SIZE || (s64)size < 0)
+	if (!size || size > READ_ONCE(shm_max) || (s64)size < 0)
 		return -EINVAL;
 	if (flags & SHM_HUGETLB)
 		return shm_get_huge(flags);
@@ -232,9 +234,13 @@ int shm_get(u32 key, u64 size, u32 flags)
 	/* Somebody may have made the key meanwhile. */
 	ret = shm_get_existing(key, size, flags, &make);
 	if (!ret && make) {
-		ret = ipc_add(&shm_ids, &s->perm, shm_mni, &pool);
-		if (ret >= 0)
+		ret = shm_total + shm_pages(s) > READ_ONCE(shm_all)
+			      ? -ENOSPC
+			      : ipc_add(&shm_ids, &s->perm, shm_mni, &pool);
+		if (ret >= 0) {
+			shm_total += shm_pages(s);
 			s = NULL;
+		}
 	}
 	mutex_unlock(&shm_ids.lock);
 	ipc_unreserve(&pool);
@@ -490,17 +496,17 @@ int shm_info(struct shminfo64 *limits, struct shm_info *usage)
 
 	memset(limits, 0, sizeof(*limits));
 	memset(usage, 0, sizeof(*usage));
-	limits->shmmax = SHM_MAX_SIZE;
+	limits->shmmax = shm_max;
 	limits->shmmin = 1;
 	limits->shmmni = limits->shmseg = shm_mni;
-	limits->shmall = SHM_MAX_SIZE;
+	limits->shmall = shm_all;
 	mutex_lock(&shm_ids.lock);
 	for (struct ipc_object *p; (p = ipc_next(&shm_ids, &at));) {
 		struct shm *s = container_of(p, struct shm, perm);
 
-		usage->shm_tot += DIV_ROUND_UP(s->size, (u64)PAGE_SIZE);
 		usage->shm_rss += s->cache.npages;
 	}
+	usage->shm_tot = shm_total;
 	usage->used_ids = shm_ids.used;
 	top = ipc_max_index(&shm_ids);
 	mutex_unlock(&shm_ids.lock);

@@ -294,6 +294,16 @@ u32 pid_last(void)
 }
 
 /*
+ * The next number is @nr + 1, if that is free. ctx: thread.
+ */
+void pid_set_last(u32 nr)
+{
+	proc_tree_lock();
+	last_pid = nr;
+	proc_tree_unlock();
+}
+
+/*
  * Numbers are below this: /proc/sys/kernel/pid_max. ctx: any.
  */
 int proc_pid_max(void)

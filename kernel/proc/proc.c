@@ -27,7 +27,7 @@ const struct proc_sem_ops *proc_sem_ops;
 static atomic_t nthreads; /* a: user threads */
 static atomic_t nprocs; /* a: processes, zombies included */
 static int threads_limit; /* a: /proc/sys/kernel/threads-max */
-SYSCTL_INT(threads_max, "sys/kernel/threads-max", &threads_limit, 20, 4194303);
+SYSCTL_INT(threads_max, "sys/kernel/threads-max", &threads_limit, 1, 0x3fffffff);
 
 /*
  * Take or drop a reference to a task. ctx: any.

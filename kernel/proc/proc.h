@@ -235,6 +235,7 @@ struct task *task_next(struct proc *p, u32 from);
 u32 proc_count(void);
 u32 thread_count(void);
 u32 pid_last(void); /* newest number, for loadavg */
+void pid_set_last(u32 nr);
 int proc_pid_max(void); /* numbers are below this */
 /*
  * Process groups and sessions of current; 0, -EPERM, -ESRCH, -EACCES, -EINVAL as setpgid(2),

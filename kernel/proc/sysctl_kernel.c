@@ -21,7 +21,6 @@ static int text_show(struct sbuf *out, void *arg)
 #define FIXED(id, path, text) PROC_FILE(id, path, 0444, .show = text_show, .arg = (void *)(text))
 
 FIXED(sysctl_arch, "sys/kernel/arch", "aarch64");
-FIXED(sysctl_rr, "sys/kernel/sched_rr_timeslice_ms", "100");
 FIXED(sysctl_seccomp, "sys/kernel/seccomp/actions_avail",
       "kill_process kill_thread trap errno trace log allow");
 
@@ -45,4 +44,20 @@ static int last_pid_show(struct sbuf *out, void *arg)
 	sbuf_printf(out, "%u\n", pid_last());
 	return 0;
 }
-PROC_FILE(ns_last_pid, "sys/kernel/ns_last_pid", 0444, .show = last_pid_show);
+
+/* The next number shall be the one after it, as who restores processes wants it. */
+static ssize_t last_pid_write(const char *text, size_t n, void *arg)
+{
+	int nr;
+	struct sysctl_int s = { .value = &nr, .max = proc_pid_max() };
+
+	if (!cred_capable(current->cred, CAP_SYS_ADMIN) &&
+	    !cred_capable(current->cred, CAP_CHECKPOINT_RESTORE))
+		return -EPERM;
+	if (sysctl_int_write(text, n, &s) < 0)
+		return -EINVAL;
+	pid_set_last((u32)nr);
+	return (ssize_t)n;
+}
+PROC_FILE(ns_last_pid, "sys/kernel/ns_last_pid", 0666, .show = last_pid_show,
+	  .write = last_pid_write);

@@ -222,7 +222,7 @@ bool sched_get_reset_on_fork(const struct thread *t)
 s64 sched_rr_interval(struct thread *t)
 {
 	switch (READ_ONCE(t->se.policy)) {
-	case SCHED_RR: return SLICE_RR;
+	case SCHED_RR: return READ_ONCE(sched_rr_slice_ms) * NSEC_PER_MSEC;
 	case SCHED_FIFO:
 	case SCHED_DEADLINE: return 0;
 	default: return SLICE_FAIR;

@@ -292,6 +292,8 @@ static void switch_tail(void)
 	pass_end(rq, rq->curr->se.exec_start);
 }
 
+int sched_rr_slice_ms = SCHED_RR_SLICE_MS;
+
 /* @t gets the CPU, or keeps it for another turn. */
 static void turn_begin(struct runq *rq, struct thread *t, s64 now)
 {
@@ -304,7 +306,9 @@ static void turn_begin(struct runq *rq, struct thread *t, s64 now)
 	else if (se->klass == SC_DL)
 		dl_run(rq, t, now);
 	else
-		se->slice_end = now + (se->slice_left ? se->slice_left : SLICE_RR);
+		se->slice_end =
+			now + (se->slice_left ? se->slice_left
+					      : READ_ONCE(sched_rr_slice_ms) * NSEC_PER_MSEC);
 }
 
 /* What an earlier turn left over is served by this pick; who wants to know of it is told. */

@@ -36,6 +36,8 @@ int sched_sleep_wall(s64 deadline); /* interruptible, until a time of the wall c
 
 /* Parameters. 0 or -EINVAL; permission is the caller's business. ctx: any */
 extern int sched_rt_period_us, sched_rt_runtime_us; /* a: of one, real-time may use the other */
+extern int sched_rr_slice_ms; /* a: a turn of SCHED_RR */
+#define SCHED_RR_SLICE_MS 100 /* unless it was set */
 int sched_set_policy(struct thread *t, int policy, int rt_prio, int nice);
 int __must_check sched_swap_policy(struct thread *t, int was, int policy, int rt_prio, int nice);
 void sched_set_nice(struct thread *t, int nice);

@@ -15,7 +15,6 @@
 
 #define SLICE_FAIR (3 * NSEC_PER_MSEC) /* length of one request for CPU time */
 #define SLICE_WAKE NSEC_PER_MSEC /* of the first after a sleep: a short one has an early deadline */
-#define SLICE_RR (100 * NSEC_PER_MSEC)
 #define WAKE_GRANULARITY \
 	(NSEC_PER_MSEC / 4) /* a thread keeps the CPU at least so long against its equals */
 #define SAMPLE_PERIOD \

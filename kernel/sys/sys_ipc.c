@@ -13,8 +13,6 @@
 #include "kernel/sys/abi.h"
 #include "mm/slab.h"
 
-#define SEM_COPY_MAX 500 /* operations worth copying: semop refuses more with E2BIG */
-
 long sys_shmget(u64 key, u64 size, u64 flags)
 {
 	return shm_get((u32)key, size, (u32)flags);
@@ -91,7 +89,7 @@ static long sem_op_user(int id, u64 uops, u64 count, const struct __kernel_times
 	u32 n = (u32)count;
 	long ret;
 
-	if (n > SEM_COPY_MAX)
+	if (n > sem_ops_max())
 		return -E2BIG;
 	if (!n)
 		return -EINVAL;

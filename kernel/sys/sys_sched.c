@@ -61,6 +61,25 @@ PROC_FILE(rt_period, "sys/kernel/sched_rt_period_us", 0644, .show = sysctl_int_s
 PROC_FILE(rt_runtime, "sys/kernel/sched_rt_runtime_us", 0644, .show = sysctl_int_show,
 	  .write = rt_limit_write, .arg = (void *)&rt_runtime);
 
+static const struct sysctl_int rr_slice = { .value = &sched_rr_slice_ms,
+					    .min = -0x7fffffff - 1,
+					    .max = 0x7fffffff };
+
+/* What is no time means the usual one. */
+static ssize_t rr_slice_write(const char *text, size_t n, void *arg)
+{
+	struct sysctl_int s = rr_slice;
+	int v;
+
+	s.value = &v;
+	if (sysctl_int_write(text, n, &s) < 0)
+		return -EINVAL;
+	WRITE_ONCE(sched_rr_slice_ms, v > 0 ? v : SCHED_RR_SLICE_MS);
+	return (ssize_t)n;
+}
+PROC_FILE(rr_slice, "sys/kernel/sched_rr_timeslice_ms", 0644, .show = sysctl_int_show,
+	  .write = rr_slice_write, .arg = (void *)&rr_slice);
+
 struct params {
 	int policy, rt_prio, nice;
 	bool reset_on_fork;

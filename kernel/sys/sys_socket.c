@@ -335,7 +335,7 @@ long sys_setsockopt(u64 fd, u64 level, u64 option, u64 uval, u64 len)
 	if (err)
 		return err;
 	if ((u32)len > OPT_MAX && is_source_list(level, option))
-		val = (u32)len <= SOCK_OPTMEM_MAX ? kmalloc((u32)len, 0) : NULL;
+		val = (int)len <= READ_ONCE(sock_optmem_max) ? kmalloc((u32)len, 0) : NULL;
 	else
 		len = MIN((u32)len, (u32)OPT_MAX);
 	if (!val)

@@ -2,7 +2,7 @@
 /* Between the files of the socket calls. ctx: thread; sleeps. */
 #include "net/sock/socket.h"
 
-#define SOCK_OPTMEM_MAX 20480u /* sysctl net.core.optmem_max of Linux */
+extern int sock_optmem_max; /* a: the most that comes beside a message, or as a list of sources */
 
 /* Socket of @fd, borrowed: fd_release afterwards. 0, -EBADF, -ENOTSOCK. */
 int __must_check sock_borrow(int fd, struct fdref *r, struct socket **s);

@@ -11,6 +11,7 @@
 #include <linux/net_tstamp.h>
 #include <linux/uio.h>
 #include "fs/fsuser.h"
+#include "fs/procfs.h"
 #include "kernel/sys/abi.h"
 #include "kernel/sys/iovs.h"
 #include "kernel/sys/sys.h"
@@ -114,12 +115,16 @@ static int take_record(struct socket *s, struct sock_msg *m, const struct user_c
 	return -EINVAL;
 }
 
+#define CONTROL_FREE 36u /* bytes that no limit is for */
+int sock_optmem_max = 20480;
+SYSCTL_INT(optmem_max, "sys/net/core/optmem_max", &sock_optmem_max, -0x7fffffff - 1, 0x7fffffff);
+
 static int control_in(struct socket *s, struct sock_msg *m, u64 ucontrol, u64 len)
 {
 	u8 *buf;
 	int err = 0;
 
-	if (len > SOCK_OPTMEM_MAX)
+	if (len > CONTROL_FREE && (s64)len >= READ_ONCE(sock_optmem_max))
 		return -ENOBUFS;
 	if (len < CMSG_HEAD)
 		return 0;

@@ -6,6 +6,7 @@
  * so there is one place that knows which options matter to TCP, and net/tcp knows nothing of
  * sockets.
  */
+#include <linux/capability.h>
 #include <linux/errno.h>
 #include <linux/tcp.h>
 #include "kernel/base/cred.h"
@@ -68,6 +69,10 @@ int inet_tcp_setsockopt(struct socket *s, int level, int option, const void *val
 
 	if (level == IPPROTO_TCP && option == TCP_INQ)
 		return set_inq(t, val, len);
+	if (level == IPPROTO_TCP && option == TCP_CONGESTION &&
+	    tcp_cc_is_restricted(val, (u32)strnlen(val, len)) &&
+	    !cred_capable(current->cred, CAP_NET_ADMIN))
+		return -EPERM;
 	if (level == IPPROTO_TCP)
 		return tcp_set_option(t->pcb, option, val, len);
 	if (level == SOL_SOCKET)

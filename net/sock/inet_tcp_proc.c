@@ -127,7 +127,7 @@ TCP_SYSCTL(base_mss, "tcp_base_mss", 88, 65495);
 TCP_SYSCTL(retries1, "tcp_retries1", 0, 255);
 TCP_SYSCTL(fastopen, "tcp_fastopen", -0x7fffffff - 1, 0x7fffffff);
 TCP_SYSCTL(fastopen_pause, "tcp_fastopen_blackhole_timeout_sec", 0, 0x7fffffff);
-SYSCTL_INT(somaxconn, "sys/net/core/somaxconn", &tcp_sysctl_somaxconn, 0, 65535);
+SYSCTL_INT(somaxconn, "sys/net/core/somaxconn", &tcp_sysctl_somaxconn, 0, 0x7fffffff);
 
 /* Numbers in a row, as many as the array has. */
 struct row {
@@ -201,13 +201,7 @@ static ssize_t key_write(const char *text, size_t n, void *arg)
 PROC_FILE(tcp_fastopen_key, "sys/net/ipv4/tcp_fastopen_key", 0600, .show = key_show,
 	  .write = key_write);
 
-static int mem_show(struct sbuf *out, void *arg)
-{
-	sbuf_printf(out, "%lu\t%lu\t%lu\n", tcp_sysctl_mem[0], tcp_sysctl_mem[1],
-		    tcp_sysctl_mem[2]);
-	return 0;
-}
-PROC_FILE(tcp_mem, "sys/net/ipv4/tcp_mem", 0444, .show = mem_show);
+SYSCTL_ROW(tcp_mem, "sys/net/ipv4/tcp_mem", tcp_sysctl_mem, 3, true, 0, -1);
 
 static int cc_show(struct sbuf *out, void *arg)
 {
@@ -220,15 +214,26 @@ static ssize_t cc_write(const char *text, size_t n, void *arg)
 	return tcp_cc_choose(text, (u32)strcspn(text, " \n")) ? (ssize_t)n : -ENOENT;
 }
 
-static int cc_all_show(struct sbuf *out, void *arg)
+/* The names of all, or of those that anybody may choose (@arg not NULL). */
+static int cc_list_show(struct sbuf *out, void *arg)
 {
-	const char *name;
+	const char *name, *gap = "";
 
-	for (u32 i = 0; (name = tcp_cc_name(i)); i++)
-		sbuf_printf(out, "%s%s", i ? " " : "", name);
+	for (u32 i = 0; (name = tcp_cc_name(i)); i++) {
+		if (arg && tcp_cc_is_restricted(name, (u32)strlen(name)))
+			continue;
+		sbuf_printf(out, "%s%s", gap, name);
+		gap = " ";
+	}
 	sbuf_putc(out, '\n');
 	return 0;
 }
+
+static ssize_t cc_allowed_write(const char *text, size_t n, void *arg)
+{
+	return tcp_cc_allow(text) ? (ssize_t)n : -ENOENT;
+}
 PROC_FILE(tcp_cc, "sys/net/ipv4/tcp_congestion_control", 0644, .show = cc_show, .write = cc_write);
-PROC_FILE(tcp_cc_all, "sys/net/ipv4/tcp_available_congestion_control", 0444, .show = cc_all_show);
-PROC_FILE(tcp_cc_allowed, "sys/net/ipv4/tcp_allowed_congestion_control", 0444, .show = cc_all_show);
+PROC_FILE(tcp_cc_all, "sys/net/ipv4/tcp_available_congestion_control", 0444, .show = cc_list_show);
+PROC_FILE(tcp_cc_allowed, "sys/net/ipv4/tcp_allowed_congestion_control", 0644, .show = cc_list_show,
+	  .write = cc_allowed_write, .arg = (void *)cc_list_show);

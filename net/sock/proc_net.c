@@ -63,6 +63,14 @@ static int route_show(struct sbuf *out, void *arg)
 }
 PROC_FILE(net_route, "net/route", 0444, .show = route_show);
 
+/* Whatever it is that is written. */
+static ssize_t route_flush(const char *text, size_t n, void *arg)
+{
+	route_forget();
+	return (ssize_t)n;
+}
+PROC_FILE(route_flush, "sys/net/ipv4/route/flush", 0200, .write = route_flush);
+
 static int arp_show(struct sbuf *out, void *arg)
 {
 	struct neigh_info n;

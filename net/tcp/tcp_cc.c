@@ -10,6 +10,7 @@
 #include "net/tcp/tcp_pcb.h"
 
 static const struct tcp_cc *chosen; /* a: by sysctl; NULL: cubic */
+static u32 restricted; /* a: a bit for each in the table: only an administrator may choose it */
 
 /* See tcp_pcb.h. NULL: there is none. ctx: any */
 const struct tcp_cc *tcp_cc_find(const char *name, u32 len)
@@ -36,14 +37,46 @@ const struct tcp_cc *tcp_cc_default(void)
 	return c;
 }
 
+static u32 bit_of(const struct tcp_cc *c)
+{
+	return 1u << (c - __table_tcp_cc_begin);
+}
+
 /* See net/tcp.h. ctx: any */
 bool tcp_cc_choose(const char *name, u32 len)
 {
 	const struct tcp_cc *c = tcp_cc_find(name, len);
 
-	if (c)
-		WRITE_ONCE(chosen, c);
-	return c;
+	if (!c)
+		return false;
+	WRITE_ONCE(chosen, c);
+	__atomic_fetch_and(&restricted, ~bit_of(c), __ATOMIC_RELAXED);
+	return true;
+}
+
+/* See net/tcp.h. ctx: any */
+bool tcp_cc_is_restricted(const char *name, u32 len)
+{
+	const struct tcp_cc *c = tcp_cc_find(name, len);
+
+	return c && (READ_ONCE(restricted) & bit_of(c));
+}
+
+/* See net/tcp.h. ctx: any */
+bool tcp_cc_allow(const char *names)
+{
+	const struct tcp_cc *c;
+	u32 allowed = 0, len;
+
+	while ((len = (u32)strcspn(names, " \n"))) {
+		c = tcp_cc_find(names, len);
+		if (!c)
+			return false;
+		allowed |= bit_of(c);
+		names += len + (names[len] != 0);
+	}
+	WRITE_ONCE(restricted, ~allowed);
+	return true;
 }
 
 /* See net/tcp.h. ctx: any */

@@ -222,7 +222,7 @@ void tcp_drop(struct tcp_pcb *p, int err)
 /* See tcp_pcb.h. ctx: any */
 bool tcp_memory_pressure(void)
 {
-	return READ_ONCE(tcp_memory) > (s64)(tcp_sysctl_mem[1] * PAGE_SIZE);
+	return READ_ONCE(tcp_memory) / PAGE_SIZE > (s64)READ_ONCE(tcp_sysctl_mem[1]);
 }
 
 static u32 mem_wanted(const struct tcp_pcb *p, u32 more)
@@ -241,7 +241,7 @@ bool tcp_charge(struct tcp_pcb *p, u32 bytes)
 	if (likely(want <= p->mem))
 		return true;
 	now = __atomic_add_fetch(&tcp_memory, want - p->mem, __ATOMIC_RELAXED);
-	if (unlikely(now > (s64)(tcp_sysctl_mem[2] * PAGE_SIZE))) {
+	if (unlikely(now / PAGE_SIZE > (s64)READ_ONCE(tcp_sysctl_mem[2]))) {
 		__atomic_fetch_sub(&tcp_memory, want - p->mem, __ATOMIC_RELAXED);
 		TCP_COUNT(TCPMemoryPressures);
 		return false;
