@@ -455,7 +455,7 @@ int vfs_set_size(const struct path *p, u64 size); /* ftruncate: no permission ch
 int vfs_setattr_nocheck(const struct path *p, struct iattr *a);
 /* Does RLIMIT_FSIZE allow a file of @size? 0 or -EFBIG (with its signal). */
 int __must_check vfs_check_fsize(u64 size);
-/* How many of *len bytes may be written at @pos, by that limit and @sb's: *len is cut. 0, -EFBIG. */
+/* How many of *len bytes may be written at @pos by both limits: *len is cut. 0, -EFBIG. */
 int __must_check vfs_check_write(const struct super *sb, u64 pos, size_t *len);
 /* Drop set-id bits before contents change: 1 if there were any. holds: i->lock for writing */
 int inode_strip_suid_locked(struct inode *i);

@@ -177,7 +177,7 @@ static void exit_tell_child_locked(struct proc *child)
 	}
 }
 
-/* What the thread @t, which others of its process outlive, has made is one of theirs. holds: tree */
+/* What thread @t, whom others of its process outlive, has made is one of theirs. holds: tree */
 static void exit_hand_on_locked(struct task *t)
 {
 	struct proc *p = t->proc, *child;

@@ -41,7 +41,7 @@ struct task_trace {
 	struct ksiginfo *info; /* S: of the stop, on the stopped thread's stack; NULL: group stop */
 };
 
-/* PR_SET_PTRACER; @nr 0: nobody, -1 as an int: anybody (ptrace_scope.c). ctx: thread. 0 or -EINVAL. */
+/* PR_SET_PTRACER; @nr 0: nobody, -1 as an int: anybody. ctx: thread. 0 or -EINVAL. */
 int ptrace_declare(u64 nr);
 
 /* --- ptrace.c --- */

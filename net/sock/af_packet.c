@@ -379,14 +379,6 @@ void packet_source(struct sock_addr *out, const struct pkt *p)
 		       p->base + p->mac + ETH_ALEN, ETH_ALEN);
 }
 
-/* See packet.h. */
-u32 packet_csum_status(const struct pkt *p)
-{
-	return p->csum == PKT_CSUM_PARTIAL ? TP_STATUS_CSUMNOTREADY
-	       : p->csum == PKT_CSUM_OK	   ? TP_STATUS_CSUM_VALID
-					   : 0u;
-}
-
 static void give_auxdata(struct sock_msg *m, const struct pkt *p)
 {
 	struct tpacket_auxdata aux = {

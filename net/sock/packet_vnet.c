@@ -1,12 +1,23 @@
 /*
- * PACKET_VNET_HDR: frames of a packet socket have the header of virtio in front, which says what is
- * left to be done with them: a sum to complete, segments to cut (net/vnethdr.c, packet(7)).
+ * What a packet socket is told, and may say, of the work that is left to be done with a frame.
+ *
+ * With PACKET_VNET_HDR frames have the header of virtio in front, both ways: a sum to complete,
+ * segments to cut (net/vnethdr.c, packet(7)). Without it there is only a word on the sum: that it
+ * is not there yet, or that somebody has found it right.
  */
 #include <linux/errno.h>
 #include "kernel/base/errno.h"
 #include "kernel/lib/string.h"
 #include "net/sock/packet.h"
 #include "net/vnethdr.h"
+
+/* See packet.h. */
+u32 packet_csum_status(const struct pkt *p)
+{
+	return p->csum == PKT_CSUM_PARTIAL ? TP_STATUS_CSUMNOTREADY
+	       : p->csum == PKT_CSUM_OK	   ? TP_STATUS_CSUM_VALID
+					   : 0u;
+}
 
 /* See packet.h. */
 int packet_vnet_give(struct uio *u, const struct pkt *p)
