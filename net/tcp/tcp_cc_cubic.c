@@ -46,7 +46,7 @@ static u32 ssthresh(struct tcp_pcb *p)
 	u32 w = MAX(p->cwnd / p->mss, 1u);
 
 	/* 4.7: a loss below the last maximum says that somebody else wants room. */
-	c->w_max = w < c->last_max ? w * (BETA_DEN + BETA_NUM) / (2 * BETA_DEN) : w;
+	c->w_max = w < c->w_max ? w * (BETA_DEN + BETA_NUM) / (2 * BETA_DEN) : w;
 	c->last_max = w;
 	c->epoch = 0;
 	return MAX((u32)((u64)p->cwnd * BETA_NUM / BETA_DEN), 2u * p->mss);
@@ -85,11 +85,11 @@ static u32 target(const struct tcp_pcb *p, const struct tcp_cubic *c, s64 now)
  */
 static void reno_friendly(struct tcp_pcb *p, struct tcp_cubic *c, u32 bytes)
 {
-	u64 round = (u64)c->w_est * p->mss;
+	u32 round = c->w_est < c->last_max ? (u32)((u64)p->cwnd * 17 / 9) : p->cwnd;
 
 	c->acked += bytes;
-	if (c->acked >= (c->w_est < c->last_max ? round * 17 / 9 : round)) {
-		c->acked = 0;
+	if (c->acked >= round) {
+		c->acked -= round;
 		c->w_est++;
 	}
 }
@@ -156,8 +156,10 @@ static void timeout(struct tcp_pcb *p)
 
 static void undo(struct tcp_pcb *p)
 {
-	of(p)->epoch = 0;
-	of(p)->last_max = MAX(of(p)->last_max, p->cwnd / p->mss);
+	struct tcp_cubic *c = of(p);
+
+	c->epoch = 0;
+	c->w_max = c->last_max = MAX(c->last_max, p->cwnd / p->mss);
 }
 
 TCP_CC(cubic, .init = init, .ssthresh = ssthresh, .acked = acked, .timeout = timeout, .undo = undo);
