@@ -176,7 +176,7 @@ int tcp_wire_route(be32 dst, struct tcp_path *path)
 u32 tcp_wire_ports(u32 *low)
 {
 	*low = 32768;
-	return 28232;
+	return world.ports;
 }
 
 bool tcp_wire_is_local(be32 addr)
@@ -186,7 +186,7 @@ bool tcp_wire_is_local(be32 addr)
 
 bool tcp_wire_is_loopback(be32 addr)
 {
-	return true;
+	return !world.far;
 }
 
 void tcp_count_add(enum tcp_mib id, u64 n)
@@ -399,7 +399,9 @@ void world_begin(void)
 	if (!begun)
 		tcp_init();
 	begun = true;
-	world = (struct world){ .now = 1000 * SEC + world.now, .delay = 5 * MSEC, .mtu = 1500 };
+	world = (struct world){
+		.now = 1000 * SEC + world.now, .delay = 5 * MSEC, .mtu = 1500, .ports = 28232
+	};
 	x_forget();
 	memset(counts, 0, sizeof(counts));
 }

@@ -17,6 +17,8 @@ struct world {
 	u32 loss, dup, corrupt,
 		early; /* per 1,000; what is early overtakes all that is on its way */
 	u32 mtu;
+	u32 ports; /* so many of the kernel's choice, from 32768 on */
+	bool far; /* the hosts are not on a loopback */
 	u32 sent, lost; /* segments */
 	u32 drop_next; /* the next so many segments with data are lost */
 	bool (*filter)(const u8 *tcp, u32 len); /* false: lose it */
