@@ -140,10 +140,19 @@ bool work_queue(struct work *w)
 	return true;
 }
 
+/* Those of the stack are static: who was set once stays in the list. */
+static struct timeout *timers[16];
+
 void timeout_set(struct timeout *t, s64 deadline)
 {
+	u32 i = 0;
+
 	t->deadline = deadline;
 	t->armed = true;
+	while (i < ARRAY_SIZE(timers) && timers[i] && timers[i] != t)
+		i++;
+	if (i < ARRAY_SIZE(timers))
+		timers[i] = t;
 }
 
 ssize_t uio_copy_to(struct uio *u, const void *src, size_t n)
@@ -165,18 +174,46 @@ static void run_work(void)
 	}
 }
 
+/* Time passes, and with it the timers. */
+static void time_passes(s64 ns)
+{
+	s64 end = now + ns;
+
+	for (;;) {
+		struct timeout *next = NULL;
+
+		for (u32 i = 0; i < ARRAY_SIZE(timers) && timers[i]; i++) {
+			if (timers[i]->armed && timers[i]->deadline <= end &&
+			    (!next || timers[i]->deadline < next->deadline))
+				next = timers[i];
+		}
+		if (!next)
+			break;
+		now = MAX(now, next->deadline);
+		next->armed = false;
+		next->fn(next);
+		run_work();
+	}
+	now = end;
+}
+
 /* --- the card and who listens --- */
 
 static u8 sent[16][4096]; /* frames that went out */
+static s64 sent_at[16];
 static u32 sent_len[16], nsent;
+static u32 __attribute__((unused)) nleft; /* all that went out */
 static u32 got, got_len, errors, last_error;
+static u32 __attribute__((unused)) last_info;
 static u32 __attribute__((unused)) got_ecn;
 static u8 got_data[70000];
 
 static int card_xmit(struct netdev *d, struct pkt *p)
 {
+	nleft++;
 	if (nsent < 16 && p->len <= sizeof(sent[0])) {
 		pkt_copy_out(p, 0, sent[nsent], p->len);
+		sent_at[nsent] = now;
 		sent_len[nsent++] = p->len;
 	}
 	pkt_put(p);
@@ -204,6 +241,7 @@ static void user_error(struct inet_pcb *pcb, struct pkt *p, const struct net_err
 {
 	errors++;
 	last_error = (u32)e->err;
+	last_info = e->info;
 }
 
 static void user_destroy(struct inet_pcb *pcb)
