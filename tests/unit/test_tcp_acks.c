@@ -117,6 +117,14 @@ UNIT_TEST(a_hole_is_told_at_once)
 	CHECK(x_hear(&h) && h.ack == x.seq + 2 * MSS && h.at == world.now);
 	say(&x, TH_ACK, x.seq, x.ack, MSS); /* again: the ACK was lost */
 	CHECK(x_hear(&h) && h.ack == x.seq + 2 * MSS && h.at == world.now);
+	/* As long as there is a hole each one that makes it smaller is told. */
+	x.seq += 2 * MSS;
+	say(&x, TH_ACK, x.seq + 30 * 100, x.ack, 100);
+	CHECK(x_hear(&h) && h.ack == x.seq);
+	for (u32 i = 0; i < 29; i++) {
+		give(&x, 100);
+		CHECK_EQ(acked(&x), world.now);
+	}
 	x_close(&x);
 }
 
