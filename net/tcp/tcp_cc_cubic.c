@@ -149,9 +149,11 @@ static void acked(struct tcp_pcb *p, u32 bytes, s64 now)
 	}
 }
 
+/* 4.8: the next curve begins at its origin, wherever that is then. */
 static void timeout(struct tcp_pcb *p)
 {
 	of(p)->epoch = 0;
+	of(p)->w_max = 0;
 }
 
 static void undo(struct tcp_pcb *p)

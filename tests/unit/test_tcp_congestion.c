@@ -210,6 +210,33 @@ UNIT_TEST(cubic_converges_fast)
 	x_close(&x);
 }
 
+/* 4.8: the curve begins at its origin, as what was reached before the timeout says nothing now. */
+UNIT_TEST(cubic_begins_anew_after_a_timeout)
+{
+	struct xend x;
+
+	begin(&x, 210, "cubic", 100 * MSEC);
+	tcp_sysctl_frto = 0; /* which would find that nothing was lost */
+	x.p->cwnd = 100 * MSS;
+	fill(&x);
+	say(&x, TH_ACK, x.seq, x.ack, 0);
+	for (u32 i = 0; i < 100 && x.p->ca != CA_LOSS; i++)
+		world_sleep(20 * MSEC);
+	tcp_sysctl_frto = 2;
+	CHECK(x.p->ca == CA_LOSS && x.p->cwnd == MSS && x.p->ssthresh == 70 * MSS);
+	x_forget();
+	x.ack = x.p->snd_nxt;
+	say(&x, TH_ACK, x.seq, x.ack, 0);
+	CHECK(x.p->ca == CA_OPEN);
+	for (u32 i = 0; i < 10 && window(&x) < 70; i++)
+		(void)turn(&x, 100 * MSEC);
+	near(window(&x), 70, 1);
+	for (u32 i = 0; i < 20; i++)
+		(void)turn(&x, 100 * MSEC);
+	near(window(&x), 70 + 20 * 9 / 17.0, 2);
+	x_close(&x);
+}
+
 UNIT_TEST(cubic_never_goes_below_two_segments)
 {
 	struct xend x;
