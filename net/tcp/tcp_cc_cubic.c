@@ -52,11 +52,11 @@ static u32 ssthresh(struct tcp_pcb *p)
 	return MAX((u32)((u64)p->cwnd * BETA_NUM / BETA_DEN), 2u * p->mss);
 }
 
-static void begin_epoch(struct tcp_pcb *p, struct tcp_cubic *c, s64 now)
+static void begin_epoch(struct tcp_pcb *p, struct tcp_cubic *c, u32 ms)
 {
 	u32 w = p->cwnd / p->mss;
 
-	c->epoch = now;
+	c->epoch = MAX(ms, 1u);
 	c->w_est = w;
 	c->acked = 0;
 	if (w < c->w_max) {
@@ -69,9 +69,9 @@ static void begin_epoch(struct tcp_pcb *p, struct tcp_cubic *c, s64 now)
 }
 
 /* W_cubic one round trip from now, in segments. */
-static u32 target(const struct tcp_pcb *p, const struct tcp_cubic *c, s64 now)
+static u32 target(const struct tcp_pcb *p, const struct tcp_cubic *c, u32 ms)
 {
-	s64 t = (now - c->epoch + p->srtt) / MSEC - c->k_ms, delta;
+	s64 t = (s64)(ms - c->epoch) + p->srtt / MSEC - c->k_ms, delta;
 
 	t = MIN(t, 600000); /* ten minutes: the cube stays in range */
 	t = MAX(t, -600000);
@@ -118,7 +118,7 @@ static void hystart(struct tcp_pcb *p, struct tcp_cubic *c)
 static void acked(struct tcp_pcb *p, u32 bytes, s64 now)
 {
 	struct tcp_cubic *c = of(p);
-	u32 w, want;
+	u32 w, want, ms = (u32)(now / MSEC);
 
 	if (p->cwnd < p->ssthresh) {
 		hystart(p, c);
@@ -126,13 +126,13 @@ static void acked(struct tcp_pcb *p, u32 bytes, s64 now)
 		return;
 	}
 	if (!c->epoch)
-		begin_epoch(p, c, now);
-	else if (now - c->last > p->rto)
-		c->epoch += now - c->last; /* 5.8: the sender had little to say */
-	c->last = now;
+		begin_epoch(p, c, ms);
+	else if ((ms - c->last) * MSEC > p->rto)
+		c->epoch += ms - c->last; /* 5.8: the sender had little to say */
+	c->last = ms;
 	reno_friendly(p, c, bytes);
 	w = MAX(p->cwnd / p->mss, 1u);
-	want = target(p, c, now);
+	want = target(p, c, ms);
 	want = MAX(want, c->w_est);
 	want = MIN(want, w + w / 2);
 	if (want <= w)

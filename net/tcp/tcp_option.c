@@ -54,7 +54,7 @@ static void start_keepalive(struct tcp_pcb *p)
 
 	if ((p->flags & PF_KEEPALIVE) && p->state != TCP_CLOSE && p->state != TCP_LISTEN &&
 	    p->state != TCP_SYN_SENT)
-		tcp_timer_set(p, TCPT_KEEP, now + MAX(p->keep_idle - idle, 0));
+		tcp_timer_set(p, TCPT_KEEP, now + MAX(p->keep_idle * SEC - idle, 0));
 }
 
 static int set_quickack(struct tcp_pcb *p, int v)
@@ -72,13 +72,13 @@ static int set_times(struct tcp_pcb *p, int option, int v)
 	case TCP_KEEPIDLE:
 		if (v < 1 || v > KEEPIDLE_MAX)
 			return -EINVAL;
-		p->keep_idle = v * SEC;
+		p->keep_idle = (u32)v;
 		start_keepalive(p);
 		return 0;
 	case TCP_KEEPINTVL:
 		if (v < 1 || v > KEEPINTVL_MAX)
 			return -EINVAL;
-		p->keep_intvl = v * SEC;
+		p->keep_intvl = (u32)v;
 		return 0;
 	case TCP_KEEPCNT:
 		if (v < 1 || v > KEEPCNT_MAX)
@@ -283,8 +283,8 @@ static int get_int(const struct tcp_pcb *p, int option, int *v)
 			     ? p->user_mss ? p->user_mss : 536
 			     : p->mss;
 		return 0;
-	case TCP_KEEPIDLE: *v = (int)(p->keep_idle / SEC); return 0;
-	case TCP_KEEPINTVL: *v = (int)(p->keep_intvl / SEC); return 0;
+	case TCP_KEEPIDLE: *v = (int)p->keep_idle; return 0;
+	case TCP_KEEPINTVL: *v = (int)p->keep_intvl; return 0;
 	case TCP_KEEPCNT: *v = p->keep_cnt; return 0;
 	case TCP_SYNCNT: *v = p->syn_retries; return 0;
 	case TCP_USER_TIMEOUT: *v = (int)p->user_timeout; return 0;

@@ -68,8 +68,8 @@ struct tcp_pcb *tcp_pcb_alloc(void)
 	p->reo_mult = 1;
 	p->stat.limit = LIMIT_IDLE;
 	p->notsent_lowat = (u32)tcp_sysctl_notsent_lowat;
-	p->keep_idle = tcp_sysctl_keepalive_time * SEC;
-	p->keep_intvl = tcp_sysctl_keepalive_intvl * SEC;
+	p->keep_idle = (u32)tcp_sysctl_keepalive_time;
+	p->keep_intvl = (u32)tcp_sysctl_keepalive_intvl;
 	p->keep_cnt = (u8)tcp_sysctl_keepalive_probes;
 	p->syn_retries = (u8)tcp_sysctl_syn_retries;
 	tcp_timers_init(p);

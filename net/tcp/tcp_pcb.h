@@ -180,12 +180,12 @@ struct tcp_cc {
 TABLE_DECLARE(tcp_cc, struct tcp_cc);
 
 struct tcp_cubic {
-	s64 epoch; /* ns; 0: begins with the next acknowledgment */
+	u32 epoch; /* ms; 0: begins with the next acknowledgment */
+	u32 last; /* ms: when it grew last */
 	u32 w_max, k_ms, w_est, origin, last_max;
 	u32 acked; /* for w_est */
 	/* HyStart: the round, the least of its delays */
 	u32 round_end, round_rtt, last_rtt, samples;
-	s64 last; /* ns: when it grew last */
 };
 
 struct tcp_listener {
@@ -321,6 +321,7 @@ struct tcp_pcb {
 	u32 pmtu; /* l */
 	u32 path_mtu; /* l: what it was before a black hole was suspected; 0: none was */
 	u32 gso_max; /* l: bytes in one packet handed down */
+	u32 nsegs; /* l, a: of .sndq */
 	s64 mtu_again; /* l: when that is tried again */
 	struct list sndq; /* l: struct tcp_seg */
 	struct tcp_seg *unsent; /* l: the first of .sndq never sent; NULL: none */
@@ -329,7 +330,6 @@ struct tcp_pcb {
 	int sndbuf; /* a */
 	u32 sacked, lost, retrans; /* l: bytes, for RFC 6675's pipe */
 	u32 nsacked; /* l: segments */
-	u32 nsegs; /* l, a: of .sndq */
 	u32 reno_sacked; /* l: bytes that duplicate ACKs speak for, without SACK */
 	u8 ca; /* l: enum tcp_ca */
 	u8 dupacks; /* l */
@@ -357,7 +357,7 @@ struct tcp_pcb {
 	s64 last_sent; /* l */
 	u64 bytes_acked, bytes_received, segs_in, segs_out, delivered, bytes_sent,
 		bytes_retrans; /* l */
-	u64 cc_state[7]; /* l: of the congestion control */
+	u64 cc_state[6]; /* l: of the congestion control */
 
 	/* Receiving. */
 	u32 rcv_nxt, copied; /* l, a: copied: the user has all below */
@@ -397,7 +397,7 @@ struct tcp_pcb {
 	s64 armed; /* l: .timer's time; TIME_NEVER: off */
 	struct timeout timer; /* own lock */
 	struct work work; /* own lock */
-	s64 keep_idle, keep_intvl; /* l */
+	u32 keep_idle, keep_intvl; /* l: s */
 	u32 user_timeout; /* l: ms; 0: the default */
 	int linger2; /* l: s; 0: the default; < 0: at once */
 	u32 notsent_lowat; /* a */

@@ -93,7 +93,7 @@ void tcp_established(struct tcp_pcb *p)
 	if (!(p->flags & PF_SNDBUF_SET))
 		WRITE_ONCE(p->sndbuf, (int)MIN(MAX(2 * p->cwnd, (u32)p->sndbuf), most));
 	if (p->flags & PF_KEEPALIVE)
-		tcp_timer_set(p, TCPT_KEEP, now + p->keep_idle);
+		tcp_timer_set(p, TCPT_KEEP, now + p->keep_idle * SEC);
 	p->wake |= WAKE_WRITE | WAKE_READ;
 }
 

@@ -313,11 +313,11 @@ static void keepalive(struct tcp_pcb *p, s64 now)
 	if (!(p->flags & PF_KEEPALIVE) || p->state == TCP_SYN_SENT || p->state == TCP_CLOSE)
 		return;
 	if (p->snd_nxt != p->snd_una || p->unsent) {
-		tcp_timer_set(p, TCPT_KEEP, now + p->keep_idle);
+		tcp_timer_set(p, TCPT_KEEP, now + p->keep_idle * SEC);
 		return;
 	}
-	if (!p->keep_sent && idle < p->keep_idle) {
-		tcp_timer_set(p, TCPT_KEEP, now + p->keep_idle - idle);
+	if (!p->keep_sent && idle < p->keep_idle * SEC) {
+		tcp_timer_set(p, TCPT_KEEP, now + p->keep_idle * SEC - idle);
 		return;
 	}
 	if (p->user_timeout ? p->keep_sent && idle >= p->user_timeout * MSEC
@@ -328,7 +328,7 @@ static void keepalive(struct tcp_pcb *p, s64 now)
 	TCP_COUNT(TCPKeepAlive);
 	tcp_send_probe(p, now, false);
 	p->keep_sent++;
-	tcp_timer_set(p, TCPT_KEEP, now + p->keep_intvl);
+	tcp_timer_set(p, TCPT_KEEP, now + p->keep_intvl * SEC);
 }
 
 static void run_send(struct tcp_pcb *p, s64 now)
