@@ -7,20 +7,6 @@
 
 static char data[4 * MSS];
 
-static void set(struct tcp_pcb *p, int option, int v)
-{
-	CHECK_EQ(tcp_set_option(p, option, &v, sizeof(v)), 0);
-}
-
-static int get(struct tcp_pcb *p, int option)
-{
-	u32 len = sizeof(int);
-	int v = -1;
-
-	CHECK_EQ(tcp_get_option(p, option, &v, &len), 0);
-	return v;
-}
-
 /* X sends @n bytes. Nobody reads them: that would be worth an ACK of its own. */
 static void give(struct xend *x, u32 n)
 {
@@ -135,12 +121,12 @@ UNIT_TEST(an_answer_carries_the_acknowledgment)
 	struct xend x;
 
 	x_begin(&x, 223, mss_only, 4);
-	set(x.p, TCP_NODELAY, 1);
+	set_option(x.p, TCP_NODELAY, 1);
 	for (u32 i = 0; i < 6; i++) {
 		give(&x, 100);
 		if (i) {
 			CHECK_EQ(x_count(), 0);
-			CHECK_EQ(get(x.p, TCP_QUICKACK), 0);
+			CHECK_EQ(get_option(x.p, TCP_QUICKACK), 0);
 		}
 		x_forget();
 		CHECK_EQ(put(x.p, "answer", 6, 0), 6);
@@ -165,16 +151,16 @@ UNIT_TEST(quickack_is_heard)
 	begin(&x, 224);
 	give(&x, 100);
 	CHECK_EQ(x_count(), 0);
-	set(x.p, TCP_QUICKACK, 1);
+	set_option(x.p, TCP_QUICKACK, 1);
 	CHECK_EQ(acked(&x), world.now);
-	CHECK_EQ(get(x.p, TCP_QUICKACK), 1);
+	CHECK_EQ(get_option(x.p, TCP_QUICKACK), 1);
 	for (u32 i = 0; i < 3; i++) {
 		give(&x, 100);
 		CHECK_EQ(acked(&x), world.now);
 		world_sleep(MSEC);
 	}
-	set(x.p, TCP_QUICKACK, 0);
-	CHECK_EQ(get(x.p, TCP_QUICKACK), 0);
+	set_option(x.p, TCP_QUICKACK, 0);
+	CHECK_EQ(get_option(x.p, TCP_QUICKACK), 0);
 	give(&x, 100);
 	world_sleep(MSEC);
 	CHECK_EQ(x_count(), 0);
@@ -184,7 +170,7 @@ UNIT_TEST(quickack_is_heard)
 
 	/* Those at the beginning of a connection, too. */
 	x_begin(&x, 225, mss_only, 4);
-	set(x.p, TCP_QUICKACK, 0);
+	set_option(x.p, TCP_QUICKACK, 0);
 	give(&x, 100);
 	CHECK_EQ(x_count(), 0);
 	x_close(&x);
@@ -197,7 +183,7 @@ UNIT_TEST(a_cork_holds_the_rest)
 	struct xend x;
 
 	x_begin(&x, 226, mss_only, 4);
-	set(x.p, TCP_CORK, 1);
+	set_option(x.p, TCP_CORK, 1);
 	CHECK_EQ(put(x.p, data, 100, 0), 100);
 	CHECK_EQ(put(x.p, data, 2 * MSS, 0), 2 * MSS);
 	CHECK(x_hear(&h) && h.seq == x.ack && h.len == MSS);
@@ -207,12 +193,12 @@ UNIT_TEST(a_cork_holds_the_rest)
 	x.ack += 2 * MSS;
 	say(&x, TH_ACK, x.seq, x.ack, 0); /* nor does an acknowledgment let it go */
 	CHECK_EQ(x_count(), 0);
-	set(x.p, TCP_NODELAY, 1); /* nor this: the cork is stronger */
+	set_option(x.p, TCP_NODELAY, 1); /* nor this: the cork is stronger */
 	world_sleep(10 * MSEC);
 	x_forget();
 	CHECK_EQ(put(x.p, data, 20, 0), 20);
 	CHECK_EQ(x_count(), 0);
-	set(x.p, TCP_CORK, 0);
+	set_option(x.p, TCP_CORK, 0);
 	CHECK(x_hear(&h) && h.at == world.now && h.len >= 20);
 	CHECK_EQ(h.seq + h.len, x.ack + 120);
 	x_close(&x);
@@ -226,7 +212,7 @@ UNIT_TEST(a_cork_holds_for_a_fifth_of_a_second)
 	s64 start;
 
 	x_begin(&x, 227, mss_only, 4);
-	set(x.p, TCP_CORK, 1);
+	set_option(x.p, TCP_CORK, 1);
 	for (u32 i = 0; i < 3; i++) {
 		CHECK_EQ(put(x.p, data, 100, 0), 100);
 		start = world.now;
@@ -251,7 +237,7 @@ UNIT_TEST(a_cork_does_not_hold_the_end)
 	struct xend x;
 
 	x_begin(&x, 228, mss_only, 4);
-	set(x.p, TCP_CORK, 1);
+	set_option(x.p, TCP_CORK, 1);
 	CHECK_EQ(put(x.p, data, 100, 0), 100);
 	CHECK_EQ(x_count(), 0);
 	CHECK_EQ(tcp_shutdown(x.p, 2), 0);

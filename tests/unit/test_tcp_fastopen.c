@@ -14,20 +14,6 @@ static void fast_begin(int how)
 	tcp_sysctl_fastopen_pause = 0;
 }
 
-static void set(struct tcp_pcb *p, int option, int v)
-{
-	CHECK_EQ(tcp_set_option(p, option, &v, sizeof(v)), 0);
-}
-
-static int get(struct tcp_pcb *p, int option)
-{
-	u32 len = sizeof(int);
-	int v = -1;
-
-	CHECK_EQ(tcp_get_option(p, option, &v, &len), 0);
-	return v;
-}
-
 static struct tcp_info info(struct tcp_pcb *p)
 {
 	struct tcp_info i;
@@ -43,7 +29,7 @@ static struct tcp_pcb *fast_listen(u16 port, int most)
 {
 	struct tcp_pcb *l = listen_on(HOST_A, port, 4);
 
-	set(l, TCP_FASTOPEN, most);
+	set_option(l, TCP_FASTOPEN, most);
 	return l;
 }
 
@@ -112,7 +98,7 @@ UNIT_TEST(a_cookie_is_given_to_who_asks)
 
 	fast_begin(3);
 	l = fast_listen(100, 5);
-	CHECK_EQ(get(l, TCP_FASTOPEN), 5);
+	CHECK_EQ(get_option(l, TCP_FASTOPEN), 5);
 	h = syn(40000, 100, ask, sizeof(ask), "");
 	CHECK_EQ(h.fo, 10);
 	CHECK_EQ(h.ack, 1000);
@@ -121,7 +107,7 @@ UNIT_TEST(a_cookie_is_given_to_who_asks)
 	tcp_sysctl_fastopen = 1;
 	CHECK_EQ(syn(40002, 100, ask, sizeof(ask), "").fo, 0);
 	tcp_sysctl_fastopen = 3;
-	set(l, TCP_FASTOPEN, 0);
+	set_option(l, TCP_FASTOPEN, 0);
 	CHECK_EQ(syn(40003, 100, ask, sizeof(ask), "").fo, 0);
 	tcp_close(l);
 	world_end();
@@ -318,13 +304,13 @@ UNIT_TEST(settings_without_cookies)
 
 	fast_begin(0x603);
 	x.l = listen_on(HOST_A, 100, 4);
-	CHECK_EQ(get(x.l, TCP_FASTOPEN), 4);
+	CHECK_EQ(get_option(x.l, TCP_FASTOPEN), 4);
 	CHECK_EQ(syn(40000, 100, mss_only, 4, "hello").ack, 1005);
 	CHECK_EQ(tcp_accept(x.l, &x.p), 0);
 	/* One socket alone. */
 	tcp_sysctl_fastopen = 3;
 	CHECK_EQ(syn(40001, 100, mss_only, 4, "hello").ack, 1000);
-	set(x.l, TCP_FASTOPEN_NO_COOKIE, 1);
+	set_option(x.l, TCP_FASTOPEN_NO_COOKIE, 1);
 	CHECK_EQ(syn(40002, 100, mss_only, 4, "hello").ack, 1005);
 	CHECK_EQ(tcp_accept(x.l, &p), 0);
 	tcp_abort(p);
@@ -342,7 +328,7 @@ UNIT_TEST(pending_ones_are_bounded)
 	fast_begin(3);
 	begin(&x, 40000, 100, 2);
 	memcpy(opt, cookie_of(100), 16);
-	set(x.l, TCP_FASTOPEN, 1);
+	set_option(x.l, TCP_FASTOPEN, 1);
 	CHECK_EQ(syn(40001, 100, opt, 16, "hello").ack, 1000);
 	CHECK_EQ(tcp_mib(TCP_MIB_TCPFastOpenListenOverflow), 1);
 	say(&x, TH_RST, x.seq, 0, 0);
@@ -620,11 +606,11 @@ UNIT_TEST(a_connect_that_waits_for_bytes)
 	fast_begin(1);
 	like = listen_on(HOST_A, 9, 1);
 	CHECK_EQ(tcp_open(like->uops, NULL, &p), 0);
-	set(p, TCP_FASTOPEN_CONNECT, 1);
+	set_option(p, TCP_FASTOPEN_CONNECT, 1);
 	CHECK_EQ(tcp_connect(p, (struct tcp_addr){ IP_ADDR(10, 0, 0, 200), net16(5) }), 0);
 	CHECK(!tcp_held(p));
 	tcp_disconnect(p);
-	CHECK_EQ(get(p, TCP_FASTOPEN_CONNECT), 1);
+	CHECK_EQ(get_option(p, TCP_FASTOPEN_CONNECT), 1);
 	learn();
 	CHECK_EQ(tcp_connect(p, (struct tcp_addr){ HOST_X, net16(301) }), 0);
 	CHECK(tcp_held(p) && !x_hear(&h));
@@ -707,7 +693,7 @@ UNIT_TEST(over_a_bad_wire)
 
 		fast_begin(3);
 		l = listen_on(HOST_B, 100, 4);
-		set(l, TCP_FASTOPEN, 5);
+		set_option(l, TCP_FASTOPEN, 5);
 		CHECK_EQ(tcp_open(l->uops, NULL, &c), 0);
 		CHECK_EQ(tcp_bind(c, (struct tcp_addr){ HOST_A, 0 }), 0);
 		CHECK_EQ(tcp_connect_held(c, (struct tcp_addr){ HOST_B, net16(100) }), 0);

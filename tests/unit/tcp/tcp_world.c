@@ -558,6 +558,37 @@ void say(const struct xend *x, u8 flags, u32 seq, u32 ack, u32 len)
 			      .len = len });
 }
 
+void say_at(const struct xend *x, u8 flags, u32 seq, u32 ack, u32 len, u32 tsval, u32 tsecr)
+{
+	u8 o[12] = { 1, 1, 8, 10 };
+	u32 v[2] = { net32(tsval), net32(tsecr) };
+
+	memcpy(o + 4, v, sizeof(v));
+	x_say(&(struct xseg){ .sport = x->sport,
+			      .dport = x->dport,
+			      .seq = seq,
+			      .ack = ack,
+			      .flags = flags,
+			      .wnd = 60000,
+			      .len = len,
+			      .opt = o,
+			      .optlen = tsval ? sizeof(o) : 0 });
+}
+
+void set_option(struct tcp_pcb *p, int option, int v)
+{
+	CHECK_EQ(tcp_set_option(p, option, &v, sizeof(v)), 0);
+}
+
+int get_option(struct tcp_pcb *p, int option)
+{
+	u32 len = sizeof(int);
+	int v = -1;
+
+	CHECK_EQ(tcp_get_option(p, option, &v, &len), 0);
+	return v;
+}
+
 void ack_with(const struct xend *x, u32 ack, const u8 *opt, u32 optlen)
 {
 	x_say(&(struct xseg){ .sport = x->sport,

@@ -77,6 +77,11 @@ struct xend {
 extern const u8 sack_mss[8], mss_only[4]; /* options of a SYN */
 /* A segment with a window of 60,000. */
 void say(const struct xend *x, u8 flags, u32 seq, u32 ack, u32 len);
+/* With a time stamp, unless @tsval is 0. */
+void say_at(const struct xend *x, u8 flags, u32 seq, u32 ack, u32 len, u32 tsval, u32 tsecr);
+/* An option of TCP's own, which is taken and told. */
+void set_option(struct tcp_pcb *p, int option, int v);
+int get_option(struct tcp_pcb *p, int option);
 /* An acknowledgment of @ack with options. */
 void ack_with(const struct xend *x, u32 ack, const u8 *opt, u32 optlen);
 /* X connects to a listener of A, with the options @opt; A accepts. */
