@@ -74,6 +74,8 @@ bool stats_count_absent(s64 nr, const char comm[16])
 	bool fresh = false;
 	u32 i;
 
+	if (!comm[0])
+		comm = "?";
 	spin_lock(&absent_lock);
 	for (i = 0; i < ABSENT_MAX && absent[i].comm[0]; i++) {
 		if (absent[i].nr == nr && strcmp(absent[i].comm, comm) == 0)
@@ -84,7 +86,7 @@ bool stats_count_absent(s64 nr, const char comm[16])
 	} else {
 		fresh = !absent[i].comm[0];
 		absent[i].nr = nr;
-		strlcpy(absent[i].comm, comm[0] ? comm : "?", sizeof(absent[i].comm));
+		strlcpy(absent[i].comm, comm, sizeof(absent[i].comm));
 		absent[i].count++;
 	}
 	spin_unlock(&absent_lock);

@@ -1,6 +1,9 @@
 /* /proc/stats, which only this kernel has: calls, their errors, calls that are not there, faults. */
+#include <fcntl.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include "tap.h"
 
 #define ABSENT 999 /* no call of this number is there */
@@ -24,6 +27,44 @@ static unsigned long long value(const char *prefix)
 static unsigned long long close_errors(void)
 {
 	return value("error close 9") + value("error other 0");
+}
+
+/* How many records of the kernel's log, from where @log stands, hold @text. */
+static int records(int log, const char *text)
+{
+	char record[2048];
+	ssize_t n;
+	int found = 0;
+
+	while ((n = read(log, record, sizeof(record) - 1)) > 0 || (n < 0 && errno == EPIPE)) {
+		record[n < 0 ? 0 : n] = 0;
+		found += strstr(record, text) != NULL;
+	}
+	return found;
+}
+
+/* Three programs of the name @name ask for the call @nr; how often is that in the log? */
+static int told_of(const char *name, long nr)
+{
+	int log = open("/dev/kmsg", O_RDONLY | O_NONBLOCK), found, st;
+	char text[80];
+
+	lseek(log, 0, SEEK_END);
+	for (int i = 0; i < 3; i++) {
+		pid_t pid = fork();
+
+		if (!pid) {
+			prctl(PR_SET_NAME, name);
+			_exit(syscall(nr) != -1 || errno != ENOSYS || syscall(nr) != -1 ||
+			      errno != ENOSYS);
+		}
+		if (waitpid(pid, &st, 0) != pid || st)
+			return -1;
+	}
+	snprintf(text, sizeof(text), "system call %ld is not implemented", nr);
+	found = records(log, text);
+	close(log);
+	return found;
 }
 
 int main(void)
@@ -53,5 +94,9 @@ int main(void)
 	CHECK(value("absent 999 stats") == absent + 1);
 	CHECK(value("fault translation") + value("fault permission") > faults);
 	CHECK(value("switches 0") > 0 && value("frames total") > value("frames free"));
+	/* Each program's name once, an empty one too. */
+	CHECK(told_of("absent one", ABSENT) == 1 && told_of("absent two", ABSENT) == 1);
+	CHECK(told_of("absent two", ABSENT) == 0 && told_of("absent two", ABSENT + 1) == 1);
+	CHECK(told_of("", ABSENT) == 1 && told_of("", ABSENT) == 0);
 	return tap_done();
 }
