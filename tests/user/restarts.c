@@ -7,7 +7,10 @@
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/aio_abi.h>
 #include <linux/futex.h>
+#include <mqueue.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <pty.h>
 #include <sched.h>
@@ -43,6 +46,7 @@ static struct shared {
 static char byte;
 static int ids[2]; /* message queue, semaphores: full and empty */
 static const char lock_name[] = "restarts.lock", fifo_name[] = "restarts.fifo";
+static const char mqueue_name[] = "/restarts";
 static struct timespec forever = { TAP_LONG, 0 };
 
 /* --- calls that sleep; what they need is made by the child itself --- */
@@ -421,6 +425,213 @@ static long call_semtimedop(void)
 	return semtimedop(ids[1], &op, 1, &forever);
 }
 
+static long mqueue_call(int full)
+{
+	struct timespec t = { time(NULL) + TAP_LONG, 0 };
+	struct mq_attr a = { .mq_maxmsg = 1, .mq_msgsize = 1 };
+	mqd_t q = mq_open(mqueue_name, O_RDWR | O_CREAT, 0600, &a);
+
+	mq_unlink(mqueue_name);
+	if (!full)
+		return mq_timedreceive(q, &byte, 1, NULL, &t);
+	if (mq_send(q, "", 1, 0))
+		_exit(107);
+	return mq_timedsend(q, "", 1, 0, &t);
+}
+
+static long call_mq_timedreceive(void)
+{
+	return mqueue_call(0);
+}
+
+static long call_mq_timedsend(void)
+{
+	return mqueue_call(1);
+}
+
+static long call_pause(void)
+{
+	return pause();
+}
+
+static long call_ppoll(void)
+{
+	sigset_t none;
+
+	sigemptyset(&none);
+	return ppoll(NULL, 0, &forever, &none);
+}
+
+static long call_epoll_pwait2(void)
+{
+	struct epoll_event e;
+
+	return syscall(441, epoll_create1(0), &e, 1, &forever, NULL, 8);
+}
+
+static long call_io_getevents(void)
+{
+	aio_context_t ctx = 0;
+	struct io_event e;
+
+	if (syscall(SYS_io_setup, 1, &ctx))
+		_exit(108);
+	return syscall(SYS_io_getevents, ctx, 1, 1, &e, &forever);
+}
+
+static long call_vmsplice(void)
+{
+	static char page[4096];
+	struct iovec v = { page, 1 };
+	int fd = pipe_end(1);
+
+	while (vmsplice(fd, &v, 1, SPLICE_F_NONBLOCK) == 1)
+		;
+	return vmsplice(fd, &v, 1, 0);
+}
+
+static long tty_write(void)
+{
+	int fds[2];
+
+	if (openpty(&fds[0], &fds[1], NULL, NULL, NULL))
+		_exit(109);
+	return write_full(fds[1]);
+}
+
+/* --- sockets with addresses --- */
+
+static int timed_socket(int family, int type, int timeout)
+{
+	struct timeval t = { TAP_LONG, 0 };
+	int s = socket(family, type, 0);
+
+	if (s < 0 || (timeout && setsockopt(s, SOL_SOCKET, timeout, &t, sizeof(t))))
+		_exit(110);
+	return s;
+}
+
+/* One that listens where only a few may wait; its address goes to @a. */
+static void make_listener(int family, struct sockaddr_storage *a, socklen_t *len)
+{
+	int s = socket(family, SOCK_STREAM, 0);
+
+	*a = (struct sockaddr_storage){ .ss_family = family };
+	*len = family == AF_UNIX ? sizeof(sa_family_t) : sizeof(struct sockaddr_in);
+	if (family == AF_INET)
+		((struct sockaddr_in *)a)->sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	if (bind(s, (struct sockaddr *)a, *len) || listen(s, 0))
+		_exit(111);
+	*len = sizeof(*a);
+	getsockname(s, (struct sockaddr *)a, len);
+}
+
+/* As many connections as are taken, then one that must wait. */
+static long connect_full(int family, int timeout)
+{
+	struct sockaddr_storage a;
+	socklen_t len;
+
+	make_listener(family, &a, &len);
+	for (int i = 0; i < 4; i++)
+		connect(socket(family, SOCK_STREAM | SOCK_NONBLOCK, 0), (struct sockaddr *)&a, len);
+	return connect(timed_socket(family, SOCK_STREAM, timeout), (struct sockaddr *)&a, len);
+}
+
+static long connect_unix(void)
+{
+	return connect_full(AF_UNIX, 0);
+}
+
+static long connect_unix_timed(void)
+{
+	return connect_full(AF_UNIX, SO_SNDTIMEO);
+}
+
+static long connect_tcp(void)
+{
+	return connect_full(AF_INET, 0);
+}
+
+static long connect_tcp_timed(void)
+{
+	return connect_full(AF_INET, SO_SNDTIMEO);
+}
+
+static long accept_tcp(void)
+{
+	int s = socket(AF_INET, SOCK_STREAM, 0);
+
+	if (listen(s, 1))
+		_exit(112);
+	return accept4(s, NULL, NULL, SOCK_CLOEXEC);
+}
+
+static long recv_udp(void)
+{
+	return recv(timed_socket(AF_INET, SOCK_DGRAM, 0), &byte, 1, 0);
+}
+
+static long recv_udp_timed(void)
+{
+	return recv(timed_socket(AF_INET, SOCK_DGRAM, SO_RCVTIMEO), &byte, 1, 0);
+}
+
+static long recv_raw(void)
+{
+	return recv(socket(AF_INET, SOCK_RAW, 253), &byte, 1, 0);
+}
+
+static long recv_packet(void)
+{
+	return recv(socket(AF_PACKET, SOCK_RAW, 0), &byte, 1, 0);
+}
+
+static long recv_netlink(void)
+{
+	return recv(socket(AF_NETLINK, SOCK_RAW, 0), &byte, 1, 0);
+}
+
+/* A limit of time for all messages is looked at only when one has come. */
+static long call_recvmmsg(void)
+{
+	struct iovec v = { &byte, 1 };
+	struct mmsghdr m = { .msg_hdr = { .msg_iov = &v, .msg_iovlen = 1 } };
+	struct timespec t = forever;
+
+	return recvmmsg(timed_socket(AF_INET, SOCK_DGRAM, 0), &m, 1, 0, &t);
+}
+
+static long datagrams(int timeout, int many)
+{
+	struct timeval t = { TAP_LONG, 0 };
+	struct iovec v = { &byte, 1 };
+	struct mmsghdr m = { .msg_hdr = { .msg_iov = &v, .msg_iovlen = 1 } };
+	int s[2];
+
+	if (socketpair(AF_UNIX, SOCK_DGRAM, 0, s) ||
+	    (timeout && setsockopt(s[0], SOL_SOCKET, timeout, &t, sizeof(t))))
+		_exit(113);
+	while (send(s[0], "", 1, MSG_DONTWAIT) == 1)
+		;
+	return many ? sendmmsg(s[0], &m, 1, 0) : send(s[0], "", 1, 0);
+}
+
+static long send_datagram(void)
+{
+	return datagrams(0, 0);
+}
+
+static long send_datagram_timed(void)
+{
+	return datagrams(SO_SNDTIMEO, 0);
+}
+
+static long call_sendmmsg(void)
+{
+	return datagrams(0, 1);
+}
+
 /* --- the table --- */
 
 enum { EINTRS = 1, SLEEPS = 2 };
@@ -475,6 +686,28 @@ static const struct blocker {
 	{ "msgsnd", call_msgsnd, EINTRS, EINTRS, SLEEPS },
 	{ "semop", call_semop, EINTRS, EINTRS, EINTRS },
 	{ "semtimedop", call_semtimedop, EINTRS, EINTRS, EINTRS },
+	{ "mq_timedreceive", call_mq_timedreceive, EINTRS, SLEEPS, SLEEPS },
+	{ "mq_timedsend", call_mq_timedsend, EINTRS, SLEEPS, SLEEPS },
+	{ "pause", call_pause, EINTRS, EINTRS, SLEEPS },
+	{ "ppoll with a timeout", call_ppoll, EINTRS, EINTRS, SLEEPS },
+	{ "epoll_pwait2", call_epoll_pwait2, EINTRS, EINTRS, EINTRS },
+	{ "io_getevents", call_io_getevents, EINTRS, EINTRS, EINTRS },
+	{ "vmsplice", call_vmsplice, EINTRS, SLEEPS, SLEEPS },
+	{ "write to a terminal", tty_write, EINTRS, SLEEPS, SLEEPS },
+	{ "connect of a Unix socket", connect_unix, EINTRS, SLEEPS, SLEEPS },
+	{ "connect with SO_SNDTIMEO", connect_unix_timed, EINTRS, EINTRS, EINTRS },
+	{ "connect of TCP", connect_tcp, EINTRS, SLEEPS, SLEEPS },
+	{ "connect of TCP with SO_SNDTIMEO", connect_tcp_timed, EINTRS, EINTRS, EINTRS },
+	{ "accept4 of TCP", accept_tcp, EINTRS, SLEEPS, SLEEPS },
+	{ "recv of UDP", recv_udp, EINTRS, SLEEPS, SLEEPS },
+	{ "recv of UDP with SO_RCVTIMEO", recv_udp_timed, EINTRS, EINTRS, EINTRS },
+	{ "recv of a raw socket", recv_raw, EINTRS, SLEEPS, SLEEPS },
+	{ "recv of a packet socket", recv_packet, EINTRS, SLEEPS, SLEEPS },
+	{ "recv of netlink", recv_netlink, EINTRS, SLEEPS, SLEEPS },
+	{ "recvmmsg with a timeout", call_recvmmsg, EINTRS, SLEEPS, SLEEPS },
+	{ "send of a datagram", send_datagram, EINTRS, SLEEPS, SLEEPS },
+	{ "send of a datagram with SO_SNDTIMEO", send_datagram_timed, EINTRS, EINTRS, EINTRS },
+	{ "sendmmsg", call_sendmmsg, EINTRS, SLEEPS, SLEEPS },
 };
 
 /* --- trying one --- */
