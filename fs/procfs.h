@@ -48,9 +48,9 @@ struct sysctl_row {
 int sysctl_row_show(struct sbuf *out, void *arg);
 ssize_t sysctl_row_write(const char *text, size_t n, void *arg);
 #define SYSCTL_ROW(id, path_, ...)                                                     \
-	static const struct sysctl_row id##_row = { __VA_ARGS__ };                     \
+	static struct sysctl_row id##_row = { __VA_ARGS__ };                           \
 	PROC_FILE(id, path_, 0644, .show = sysctl_row_show, .write = sysctl_row_write, \
-		  .arg = (void *)&id##_row)
+		  .arg = &id##_row)
 
 /* A file that comes later; @path as proc_file's. As pseudo_add. ctx: thread; sleeps */
 struct pseudo_attr;

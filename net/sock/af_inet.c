@@ -15,9 +15,10 @@
 #include "kernel/sched/thread.h"
 #include "net/sock/inet.h"
 
-static int unprivileged_port_start = 1024, nonlocal_bind; /* a */
+int inet_unprivileged_port = 1024;
+static int nonlocal_bind; /* a */
 SYSCTL_INT(ip_unprivileged_port_start, "sys/net/ipv4/ip_unprivileged_port_start",
-	   &unprivileged_port_start, 0, 65535);
+	   &inet_unprivileged_port, 0, 65535);
 SYSCTL_INT(ip_no_pmtu_disc, "sys/net/ipv4/ip_no_pmtu_disc", &ip_no_pmtu_disc, 0, 255);
 SYSCTL_INT(ip_nonlocal_bind, "sys/net/ipv4/ip_nonlocal_bind", &nonlocal_bind, 0, 1);
 
@@ -59,7 +60,7 @@ int inet_may_bind(const struct inet_sock *i, be32 addr, u16 port)
 	if (addr && type == RTN_UNICAST && !READ_ONCE(i->freebind) && !READ_ONCE(i->transparent) &&
 	    !READ_ONCE(nonlocal_bind))
 		return -EADDRNOTAVAIL;
-	if (port && port < (u32)READ_ONCE(unprivileged_port_start) &&
+	if (port && port < (u32)READ_ONCE(inet_unprivileged_port) &&
 	    !cred_capable(current->cred, CAP_NET_BIND_SERVICE))
 		return -EACCES;
 	return 0;

@@ -770,6 +770,7 @@ static int packet_create(int type, int protocol, struct socket **out)
 	net_tap.see = packet_see;
 	net_tap.gone = packet_gone;
 	k->order = ++last_order;
+	k->uid = current->cred->fsuid;
 	list_add_tail(&socks, &k->all);
 	set_protocol(k, (be16)protocol);
 	spin_unlock(&packet_lock);
@@ -787,7 +788,8 @@ static int packet_show(struct sbuf *out, void *arg)
 	list_for_each(k, &socks, all) {
 		sbuf_printf(out, "%016llx %-6u %-4u %04x   %-5u %u %-6u %-6u %-6llu\n", 0ull,
 			    ref_read(&k->refs), k->s.type, net16(k->protocol), k->ifindex,
-			    k->protocol != 0, READ_ONCE(k->rmem), 0u, (unsigned long long)k->s.ino);
+			    k->protocol != 0, READ_ONCE(k->rmem), k->uid,
+			    (unsigned long long)k->s.ino);
 	}
 	spin_unlock(&packet_lock);
 	return 0;

@@ -68,6 +68,7 @@ void inet_sock_init(struct inet_sock *i, const struct sock_ops *ops, int type, i
 /* An address of AF_INET from a user. 0, -EINVAL (too short), -EAFNOSUPPORT. */
 int __must_check inet_addr_in(const struct sock_addr *a, struct sockaddr_in *out);
 void inet_addr_out(struct sock_addr *out, be32 addr, be16 port);
+extern int inet_unprivileged_port; /* a: sysctl; the first that anybody may bind to */
 /* May one bind to this address and port (host order)? 0, -EADDRNOTAVAIL, -EACCES. ctx: thread */
 int __must_check inet_may_bind(const struct inet_sock *i, be32 addr, u16 port);
 /*

@@ -88,8 +88,8 @@ static int dgram_alloc(enum pcb_table table, int type, int protocol, struct sock
 	spin_init(&d->qlock, RANK_NET_QUEUE);
 	list_init(&d->queue);
 	waitq_init(&d->wait);
-	if (!inet_pcb_has_ports(&d->pcb))
-		socket_set_option(&d->i.s, SO_REUSEADDR, true);
+	d->pcb.reuse = !inet_pcb_has_ports(&d->pcb);
+	socket_set_option(&d->i.s, SO_REUSEADDR, d->pcb.reuse);
 	if (table == PCB_RAW) { /* is there from the start: raw(7) */
 		d->i.hdrincl = protocol == IPPROTO_RAW;
 		(void)!inet_pcb_bind(&d->pcb, 0, 0);
@@ -126,15 +126,12 @@ static int ping_group_show(struct sbuf *out, void *arg)
 
 static ssize_t ping_group_write(const char *text, size_t n, void *arg)
 {
-	const char *rest;
-	u64 first, last;
+	u64 v[2] = { ping_group_first, ping_group_last };
 
-	if (str_to_u64(text + strspn(text, " \t\n"), &rest, 10, &first) ||
-	    str_to_u64(rest + strspn(rest, " \t\n"), NULL, 10, &last) || first > 0xffffffff ||
-	    last > 0xffffffff)
+	if (sysctl_row_write(text, n, &(struct sysctl_row){ v, 2, true, 0, 0xfffffffe }) < 0)
 		return -EINVAL;
-	WRITE_ONCE(ping_group_first, (u32)first);
-	WRITE_ONCE(ping_group_last, (u32)last);
+	WRITE_ONCE(ping_group_first, v[1] < v[0] ? 1 : (u32)v[0]); /* nobody: always written 1 0 */
+	WRITE_ONCE(ping_group_last, v[1] < v[0] ? 0 : (u32)v[1]);
 	return (ssize_t)n;
 }
 PROC_FILE(ping_group_range, "sys/net/ipv4/ping_group_range", 0644, .show = ping_group_show,

@@ -95,82 +95,42 @@ PROC_FILE(net_netstat, "net/netstat", 0444, .show = netstat_show);
 #define TCP_SYSCTL(id, name, low, high) \
 	SYSCTL_INT(tcp_##id, "sys/net/ipv4/" name, &tcp_sysctl_##id, low, high)
 
-TCP_SYSCTL(sack, "tcp_sack", 0, 1);
-TCP_SYSCTL(timestamps, "tcp_timestamps", 0, 2);
-TCP_SYSCTL(wscale, "tcp_window_scaling", 0, 1);
+TCP_SYSCTL(sack, "tcp_sack", 0, 255);
+TCP_SYSCTL(timestamps, "tcp_timestamps", 0, 255);
+TCP_SYSCTL(wscale, "tcp_window_scaling", 0, 255);
 TCP_SYSCTL(ecn, "tcp_ecn", 0, 2);
-TCP_SYSCTL(syncookies, "tcp_syncookies", 0, 2);
+TCP_SYSCTL(syncookies, "tcp_syncookies", 0, 255);
 TCP_SYSCTL(syn_retries, "tcp_syn_retries", 1, 127);
 TCP_SYSCTL(synack_retries, "tcp_synack_retries", 0, 127);
 TCP_SYSCTL(retries2, "tcp_retries2", 1, 255);
 TCP_SYSCTL(orphan_retries, "tcp_orphan_retries", 0, 255);
-TCP_SYSCTL(fin_timeout, "tcp_fin_timeout", 0, 86400);
-TCP_SYSCTL(keepalive_time, "tcp_keepalive_time", 1, 32767);
-TCP_SYSCTL(keepalive_intvl, "tcp_keepalive_intvl", 1, 32767);
-TCP_SYSCTL(keepalive_probes, "tcp_keepalive_probes", 1, 127);
+TCP_SYSCTL(fin_timeout, "tcp_fin_timeout", 0, 8589934);
+TCP_SYSCTL(keepalive_time, "tcp_keepalive_time", 1, 8589934);
+TCP_SYSCTL(keepalive_intvl, "tcp_keepalive_intvl", 1, 8589934);
+TCP_SYSCTL(keepalive_probes, "tcp_keepalive_probes", 0, 255);
 TCP_SYSCTL(tw_reuse, "tcp_tw_reuse", 0, 2);
 TCP_SYSCTL(max_tw, "tcp_max_tw_buckets", 0, 1 << 20);
 TCP_SYSCTL(max_orphans, "tcp_max_orphans", 0, 1 << 20);
 TCP_SYSCTL(max_syn_backlog, "tcp_max_syn_backlog", 1, 65536);
-TCP_SYSCTL(frto, "tcp_frto", 0, 2);
-TCP_SYSCTL(dsack, "tcp_dsack", 0, 1);
+TCP_SYSCTL(frto, "tcp_frto", 0, 255);
+TCP_SYSCTL(dsack, "tcp_dsack", 0, 255);
 TCP_SYSCTL(early_retrans, "tcp_early_retrans", 0, 4);
-TCP_SYSCTL(abort_overflow, "tcp_abort_on_overflow", 0, 1);
+TCP_SYSCTL(abort_overflow, "tcp_abort_on_overflow", 0, 255);
 TCP_SYSCTL(challenge_limit, "tcp_challenge_ack_limit", 0, 0x7fffffff);
-TCP_SYSCTL(moderate_rcvbuf, "tcp_moderate_rcvbuf", 0, 1);
-TCP_SYSCTL(rfc1337, "tcp_rfc1337", 0, 1);
-TCP_SYSCTL(slow_start_idle, "tcp_slow_start_after_idle", 0, 1);
-TCP_SYSCTL(stdurg, "tcp_stdurg", 0, 1);
+TCP_SYSCTL(moderate_rcvbuf, "tcp_moderate_rcvbuf", 0, 255);
+TCP_SYSCTL(rfc1337, "tcp_rfc1337", 0, 255);
+TCP_SYSCTL(slow_start_idle, "tcp_slow_start_after_idle", 0, 255);
+TCP_SYSCTL(stdurg, "tcp_stdurg", 0, 255);
 TCP_SYSCTL(notsent_lowat, "tcp_notsent_lowat", 0, 0x7fffffff);
-TCP_SYSCTL(mtu_probing, "tcp_mtu_probing", 0, 2);
+TCP_SYSCTL(mtu_probing, "tcp_mtu_probing", 0, 255);
 TCP_SYSCTL(base_mss, "tcp_base_mss", 88, 65495);
 TCP_SYSCTL(retries1, "tcp_retries1", 0, 255);
 TCP_SYSCTL(fastopen, "tcp_fastopen", -0x7fffffff - 1, 0x7fffffff);
 TCP_SYSCTL(fastopen_pause, "tcp_fastopen_blackhole_timeout_sec", 0, 0x7fffffff);
 SYSCTL_INT(somaxconn, "sys/net/core/somaxconn", &tcp_sysctl_somaxconn, 0, 0x7fffffff);
 
-/* Numbers in a row, as many as the array has. */
-struct row {
-	int *v;
-	u32 n;
-	int low, high;
-};
-
-static int row_show(struct sbuf *out, void *arg)
-{
-	const struct row *r = arg;
-
-	for (u32 i = 0; i < r->n; i++)
-		sbuf_printf(out, "%d%c", r->v[i], i + 1 < r->n ? '\t' : '\n');
-	return 0;
-}
-
-static ssize_t row_write(const char *text, size_t n, void *arg)
-{
-	const struct row *r = arg;
-	const char *at = text;
-	int v[3];
-	u64 one;
-
-	for (u32 i = 0; i < r->n; i++) {
-		at += strspn(at, " \t\n");
-		if (str_to_u64(at, &at, 10, &one) || one < (u64)r->low || one > (u64)r->high)
-			return -EINVAL;
-		v[i] = (int)one;
-		if (i && v[i] < v[i - 1])
-			return -EINVAL;
-	}
-	for (u32 i = 0; i < r->n; i++)
-		WRITE_ONCE(r->v[i], v[i]);
-	return (ssize_t)n;
-}
-
-static struct row rmem_row = { tcp_sysctl_rmem, 3, 2304, 1 << 29 };
-static struct row wmem_row = { tcp_sysctl_wmem, 3, 4608, 1 << 29 };
-PROC_FILE(tcp_rmem, "sys/net/ipv4/tcp_rmem", 0644, .show = row_show, .write = row_write,
-	  .arg = &rmem_row);
-PROC_FILE(tcp_wmem, "sys/net/ipv4/tcp_wmem", 0644, .show = row_show, .write = row_write,
-	  .arg = &wmem_row);
+SYSCTL_ROW(tcp_rmem, "sys/net/ipv4/tcp_rmem", tcp_sysctl_rmem, 3, false, 2304, 1 << 29);
+SYSCTL_ROW(tcp_wmem, "sys/net/ipv4/tcp_wmem", tcp_sysctl_wmem, 3, false, 1, 1 << 29);
 
 /* --- the keys of fast open's cookies --- */
 

@@ -58,6 +58,7 @@ struct packet_sock {
 	bool loss; /* a: PACKET_LOSS: wrong frames to send are passed over */
 	u8 version; /* q; a to read: TPACKET_V1... */
 	u32 reserve; /* q; a to read: room in front of received frames */
+	u32 uid; /* I: who made it */
 	u32 mapped; /* q: regions that show the rings */
 	struct vm_file vmf; /* I */
 	struct packet_ring rx, tx; /* q; .pages a to read */

@@ -49,7 +49,7 @@ static int route_show(struct sbuf *out, void *arg)
 		u32 flags = RTF_UP;
 
 		if (r.type == RTN_UNREACHABLE || r.type == RTN_PROHIBIT)
-			flags = RTF_REJECT;
+			flags |= RTF_REJECT;
 		if (r.gateway)
 			flags |= RTF_GATEWAY;
 		if (r.prefix == 32)
@@ -238,15 +238,13 @@ static int port_range_show(struct sbuf *out, void *arg)
 
 static ssize_t port_range_write(const char *text, size_t n, void *arg)
 {
-	const char *rest;
-	u64 first, last;
+	int v[2] = { READ_ONCE(inet_port_first), READ_ONCE(inet_port_last) };
 
-	if (str_to_u64(text + strspn(text, " \t\n"), &rest, 10, &first) ||
-	    str_to_u64(rest + strspn(rest, " \t\n"), NULL, 10, &last) || !first || last > 65535 ||
-	    last < first)
+	if (sysctl_row_write(text, n, &(struct sysctl_row){ v, 2, false, 1, 65535 }) < 0 ||
+	    v[1] < v[0] || v[0] < READ_ONCE(inet_unprivileged_port))
 		return -EINVAL;
-	WRITE_ONCE(inet_port_first, (int)first);
-	WRITE_ONCE(inet_port_last, (int)last);
+	WRITE_ONCE(inet_port_first, v[0]);
+	WRITE_ONCE(inet_port_last, v[1]);
 	return (ssize_t)n;
 }
 PROC_FILE(ip_local_port_range, "sys/net/ipv4/ip_local_port_range", 0644, .show = port_range_show,

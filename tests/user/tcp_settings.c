@@ -1,0 +1,273 @@
+/*
+ * Settings of TCP under /proc/sys/net/ipv4, tcp(7): what was written is what connections made later
+ * do. Each is put back. As root.
+ */
+#define _GNU_SOURCE
+#include <fcntl.h>
+#include <netinet/tcp.h>
+#include <stdint.h>
+#include "inet.h"
+
+#ifndef TCPI_OPT_TIMESTAMPS
+#define TCPI_OPT_TIMESTAMPS 1
+#define TCPI_OPT_SACK 2
+#define TCPI_OPT_WSCALE 4
+#define TCPI_OPT_ECN 8
+#endif
+
+static int open_setting(const char *name, int flags)
+{
+	char path[96];
+
+	snprintf(path, sizeof(path), "/proc/sys/net/%s", name);
+	return open(path, flags);
+}
+
+static int put(const char *name, const char *value)
+{
+	int fd = open_setting(name, O_WRONLY), n = (int)write(fd, value, strlen(value)), e = errno;
+
+	close(fd);
+	errno = e;
+	return n < 0 ? -1 : 0;
+}
+
+/* The setting's text, without the end of its line. */
+static const char *text_of(const char *name, char text[64])
+{
+	int fd = open_setting(name, O_RDONLY);
+	ssize_t n = read(fd, text, 63);
+
+	close(fd);
+	text[n > 0 ? n - 1 : 0] = 0;
+	return text;
+}
+
+/* Write @value; what stood there is kept in @old for put(). */
+static int change(const char *name, const char *value, char old[64])
+{
+	text_of(name, old);
+	return put(name, value);
+}
+
+static int option(int fd, int name)
+{
+	int v = -1;
+	socklen_t n = sizeof(v);
+
+	return getsockopt(fd, IPPROTO_TCP, name, &v, &n) ? -errno : v;
+}
+
+static int listener(void)
+{
+	struct sockaddr_in a = at("127.0.0.1", 0);
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+	REQUIRE(fd >= 0 && !bind(fd, SA(a)) && !listen(fd, 100));
+	return fd;
+}
+
+static struct tcp_info info_of(int fd)
+{
+	struct tcp_info i = { 0 };
+	socklen_t n = sizeof(i);
+
+	getsockopt(fd, IPPROTO_TCP, TCP_INFO, &i, &n);
+	return i;
+}
+
+/* What a new connection's two ends agreed on. */
+static int agreed(void)
+{
+	int l = listener(), c = socket(AF_INET, SOCK_STREAM, 0), s, ours, theirs;
+	struct sockaddr_in a = at("127.0.0.1", port_of(l));
+
+	REQUIRE(!connect(c, SA(a)));
+	s = accept(l, NULL, NULL);
+	ours = info_of(c).tcpi_options;
+	theirs = info_of(s).tcpi_options;
+	close(l);
+	close(s);
+	close(c);
+	return ours == theirs ? ours & 15 : -1;
+}
+
+static void test_agreement(void)
+{
+	static const struct {
+		const char *name, *value;
+		int bit, set;
+	} rows[] = {
+		{ "ipv4/tcp_sack", "0", TCPI_OPT_SACK, 0 },
+		{ "ipv4/tcp_timestamps", "0", TCPI_OPT_TIMESTAMPS, 0 },
+		{ "ipv4/tcp_timestamps", "2", TCPI_OPT_TIMESTAMPS, 1 },
+		{ "ipv4/tcp_window_scaling", "0", TCPI_OPT_WSCALE, 0 },
+		{ "ipv4/tcp_ecn", "1", TCPI_OPT_ECN, 1 },
+		{ "ipv4/tcp_ecn", "0", TCPI_OPT_ECN, 0 },
+	};
+	int usual = agreed();
+	char old[64];
+
+	CHECK(usual == (TCPI_OPT_SACK | TCPI_OPT_TIMESTAMPS | TCPI_OPT_WSCALE));
+	for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		int got;
+
+		REQUIRE(!change(rows[i].name, rows[i].value, old));
+		got = agreed();
+		printf("# %s %s: %#x\n", rows[i].name, rows[i].value, got);
+		CHECK(!!(got & rows[i].bit) == rows[i].set && !((got ^ usual) & ~rows[i].bit));
+		CHECK(!put(rows[i].name, old));
+	}
+	CHECK(agreed() == usual);
+}
+
+/* What a new socket has as its own from the start. */
+static void test_defaults(void)
+{
+	static const struct {
+		const char *name, *value;
+		int option, want;
+	} rows[] = {
+		{ "ipv4/tcp_keepalive_time", "111", TCP_KEEPIDLE, 111 },
+		{ "ipv4/tcp_keepalive_intvl", "22", TCP_KEEPINTVL, 22 },
+		{ "ipv4/tcp_keepalive_probes", "3", TCP_KEEPCNT, 3 },
+		{ "ipv4/tcp_syn_retries", "4", TCP_SYNCNT, 4 },
+		{ "ipv4/tcp_fin_timeout", "33", TCP_LINGER2, 33 },
+	};
+	char old[64];
+
+	for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		int fd;
+
+		REQUIRE(!change(rows[i].name, rows[i].value, old));
+		fd = socket(AF_INET, SOCK_STREAM, 0);
+		if (!CHECK(option(fd, rows[i].option) == rows[i].want))
+			printf("# %s: %d\n", rows[i].name, option(fd, rows[i].option));
+		CHECK(!put(rows[i].name, old));
+		close(fd);
+	}
+}
+
+static int buffer(int name)
+{
+	int fd = socket(AF_INET, SOCK_STREAM, 0), v = -1;
+	socklen_t n = sizeof(v);
+
+	getsockopt(fd, SOL_SOCKET, name, &v, &n);
+	close(fd);
+	return v;
+}
+
+static void test_buffers(void)
+{
+	char old[64];
+
+	REQUIRE(!change("ipv4/tcp_rmem", "5000 60000 700000", old));
+	CHECK(buffer(SO_RCVBUF) == 60000);
+	CHECK(!put("ipv4/tcp_rmem", old));
+	REQUIRE(!change("ipv4/tcp_wmem", "5000 50000 700000", old));
+	CHECK(buffer(SO_SNDBUF) == 50000);
+	CHECK(!put("ipv4/tcp_wmem", old));
+}
+
+static int chosen(const char *want)
+{
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+	char name[16] = "";
+	socklen_t n = sizeof(name);
+	int ok = !getsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, name, &n) && !strcmp(name, want);
+
+	close(fd);
+	return ok;
+}
+
+static void test_congestion(void)
+{
+	char old[64], now[64];
+
+	REQUIRE(!change("ipv4/tcp_congestion_control", "reno", old));
+	CHECK(chosen("reno"));
+	CHECK_ERR(put("ipv4/tcp_congestion_control", "nonsense"), ENOENT);
+	CHECK(!strcmp(text_of("ipv4/tcp_congestion_control", now), "reno"));
+	CHECK(!put("ipv4/tcp_congestion_control", old) && chosen(old));
+}
+
+/* Of four ports four connections have one each; the fifth finds none. */
+static void test_ports(void)
+{
+	int l = listener(), c[5], seen = 0;
+	struct sockaddr_in to = at("127.0.0.1", port_of(l));
+	char old[64];
+
+	CHECK_ERR(put("ipv4/ip_local_port_range", "50 20"), EINVAL);
+	REQUIRE(!change("ipv4/ip_local_port_range", "21000 21003", old));
+	for (int i = 0; i < 5; i++) {
+		c[i] = socket(AF_INET, SOCK_STREAM, 0);
+		if (i < 4)
+			CHECK(!connect(c[i], SA(to)));
+		else
+			CHECK_ERR(connect(c[i], SA(to)), EADDRNOTAVAIL);
+		if (port_of(c[i]) >= 21000 && port_of(c[i]) <= 21003)
+			seen |= 1 << (port_of(c[i]) - 21000);
+	}
+	CHECK(seen == 15);
+	CHECK(!put("ipv4/ip_local_port_range", old));
+	for (int i = 0; i < 5; i++)
+		close(c[i]);
+	close(l);
+}
+
+/* A listener's queue is no longer than net.core.somaxconn; TCP_INFO tells that as tcpi_sacked. */
+static void test_backlog(void)
+{
+	char old[64];
+	int l;
+
+	REQUIRE(!change("core/somaxconn", "5", old));
+	l = listener();
+	CHECK(info_of(l).tcpi_sacked == 5 && info_of(l).tcpi_state == 10);
+	close(l);
+	CHECK(!put("core/somaxconn", old));
+	l = listener();
+	CHECK(info_of(l).tcpi_sacked == 100);
+	close(l);
+}
+
+/* What a setting takes, and what a write of fewer numbers than it has changes. */
+static void test_limits(void)
+{
+	char old[64], now[64];
+
+	REQUIRE(!change("ipv4/tcp_sack", "255", old));
+	CHECK_ERR(put("ipv4/tcp_sack", "256"), EINVAL);
+	CHECK_ERR(put("ipv4/tcp_sack", "-1"), EINVAL);
+	CHECK(agreed() & TCPI_OPT_SACK);
+	CHECK(!put("ipv4/tcp_sack", old));
+	REQUIRE(!change("ipv4/tcp_keepalive_time", "100000", old));
+	CHECK(!put("ipv4/tcp_keepalive_time", old));
+	REQUIRE(!change("ipv4/tcp_rmem", "9000 5000 20000", old));
+	CHECK(!put("ipv4/tcp_rmem", "4096"));
+	CHECK(!strcmp(text_of("ipv4/tcp_rmem", now), "4096\t5000\t20000"));
+	CHECK_ERR(put("ipv4/tcp_rmem", "1 2 3"), EINVAL);
+	CHECK(!put("ipv4/tcp_rmem", old));
+	REQUIRE(!change("ipv4/tcp_wmem", "1 2 3", old));
+	CHECK(agreed() == (TCPI_OPT_SACK | TCPI_OPT_TIMESTAMPS | TCPI_OPT_WSCALE));
+	CHECK(!put("ipv4/tcp_wmem", old));
+	REQUIRE(!change("ipv4/ip_local_port_range", "30000", old));
+	CHECK(atoi(text_of("ipv4/ip_local_port_range", now)) == 30000);
+	CHECK_ERR(put("ipv4/ip_local_port_range", "100 200"), EINVAL); /* those are not for all */
+	CHECK(!put("ipv4/ip_local_port_range", old));
+}
+
+int main(void)
+{
+	REQUIRE(loopback_up());
+	test_agreement();
+	test_defaults();
+	test_buffers();
+	test_congestion();
+	test_ports();
+	test_backlog();
+	test_limits();
+	return tap_done();
+}
