@@ -692,7 +692,7 @@ static int netlink_create(int type, int protocol, struct socket **out)
 }
 SOCK_FAMILY(netlink, .family = AF_NETLINK, .create = netlink_create);
 
-/* One line per socket; the last group's number that is kept is 32. */
+/* One line per socket with a port; the last group's number that is kept is 32. */
 static int nl_show(struct sbuf *out, void *arg)
 {
 	struct nl_sock *n;
@@ -700,11 +700,14 @@ static int nl_show(struct sbuf *out, void *arg)
 	sbuf_puts(out, "sk               Eth Pid        Groups   Rmem     Wmem     Dump  Locks    "
 		       "Drops    Inode\n");
 	spin_lock(&nl_lock);
-	list_for_each(n, &nl_socks, all)
+	list_for_each(n, &nl_socks, all) {
+		if (!n->port)
+			continue;
 		sbuf_printf(out,
 			    "%016x %-3d %-10u %08x %-8u 0        0     2        0        %llu\n", 0,
 			    n->s.protocol, n->port, (u32)n->groups, n->charged,
 			    (unsigned long long)READ_ONCE(n->s.ino));
+	}
 	spin_unlock(&nl_lock);
 	return 0;
 }
@@ -718,6 +721,8 @@ u32 nl_collect(struct nl_seen *out, u32 max)
 
 	spin_lock(&nl_lock);
 	list_for_each(n, &nl_socks, all) {
+		if (!n->port && !n->groups)
+			continue;
 		if (found < max)
 			out[found] = (struct nl_seen){
 				.id = (u64)n,

@@ -54,7 +54,10 @@ struct nl_seen {
 	u8 type, protocol; /* I */
 };
 
-/* All sockets of AF_NETLINK, @max of them into @out; the number there is. ctx: thread */
+/*
+ * The sockets of AF_NETLINK that a message can reach, by their port or a group, @max of them into
+ * @out; the number there is. ctx: thread
+ */
 u32 nl_collect(struct nl_seen *out, u32 max);
 
 /*

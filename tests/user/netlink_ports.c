@@ -1,7 +1,7 @@
 /*
  * Ports of AF_NETLINK: each protocol has its own, the first socket of a process is given the
- * process's number; what may be sent and to whom; the groups of a socket; and NETLINK_SOCK_DIAG shows such sockets, all or
- * one protocol's. As root.
+ * process's number; what may be sent and to whom; the groups of a socket; and NETLINK_SOCK_DIAG
+ * shows such sockets, all or one protocol's, but none that nobody can reach. As root.
  */
 #define _GNU_SOURCE
 #include <linux/netlink.h>
@@ -54,8 +54,20 @@ static void ports(void)
 	close(high);
 }
 
-/* The sockets shown that are @st's; the answer's verdict in @err. */
-static int shown(int fd, int flags, int protocol, unsigned show, const struct stat *st, int *err)
+struct seen {
+	ino_t ino;
+	unsigned port;
+};
+
+static struct seen see(int fd)
+{
+	struct stat st;
+
+	return (struct seen){ fstat(fd, &st) ? 0 : st.st_ino, port_of(fd) };
+}
+
+/* The sockets shown that are @st; the answer's verdict in @err. */
+static int shown(int fd, int flags, int protocol, unsigned show, const struct seen *st, int *err)
 {
 	int found = 0, done = 0;
 
@@ -78,10 +90,10 @@ static int shown(int fd, int flags, int protocol, unsigned show, const struct st
 			if (h->nlmsg_type == NLMSG_ERROR || h->nlmsg_type == NLMSG_DONE) {
 				*err = -*(int *)NLMSG_DATA(h);
 				done = 1;
-			} else if (m->ndiag_ino == st->st_ino && m->ndiag_family == AF_NETLINK &&
+			} else if (m->ndiag_ino == st->ino && m->ndiag_family == AF_NETLINK &&
 				   m->ndiag_type == SOCK_RAW &&
 				   m->ndiag_protocol == NETLINK_ROUTE && m->ndiag_state == 7 &&
-				   m->ndiag_portid == 88888)
+				   m->ndiag_portid == st->port)
 				found += h->nlmsg_len > NLMSG_LENGTH(sizeof(*m)) ? 10 : 1;
 		}
 	}
@@ -183,9 +195,9 @@ static void load_module(void)
 static void diag(void)
 {
 	int seen = bound(NETLINK_ROUTE, 88888), fd = bound(NETLINK_SOCK_DIAG, 0), err;
-	struct stat st;
+	struct seen st = see(seen);
 
-	REQUIRE(seen >= 0 && fd >= 0 && !fstat(seen, &st));
+	REQUIRE(fd >= 0 && st.ino && st.port == 88888);
 	CHECK(shown(fd, NLM_F_DUMP, NDIAG_PROTO_ALL, 0, &st, &err) == 1 && !err);
 	CHECK(shown(fd, NLM_F_DUMP, NETLINK_ROUTE, 0, &st, &err) == 1 && !err);
 	CHECK(shown(fd, NLM_F_DUMP, NETLINK_ROUTE, NDIAG_SHOW_MEMINFO, &st, &err) == 10 && !err);
@@ -199,6 +211,42 @@ static void diag(void)
 	close(fd);
 }
 
+/* The lines of /proc/net/netlink that end with @ino. */
+static int listed(ino_t ino)
+{
+	FILE *f = fopen("/proc/net/netlink", "re");
+	unsigned long long last;
+	char line[256];
+	int found = 0;
+
+	while (f && fgets(line, sizeof(line), f))
+		found += sscanf(line, "%*s%*s%*s%*s%*s%*s%*s%*s%*s%llu", &last) == 1 && last == ino;
+	if (f)
+		fclose(f);
+	return found;
+}
+
+/* A socket without a port is shown for its groups only, and /proc lists none. */
+static void unreachable(void)
+{
+	int fd = bound(NETLINK_SOCK_DIAG, 0), err;
+	int bare = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
+	struct seen st = see(bare);
+
+	REQUIRE(fd >= 0 && st.ino && st.port == 0);
+	CHECK(shown(fd, NLM_F_DUMP, NETLINK_ROUTE, 0, &st, &err) == 0 && !err);
+	CHECK(!membership(bare, NETLINK_ADD_MEMBERSHIP, 2));
+	CHECK(shown(fd, NLM_F_DUMP, NETLINK_ROUTE, 0, &st, &err) == 1 && !err);
+	CHECK(listed(st.ino) == 0);
+	CHECK(!membership(bare, NETLINK_DROP_MEMBERSHIP, 2));
+	CHECK(say(bare, 0, 0, "x") == 1);
+	st = see(bare);
+	CHECK(st.port && shown(fd, NLM_F_DUMP, NETLINK_ROUTE, 0, &st, &err) == 1 && !err);
+	CHECK(listed(st.ino) == 1);
+	close(bare);
+	close(fd);
+}
+
 int main(void)
 {
 	alarm(TAP_LIMIT);
@@ -207,5 +255,6 @@ int main(void)
 	memberships();
 	load_module();
 	diag();
+	unreachable();
 	return tap_done();
 }
