@@ -34,13 +34,13 @@ static int may_pivot(const struct path *root, const struct path *new_root,
 }
 
 /*
- * pivot_root(2): the current root's mount moves to @put_old, @new_root takes its place; root and
- * current directory of the calling process follow when they were the old root.
- * ctx: thread; sleeps. Returns 0, -EPERM, -EINVAL, -EBUSY, -ENOTDIR, -ENOENT.
+ * pivot_root(2): the current root's mount moves to @put_old, @new_root takes its place. *was is the
+ * old root with references: those who have it for root or current directory are the caller's to
+ * move (procs_move()). ctx: thread; sleeps. Returns 0, -EPERM, -EINVAL, -EBUSY, -ENOTDIR, -ENOENT.
  */
-int vfs_pivot_root(const struct path *new_root, const struct path *put_old)
+int vfs_pivot_root(const struct path *new_root, const struct path *put_old, struct path *was)
 {
-	struct path root, cwd, old, was_new, was_root;
+	struct path root, old, was_new, was_root;
 	int err;
 
 	if (!cred_capable(current->cred, CAP_SYS_ADMIN))
@@ -51,7 +51,6 @@ int vfs_pivot_root(const struct path *new_root, const struct path *put_old)
 	if (landlock_is_bound())
 		return -EPERM;
 	fsctx_get_root(&root);
-	fsctx_get_cwd(&cwd);
 	err = mount_place_lock(put_old, &old);
 	if (err)
 		goto put;
@@ -66,12 +65,10 @@ int vfs_pivot_root(const struct path *new_root, const struct path *put_old)
 		path_put(&was_root);
 	}
 	mount_place_unlock(&old);
-	if (!err && cwd.mnt == root.mnt && cwd.dentry == root.dentry)
-		fsctx_set_cwd(new_root);
-	if (!err)
-		fsctx_set_root(new_root);
 put:
-	path_put(&cwd);
-	path_put(&root);
+	if (err)
+		path_put(&root);
+	else
+		*was = root;
 	return err;
 }

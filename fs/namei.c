@@ -391,6 +391,9 @@ int walk_begin(struct walk *w, const struct path *at, const char *name, u32 flag
 
 	memset(w, 0, sizeof(*w));
 	w->flags = flags;
+	/* Before the look at the context's references: see fsctx_move(). */
+	WRITE_ONCE(current->walks, current->walks + 1);
+	barrier();
 	if (!*name && !(flags & LOOKUP_EMPTY))
 		return -ENOENT;
 	if (*name == '/' && (flags & LOOKUP_BENEATH))
@@ -455,6 +458,8 @@ void walk_end(struct walk *w)
 		kfree(w->links);
 	if (w->own_root)
 		path_put(&w->root);
+	barrier();
+	WRITE_ONCE(current->walks, current->walks - 1);
 }
 
 /*

@@ -573,7 +573,7 @@ struct mount {
 int vfs_mount(const char *source, const struct path *where, const char *type, u64 ms_flags,
 	      const char *data);
 int vfs_umount(const struct path *where, u32 flags);
-int vfs_pivot_root(const struct path *new_root, const struct path *put_old);
+int vfs_pivot_root(const struct path *new_root, const struct path *put_old, struct path *was);
 /* Whom to tell of a mount that is gone; boot. */
 void vfs_set_umount_hook(void (*gone)(const struct mount *m));
 /* Mount root file system of the kernel (tmpfs) and devtmpfs; boot. */
@@ -645,6 +645,7 @@ struct fsctx {
 	struct spinlock lock; /* rank FSCTX */
 	struct path root, cwd; /* f: guarded by lock */
 	u32 umask; /* a */
+	struct fsmove *moves; /* f */
 };
 int __must_check fsctx_copy(struct fsctx *f, struct fsctx **out);
 struct fsctx *fsctx_get(struct fsctx *f);
@@ -654,6 +655,9 @@ void fsctx_get_cwd(struct path *out);
 void fsctx_set_cwd(const struct path *p); /* takes references of its own */
 void fsctx_set_root(const struct path *p);
 void fsctx_boot_follow(void); /* kernel threads get the current process's root */
+/* pivot_root(2): see fsctx.c */
+void fsctx_move(struct fsctx *f, struct thread *t, const struct path *from, const struct path *to);
+void fsctx_moved(struct fsctx *f);
 
 /* ---- Descriptor tables (fdtable.c) ---- */
 struct fdtable;

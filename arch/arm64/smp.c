@@ -205,6 +205,12 @@ void smp_call(cpumask_t mask, void (*fn)(void *), void *arg)
 	preempt_enable();
 }
 
+/* See the header. ctx: any */
+void smp_mb_here(void *arg)
+{
+	smp_mb();
+}
+
 static void ipi_init(void)
 {
 	static const struct {

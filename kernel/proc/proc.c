@@ -10,6 +10,7 @@
 #include <linux/errno.h>
 #include <linux/sched.h>
 #include <linux/time.h>
+#include "fs/namei.h"
 #include "fs/procfs.h"
 #include "kernel/base/panic.h"
 #include "kernel/lib/string.h"
@@ -302,6 +303,33 @@ struct fsctx *task_get_fs(struct task *t)
 		fsctx_get(fs);
 	spin_unlock_irqrestore(&t->proc->siglock, f);
 	return fs;
+}
+
+/*
+ * pivot_root(2): whoever's root or current directory is @from has @to, every thread of every
+ * process and the kernel's. ctx: thread; sleeps.
+ */
+void procs_move(const struct path *from, const struct path *to)
+{
+	struct fsctx *fs;
+	struct task *t;
+
+	fsctx_move(&fsctx_boot, NULL, from, to);
+	for (struct proc *p = proc_next(1); p;) {
+		u32 next = p->pid->nr + 1;
+
+		for (u32 tid = 1; (t = task_next(p, tid)) != NULL;) {
+			tid = t->tid->nr + 1;
+			fs = task_get_fs(t);
+			if (fs) {
+				fsctx_move(fs, &t->thread, from, to);
+				fsctx_put(fs);
+			}
+			task_put(t);
+		}
+		proc_put(p);
+		p = proc_next(next);
+	}
 }
 
 /*

@@ -350,6 +350,7 @@ extern void (*proc_hostname)(char out[65]); /* I after boot: the name is kernel/
 struct vmspace *task_get_vm(struct task *t); /* vmspace_put; the regions may go at any time */
 struct fdtable *task_get_files(struct task *t);
 struct fsctx *task_get_fs(struct task *t);
+void procs_move(const struct path *from, const struct path *to);
 struct cred *task_get_cred(struct task *t);
 struct cred *proc_get_cred(struct proc *p); /* the leader's, also of a zombie */
 void proc_get_name(struct proc *p, char out[16]);

@@ -95,6 +95,7 @@ struct thread {
 	struct proc *proc; /* I */
 	struct cred *cred; /* o: replaced by this thread only; others take a reference under PROC */
 	struct fsctx *fs; /* o */
+	u32 walks; /* o: path walks under way (namei.c); a for reading */
 	struct fdtable *files; /* o */
 	struct list *net_queue; /* o: loopback's queues to deliver after this one; NULL: in none */
 };

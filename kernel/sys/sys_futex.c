@@ -143,11 +143,6 @@ long sys_rseq(u64 area, u64 len, u64 flags, u64 sig)
 	return rseq_register(area, (u32)len, (int)flags, (u32)sig);
 }
 
-static void barrier_here(void *arg)
-{
-	smp_mb();
-}
-
 /* The thread that was interrupted begins its restartable sequence again. */
 static void restart_here(void *arg)
 {
@@ -195,7 +190,7 @@ long sys_membarrier(u64 cmd, u64 flags, u64 cpu)
 	case MEMBARRIER_CMD_QUERY: return MEMBARRIER_SUPPORTED;
 	case MEMBARRIER_CMD_GLOBAL:
 	case MEMBARRIER_CMD_GLOBAL_EXPEDITED:
-		membarrier_cpus(READ_ONCE(cpu_online_mask), barrier_here);
+		membarrier_cpus(READ_ONCE(cpu_online_mask), smp_mb_here);
 		return 0;
 	case MEMBARRIER_CMD_REGISTER_GLOBAL_EXPEDITED: return 0;
 	case MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED:
@@ -210,7 +205,7 @@ long sys_membarrier(u64 cmd, u64 flags, u64 cpu)
 			return -EPERM;
 		membarrier_cpus(membarrier_own_cpus(flags, cpu),
 				(int)cmd == MEMBARRIER_CMD_PRIVATE_EXPEDITED_RSEQ ? restart_here
-										  : barrier_here);
+										  : smp_mb_here);
 		return 0;
 	default: return -EINVAL;
 	}

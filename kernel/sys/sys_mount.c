@@ -89,7 +89,7 @@ long sys_umount2(u64 uwhere, u64 flags)
 /* ctx: thread */
 long sys_pivot_root(u64 unew, u64 uold)
 {
-	struct path new_root, put_old;
+	struct path new_root, put_old, was;
 	int err;
 
 	if (!sys_capable(CAP_SYS_ADMIN))
@@ -99,8 +99,12 @@ long sys_pivot_root(u64 unew, u64 uold)
 		return err;
 	err = sys_path_lookup(AT_FDCWD, uold, LOOKUP_FOLLOW | LOOKUP_DIRECTORY, 0, &put_old);
 	if (!err) {
-		err = vfs_pivot_root(&new_root, &put_old);
+		err = vfs_pivot_root(&new_root, &put_old, &was);
 		path_put(&put_old);
+	}
+	if (!err) {
+		procs_move(&was, &new_root);
+		path_put(&was);
 	}
 	path_put(&new_root);
 	return err;

@@ -200,6 +200,7 @@ void trap_user_work(struct trapframe *tf, u32 work)
 		if (work & WORK_NOTIFY) {
 			word_and(&arch_current()->work, ~WORK_NOTIFY);
 			kmsg_flush_notify();
+			fsctx_moved(current->fs);
 			if (sched_take_overrun())
 				(void)signal_send_proc(current_task()->proc, SIGXCPU, NULL);
 		}

@@ -4,6 +4,8 @@
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
+#include <pthread.h>
+#include <sched.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
@@ -280,19 +282,90 @@ static long pivot_root(const char *new_root, const char *put_old)
 	return syscall(SYS_pivot_root, new_root, put_old);
 }
 
+enum where { AT_ROOT, BELOW, IN_OPEN, WALKING };
+
 /*
- * The root "m" and a mount in it change places (pivot_root(2)). Its own
+ * A process (with a thread's part: CLONE_FS is not given) that is in the old root while it is
+ * pivoted away. 0: it is in the new one afterwards, with what it had below the old one.
+ */
+static int bystander(enum where how, int ready, int go)
+{
+	struct stat st;
+	char c, cwd[100];
+
+	if (how == BELOW && chdir("/sub"))
+		return 1;
+	write(ready, "r", 1);
+	if (how == IN_OPEN && open("/fifo", O_RDONLY | O_CREAT, 0600) < 0)
+		return 2;
+	alarm(TAP_LIMIT);
+	while (how == WALKING && stat("/in_new", &st))
+		stat("f", &st);
+	if (read(go, &c, 1))
+		return 3;
+	if (stat("/in_new", &st) || !stat("/f", &st) || stat("/old/f", &st))
+		return 4;
+	if (syscall(SYS_getcwd, cwd, sizeof(cwd)) < 0)
+		return 5;
+	return strcmp(cwd, how == BELOW ? "/old/sub" : "/") != 0;
+}
+
+static void *bystander_thread(void *arg)
+{
+	int *fds = arg;
+
+	return (void *)(long)(unshare(CLONE_FS) ? 100 : bystander(AT_ROOT, fds[0], fds[1]));
+}
+
+static void start_bystanders(pid_t pids[], int n, int ready[2], int go[2])
+{
+	char c;
+
+	REQUIRE(!pipe(ready) && !pipe(go));
+	for (int i = 0; i < n; i++) {
+		pids[i] = fork();
+		if (!pids[i]) {
+			close(go[1]);
+			_exit(bystander(i < 4 ? (enum where)i : WALKING, ready[1], go[0]));
+		}
+	}
+	for (int i = 0; i < n; i++)
+		CHECK(read(ready[0], &c, 1) == 1);
+	CHECK(EVENTUALLY(is_asleep(pids[IN_OPEN])));
+}
+
+/*
+ * The root "m" and a mount in it change places (pivot_root(2)), for all who have it. Its own
  * root is a mount point; that of the machine, which is none, nobody can move.
  */
 static int in_pivot(void)
 {
+	enum { N = 8 };
+	int ready[2], go[2], fds[2], status, fd;
+	pid_t pids[N];
+	pthread_t thread;
+	void *verdict;
+	char c;
+
 	CHECK_ERR(pivot_root("m/new", "m/new/old"), EINVAL);
 	if (chroot("m") || chdir("/"))
 		return 1;
 	CHECK_ERR(pivot_root("/", "/"), EBUSY);
 	CHECK_ERR(pivot_root("/new/old", "/new/old"), EINVAL); /* no mount */
 	CHECK_ERR(pivot_root("/new", "/f"), ENOTDIR);
+	CHECK(!mkdir("/sub", 0755) && !mkfifo("/fifo", 0600));
+	start_bystanders(pids, N, ready, go);
+	fds[0] = ready[1];
+	fds[1] = go[0];
+	REQUIRE(!pthread_create(&thread, NULL, bystander_thread, fds) &&
+		read(ready[0], &c, 1) == 1);
 	CHECK(!pivot_root("new", "new/old"));
+	CHECK((fd = open("/old/fifo", O_WRONLY)) >= 0);
+	close(go[1]);
+	for (int i = 0; i < N; i++)
+		if (!CHECK(waitpid(pids[i], &status, 0) == pids[i] && status == 0))
+			printf("# bystander %d: %#x\n", i, status);
+	CHECK(!pthread_join(thread, &verdict) && !verdict);
 	CHECK(exists("/in_new") && exists("in_new") && exists("/old/f") && !exists("/f"));
 	CHECK_ERR(rmdir("/old"), EBUSY);
 	CHECK(!umount2("/old", MNT_DETACH) && !exists("/old/f") && !rmdir("/old"));
@@ -313,6 +386,7 @@ static void test_roots(void)
 	CHECK(waitpid(pid, &status, 0) == pid && status == 0);
 	CHECK(!mkdir("m/new", 0755) && !mount("new", "m/new", "tmpfs", 0, NULL));
 	CHECK(!mkdir("m/new/old", 0755));
+	CHECK(!mkdir("m/proc", 0755) && !mount("proc", "m/proc", "proc", 0, NULL));
 	touch("m/new/in_new");
 	pid = fork();
 	if (!pid)

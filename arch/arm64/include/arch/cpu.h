@@ -36,6 +36,7 @@ void ipi_send(u32 cpu, enum ipi what);
 
 /* Run @fn(@arg) on @mask's CPUs (IRQ context there) and wait for all. ctx: thread, IRQs on. */
 void smp_call(cpumask_t mask, void (*fn)(void *), void *arg);
+void smp_mb_here(void *arg); /* a full barrier: all that some calls are for */
 
 /* For /proc/cpuinfo and AT_HWCAP. */
 u64 cpu_hwcap(void);
