@@ -167,21 +167,30 @@ static void copy_references(struct fdtable *t)
 	}
 }
 
+/* Slots up to the last that is used, in whole words. holds: the table's lock */
+static u32 slots_used(const struct fdtable *t)
+{
+	u32 n = t->a.size;
+
+	while (n > 64 && !t->a.open[n / 64 - 1])
+		n -= 64;
+	return n;
+}
+
 /*
- * Copy for fork; with @max_fds only slots below it (close_range with CLOSE_RANGE_UNSHARE).
- * ctx: thread; sleeps. 0 or -ENOMEM.
+ * Copy, as large as the open descriptors need. ctx: thread; sleeps.
+ * Returns 0, -ENOMEM; -EMFILE: one is beyond the limit, which was higher when it was opened.
  */
-int fdtable_copy(struct fdtable *t, u32 max_fds, struct fdtable **out)
+int fdtable_copy(struct fdtable *t, struct fdtable **out)
 {
 	struct fdtable *n = table_alloc();
+	u32 want;
 	int err;
 
 	if (!n)
 		return -ENOMEM;
 	spin_lock(&t->lock);
-	while (n->a.size < t->a.size) {
-		u32 want = t->a.size;
-
+	while (n->a.size < (want = slots_used(t))) {
 		spin_unlock(&t->lock);
 		err = table_grow(n, want - 1);
 		if (err) {
@@ -191,14 +200,7 @@ int fdtable_copy(struct fdtable *t, u32 max_fds, struct fdtable **out)
 		spin_lock(&t->lock);
 	}
 	arrays_copy(&n->a, &t->a);
-	for (u32 fd = max_fds; fd < n->a.size; fd++) {
-		bitmap_clear(n->a.open, fd);
-		n->a.files[fd] = NULL;
-	}
-	n->next = t->next;
 	copy_references(n);
-	if (max_fds || n->next)
-		n->next = 0;
 	spin_unlock(&t->lock);
 	*out = n;
 	return 0;

@@ -662,7 +662,7 @@ void fsctx_moved(struct fsctx *f);
 /* ---- Descriptor tables (fdtable.c) ---- */
 struct fdtable;
 int __must_check fdtable_create(struct fdtable **out);
-int __must_check fdtable_copy(struct fdtable *t, u32 max_fds, struct fdtable **out);
+int __must_check fdtable_copy(struct fdtable *t, struct fdtable **out);
 struct fdtable *fdtable_get(struct fdtable *t);
 void fdtable_put(struct fdtable *t); /* last: closes all */
 /*

@@ -237,7 +237,7 @@ static int spares_make(struct exec_spares *s)
 	if (ref_read(&current_proc()->sighand->refs) > 1)
 		err = sighand_copy(current_proc()->sighand, false, &s->sighand);
 	if (!err && fdtable_shared(current->files))
-		err = fdtable_copy(current->files, ~0u, &s->files);
+		err = fdtable_copy(current->files, &s->files);
 	return err;
 }
 

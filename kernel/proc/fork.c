@@ -154,7 +154,7 @@ static int birth_share_files(struct birth *b)
 	struct thread *t = &b->t->thread;
 
 	if (!(b->a->flags & CLONE_FILES))
-		return fdtable_copy(current->files, ~0u, &t->files);
+		return fdtable_copy(current->files, &t->files);
 	t->files = fdtable_get(current->files);
 	return 0;
 }
@@ -452,7 +452,7 @@ static int unshare_files(void)
 
 	if (!fdtable_shared(old))
 		return 0;
-	err = fdtable_copy(old, ~0u, &fresh);
+	err = fdtable_copy(old, &fresh);
 	if (err)
 		return err;
 	f = spin_lock_irqsave(&current_proc()->siglock);
