@@ -100,48 +100,68 @@ void inode_init_special(struct inode *i, u64 rdev)
 		i->fops = NULL;
 }
 
-/* The name a major goes by: the first device's without its number. */
-static void show_major(struct sbuf *out, const struct chrdev *c)
-{
-	static const struct {
-		u16 major;
-		const char *name;
-	} known[] = {
-		{ 1, "mem" },	{ 4, "tty" },	{ 5, "/dev/tty" }, { 10, "misc" },
-		{ 128, "ptm" }, { 136, "pts" }, { 204, "ttyAMA" }, { 229, "hvc" },
-	};
-	u32 major = dev_major(c->dev);
-	size_t n = strlen(c->name);
+/* Majors with names that no device's is. Ptys come and go: their nodes are devpts's. */
+static const struct known_major {
+	u8 major;
+	bool always;
+	char name[13];
+} known_majors[] = {
+	{ 1, false, "mem" },	   { 5, false, "/dev/tty" }, { 5, false, "/dev/console" },
+	{ 5, false, "/dev/ptmx" }, { 10, false, "misc" },    { 128, true, "ptm" },
+	{ 136, true, "pts" },
+};
 
-	for (u32 k = 0; k < ARRAY_SIZE(known); k++) {
-		if (known[k].major == major) {
-			sbuf_printf(out, "%3u %s\n", major, known[k].name);
-			return;
+/* The names @major goes by; @c, its first device: what to call it without its number. */
+static void show_major(struct sbuf *out, u32 major, const struct chrdev *c)
+{
+	const struct known_major *k;
+	bool known = false;
+	size_t n;
+
+	for (k = known_majors; k < known_majors + ARRAY_SIZE(known_majors); k++) {
+		if (k->major == major) {
+			sbuf_printf(out, "%3u %s\n", major, k->name);
+			known = true;
 		}
 	}
+	if (known)
+		return;
+	n = strlen(c->name);
 	while (n && char_is_digit(c->name[n - 1]))
 		n--;
 	sbuf_printf(out, "%3u %.*s\n", major, (int)n, c->name);
 }
 
-/* Majors in order, each once. */
+/* The lowest major >= @from, ~0 after the last; *first: its first device. holds: chrdev_lock */
+static u32 next_major(u32 from, const struct chrdev **first)
+{
+	const struct known_major *k;
+	struct chrdev *c;
+	u64 dev = ~0ull;
+	u32 major;
+
+	list_for_each(c, &chrdevs, link) {
+		if (dev_major(c->dev) >= from && c->dev < dev) {
+			dev = c->dev;
+			*first = c;
+		}
+	}
+	major = dev == ~0ull ? ~0u : dev_major(dev);
+	for (k = known_majors; k < known_majors + ARRAY_SIZE(known_majors); k++)
+		if (k->always && k->major >= from && k->major < major)
+			major = k->major;
+	return major;
+}
+
+/* Majors in order. */
 static int devices_show(struct sbuf *out, void *arg)
 {
-	struct chrdev *c, *next;
-	u32 from = 0;
+	const struct chrdev *c = NULL;
 
 	sbuf_puts(out, "Character devices:\n");
 	spin_lock(&chrdev_lock);
-	do {
-		next = NULL;
-		list_for_each(c, &chrdevs, link)
-			if (dev_major(c->dev) >= from && (!next || c->dev < next->dev))
-				next = c;
-		if (next) {
-			show_major(out, next);
-			from = dev_major(next->dev) + 1;
-		}
-	} while (next);
+	for (u32 m = 0; (m = next_major(m, &c)) != ~0u; m++)
+		show_major(out, m, c);
 	spin_unlock(&chrdev_lock);
 	sbuf_puts(out, "\nBlock devices:\n");
 	blkdev_show_majors(out);

@@ -221,6 +221,9 @@ static void whole_system(void)
 	CHECK(slurp("/proc/iomem") > 0 && strstr(text, " : System RAM\n") && field("") != 0);
 	CHECK(slurp("/proc/cgroups") > 0 &&
 	      !strncmp(text, "#subsys_name\thierarchy\tnum_cgroups\tenabled\n", 43));
+	CHECK(slurp("/proc/devices") > 0 && !strncmp(text, "Character devices:\n  1 mem\n", 27) &&
+	      strstr(text, "\n  5 /dev/tty\n  5 /dev/console\n  5 /dev/ptmx\n") &&
+	      strstr(text, "\n128 ptm\n136 pts\n") && strstr(text, "\n204 ttyAMA\n"));
 	CHECK(slurp("/proc/misc") >= 0 && slurp("/proc/ioports") >= 0);
 	CHECK(access("/proc/sysrq-trigger", F_OK) == 0);
 	CHECK(!spit("/proc/sysrq-trigger", "s"));
@@ -366,6 +369,16 @@ static void limits(void)
 	CHECK(spit(path, old) == 0);
 }
 
+/* A child, made by fork(), that ends at once. */
+static int ends_well(pid_t pid)
+{
+	int status;
+
+	if (!pid)
+		_exit(0);
+	return pid > 0 && waitpid(pid, &status, 0) == pid && status == 0;
+}
+
 /* How many descriptors a process may be allowed, by whom that is allowed. */
 static void descriptors(void)
 {
@@ -381,6 +394,12 @@ static void descriptors(void)
 	CHECK(spit(path, "2097152\n") == 0 && setrlimit(RLIMIT_NOFILE, &more) == 0);
 	CHECK((fd = dup2(0, (int)more.rlim_cur - 1)) == (int)more.rlim_cur - 1 && !close(fd));
 	CHECK(spit(path, was) == 0 && setrlimit(RLIMIT_NOFILE, &old) == 0);
+	/* A lowered limit keeps from having a copy whoever has one open beyond it. */
+	CHECK((fd = dup2(0, 200)) == 200 && spit(path, "255\n") == 0);
+	CHECK_ERR(fork(), EMFILE);
+	CHECK(spit(path, "256\n") == 0 && ends_well(fork()));
+	CHECK(!close(fd) && spit(path, "64\n") == 0 && ends_well(fork()));
+	CHECK(spit(path, was) == 0);
 	CHECK(spit(path, "63\n") == -1 && errno == EINVAL);
 	CHECK(spit(path, "2147483647\n") == -1 && errno == EINVAL);
 	CHECK(slurp(path) > 0 && !strcmp(text, was));
