@@ -174,10 +174,11 @@ int disk_add(struct disk *d, u64 nsect)
 
 	if (!limits_sane(&d->limits))
 		return -EINVAL;
-	err = queue_alloc(d);
+	err = writeback_init();
+	if (!err)
+		err = queue_alloc(d);
 	if (err)
 		return err;
-	writeback_init();
 	work_init(&d->resize_work, resize_run);
 	spin_lock(&registry_lock);
 	d->seq = ++next_seq;

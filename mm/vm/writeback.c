@@ -25,7 +25,6 @@
 #include <linux/errno.h>
 #include <arch/barrier.h>
 #include <arch/cpu.h>
-#include "kernel/base/panic.h"
 #include "kernel/base/percpu.h"
 #include "kernel/base/time.h"
 #include "kernel/lib/errseq.h"
@@ -404,13 +403,19 @@ static void flusher(void *arg)
 	}
 }
 
-/* The thread; called when the first thing appears that can be written to. ctx: thread; sleeps */
-void writeback_init(void)
+/*
+ * The thread; called when the first thing appears that can be written to, by one at a time.
+ * ctx: thread; sleeps. 0, -ENOMEM
+ */
+int writeback_init(void)
 {
 	static bool started; /* a */
+	int err;
 
 	if (__atomic_exchange_n(&started, true, __ATOMIC_ACQ_REL))
-		return;
-	if (thread_create("writeback", flusher, NULL, NULL))
-		panic("no memory for the writeback thread");
+		return 0;
+	err = thread_create("writeback", flusher, NULL, NULL);
+	if (err)
+		__atomic_store_n(&started, false, __ATOMIC_RELEASE);
+	return err;
 }

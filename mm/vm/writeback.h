@@ -31,7 +31,7 @@ void writeback_relist(struct pagecache *pc);
 void writeback_throttle(void);
 /* So much is dirty that it is to be written now. ctx: any */
 bool writeback_is_due(void);
-void writeback_init(void); /* before the first device; again: no-op */
+int __must_check writeback_init(void); /* before the first device; again: no-op */
 u64 writeback_dirty_frames(void);
 u64 writeback_busy_frames(void);
 
