@@ -196,9 +196,12 @@ cold := $(addprefix arch/arm64/,cpu debug kaslr regset sigframe smp stacktrace) 
 	$(addprefix net/sock/,af_inet af_unix af_netlink af_packet packet_% dns_tcp ethtool genl ifioctl inet_dgram inet_errq inet_ipopt inet_mcast inet_opt inet_tcp inet_tcp_opt netlink_diag nl_out nl_uevent \
 		inet_tcp_proc proc_% rtnetlink% sockdiag sockfilter sockioctl sockopt sysfs_net tun% unix_diag unix_gc unix_look) \
 	$(addprefix net/tcp/tcp_,cc% fastopen listen option pace reass recover sack stat% syncookie table timer% timewait user)
-# What gcc calls -Os, clang calls -Oz; its -Os inlines and unrolls.
+# What gcc calls -Os, clang calls -Oz; its -Os inlines and unrolls. Cold code takes an address by one instruction,
+# which reaches 1 MiB: so it is linked last, beside the data. What names the end of .bss reaches farther.
 small := $(if $(LLVM),-Oz,-Os)
-for-size = $(if $(or $(filter $(cold),$(1)),$(findstring /ktest_,$(1))),$(small))
+near  := $(if $(checking),,-mcmodel=tiny)
+far   := arch/arm64/kaslr arch/arm64/smp fs/proc_kernel
+for-size = $(if $(findstring /ktest_,$(1)),$(small),$(if $(filter $(cold),$(1)),$(small) $(if $(filter $(far),$(1)),,$(near))))
 
 # Runs before relocation, when the stack guard's address is not known yet, nor that of a message.
 CFLAGS-arch/arm64/kaslr := -fno-stack-protector $(if $(DEBUG),-fsanitize-undefined-trap-on-error)
@@ -234,7 +237,9 @@ folders := $(sort $(patsubst obj-%,%,$(filter obj-%,$(.VARIABLES))))
 KOBJS   := $(foreach d,$(folders),$(addprefix $(O)/$(d)/,$(obj-$(d))))
 ZOBJS   := $(addprefix $(O)/zlib/,$(ZLIB_OBJS))
 FDTLIB  := $(O)/third/libfdt.a
-OBJS    := $(KOBJS) $(ZOBJS)
+KTESTS  := $(foreach o,$(KOBJS),$(if $(findstring /ktest_,$(o)),$(o)))
+COLD    := $(filter-out $(KTESTS),$(filter $(cold:%=$(O)/%.o),$(KOBJS)))
+OBJS    := $(KTESTS) $(filter-out $(KTESTS) $(COLD),$(KOBJS)) $(ZOBJS) $(COLD)
 PREP    := $(O)/.prepared
 
 .PHONY: all kernel ktest objs initramfs host-unit lint format clean compdb bench-programs test-programs
@@ -273,7 +278,7 @@ $(PREP): Makefile scripts/third-party
 $(FDTLIB): $(PREP) ;
 
 # A change of flags or of compiler rebuilds everything: the command line is part of the inputs.
-cmdline := $(CC) $(CFLAGS) $(KASAN_FLAGS) $(AFLAGS) $(LDFLAGS) $(cold)$(filter -Oz,$(small)) $(subst ',,$(ZCFLAGS))
+cmdline := $(CC) $(CFLAGS) $(KASAN_FLAGS) $(AFLAGS) $(LDFLAGS) $(cold)$(filter -Oz,$(small)) $(near) $(subst ',,$(ZCFLAGS))
 $(shell mkdir -p $(O); echo '$(subst ','\'',$(cmdline))' | cmp -s - $(O)/.flags || \
 	echo '$(subst ','\'',$(cmdline))' > $(O)/.flags)
 
@@ -318,7 +323,7 @@ $(O)/arch/arm64/vdso_blob.o: $(O)/vdso.so
 # Two links: the first gives the addresses for the tables that the second carries. They lie behind
 # the code (kernel.ld puts .tables last among what is read only), so they move no function.
 # Image is without the tests that run in the kernel, ktest.Image is with them.
-objs-linnet := $(foreach o,$(OBJS),$(if $(findstring /ktest_,$(o)),,$(o)))
+objs-linnet := $(filter-out $(KTESTS),$(OBJS))
 objs-ktest  := $(OBJS)
 elfs        := $(O)/linnet.elf $(O)/ktest.elf
 LINK = $(LD) $(LDFLAGS) -T $(O)/kernel.lds -o $@ $(objs-$*) $(filter %.tables.o,$^) $(FDTLIB)
