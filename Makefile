@@ -27,7 +27,7 @@ obj-kernel := init.o main.o root.o
 
 obj-kernel/lib := string.o fmt.o sbuf.o rbtree.o radix.o bitmap.o ring.o crc.o bpf.o
 
-obj-kernel/base := device.o spinlock.o log.o panic.o symbols.o stackguard.o time.o timeout.o irq.o fdt.o earlycon.o bootargs.o \
+obj-kernel/base := device.o spinlock.o lockstat.o log.o panic.o symbols.o stackguard.o time.o timeout.o irq.o fdt.o earlycon.o bootargs.o \
 	rand.o uio.o ktest.o ktest_base.o machine.o \
 	$(if $(DEBUG),lockrank.o report.o ubsan.o ktest_ubsan.o) $(if $(KASAN),kasan.o kasan_report.o)
 
@@ -182,7 +182,7 @@ cold := $(addprefix arch/arm64/,cpu debug kaslr regset sigframe smp stacktrace) 
 		memdev mount% namei_ops pipe_size pipe_splice proc% pseudo rename splice super sysfs% textfile timerfd xattr%) \
 	$(addprefix fs/ext/,acl attrset balloc buf d% group ialloc io namei options orphan s% trunc window write xattr) \
 	$(addprefix kernel/,init main root ipc/% tty/%) \
-	$(addprefix kernel/base/,bootargs earlycon fdt ktest log panic rand symbols) \
+	$(addprefix kernel/base/,bootargs earlycon fdt ktest lockstat log panic rand symbols) \
 	$(addprefix kernel/proc/,binfmt_misc acct caller core% cred elf exec% exit fileowner fork futex_% helper itimer keys% kill memfail oom pid% \
 		proc% ptimer ptrace% rlimit rseq seccomp% session signal_s% signalfd sysctl% user wait) \
 	$(addprefix kernel/sched/,balance deadline param rt thread work) \

@@ -6,7 +6,7 @@
  * a fair lock hands each release to it and makes the running ones wait for the host's scheduler
  * (measured: 10,000 rounds on each of 4 CPUs over 2 cores take more than half a minute with
  * tickets, 20 ms this way). Sections are short, so nobody starves for long. Waiting is by WFE on
- * the word, which costs no memory traffic.
+ * the word, which costs no memory traffic, and is counted for the caller (lockstat.c).
  *
  * Holding a lock keeps preemption off; the count lives in the running thread. Debug builds check
  * the order before waiting (lockrank.c), so that a deadlock is reported instead of entered.
@@ -14,7 +14,9 @@
  * Everything here may be called in any context; nothing sleeps.
  */
 #include <arch/wait.h>
+#include "kernel/base/lockstat.h"
 #include "kernel/base/spinlock.h"
+#include "kernel/base/time.h"
 
 static __always_inline bool word_try(struct spinlock *l)
 {
@@ -24,10 +26,21 @@ static __always_inline bool word_try(struct spinlock *l)
 					   __ATOMIC_RELAXED);
 }
 
+static __noinline void wait_slow(struct spinlock *l, const void *caller)
+{
+	s64 since = time_now();
+
+	do
+		arch_wait_change32(&l->locked, 1);
+	while (!word_try(l));
+	lockstat_count(LOCK_SPIN, caller, since);
+}
+
+/* For the functions that others call. */
 static __always_inline void word_lock(struct spinlock *l)
 {
-	while (unlikely(!word_try(l)))
-		arch_wait_change32(&l->locked, 1);
+	if (unlikely(!word_try(l)))
+		wait_slow(l, __builtin_return_address(0));
 }
 
 static __always_inline void word_unlock(struct spinlock *l)

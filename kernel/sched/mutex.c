@@ -11,7 +11,9 @@
  * waiters" under it.
  */
 #include <linux/errno.h>
+#include "kernel/base/lockstat.h"
 #include "kernel/base/panic.h"
+#include "kernel/base/time.h"
 #include "kernel/sched/mutex.h"
 
 #define MUTEX_WAITERS 1ull
@@ -52,9 +54,10 @@ static void leave_locked(struct mutex *m, struct mutex_waiter *w)
 		__atomic_fetch_and(&m->owner, ~MUTEX_WAITERS, __ATOMIC_RELAXED);
 }
 
-static __noinline int lock_slow(struct mutex *m, enum thread_state state)
+static __noinline int lock_slow(struct mutex *m, enum thread_state state, const void *caller)
 {
 	struct mutex_waiter w = { .thread = current };
+	s64 since = time_now();
 	u64 irq = spin_lock_irqsave(&m->q.lock);
 	int err = 0;
 
@@ -81,6 +84,7 @@ static __noinline int lock_slow(struct mutex *m, enum thread_state state)
 	sched_cancel();
 	leave_locked(m, &w);
 	spin_unlock_irqrestore(&m->q.lock, irq);
+	lockstat_count(LOCK_MUTEX, caller, since);
 	return err;
 }
 
@@ -106,7 +110,7 @@ void mutex_lock(struct mutex *m)
 	assert_can_sleep();
 	LOCKDEBUG_CHECK(m, false);
 	if (unlikely(!cas(m, 0, (u64)current)))
-		(void)lock_slow(m, TS_BLOCKED);
+		(void)lock_slow(m, TS_BLOCKED, __builtin_return_address(0));
 	LOCKDEBUG_ACQUIRED(m);
 }
 
@@ -116,7 +120,7 @@ void mutex_lock_nested(struct mutex *m)
 	assert_can_sleep();
 	LOCKDEBUG_CHECK(m, true);
 	if (unlikely(!cas(m, 0, (u64)current)))
-		(void)lock_slow(m, TS_BLOCKED);
+		(void)lock_slow(m, TS_BLOCKED, __builtin_return_address(0));
 	LOCKDEBUG_ACQUIRED(m);
 }
 
@@ -125,7 +129,8 @@ int mutex_lock_interruptible(struct mutex *m)
 {
 	assert_can_sleep();
 	LOCKDEBUG_CHECK(m, false);
-	if (unlikely(!cas(m, 0, (u64)current)) && lock_slow(m, TS_SLEEPING))
+	if (unlikely(!cas(m, 0, (u64)current)) &&
+	    lock_slow(m, TS_SLEEPING, __builtin_return_address(0)))
 		return -EINTR;
 	LOCKDEBUG_ACQUIRED(m);
 	return 0;

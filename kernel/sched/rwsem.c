@@ -11,7 +11,9 @@
  * or changes.
  */
 #include <linux/errno.h>
+#include "kernel/base/lockstat.h"
 #include "kernel/base/panic.h"
+#include "kernel/base/time.h"
 #include "kernel/sched/mutex.h"
 
 #define RW_WRITER 0x80000000u
@@ -92,9 +94,10 @@ static bool take_or_mark(struct rwsem *s, bool writer)
 	}
 }
 
-static __noinline int wait_slow(struct rwsem *s, bool writer, bool killable)
+static __noinline int wait_slow(struct rwsem *s, bool writer, bool killable, const void *caller)
 {
 	struct rw_waiter w = { .thread = current, .writer = writer };
+	s64 since = time_now();
 	u64 irq = spin_lock_irqsave(&s->lock);
 	int err = 0;
 
@@ -124,6 +127,7 @@ static __noinline int wait_slow(struct rwsem *s, bool writer, bool killable)
 			__atomic_fetch_and(&s->state, ~RW_WAITERS, __ATOMIC_RELAXED);
 	}
 	spin_unlock_irqrestore(&s->lock, irq);
+	lockstat_count(LOCK_RWSEM, caller, since);
 	return err;
 }
 
@@ -154,7 +158,7 @@ void rwsem_read_lock(struct rwsem *s)
 	assert_can_sleep();
 	LOCKDEBUG_CHECK(s, false);
 	if (unlikely(!read_try(s)))
-		(void)wait_slow(s, false, false);
+		(void)wait_slow(s, false, false, __builtin_return_address(0));
 	LOCKDEBUG_ACQUIRED(s);
 }
 
@@ -181,10 +185,11 @@ void rwsem_read_unlock(struct rwsem *s)
 	unlock_slow(s, 1);
 }
 
-static int write_lock(struct rwsem *s, bool killable)
+/* For the functions that others call. */
+static __always_inline int write_lock(struct rwsem *s, bool killable)
 {
 	if (unlikely(!cas(s, 0, RW_WRITER)))
-		return wait_slow(s, true, killable);
+		return wait_slow(s, true, killable, __builtin_return_address(0));
 	s->writer = current;
 	return 0;
 }

@@ -8,11 +8,12 @@
  * when one is new and worth a line in the log.
  *
  * The rest is asked of those who have it: context switches of the scheduler, interrupts, frames and
- * caches of the allocator. Lines with nothing to say are left out.
+ * caches of the allocator, waits of the locks. Lines with nothing to say are left out.
  */
 #include <arch/cpu.h>
 #include "fs/procfs.h"
 #include "kernel/base/irq.h"
+#include "kernel/base/lockstat.h"
 #include "kernel/lib/string.h"
 #include "kernel/sched/sched.h"
 #include "kernel/sys/abi.h"
@@ -234,6 +235,7 @@ static int stats_show(struct sbuf *out, void *arg)
 	show_absent(out);
 	show_faults(out);
 	show_memory(out);
+	lockstat_show(out);
 	return 0;
 }
 PROC_FILE(stats, "stats", 0444, .show = stats_show);

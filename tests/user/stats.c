@@ -1,5 +1,10 @@
-/* /proc/stats, which only this kernel has: calls, their errors, calls that are not there, faults. */
+/*
+ * /proc/stats, which only this kernel has: calls, their errors, calls that are not there, faults, waits
+ * for locks.
+ */
+#define _GNU_SOURCE
 #include <fcntl.h>
+#include <signal.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
@@ -7,6 +12,7 @@
 #include "tap.h"
 
 #define ABSENT 999 /* no call of this number is there */
+#define FILE_LOCK "rwsem" /* what a writer of a file holds */
 
 static unsigned long long value(const char *prefix)
 {
@@ -67,6 +73,66 @@ static int told_of(const char *name, long nr)
 	return found;
 }
 
+/* All that was waited for a lock of @kind; false: a line of them is not as it should be. */
+static int lock_waits(const char *kind, unsigned long long *waits)
+{
+	char line[256], who[32], where[128];
+	FILE *f = fopen("/proc/stats", "r");
+	unsigned long long ns;
+	unsigned n, good = 1;
+
+	*waits = 0;
+	while (f && fgets(line, sizeof(line), f)) {
+		if (strncmp(line, "lock ", 5))
+			continue;
+		if (sscanf(line, "lock %31s %127s %u %llu", who, where, &n, &ns) != 4)
+			good = 0;
+		else if (!strcmp(who, kind))
+			*waits += n;
+		if (strcmp(who, "other") && !strstr(where, "+0x"))
+			good = 0;
+	}
+	if (f)
+		fclose(f);
+	return good;
+}
+
+/* Two who write to one file wait for each other: true when more than @before have waited. */
+static int waits_grow(int fd, const char *data, size_t n, unsigned long long before)
+{
+	unsigned long long waits;
+
+	for (int i = 0; i < 20; i++) {
+		if (pwrite(fd, data, n, 0) != (ssize_t)n)
+			return 0;
+	}
+	return lock_waits(FILE_LOCK, &waits) && waits > before;
+}
+
+static void waits_are_counted(void)
+{
+	const size_t n = 4 << 20;
+	char *data = mmap(NULL, n, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	int fd = memfd_create("contended", 0), other;
+	unsigned long long before, waits;
+
+	CHECK(lock_waits(FILE_LOCK, &before));
+	REQUIRE(data != MAP_FAILED && fd >= 0);
+	other = fork();
+	if (!other) {
+		while (pwrite(fd, data, n, 0) == (ssize_t)n)
+			;
+		_exit(1);
+	}
+	REQUIRE(other > 0);
+	CHECK(EVENTUALLY(waits_grow(fd, data, n, before)));
+	kill(other, SIGKILL);
+	CHECK(waitpid(other, NULL, 0) == other);
+	CHECK(lock_waits("spin", &waits) && lock_waits("other", &waits));
+	close(fd);
+	munmap(data, n);
+}
+
 int main(void)
 {
 	unsigned long long calls, errors, absent, faults;
@@ -98,5 +164,6 @@ int main(void)
 	CHECK(told_of("absent one", ABSENT) == 1 && told_of("absent two", ABSENT) == 1);
 	CHECK(told_of("absent two", ABSENT) == 0 && told_of("absent two", ABSENT + 1) == 1);
 	CHECK(told_of("", ABSENT) == 1 && told_of("", ABSENT) == 0);
+	waits_are_counted();
 	return tap_done();
 }
