@@ -18,7 +18,7 @@
 #include <sys/syscall.h>
 #include <sys/types.h>
 #include <sys/wait.h>
-#include "../meminfo.h"
+#include "../memcount.h"
 #include "../tap.h"
 
 #define PAGE 4096ul
@@ -183,57 +183,6 @@ static long in_child(long (*fn)(void), int dies)
 		_exit(0);
 	}
 	return child_result(pid, dies);
-}
-
-/* --- memory counted --- */
-
-#define CACHES 128
-
-struct memory {
-	char name[CACHES][24];
-	long active[CACHES];
-	int n;
-	long free_kb;
-};
-static struct memory memory_before, memory_now;
-
-static void count_memory(struct memory *m)
-{
-	char line[256];
-	FILE *f;
-
-	drop_caches();
-	m->n = 0;
-	m->free_kb = meminfo("MemFree");
-	f = fopen("/proc/slabinfo", "r");
-	while (f && m->n < CACHES && fgets(line, sizeof(line), f))
-		if (line[0] != '#' &&
-		    sscanf(line, "%23s %ld", m->name[m->n], &m->active[m->n]) == 2)
-			m->n++;
-	if (f)
-		fclose(f);
-}
-
-/* Less than one object of a cache was lost in each of @rounds, and less than a page. */
-static int memory_is_back(int rounds)
-{
-	count_memory(&memory_now);
-	for (int i = 0; i < memory_now.n; i++)
-		if (memory_now.active[i] - memory_before.active[i] >= rounds)
-			return 0;
-	return memory_before.free_kb - memory_now.free_kb < rounds * 4;
-}
-
-static void memory_differences(int rounds)
-{
-	memory_is_back(rounds);
-	for (int i = 0; i < memory_now.n; i++)
-		if (memory_now.active[i] != memory_before.active[i])
-			printf("# %s: %ld objects, were %ld\n", memory_now.name[i],
-			       memory_now.active[i], memory_before.active[i]);
-	printf("# free: %ld kB, were %ld; tables %ld, anonymous %ld, cached %ld, vmalloc %ld\n",
-	       memory_now.free_kb, memory_before.free_kb, meminfo("PageTables"),
-	       meminfo("AnonPages"), meminfo("Cached"), meminfo("VmallocUsed"));
 }
 
 /* --- small helpers --- */
