@@ -39,17 +39,31 @@ static void resolve_args(const struct entry *e, long *a)
 			a[i] = resolve_pid(a[i]);
 }
 
-/* A child that pauses for as long as its parent lives. */
+/*
+ * A child that pauses for as long as its parent lives; before that is sure nobody may stop it: the
+ * parent waits for the end of a pipe.
+ */
 static void make_child(void)
 {
 	pid_t parent = getpid();
+	int p[2];
+	char byte;
 
+	if (pipe(p))
+		_exit(2);
 	child_pid = fork();
-	if (child_pid)
+	if (child_pid) {
+		close(p[1]);
+		while (read(p[0], &byte, 1) < 0 && errno == EINTR)
+			;
+		close(p[0]);
 		return;
+	}
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (getppid() != parent) /* it has ended meanwhile */
 		_exit(0);
+	close(p[0]);
+	close(p[1]);
 	for (;;)
 		pause();
 }
@@ -104,7 +118,7 @@ static int is_linnet(void)
 	return !uname(&u) && strstr(u.release, "linnet");
 }
 
-static long mem_free_kb(void)
+static inline long mem_free_kb(void)
 {
 	FILE *f;
 	char line[128];
@@ -125,7 +139,7 @@ static long mem_free_kb(void)
 }
 
 /* The most memory that is seen free in @rounds looks, while things settle; until it is @enough. */
-static long settled_free_kb(long enough, int rounds)
+static inline long settled_free_kb(long enough, int rounds)
 {
 	long most = 0, kb;
 
