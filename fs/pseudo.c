@@ -262,6 +262,8 @@ static ssize_t pseudo_write(struct file *f, struct uio *u, u64 *pos)
 		return -EIO;
 	if (READ_ONCE(n->removed))
 		return gone(f);
+	if (!u->left && f->inode->sb->magic != BINFMTFS_MAGIC)
+		return 0;
 	len = textfile_take(u, &text);
 	if (len < 0)
 		return len;

@@ -85,21 +85,27 @@ static void add_firmware(void)
 	(void)sysfs_add("power/state", &state);
 }
 
-/* See the header. ctx: boot; sleeps. */
-void sysfs_init(void)
+/* Each of @dirs, and what is made from now on, with the permissions @mode. */
+static void add_dirs(const char *dirs, u32 mode)
 {
-	/* Behind "power": where others mount what this kernel has not got. */
-	static const char dirs[] =
-		"block\0bus\0class/tty\0dev/block\0dev/char\0devices/virtual\0"
-		"firmware\0kernel/debug\0module\0power\0"
-		"fs/bpf\0fs/cgroup\0fs/pstore\0kernel/security\0kernel/tracing\0";
-
-	pseudo_init(&sysfs_tree, 1, INODE_STRICT);
-	sysfs_tree.dir_mode = S_IFDIR | 0755;
-	sysfs_tree.has_xattrs = true;
+	sysfs_tree.dir_mode = S_IFDIR | mode;
 	for (const char *d = dirs; *d; d += strlen(d) + 1)
 		if (sysfs_add_dir(d))
 			log_err("sysfs: no memory for %s", d);
+}
+
+/* See the header. ctx: boot; sleeps. */
+void sysfs_init(void)
+{
+	pseudo_init(&sysfs_tree, 1, INODE_STRICT);
+	sysfs_tree.has_xattrs = true;
+	add_dirs("fs\0kernel\0", 0755);
+	/* Where others mount what this kernel has not got. */
+	add_dirs("fs/bpf\0fs/cgroup\0fs/pstore\0kernel/debug\0kernel/security\0kernel/tracing\0",
+		 0555);
+	add_dirs("block\0bus\0class/tty\0dev/block\0dev/char\0devices/virtual\0firmware\0module\0"
+		 "power\0",
+		 0755);
 	sysfs_add_cpus();
 	sysfs_device_init();
 	add_firmware();

@@ -26,6 +26,9 @@ void proc_vm_limits(struct vm_limits *out)
 {
 	out->as = proc_rlimit(RLIMIT_AS);
 	out->data = proc_rlimit(RLIMIT_DATA);
+	/* A soft limit of 0 is what Valgrind sets to have brk(2) refused, and no more than that. */
+	if (!out->data && current->proc)
+		out->data = READ_ONCE(current->proc->rlim[RLIMIT_DATA].rlim_max);
 	out->stack = proc_rlimit(RLIMIT_STACK);
 	out->memlock = proc_rlimit(RLIMIT_MEMLOCK);
 	out->ipc_lock = cred_capable(current->cred, CAP_IPC_LOCK);

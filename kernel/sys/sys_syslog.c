@@ -293,6 +293,12 @@ static ssize_t proc_kmsg_read(struct file *f, struct uio *u, u64 *pos)
 	return syslog_read(u);
 }
 
+/* Files of /proc that cannot be written say so. */
+static ssize_t proc_kmsg_write(struct file *f, struct uio *u, u64 *pos)
+{
+	return -EIO;
+}
+
 static u32 proc_kmsg_poll(struct file *f, struct poll_table *pt)
 {
 	poll_wait(pt, &kmsg_waitq);
@@ -302,6 +308,7 @@ static u32 proc_kmsg_poll(struct file *f, struct poll_table *pt)
 static const struct file_ops proc_kmsg_ops = {
 	.open = proc_kmsg_open,
 	.read = proc_kmsg_read,
+	.write = proc_kmsg_write,
 	.poll = proc_kmsg_poll,
 };
 PROC_FILE(kmsg, "kmsg", 0400, .ops = &proc_kmsg_ops);

@@ -62,14 +62,18 @@ static void protect_entries(struct region *r)
 	spin_unlock(&pm->lock);
 }
 
-/* Would @r, private and now to be written, take its process over RLIMIT_DATA? */
+/*
+ * Would @r, private and now to be written, take its process over RLIMIT_DATA? Who could not map it
+ * anew anyway, by RLIMIT_AS, is not asked: so Linux has it.
+ */
 static bool protect_over_limit(const struct region *r, u32 prot, const struct vm_limits *lim)
 {
-	u64 max = lim ? PAGES(lim->data) : ~0ull;
+	u64 n = region_pages(r);
 
-	return region_private_writable(prot, r->flags) && !(r->flags & (VM_GROWSDOWN | VM_STACK)) &&
-	       !region_private_writable(r->prot, r->flags) && r->vm->data_pages <= max &&
-	       r->vm->data_pages + region_pages(r) > max;
+	return lim && region_private_writable(prot, r->flags) &&
+	       !(r->flags & (VM_GROWSDOWN | VM_STACK)) &&
+	       !region_private_writable(r->prot, r->flags) &&
+	       r->vm->data_pages + n > PAGES(lim->data) && r->vm->total_pages + n <= PAGES(lim->as);
 }
 
 /*

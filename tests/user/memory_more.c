@@ -400,6 +400,32 @@ static int data_child(void)
 	return bad;
 }
 
+/* The limit counts for what becomes data as well when there is too much of it already. */
+static int over_data_child(void)
+{
+	char *more = mmap(NULL, 1 << 20, PROT_READ, ANON, -1, 0);
+	struct rlimit data = { 4 << 20, 64 << 20 }, as = { 4 << 20, 64 << 20 };
+	int bad = 0;
+
+	EXPECT(mmap(NULL, 8 << 20, RW, ANON, -1, 0) != MAP_FAILED);
+	EXPECT(setrlimit(RLIMIT_DATA, &data) == 0);
+	EXPECT(mprotect(more, 1 << 20, RW) == -1 && errno == ENOMEM);
+	/* Who may not map at all is not asked. */
+	EXPECT(setrlimit(RLIMIT_AS, &as) == 0);
+	EXPECT(mprotect(more, 1 << 20, RW) == 0);
+	as.rlim_cur = 64 << 20;
+	EXPECT(setrlimit(RLIMIT_AS, &as) == 0);
+	/* A soft limit of 0 is brk's alone: Valgrind relies on it. */
+	data.rlim_cur = 0;
+	EXPECT(setrlimit(RLIMIT_DATA, &data) == 0);
+	EXPECT(mmap(NULL, 1 << 20, RW, ANON, -1, 0) != MAP_FAILED);
+	EXPECT(mmap(NULL, 60 << 20, RW, ANON, -1, 0) == MAP_FAILED && errno == ENOMEM);
+	data.rlim_max = 0;
+	EXPECT(setrlimit(RLIMIT_DATA, &data) == 0);
+	EXPECT(mmap(NULL, 1 << 20, RW, ANON, -1, 0) == MAP_FAILED && errno == ENOMEM);
+	return bad;
+}
+
 /* Pages of files in memory are promised as well. */
 static void test_committed_files(void)
 {
@@ -504,6 +530,7 @@ int main(void)
 	test_first_page();
 	test_seals();
 	CHECK(in_child(data_child) == 0);
+	CHECK(in_child(over_data_child) == 0);
 	test_overcommit();
 	test_settings();
 	return tap_done();

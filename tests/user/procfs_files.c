@@ -299,6 +299,8 @@ static void modes(void)
 	CHECK(opens("/proc/uptime", O_WRONLY) == 0 &&
 	      opens("/proc/self/ns/net", O_WRONLY) == EPERM);
 	CHECK(mode_of("/sys") == 0555 && mode_of("/sys/devices/system") == 0755);
+	CHECK(mode_of("/sys/fs") == 0755 && mode_of("/sys/fs/cgroup") == 0555);
+	CHECK(mode_of("/sys/kernel") == 0755 && mode_of("/sys/kernel/debug") == 0555);
 	CHECK(mode_of("/proc/sys/kernel") == 0555 && mode_of("/proc/self/fdinfo/0") == 0444);
 }
 
@@ -415,6 +417,9 @@ static void net_attributes(void)
 	CHECK(spit(path, "1000\n") == 0);
 	CHECK(spit("/sys/class/net/lo/uevent", "change\n") == 0);
 	CHECK(spit("/sys/class/net/lo/uevent", "nonsense\n") == -1 && errno == EINVAL);
+	/* Nothing written is nothing done. */
+	CHECK(spit("/sys/class/net/lo/uevent", "") == 0 && spit(path, "") == 0);
+	CHECK(spit("/proc/sys/vm/swappiness", "") == 0);
 }
 
 static char piece_text[sizeof(text)];
@@ -664,6 +669,7 @@ static void kernel_log(void)
 		CHECK(text[0] == '<' && (!p || !strncmp(p, "<12>", 4)));
 	}
 	CHECK(n < 0 && err == EAGAIN && found == 1);
+	CHECK(spit("/proc/kmsg", mark) == -1 && errno == EIO);
 	close(fd);
 }
 
