@@ -700,14 +700,13 @@ static int nl_show(struct sbuf *out, void *arg)
 	sbuf_puts(out, "sk               Eth Pid        Groups   Rmem     Wmem     Dump  Locks    "
 		       "Drops    Inode\n");
 	spin_lock(&nl_lock);
-	list_for_each(n, &nl_socks, all) {
-		if (!n->port)
-			continue;
-		sbuf_printf(out,
-			    "%016x %-3d %-10u %08x %-8u 0        0     2        0        %llu\n", 0,
-			    n->s.protocol, n->port, (u32)n->groups, n->charged,
-			    (unsigned long long)READ_ONCE(n->s.ino));
-	}
+	list_for_each(n, &nl_socks, all)
+		if (n->port)
+			sbuf_printf(
+				out,
+				"%016x %-3d %-10u %08x %-8u 0        0     2        0        %llu\n",
+				0, n->s.protocol, n->port, (u32)n->groups, n->charged,
+				(unsigned long long)READ_ONCE(n->s.ino));
 	spin_unlock(&nl_lock);
 	return 0;
 }
