@@ -18,14 +18,66 @@
 
 typedef unsigned long long ull;
 
-static void meminfo_line(struct sbuf *out, const char *name, u64 frames)
-{
-	size_t at = out->len;
+/* What the lines tell, in frames. */
+struct mem_view {
+	u64 none; /* of what this kernel has not got */
+	u64 total, free, used, available, buffers, cached, active, anon, clean, shmem, file;
+	u64 dirty, busy, mapped, slab, stacks, tables;
+	u64 commit_limit, committed, vmalloc, vmalloc_used, retired;
+};
 
-	sbuf_printf(out, "%s:", name);
-	sbuf_pad(out, at, 16);
-	sbuf_printf(out, "%8llu kB\n", (ull)frames << (PAGE_SHIFT - 10));
-}
+#define IN_PROC 1
+#define IN_NODE 2
+#define LINE(name_, field, where_)                                                            \
+	{                                                                                     \
+		.name = name_, .index = offsetof(struct mem_view, field) / 8, .where = where_ \
+	}
+
+static const struct {
+	char name[18];
+	u8 index; /* of a u64 in struct mem_view */
+	u8 where;
+} mem_lines[] = {
+	LINE("MemTotal", total, IN_PROC | IN_NODE),
+	LINE("MemFree", free, IN_PROC | IN_NODE),
+	LINE("MemUsed", used, IN_NODE),
+	LINE("MemAvailable", available, IN_PROC),
+	LINE("Buffers", buffers, IN_PROC),
+	LINE("Cached", cached, IN_PROC),
+	LINE("SwapCached", none, IN_PROC | IN_NODE),
+	LINE("Active", active, IN_PROC | IN_NODE),
+	LINE("Inactive", shmem, IN_PROC | IN_NODE),
+	LINE("Active(anon)", anon, IN_PROC | IN_NODE),
+	LINE("Inactive(anon)", shmem, IN_PROC | IN_NODE),
+	LINE("Active(file)", clean, IN_PROC | IN_NODE),
+	LINE("Inactive(file)", none, IN_PROC | IN_NODE),
+	LINE("SwapTotal", none, IN_PROC),
+	LINE("SwapFree", none, IN_PROC),
+	LINE("Dirty", dirty, IN_PROC | IN_NODE),
+	LINE("Writeback", busy, IN_PROC | IN_NODE),
+	LINE("FilePages", file, IN_NODE),
+	LINE("Mapped", mapped, IN_NODE),
+	LINE("AnonPages", anon, IN_PROC | IN_NODE),
+	LINE("Mapped", mapped, IN_PROC),
+	LINE("Shmem", shmem, IN_PROC | IN_NODE),
+	LINE("KernelStack", stacks, IN_NODE),
+	LINE("PageTables", tables, IN_NODE),
+	LINE("KReclaimable", none, IN_PROC),
+	LINE("Slab", slab, IN_PROC | IN_NODE),
+	LINE("SReclaimable", none, IN_PROC | IN_NODE),
+	LINE("SUnreclaim", slab, IN_PROC | IN_NODE),
+	LINE("KernelStack", stacks, IN_PROC),
+	LINE("PageTables", tables, IN_PROC),
+	LINE("NFS_Unstable", none, IN_PROC),
+	LINE("Bounce", none, IN_PROC),
+	LINE("WritebackTmp", none, IN_PROC),
+	LINE("CommitLimit", commit_limit, IN_PROC),
+	LINE("Committed_AS", committed, IN_PROC),
+	LINE("VmallocTotal", vmalloc, IN_PROC),
+	LINE("VmallocUsed", vmalloc_used, IN_PROC),
+	LINE("VmallocChunk", none, IN_PROC),
+	LINE("HardwareCorrupted", retired, IN_PROC),
+};
 
 static void count_thread(struct thread *t, void *arg)
 {
@@ -34,55 +86,75 @@ static void count_thread(struct thread *t, void *arg)
 	*n += 1;
 }
 
-static void meminfo_kernel(struct sbuf *out, const struct vm_totals *t)
+static void mem_view_get(struct mem_view *v)
 {
-	u64 threads = 0;
-
-	thread_foreach(count_thread, &threads);
-	meminfo_line(out, "Slab", slab_total_frames());
-	meminfo_line(out, "SReclaimable", 0);
-	meminfo_line(out, "SUnreclaim", slab_total_frames());
-	meminfo_line(out, "KernelStack", threads * (KSTACK_SIZE / PAGE_SIZE));
-	meminfo_line(out, "PageTables", t->tables);
-	meminfo_line(out, "NFS_Unstable", 0);
-	meminfo_line(out, "Bounce", 0);
-	meminfo_line(out, "WritebackTmp", 0);
-	meminfo_line(out, "CommitLimit", vm_commit_limit_pages());
-	meminfo_line(out, "Committed_AS", vm_committed_pages());
-	meminfo_line(out, "VmallocTotal", VMALLOC_SIZE >> PAGE_SHIFT);
-	meminfo_line(out, "VmallocUsed", kvm_used_frames());
-	meminfo_line(out, "VmallocChunk", 0);
-	meminfo_line(out, "HardwareCorrupted", vm_retired_frames());
-}
-
-static int meminfo_show(struct sbuf *out, void *arg)
-{
-	u64 cached = pagecache_total_frames(), shmem = pagecache_memory_frames();
-	u64 clean = cached > shmem ? cached - shmem : 0, buffers = blkdev_cached_frames();
+	u64 cached = pagecache_total_frames(), shmem = pagecache_memory_frames(), threads = 0;
+	u64 clean = cached > shmem ? cached - shmem : 0;
+	u64 buffers = MIN(blkdev_cached_frames(), cached);
 	struct vm_totals t;
 	struct pmm_stats s;
 
 	pmm_get_stats(&s);
 	vm_get_totals(&t);
-	meminfo_line(out, "MemTotal", s.total);
-	meminfo_line(out, "MemFree", s.free);
-	meminfo_line(out, "MemAvailable", s.free + clean);
-	meminfo_line(out, "Buffers", MIN(buffers, cached));
-	meminfo_line(out, "Cached", cached - MIN(buffers, cached));
-	meminfo_line(out, "SwapCached", 0);
-	meminfo_line(out, "Active", t.anon + clean);
-	meminfo_line(out, "Inactive", shmem);
-	meminfo_line(out, "SwapTotal", 0);
-	meminfo_line(out, "SwapFree", 0);
-	meminfo_line(out, "Dirty", writeback_dirty_frames());
-	meminfo_line(out, "Writeback", writeback_busy_frames());
-	meminfo_line(out, "AnonPages", t.anon);
-	meminfo_line(out, "Mapped", t.mapped);
-	meminfo_line(out, "Shmem", shmem);
-	meminfo_kernel(out, &t);
+	thread_foreach(count_thread, &threads);
+	*v = (struct mem_view){
+		.total = s.total,
+		.free = s.free,
+		.used = s.total - s.free,
+		.available = s.free + clean,
+		.buffers = buffers,
+		.cached = cached - buffers,
+		.active = t.anon + clean,
+		.anon = t.anon,
+		.clean = clean,
+		.shmem = shmem,
+		.file = cached,
+		.dirty = writeback_dirty_frames(),
+		.busy = writeback_busy_frames(),
+		.mapped = t.mapped,
+		.slab = slab_total_frames(),
+		.stacks = threads * (KSTACK_SIZE / PAGE_SIZE),
+		.tables = t.tables,
+		.commit_limit = vm_commit_limit_pages(),
+		.committed = vm_committed_pages(),
+		.vmalloc = VMALLOC_SIZE >> PAGE_SHIFT,
+		.vmalloc_used = kvm_used_frames(),
+		.retired = vm_retired_frames(),
+	};
+}
+
+static void show_lines(struct sbuf *out, u8 where, const char *prefix)
+{
+	struct mem_view v;
+
+	mem_view_get(&v);
+	for (u32 i = 0; i < ARRAY_SIZE(mem_lines); i++) {
+		size_t at;
+
+		if (!(mem_lines[i].where & where))
+			continue;
+		sbuf_puts(out, prefix);
+		at = out->len;
+		sbuf_printf(out, "%s:", mem_lines[i].name);
+		sbuf_pad(out, at, 16);
+		sbuf_printf(out, "%8llu kB\n",
+			    (ull)((u64 *)&v)[mem_lines[i].index] << (PAGE_SHIFT - 10));
+	}
+}
+
+static int meminfo_show(struct sbuf *out, void *arg)
+{
+	show_lines(out, IN_PROC, "");
 	return 0;
 }
 PROC_FILE(meminfo, "meminfo", 0444, .show = meminfo_show);
+
+/* See procfs.h. */
+int proc_node_meminfo_show(struct sbuf *out, void *arg)
+{
+	show_lines(out, IN_NODE, "Node 0 ");
+	return 0;
+}
 
 static int vmstat_show(struct sbuf *out, void *arg)
 {

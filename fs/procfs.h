@@ -52,6 +52,9 @@ ssize_t sysctl_row_write(const char *text, size_t n, void *arg);
 	PROC_FILE(id, path_, 0644, .show = sysctl_row_show, .write = sysctl_row_write, \
 		  .arg = &id##_row)
 
+/* /sys/devices/system/node/node0/meminfo: lines of /proc/meminfo (proc_mem.c). ctx: thread */
+int proc_node_meminfo_show(struct sbuf *out, void *arg);
+
 /* A file that comes later; @path as proc_file's. As pseudo_add. ctx: thread; sleeps */
 struct pseudo_attr;
 int procfs_add(const char *path, const struct pseudo_attr *a);

@@ -73,7 +73,19 @@ static ssize_t refuse_write(const char *text, size_t n, void *arg)
 	return -EINVAL;
 }
 
-static void add_firmware(void)
+/* Huge pages: there are none, and no others can be chosen. */
+static int never_show(struct sbuf *out, void *arg)
+{
+	sbuf_puts(out, "always madvise [never]\n");
+	return 0;
+}
+
+static ssize_t never_write(const char *text, size_t n, void *arg)
+{
+	return strcmp(text, "never") == 0 || strcmp(text, "never\n") == 0 ? (ssize_t)n : -EINVAL;
+}
+
+static void add_settings(void)
 {
 	const struct pseudo_attr fdt = { .mode = 0400, .ops = &fdt_fops, .size = fdt_blob_size() };
 	/* No sleep state to offer: the list is empty, and every request is refused. */
@@ -81,6 +93,11 @@ static void add_firmware(void)
 		.mode = 0644, .show = empty_show, .write = refuse_write, .size = PAGE_SIZE
 	};
 
+	const struct pseudo_attr huge = {
+		.mode = 0644, .show = never_show, .write = never_write, .size = PAGE_SIZE
+	};
+
+	(void)sysfs_add("kernel/mm/transparent_hugepage/enabled", &huge);
 	(void)sysfs_add("firmware/fdt", &fdt);
 	(void)sysfs_add("power/state", &state);
 }
@@ -108,7 +125,7 @@ void sysfs_init(void)
 		 0755);
 	sysfs_add_cpus();
 	sysfs_device_init();
-	add_firmware();
+	add_settings();
 }
 
 static int sysfs_statfs(struct super *sb, struct kstatfs *st)

@@ -1,9 +1,11 @@
 /*
  * The CPUs in sysfs: devices/system/cpu, with the lists of those possible, present and online, and
- * for each its identification register and topology, read by lscpu, nproc, numactl and the C
- * libraries. All CPUs of the machine are cores of one package.
+ * for each its identification register and topology; and devices/system/node, with the one node of
+ * memory they have. Read by lscpu, nproc, ps, numactl and the C libraries. All CPUs of the machine
+ * are cores of one package.
  */
 #include <arch/cpu.h>
+#include "fs/procfs.h"
 #include "fs/sysfs_internal.h"
 #include "kernel/lib/fmt.h"
 
@@ -146,6 +148,31 @@ static void add_cpu(u32 cpu)
 	(void)sysfs_add_at(&link, "bus/cpu/devices/cpu%u", cpu);
 	snprintf(target, sizeof(target), "../../../../bus/cpu");
 	(void)sysfs_add_at(&link, "devices/system/cpu/cpu%u/subsystem", cpu);
+	snprintf(target, sizeof(target), "../../cpu/cpu%u", cpu);
+	(void)sysfs_add_at(&link, "devices/system/node/node0/cpu%u", cpu);
+	snprintf(target, sizeof(target), "../../node/node0");
+	(void)sysfs_add_at(&link, "devices/system/cpu/cpu%u/node0", cpu);
+}
+
+static int distance_show(struct sbuf *out, void *arg)
+{
+	sbuf_puts(out, "10\n"); /* to itself, as firmware tables have it */
+	return 0;
+}
+
+static void add_node(void)
+{
+	static const char *const lists[] = { "online", "possible", "has_cpu", "has_memory",
+					     "has_normal_memory" };
+
+	for (u32 i = 0; i < ARRAY_SIZE(lists); i++)
+		(void)sysfs_add_at(
+			&(struct pseudo_attr){ .mode = 0444, .show = zero_show, .size = PAGE_SIZE },
+			"devices/system/node/%s", lists[i]);
+	add_text("devices/system/node/node0/cpumap", all_mask_show, 0);
+	add_text("devices/system/node/node0/cpulist", all_list_show, 0);
+	add_text("devices/system/node/node0/distance", distance_show, 0);
+	add_text("devices/system/node/node0/meminfo", proc_node_meminfo_show, 0);
 }
 
 /* See sysfs_internal.h. */
@@ -157,6 +184,7 @@ void sysfs_add_cpus(void)
 	add_text("devices/system/cpu/offline", cpu_list_show, CPUS_NONE);
 	add_text("devices/system/cpu/isolated", cpu_list_show, CPUS_NONE);
 	add_text("devices/system/cpu/kernel_max", kernel_max_show, 0);
+	add_node();
 	for (u32 cpu = 0; cpu < cpu_count; cpu++)
 		add_cpu(cpu);
 }

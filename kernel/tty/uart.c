@@ -26,6 +26,7 @@
 #include "kernel/lib/sbuf.h"
 #include "kernel/lib/string.h"
 #include "kernel/sched/work.h"
+#include "kernel/tty/pty.h"
 #include "kernel/tty/tty.h"
 #include "kernel/tty/uart.h"
 #include "kernel/tty/uart_serial.h"
@@ -510,6 +511,41 @@ static int show_consoles(struct sbuf *out, void *arg)
 	return 0;
 }
 PROC_FILE(consoles, "consoles", 0444, .show = show_consoles);
+
+/* The ports of the driver that @last, registered last of them, belongs to. */
+static void show_driver(struct sbuf *out, const struct uart_port *last)
+{
+	u32 low = last->minor;
+	size_t at = out->len;
+
+	for (struct uart_port *p = last->next; p; p = p->next)
+		if (p->major == last->major)
+			low = MIN(low, p->minor);
+	sbuf_puts(out, last->name);
+	sbuf_pad(out, at, 20);
+	sbuf_printf(out, " /dev/%-8s %3u %u-%u serial\n", last->name, last->major, low,
+		    last->minor);
+}
+
+/* /proc/tty/drivers: which numbers are whose, for ps and htop. */
+static int show_drivers(struct sbuf *out, void *arg)
+{
+	sbuf_puts(out, "/dev/tty             /dev/tty        5       0 system:/dev/tty\n"
+		       "/dev/console         /dev/console    5       1 system:console\n"
+		       "/dev/ptmx            /dev/ptmx       5       2 system\n");
+	sbuf_printf(out, "pty_slave            /dev/pts      136 0-%u pty:slave\n", PTY_MAX - 1);
+	sbuf_printf(out, "pty_master           /dev/ptm      128 0-%u pty:master\n", PTY_MAX - 1);
+	for (struct uart_port *p = load_acquire(&uart_ports); p; p = p->next) {
+		struct uart_port *before = load_acquire(&uart_ports);
+
+		while (before != p && before->major != p->major)
+			before = before->next;
+		if (before == p)
+			show_driver(out, p);
+	}
+	return 0;
+}
+PROC_FILE(tty_drivers, "tty/drivers", 0444, .show = show_drivers);
 
 /* /sys/class/tty/console/active: the preferred one comes last, as on Linux. */
 static int show_active(struct sbuf *out, void *arg)

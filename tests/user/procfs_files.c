@@ -224,6 +224,9 @@ static void whole_system(void)
 	CHECK(slurp("/proc/devices") > 0 && !strncmp(text, "Character devices:\n  1 mem\n", 27) &&
 	      strstr(text, "\n  5 /dev/tty\n  5 /dev/console\n  5 /dev/ptmx\n") &&
 	      strstr(text, "\n128 ptm\n136 pts\n") && strstr(text, "\n204 ttyAMA\n"));
+	CHECK(slurp("/proc/tty/drivers") > 0 &&
+	      strstr(text, "/dev/ptmx            /dev/ptmx       5       2 system\n") &&
+	      strstr(text, "\nttyAMA               /dev/ttyAMA   204 64-"));
 	CHECK(slurp("/proc/misc") >= 0 && slurp("/proc/ioports") >= 0);
 	CHECK(access("/proc/sysrq-trigger", F_OK) == 0);
 	CHECK(!spit("/proc/sysrq-trigger", "s"));
@@ -726,6 +729,29 @@ static void own_texts(void)
 	CHECK(waitpid(pid, &st, 0) == pid && st == 0);
 }
 
+/* The machine's memory is one node, of all CPUs; ps and numactl look here. */
+static void memory_node(void)
+{
+	static const char node[] = "/sys/devices/system/node/node0/cpulist",
+			  huge[] = "/sys/kernel/mm/transparent_hugepage/enabled";
+	unsigned long long total;
+	char cpus[64], *p;
+
+	CHECK(slurp("/sys/devices/system/cpu/present") > 0);
+	strlcpy(cpus, text, sizeof(cpus));
+	CHECK(slurp(node) > 0 && !strcmp(text, cpus));
+	CHECK(slurp("/sys/devices/system/node/has_memory") > 0 && !strcmp(text, "0\n"));
+	CHECK(slurp("/sys/devices/system/node/node0/distance") > 0 && !strcmp(text, "10\n"));
+	CHECK(slurp("/sys/devices/system/node/node0/cpu0/topology/core_id") > 0);
+	total = slurp("/proc/meminfo") > 0 ? field("MemTotal:") : 0;
+	CHECK(total && strstr(text, "\nActive(anon): ") && strstr(text, "\nKReclaimable: "));
+	CHECK(slurp("/sys/devices/system/node/node0/meminfo") > 0);
+	CHECK(!strncmp(text, "Node 0 MemTotal:       ", 23) && field("MemTotal:") == total);
+	CHECK(field("MemUsed:") + field("MemFree:") == total && field("FilePages:") > 0);
+	CHECK(slurp(huge) > 0 && (p = strchr(text, '[')) && strchr(p, ']'));
+	CHECK(spit(huge, "nonsense") == -1 && errno == EINVAL && spit(huge, "never") == 0);
+}
+
 int main(int argc, char **argv)
 {
 	if (argc == 3 && !strcmp(argv[1], "name"))
@@ -747,6 +773,7 @@ int main(int argc, char **argv)
 	pieces();
 	torn_lines();
 	system_texts();
+	memory_node();
 	kernel_log();
 	own_texts();
 	limits();
