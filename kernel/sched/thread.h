@@ -60,6 +60,7 @@ struct sched_entity {
 	u64 rt_since; /* r: sum_exec when it last woke, or became a real-time thread */
 	u64 unsplit; /* r: part of sum_exec that no sample has given to user or system yet */
 	u64 user_ns, sys_ns; /* r: given by samples */
+	u64 told_user, told_sys; /* r: what sched_times() said last */
 	u64 nvcsw, nivcsw; /* r: voluntary and involuntary switches */
 };
 

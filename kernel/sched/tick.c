@@ -184,31 +184,30 @@ void tick_init(struct runq *rq)
 
 /*
  * User and system time of @t up to now. What no sample has divided yet is divided as the rest, or
- * counts as user time.
+ * counts as user time. The next sample may find otherwise, but neither of both ever goes back.
  * ctx: any
  */
 void sched_times(struct thread *t, s64 *user_ns, s64 *sys_ns)
 {
-	u64 irq, user, sys, open;
-	struct runq *rq = sched_thread_lock(t, &irq);
+	struct sched_entity *se = &t->se;
+	struct runq *rq;
+	u64 irq, user, sys, all;
 
-	if (t->se.on_cpu)
+	rq = sched_thread_lock(t, &irq);
+	if (se->on_cpu)
 		sched_account_locked(rq, time_now());
-	user = t->se.user_ns;
-	sys = t->se.sys_ns;
-	open = t->se.unsplit;
-	sched_thread_unlock(rq, irq);
-	if (sys) {
-		/* In thousandths, so that nothing overflows. */
-		u64 part = sys * 1000 / (user + sys);
-
-		sys += open / 1000 * part;
-		user += open - open / 1000 * part;
-	} else {
-		user += open;
-	}
+	sys = se->sys_ns;
+	all = se->user_ns + sys + se->unsplit;
+	/* In thousandths, so that nothing overflows. */
+	if (sys)
+		sys += se->unsplit / 1000 * (sys * 1000 / (se->user_ns + sys));
+	sys = MAX(sys, se->told_sys);
+	user = MAX(all - sys, se->told_user);
+	se->told_user = user;
+	se->told_sys = all - user;
 	*user_ns = (s64)user;
-	*sys_ns = (s64)sys;
+	*sys_ns = (s64)(all - user);
+	sched_thread_unlock(rq, irq);
 }
 
 /* See sched.h. */

@@ -169,6 +169,35 @@ static void spend(long n)
 	while (ticks(&now) < ticks(&was) + n);
 }
 
+static long long micros(const struct timeval *t)
+{
+	return t->tv_sec * 1000000ll + t->tv_usec;
+}
+
+/* However the kernel divides the time, neither part of it is ever taken back. */
+static void test_times_rise(void)
+{
+	struct rusage was, now;
+	struct tms begun, t;
+	int fell = 0;
+
+	getrusage(RUSAGE_SELF, &was);
+	times(&begun);
+	do {
+		/* Much in the kernel, then much outside of it. */
+		for (int i = 0; i < 200; i++)
+			getppid();
+		getrusage(RUSAGE_SELF, &now);
+		fell += micros(&now.ru_utime) < micros(&was.ru_utime) ||
+			micros(&now.ru_stime) < micros(&was.ru_stime);
+		was = now;
+		for (volatile int i = 0; i < 2000; i++)
+			;
+		times(&t);
+	} while (ticks(&t) < ticks(&begun) + 20);
+	CHECK(!fell);
+}
+
 /* times(2): one's own, and of children those that were waited for. */
 static void test_times(void)
 {
@@ -410,6 +439,7 @@ int main(void)
 	test_posix();
 	test_cpu_limit();
 	test_times();
+	test_times_rise();
 	test_thread_timer();
 	test_tiny_periods();
 	test_clocks();
