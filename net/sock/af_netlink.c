@@ -702,11 +702,9 @@ static int nl_show(struct sbuf *out, void *arg)
 	spin_lock(&nl_lock);
 	list_for_each(n, &nl_socks, all)
 		if (n->port)
-			sbuf_printf(
-				out,
-				"%016x %-3d %-10u %08x %-8u 0        0     2        0        %llu\n",
-				0, n->s.protocol, n->port, (u32)n->groups, n->charged,
-				(unsigned long long)READ_ONCE(n->s.ino));
+			sbuf_printf(out, "%016x %-3d %-10u %08x %-8u %-8u %-5u %-8u %-8u %llu\n", 0,
+				    n->s.protocol, n->port, (u32)n->groups, n->charged, 0u, 0u, 2u,
+				    0u, (unsigned long long)READ_ONCE(n->s.ino));
 	spin_unlock(&nl_lock);
 	return 0;
 }
