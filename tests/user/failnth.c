@@ -25,7 +25,6 @@
 
 #define ROUNDS 3 /* counted ones: what is lost once in each shows */
 #define TRIES 4
-#define LOOKS 10
 
 static const struct op *const tables[] = { process_ops, memory_ops,   file_ops,	 channel_ops,
 					   event_ops,	terminal_ops, guard_ops, later_ops,
@@ -114,12 +113,7 @@ static int comes_back(const char *pattern)
 		if (verbose)
 			memory_differences(ROUNDS);
 	}
-	for (int looks = 0; looks < LOOKS; looks++) {
-		if (memory_is_back(ROUNDS))
-			return 1;
-		usleep(1000000);
-	}
-	return 0;
+	return EVENTUALLY_EACH(1000, memory_is_back(ROUNDS));
 }
 
 int main(int argc, char **argv)

@@ -549,13 +549,7 @@ const u8 mss_only[4] = { 2, 4, 5, 0xb4 };
 
 void say(const struct xend *x, u8 flags, u32 seq, u32 ack, u32 len)
 {
-	x_say(&(struct xseg){ .sport = x->sport,
-			      .dport = x->dport,
-			      .seq = seq,
-			      .ack = ack,
-			      .flags = flags,
-			      .wnd = 60000,
-			      .len = len });
+	say_at(x, flags, seq, ack, len, 0, 0);
 }
 
 void say_at(const struct xend *x, u8 flags, u32 seq, u32 ack, u32 len, u32 tsval, u32 tsecr)
