@@ -89,6 +89,7 @@ void tcp_set_user(struct tcp_pcb *p, const struct tcp_user_ops *ops, void *user)
  */
 #define TCP_SEND_MORE 1u /* do not send a last small segment yet */
 #define TCP_SEND_OOB 2u /* the last byte is urgent */
+#define TCP_SEND_EOR 4u /* what is sent later is not put into the same segment */
 #define TCP_SEND_STAMP_SHIFT 8 /* PKT_STAMP_*: when that happens to the last byte, user_ops.sent */
 ssize_t __must_check tcp_send(struct tcp_pcb *p, struct uio *u, u32 flags);
 /*

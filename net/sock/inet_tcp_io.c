@@ -46,8 +46,9 @@ ssize_t inet_tcp_send(struct socket *s, struct sock_msg *m)
 {
 	struct tcp_sock *t = tcp_of(s);
 	s64 deadline = socket_deadline(READ_ONCE(s->sndtimeo), m->flags & MSG_DONTWAIT);
-	u32 flags =
-		(m->flags & MSG_MORE ? TCP_SEND_MORE : 0) | (m->flags & MSG_OOB ? TCP_SEND_OOB : 0);
+	u32 flags = (m->flags & MSG_MORE ? TCP_SEND_MORE : 0) |
+		    (m->flags & MSG_OOB ? TCP_SEND_OOB : 0) |
+		    (m->flags & MSG_EOR ? TCP_SEND_EOR : 0);
 	struct pkt *notice = NULL;
 	ssize_t done = 0, n = 0;
 

@@ -112,11 +112,16 @@ u32 tcp_answers_seconds(u32 n)
 
 static int set_int(struct tcp_pcb *p, int option, int v)
 {
+	u32 cork;
+
 	switch (option) {
 	case TCP_NODELAY:
 		flag(p, PF_NODELAY, v);
+		cork = p->flags & PF_CORK;
+		p->flags &= ~PF_CORK; /* what is there goes, corked or not */
 		if (v)
 			push(p);
+		p->flags |= cork;
 		return 0;
 	case TCP_CORK:
 		flag(p, PF_CORK, v);
@@ -225,6 +230,8 @@ static void info_receiver(const struct tcp_pcb *p, struct tcp_info *i)
 	i->tcpi_ato = p->stat.data_in ? usec(p->ato) : 0;
 	i->tcpi_rcv_mss = p->rcv_mss;
 	i->tcpi_advmss = (u32)MIN(p->pmtu > 40 ? p->pmtu - 40 : 0, 65495u);
+	if (p->user_mss)
+		i->tcpi_advmss = MIN(i->tcpi_advmss, (u32)p->user_mss);
 	if (i->tcpi_advmss && (p->flags & PF_TS))
 		i->tcpi_advmss -= TCP_TS_LEN;
 	i->tcpi_rcv_rtt = usec(p->rcv_rtt);

@@ -16,7 +16,6 @@
 #include "mm/slab.h"
 #include "net/tcp/tcp_pcb.h"
 
-#define CORK_MAX (200 * MSEC)
 #define MTU_AGAIN (600 * SEC) /* RFC 4821, 7.3 */
 
 /* See tcp_pcb.h. NULL: no memory. ctx: any */
@@ -335,6 +334,8 @@ bool tcp_xmit(struct tcp_pcb *p, struct tcp_seg *s, s64 now)
 	struct pkt *pkt;
 
 	flags |= ecn_flags(p, s, &ecn);
+	if (s->len > p->mss)
+		flags |= TH_PSH; /* of the last: what came in one piece need not wait for more */
 	pkt = make(p, s->seq, flags, s->len, now);
 	if (!pkt)
 		return false;
@@ -398,11 +399,14 @@ void tcp_send_ack(struct tcp_pcb *p, s64 now)
 /* See tcp_pcb.h. holds: p->lock */
 void tcp_send_reset(struct tcp_pcb *p)
 {
+	u8 opt[TCP_OPT_MAX];
 	struct pkt *pkt;
 
 	if (p->state == TCP_CLOSE || p->state == TCP_LISTEN)
 		return;
-	pkt = tcp_make(&p->key, p->snd_nxt, p->rcv_nxt, TH_RST | TH_ACK, 0, NULL, 0);
+	/* With the time: RFC 7323, 3.2. */
+	pkt = tcp_make(&p->key, p->snd_nxt, p->rcv_nxt, TH_RST | TH_ACK, 0, opt,
+		       write_options(p, opt, p->mss, time_now()));
 	if (!pkt)
 		return;
 	TCP_COUNT(OUT_RSTS);
@@ -668,8 +672,7 @@ void tcp_output(struct tcp_pcb *p, s64 now)
 	} else if (p->unsent && p->snd_nxt == p->snd_una && p->deadline[TCPT_SEND] == TIME_NEVER &&
 		   (!p->extra || p->extra->deadline == TIME_NEVER)) {
 		p->send_timer = ST_PROBE;
-		tcp_timer_set(p, TCPT_SEND,
-			      now + ((p->flags & PF_CORK) && p->snd_wnd ? CORK_MAX : p->rto));
+		tcp_timer_set(p, TCPT_SEND, now + p->rto); /* no longer is it corked, either */
 	}
 	tcp_stat_sent(p, now);
 }

@@ -83,6 +83,7 @@ struct tcp_key {
 #define SEG_LOST 2u
 #define SEG_RETRANS 4u /* sent again, and that is thought to be in flight */
 #define SEG_EVER 8u /* was ever sent again (Karn) */
+#define SEG_EOR 16u /* while it was never sent: nothing is added to it (MSG_EOR) */
 struct tcp_seg {
 	struct list link;
 	u32 seq, end; /* SYN and FIN count */

@@ -323,13 +323,13 @@ static bool check_ack(struct tcp_pcb *p, struct tcp_in *in)
 }
 
 /* Nobody will read it: say so (RFC 2525, 2.17). */
-static bool text_for_nobody(struct tcp_pcb *p, const struct tcp_in *in)
+static bool text_for_nobody(struct tcp_pcb *p, struct tcp_in *in)
 {
 	if ((p->state != TCP_FIN_WAIT1 && p->state != TCP_FIN_WAIT2) || !(p->shut & 1) ||
 	    !in->len || !seq_gt(in->seq + in->len, p->rcv_nxt))
 		return false;
 	TCP_COUNT(TCPAbortOnData);
-	tcp_send_reset(p);
+	in->reset = true;
 	tcp_drop(p, (p->flags & PF_ORPHAN) ? 0 : ECONNRESET);
 	return true;
 }

@@ -249,6 +249,7 @@ static void probe_window(struct tcp_pcb *p, s64 now)
 
 	if (!p->unsent || p->snd_nxt != p->snd_una)
 		return;
+	p->unsent->flags |= TH_PSH; /* there may be no more for long */
 	if (tcp_output_forced(p, now)) {
 		tcp_timer_rearm(p, now);
 		return;

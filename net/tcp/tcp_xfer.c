@@ -156,7 +156,7 @@ static bool seg_melt(struct tcp_pcb *p, struct tcp_seg *s)
 	if (!p->unsent || (s->flags & TH_FIN))
 		return false;
 	t = list_last(&p->sndq, struct tcp_seg, link);
-	if (t->sent || t->stamp || t->len + s->len > size_goal(p))
+	if (t->sent || t->stamp || (t->mark & SEG_EOR) || t->len + s->len > size_goal(p))
 		return false;
 	if (t->nfrags && t->frags[t->nfrags - 1].page == s->frags[0].page &&
 	    t->frags[t->nfrags - 1].off + t->frags[t->nfrags - 1].len == s->frags[0].off)
@@ -172,6 +172,7 @@ static bool seg_melt(struct tcp_pcb *p, struct tcp_seg *s)
 	t->len += s->len;
 	t->end += s->len;
 	t->flags |= s->flags;
+	t->mark |= s->mark;
 	t->stamp = s->stamp;
 	s->nfrags = 0;
 	return true;
@@ -180,7 +181,7 @@ static bool seg_melt(struct tcp_pcb *p, struct tcp_seg *s)
 /* Put @s, which is taken over, behind what is queued, and send what may be. 0 or -errno */
 static int seg_append(struct tcp_pcb *p, struct tcp_seg *s, u32 flags, bool last)
 {
-	u32 len = s->len;
+	u32 len = s->len, cork;
 	int err;
 
 	tcp_lock(p);
@@ -198,6 +199,8 @@ static int seg_append(struct tcp_pcb *p, struct tcp_seg *s, u32 flags, bool last
 		s->flags |= TH_PSH;
 	if (last)
 		s->stamp = (u8)(flags >> TCP_SEND_STAMP_SHIFT);
+	if (last && (flags & TCP_SEND_EOR))
+		s->mark |= SEG_EOR;
 	if ((flags & TCP_SEND_OOB) && last) {
 		p->snd_up = s->end;
 		s->flags |= TH_PSH;
@@ -210,8 +213,10 @@ static int seg_append(struct tcp_pcb *p, struct tcp_seg *s, u32 flags, bool last
 		if (!p->unsent)
 			p->unsent = s;
 	}
-	if (!last || !(flags & TCP_SEND_MORE) || p->snd_end - p->snd_nxt >= p->mss)
-		tcp_output(p, time_now());
+	cork = flags & TCP_SEND_MORE ? PF_CORK & ~p->flags : 0;
+	p->flags |= cork; /* for this once */
+	tcp_output(p, time_now());
+	p->flags &= ~cork;
 	tcp_unlock(p);
 	return 0;
 }

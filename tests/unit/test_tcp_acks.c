@@ -204,26 +204,30 @@ UNIT_TEST(a_cork_holds_the_rest)
 	x_close(&x);
 }
 
-/* Not for longer than 200 ms: then it goes as if it were taken out, and the next bytes wait. */
-UNIT_TEST(a_cork_holds_for_a_fifth_of_a_second)
+/*
+ * Not for longer than a timeout, some 200 ms: then it goes as if it were taken out, and the next
+ * bytes wait.
+ */
+UNIT_TEST(a_cork_holds_for_a_timeout)
 {
 	struct heard h;
 	struct xend x;
-	s64 start;
+	s64 start, rto;
 
 	x_begin(&x, 227, mss_only, 4);
 	set_option(x.p, TCP_CORK, 1);
 	for (u32 i = 0; i < 3; i++) {
 		CHECK_EQ(put(x.p, data, 100, 0), 100);
 		start = world.now;
+		rto = x.p->rto;
 		world_sleep(100 * MSEC);
 		CHECK_EQ(put(x.p, data, 50, 0), 50);
 		CHECK_EQ(x_count(), 0);
 		world_sleep(99 * MSEC);
 		CHECK_EQ(x_count(), 0);
-		world_sleep(10 * MSEC);
+		world_sleep(30 * MSEC);
 		CHECK(x_hear(&h) && h.seq == x.ack && h.len == 150);
-		CHECK_EQ(h.at, start + 200 * MSEC);
+		CHECK_EQ(h.at, start + rto);
 		x.ack += 150;
 		say(&x, TH_ACK, x.seq, x.ack, 0);
 	}
@@ -242,5 +246,92 @@ UNIT_TEST(a_cork_does_not_hold_the_end)
 	CHECK_EQ(x_count(), 0);
 	CHECK_EQ(tcp_shutdown(x.p, 2), 0);
 	CHECK(x_hear(&h) && h.len == 100 && (h.flags & TH_FIN));
+	x_close(&x);
+}
+
+/* A call that announces more is corked, whatever TCP_NODELAY says; full segments go. */
+UNIT_TEST(more_to_come_holds_as_a_cork_does)
+{
+	struct heard h;
+	struct xend x;
+	s64 start;
+
+	x_begin(&x, 229, mss_only, 4);
+	set_option(x.p, TCP_NODELAY, 1);
+	start = world.now;
+	CHECK_EQ(put(x.p, data, 40, TCP_SEND_MORE), 40);
+	CHECK_EQ(x_count(), 0);
+	world_sleep(400 * MSEC);
+	CHECK(x_hear(&h) && h.seq == x.ack && h.len == 40);
+	CHECK_EQ(h.flags, TH_ACK | TH_PSH);
+	CHECK_EQ(h.at, start + 220 * MSEC);
+	say(&x, TH_ACK, x.seq, x.ack += 40, 0);
+	x_forget();
+	CHECK_EQ(put(x.p, data, MSS + 100, TCP_SEND_MORE), MSS + 100);
+	CHECK(x_hear(&h) && h.len == MSS && h.flags == TH_ACK);
+	CHECK_EQ(x_count(), 0);
+	say(&x, TH_ACK, x.seq, x.ack += MSS, 0); /* once they are asked for they go */
+	CHECK(x_hear(&h) && h.len == 100 && h.flags == TH_ACK);
+	say(&x, TH_ACK, x.seq, x.ack += 100, 0);
+	CHECK_EQ(put(x.p, data, 10, TCP_SEND_MORE), 10);
+	CHECK_EQ(put(x.p, data, 20, 0), 20);
+	CHECK(x_hear(&h) && h.len == 30 && h.flags == (TH_ACK | TH_PSH));
+	x_close(&x);
+}
+
+/* tcp(7): TCP_NODELAY forces out what is there even if it is corked; the cork stays. */
+UNIT_TEST(no_delay_goes_over_a_cork_once)
+{
+	struct heard h;
+	struct xend x;
+
+	x_begin(&x, 230, mss_only, 4);
+	set_option(x.p, TCP_CORK, 1);
+	CHECK_EQ(put(x.p, data, 40, 0), 40);
+	CHECK_EQ(x_count(), 0);
+	set_option(x.p, TCP_NODELAY, 1);
+	CHECK(x_hear(&h) && h.seq == x.ack && h.len == 40);
+	say(&x, TH_ACK, x.seq, x.ack += 40, 0);
+	CHECK_EQ(put(x.p, data, 40, 0), 40);
+	CHECK_EQ(x_count(), 0);
+	x_close(&x);
+}
+
+/* MSG_EOR: what waits is added to up to there, and nothing behind it. */
+UNIT_TEST(a_record_ends_a_segment)
+{
+	static const u32 lens[] = { 200, 100, 300 };
+	struct heard h;
+	struct xend x;
+
+	x_begin(&x, 231, mss_only, 4);
+	x.p->cwnd = MSS;
+	CHECK_EQ(put(x.p, data, MSS, 0), MSS);
+	CHECK_EQ(put(x.p, data, 100, 0), 100);
+	CHECK_EQ(put(x.p, data, 100, TCP_SEND_EOR), 100);
+	CHECK_EQ(put(x.p, data, 100, TCP_SEND_EOR), 100);
+	CHECK_EQ(put(x.p, data, 300, 0), 300);
+	x_forget();
+	x.p->cwnd = 10 * MSS;
+	x.ack += MSS;
+	say(&x, TH_ACK, x.seq, x.ack, 0);
+	for (u32 i = 0; i < ARRAY_SIZE(lens); i++) {
+		CHECK(x_hear(&h) && h.seq == x.ack && h.len == lens[i] && (h.flags & TH_PSH));
+		x.ack += h.len;
+		say(&x, TH_ACK, x.seq, x.ack, 0);
+	}
+	x_close(&x);
+}
+
+/* What is cut by the device is pushed with its last segment, as the receiver need not wait. */
+UNIT_TEST(what_goes_in_one_piece_is_pushed)
+{
+	struct heard h;
+	struct xend x;
+
+	x_begin(&x, 232, mss_only, 4);
+	CHECK_EQ(put(x.p, data, 3 * MSS, TCP_SEND_MORE), 3 * MSS);
+	for (u32 i = 0; i < 3; i++)
+		CHECK(x_hear(&h) && !(h.flags & TH_PSH) == (i < 2));
 	x_close(&x);
 }

@@ -381,3 +381,36 @@ UNIT_TEST(anything_at_any_time)
 		x_forget();
 	}
 }
+
+/* A reset of ours carries the time as all else does: RFC 7323, 3.2. */
+UNIT_TEST(a_reset_has_the_time)
+{
+	static const u8 with_ts[16] = { 2, 4, 5, 0xb4, 4, 2, 8, 10, 0, 0, 0, 1 };
+	struct heard h;
+	struct xend x;
+
+	x_begin(&x, 97, with_ts, sizeof(with_ts));
+	say_at(&x, TH_ACK, x.seq, x.ack, 10, 7, 1);
+	CHECK(x_hear(&h) && h.ack == x.seq + 10);
+	tcp_close(x.p); /* with ten bytes that nobody read */
+	CHECK(x_hear(&h) && h.flags == (TH_RST | TH_ACK));
+	CHECK(h.seq == x.ack && h.ack == x.seq + 10 && h.has_ts && h.tsecr == 7);
+	tcp_close(x.l);
+	world_end();
+}
+
+/* Bytes for a connection that was closed are answered as those for none: RFC 2525, 2.17. */
+UNIT_TEST(bytes_for_nobody_are_answered_by_their_number)
+{
+	struct heard h;
+	struct xend x;
+
+	x_begin(&x, 98, mss_only, 4);
+	tcp_close(x.p);
+	CHECK(x_hear(&h) && (h.flags & TH_FIN) && h.seq == x.ack);
+	say(&x, TH_ACK, x.seq, x.ack, 1); /* our FIN has not come there */
+	CHECK(x_hear(&h) && h.flags == TH_RST && h.seq == x.ack && !h.len);
+	CHECK_EQ(tcp_mib(TCP_MIB_TCPAbortOnData), 1);
+	tcp_close(x.l);
+	world_end();
+}
