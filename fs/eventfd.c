@@ -1,6 +1,7 @@
 /*
  * eventfd(2): a 64-bit counter as a file. A write adds, a read takes all of it, or 1 with
  * EFD_SEMAPHORE; a write that would pass 2^64 - 2 waits for room, a read of 0 waits for a write.
+ * Only the kernel's own signals reach 2^64 - 1, where the counter stays: overflow, shown as POLLERR.
  *
  * The counter is guarded by ctx->lock (rank EVENT), which is let go before waiters are woken.
  * Writers wake readers through the _sync form: the usual partner is a thread that answers at once.
@@ -12,7 +13,7 @@
 #include "kernel/lib/sbuf.h"
 #include "mm/slab.h"
 
-#define COUNT_MAX (~0ull - 1)
+#define COUNT_OVER (~0ull)
 
 struct eventfd {
 	struct spinlock lock; /* rank EVENT */
@@ -37,7 +38,7 @@ static bool add(struct eventfd *e, u64 v)
 	bool fits;
 
 	spin_lock(&e->lock);
-	fits = v <= COUNT_MAX - e->count;
+	fits = v < COUNT_OVER - e->count;
 	if (fits)
 		e->count += v;
 	spin_unlock(&e->lock);
@@ -70,12 +71,12 @@ static ssize_t eventfd_write(struct file *f, struct uio *u, u64 *pos)
 		return -EINVAL;
 	if (uio_copy_from(u, &v, sizeof(v)) != sizeof(v))
 		return -EFAULT;
-	if (v == ~0ull)
+	if (v == COUNT_OVER)
 		return -EINVAL;
 	while (!add(e, v)) {
 		if (u->nonblock)
 			return -EAGAIN;
-		if (wait_event_interruptible(&e->wait, v <= COUNT_MAX - READ_ONCE(e->count)))
+		if (wait_event_interruptible(&e->wait, v < COUNT_OVER - READ_ONCE(e->count)))
 			return -ERESTARTSYS;
 	}
 	waitq_wake_sync(&e->wait, 1, POLLIN);
@@ -89,7 +90,8 @@ static u32 eventfd_poll(struct file *f, struct poll_table *pt)
 
 	poll_wait(pt, &e->wait);
 	count = READ_ONCE(e->count);
-	return (count ? POLLIN : 0) | (count < COUNT_MAX ? POLLOUT : 0);
+	return (count ? POLLIN : 0) | (count < COUNT_OVER - 1 ? POLLOUT : 0) |
+	       (count == COUNT_OVER ? POLLERR : 0);
 }
 
 static void eventfd_release(struct file *f)
@@ -153,6 +155,8 @@ void eventfd_signal(struct file *f)
 {
 	struct eventfd *e = f->priv;
 
-	if (add(e, 1))
-		waitq_wake(&e->wait, 1, POLLIN);
+	spin_lock(&e->lock);
+	e->count += e->count != COUNT_OVER;
+	spin_unlock(&e->lock);
+	waitq_wake(&e->wait, 1, POLLIN);
 }

@@ -245,6 +245,29 @@ static void many(void)
 	close(efd);
 }
 
+/* What no write can do: the counter comes to its end, says so, and is as good as new when read. */
+static void overflow(aio_context_t c)
+{
+	int f = open("/dev/null", O_WRONLY), efd = eventfd(0, EFD_NONBLOCK);
+	struct iocb cb = request(IOCB_CMD_PWRITE, f, "", 1, 0);
+	struct pollfd p = { efd, POLLIN | POLLOUT, 0 };
+	uint64_t count = UINT64_MAX - 1;
+
+	cb.aio_flags = IOCB_FLAG_RESFD;
+	cb.aio_resfd = (unsigned)efd;
+	CHECK(write(efd, &count, 8) == 8 && poll(&p, 1, 0) == 1 && p.revents == POLLIN);
+	for (int i = 0; i < 2; i++) {
+		CHECK(done(c, &cb) == 1);
+		CHECK(poll(&p, 1, 0) == 1 && p.revents == (POLLIN | POLLERR));
+	}
+	count = 0;
+	CHECK_ERR(write(efd, &count, 8), EAGAIN);
+	CHECK(read(efd, &count, 8) == 8 && count == UINT64_MAX);
+	CHECK(poll(&p, 1, 0) == 1 && p.revents == POLLOUT);
+	close(efd);
+	close(f);
+}
+
 static void polls(aio_context_t c)
 {
 	struct iocb cb, other, file;
@@ -401,6 +424,7 @@ int main(int argc, char **argv)
 	contexts();
 	REQUIRE(!setup(32, &c));
 	transfers(c);
+	overflow(c);
 	polls(c);
 	CHECK(!destroy(c));
 	many();
