@@ -30,6 +30,8 @@ int __must_check sys_copy_struct(void *out, size_t known, u64 usrc, u64 size);
 
 /* Largest tv_sec that fits nanoseconds in 63 bits; later times mean "never". */
 #define SYS_SEC_MAX (TIME_NEVER / NSEC_PER_SEC)
+/* The wall clock can be set below this: 30 years of running are left. */
+#define SYS_WALL_SEC_MAX (SYS_SEC_MAX - 30 * 365 * 86400ll)
 
 /*
  * A valid struct timespec as nanoseconds, TIME_NEVER when it is later than that can say. False: not

@@ -126,7 +126,7 @@ long sys_clock_settime(u64 clock, u64 uts)
 		return -EFAULT;
 	if ((int)clock < 0)
 		return sys_clock_read((int)clock, &ns) ? -EINVAL : -EPERM;
-	if (!sys_timespec_ns(&ts, &ns) || ns == TIME_NEVER)
+	if (!sys_timespec_ns(&ts, &ns) || ns >= SYS_WALL_SEC_MAX * NSEC_PER_SEC)
 		return -EINVAL;
 	if (!sys_capable(CAP_SYS_TIME))
 		return -EPERM;
@@ -172,8 +172,8 @@ long sys_settimeofday(u64 utv, u64 utz)
 
 	if (utv && copy_from_user(&tv, utv, sizeof(tv)))
 		return -EFAULT;
-	if (utv &&
-	    (tv.tv_usec < 0 || tv.tv_usec >= 1000000 || tv.tv_sec < 0 || tv.tv_sec >= SYS_SEC_MAX))
+	if (utv && (tv.tv_usec < 0 || tv.tv_usec >= 1000000 || tv.tv_sec < 0 ||
+		    tv.tv_sec >= SYS_WALL_SEC_MAX))
 		return -EINVAL;
 	if (utz && copy_from_user(&tz, utz, sizeof(tz)))
 		return -EFAULT;

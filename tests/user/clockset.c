@@ -245,6 +245,11 @@ static void test_calls(void)
 	CHECK_ERR(clock_settime(CLOCK_REALTIME, &ts), EINVAL);
 	ts = (struct timespec){ -1, 0 };
 	CHECK_ERR(clock_settime(CLOCK_REALTIME, &ts), EINVAL);
+	/* 30 years before the last second that can be counted. */
+	ts.tv_sec = 9223372036 - 30 * 365 * 86400ll;
+	CHECK_ERR(clock_settime(CLOCK_REALTIME, &ts), EINVAL);
+	tv = (struct timeval){ ts.tv_sec, 0 };
+	CHECK_ERR(settimeofday(&tv, NULL), EINVAL);
 	CHECK_ERR(clock_settime(CLOCK_MONOTONIC, &ts), EINVAL);
 	CHECK_ERR(clock_settime(CLOCK_REALTIME, (void *)8), EFAULT);
 	clock_gettime(CLOCK_REALTIME, &ts);
