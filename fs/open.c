@@ -291,25 +291,35 @@ static int open_tmpfile(const struct path *dirp, u32 oflags, u32 mode, struct fi
 	return err;
 }
 
-/* Flags that contradict each other; *oflags is normalised. */
-static int check_flags(u32 *oflags, u32 *lookup)
+/*
+ * Do these flags contradict each other? open(2) asks before it reads the name. ctx: any. 0 or
+ * -EINVAL.
+ */
+int vfs_open_check(u32 oflags)
+{
+	u32 both = O_CREAT | O_DIRECTORY;
+
+	if (oflags & O_PATH)
+		return 0;
+	if (oflags & TMPFILE_BIT)
+		return (oflags & (O_TMPFILE | O_CREAT)) == O_TMPFILE &&
+				       (want_of(oflags) & MAY_WRITE)
+			       ? 0
+			       : -EINVAL;
+	return (oflags & both) == both ? -EINVAL : 0;
+}
+
+/* *oflags is normalised. */
+static void adapt_flags(u32 *oflags, u32 *lookup)
 {
 	if (*oflags & O_PATH)
 		*oflags &= OPEN_PATH_FLAGS;
-	if (*oflags & TMPFILE_BIT) {
-		if ((*oflags & O_TMPFILE) != O_TMPFILE || !(want_of(*oflags) & MAY_WRITE) ||
-		    (*oflags & O_CREAT))
-			return -EINVAL;
-	} else if ((*oflags & (O_CREAT | O_DIRECTORY)) == (O_CREAT | O_DIRECTORY)) {
-		return -EINVAL;
-	}
 	if (*oflags & O_DIRECTORY)
 		*lookup |= LOOKUP_DIRECTORY;
 	if ((*oflags & O_NOFOLLOW) || (*oflags & (O_CREAT | O_EXCL)) == (O_CREAT | O_EXCL))
 		*lookup &= ~LOOKUP_FOLLOW;
 	else
 		*lookup |= LOOKUP_FOLLOW;
-	return 0;
 }
 
 /*
@@ -321,10 +331,9 @@ int vfs_open(const struct path *at, const char *name, u32 oflags, u32 mode, u32 
 	     struct file **out)
 {
 	struct path p;
-	int err = check_flags(&oflags, &lookup);
+	int err;
 
-	if (err)
-		return err;
+	adapt_flags(&oflags, &lookup);
 	if (oflags & O_CREAT) {
 		err = open_create(at, name, oflags, mode, lookup, out);
 		goto out;

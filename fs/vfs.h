@@ -428,6 +428,7 @@ bool path_is_deleted(const struct path *p); /* its name was removed */
  * Whole operations, as the system calls need them (open.c, namei_ops.c). @at as above. All check
  * permission.
  */
+int __must_check vfs_open_check(u32 oflags); /* before vfs_open, for flags from a user */
 int __must_check vfs_open(const struct path *at, const char *name, u32 oflags, u32 mode, u32 lookup,
 			  struct file **out);
 int vfs_mknod(const struct path *at, const char *name, u32 mode, u64 rdev);

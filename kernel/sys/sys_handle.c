@@ -123,8 +123,10 @@ static long open_handle(struct mount *m, u64 ino, u32 flags)
 	err = fd_reserve(0, proc_rlimit(RLIMIT_NOFILE), flags & O_CLOEXEC, &fd);
 	if (err)
 		goto put;
-	err = vfs_open(&p, "", flags & ~(u32)(O_CREAT | O_EXCL | OPEN_EXEC | OPEN_UNNOTICED), 0,
-		       LOOKUP_EMPTY, &f);
+	flags &= ~(u32)(O_CREAT | O_EXCL | OPEN_EXEC | OPEN_UNNOTICED);
+	err = vfs_open_check(flags);
+	if (!err)
+		err = vfs_open(&p, "", flags, 0, LOOKUP_EMPTY, &f);
 	if (err) {
 		fd_unreserve(fd);
 		goto put;

@@ -24,8 +24,10 @@ static long do_open(int dfd, u64 uname, u32 flags, u32 mode, u32 lookup)
 {
 	struct sys_path p;
 	struct file *f;
-	int fd, err;
+	int fd, err = vfs_open_check(flags);
 
+	if (unlikely(err))
+		return err;
 	if (unlikely(lookup & LOOKUP_IN_ROOT))
 		err = sys_path_begin_in_root(&p, dfd, uname);
 	else

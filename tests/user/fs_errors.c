@@ -318,6 +318,9 @@ static void test_open(void)
 	CHECK_ERR(open("d", O_RDONLY | O_DIRECT), EINVAL);
 	CHECK_ERR(open("f", O_RDONLY | O_DIRECT), EINVAL);
 	CHECK_ERR(open("f", O_RDONLY | O_DIRECTORY), ENOTDIR);
+	/* Flags are looked at before the name. */
+	CHECK_ERR(open("", O_RDONLY | O_CREAT | O_DIRECTORY, 0644), EINVAL);
+	CHECK_ERR(open(longname, O_RDONLY | O_TMPFILE, 0644), EINVAL);
 	CHECK_ERR(open("f/x", O_RDONLY), ENOTDIR);
 	CHECK_ERR(open("f/", O_RDONLY), ENOTDIR);
 	CHECK_ERR(open("x/", O_CREAT | O_RDWR, 0644), EISDIR);
