@@ -13,6 +13,7 @@
 #include <linux/errno.h>
 #include <linux/fcntl.h>
 #include <linux/fs.h>
+#include <linux/magic.h>
 #include <linux/mount.h>
 #include "block/block.h"
 #include "fs/filecap.h"
@@ -333,6 +334,10 @@ int vfs_statfs(const struct path *p, struct kstatfs *st)
 	struct super *sb = p->mnt->sb;
 
 	*st = (struct kstatfs){ .type = sb->magic, .bsize = sb->blksize, .namelen = NAME_MAX_LEN };
+	if (sb->magic == ANON_INODE_FS_MAGIC && S_ISFIFO(dentry_inode(p->dentry)->mode))
+		st->type = PIPEFS_MAGIC;
+	else if (sb->magic == ANON_INODE_FS_MAGIC && S_ISSOCK(dentry_inode(p->dentry)->mode))
+		st->type = SOCKFS_MAGIC;
 	if (sb->ops && sb->ops->statfs) {
 		int err = sb->ops->statfs(sb, st);
 

@@ -15,6 +15,7 @@
 #include <linux/falloc.h>
 #include <linux/fcntl.h>
 #include <linux/fs.h>
+#include <linux/magic.h>
 #include <linux/mount.h>
 #include "fs/async.h"
 #include "fs/epoll.h"
@@ -704,7 +705,7 @@ void file_init(void)
 {
 	file_cache = kmem_cache_create("file", sizeof(struct file), 16);
 	work_init(&reap_work, reap_run);
-	anon_super = super_alloc(&anon_type, 0x09041934, &anon_super_ops); /* ANON_INODE_FS_MAGIC */
+	anon_super = super_alloc(&anon_type, ANON_INODE_FS_MAGIC, &anon_super_ops);
 	if (!anon_super)
 		panic("no memory for anonymous files");
 	vfs_register_super(anon_super);

@@ -152,16 +152,20 @@ static ssize_t pipe_read(struct file *f, struct uio *u, u64 *pos)
 	if (!u->left)
 		return 0;
 	for (;;) {
-		bool more, end;
+		bool full, more, end;
 
 		mutex_lock(&p->lock);
+		full = p->head - p->tail >= p->nslots;
 		n = likely(!p->taking) ? pipe_take(p, u) : 0;
 		more = p->tail != p->head;
 		end = !p->writers;
 		mutex_unlock(&p->lock);
 		if (n) {
-			if (n > 0)
+			/* Who waits to write began when it was full: room in a pipe with room is no news. */
+			if (n > 0 && full)
 				pipe_wake_writers(p);
+			else if (n > 0)
+				async_notify(&p->write_async, POLL_OUT);
 			break;
 		}
 		if (end && !more)

@@ -1,11 +1,14 @@
 /* pipe(7), fifo(7): atomic writes, capacity, packets, ends, FIFO rendezvous, bulk transfer. */
 #define _GNU_SOURCE
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
+#include <sys/epoll.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <sys/statfs.h>
 #include <sys/time.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
@@ -32,12 +35,14 @@ static void test_basics(void)
 {
 	int p[2], n = 0;
 	struct stat st;
+	struct statfs fs;
 
 	REQUIRE(!pipe2(p, O_CLOEXEC));
 	CHECK(fcntl(p[0], F_GETFD) == FD_CLOEXEC && fcntl(p[1], F_GETFD) == FD_CLOEXEC);
 	CHECK((fcntl(p[0], F_GETFL) & O_ACCMODE) == O_RDONLY &&
 	      (fcntl(p[1], F_GETFL) & O_ACCMODE) == O_WRONLY);
 	CHECK(!fstat(p[0], &st) && S_ISFIFO(st.st_mode));
+	CHECK(!fstatfs(p[0], &fs) && fs.f_type == PIPEFS_MAGIC);
 	CHECK_ERR(lseek(p[0], 0, SEEK_CUR), ESPIPE);
 	CHECK_ERR(pread(p[0], big, 1, 0), ESPIPE);
 	CHECK_ERR(write(p[0], "x", 1), EBADF);
@@ -103,6 +108,26 @@ static void test_capacity(void)
 	CHECK(total == 0);
 	CHECK(fcntl(p[0], F_SETPIPE_SZ, 1) == 4096);
 	CHECK(write(p[1], big, 5000) == 4096);
+	close(p[0]);
+	close(p[1]);
+}
+
+/* Edges of the writing end are where a full pipe is read from, and only there. */
+static void test_edges(void)
+{
+	struct epoll_event e = { .events = EPOLLOUT | EPOLLET };
+	int p[2], ep = epoll_create1(0);
+
+	REQUIRE(!pipe2(p, O_NONBLOCK) && !epoll_ctl(ep, EPOLL_CTL_ADD, p[1], &e));
+	CHECK(epoll_wait(ep, &e, 1, 0) == 1 && epoll_wait(ep, &e, 1, 0) == 0);
+	CHECK(write(p[1], big, 8192) == 8192 && read(p[0], back, 4096) == 4096);
+	CHECK(epoll_wait(ep, &e, 1, 0) == 0);
+	while (write(p[1], big, 4096) > 0)
+		;
+	CHECK(epoll_wait(ep, &e, 1, 0) == 0);
+	CHECK(read(p[0], back, 4096) == 4096 && epoll_wait(ep, &e, 1, 0) == 1);
+	CHECK(read(p[0], back, 4096) == 4096 && epoll_wait(ep, &e, 1, 0) == 0);
+	close(ep);
 	close(p[0]);
 	close(p[1]);
 }
@@ -327,6 +352,7 @@ int main(void)
 	test_basics();
 	test_ends();
 	test_capacity();
+	test_edges();
 	test_packets();
 	test_vectors_and_faults();
 	test_bulk();
