@@ -114,7 +114,8 @@ static u32 mode_without_suid(const struct inode *i)
 	if (S_ISDIR(mode))
 		return mode;
 	mode &= ~(u32)S_ISUID;
-	if (mode & S_IXGRP)
+	if ((mode & S_ISGID) && ((mode & S_IXGRP) || (!cred_in_group(current->cred, i->gid) &&
+						      !thread_capable(CAP_FSETID))))
 		mode &= ~(u32)S_ISGID;
 	return mode;
 }

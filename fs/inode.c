@@ -84,8 +84,7 @@ void inode_put(struct inode *i)
 
 /*
  * Owner, group and mode of a new inode made in @dir by the current thread: a set-group-id directory
- * gives its group, and the bit itself to subdirectories; others may not set that bit for a group
- * they are not in.
+ * gives its group, and the bit itself to subdirectories.
  * ctx: thread; sleeps: no.
  */
 void inode_init_owner(struct inode *i, const struct inode *dir, u32 mode)
@@ -98,9 +97,6 @@ void inode_init_owner(struct inode *i, const struct inode *dir, u32 mode)
 		i->gid = dir->gid;
 		if (S_ISDIR(mode))
 			mode |= S_ISGID;
-		else if ((mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP) &&
-			 !cred_in_group(c, i->gid) && !cred_capable(c, CAP_FSETID))
-			mode &= ~(u32)S_ISGID;
 	}
 	i->mode = mode;
 }

@@ -120,11 +120,15 @@ static void make_end(struct walk *w, struct dentry *d, struct inode *i)
 }
 
 /*
- * See vfs.h: a list that is inherited takes the umask's place. ctx: thread; holds: dir->lock;
- * sleeps
+ * See vfs.h: a list that is inherited takes the umask's place. Nobody makes a program that runs
+ * with a group that he is not in; that is asked before the umask hides the right to execute.
+ * ctx: thread; holds: dir->lock; sleeps
  */
 u32 inode_umask(struct inode *dir, u32 mode)
 {
+	if ((dir->mode & S_ISGID) && (mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP) &&
+	    !cred_in_group(current->cred, dir->gid) && !thread_capable(CAP_FSETID))
+		mode &= ~(u32)S_ISGID;
 	if (unlikely(dir->flags & INODE_ACL) && dir->ops->default_acl && dir->ops->default_acl(dir))
 		return mode;
 	return mode & ~(fsctx_current()->umask & 07777);

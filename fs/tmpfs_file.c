@@ -180,8 +180,7 @@ static int tmpfs_fallocate(struct file *f, int mode, u64 off, u64 len)
 	if (mode & FALLOC_FL_PUNCH_HOLE) {
 		pagecache_punch(i->cache, off, off + len);
 		tmpfs_recount(i);
-		inode_touch(i, ATTR_MTIME | ATTR_CTIME);
-		goto unlock;
+		goto changed;
 	}
 	err = off + len > i->cache->size ? vfs_check_fsize(off + len) : 0;
 	if (!err)
@@ -190,7 +189,11 @@ static int tmpfs_fallocate(struct file *f, int mode, u64 off, u64 len)
 		WRITE_ONCE(i->cache->size, off + len);
 		WRITE_ONCE(i->size, off + len);
 	}
-	inode_touch(i, ATTR_CTIME);
+	if (err)
+		goto unlock;
+changed:
+	err = MIN(inode_strip_suid_locked(i), 0);
+	inode_touch(i, ATTR_MTIME | ATTR_CTIME);
 unlock:
 	rwsem_write_unlock(&i->lock);
 	return err;

@@ -445,6 +445,63 @@ static void test_permissions(void)
 	rmdir("sticky"), rmdir("closed"), unlink("secret"), unlink("readable"), unlink("writable");
 }
 
+static unsigned mode_of(const char *name)
+{
+	struct stat st;
+
+	return stat(name, &st) ? 0 : st.st_mode & 07777;
+}
+
+/* Nobody is in the group 500: no file of his runs with it, whatever the umask hides. */
+static void nobody_makes(void)
+{
+	int fd;
+
+	umask(S_IXGRP);
+	CHECK((fd = open("setgid/f", O_CREAT | O_RDWR, 02777)) >= 0 && mode_of("setgid/f") == 0767);
+	CHECK(!mknod("setgid/p", S_IFIFO | 02777, 0) && mode_of("setgid/p") == 0767);
+	close(fd);
+	CHECK((fd = open("setgid/l", O_CREAT | O_RDWR, 02666)) >= 0 &&
+	      mode_of("setgid/l") == 02666);
+	close(fd);
+}
+
+/* The bits go when somebody writes, room is made or taken, or the owner sets anew. */
+static void nobody_writes(void)
+{
+	struct stat st;
+	int fd = open("lock", O_WRONLY);
+
+	CHECK(pwrite(fd, "x", 1, 0) == 1 && mode_of("lock") == 0666);
+	close(fd);
+	CHECK(!chown("owned", -1, -1) && mode_of("owned") == 0644);
+	fd = open("suid", O_WRONLY);
+	CHECK(!utimensat(AT_FDCWD, "suid", (struct timespec[2]){ { 1, 0 }, { 1, 0 } }, 0));
+	if (fallocate(fd, 0, 0, 4096))
+		CHECK(errno == EOPNOTSUPP);
+	else
+		CHECK(mode_of("suid") == 0755 && !stat("suid", &st) && st.st_mtime > 1);
+	close(fd);
+}
+
+static void test_setid(void)
+{
+	static const char *const names[] = { "lock", "owned", "suid" };
+	static const mode_t modes[] = { 02666, 02644, 06755 };
+
+	umask(0);
+	REQUIRE(!mkdir("setgid", 02777) && !chown("setgid", 0, 500) && !chmod("setgid", 02777));
+	as_nobody(nobody_makes);
+	for (int i = 0; i < 3; i++) {
+		touch(names[i]);
+		CHECK(!chown(names[i], 1000, 500) && !chmod(names[i], modes[i]));
+	}
+	as_nobody(nobody_writes);
+	for (int i = 0; i < 3; i++)
+		unlink(names[i]);
+	unlink("setgid/f"), unlink("setgid/p"), unlink("setgid/l"), rmdir("setgid");
+}
+
 int main(void)
 {
 	char dir[] = "fs_names.XXXXXX";
@@ -459,6 +516,7 @@ int main(void)
 	test_readdir();
 	test_openat2();
 	test_permissions();
+	test_setid();
 	CHECK(!chdir("..") && !rmdir(dir));
 	return tap_done();
 }
