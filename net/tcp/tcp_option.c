@@ -213,7 +213,7 @@ static void info_sender(const struct tcp_pcb *p, struct tcp_info *i)
 	i->tcpi_rttvar = usec(p->rttvar);
 	i->tcpi_snd_ssthresh = p->ssthresh >= 0x7fffffff ? 0x7fffffff : p->ssthresh / mss;
 	i->tcpi_snd_cwnd = p->cwnd / mss;
-	i->tcpi_reordering = 3;
+	i->tcpi_reordering = MAX(p->stat.reordering, (u16)3);
 	i->tcpi_total_retrans = p->total_retrans;
 	i->tcpi_bytes_acked = p->bytes_acked;
 	i->tcpi_segs_out = (u32)p->segs_out;

@@ -553,11 +553,7 @@ static s64 sendable(struct tcp_pcb *p, const struct tcp_seg *s)
 	s32 open = (s32)(p->snd_una + p->snd_wnd - s->seq);
 	u32 room = cwnd_room(p), part = s->len % p->mss, n;
 
-	if (!room) {
-		p->flags |= PF_CWND_LIMITED;
-		return -1;
-	}
-	if (open <= 0)
+	if (!room || open <= 0)
 		return -1;
 	/* The last segment that fits in part may go whole: the window is counted in segments. */
 	room = MAX(room / p->mss, 1u) * p->mss;
@@ -643,6 +639,25 @@ static void after_idle(struct tcp_pcb *p, s64 now)
 	}
 }
 
+/*
+ * How much of the window is needed: whether it was full at some time of this round trip, else the
+ * most that was on its way. RFC 7661.
+ */
+static void note_use(struct tcp_pcb *p, bool sent)
+{
+	u32 out = p->snd_nxt - p->snd_una;
+	bool full = !cwnd_room(p);
+
+	if (!sent && !full)
+		return;
+	if (full || seq_ge(p->snd_una, p->use_end) ||
+	    (!(p->flags & PF_CWND_LIMITED) && out > p->most_out)) {
+		p->flags = full ? p->flags | PF_CWND_LIMITED : p->flags & ~PF_CWND_LIMITED;
+		p->most_out = out;
+		p->use_end = p->snd_nxt;
+	}
+}
+
 /* See tcp_pcb.h. holds: p->lock */
 void tcp_output(struct tcp_pcb *p, s64 now)
 {
@@ -667,6 +682,7 @@ void tcp_output(struct tcp_pcb *p, s64 now)
 		if (n < 0 || !tcp_pace(p, now) || !send_new(p, s, (u32)n, now))
 			break;
 	}
+	note_use(p, before != p->snd_nxt);
 	if (before != p->snd_nxt && (before == p->snd_una || p->send_timer == ST_TLP)) {
 		tcp_timer_rearm(p, now);
 	} else if (p->unsent && p->snd_nxt == p->snd_una && p->deadline[TCPT_SEND] == TIME_NEVER &&

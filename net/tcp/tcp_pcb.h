@@ -253,6 +253,7 @@ struct tcp_stat {
 	u32 rate; /* bytes per second in the last one, at most what fits */
 	u8 limit; /* enum tcp_limit, what keeps from sending now */
 	bool no_room; /* the user wanted to send more than the buffer took */
+	u16 reordering; /* segments that something was overtaken by, at most */
 	bool app_limited; /* when .rate was taken the user had nothing more to send */
 	s64 rate_at; /* when the round began; 0: there is none */
 	s64 limit_at; /* since when */
@@ -337,6 +338,7 @@ struct tcp_pcb {
 	u8 backoff, retries; /* l */
 	u32 cwnd, ssthresh; /* l, a: bytes */
 	u32 cwnd_acked; /* l: bytes towards the next increase */
+	u32 most_out, use_end; /* l: how much of .cwnd is used; until this is acknowledged */
 	u32 high_seq; /* l: recovery ends when this is acknowledged */
 	u32 prior_cwnd, prior_ssthresh; /* l: for undoing */
 	u32 undo_marker; /* l: snd_una when the window was reduced; 0: nothing to undo */
@@ -576,6 +578,7 @@ struct tcp_ackinfo {
 	u32 segs; /* the same in segments */
 	s64 rtt; /* of this ACK; < 0: none */
 	bool dsack, orig; /* orig: something never sent again was delivered */
+	bool late; /* something came that had been overtaken */
 	bool ece, dup;
 	s64 now;
 	u32 tsecr;

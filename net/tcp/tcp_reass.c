@@ -137,9 +137,21 @@ static void append(struct tcp_pcb *p, struct pkt *pkt)
 	}
 }
 
-/* What came before and fits now. */
+/* [start, end), of the queue, came with what is in order, too: told with what is beside it. */
+static void told_twice(struct tcp_pcb *p, u32 start, u32 end)
+{
+	if (!seq_lt(start, end))
+		return;
+	if (!p->dsack)
+		tcp_dsack(p, start, end);
+	else if (p->dblock.end == start)
+		p->dblock.end = end;
+}
+
+/* What came before and fits now. RFC 5681, 4.2: that a gap was filled is told at once. */
 static void take_ooo(struct tcp_pcb *p)
 {
+	p->flags |= PF_ACK_NOW;
 	while (!list_empty(&p->oooq) && !(p->flags & PF_FIN_RCVD)) {
 		struct pkt *pkt = list_first(&p->oooq, struct pkt, link);
 		struct tcp_rx *rx = tcp_rx(pkt);
@@ -148,6 +160,7 @@ static void take_ooo(struct tcp_pcb *p)
 			break;
 		list_del(&pkt->link);
 		p->ooo_mem -= pkt->charge;
+		told_twice(p, rx->seq, seq_min(rx->end, p->rcv_nxt));
 		if (seq_le(rx->end + rx->fin, p->rcv_nxt)) {
 			pkt_put(pkt);
 			continue;

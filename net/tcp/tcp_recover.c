@@ -25,12 +25,17 @@ static void prr_start(struct tcp_pcb *p)
 	p->flags |= PF_CWR_PENDING; /* RFC 3168, 6.1.2: for whatever reason */
 }
 
-/* RFC 6937, 3. @fast: a retransmission begins, which goes out in any case. */
-static void prr(struct tcp_pcb *p, u32 delivered, bool fast)
+/*
+ * RFC 6937, 3. @safe: all is well, and it may go on as in slow start: else a segment for each that
+ * arrived (RFC 9937, 5). @fast: a retransmission begins, which goes out in any case.
+ */
+static void prr(struct tcp_pcb *p, u32 delivered, bool safe, bool fast)
 {
 	u32 pipe = tcp_pipe(p);
 	s64 n;
 
+	if (!delivered && !fast)
+		return;
 	p->prr_delivered += delivered;
 	if (pipe > p->ssthresh) {
 		n = (s64)(((u64)p->prr_delivered * p->ssthresh + p->prr_flight - 1) /
@@ -38,7 +43,7 @@ static void prr(struct tcp_pcb *p, u32 delivered, bool fast)
 		    p->prr_out;
 	} else {
 		n = (s64)p->prr_delivered - p->prr_out;
-		n = MAX(n, (s64)delivered) + p->mss;
+		n = MAX(n, (s64)delivered) + (safe ? p->mss : 0);
 		n = MIN(n, (s64)p->ssthresh - pipe);
 	}
 	n = MAX(n, fast ? (s64)p->mss : 0);
@@ -152,6 +157,7 @@ static bool was_wrong(struct tcp_pcb *p, const struct tcp_ackinfo *a)
 	if (!p->undo_marker)
 		return false;
 	if (was_delayed(p, a)) {
+		p->stat.reordered++;
 		tcp_reordered(p, (tcp_ts_now(a->now, p->ts_offset) - a->tsecr) * MSEC);
 		return true;
 	}
@@ -163,7 +169,7 @@ static bool was_wrong(struct tcp_pcb *p, const struct tcp_ackinfo *a)
 /* Without SACK each duplicate speaks for one segment that left the network. RFC 5681, 3.2; 6582. */
 static void count_duplicates(struct tcp_pcb *p, struct tcp_ackinfo *a)
 {
-	u32 flight = p->snd_nxt - p->snd_una, most = flight > p->mss ? flight - p->mss : 0;
+	u32 flight = p->snd_nxt - p->snd_una, most = flight > p->mss ? flight - p->mss : 0, told;
 
 	if (a->dup) {
 		if (p->dupacks < 255)
@@ -172,7 +178,9 @@ static void count_duplicates(struct tcp_pcb *p, struct tcp_ackinfo *a)
 		a->delivered += p->mss;
 	} else if (a->acked) {
 		p->dupacks = 0;
-		p->reno_sacked -= MIN(p->reno_sacked, a->acked > p->mss ? a->acked - p->mss : 0);
+		told = MIN(p->reno_sacked, a->acked > p->mss ? a->acked - p->mss : 0);
+		p->reno_sacked -= told;
+		a->delivered -= MIN(told, a->delivered); /* duplicates spoke for it */
 		if (p->ca == CA_OPEN || p->ca == CA_DISORDER)
 			p->reno_sacked = 0;
 	}
@@ -252,22 +260,20 @@ static void in_recovery(struct tcp_pcb *p, struct tcp_ackinfo *a)
 
 static void grow(struct tcp_pcb *p, const struct tcp_ackinfo *a)
 {
-	bool limited = p->flags & PF_CWND_LIMITED;
+	/* A window that was not used says nothing (RFC 7661); slow start needs half of it. */
+	bool limited = (p->flags & PF_CWND_LIMITED) ||
+		       (p->cwnd < p->ssthresh && p->cwnd < 2 * p->most_out);
 
-	if (!a->acked) /* RFC 3042: duplicates let new data go, in the same window */
-		return;
-	/* A window that was not used says nothing (RFC 7661). */
-	if (p->cwnd < p->ssthresh && p->cwnd < 2 * a->prior_pipe)
-		limited = true;
-	p->flags &= ~PF_CWND_LIMITED;
-	if (a->delivered && limited)
+	/* RFC 3042: duplicates let new data go, in the same window */
+	if (a->acked && a->delivered && limited)
 		p->cc->acked(p, a->delivered, a->now);
 }
 
 /* See tcp_pcb.h. holds: p->lock */
 void tcp_recover(struct tcp_pcb *p, struct tcp_ackinfo *a)
 {
-	bool fast = false, loss = p->ca == CA_LOSS;
+	u32 lost = p->lost;
+	bool fast = false;
 
 	if (!(p->flags & PF_SACK))
 		count_duplicates(p, a);
@@ -298,8 +304,8 @@ void tcp_recover(struct tcp_pcb *p, struct tcp_ackinfo *a)
 		}
 	}
 	if (p->ca == CA_CWR || p->ca == CA_RECOVERY)
-		prr(p, a->delivered, fast);
-	else if (!loss || p->ca == CA_LOSS)
+		prr(p, a->delivered, a->acked && p->lost <= lost, fast);
+	else
 		grow(p, a);
 }
 

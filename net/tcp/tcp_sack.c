@@ -9,6 +9,7 @@
 
 #define DUP_THRESH 3u
 #define REO_MULT_MAX 255u
+#define REORDER_MAX 300u
 
 /* See tcp_pcb.h. holds: p->lock */
 void tcp_mark_lost(struct tcp_pcb *p, struct tcp_seg *s)
@@ -35,7 +36,6 @@ void tcp_mark_lost(struct tcp_pcb *p, struct tcp_seg *s)
 void tcp_reordered(struct tcp_pcb *p, s64 rtt)
 {
 	p->flags |= PF_REORDER_SEEN;
-	p->stat.reordered++;
 	p->reo_late = MAX(p->reo_late, rtt - p->rack_rtt);
 	p->reo_persist = TCP_REO_PERSIST;
 }
@@ -52,7 +52,14 @@ void tcp_rack_delivered(struct tcp_pcb *p, const struct tcp_seg *s, struct tcp_a
 		if (seq_le(s->end, p->high_seq))
 			a->orig = true;
 		if (seq_lt(s->end, a->prior_fack)) {
-			TCP_COUNT(TCPSACKReorder);
+			u32 by = DIV_ROUND_UP(a->prior_fack - s->seq, p->mss);
+
+			if (!a->late) {
+				TCP_COUNT(TCPSACKReorder);
+				p->stat.reordered++;
+			}
+			a->late = true;
+			p->stat.reordering = (u16)MAX(p->stat.reordering, MIN(by, REORDER_MAX));
 			tcp_reordered(p, rtt);
 		}
 	}

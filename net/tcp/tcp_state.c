@@ -89,7 +89,7 @@ void tcp_established(struct tcp_pcb *p)
 	p->stat.limit = LIMIT_IDLE;
 	p->delivered = 1; /* its SYN */
 	p->drs_space = 10u * p->rcv_mss;
-	p->rack_fack = p->snd_una;
+	p->rack_fack = p->use_end = p->snd_una;
 	if (!(p->flags & PF_SNDBUF_SET))
 		WRITE_ONCE(p->sndbuf, (int)MIN(MAX(2 * p->cwnd, (u32)p->sndbuf), most));
 	if (p->flags & PF_KEEPALIVE)
@@ -342,6 +342,7 @@ static void fin_received(struct tcp_pcb *p, s64 now)
 	pkt_purge(&p->oooq);
 	p->ooo_mem = 0;
 	p->nsacks = 0;
+	p->dsack = false;
 	switch (p->state) {
 	case TCP_ESTABLISHED: tcp_set_state(p, TCP_CLOSE_WAIT); break;
 	case TCP_FIN_WAIT1: tcp_set_state(p, TCP_CLOSING); break;
