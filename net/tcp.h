@@ -92,6 +92,8 @@ void tcp_set_user(struct tcp_pcb *p, const struct tcp_user_ops *ops, void *user)
 #define TCP_SEND_EOR 4u /* what is sent later is not put into the same segment */
 #define TCP_SEND_STAMP_SHIFT 8 /* PKT_STAMP_*: when that happens to the last byte, user_ops.sent */
 ssize_t __must_check tcp_send(struct tcp_pcb *p, struct uio *u, u32 flags);
+/* A call sent less than it was to: what TCP_SEND_STAMP_SHIFT is for happens to the last it did. */
+void tcp_send_cut(struct tcp_pcb *p, u32 flags);
 /*
  * Take what is there, up to @u->left. One receiver at a time. Bytes, 0 (the other side has ended),
  * -EAGAIN, -ENOTCONN, -EFAULT, or the connection's error. @skip: with TCP_RECV_PEEK, where to
@@ -124,6 +126,7 @@ long tcp_not_sent(const struct tcp_pcb *p); /* bytes that never went out, or -EI
 bool tcp_name(const struct tcp_pcb *p, bool peer, struct tcp_addr *out); /* false: no peer */
 bool tcp_unsent(const struct tcp_pcb *p); /* something is not acknowledged yet */
 u32 tcp_readable(const struct tcp_pcb *p); /* bytes */
+u32 tcp_left(const struct tcp_pcb *p); /* the same, and one for the end if it has come */
 
 /* --- options --- */
 /* TCP_*; -ENOPROTOOPT, -EINVAL, -ENOENT (congestion control). */
@@ -242,7 +245,8 @@ extern int tcp_sysctl_sack, tcp_sysctl_timestamps, tcp_sysctl_wscale, tcp_sysctl
 	tcp_sysctl_frto, tcp_sysctl_dsack, tcp_sysctl_early_retrans, tcp_sysctl_abort_overflow,
 	tcp_sysctl_challenge_limit, tcp_sysctl_moderate_rcvbuf, tcp_sysctl_rfc1337,
 	tcp_sysctl_slow_start_idle, tcp_sysctl_stdurg, tcp_sysctl_recovery, tcp_sysctl_somaxconn,
-	tcp_sysctl_notsent_lowat, tcp_sysctl_mtu_probing, tcp_sysctl_base_mss, tcp_sysctl_retries1,
-	tcp_sysctl_fastopen, tcp_sysctl_fastopen_pause;
+	tcp_sysctl_mtu_probing, tcp_sysctl_base_mss, tcp_sysctl_retries1, tcp_sysctl_fastopen,
+	tcp_sysctl_fastopen_pause;
 extern int tcp_sysctl_rmem[3], tcp_sysctl_wmem[3];
 extern u64 tcp_sysctl_mem[3]; /* pages */
+extern u64 tcp_sysctl_notsent_lowat[1];

@@ -71,19 +71,23 @@ ssize_t inet_tcp_send(struct socket *s, struct sock_msg *m)
 		mutex_unlock(&t->wr);
 		if (n > 0)
 			done += n;
-		if (!m->data->left || (n < 0 && n != -EAGAIN && n != -ENOMEM))
+		if (n < 0 ? n != -EAGAIN && n != -ENOMEM : !m->data->left)
 			break;
-		if (tcp_held(t->pcb)) {
+		if (tcp_held(t->pcb)) { /* its SYN goes, even without a byte */
 			ssize_t first = 0; /* on its own, so that what counts is in a register */
 
 			n = inet_tcp_fast_open(t, m, &first);
 			done += first;
+		} else if (!m->data->left) {
+			break;
 		} else {
 			n = wait_send(t, n, deadline);
 		}
 		if (n || !m->data->left)
 			break;
 	}
+	if (unlikely(flags >> TCP_SEND_STAMP_SHIFT) && done && m->data->left)
+		tcp_send_cut(t->pcb, flags);
 out:
 	if (unlikely(notice) && inet_errq_complete(&t->i, notice, done))
 		waitq_wake(tcp_waitq(t->pcb), ~0u, POLLERR);
@@ -162,7 +166,7 @@ ssize_t inet_tcp_recv(struct socket *s, struct sock_msg *m)
 		socket_stamp(s, m);
 	}
 	if (unlikely(READ_ONCE(t->inq)) && (done || !n)) {
-		int left = (int)tcp_queued(t->pcb, false);
+		int left = (int)tcp_left(t->pcb);
 
 		sock_msg_control(m, IPPROTO_TCP, TCP_CM_INQ, &left, sizeof(left));
 	}

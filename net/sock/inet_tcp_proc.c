@@ -121,7 +121,6 @@ TCP_SYSCTL(moderate_rcvbuf, "tcp_moderate_rcvbuf", 0, 255);
 TCP_SYSCTL(rfc1337, "tcp_rfc1337", 0, 255);
 TCP_SYSCTL(slow_start_idle, "tcp_slow_start_after_idle", 0, 255);
 TCP_SYSCTL(stdurg, "tcp_stdurg", 0, 255);
-TCP_SYSCTL(notsent_lowat, "tcp_notsent_lowat", 0, 0x7fffffff);
 TCP_SYSCTL(mtu_probing, "tcp_mtu_probing", 0, 255);
 TCP_SYSCTL(base_mss, "tcp_base_mss", 88, 65495);
 TCP_SYSCTL(retries1, "tcp_retries1", 0, 255);
@@ -161,6 +160,8 @@ static ssize_t key_write(const char *text, size_t n, void *arg)
 PROC_FILE(tcp_fastopen_key, "sys/net/ipv4/tcp_fastopen_key", 0600, .show = key_show,
 	  .write = key_write);
 
+SYSCTL_ROW(tcp_notsent_lowat, "sys/net/ipv4/tcp_notsent_lowat", tcp_sysctl_notsent_lowat, 1, true,
+	   0, 0xffffffff);
 SYSCTL_ROW(tcp_mem, "sys/net/ipv4/tcp_mem", tcp_sysctl_mem, 3, true, 0, -1);
 
 static int cc_show(struct sbuf *out, void *arg)

@@ -92,8 +92,6 @@ static void tune_sndbuf(struct tcp_pcb *p)
 /* What was sent has arrived: timers, memory, who waits for room. */
 static void advanced(struct tcp_pcb *p, s64 now)
 {
-	u32 queued;
-
 	p->retries = 0;
 	p->soft_err = 0;
 	p->first_unanswered = p->snd_nxt != p->snd_una ? now : 0;
@@ -109,9 +107,7 @@ static void advanced(struct tcp_pcb *p, s64 now)
 			page_put(idle);
 	}
 	tune_sndbuf(p);
-	queued = tcp_snd_memory(p);
-	if (queued < (u32)p->sndbuf && (u32)p->sndbuf - queued >= queued / 2)
-		p->wake |= WAKE_WRITE;
+	p->wake |= WAKE_ROOM;
 	tcp_timer_rearm(p, now);
 }
 
@@ -172,6 +168,7 @@ bool tcp_ack(struct tcp_pcb *p, struct tcp_in *in)
 	if (p->snd_nxt == p->snd_una) {
 		if (window) { /* a new window; what waits is sent by who called */
 			p->deadline[TCPT_SEND] = TIME_NEVER;
+			p->wake |= WAKE_ROOM;
 			p->backoff = 0;
 			p->first_unanswered = 0;
 		} else if (!p->snd_wnd) {

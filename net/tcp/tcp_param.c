@@ -17,9 +17,9 @@ int tcp_sysctl_sack = 1, tcp_sysctl_timestamps = 1, tcp_sysctl_wscale = 1, tcp_s
     tcp_sysctl_dsack = 1, tcp_sysctl_early_retrans = 3, tcp_sysctl_abort_overflow,
     tcp_sysctl_challenge_limit = 0x7fffffff, tcp_sysctl_moderate_rcvbuf = 1, tcp_sysctl_rfc1337,
     tcp_sysctl_slow_start_idle = 1, tcp_sysctl_stdurg, tcp_sysctl_recovery = 1,
-    tcp_sysctl_somaxconn = 4096, tcp_sysctl_notsent_lowat, tcp_sysctl_mtu_probing = 1,
-    tcp_sysctl_base_mss = 1024, tcp_sysctl_retries1 = 3, tcp_sysctl_fastopen = 1,
-    tcp_sysctl_fastopen_pause;
+    tcp_sysctl_somaxconn = 4096, tcp_sysctl_mtu_probing = 1, tcp_sysctl_base_mss = 1024,
+    tcp_sysctl_retries1 = 3, tcp_sysctl_fastopen = 1, tcp_sysctl_fastopen_pause;
 int tcp_sysctl_rmem[3] = { 4096, 131072, 6291456 };
 int tcp_sysctl_wmem[3] = { 4096, 16384, 4194304 };
+u64 tcp_sysctl_notsent_lowat[1] = { 0xffffffff };
 u64 tcp_sysctl_mem[3] = { 4096, 5461, 8192 };

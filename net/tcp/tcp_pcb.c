@@ -7,6 +7,7 @@
  * all TCP in steps of a quantum, so that the total is written rarely. Above the total's limit
  * (tcp_mem) senders wait, out-of-order data is dropped, and orphans are reset.
  */
+#include <arch/barrier.h>
 #include <linux/errno.h>
 #include <linux/poll.h>
 #include "kernel/base/errno.h"
@@ -67,7 +68,6 @@ struct tcp_pcb *tcp_pcb_alloc(void)
 	p->ato = TCP_DELACK;
 	p->reo_mult = 1;
 	p->stat.limit = LIMIT_IDLE;
-	p->notsent_lowat = (u32)tcp_sysctl_notsent_lowat;
 	p->keep_idle = (u32)tcp_sysctl_keepalive_time;
 	p->keep_intvl = (u32)tcp_sysctl_keepalive_intvl;
 	p->keep_cnt = (u8)tcp_sysctl_keepalive_probes;
@@ -110,6 +110,16 @@ static void wake(struct tcp_pcb *p)
 {
 	u32 key = 0;
 
+	if (p->wake & WAKE_ROOM) {
+		p->wake &= (u8)~WAKE_ROOM;
+		smp_mb(); /* a poller that is not seen here sees the room */
+		if (READ_ONCE(p->no_room) && tcp_has_room(p)) {
+			WRITE_ONCE(p->no_room, false);
+			p->wake |= WAKE_WRITE;
+		}
+		if (!p->wake)
+			return;
+	}
 	for (u32 i = 0; i < ARRAY_SIZE(wake_events); i++) {
 		if (p->wake & BIT(i))
 			key |= wake_events[i];

@@ -252,7 +252,6 @@ struct tcp_stat {
 	u32 rate_end, rate_from; /* a round: until this is acknowledged; .delivered when it began */
 	u32 rate; /* bytes per second in the last one, at most what fits */
 	u8 limit; /* enum tcp_limit, what keeps from sending now */
-	bool no_room; /* the user wanted to send more than the buffer took */
 	u16 reordering; /* segments that something was overtaken by, at most */
 	bool app_limited; /* when .rate was taken the user had nothing more to send */
 	s64 rate_at; /* when the round began; 0: there is none */
@@ -403,9 +402,10 @@ struct tcp_pcb {
 	u32 keep_idle, keep_intvl; /* l: s */
 	u32 user_timeout; /* l: ms; 0: the default */
 	int linger2; /* l: s; 0: the default; < 0: at once */
-	u32 notsent_lowat; /* a */
+	u32 notsent_lowat; /* a; 0: net.ipv4.tcp_notsent_lowat */
 	u32 window_clamp; /* l: 0: none */
-	struct tcp_stat stat; /* l; .no_room s */
+	bool no_room; /* a: a sender, or a poller, was told to wait until there is room */
+	struct tcp_stat stat; /* l */
 };
 
 #define WAKE_READ 1u
@@ -413,6 +413,7 @@ struct tcp_pcb {
 #define WAKE_URG 4u
 #define WAKE_ALL 8u
 #define WAKE_ERR 16u
+#define WAKE_ROOM 32u /* there may be room to send now: WAKE_WRITE if somebody waits for it */
 
 /* Between SYN and the third segment of a passive open. l: the listener's lock; I immutable. */
 struct tcp_req {
@@ -627,6 +628,24 @@ static inline u32 tcp_snd_memory(const struct tcp_pcb *p)
 {
 	return READ_ONCE(p->snd_end) - READ_ONCE(p->snd_una) +
 	       READ_ONCE(p->nsegs) * (u32)sizeof(struct tcp_seg);
+}
+/*
+ * Is there less than TCP_NOTSENT_LOWAT that was never sent, if @times as much were? ctx: any
+ */
+static inline bool tcp_lowat_ok(const struct tcp_pcb *p, u64 times)
+{
+	u32 low = READ_ONCE(p->notsent_lowat);
+
+	if (!low)
+		low = (u32)READ_ONCE(tcp_sysctl_notsent_lowat[0]);
+	return times * (READ_ONCE(p->snd_end) - READ_ONCE(p->snd_nxt)) < low;
+}
+/* Is there room enough that a sender be woken? ctx: any */
+static inline bool tcp_has_room(const struct tcp_pcb *p)
+{
+	u32 queued = tcp_snd_memory(p), buf = (u32)READ_ONCE(p->sndbuf);
+
+	return queued < buf && buf - queued >= queued / 2 && likely(tcp_lowat_ok(p, 2));
 }
 bool tcp_seg_split(struct tcp_pcb *p, struct tcp_seg *s, u32 len); /* @s keeps @len bytes */
 void tcp_seg_front(struct tcp_seg *s, u32 n); /* @n bytes off the front */

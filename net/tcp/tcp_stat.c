@@ -16,7 +16,7 @@ static enum tcp_limit limit_now(const struct tcp_pcb *p)
 	if (p->snd_end == p->snd_una)
 		return LIMIT_IDLE;
 	if (!s)
-		return READ_ONCE(p->stat.no_room) ? LIMIT_BUFFER : LIMIT_PATH;
+		return READ_ONCE(p->no_room) ? LIMIT_BUFFER : LIMIT_PATH;
 	if (p->cwnd > tcp_pipe(p) &&
 	    (s32)(p->snd_una + p->snd_wnd - s->seq) < (s32)MIN(s->len, (u32)p->mss))
 		return LIMIT_WINDOW;

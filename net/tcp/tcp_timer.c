@@ -62,6 +62,7 @@ static void work(struct work *w)
 		p->timer_on = false;
 	} else {
 		tcp_timers_run(p, time_now());
+		p->wake |= WAKE_ROOM;
 		next = earliest(p);
 		if (next != TIME_NEVER && !(p->flags & PF_CLOSED))
 			arm(p, next);

@@ -7,6 +7,7 @@
  * as tcp_max_orphans, memory and its timers allow. Data that nobody read makes it a reset instead
  * (RFC 2525, 2.17), as the peer has to learn that they were lost.
  */
+#include <arch/barrier.h>
 #include <linux/errno.h>
 #include <linux/poll.h>
 #include "kernel/base/errno.h"
@@ -368,14 +369,14 @@ int tcp_shutdown(struct tcp_pcb *p, u32 how)
 
 /* --- looking --- */
 
+/* Has a sender room? If not he will be told when he has. */
 static bool writable(const struct tcp_pcb *p)
 {
-	u32 queued = tcp_snd_memory(p);
-	u32 buf = (u32)READ_ONCE(p->sndbuf), low = READ_ONCE(p->notsent_lowat);
-
-	if (low && READ_ONCE(p->snd_end) - READ_ONCE(p->snd_nxt) >= low)
-		return false;
-	return queued < buf && buf - queued >= queued / 2;
+	if (likely(tcp_has_room(p)))
+		return true;
+	WRITE_ONCE(((struct tcp_pcb *)p)->no_room, true);
+	smp_mb(); /* who made room without seeing that did so before */
+	return tcp_has_room(p);
 }
 
 /* See net/tcp.h. ctx: any */
@@ -395,6 +396,12 @@ u32 tcp_readable(const struct tcp_pcb *p)
 		n = before ? before : n - 1;
 	}
 	return n;
+}
+
+/* See net/tcp.h. ctx: any */
+u32 tcp_left(const struct tcp_pcb *p)
+{
+	return tcp_readable(p) + !!(READ_ONCE(p->flags) & PF_FIN_RCVD);
 }
 
 /* See net/tcp.h. ctx: any */

@@ -55,7 +55,7 @@ static u32 send_room(const struct tcp_pcb *p)
 {
 	u32 queued = tcp_snd_memory(p), buf = (u32)READ_ONCE(p->sndbuf);
 
-	return queued < buf ? buf - queued : 0;
+	return queued < buf && likely(tcp_lowat_ok(p, 1)) ? buf - queued : 0;
 }
 
 /* What a send fills: the frames, how far they are filled, how large they are. */
@@ -228,13 +228,12 @@ ssize_t tcp_send(struct tcp_pcb *p, struct uio *u, u32 flags)
 	size_t done = 0;
 	int err = send_error(p);
 
-	WRITE_ONCE(p->stat.no_room, false);
 	while (!err && u->left) {
 		u32 room = send_room(p), n;
 		struct tcp_seg *s;
 
 		if (!room) {
-			WRITE_ONCE(p->stat.no_room, true);
+			WRITE_ONCE(p->no_room, true);
 			err = -EAGAIN;
 			break;
 		}
@@ -265,6 +264,20 @@ ssize_t tcp_send(struct tcp_pcb *p, struct uio *u, u32 flags)
 	}
 	fill_end(p, &f);
 	return done ? (ssize_t)done : err;
+}
+
+/* See net/tcp.h. What has left already is acknowledged only. ctx: thread */
+void tcp_send_cut(struct tcp_pcb *p, u32 flags)
+{
+	u32 what = flags >> TCP_SEND_STAMP_SHIFT;
+
+	tcp_lock(p);
+	if (!list_empty(&p->sndq)) {
+		struct tcp_seg *s = list_last(&p->sndq, struct tcp_seg, link);
+
+		s->stamp |= (u8)(s->sent ? what & PKT_STAMP_ACK : what);
+	}
+	tcp_unlock(p);
 }
 
 /* --- receiving --- */

@@ -3,6 +3,8 @@
  * TCP against a peer made by hand, acknowledgment by acknowledgment: how many segments each lets
  * go, as Linux has it where the standards leave a choice.
  */
+#include <linux/errno.h>
+#include <linux/poll.h>
 #include <stdarg.h>
 #include <string.h>
 #include "tests/unit/tcp/tcp_world.h"
@@ -201,5 +203,76 @@ UNIT_TEST(the_answer_to_a_fin_is_bare)
 	x_forget();
 	say(&x, TH_ACK | TH_FIN, x.seq, x.ack, 10);
 	CHECK(x_hear(&h) && h.ack == x.seq + 11 && !h.nsack);
+	x_close(&x);
+}
+
+/* --- room for a sender --- */
+
+static u32 told; /* events */
+
+static void note_event(void *user, u32 events)
+{
+	if (events & POLLOUT)
+		told++;
+}
+
+static void no_urgent(void *user)
+{
+}
+
+static const struct tcp_user_ops noting = { .event = note_event, .urgent = no_urgent };
+
+/* That there is room is told to whom it was refused, once; not with each acknowledgment. */
+UNIT_TEST(room_is_told_to_who_waits_for_it)
+{
+	static const struct tcp_settings small = { .sndbuf = 20 * MSS, .rcvlowat = 1 };
+	struct xend x;
+	ssize_t n;
+
+	x_begin(&x, 308, sack_mss, 8);
+	tcp_set(x.p, &small);
+	tcp_set_user(x.p, &noting, NULL);
+	CHECK_EQ(put(x.p, data, 4 * MSS, 0), 4 * MSS);
+	told = 0;
+	ack(&x, 2, 0, 0);
+	ack(&x, 4, 0, 0);
+	CHECK_EQ(told, 0); /* it never ran short */
+	x.ack += 4 * MSS;
+	n = put(x.p, data, sizeof(data), 0);
+	CHECK(n > 10 * (ssize_t)MSS && n < (ssize_t)sizeof(data));
+	CHECK(!(tcp_poll(x.p) & POLLOUT));
+	ack(&x, 2, 0, 0);
+	CHECK_EQ(told, 0); /* too little */
+	ack(&x, 10, 0, 0);
+	CHECK_EQ(told, 1);
+	CHECK(tcp_poll(x.p) & POLLOUT);
+	ack(&x, 14, 0, 0);
+	CHECK_EQ(told, 1);
+	tcp_set_user(x.p, NULL, NULL);
+	x_close(&x);
+}
+
+/* TCP_NOTSENT_LOWAT stops a sender, and is what a poller sees less than half of. */
+UNIT_TEST(little_waits_to_be_sent)
+{
+	struct xend x;
+
+	x_begin(&x, 309, sack_mss, 8);
+	x.p->sndbuf = 1 << 20;
+	tcp_set_user(x.p, &noting, NULL);
+	CHECK_EQ(get_option(x.p, TCP_NOTSENT_LOWAT), 0);
+	set_option(x.p, TCP_NOTSENT_LOWAT, 4 * MSS);
+	CHECK_EQ(put(x.p, data, 10 * MSS, 0), 10 * MSS);
+	CHECK_EQ(put(x.p, data, 4 * MSS, 0), 4 * MSS);
+	CHECK_EQ(put(x.p, data, MSS, 0), -EAGAIN);
+	told = 0;
+	ack(&x, 1, 0, 0); /* two go */
+	CHECK_EQ(told, 0);
+	CHECK(!(tcp_poll(x.p) & POLLOUT));
+	CHECK_EQ(put(x.p, data, MSS, 0), MSS);
+	ack(&x, 2, 0, 0);
+	CHECK_EQ(told, 1);
+	CHECK(tcp_poll(x.p) & POLLOUT);
+	tcp_set_user(x.p, NULL, NULL);
 	x_close(&x);
 }

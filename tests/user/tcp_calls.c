@@ -1,0 +1,265 @@
+/*
+ * TCP sockets, call by call: when what was announced leaves, when a poller is told that there is
+ * room, what is told about what was sent and what is left. tcp(7), epoll(7), and Linux's
+ * networking/timestamping.
+ */
+#define _GNU_SOURCE
+#include <fcntl.h>
+#include <time.h>
+/* after the one that it needs */
+#include <linux/errqueue.h>
+#include <linux/net_tstamp.h>
+#include <linux/sockios.h>
+#include <netinet/tcp.h>
+#include <sys/epoll.h>
+#include "inet.h"
+
+#define NOTSENT_LOWAT 25 /* what old headers do not have */
+#define INQ 36
+
+static char much[1 << 16];
+
+/* A connection of loopback: @s sends, @r receives; what it takes is bounded if @rcvbuf. */
+static void pair(int *s, int *r, int rcvbuf)
+{
+	struct sockaddr_in a = at("127.0.0.1", 0);
+	int l = socket(AF_INET, SOCK_STREAM, 0);
+
+	if (rcvbuf)
+		setsockopt(l, SOL_SOCKET, SO_RCVBUF, &rcvbuf, sizeof(rcvbuf));
+	REQUIRE(!bind(l, SA(a)) && !listen(l, 1));
+	a = at("127.0.0.1", port_of(l));
+	*s = socket(AF_INET, SOCK_STREAM, 0);
+	REQUIRE(!connect(*s, SA(a)));
+	*r = accept(l, NULL, NULL);
+	REQUIRE(*r >= 0);
+	close(l);
+}
+
+static int set(int fd, int option, int v)
+{
+	return setsockopt(fd, SOL_TCP, option, &v, sizeof(v));
+}
+
+static int there(int fd, unsigned long what)
+{
+	int n = -1;
+
+	return ioctl(fd, what, &n) ? -1 : n;
+}
+
+/* Everything that @r was sent is read, until @s has nothing more. */
+static void drain(int s, int r)
+{
+	static char buf[1 << 16];
+
+	EVENTUALLY(({
+		while (recv(r, buf, sizeof(buf), MSG_DONTWAIT) > 0)
+			;
+		there(s, SIOCOUTQ) == 0;
+	}));
+}
+
+/* Fills what @s may queue; the bytes. */
+static long fill(int s)
+{
+	long sum = 0;
+	ssize_t n;
+
+	while ((n = send(s, much, sizeof(much), MSG_DONTWAIT)) > 0)
+		sum += n;
+	return sum;
+}
+
+/* --- MSG_MORE, TCP_CORK, TCP_NODELAY, MSG_EOR --- */
+
+static void announced(void)
+{
+	struct pollfd p = { .events = POLLIN };
+	char buf[64];
+	int s, r;
+
+	pair(&s, &r, 0);
+	p.fd = r;
+	CHECK(!set(s, TCP_NODELAY, 1));
+	CHECK(send(s, "0123456789", 10, MSG_MORE) == 10);
+	CHECK(poll(&p, 1, 20) == 0); /* it waits for more */
+	CHECK(arrives(r) && there(r, FIONREAD) == 10); /* but not for ever */
+	CHECK(recv(r, buf, sizeof(buf), 0) == 10);
+	CHECK(send(s, "ab", 2, MSG_MORE) == 2);
+	CHECK(send(s, "cd", 2, 0) == 2);
+	CHECK(arrives(r) && EVENTUALLY(there(r, FIONREAD) == 4));
+	CHECK(recv(r, buf, sizeof(buf), 0) == 4);
+	CHECK(!set(s, TCP_NODELAY, 0) && !set(s, TCP_CORK, 1));
+	CHECK(send(s, "efg", 3, 0) == 3);
+	CHECK(poll(&p, 1, 20) == 0);
+	CHECK(!set(s, TCP_NODELAY, 1)); /* goes over the cork */
+	CHECK(poll(&p, 1, 100) == 1 && there(r, FIONREAD) == 3);
+	CHECK(!set(s, TCP_CORK, 0));
+	CHECK(send(s, "h", 1, MSG_EOR) == 1 && send(s, "i", 1, MSG_EOR) == 1);
+	CHECK(EVENTUALLY(there(r, FIONREAD) == 5));
+	close(s);
+	close(r);
+}
+
+/* --- room --- */
+
+static int edge(int ep)
+{
+	struct epoll_event e = { 0 };
+	int n = epoll_wait(ep, &e, 1, 0);
+
+	return n == 1 ? (int)(e.events & (EPOLLIN | EPOLLOUT)) : n;
+}
+
+/* An edge of EPOLLOUT is for whoever had no room; acknowledgments alone are none. */
+static void edges(void)
+{
+	struct epoll_event e = { .events = EPOLLOUT | EPOLLIN | EPOLLET };
+	int s, r, ep = epoll_create1(0);
+
+	pair(&s, &r, 0);
+	CHECK(!epoll_ctl(ep, EPOLL_CTL_ADD, s, &e));
+	CHECK(edge(ep) == EPOLLOUT && edge(ep) == 0);
+	CHECK(send(s, much, 20000, 0) == 20000);
+	drain(s, r);
+	CHECK(edge(ep) == 0);
+	CHECK(fill(s) > 0 && edge(ep) == 0);
+	drain(s, r);
+	CHECK(EVENTUALLY(edge(ep) == EPOLLOUT));
+	CHECK(edge(ep) == 0);
+	CHECK(send(r, "x", 1, 0) == 1); /* what is level is told with another edge */
+	CHECK(EVENTUALLY(edge(ep) == (EPOLLIN | EPOLLOUT)));
+	CHECK(edge(ep) == 0);
+	close(ep);
+	close(s);
+	close(r);
+}
+
+static void lowat(void)
+{
+	struct pollfd p = { .events = POLLOUT };
+	socklen_t n = sizeof(int);
+	char text[16] = "";
+	int s, r, v = -1, f = open("/proc/sys/net/ipv4/tcp_notsent_lowat", O_RDONLY);
+
+	CHECK(read(f, text, sizeof(text) - 1) > 0 && !strcmp(text, "4294967295\n"));
+	close(f);
+	pair(&s, &r, 8192);
+	p.fd = s;
+	CHECK(!getsockopt(s, SOL_TCP, NOTSENT_LOWAT, &v, &n) && v == 0);
+	CHECK(!set(s, NOTSENT_LOWAT, 16384));
+	CHECK(fill(s) > 0);
+	v = there(s, SIOCOUTQNSD);
+	CHECK(v >= 16384 && v <= 16384 + 2 * (int)sizeof(much));
+	CHECK(poll(&p, 1, 0) == 0);
+	CHECK(!set(s, NOTSENT_LOWAT, 0)); /* no bound but the buffer's */
+	CHECK(poll(&p, 1, 0) == 1 && fill(s) > 0 && there(s, SIOCOUTQNSD) > v);
+	CHECK(!set(s, NOTSENT_LOWAT, 16384));
+	CHECK(poll(&p, 1, 0) == 0);
+	drain(s, r);
+	CHECK(poll(&p, 1, TAP_PATIENCE_MS) == 1);
+	close(s);
+	close(r);
+}
+
+/* --- what is told --- */
+
+/* TCP_INQ: the end counts as one more, so that whoever sees 0 need not read. */
+static void left(void)
+{
+	union {
+		char bytes[64];
+		struct cmsghdr align;
+	} ctl;
+	static const struct {
+		int want, got, left;
+	} reads[] = { { 4, 4, 7 }, { 6, 6, 1 }, { 4, 0, 1 } };
+	char buf[16];
+	int s, r;
+
+	pair(&s, &r, 0);
+	CHECK(!set(r, INQ, 1));
+	CHECK(send(s, "0123456789", 10, 0) == 10 && !shutdown(s, SHUT_WR));
+	EVENTUALLY(poll(&(struct pollfd){ r, POLLRDHUP, 0 }, 1, 0) == 1);
+	for (unsigned i = 0; i < sizeof(reads) / sizeof(reads[0]); i++) {
+		struct iovec io = { buf, (size_t)reads[i].want };
+		struct msghdr m = { .msg_iov = &io,
+				    .msg_iovlen = 1,
+				    .msg_control = &ctl,
+				    .msg_controllen = sizeof(ctl) };
+		struct cmsghdr *h;
+		int n = -1;
+
+		CHECK(recvmsg(r, &m, 0) == reads[i].got);
+		h = CMSG_FIRSTHDR(&m);
+		if (h && h->cmsg_level == SOL_TCP && h->cmsg_type == INQ)
+			memcpy(&n, CMSG_DATA(h), sizeof(n));
+		CHECK(n == reads[i].left);
+	}
+	close(s);
+	close(r);
+}
+
+/* The number of the byte of which @fd is told a time; -1: of none. */
+static long stamped(int fd)
+{
+	union {
+		char bytes[256];
+		struct cmsghdr align;
+	} ctl;
+	struct msghdr m = { .msg_control = &ctl, .msg_controllen = sizeof(ctl) };
+
+	if (recvmsg(fd, &m, MSG_ERRQUEUE | MSG_DONTWAIT) < 0)
+		return -1;
+	for (struct cmsghdr *h = CMSG_FIRSTHDR(&m); h; h = CMSG_NXTHDR(&m, h)) {
+		struct sock_extended_err e;
+
+		memcpy(&e, CMSG_DATA(h), sizeof(e));
+		if (h->cmsg_level == SOL_IP && h->cmsg_type == IP_RECVERR &&
+		    e.ee_origin == SO_EE_ORIGIN_TIMESTAMPING)
+			return e.ee_data;
+	}
+	return -2;
+}
+
+/* A call that did not get all its bytes in has a last one, too. */
+static void cut(void)
+{
+	int how = SOF_TIMESTAMPING_TX_ACK | SOF_TIMESTAMPING_SOFTWARE | SOF_TIMESTAMPING_OPT_ID |
+		  SOF_TIMESTAMPING_OPT_TSONLY;
+	long n, sum = 0, last = -1;
+	int s, r;
+
+	pair(&s, &r, 8192);
+	sum = fill(s);
+	drain(s, r);
+	CHECK(!setsockopt(s, SOL_SOCKET, SO_TIMESTAMPING, &how, sizeof(how)));
+	CHECK(sum > 0);
+	for (sum = 0; (n = send(s, much, sizeof(much), MSG_DONTWAIT)) == sizeof(much);)
+		sum += n;
+	CHECK(n != 0); /* cut short, or nothing */
+	sum += n > 0 ? n : 0;
+	drain(s, r);
+	EVENTUALLY(({
+		long one = stamped(s);
+
+		last = one >= 0 ? one : last;
+		last == sum - 1;
+	}));
+	CHECK(last == sum - 1);
+	close(s);
+	close(r);
+}
+
+int main(void)
+{
+	alarm(TAP_LIMIT);
+	CHECK(loopback_up());
+	announced();
+	edges();
+	lowat();
+	left();
+	cut();
+	return tap_done();
+}
