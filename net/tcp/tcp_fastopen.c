@@ -101,7 +101,7 @@ static bool cookie_for(struct tcp_pcb *p, struct cookie *c)
 	*c = *slot(p);
 	spin_unlock(&lock);
 	if (c->src != p->key.laddr || c->dst != p->key.raddr)
-		c->len = 0;
+		c->len = c->mss = 0;
 	if (plain || off) {
 		c->len = 255;
 		return !off;
@@ -193,7 +193,7 @@ static u32 syn_room(struct tcp_pcb *p)
 
 	if (!cookie_for(p, &c))
 		return 0;
-	if (c.len != 255)
+	if (c.mss)
 		mss = MIN(mss, (u32)c.mss);
 	if (p->user_mss)
 		mss = MIN(mss, (u32)p->user_mss);
@@ -247,15 +247,19 @@ void tcp_fo_send(struct tcp_pcb *p, struct tcp_seg *s, struct tcp_seg *d, s64 no
 	WRITE_ONCE(p->snd_end, d->end);
 }
 
+/* What a SYN-ACK says for the next time; @n <= 0: no new cookie. */
 static void learn(const struct tcp_pcb *p, const u8 *val, int n)
 {
-	struct cookie c = {
-		.src = p->key.laddr, .dst = p->key.raddr, .mss = p->peer_mss, .len = (u8)n
-	};
+	struct cookie *c = slot(p);
 
-	memcpy(c.val, val, (u32)n);
 	spin_lock(&lock);
-	*slot(p) = c;
+	if (n > 0 || c->src != p->key.laddr || c->dst != p->key.raddr)
+		c->len = (u8)MAX(n, 0);
+	c->src = p->key.laddr;
+	c->dst = p->key.raddr;
+	c->mss = p->peer_mss;
+	if (n > 0)
+		memcpy(c->val, val, (u32)n);
 	spin_unlock(&lock);
 }
 
@@ -287,15 +291,13 @@ void tcp_fo_answered(struct tcp_pcb *p, struct tcp_in *in)
 	const u8 *val;
 	int n = offered(in, &val);
 
-	if ((p->fo & FO_ASKED) && n > 0)
-		learn(p, val, n);
+	if (!(p->fo & (FO_ASKED | FO_DATA)))
+		return;
+	learn(p, val, p->fo & FO_ASKED ? n : 0);
 	if ((p->fo & FO_DATA) && !data_arrived(p, in))
 		return;
-	if ((p->fo & (FO_ASKED | FO_DATA)) && in->len) { /* it has answered already */
-		in->seq++;
-		in->flags &= (u8)~TH_FIN; /* it comes again */
-		tcp_data(p, in);
-	}
+	in->seq++;
+	tcp_data(p, in); /* if it has answered already */
 }
 
 /* See tcp_pcb.h. */

@@ -227,9 +227,17 @@ static void narrowed(struct tcp_pcb *p, u32 mtu)
 	if (mtu >= p->pmtu)
 		return;
 	tcp_mtu(p, mtu);
-	if (p->state == TCP_SYN_SENT || p->state == TCP_SYN_RECV ||
-	    p->pmtudisc == IP_PMTUDISC_DONT || p->pmtudisc > IP_PMTUDISC_PROBE)
+	if (p->state == TCP_SYN_RECV || p->pmtudisc == IP_PMTUDISC_DONT ||
+	    p->pmtudisc > IP_PMTUDISC_PROBE)
 		return;
+	if (p->state == TCP_SYN_SENT) {
+		s = list_first(&p->sndq, struct tcp_seg, link);
+		if (p->fo & FO_DATA) { /* without its bytes it gets there */
+			s->mark |= SEG_EVER;
+			tcp_xmit(p, s, time_now());
+		}
+		return;
+	}
 	/* What is out is too large: cut and send again, without a reduction (RFC 8201, 5.4). */
 	list_for_each(s, &p->sndq, link) {
 		if (s == p->unsent)
@@ -247,8 +255,9 @@ static void narrowed(struct tcp_pcb *p, u32 mtu)
 
 /*
  * RFC 9293, 3.9.2.2; RFC 5927: only of something that is out, and an established one is not ended.
+ * One that is being opened is, whatever the error: RFC 5461, 4.1.
  */
-static bool error_for(struct tcp_pcb *p, u32 seq, int err, bool hard, u32 mtu)
+static bool error_for(struct tcp_pcb *p, u32 seq, int err, u32 mtu)
 {
 	if (p->state == TCP_LISTEN || p->state == TCP_CLOSE || seq_lt(seq, p->snd_una) ||
 	    seq_gt(seq, p->snd_nxt))
@@ -260,19 +269,16 @@ static bool error_for(struct tcp_pcb *p, u32 seq, int err, bool hard, u32 mtu)
 	/* An accepted fast open is treated as the connection that it is for its user. */
 	if (p->state == TCP_SYN_SENT ||
 	    (p->state == TCP_SYN_RECV && (!(p->fo & FO_PENDING) || (p->flags & PF_IN_ACCEPT)))) {
-		if (hard) {
-			TCP_COUNT(ATTEMPT_FAILS);
-			tcp_drop(p, err);
-			return true;
-		}
+		TCP_COUNT(ATTEMPT_FAILS);
+		tcp_drop(p, err);
+		return true;
 	}
 	p->soft_err = err;
 	return true;
 }
 
 /* See tcp_pcb.h. ctx: thread; holds: nothing */
-bool tcp_error(be32 laddr, be16 lport, be32 raddr, be16 rport, u32 seq, int errno_, bool hard,
-	       u32 mtu)
+bool tcp_error(be32 laddr, be16 lport, be32 raddr, be16 rport, u32 seq, int errno_, u32 mtu)
 {
 	struct tcp_in in = { .dst = laddr, .dport = lport, .src = raddr, .sport = rport };
 	struct tcp_key *k = tcp_lookup(&in);
@@ -284,11 +290,11 @@ bool tcp_error(be32 laddr, be16 lport, be32 raddr, be16 rport, u32 seq, int errn
 		struct tcp_pcb *p = container_of(k, struct tcp_pcb, key);
 
 		tcp_lock(p);
-		taken = error_for(p, seq, errno_, hard, mtu);
+		taken = error_for(p, seq, errno_, mtu);
 		tcp_unlock(p);
 		tcp_pcb_put(p);
 	} else if (k->kind == TCP_KIND_REQ) {
-		tcp_req_put(container_of(k, struct tcp_req, key));
+		taken = tcp_req_error(container_of(k, struct tcp_req, key), seq, errno_);
 	} else {
 		tcp_tw_put(container_of(k, struct tcp_tw, key));
 	}

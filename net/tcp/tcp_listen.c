@@ -454,6 +454,21 @@ void tcp_req_input(struct tcp_req *r, struct tcp_in *in)
 	tcp_req_put(r);
 }
 
+/* See tcp_pcb.h. Whoever cannot be reached will not answer. ctx: thread; holds: nothing */
+bool tcp_req_error(struct tcp_req *r, u32 seq, int errno_)
+{
+	struct tcp_pcb *l = r->listener;
+	bool ours = seq == r->iss;
+
+	if (ours && (errno_ == EHOSTUNREACH || errno_ == ENETUNREACH || errno_ == EPROTO)) {
+		tcp_lock(l);
+		req_remove(l, r);
+		tcp_unlock(l);
+	}
+	tcp_req_put(r);
+	return ours;
+}
+
 /*
  * An ACK to a listener: does it bring a cookie back? The segment's text comes again. holds: l->lock
  */

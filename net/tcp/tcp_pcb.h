@@ -546,8 +546,7 @@ void tcp_segment(struct tcp_pcb *p, struct tcp_in *in);
  * ICMP says of a segment that we sent: @errno_; @mtu != 0: it was too big. False: nobody has sent
  * such a one.
  */
-bool tcp_error(be32 laddr, be16 lport, be32 raddr, be16 rport, u32 seq, int errno_, bool hard,
-	       u32 mtu);
+bool tcp_error(be32 laddr, be16 lport, be32 raddr, be16 rport, u32 seq, int errno_, u32 mtu);
 /* The round trip that @in ends is @rtt, or what its time stamp says of it if that is negative. */
 void tcp_measure(struct tcp_pcb *p, const struct tcp_in *in, s64 rtt);
 /* Everything that an acceptable ACK says. False: the segment is to be dropped. */
@@ -562,6 +561,8 @@ void tcp_req_input(struct tcp_req *r, struct tcp_in *in);
 void tcp_listen_timer(struct tcp_pcb *l, s64 now);
 void tcp_listen_stop(struct tcp_pcb *l);
 void tcp_req_put(struct tcp_req *r);
+/* As tcp_error(). Takes the reference to @r */
+bool tcp_req_error(struct tcp_req *r, u32 seq, int errno_);
 /* What a SYN says of the options, for @p: common to both opens. */
 void tcp_take_options(struct tcp_pcb *p, const struct tcp_in *in);
 

@@ -123,6 +123,26 @@ static void refused(struct tcp_pcb *p)
 	tcp_drop(p, ECONNREFUSED);
 }
 
+/* The other side has ended: eighth step. */
+static void fin_received(struct tcp_pcb *p, s64 now)
+{
+	p->wake |= WAKE_ALL;
+	p->flags |= PF_ACK_NOW;
+	pkt_purge(&p->oooq);
+	p->ooo_mem = 0;
+	p->nsacks = 0;
+	p->dsack = false;
+	switch (p->state) {
+	case TCP_ESTABLISHED: tcp_set_state(p, TCP_CLOSE_WAIT); break;
+	case TCP_FIN_WAIT1: tcp_set_state(p, TCP_CLOSING); break;
+	case TCP_FIN_WAIT2:
+		tcp_send_ack(p, now);
+		tcp_enter_timewait(p);
+		break;
+	default: break;
+	}
+}
+
 /* RFC 9293, 3.10.7.3. */
 static void syn_sent(struct tcp_pcb *p, struct tcp_in *in)
 {
@@ -158,6 +178,8 @@ static void syn_sent(struct tcp_pcb *p, struct tcp_in *in)
 		tcp_established(p);
 		if (unlikely(p->fo))
 			tcp_fo_answered(p, in);
+		if (unlikely(p->flags & PF_FIN_RCVD))
+			fin_received(p, in->now);
 		if (unlikely(p->lost)) /* it is the third segment, too */
 			tcp_output(p, in->now);
 		else
@@ -332,26 +354,6 @@ static bool text_for_nobody(struct tcp_pcb *p, struct tcp_in *in)
 	in->reset = true;
 	tcp_drop(p, (p->flags & PF_ORPHAN) ? 0 : ECONNRESET);
 	return true;
-}
-
-/* The other side has ended: eighth step. */
-static void fin_received(struct tcp_pcb *p, s64 now)
-{
-	p->wake |= WAKE_ALL;
-	p->flags |= PF_ACK_NOW;
-	pkt_purge(&p->oooq);
-	p->ooo_mem = 0;
-	p->nsacks = 0;
-	p->dsack = false;
-	switch (p->state) {
-	case TCP_ESTABLISHED: tcp_set_state(p, TCP_CLOSE_WAIT); break;
-	case TCP_FIN_WAIT1: tcp_set_state(p, TCP_CLOSING); break;
-	case TCP_FIN_WAIT2:
-		tcp_send_ack(p, now);
-		tcp_enter_timewait(p);
-		break;
-	default: break;
-	}
 }
 
 static bool takes_text(u8 state)

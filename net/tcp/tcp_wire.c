@@ -57,7 +57,7 @@ u32 tcp_wire_ports(u32 *low)
 static bool tell(const struct tcp_tx *tx, const be16 *ports, const struct net_error *e, u32 mtu)
 {
 	return tcp_error(tx->src, ports[0], tx->dst, ports[1],
-			 (u32)net16(ports[2]) << 16 | net16(ports[3]), e->err, e->hard, mtu);
+			 (u32)net16(ports[2]) << 16 | net16(ports[3]), e->err, mtu);
 }
 
 /* Does @pkt, or each segment of it, need more than @mtu? */

@@ -86,7 +86,7 @@ static void user(struct input *in, struct xend *x)
 		break;
 	case 5:
 		tcp_error(HOST_A, net16(x->dport), HOST_X, net16(x->sport), x->ack - half(in),
-			  EHOSTUNREACH, byte(in) & 1, byte(in) & 1 ? half(in) : 0);
+			  EHOSTUNREACH, byte(in) & 1 ? half(in) : 0);
 		break;
 	case 6: (void)!tcp_recv_oob(x->p, data, byte(in) & 1); break;
 	default: tcp_disconnect(x->p); break;

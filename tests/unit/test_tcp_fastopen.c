@@ -720,3 +720,72 @@ UNIT_TEST(over_a_bad_wire)
 		world_end();
 	}
 }
+
+/* An answer that ends at once: its bytes, and the end. */
+UNIT_TEST(an_answer_that_ends)
+{
+	struct heard h;
+	struct xend x;
+	char got[8];
+	ssize_t n;
+
+	fast_begin(1);
+	learn();
+	go(&x, 301, "hello", &h, &n);
+	x_say(&(struct xseg){ .sport = 301,
+			      .dport = x.dport,
+			      .seq = 500,
+			      .ack = x.ack + 5,
+			      .flags = TH_SYN | TH_ACK | TH_FIN,
+			      .wnd = 60000,
+			      .data = "reply",
+			      .len = 5 });
+	CHECK_EQ(tcp_state(x.p), TCP_CLOSE_WAIT);
+	CHECK(x_hear(&h) && h.ack == 507);
+	CHECK_EQ(take(x.p, got, sizeof(got), 0), 5);
+	CHECK_EQ(take(x.p, got, sizeof(got), 0), 0);
+	x_close(&x);
+}
+
+/* What a SYN-ACK says of sizes is kept without a cookie, too, and for a SYN that needs none. */
+UNIT_TEST(how_much_fits_the_next_syn)
+{
+	static const u8 small[4] = { 2, 4, 3, 0xac }; /* 940 */
+	static char much[1400];
+	struct heard h;
+	struct xend x;
+	ssize_t n;
+
+	fast_begin(5);
+	memset(much, 'x', sizeof(much) - 1);
+	learn();
+	go(&x, 301, much, &h, &n);
+	CHECK_EQ(h.fo, 0);
+	answer(&x, x.ack + (u32)n, small, sizeof(small));
+	x_close(&x);
+	for (u32 with = 0; with < 2; with++) {
+		fast_begin(with ? 1 : 5);
+		go(&x, 301, much, &h, &n);
+		CHECK_EQ(n, 900);
+		CHECK_EQ(h.fo, with ? 10 : 0);
+		answer(&x, x.ack + (u32)n, with ? mss_only : small, 4);
+		x_close(&x);
+	}
+}
+
+/* A SYN that was too long with its bytes goes without them, not only after a second. */
+UNIT_TEST(a_syn_that_does_not_fit_the_path)
+{
+	struct heard h;
+	struct xend x;
+	ssize_t n;
+
+	fast_begin(1);
+	learn();
+	go(&x, 301, "hello", &h, &n);
+	CHECK(tcp_error(HOST_A, net16(x.dport), HOST_X, net16(301), x.ack - 1, EMSGSIZE, 840));
+	CHECK(x_hear(&h) && h.flags == TH_SYN && !h.len && h.mss == 800 && h.at == world.now);
+	answer(&x, x.ack, mss_only, 4);
+	CHECK(x_hear(&h) && h.len == 5 && h.seq == x.ack);
+	x_close(&x);
+}

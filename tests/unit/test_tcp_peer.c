@@ -248,7 +248,7 @@ UNIT_TEST(a_smaller_path_is_no_congestion)
 	x_forget();
 	cwnd = x.p->cwnd;
 	ssthresh = x.p->ssthresh;
-	tcp_error(HOST_A, net16(x.dport), HOST_X, net16(x.sport), x.ack, EMSGSIZE, false, 1000);
+	tcp_error(HOST_A, net16(x.dport), HOST_X, net16(x.sport), x.ack, EMSGSIZE, 1000);
 	CHECK(x_hear(&h) && h.seq == x.ack && h.len == 960);
 	for (u32 end = x.ack; seq_lt(end, x.ack + 4 * MSS);) {
 		world_sleep(20 * MSEC);

@@ -220,13 +220,13 @@ UNIT_TEST(icmp_about_sizes)
 	x_begin(&x, 114, mss_only, 4);
 	CHECK_EQ(put(x.p, data, sizeof(data), 0), sizeof(data));
 	CHECK(x_hear(&h) && h.len == 1460);
-	tcp_error(HOST_A, net16(x.dport), HOST_X, net16(x.sport), x.ack - 5, EMSGSIZE, false, 1000);
-	tcp_error(HOST_A, net16(x.dport), HOST_X, net16(x.sport), x.ack, EMSGSIZE, false, 1500);
+	tcp_error(HOST_A, net16(x.dport), HOST_X, net16(x.sport), x.ack - 5, EMSGSIZE, 1000);
+	tcp_error(HOST_A, net16(x.dport), HOST_X, net16(x.sport), x.ack, EMSGSIZE, 1500);
 	CHECK_EQ(x_count(), 0);
-	tcp_error(HOST_A, net16(x.dport), HOST_X, net16(x.sport), x.ack, EMSGSIZE, false, 68);
+	tcp_error(HOST_A, net16(x.dport), HOST_X, net16(x.sport), x.ack, EMSGSIZE, 68);
 	CHECK(x_hear(&h) && h.seq == x.ack && h.len == 512 && !h.df); /* may be cut further */
 	/* And none ends an established one. */
-	tcp_error(HOST_A, net16(x.dport), HOST_X, net16(x.sport), x.ack, ECONNREFUSED, true, 0);
+	tcp_error(HOST_A, net16(x.dport), HOST_X, net16(x.sport), x.ack, ECONNREFUSED, 0);
 	CHECK_EQ(tcp_state(x.p), TCP_ESTABLISHED);
 	x_close(&x);
 }
@@ -248,7 +248,7 @@ UNIT_TEST(who_does_not_fragment)
 		CHECK(x_hear(&h) && h.len == 1460);
 		CHECK_EQ(h.df, how == IP_PMTUDISC_WANT || how == IP_PMTUDISC_DO);
 		CHECK(tcp_error(HOST_A, net16(x.dport), HOST_X, net16(x.sport), x.ack, EMSGSIZE,
-				false, 1000));
+				1000));
 		CHECK_EQ(x_count(), heeds ? 2 : 0);
 		x_forget();
 		say(&x, TH_ACK, x.seq, x.ack + 1460, 0);
@@ -317,4 +317,51 @@ UNIT_TEST(unread_bytes_of_a_dead_connection_are_given_back)
 	tcp_close(x.l);
 	x_forget();
 	world_end();
+}
+
+/* What is being opened ends by any error of its own segment, as on Linux: RFC 5461, 4.1. */
+UNIT_TEST(errors_end_what_is_being_opened)
+{
+	struct xend x = { .sport = 117, .seq = 1 };
+	struct tcp_addr me;
+	struct heard h;
+
+	world_begin();
+	x.p = connect_to(HOST_A, HOST_X, 117);
+	CHECK(x_hear(&h) && h.flags == TH_SYN && tcp_name(x.p, false, &me));
+	CHECK(!tcp_error(HOST_A, me.port, HOST_X, net16(117), h.seq - 1, EHOSTUNREACH, 0));
+	CHECK_EQ(tcp_state(x.p), TCP_SYN_SENT);
+	CHECK(tcp_error(HOST_A, me.port, HOST_X, net16(117), h.seq, EHOSTUNREACH, 0));
+	CHECK_EQ(tcp_state(x.p), TCP_CLOSE);
+	CHECK_EQ(tcp_take_error(x.p), -EHOSTUNREACH);
+	x_close(&x);
+}
+
+/* The same of one that we were asked for; but an answer that nobody listens to may yet be heard. */
+UNIT_TEST(errors_about_an_answer)
+{
+	struct heard h;
+	struct xend x = { .sport = 40000, .dport = 118, .seq = 1000 };
+
+	for (u32 gone = 0; gone < 2; gone++) {
+		world_begin();
+		x.l = listen_on(HOST_A, 118, 4);
+		say(&x, TH_SYN, 999, 0, 0);
+		CHECK(x_hear(&h) && h.flags == (TH_SYN | TH_ACK));
+		x.ack = h.seq + 1;
+		CHECK(!tcp_error(HOST_A, net16(118), HOST_X, net16(40000), h.seq + 1, EHOSTUNREACH,
+				 0));
+		CHECK(tcp_error(HOST_A, net16(118), HOST_X, net16(40000), h.seq,
+				gone ? EHOSTUNREACH : ECONNREFUSED, 0));
+		say(&x, TH_ACK, 1000, x.ack, 0);
+		CHECK_EQ(x_count(), gone);
+		if (gone)
+			CHECK(x_hear(&h) && h.flags == TH_RST);
+		CHECK_EQ(tcp_accept(x.l, &x.p), gone ? -EAGAIN : 0);
+		if (!gone)
+			tcp_abort(x.p);
+		x_forget();
+		tcp_close(x.l);
+		world_end();
+	}
 }
