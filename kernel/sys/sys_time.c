@@ -214,7 +214,7 @@ static int sleep_cpu_time(int clock, s64 when)
 		if (err || now >= when)
 			return err;
 		least = (when - now) / MAX(READ_ONCE(current_proc()->ntasks), 1u);
-		if (sched_sleep_interruptible(time_now() + MAX(least, NSEC_PER_MSEC)))
+		if (sched_sleep_interruptible(time_add(time_now(), MAX(least, NSEC_PER_MSEC))))
 			return -EINTR;
 	}
 }

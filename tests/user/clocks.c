@@ -130,6 +130,21 @@ static void test_sleep(void)
 	alarm_every(0);
 }
 
+/* The longest time there is: it neither wraps nor keeps signals away, whatever the clock. */
+static void test_longest(void)
+{
+	static const int clocks[] = { CLOCK_REALTIME, CLOCK_MONOTONIC, CLOCK_BOOTTIME, CLOCK_TAI,
+				      CLOCK_PROCESS_CPUTIME_ID };
+	struct timespec ts = { INT64_MAX, 999999999 };
+
+	alarm_every(50);
+	for (size_t i = 0; i < sizeof(clocks) / sizeof(*clocks); i++) {
+		CHECK(clock_nanosleep(clocks[i], 0, &ts, NULL) == EINTR);
+		CHECK(clock_nanosleep(clocks[i], TIMER_ABSTIME, &ts, NULL) == EINTR);
+	}
+	alarm_every(0);
+}
+
 /*
  * A stop and continue must not end a sleep: the rest is slept by restart_syscall. When the machine
  * stands still meanwhile, the sleep is over (Z) before the stop.
@@ -172,6 +187,7 @@ int main(void)
 	test_clocks();
 	test_cpu_time();
 	test_sleep();
+	test_longest();
 	test_restart();
 	test_wall();
 	return tap_done();
