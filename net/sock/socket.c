@@ -105,7 +105,7 @@ s64 socket_deadline(s64 timeo, bool nonblock)
 {
 	if (nonblock)
 		return 0;
-	return timeo == TIME_NEVER ? TIME_NEVER : time_now() + timeo;
+	return timeo == TIME_NEVER ? TIME_NEVER : time_add(time_now(), timeo);
 }
 
 /* See socket.h. ctx: any */

@@ -247,10 +247,10 @@ static long futex_waitv(void)
 	return syscall(449, &w, 1, 0, NULL, 0);
 }
 
-/* A socket whose peer says and takes nothing. */
+/* A socket whose peer says and takes nothing. With nearly the longest @timeout: it must not wrap. */
 static int quiet_socket(int timeout)
 {
-	struct timeval t = { TAP_LONG, 0 };
+	struct timeval t = { INT64_MAX / 1000000000 - 2, 999999 };
 	int s[2];
 
 	if (socketpair(AF_UNIX, SOCK_STREAM, 0, s))
