@@ -37,6 +37,8 @@ struct inode *blkdev_inode(struct blkdev *b);
 void blkdev_set_guard(struct blkdev *b, struct blkdev_guard *g);
 struct pagecache *blkdev_cache(struct blkdev *b);
 bool blkdev_read_only(const struct blkdev *b);
+/* Is it, or what overlaps it, mounted or open with O_EXCL? holds: part_lock */
+bool blkdev_claimed(const struct blkdev *b);
 static inline u64 blkdev_bytes(const struct blkdev *b)
 {
 	return READ_ONCE(b->nsect) << SECTOR_SHIFT;

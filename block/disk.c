@@ -336,6 +336,12 @@ static bool others_claimed(const struct blkdev *b, const void *holder)
 	return false;
 }
 
+/* See block.h. holds: part_lock */
+bool blkdev_claimed(const struct blkdev *b)
+{
+	return b->holder || others_claimed(b, NULL);
+}
+
 static int get_locked(struct blkdev *b, u32 how, void *holder)
 {
 	int err;

@@ -21,7 +21,7 @@
 
 static u32 how_of(const struct file *f)
 {
-	return (f->mode & FILE_WRITE ? BLK_WRITE : 0) | (f->flags & O_EXCL ? BLK_EXCL : 0);
+	return (f->mode & FILE_WRITE ? BLK_WRITE : 0) | (f->mode & FILE_EXCL ? BLK_EXCL : 0);
 }
 
 /* See block.h. ctx: thread; sleeps. 0, -ENXIO, -EBUSY or the driver's error */
@@ -159,6 +159,18 @@ static ssize_t blkdev_write(struct file *f, struct uio *u, u64 *pos)
 	return n;
 }
 
+/* There is nothing beyond the end, and holes are not known. */
+static s64 blkdev_seek(struct file *f, s64 off, int whence)
+{
+	u64 old = f->pos;
+	s64 pos = whence > SEEK_END ? -EINVAL : generic_file_seek(f, off, whence);
+
+	if (pos <= (s64)blkdev_bytes(blkdev_of_file(f)))
+		return pos;
+	f->pos = old;
+	return -EINVAL;
+}
+
 static int blkdev_fsync(struct file *f, u64 start, u64 end, bool datasync)
 {
 	struct blkdev *b = blkdev_of_file(f);
@@ -201,6 +213,7 @@ const struct file_ops blkdev_fops = {
 	.release = blkdev_release,
 	.read = blkdev_read,
 	.write = blkdev_write,
+	.seek = blkdev_seek,
 	.fsync = blkdev_fsync,
 	.fallocate = blkdev_fallocate,
 	.ioctl = blkdev_ioctl,

@@ -59,8 +59,6 @@ static long set_read_only(struct blkdev *b, u64 arg)
 		return -EACCES;
 	if (get_user(&on, arg))
 		return -EFAULT;
-	if (!on && b->disk->read_only)
-		return -EACCES;
 	if (on)
 		(void)writeback_range(blkdev_cache(b), 0, ~0ull, WRITEBACK_WAIT);
 	WRITE_ONCE(b->read_only, on != 0);
@@ -160,13 +158,15 @@ static long partition_change(struct blkdev *b, u64 arg)
 	return -EINVAL;
 }
 
-static long rescan(struct blkdev *b)
+static long rescan(struct file *f, struct blkdev *b)
 {
 	if (!admin())
 		return -EACCES;
 	/* A loop device that was not asked to have partitions has none to read. */
 	if (b->partno || (b->disk->no_scan && !b->disk->in_memory))
 		return -EINVAL;
+	if (READ_ONCE(b->holder) && !(f->mode & FILE_EXCL))
+		return -EBUSY;
 	return disk_scan(b->disk);
 }
 
@@ -228,7 +228,7 @@ long blkdev_ioctl(struct file *f, u32 cmd, u64 arg)
 	case BLKDISCARD:
 	case BLKZEROOUT: return change_range(f, b, cmd, arg);
 	case BLKSECDISCARD: return f->mode & FILE_WRITE ? -EOPNOTSUPP : -EBADF;
-	case BLKRRPART: return rescan(b);
+	case BLKRRPART: return rescan(f, b);
 	case BLKPG: return partition_change(b, arg);
 	}
 	ret = ask(b, cmd, arg);

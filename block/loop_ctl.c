@@ -399,12 +399,14 @@ static int set_block_locked(struct loop *lo, u64 n)
 	return 0;
 }
 
-static long change(struct loop *lo, u32 cmd, u64 arg)
+static long change(struct loop *lo, u32 mode, u32 cmd, u64 arg)
 {
 	int err = 0;
 
 	mutex_lock(&lo->disk->part_lock);
-	if (!lo->file)
+	if (cmd == LOOP_SET_BLOCK_SIZE && !(mode & FILE_EXCL) && blkdev_claimed(lo->disk->parts[0]))
+		err = -EBUSY;
+	else if (!lo->file)
 		err = -ENXIO;
 	else if (cmd == LOOP_SET_CAPACITY)
 		loop_resize(lo);
@@ -442,9 +444,9 @@ long loop_ioctl(struct disk *d, u32 mode, u32 cmd, u64 arg)
 	case LOOP_SET_STATUS64: return may_change(mode) ? set_status_new(lo, arg) : -EPERM;
 	case LOOP_SET_CAPACITY:
 	case LOOP_SET_DIRECT_IO:
-	case LOOP_SET_BLOCK_SIZE: return may_change(mode) ? change(lo, cmd, arg) : -EPERM;
+	case LOOP_SET_BLOCK_SIZE: return may_change(mode) ? change(lo, mode, cmd, arg) : -EPERM;
 	}
-	return -ENOTTY;
+	return -EINVAL; /* not ENOTTY, of these */
 }
 
 /* --- /dev/loop-control --- */

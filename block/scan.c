@@ -135,6 +135,9 @@ static int scan_locked(struct disk *d)
 	e = kcalloc(DISK_PARTS_MAX, sizeof(*e), 0);
 	if (!e)
 		return -ENOMEM;
+	/* Who wrote the table may have done so behind the page cache. */
+	if (!d->in_memory)
+		(void)blkdev_invalidate(whole, 0, blkdev_bytes(whole));
 	err = parttable_read(&s, e, DISK_PARTS_MAX, &n, &kind);
 	if (!err)
 		err = apply_locked(d, e, n);

@@ -145,6 +145,8 @@ int file_open_path(const struct path *p, u32 oflags, struct file **out)
 	}
 	if (unlikely(oflags & OPEN_UNNOTICED))
 		f->mode |= FILE_UNNOTICED;
+	if (unlikely(oflags & O_EXCL))
+		f->mode |= FILE_EXCL;
 	err = landlock_open(f);
 	if (!err)
 		err = notify_permission(f, oflags & OPEN_EXEC ? FAN_OPEN_PERM | FAN_OPEN_EXEC_PERM

@@ -158,6 +158,11 @@ struct inode_ops {
 	 * in i->flags as far as the VFS knows them. 0 or -EOPNOTSUPP. NULL: -ENOTTY.
 	 */
 	int (*fileattr)(struct inode *i, u32 *flags, bool set);
+	/*
+	 * Of at most @want blocks from @index on: *count that lie at *phys in a row, or that are a
+	 * hole (0). Holds i->lock for reading. NULL: nobody is told
+	 */
+	int (*map)(struct inode *i, u64 index, u32 want, u32 *phys, u32 *count);
 };
 
 /* Open-file operations. */
@@ -338,6 +343,7 @@ struct super {
 #define FILE_UNMOUNT 64u /* its mount is loose: goes with it (mount_fd.c) */
 #define FILE_UNNOTICED 128u /* nobody is told what is done by it (a fanotify event's) */
 #define FILE_NOWAIT 32u /* understands RWF_NOWAIT */
+#define FILE_EXCL 256u /* opened with O_EXCL: a block device is claimed by it */
 struct file {
 	refcount_t refs; /* a */
 	u32 mode; /* I: FILE_* */

@@ -96,6 +96,12 @@ static void contents(void)
 	CHECK(put(f, 65536, 'b') && holds(l, 65536, 'b'));
 	CHECK_ERR(pwrite(l, "x", 1, SIZE), ENOSPC);
 	CHECK(pread(l, node + 30, 1, SIZE) == 0);
+	CHECK(lseek(l, SIZE, SEEK_SET) == SIZE && lseek(l, -512, SEEK_END) == SIZE - 512);
+	CHECK_ERR(lseek(l, SIZE + 1, SEEK_SET), EINVAL);
+	CHECK_ERR(lseek(l, 0, SEEK_HOLE), EINVAL);
+	CHECK_ERR(lseek(l, 0, SEEK_DATA), EINVAL);
+	CHECK(lseek(l, 0, SEEK_CUR) == SIZE - 512);
+	CHECK_ERR(ioctl(l, 0x1234), EINVAL);
 	CHECK(!ioctl(l, LOOP_CLR_FD));
 	CHECK(close(l) == 0 && holds(f, 8192, 'a'));
 	close(f);
@@ -137,6 +143,8 @@ static void modes(void)
 	strcpy((char *)c.info.lo_file_name, "a name");
 	CHECK(!ioctl(l, LOOP_CONFIGURE, &c));
 	CHECK(!ioctl(l, BLKROGET, &n) && n == 1);
+	n = 0; /* the flag of the node alone: the device stays as it is */
+	CHECK(!ioctl(l, BLKROSET, &n) && !ioctl(l, BLKROGET, &n) && n == 1);
 	CHECK(pwrite(l, "x", 1, 0) < 0 && errno == EPERM);
 	CHECK(!ioctl(l, LOOP_GET_STATUS64, &i) && !strcmp((char *)i.lo_file_name, "a name"));
 	CHECK(i.lo_flags == LO_FLAGS_READ_ONLY);
@@ -185,6 +193,7 @@ static void last_close(void)
 static void partitions(void)
 {
 	static const unsigned char entry[16] = { 0, 0, 0, 0, 0x83, 0, 0, 0, 8, 0, 0, 0, 16 };
+	static const unsigned char second[16] = { 0, 0, 0, 0, 0x83, 0, 0, 0, 32, 0, 0, 0, 8 };
 	int f = backing("file"), l = open(node, O_RDWR), p;
 	struct loop_config c = { .fd = (unsigned)f, .info = { .lo_flags = LO_FLAGS_PARTSCAN } };
 	char name[48];
@@ -198,6 +207,10 @@ static void partitions(void)
 	p = open(name, O_RDWR);
 	CHECK(p >= 0 && size_of(p) == 16 * 512 && holds(p, 0, 'p'));
 	CHECK(put(p, 512, 'q') && !close(p));
+	/* A second one, written to the file: the device's page cache still has the old table. */
+	CHECK(pwrite(f, second, 16, 462) == 16 && !ioctl(l, BLKRRPART));
+	snprintf(name, sizeof(name), "%sp2", node);
+	CHECK(EVENTUALLY(!access(name, F_OK)));
 	CHECK(!ioctl(l, LOOP_CLR_FD) && !close(l));
 	CHECK(EVENTUALLY(access(name, F_OK)) && holds(f, 9 * 512, 'q'));
 	close(f);
