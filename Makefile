@@ -54,7 +54,7 @@ obj-kernel/ipc := \
 	shm.o
 
 obj-kernel/sys := \
-	syscall.o trap.o extend.o path.o machine.o sys_aio.o sys_event.o sys_fanotify.o sys_keys.o sys_landlock.o sys_fcntl.o sys_file.o sys_handle.o sys_ipc.o sys_misc.o sys_mqueue.o sys_ntp.o sys_mempolicy.o stats.o sys_kcmp.o sys_mm.o sys_mrelease.o sys_mount.o sys_mount_fd.o timer_list.o \
+	syscall.o trap.o extend.o path.o machine.o sys_aio.o sys_event.o sys_fanotify.o sys_keys.o sys_landlock.o sys_fcntl.o sys_fiemap.o sys_file.o sys_handle.o sys_ipc.o sys_misc.o sys_mqueue.o sys_ntp.o sys_mempolicy.o stats.o sys_kcmp.o sys_mm.o sys_mrelease.o sys_mount.o sys_mount_fd.o timer_list.o \
 	sys_open.o sys_path.o sys_pipe.o sys_poll.o sys_rw.o sys_splice.o sys_stat.o sys_syslog.o sys_time.o sys_xattr.o \
 	sys_socket.o sys_sockmsg.o sys_cred.o sys_futex.o sys_prctl.o sys_prctl_mm.o sys_quota.o sys_seccomp.o sys_priority.o sys_proc.o sys_ptrace.o sys_sched.o sys_signal.o sys_timer.o
 

@@ -243,6 +243,7 @@ const struct inode_ops ext_dir_ops = {
 	.permission = ext_acl_permission,
 	.default_acl = ext_acl_has_default,
 	.fileattr = ext_fileattr,
+	.map = ext_map,
 };
 
 const struct file_ops ext_dir_fops = { .readdir = ext_readdir, .fsync = ext_fsync };

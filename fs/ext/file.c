@@ -146,6 +146,7 @@ int ext_fileattr(struct inode *i, u32 *flags, bool set)
 const struct inode_ops ext_file_inode_ops = {
 	EXT_ATTR_OPS,
 	.fileattr = ext_fileattr,
+	.map = ext_map,
 };
 
 const struct inode_ops ext_special_ops = {

@@ -138,6 +138,9 @@ int ext_setattr(struct inode *i, const struct iattr *a)
 	struct iattr rest = *a;
 	int err = 0;
 
+	/* Of who had it open before as well. */
+	if (unlikely(i->flags & INODE_IMMUTABLE))
+		return -EPERM;
 	if (a->valid & ATTR_SIZE) {
 		if (!i->cache)
 			return -EINVAL;

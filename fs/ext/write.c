@@ -190,7 +190,7 @@ ssize_t ext_file_write(struct file *f, struct uio *u, u64 *pos)
 	int err;
 
 	rwsem_write_lock(&i->lock);
-	n = generic_write_begin(f, u, pos);
+	n = i->flags & INODE_IMMUTABLE ? -EPERM : generic_write_begin(f, u, pos);
 	if (!n && u->left)
 		n = f->flags & O_DIRECT ? ext_direct_write(i, u, pos) : ext_write_locked(i, u, pos);
 	rwsem_write_unlock(&i->lock);

@@ -46,6 +46,9 @@ long sys_file_set_flags(struct file *f, int fd, u32 flags);
  */
 long sys_file_set_owner(struct file *f, int who);
 long sys_file_get_owner(struct file *f);
+/* FS_IOC_FIEMAP and FIBMAP: where the blocks of a file lie. ctx: thread; sleeps */
+long sys_fiemap(struct file *f, u64 arg);
+long sys_fibmap(struct file *f, u64 arg);
 /* Tell the file layer how to ask for RLIMIT_FSIZE. ctx: boot */
 void sys_rw_init(void);
 /* prctl(PR_SET_MM): sys_prctl_mm.c. ctx: thread; sleeps */

@@ -202,7 +202,11 @@ static long ioctl_generic(struct file *f, int fd, u32 cmd, u64 arg)
 	case FICLONE:
 	case FICLONERANGE: return ioctl_clone(f, cmd, arg);
 	case FIDEDUPERANGE: return ioctl_dedupe(f, arg);
-	case FS_IOC_FIEMAP: return -EOPNOTSUPP;
+	case FS_IOC_FIEMAP: return sys_fiemap(f, arg);
+	case FIBMAP:
+		if (!regular)
+			break;
+		return sys_fibmap(f, arg);
 	}
 	return file_ioctl(f, cmd, arg);
 }
