@@ -119,6 +119,7 @@ static int take_record(struct socket *s, struct sock_msg *m, const struct user_c
 int sock_optmem_max = 20480;
 SYSCTL_INT(optmem_max, "sys/net/core/optmem_max", &sock_optmem_max, -0x7fffffff - 1, 0x7fffffff);
 
+/* All control data of a message; what is wrong in it goes to ->control_err. 0 or what copying gave. */
 static int control_in(struct socket *s, struct sock_msg *m, u64 ucontrol, u64 len)
 {
 	u8 *buf;
@@ -131,8 +132,10 @@ static int control_in(struct socket *s, struct sock_msg *m, u64 ucontrol, u64 le
 	buf = kmalloc(len, 0);
 	if (!buf)
 		return -ENOMEM;
-	if (copy_from_user(buf, ucontrol, len))
-		err = -EFAULT;
+	if (copy_from_user(buf, ucontrol, len)) {
+		kfree(buf);
+		return -EFAULT;
+	}
 	for (u64 at = 0; !err && len - at >= CMSG_HEAD;) {
 		const struct user_cmsghdr *h = (const void *)(buf + at);
 
@@ -145,8 +148,9 @@ static int control_in(struct socket *s, struct sock_msg *m, u64 ucontrol, u64 le
 			break;
 		at += ALIGN_UP(h->len, 8);
 	}
+	m->control_err = err;
 	kfree(buf);
-	return err;
+	return 0;
 }
 
 static long do_send(struct fdref *r, struct socket *s, struct sock_msg *m)
@@ -207,6 +211,8 @@ static long send_msghdr(struct fdref *r, struct socket *s, const struct user_msg
 	m.data = &v.u;
 	if (h->controllen)
 		n = control_in(s, &m, h->control, h->controllen);
+	if (!n && !s->ops->late_control)
+		n = m.control_err;
 	if (!n)
 		n = do_send(r, s, &m);
 	scm_release(&m.scm);

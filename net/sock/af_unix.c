@@ -617,7 +617,7 @@ static int dgram_connect(struct socket *s, const struct sock_addr *a, bool nonbl
 	spin_unlock(&u->lock);
 	if (old) {
 		if (old != to)
-			unix_flush(u);
+			unix_dgram_lost(u, old);
 		unix_put(old);
 	}
 	return 0;
@@ -704,6 +704,7 @@ static const struct sock_ops seqpacket_ops = {
 	CONNECTED_OPS,
 	.send = unix_seqpacket_send,
 	.recv = unix_dgram_recv,
+	.late_control = true,
 };
 
 static const struct sock_ops dgram_ops = {

@@ -500,5 +500,6 @@ static const struct sock_ops dgram_ops = {
 	.setsockopt = dgram_setsockopt,
 	.getsockopt = dgram_getsockopt,
 	.control = dgram_control,
+	.late_control = true,
 	.device = dgram_device,
 };

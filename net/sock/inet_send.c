@@ -147,7 +147,8 @@ static int wait_room(struct inet_dgram *d, u32 flags)
 
 	if (err)
 		return err;
-	while (!(READ_ONCE(d->shut) & SHUT_WRITE)) {
+	/* A raw socket's end is not looked at, as in Linux. */
+	while (!(READ_ONCE(d->shut) & SHUT_WRITE) || d->pcb.table == PCB_RAW) {
 		if (likely(READ_ONCE(d->wmem) < (u32)READ_ONCE(d->i.s.sndbuf)))
 			return 0;
 		if (!deadline) {
@@ -386,6 +387,8 @@ ssize_t inet_dgram_send(struct socket *s, struct sock_msg *m)
 		return -EOPNOTSUPP;
 	x.to = (struct sockaddr_in){ 0 };
 	err = find_target(d, m, &x);
+	if (!err)
+		err = m->control_err;
 	if (!err)
 		err = find_route(d, m, &x);
 	if (err)

@@ -184,6 +184,8 @@ static int connect_to(struct tcp_sock *t, const struct sock_addr *a, bool nonblo
 			return -EALREADY;
 		return connect_wait(t, nonblock);
 	}
+	if (tcp_state(t->pcb) == TCP_LISTEN)
+		return -EISCONN; /* whatever the address is */
 	err = a ? inet_addr_in(a, &in) : -EINVAL;
 	if (err)
 		return err;
@@ -419,6 +421,7 @@ static const struct sock_ops tcp_ops = {
 	.queued = sock_queued,
 	.charged = sock_charged,
 	.at_mark = sock_at_mark,
+	.late_control = true,
 	.listening = sock_listening,
 	.setsockopt = inet_tcp_setsockopt,
 	.getsockopt = inet_tcp_getsockopt,

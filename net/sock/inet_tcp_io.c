@@ -41,6 +41,14 @@ static int wait_send(struct tcp_sock *t, ssize_t why, s64 deadline)
 	return err ? socket_wait_error(err, timeo) : 0;
 }
 
+/* Control data comes after the connection: one that takes nothing any more says that first. */
+static int control_err(const struct tcp_sock *t, const struct sock_msg *m)
+{
+	enum tcp_state s = tcp_state(t->pcb);
+
+	return s <= TCP_SYN_RECV || s == TCP_CLOSE_WAIT ? m->control_err : 0;
+}
+
 /* See inet_tcp.h. ctx: thread; sleeps */
 ssize_t inet_tcp_send(struct socket *s, struct sock_msg *m)
 {
@@ -62,6 +70,11 @@ ssize_t inet_tcp_send(struct socket *s, struct sock_msg *m)
 			n = inet_tcp_fast_open(t, m, &first);
 		done = first;
 		if (n || (done && !m->data->left))
+			goto out;
+	}
+	if (unlikely(m->control_err)) {
+		n = control_err(t, m);
+		if (n)
 			goto out;
 	}
 	flags |= (u32)inet_stamp_wanted(&t->i, m) << TCP_SEND_STAMP_SHIFT;
@@ -146,7 +159,7 @@ ssize_t inet_tcp_recv(struct socket *s, struct sock_msg *m)
 			done += n;
 			skip += peek ? (u32)n : 0;
 		}
-		if (!m->data->left || done >= least || (n <= 0 && n != -EAGAIN))
+		if ((!m->data->left && done) || done >= least || (n <= 0 && n != -EAGAIN))
 			break;
 		if (done && tcp_at_mark(t->pcb, skip)) /* a read ends there */
 			break;

@@ -226,7 +226,8 @@ static long socket_ioctl(struct file *f, u32 cmd, u64 arg)
 	long n;
 
 	if (cmd == SIOCATMARK && s->ops->at_mark)
-		return put_user(arg, (int)s->ops->at_mark(s));
+		return s->type == SOCK_STREAM ? put_user(arg, (int)s->ops->at_mark(s))
+					      : -EOPNOTSUPP;
 	if ((cmd != FIONREAD && cmd != SIOCOUTQ) || !s->ops->queued) {
 		n = socket_own_ioctl(s, cmd, arg);
 		if (n == -ENOTTY && s->ops->ioctl)

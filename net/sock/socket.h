@@ -112,6 +112,7 @@ struct sock_msg {
 	struct sock_inet inet; /* send */
 	u32 stamping; /* send: SOF_TIMESTAMPING_TX_* of this message alone, if given */
 	bool stamping_given;
+	int control_err; /* send: what is wrong with the control data; see sock_ops.late_control */
 	struct sock_control *control; /* receive: the family's records; NULL: nobody wants them */
 };
 
@@ -172,6 +173,7 @@ struct sock_ops {
 	int (*number)(struct socket *s);
 	void (*device)(struct socket *s); /* .bound_dev changed. NULL: cannot be bound to one */
 	bool peek_off; /* recv follows .peek_off */
+	bool late_control; /* send answers ->control_err itself, where it is its turn */
 };
 
 /*

@@ -100,6 +100,7 @@ void unix_msg_free(struct unix_msg *m); /* on no queue. ctx: thread; sleeps */
 void unix_unqueue(struct unix_sock *u, struct list *out); /* what was not read goes to @out's end */
 void unix_drop(struct list *msgs); /* free all of @msgs. ctx: thread; sleeps */
 void unix_flush(struct unix_sock *u); /* drop what was not read. ctx: thread; sleeps */
+void unix_dgram_lost(struct unix_sock *u, struct unix_sock *peer);
 bool unix_writable(const struct unix_sock *u);
 /* May a datagram go to @to from @from, as far as its queue goes? */
 bool unix_has_room(const struct unix_sock *to, const struct unix_sock *from);

@@ -119,7 +119,7 @@ bool unix_at_mark(struct socket *s)
 
 	spin_lock(&u->lock);
 	m = list_empty(&u->queue) ? NULL : list_first(&u->queue, struct unix_msg, link);
-	at = m && (m == u->oob || (s->type == SOCK_STREAM && m->off == m->size));
+	at = m && (m == u->oob || m->off == m->size);
 	spin_unlock(&u->lock);
 	return at;
 }

@@ -429,10 +429,10 @@ ssize_t unix_dgram_recv(struct socket *s, struct sock_msg *m)
 	u32 off;
 	ssize_t n;
 
-	if (m->flags & MSG_OOB)
-		return -EOPNOTSUPP;
 	if (s->type == SOCK_SEQPACKET && READ_ONCE(u->state) != UNIX_CONNECTED)
 		return -ENOTCONN;
+	if (m->flags & MSG_OOB)
+		return -EOPNOTSUPP;
 	mutex_lock(&u->rlock);
 	n = dgram_wait(u, m, deadline, &off, &msg);
 	if (n || !msg)

@@ -153,7 +153,7 @@ ssize_t unix_stream_send(struct socket *s, struct sock_msg *m)
 	else if (m->addr && m->addr->len)
 		n = READ_ONCE(u->state) == UNIX_CONNECTED ? -EISCONN : -EOPNOTSUPP;
 	else if (!peer)
-		n = READ_ONCE(u->shut) & SHUT_WRITE ? -EPIPE : -ENOTCONN;
+		n = -ENOTCONN;
 	else if (!n && ((READ_ONCE(u->shut) & SHUT_WRITE) || READ_ONCE(peer->dead)))
 		n = -EPIPE;
 	while (!n && m->data->left) {
@@ -179,6 +179,27 @@ static int dgram_target(struct unix_sock *u, struct sock_msg *m, struct unix_soc
 	return *out ? 0 : -ENOTCONN;
 }
 
+/*
+ * @u is no longer connected to @peer: what it has not read is lost. The other end of a pair hears
+ * of that, if anything was. ctx: thread; sleeps
+ */
+void unix_dgram_lost(struct unix_sock *u, struct unix_sock *peer)
+{
+	struct list all = LIST_INIT(all);
+
+	mutex_lock(&u->rlock); /* a receiver copies from what goes */
+	unix_unqueue(u, &all);
+	mutex_unlock(&u->rlock);
+	if (list_empty(&all))
+		return;
+	unix_drop(&all);
+	waitq_wake_all(&unix_room);
+	if (READ_ONCE(peer->dead) || READ_ONCE(peer->peer) != u)
+		return;
+	WRITE_ONCE(peer->s.err, ECONNRESET);
+	waitq_wake_all(&peer->wait);
+}
+
 /* A connected datagram socket's destination died: forget it, once. */
 static void dgram_disconnect(struct unix_sock *u, struct unix_sock *peer)
 {
@@ -189,8 +210,10 @@ static void dgram_disconnect(struct unix_sock *u, struct unix_sock *peer)
 	if (mine)
 		u->peer = NULL;
 	spin_unlock(&u->lock);
-	if (mine)
+	if (mine) {
+		unix_dgram_lost(u, peer);
 		unix_put(peer);
+	}
 }
 
 static int wait_room(struct unix_sock *to, struct unix_sock *u, s64 deadline)
@@ -274,6 +297,8 @@ ssize_t unix_dgram_send(struct socket *s, struct sock_msg *m)
 
 	if (m->flags & MSG_OOB)
 		return -EOPNOTSUPP;
+	if (!n && !READ_ONCE(u->peer) && !(m->addr && m->addr->len))
+		n = -ENOTCONN;
 	if (!n && (READ_ONCE(u->shut) & SHUT_WRITE))
 		n = -EPIPE;
 	/* With credentials on, the receiver must be able to answer. */
@@ -296,10 +321,12 @@ ssize_t unix_seqpacket_send(struct socket *s, struct sock_msg *m)
 
 	if (n)
 		return n;
-	if (m->flags & MSG_OOB)
-		return -EOPNOTSUPP;
 	if (READ_ONCE(u->state) != UNIX_CONNECTED)
 		return -ENOTCONN;
+	if (m->control_err)
+		return m->control_err;
+	if (m->flags & MSG_OOB)
+		return -EOPNOTSUPP;
 	peer = unix_peer(u);
 	if (!peer || (READ_ONCE(u->shut) & SHUT_WRITE) || READ_ONCE(peer->dead))
 		n = -EPIPE;

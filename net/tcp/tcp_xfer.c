@@ -303,16 +303,22 @@ static void free_read(struct tcp_pcb *p)
 	}
 }
 
-/* What a receive finds when there are no bytes. holds: p->lock */
+/*
+ * What a receive finds when there are no bytes. After the peer's FIN the stream has ended, whatever
+ * came later: the error is for another call. holds: p->lock
+ */
 static int nothing_to_read(struct tcp_pcb *p)
 {
-	int err = tcp_take_error(p);
+	int err;
 
-	if (err)
-		return err;
-	if ((p->flags & PF_FIN_RCVD) || (p->shut & 1))
+	if (p->state == TCP_LISTEN)
+		return -ENOTCONN;
+	if (p->flags & PF_FIN_RCVD)
 		return 0;
-	return p->state == TCP_LISTEN || p->state == TCP_CLOSE ? -ENOTCONN : -EAGAIN;
+	err = tcp_take_error(p);
+	if (err || (p->shut & 1))
+		return err;
+	return p->state == TCP_CLOSE ? -ENOTCONN : -EAGAIN;
 }
 
 /*
@@ -392,7 +398,8 @@ ssize_t tcp_recv(struct tcp_pcb *p, struct uio *u, u32 flags, u32 skip)
 		WRITE_ONCE(p->copied, at);
 	if (done && !(flags & TCP_RECV_PEEK))
 		advance(p, at, time_now());
-	if (!done && !err && u->left)
+	/* No bytes wanted is an answer only where there are some. */
+	if (!done && !err && (u->left || tcp_readable(p) <= skip))
 		err = nothing_to_read(p);
 	tcp_unlock(p);
 	return done ? (ssize_t)done : err;

@@ -1,7 +1,7 @@
 /*
  * What programs ask of the network in passing: datagrams in pieces (UDP_CORK), packets with a header
  * of their own (IP_HDRINCL), TCP_QUICKACK, and the lists of addresses and neighbours that
- * getifaddrs(3) and ip(8) read.
+ * getifaddrs(3) and ip(8) read. And which of several reasons a call is refused for.
  */
 #include <ifaddrs.h>
 #include <linux/neighbour.h>
@@ -10,6 +10,9 @@
 #include <netinet/ip.h>
 #include <netinet/tcp.h>
 #include <netinet/udp.h>
+#include <sys/ioctl.h>
+#include <sys/un.h>
+#include <linux/sockios.h>
 #include "inet.h"
 
 static int get(int fd, int level, int option)
@@ -138,6 +141,121 @@ static void test_neighbours(void)
 	close(fd);
 }
 
+/* sendmsg(2) of "xy" with a record of control data whose length is wrong. */
+static ssize_t send_badly(int fd, const void *to, socklen_t n, int flags)
+{
+	struct cmsghdr c = { .cmsg_len = 3, .cmsg_level = SOL_IP, .cmsg_type = IP_TOS };
+	struct iovec v = { "xy", 2 };
+	struct msghdr m = { .msg_name = (void *)to,
+			    .msg_namelen = n,
+			    .msg_iov = &v,
+			    .msg_iovlen = 1,
+			    .msg_control = &c,
+			    .msg_controllen = sizeof(c) };
+
+	return sendmsg(fd, &m, flags | MSG_NOSIGNAL);
+}
+
+/* Flags and the address come before control data, that before the route. */
+static void test_order_of_datagrams(int fd)
+{
+	struct sockaddr_in a = at("127.0.0.1", 9), other = { .sin_family = 77 };
+
+	CHECK_ERR(send_badly(fd, NULL, 0, MSG_OOB), EOPNOTSUPP);
+	CHECK_ERR(send_badly(fd, NULL, 0, 0), EDESTADDRREQ);
+	CHECK_ERR(send_badly(fd, &other, sizeof(other), 0), EAFNOSUPPORT);
+	CHECK_ERR(send_badly(fd, &a, 8, 0), EINVAL);
+	CHECK_ERR(send_badly(fd, &a, sizeof(a), 0), EINVAL);
+	close(fd);
+}
+
+static void test_order_of_streams(void)
+{
+	struct sockaddr_in a = at("127.0.0.1", 0);
+	int l, fd = socket(AF_INET, SOCK_STREAM, 0), c = -1;
+	char buf[4];
+
+	CHECK_ERR(send_badly(fd, NULL, 0, 0), EPIPE); /* no connection at all */
+	CHECK_ERR(recv(fd, buf, 0, 0), ENOTCONN);
+	l = socket(AF_INET, SOCK_STREAM, 0);
+	REQUIRE(!bind(l, SA(a)) && !listen(l, 1));
+	CHECK_ERR(connect(l, (void *)&a, 3), EISCONN); /* the address is not looked at */
+	CHECK_ERR(recv(l, buf, 0, 0), ENOTCONN);
+	a = at("127.0.0.1", port_of(l));
+	REQUIRE(!connect(fd, SA(a)) && (c = accept(l, NULL, NULL)) >= 0);
+	CHECK_ERR(send_badly(fd, NULL, 0, 0), EINVAL);
+	CHECK_ERR(recv(fd, buf, 0, MSG_DONTWAIT),
+		  EAGAIN); /* no bytes are an answer if there are some */
+	CHECK(read(fd, buf, 0) == 0 && send(c, "z", 1, 0) == 1);
+	CHECK(recv(fd, buf, 1, MSG_PEEK) == 1 && recv(fd, buf, 0, 0) == 0);
+	CHECK(recv(fd, buf, 4, 0) == 1);
+	/* Closed: its FIN, and a reset as soon as more is sent. The end of the stream stays an end. */
+	close(c);
+	CHECK(recv(fd, buf, 4, 0) == 0 && send(fd, "z", 1, 0) == 1);
+	EVENTUALLY(send(fd, "z", 1, MSG_NOSIGNAL) < 0);
+	CHECK(recv(fd, buf, 4, 0) == 0 && recv(fd, buf, 0, 0) == 0);
+	CHECK(!shutdown(fd, SHUT_RDWR) || errno == ENOTCONN);
+	CHECK(!connect(fd, &(struct sockaddr){ AF_UNSPEC }, sizeof(struct sockaddr)));
+	CHECK_ERR(recv(fd, buf, 0, 0), ENOTCONN);
+	close(fd);
+	close(l);
+}
+
+/* A raw socket sends even after its end was announced. */
+static void test_raw_after_shutdown(void)
+{
+	int fd = socket(AF_INET, SOCK_RAW, 200);
+	struct sockaddr_in a = at("127.0.0.1", 0);
+
+	REQUIRE(fd >= 0 && !connect(fd, SA(a)));
+	CHECK(!shutdown(fd, SHUT_WR) && send(fd, "x", 1, 0) == 1);
+	close(fd);
+}
+
+static void test_order_of_unix(void)
+{
+	int packets = socket(AF_UNIX, SOCK_SEQPACKET, 0), stream = socket(AF_UNIX, SOCK_STREAM, 0);
+	int datagrams = socket(AF_UNIX, SOCK_DGRAM, 0), n;
+	char buf[4];
+
+	CHECK_ERR(send(packets, "x", 1, MSG_OOB), ENOTCONN);
+	CHECK_ERR(recv(packets, buf, 1, MSG_OOB), ENOTCONN);
+	CHECK_ERR(send_badly(packets, NULL, 0, 0), ENOTCONN);
+	CHECK_ERR(ioctl(packets, SIOCATMARK, &n), EOPNOTSUPP);
+	CHECK_ERR(ioctl(datagrams, SIOCATMARK, &n), EOPNOTSUPP);
+	CHECK(!ioctl(stream, SIOCATMARK, &n) && n == 0);
+	CHECK(!shutdown(stream, SHUT_RDWR) && !shutdown(datagrams, SHUT_RDWR));
+	CHECK_ERR(send(stream, "x", 1, MSG_NOSIGNAL), ENOTCONN);
+	CHECK_ERR(send(datagrams, "x", 1, MSG_NOSIGNAL), ENOTCONN);
+	close(packets);
+	close(stream);
+	close(datagrams);
+}
+
+/* Unread datagrams are lost with the connection they came by; the other end of a pair hears of it. */
+static void test_lost_datagrams(void)
+{
+	struct sockaddr none = { AF_UNSPEC };
+	char buf[4];
+	int p[2];
+
+	REQUIRE(!socketpair(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK, 0, p));
+	CHECK(!connect(p[0], &none, sizeof(none)) && get(p[1], SOL_SOCKET, SO_ERROR) == 0);
+	close(p[0]);
+	close(p[1]);
+	REQUIRE(!socketpair(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK, 0, p));
+	CHECK(send(p[1], "lost", 4, 0) == 4 && !connect(p[0], &none, sizeof(none)));
+	CHECK_ERR(recv(p[0], buf, sizeof(buf), 0), EAGAIN);
+	CHECK(get(p[1], SOL_SOCKET, SO_ERROR) == ECONNRESET);
+	close(p[0]);
+	close(p[1]);
+	REQUIRE(!socketpair(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK, 0, p));
+	CHECK(send(p[1], "lost", 4, 0) == 4 && !close(p[1]));
+	CHECK_ERR(send(p[0], "x", 1, 0), ECONNREFUSED);
+	CHECK_ERR(recv(p[0], buf, sizeof(buf), 0), EAGAIN);
+	close(p[0]);
+}
+
 int main(void)
 {
 	if (getuid()) {
@@ -151,5 +269,11 @@ int main(void)
 	test_quickack();
 	test_addresses();
 	test_neighbours();
+	test_order_of_datagrams(socket(AF_INET, SOCK_DGRAM, 0));
+	test_order_of_datagrams(socket(AF_INET, SOCK_RAW, 200));
+	test_order_of_streams();
+	test_raw_after_shutdown();
+	test_order_of_unix();
+	test_lost_datagrams();
 	return tap_done();
 }
