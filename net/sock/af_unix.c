@@ -391,7 +391,8 @@ static void unix_release(struct socket *s)
 	}
 	unix_flush(u);
 	waitq_wake_all(&u->wait);
-	waitq_wake_all(&unix_room);
+	if (s->type == SOCK_DGRAM)
+		waitq_wake_all(&unix_room);
 	unix_put(u);
 	unix_gc_kick();
 }
@@ -676,7 +677,8 @@ static int unix_shutdown(struct socket *s, u32 how)
 	if (peer)
 		unix_put(peer);
 	waitq_wake_all(&u->wait);
-	waitq_wake_all(&unix_room);
+	if (s->type == SOCK_DGRAM)
+		waitq_wake_all(&unix_room);
 	return 0;
 }
 

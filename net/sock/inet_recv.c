@@ -267,6 +267,7 @@ static void give_source(const struct inet_dgram *d, struct sock_msg *m, const st
 ssize_t inet_dgram_recv(struct socket *s, struct sock_msg *m)
 {
 	struct inet_dgram *d = dgram_of(s);
+	bool waited = false;
 	struct pkt *p;
 	ssize_t n;
 
@@ -285,6 +286,7 @@ ssize_t inet_dgram_recv(struct socket *s, struct sock_msg *m)
 		err = wait_packet(d, m->flags);
 		if (err)
 			return err < 0 ? err : 0;
+		waited = true;
 	}
 	if (m->addr)
 		give_source(d, m, p);
@@ -299,8 +301,8 @@ ssize_t inet_dgram_recv(struct socket *s, struct sock_msg *m)
 	n = give_data(m, p);
 	if (unlikely(READ_ONCE(d->gro)) && n == (ssize_t)p->len && !(m->flags & MSG_PEEK))
 		n += take_more(d, m, p);
-	/* There may be more for another that waits. */
-	if (!(m->flags & MSG_PEEK) && READ_ONCE(d->nqueued))
+	/* The one wake that came for this thread may have been meant for more than it took. */
+	if (waited && !(m->flags & MSG_PEEK) && READ_ONCE(d->nqueued))
 		waitq_wake(&d->wait, 1, POLLIN | POLLRDNORM);
 	pkt_put(p);
 	return n;

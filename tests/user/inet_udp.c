@@ -283,8 +283,10 @@ static void waiting(void)
 	CHECK(sendto(x, "2", 1, 0, SA(to)) == 1);
 	CHECK(epoll_wait(ep, &e, 1, TAP_PATIENCE_MS) == 1);
 	CHECK(poll(&p, 1, 0) == 1 && p.revents == (POLLIN | POLLOUT));
+	/* What lies there is no news for having been behind another. */
+	CHECK(recv(y, buf, sizeof(buf), 0) == 1 && epoll_wait(ep, &e, 1, 0) == 0);
 	CHECK(!connect(y, SA(to)) && !shutdown(y, SHUT_RD));
-	CHECK(recv(y, buf, sizeof(buf), 0) == 1 && recv(y, buf, sizeof(buf), 0) == 1);
+	CHECK(recv(y, buf, sizeof(buf), 0) == 1);
 	CHECK(recv(y, buf, sizeof(buf), 0) == 0);
 	CHECK_ERR(recv(y, buf, 1, MSG_DONTWAIT), EAGAIN); /* of the end hears who would wait */
 	CHECK_ERR(recv(y, buf, 1, MSG_DONTWAIT | MSG_OOB), EAGAIN);
