@@ -4,8 +4,8 @@
  * A timer is armed for a deadline of the monotonic clock; one for a time of the wall clock stays a
  * deadline of that, so that setting the clock moves it. A cancel-on-set timer also watches the wall
  * clock: when it is set, readers wake, and the next call, to read or to arm it again, is told by
- * ECANCELED. Periodic timers are armed again when they fire, and missed periods are counted at
- * once.
+ * ECANCELED. A periodic timer that fired rests until it is read or asked for what is left: periods
+ * that pass meanwhile are only counted then, and a timer that nobody reads costs nothing.
  *
  * Everything is guarded by t->lock (rank EVENT, irqsave: the timeout runs in interrupts), let go
  * before waking. The watch has the clock's own lock, which is taken first.
@@ -30,6 +30,7 @@ struct timerfd {
 	bool wall; /* c */
 	s64 interval; /* c */
 	u64 ticks; /* c: not read yet */
+	bool resting; /* c: periodic and fired; .deadline is the next one */
 	u32 flags; /* c: TFD_TIMER_* it was armed with */
 	struct wall_watch watch; /* its own */
 	bool watched; /* c: it is cancel-on-set */
@@ -80,11 +81,25 @@ static void fired(struct timeout *to)
 	struct timerfd *t = container_of(to, struct timerfd, timeout);
 	u64 flags = spin_lock_irqsave(&t->lock);
 	s64 now = now_of(t);
+	bool due = t->deadline <= now;
 
 	expire(t, now);
-	arm(t, now + TIMEOUT_AGAIN_MIN);
+	if (due)
+		t->resting = t->interval;
+	else
+		arm(t, now + TIMEOUT_AGAIN_MIN);
 	spin_unlock_irqrestore(&t->lock, flags);
 	waitq_wake(&t->wait, ~0u, POLLIN);
+}
+
+/* Somebody looks at a timer that rests: what it missed, and it goes on. holds: t->lock */
+static void go_on(struct timerfd *t)
+{
+	if (!t->resting)
+		return;
+	t->resting = false;
+	expire(t, now_of(t));
+	arm(t, 0);
 }
 
 static void clock_was_set(struct wall_watch *w)
@@ -114,6 +129,7 @@ static int take(struct timerfd *t, u64 *ticks)
 	u64 flags = spin_lock_irqsave(&t->lock);
 	int err = 0;
 
+	go_on(t);
 	if (take_cancelled(t))
 		err = -ECANCELED;
 	else if (!t->ticks)
@@ -159,14 +175,27 @@ static void timerfd_release(struct file *f)
 	kfree(t);
 }
 
+/* holds: t->lock. */
+static void spec_get(const struct timerfd *t, struct timerfd_spec *out)
+{
+	s64 left = t->deadline - now_of(t);
+
+	out->interval = t->interval;
+	/* An armed timer that is about to fire is not shown as off. */
+	out->value = t->deadline == TIME_NEVER ? 0 : MAX(left, 1ll);
+}
+
 static void timerfd_show(struct file *f, struct sbuf *sb)
 {
 	struct timerfd *t = f->priv;
 	struct timerfd_spec s;
-	u64 ticks = READ_ONCE(t->ticks);
+	u64 ticks, irq = spin_lock_irqsave(&t->lock);
 
-	if (timerfd_gettime(f, &s))
-		return;
+	ticks = t->ticks;
+	spec_get(t, &s);
+	if (t->resting)
+		s.value = 0;
+	spin_unlock_irqrestore(&t->lock, irq);
 	sbuf_printf(sb,
 		    "clockid: %d\nticks: %llu\nsettime flags: 0%o\n"
 		    "it_value: (%llu, %llu)\nit_interval: (%llu, %llu)\n",
@@ -243,16 +272,6 @@ int timerfd_create(int clock, u32 flags, struct file **out)
 	return err;
 }
 
-/* holds: t->lock. */
-static void spec_get(const struct timerfd *t, struct timerfd_spec *out)
-{
-	s64 left = t->deadline - now_of(t);
-
-	out->interval = t->interval;
-	/* An armed timer that is about to fire is not shown as off. */
-	out->value = t->deadline == TIME_NEVER ? 0 : MAX(left, 1ll);
-}
-
 /* The deadline for @value. holds: t->lock */
 static void deadline_set(struct timerfd *t, u32 flags, s64 value)
 {
@@ -300,6 +319,9 @@ int timerfd_settime(struct file *f, u32 flags, const struct timerfd_spec *new,
 		wall_watch_remove(&t->watch);
 	timeout_cancel_sync(&t->timeout);
 	irq = spin_lock_irqsave(&t->lock);
+	if (t->resting)
+		expire(t, now_of(t));
+	t->resting = false;
 	if (old)
 		spec_get(t, old);
 	t->watched = watched;
@@ -327,6 +349,7 @@ int timerfd_gettime(struct file *f, struct timerfd_spec *out)
 	if (f->ops != &timerfd_ops)
 		return -EINVAL;
 	irq = spin_lock_irqsave(&t->lock);
+	go_on(t);
 	spec_get(t, out);
 	spin_unlock_irqrestore(&t->lock, irq);
 	return 0;

@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/socket.h>
 #include <sys/timerfd.h>
 #include <time.h>
 #include <unistd.h>
@@ -126,6 +127,43 @@ static void test_epoll(void)
 }
 
 /* A call reports as many as are ready and fit, however many those are. */
+/* A periodic timer is one edge until it is read; a look at what is left makes it go on. */
+static void test_timer_edges(void)
+{
+	struct itimerspec its = { { 0, 5000000 }, { 0, 5000000 } };
+	struct epoll_event e = { .events = EPOLLIN | EPOLLET, .data.u32 = 4 };
+	int t = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK), ep = epoll_create1(0);
+	uint64_t v = 0;
+
+	REQUIRE(!epoll_ctl(ep, EPOLL_CTL_ADD, t, &e) && !timerfd_settime(t, 0, &its, NULL));
+	CHECK(wait_one(ep, TAP_PATIENCE_MS) == 4);
+	CHECK(wait_one(ep, 30) == 0);
+	CHECK(read(t, &v, 8) == 8 && v >= 6);
+	CHECK(wait_one(ep, TAP_PATIENCE_MS) == 4 && wait_one(ep, 12) == 0);
+	CHECK(!timerfd_gettime(t, &its) && its.it_value.tv_nsec > 0);
+	CHECK(wait_one(ep, TAP_PATIENCE_MS) == 4 && wait_one(ep, 12) == 0);
+	CHECK(!timerfd_settime(t, 0, &(struct itimerspec){ 0 }, &its));
+	CHECK(its.it_value.tv_nsec > 0 && its.it_value.tv_nsec <= 5000000);
+	CHECK(wait_one(ep, 12) == 0);
+	close(t);
+	close(ep);
+}
+
+/* The end of a stream is no news for datagrams. */
+static void test_foreign_end(void)
+{
+	struct epoll_event e = { .events = EPOLLOUT | EPOLLET, .data.u32 = 6 };
+	int d[2], s[2], ep = epoll_create1(0);
+
+	REQUIRE(!socketpair(AF_UNIX, SOCK_DGRAM, 0, d) && !socketpair(AF_UNIX, SOCK_STREAM, 0, s));
+	CHECK(!epoll_ctl(ep, EPOLL_CTL_ADD, d[0], &e) && wait_one(ep, 0) == 6);
+	CHECK(!shutdown(s[0], SHUT_RDWR) && wait_one(ep, 0) == 0);
+	CHECK(!close(s[0]) && !close(s[1]) && wait_one(ep, 0) == 0);
+	close(d[0]);
+	close(d[1]);
+	close(ep);
+}
+
 static void test_epoll_many(void)
 {
 	static struct epoll_event out[800];
@@ -243,6 +281,8 @@ int main(void)
 	test_eventfd();
 	test_timerfd();
 	test_epoll();
+	test_timer_edges();
+	test_foreign_end();
 	test_epoll_many();
 	test_exclusive(0);
 	test_exclusive(1);
