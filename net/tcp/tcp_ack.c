@@ -160,8 +160,7 @@ bool tcp_ack(struct tcp_pcb *p, struct tcp_in *in)
 		return true;
 	}
 	window = take_window(p, in);
-	a.dup = in->ack == p->snd_una && !in->len && !window && p->snd_nxt != p->snd_una &&
-		!(in->flags & (TH_SYN | TH_FIN));
+	a.dup = in->ack == p->snd_una && !in->len && !window && !(in->flags & (TH_SYN | TH_FIN));
 	p->probes = 0;
 	p->keep_sent = 0;
 	p->last_ack = in->now;
@@ -174,6 +173,10 @@ bool tcp_ack(struct tcp_pcb *p, struct tcp_in *in)
 		} else if (!p->snd_wnd) {
 			p->first_unanswered = 0; /* it answers probes: that may go on for ever */
 		}
+		if (unlikely(in->nsack) && (p->flags & PF_SACK))
+			process(p, in, &a); /* what came twice */
+		else
+			tcp_tail_probe_answered(p, &a);
 		return true;
 	}
 	process(p, in, &a);

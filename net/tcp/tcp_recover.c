@@ -208,9 +208,7 @@ static void leave(struct tcp_pcb *p, struct tcp_ackinfo *a)
 			TCP_COUNT(TCPFullUndo);
 		undo(p);
 	} else if (p->ca != CA_LOSS) {
-		p->cwnd = MAX(MIN(p->cwnd, p->ssthresh), (u32)p->mss);
-		if (p->ca == CA_RECOVERY)
-			p->cwnd = MAX(p->ssthresh, (u32)p->mss);
+		p->cwnd = MAX(p->ssthresh, (u32)p->mss);
 	}
 	if (p->reo_persist && !--p->reo_persist) {
 		p->reo_mult = 1;
@@ -310,16 +308,23 @@ void tcp_recover(struct tcp_pcb *p, struct tcp_ackinfo *a)
 }
 
 /*
- * The tail probe is answered: if it was a retransmission and nothing says that it came twice, it
- * repaired a loss, which must be paid for (RFC 8985, 7.4.2). holds: p->lock
+ * The tail probe is answered: if it was a retransmission, and nothing said that it came twice until
+ * something later is acknowledged, it repaired a loss, which must be paid for (RFC 8985, 7.4.2).
+ * holds: p->lock
  */
 void tcp_tail_probe_answered(struct tcp_pcb *p, const struct tcp_ackinfo *a)
 {
+	bool again = p->flags & PF_TLP_RETRANS;
+
 	if (!p->tlp_end || seq_lt(p->snd_una, p->tlp_end))
 		return;
-	if ((p->flags & PF_TLP_RETRANS) && !a->dsack && p->ca < CA_CWR) {
-		enter_cwr(p);
-		TCP_COUNT(TCPLossProbeRecovery);
+	if (again && !a->dsack && seq_gt(p->snd_una, p->tlp_end)) {
+		if (p->ca < CA_CWR) {
+			enter_cwr(p);
+			TCP_COUNT(TCPLossProbeRecovery);
+		}
+	} else if (again && !a->dsack && !(a->dup && !a->sacked)) {
+		return; /* the original, or the probe */
 	}
 	p->tlp_end = 0;
 }

@@ -146,8 +146,8 @@ static s64 tail_probe_delay(const struct tcp_pcb *p)
 {
 	s64 pto;
 
-	if (p->ca != CA_OPEN || !(p->flags & PF_SACK) || p->tlp_end || !p->srtt || p->sacked ||
-	    !tcp_sysctl_early_retrans || p->state == TCP_SYN_RECV)
+	if ((p->ca != CA_OPEN && p->ca != CA_CWR) || !(p->flags & PF_SACK) || p->tlp_end ||
+	    !p->srtt || p->sacked || !tcp_sysctl_early_retrans || p->state == TCP_SYN_RECV)
 		return 0;
 	pto = 2 * p->srtt + 2 * MSEC;
 	if (p->snd_nxt - p->snd_una <= p->mss)

@@ -153,10 +153,16 @@ UNIT_TEST(one_probe_until_it_is_answered)
 	x_close(&x);
 }
 
-/* A probe that was needed repaired a loss, which the window pays for; one that came twice did not. */
+/*
+ * A probe that was needed repaired a loss, which the window pays for; one that came twice did not.
+ * Which it was shows only after its first answer: the next one tells of the second, or of what came
+ * later.
+ */
 UNIT_TEST(a_probe_that_repairs_is_paid_for)
 {
-	for (u32 twice = 0; twice < 2; twice++) {
+	enum { LATER, DSACK_FIRST, DSACK_NEXT, DUP_NEXT, CASES };
+
+	for (u32 how = 0; how < CASES; how++) {
 		struct xend x;
 		u32 cwnd, end;
 
@@ -164,12 +170,21 @@ UNIT_TEST(a_probe_that_repairs_is_paid_for)
 		cwnd = x.p->cwnd;
 		end = x.ack + 3 * MSS;
 		world_sleep(50 * MSEC);
-		if (twice)
+		if (how == DSACK_FIRST)
 			sack(&x, end, end - MSS, end);
 		else
 			say(&x, TH_ACK, x.seq, end, 0);
-		CHECK_EQ(tcp_mib(TCP_MIB_TCPLossProbeRecovery), !twice);
-		CHECK_EQ(x.p->cwnd < cwnd, !twice);
+		CHECK_EQ(tcp_mib(TCP_MIB_TCPLossProbeRecovery), 0);
+		CHECK(x.p->cwnd >= cwnd);
+		if (how == DSACK_NEXT)
+			sack(&x, end, end - MSS, end);
+		if (how == DUP_NEXT)
+			say(&x, TH_ACK, x.seq, end, 0);
+		CHECK_EQ(put(x.p, data, MSS, 0), MSS);
+		world_sleep(20 * MSEC);
+		say(&x, TH_ACK, x.seq, end + MSS, 0);
+		CHECK_EQ(tcp_mib(TCP_MIB_TCPLossProbeRecovery), how == LATER);
+		CHECK_EQ(x.p->cwnd < cwnd, how == LATER);
 		x_close(&x);
 	}
 }

@@ -131,6 +131,24 @@ UNIT_TEST(a_recovery_is_no_slow_start_before_it_goes_on)
 	x_close(&x);
 }
 
+/* A reduction ends at what it was for, however little was on its way then. */
+UNIT_TEST(an_echo_leaves_the_new_window)
+{
+	struct xend x;
+
+	x_begin(&x, 310, sack_mss, 8);
+	x.p->flags |= PF_ECN;
+	CHECK_EQ(put(x.p, data, 4 * MSS, 0), 4 * MSS);
+	world_sleep(20 * MSEC);
+	say(&x, TH_ACK | TH_ECE, x.seq, x.ack + MSS, 0);
+	CHECK(x.p->ca == CA_CWR && x.p->cwnd == 5 * MSS && x.p->ssthresh == 7 * MSS);
+	ack(&x, 4, 0, 0);
+	CHECK_EQ(put(x.p, data, MSS, 0), MSS);
+	ack(&x, 5, 0, 0);
+	CHECK(x.p->ca == CA_OPEN && x.p->cwnd == 7 * MSS);
+	x_close(&x);
+}
+
 /* --- reordering, as TCP_INFO tells it --- */
 
 UNIT_TEST(how_far_something_was_overtaken_is_told)
