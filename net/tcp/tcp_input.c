@@ -273,7 +273,7 @@ static bool error_for(struct tcp_pcb *p, u32 seq, int err, u32 mtu)
 		tcp_drop(p, err);
 		return true;
 	}
-	p->soft_err = err;
+	p->soft_err = (s16)err;
 	return true;
 }
 

@@ -231,7 +231,7 @@ static struct tcp_pcb *child(struct tcp_pcb *l, const struct tcp_in *in, const s
 	p->iss = in->ack - 1;
 	p->snd_una = p->snd_nxt = p->snd_end = p->snd_up = p->snd_small = in->ack;
 	p->pmtu = in->path.mtu;
-	p->gso_max = in->path.gso_max;
+	p->gso_max = (u16)in->path.gso_max;
 	p->ts_offset = tcp_ts_offset(in->dst, in->src);
 	tcp_take_options(p, syn);
 	p->snd_wnd = p->max_wnd = in->wnd << p->snd_wscale;

@@ -95,7 +95,7 @@ static int set_times(struct tcp_pcb *p, int option, int v)
 			return -EINVAL;
 		p->user_timeout = (u32)v;
 		return 0;
-	case TCP_LINGER2: p->linger2 = v < 0 ? -1 : MIN(v, TCP_LINGER_MAX); return 0;
+	case TCP_LINGER2: p->linger2 = (s16)(v < 0 ? -1 : MIN(v, TCP_LINGER_MAX)); return 0;
 	default: return -ENOPROTOOPT;
 	}
 }

@@ -544,7 +544,8 @@ static u32 piece_max(const struct tcp_pcb *p, const struct tcp_seg *s)
 {
 	bool cwr = (p->flags & (PF_ECN | PF_CWR_PENDING)) == (PF_ECN | PF_CWR_PENDING);
 
-	return seq_gt(p->snd_up, s->seq) || cwr ? p->mss : MAX(p->gso_max / p->mss, 1u) * p->mss;
+	return seq_gt(p->snd_up, s->seq) || cwr ? p->mss
+						: MAX((u32)p->gso_max / p->mss, 1u) * p->mss;
 }
 
 /* How many bytes of the first unsent segment may go; all of it: its length. -1: not now. */
@@ -755,7 +756,7 @@ void tcp_mtu_black_hole(struct tcp_pcb *p, s64 now)
 	if (!tcp_sysctl_mtu_probing || p->mss <= mss || s->len <= mss)
 		return;
 	if (!p->path_mtu)
-		p->path_mtu = p->pmtu;
+		p->path_mtu = (u16)p->pmtu;
 	p->mtu_again = now + MTU_AGAIN;
 	tcp_mtu(p, mss + 40 + (p->flags & PF_TS ? TCP_TS_LEN : 0));
 }

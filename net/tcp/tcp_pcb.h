@@ -251,8 +251,8 @@ struct tcp_stat {
 	u32 data_in, data_out, ooo_in, ce_in, dsacks_in, reordered; /* segments */
 	u32 rate_end, rate_from; /* a round: until this is acknowledged; .delivered when it began */
 	u32 rate; /* bytes per second in the last one, at most what fits */
-	u8 limit; /* enum tcp_limit, what keeps from sending now */
 	u16 reordering; /* segments that something was overtaken by, at most */
+	u8 limit; /* enum tcp_limit, what keeps from sending now */
 	bool app_limited; /* when .rate was taken the user had nothing more to send */
 	s64 rate_at; /* when the round began; 0: there is none */
 	s64 limit_at; /* since when */
@@ -303,12 +303,14 @@ struct tcp_pcb {
 	u8 wake; /* l: WAKE_* for tcp_unlock */
 	u32 flags; /* l, a: PF_* */
 	int err; /* a: to be reported once, positive */
-	int soft_err; /* l: what a timeout will be reported as */
+	s16 soft_err; /* l: what a timeout will be reported as */
+	s16 linger2; /* l: s; 0: the default; < 0: at once */
 	u8 tos, ttl; /* l */
 	u8 pmtudisc; /* l: IP_PMTUDISC_* */
 	bool mtu_locked; /* l: the path says it takes less than it may: it has to cut */
 	u8 send_timer; /* l: enum tcp_send_timer */
 	bool timer_on; /* l: a reference is held for .timer or .work */
+	bool no_room; /* a: a sender, or a poller, was told to wait until there is room */
 
 	/* Sending. */
 	u32 iss, snd_una, snd_nxt; /* l, a */
@@ -320,8 +322,9 @@ struct tcp_pcb {
 	u16 mss; /* l: of data, options subtracted */
 	u16 peer_mss, user_mss; /* l */
 	u32 pmtu; /* l */
-	u32 path_mtu; /* l: what it was before a black hole was suspected; 0: none was */
-	u32 gso_max; /* l: bytes in one packet handed down */
+	u16 path_mtu; /* l: what it was before a black hole was suspected; 0: none was */
+	u16 gso_max; /* l: bytes in one packet handed down */
+	u32 notsent_lowat; /* a: TCP_NOTSENT_LOWAT; 0: net.ipv4.tcp_notsent_lowat */
 	u32 nsegs; /* l, a: of .sndq */
 	s64 mtu_again; /* l: when that is tried again */
 	struct list sndq; /* l: struct tcp_seg */
@@ -401,10 +404,7 @@ struct tcp_pcb {
 	struct work work; /* own lock */
 	u32 keep_idle, keep_intvl; /* l: s */
 	u32 user_timeout; /* l: ms; 0: the default */
-	int linger2; /* l: s; 0: the default; < 0: at once */
-	u32 notsent_lowat; /* a; 0: net.ipv4.tcp_notsent_lowat */
 	u32 window_clamp; /* l: 0: none */
-	bool no_room; /* a: a sender, or a poller, was told to wait until there is room */
 	struct tcp_stat stat; /* l */
 };
 

@@ -106,7 +106,7 @@ static int start_connect(struct tcp_pcb *p, struct tcp_addr to, const struct tcp
 	}
 	p->ts_offset = tcp_ts_offset(p->key.laddr, p->key.raddr);
 	p->pmtu = path->mtu;
-	p->gso_max = path->gso_max;
+	p->gso_max = (u16)path->gso_max;
 	tcp_set_state(p, TCP_SYN_SENT);
 	if (unlikely(held || p->fo) && tcp_fo_holds(p, held))
 		return 0;

@@ -26,7 +26,8 @@
  */
 static u32 size_goal(const struct tcp_pcb *p)
 {
-	u32 mss = MAX(READ_ONCE(p->mss), (u16)1), most = MIN(READ_ONCE(p->gso_max), TCP_SEG_MAX);
+	u32 mss = MAX(READ_ONCE(p->mss), (u16)1),
+	    most = MIN((u32)READ_ONCE(p->gso_max), TCP_SEG_MAX);
 
 	most = MIN(most, (u32)(PKT_FRAGS_MAX - 1) * PAGE_SIZE);
 	return most > mss ? most / mss * mss : mss;
