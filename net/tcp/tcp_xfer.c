@@ -14,6 +14,7 @@
  * The urgent byte (RFC 6093 tells what is left of it): out of band it is kept beside the stream,
  * and a read stops before it and passes over it.
  */
+#include <arch/barrier.h>
 #include <linux/errno.h>
 #include "kernel/base/errno.h"
 #include "kernel/lib/string.h"
@@ -57,6 +58,14 @@ static u32 send_room(const struct tcp_pcb *p)
 	u32 queued = tcp_snd_memory(p), buf = (u32)READ_ONCE(p->sndbuf);
 
 	return queued < buf && likely(tcp_lowat_ok(p, 1)) ? buf - queued : 0;
+}
+
+/* There is no room, and when there is it will be told. False: there is some already. */
+static bool must_wait(struct tcp_pcb *p)
+{
+	WRITE_ONCE(p->no_room, true);
+	smp_mb(); /* who made room without seeing that did so before */
+	return !send_room(p);
 }
 
 /* What a send fills: the frames, how far they are filled, how large they are. */
@@ -234,7 +243,8 @@ ssize_t tcp_send(struct tcp_pcb *p, struct uio *u, u32 flags)
 		struct tcp_seg *s;
 
 		if (!room) {
-			WRITE_ONCE(p->no_room, true);
+			if (!must_wait(p))
+				continue;
 			err = -EAGAIN;
 			break;
 		}
@@ -263,6 +273,8 @@ ssize_t tcp_send(struct tcp_pcb *p, struct uio *u, u32 flags)
 			tcp_seg_free(s);
 		}
 	}
+	if (unlikely(err == -ENOMEM))
+		WRITE_ONCE(p->no_room, true);
 	fill_end(p, &f);
 	return done ? (ssize_t)done : err;
 }
