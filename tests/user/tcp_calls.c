@@ -11,6 +11,7 @@
 #include <linux/net_tstamp.h>
 #include <linux/sockios.h>
 #include <netinet/tcp.h>
+#include <pthread.h>
 #include <sys/epoll.h>
 #include "inet.h"
 
@@ -131,6 +132,41 @@ static void edges(void)
 	CHECK(send(r, "x", 1, 0) == 1); /* what is level is told with another edge */
 	CHECK(EVENTUALLY(edge(ep) == (EPOLLIN | EPOLLOUT)));
 	CHECK(edge(ep) == 0);
+	close(ep);
+	close(s);
+	close(r);
+}
+
+static void *reads_all(void *arg)
+{
+	static char buf[1 << 15];
+	long sum = 0, n;
+
+	while ((n = read(*(int *)arg, buf, sizeof(buf))) > 0)
+		sum += n;
+	return (void *)sum;
+}
+
+/* Whoever writes until there is no room, and then waits for the edge, is never forgotten. */
+static void stream_by_edges(int rcvbuf)
+{
+	const long all = 24 << 20;
+	struct epoll_event e = { .events = EPOLLOUT | EPOLLET };
+	int s, r, ep = epoll_create1(0), forgotten = 0;
+	pthread_t reader;
+	long sum = 0, n;
+	void *got = NULL;
+
+	pair(&s, &r, rcvbuf);
+	CHECK(!pthread_create(&reader, NULL, reads_all, &r));
+	CHECK(!epoll_ctl(ep, EPOLL_CTL_ADD, s, &e));
+	while (sum < all && !forgotten) {
+		while ((n = send(s, much, 1 + (size_t)sum % sizeof(much), MSG_DONTWAIT)) > 0)
+			sum += n;
+		forgotten = epoll_wait(ep, &e, 1, TAP_PATIENCE_MS) != 1;
+	}
+	CHECK(!forgotten && !shutdown(s, SHUT_WR));
+	CHECK(!pthread_join(reader, &got) && (long)got == sum);
 	close(ep);
 	close(s);
 	close(r);
@@ -258,6 +294,8 @@ int main(void)
 	CHECK(loopback_up());
 	announced();
 	edges();
+	stream_by_edges(0);
+	stream_by_edges(16384);
 	lowat();
 	left();
 	cut();
