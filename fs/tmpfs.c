@@ -417,8 +417,8 @@ static int hidden_get(struct mount **out)
 }
 
 /*
- * Open file of @size bytes without a name in any directory; /proc shows it as "/@name (deleted)".
- * ctx: thread; sleeps. Returns 0 with *out open for reading and writing, or -ENOMEM, -ENAMETOOLONG.
+ * Open file of @size bytes without a name in any directory; /proc shows it as "@name (deleted)".
+ * ctx: thread; sleeps. Returns 0 with *out open for reading and writing, or -ENOMEM.
  */
 int tmpfs_make_unlinked(const char *name, u64 size, struct file **out)
 {
@@ -427,8 +427,6 @@ int tmpfs_make_unlinked(const char *name, u64 size, struct file **out)
 	struct inode *i;
 	int err;
 
-	if (q.len > NAME_MAX_LEN)
-		return -ENAMETOOLONG;
 	err = hidden_get(&p.mnt);
 	if (!err)
 		err = tmpfs_inode_alloc(p.mnt->sb, NULL, S_IFREG | 0777, 0, &i);

@@ -154,7 +154,7 @@ long sys_memfd_create(u64 uname, u64 flags)
 
 	if ((u32)flags & ~(u32)(MFD_CLOEXEC | MFD_ALLOW_SEALING))
 		return -EINVAL;
-	n = strncpy_from_user(name + sizeof(MEMFD_PREFIX) - 1, uname, MEMFD_NAME_MAX);
+	n = strncpy_from_user(name + sizeof(MEMFD_PREFIX) - 1, uname, MEMFD_NAME_MAX + 1);
 	if (n < 0)
 		return n == -ENAMETOOLONG ? -EINVAL : n;
 	err = fd_reserve(0, proc_rlimit(RLIMIT_NOFILE), flags & MFD_CLOEXEC, &fd);

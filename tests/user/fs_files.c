@@ -342,7 +342,10 @@ static void test_memfd(void)
 	struct stat st;
 	char link[64], *m;
 	int fd = memfd_create("name", MFD_ALLOW_SEALING | MFD_CLOEXEC);
+	char name[251];
 
+	memset(name, 'n', 249);
+	name[249] = '\0';
 	REQUIRE(fd >= 0);
 	CHECK(fcntl(fd, F_GETFD) == FD_CLOEXEC && fcntl(fd, F_GET_SEALS) == 0);
 	CHECK(write(fd, "data", 4) == 4 && !fstat(fd, &st) && st.st_nlink == 0 && st.st_size == 4);
@@ -364,6 +367,11 @@ static void test_memfd(void)
 	CHECK(fallocate(fd, 0, 0, 4) == 0);
 	CHECK_ERR(fallocate(fd, FALLOC_FL_KEEP_SIZE, 0, 5), EPERM);
 	close(fd);
+	fd = memfd_create(name, 0);
+	CHECK(fd >= 0);
+	close(fd);
+	strcpy(name + 249, "n");
+	CHECK_ERR(memfd_create(name, 0), EINVAL);
 	fd = memfd_create("grows", MFD_ALLOW_SEALING);
 	CHECK(!fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE));
 	CHECK(!fallocate(fd, 0, 0, 8192) && !fstat(fd, &st) && st.st_size == 8192);
