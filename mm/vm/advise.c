@@ -49,7 +49,8 @@ static int advise_flags(struct vmspace *vm, vaddr_t start, vaddr_t end,
 	int err;
 
 	rwsem_write_lock(&vm->sem);
-	err = region_isolate(vm, start, end);
+	/* -ENOMEM means a hole. */
+	err = region_isolate(vm, start, end, false) ? -EAGAIN : 0;
 	while (!err && at < end) {
 		struct region *r = region_find(vm, at);
 
@@ -112,8 +113,7 @@ static int advise_range(struct region *r, vaddr_t start, vaddr_t end, int advice
 
 static int advise_pages(struct vmspace *vm, vaddr_t start, vaddr_t end, int advice)
 {
-	bool hole = false,
-	     stop_at_hole = advice == MADV_POPULATE_READ || advice == MADV_POPULATE_WRITE;
+	bool hole = false;
 	vaddr_t at = start;
 	int err = 0;
 
@@ -125,12 +125,8 @@ static int advise_pages(struct vmspace *vm, vaddr_t start, vaddr_t end, int advi
 			hole = true;
 			break;
 		}
-		if (r->start > at) {
-			hole = true;
-			if (stop_at_hole)
-				break;
-			at = r->start;
-		}
+		hole |= r->start > at;
+		at = MAX(at, r->start);
 		err = advise_range(r, at, MIN(end, r->end), advice);
 		at = r->end;
 	}
@@ -229,8 +225,8 @@ static bool advice_known(int advice)
 }
 
 /*
- * madvise(2). ctx: thread; sleeps. 0, -EINVAL, -ENOMEM (hole, or no memory), -EACCES, -EFAULT,
- * -EOPNOTSUPP.
+ * madvise(2). ctx: thread; sleeps. 0, -EINVAL, -ENOMEM (hole; no memory for pages), -EAGAIN (none
+ * for a region, or too many), -EACCES, -EFAULT, -EOPNOTSUPP.
  */
 int vm_advise(struct vmspace *vm, vaddr_t addr, u64 len, int advice)
 {

@@ -12,6 +12,10 @@
  * time. It walks a cache's mappings in list order, and the child's region is linked right behind
  * the parent's before entries are copied: an entry is either cleared in the parent before it is
  * copied, or copied and then cleared in the child.
+ *
+ * A region that brought pages of the parent does not merge with what the child maps next to it
+ * (VM_FORKED): Linux, which keeps lists of a page's sharers by region, shows two lines in
+ * /proc/PID/maps, and mremap does not reach across. The heap is left out: brk would need a region.
  */
 #include "mm/vm/vm_internal.h"
 
@@ -125,6 +129,8 @@ static int fork_region(struct fork_state *f, struct region *r)
 	f->to = n;
 	f->anon = f->file = 0;
 	err = copy_entries(f);
+	if (f->anon && !(n->flags & VM_HEAP))
+		n->flags |= VM_FORKED;
 	atomic_add(&f->child->rss_anon, f->anon);
 	if (f->file)
 		atomic_add(r->cache && pagecache_in_memory(r->cache) ? &f->child->rss_shmem

@@ -28,7 +28,7 @@ static int map_check_limits(struct vmspace *vm, const struct region *n, u64 repl
 {
 	u64 pages = region_pages(n);
 
-	if (vm->nregions >= (u32)vm_max_map_count)
+	if (vm->nregions > (u32)vm_max_map_count)
 		return -ENOMEM;
 	if (!lim)
 		return 0;

@@ -34,7 +34,7 @@ int vm_set_policy(struct vmspace *vm, vaddr_t start, vaddr_t end, u32 policy, u1
 	int err;
 
 	rwsem_write_lock(&vm->sem);
-	err = region_isolate(vm, start, end);
+	err = region_isolate(vm, start, end, false);
 	while (!err && at < end) {
 		struct region *r = region_find(vm, at);
 

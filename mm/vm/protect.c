@@ -114,7 +114,7 @@ static int for_regions(struct vmspace *vm, vaddr_t start, vaddr_t end,
 
 	if (!first || first->start > start)
 		return -ENOMEM;
-	err = region_isolate(vm, start, end);
+	err = region_isolate(vm, start, end, false);
 	while (!err && at < end) {
 		r = region_find(vm, at);
 		err = !r || r->start > at ? -ENOMEM : 0;

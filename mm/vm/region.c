@@ -273,11 +273,8 @@ struct region *region_merge(struct region *r)
 /* Make [r->start, @at) and [@at, r->end) two regions; @r keeps the lower one. */
 static int __must_check region_split(struct region *r, vaddr_t at)
 {
-	struct vmspace *vm = r->vm;
 	struct region *hi;
 
-	if (vm->nregions >= (u32)vm_max_map_count)
-		return -ENOMEM;
 	hi = region_alloc(r);
 	if (!hi)
 		return -ENOMEM;
@@ -294,23 +291,29 @@ static int __must_check region_split(struct region *r, vaddr_t at)
 }
 
 /*
- * Split what crosses @start or @end, so that the regions in [@start, @end) lie wholly inside.
+ * Split what crosses @start or @end, so that the regions in [@start, @end) lie wholly inside. With
+ * @leaving these go right away: the limit on their number counts only when one becomes two.
  * holds: sem for writing; sleeps. 0, or -ENOMEM (no memory, or too many regions); what was split
  * stays split.
  */
-int region_isolate(struct vmspace *vm, vaddr_t start, vaddr_t end)
+int region_isolate(struct vmspace *vm, vaddr_t start, vaddr_t end, bool leaving)
 {
 	struct region *r = region_find(vm, start);
 	int err;
 
 	if (r && r->start < start) {
+		if ((!leaving || r->end > end) && vm->nregions >= (u32)vm_max_map_count)
+			return -ENOMEM;
 		err = region_split(r, start);
 		if (err)
 			return err;
 	}
 	r = region_find(vm, end - 1);
-	if (r && r->start < end && r->end > end)
+	if (r && r->start < end && r->end > end) {
+		if (!leaving && vm->nregions >= (u32)vm_max_map_count)
+			return -ENOMEM;
 		return region_split(r, end);
+	}
 	return 0;
 }
 

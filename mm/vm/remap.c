@@ -1,10 +1,11 @@
 /*
  * mremap(2): shrink, grow in place, or move.
  *
- * A move takes the page-table entries along; no page is copied or faulted. All that may fail comes
- * first: the new region object, the tables of the target, the promise of memory. The new region
- * stands right behind the old one in its cache's list of mappings, so that truncation, which walks
- * in order, finds each entry before its move in the old region or after it in the new one.
+ * A move takes the page-table entries along; no page is copied or faulted. Once the target is free
+ * (remap_fixed), all that may fail comes first: the new region object, the tables of the target,
+ * the promise of memory. The new region stands right behind the old one in its cache's list of
+ * mappings, so that truncation, which walks in order, finds each entry before its move in the old
+ * region or after it in the new one.
  */
 #include <linux/mman.h>
 #include <linux/capability.h>
@@ -190,7 +191,7 @@ static int remap_move(struct remap *m)
 	int err;
 
 	if (m->old_len) {
-		err = region_isolate(m->vm, m->old, m->old + m->old_len);
+		err = region_isolate(m->vm, m->old, m->old + m->old_len, true);
 		if (err)
 			return err;
 		m->r = region_find(m->vm, m->old);
@@ -245,50 +246,48 @@ static int remap_check_target(const struct remap *m)
 	return 0;
 }
 
-/* MREMAP_FIXED: clear the target, cut the source to what fits. */
-static int remap_fixed(struct remap *m)
+/* Unmap what is behind the new length, whatever regions it lies in; it must be user memory. */
+static int remap_cut(struct remap *m)
 {
-	int err = remap_check_target(m);
-	vaddr_t old_end = m->old + m->old_len;
-
-	if (err)
-		return err;
-	if (m->new < (vaddr_t)vm_mmap_min_addr && !cred_capable(current->cred, CAP_SYS_RAWIO))
-		return -EPERM;
-	if (m->old_len > m->new_len) {
-		/* What is cut off may have holes, but must be user memory. */
-		if (m->old_len > USER_TOP || m->old > USER_TOP - m->old_len)
-			return -EINVAL;
-		m->old_len = m->new_len;
-	}
-	err = remap_find(m);
-	if (err)
-		return err;
-	err = unmap_locked(m->vm, m->new, m->new + m->new_len);
-	if (!err && m->old + m->old_len < old_end)
-		err = unmap_locked(m->vm, m->old + m->old_len, old_end);
-	if (!err)
-		err = remap_find(m);
-	return err ? err : remap_move(m);
-}
-
-/* What is behind the new length goes, whatever regions it lies in. */
-static int remap_shrink(struct remap *m)
-{
-	m->new = m->old;
-	if (m->old_len == m->new_len)
+	if (m->old_len <= m->new_len)
 		return 0;
 	if (m->old_len > USER_TOP || m->old > USER_TOP - m->old_len)
 		return -EINVAL;
 	return unmap_locked(m->vm, m->old + m->new_len, m->old + m->old_len);
 }
 
+/*
+ * MREMAP_FIXED: clear the target, cut the source to what fits. As on Linux the target is gone also
+ * when the source then turns out wrong, or lay there itself.
+ */
+static int remap_fixed(struct remap *m)
+{
+	int err = remap_check_target(m);
+
+	if (!err && m->vm->nregions + 5 >= (u32)vm_max_map_count)
+		err = -ENOMEM;
+	if (!err)
+		err = unmap_locked(m->vm, m->new, m->new + m->new_len);
+	if (!err)
+		err = remap_cut(m);
+	if (err)
+		return err;
+	m->old_len = MIN(m->old_len, m->new_len);
+	err = remap_find(m);
+	if (!err && m->new < (vaddr_t)vm_mmap_min_addr &&
+	    !cred_capable(current->cred, CAP_SYS_RAWIO))
+		err = -EPERM;
+	return err ? err : remap_move(m);
+}
+
 static int remap_anywhere(struct remap *m)
 {
 	int err = 0;
 
-	if (!(m->flags & MREMAP_DONTUNMAP) && m->old_len >= m->new_len)
-		return remap_shrink(m);
+	if (!(m->flags & MREMAP_DONTUNMAP) && m->old_len >= m->new_len) {
+		m->new = m->old;
+		return remap_cut(m);
+	}
 	if (m->flags & MREMAP_DONTUNMAP)
 		err = remap_check_target(m);
 	if (!err)

@@ -181,7 +181,7 @@ int unmap_locked(struct vmspace *vm, vaddr_t start, vaddr_t end)
 
 	if (!region_overlaps(vm, start, end))
 		return 0;
-	err = region_isolate(vm, start, end);
+	err = region_isolate(vm, start, end, true);
 	if (err)
 		return err;
 	vm_note_peak(vm);

@@ -30,7 +30,7 @@ void region_link(struct region *r, struct region *fork_parent);
 void region_unlink(struct region *r);
 bool region_absorb(struct vmspace *vm, const struct region *proto);
 struct region *region_merge(struct region *r);
-int __must_check region_isolate(struct vmspace *vm, vaddr_t start, vaddr_t end);
+int __must_check region_isolate(struct vmspace *vm, vaddr_t start, vaddr_t end, bool leaving);
 void region_set_bounds(struct region *r, vaddr_t start, vaddr_t end);
 void region_count(struct vmspace *vm, const struct region *r, s64 sign);
 void region_set_flags(struct region *r, u32 set, u32 clear);

@@ -40,6 +40,7 @@ struct fault;
 #define VM_POLICY (0x3fu << VM_POLICY_SHIFT) /* see policy.c */
 #define VM_RAND 0x40000u /* MADV_RANDOM: no fault-around, nothing is read ahead */
 #define VM_SEQ 0x80000u /* MADV_SEQUENTIAL */
+#define VM_FORKED 0x200000u /* came with pages of its parent; see fork.c */
 #define VM_NAMED_ANON 0x100000u /* anonymous memory: its file, /dev/zero, is but a name */
 
 /*

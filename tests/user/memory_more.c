@@ -202,6 +202,105 @@ static void test_mremap(void)
 	close(fd);
 }
 
+/* With MREMAP_FIXED the target goes first, even when the source is wrong or lies there itself. */
+static void test_mremap_target(void)
+{
+	const int fixed = MREMAP_MAYMOVE | MREMAP_FIXED;
+	char *p = pages(8), *q = pages(4), *m;
+
+	munmap(p + 2 * PAGE, PAGE);
+	CHECK_ERR(mremap(p, 4 * PAGE, 4 * PAGE, fixed, q), EFAULT);
+	CHECK(touch(q, 0) == SIGSEGV && touch(q + 3 * PAGE, 0) == SIGSEGV);
+	CHECK(touch(p, 0) == 0 && touch(p + 3 * PAGE, 0) == 0);
+	m = mmap(q, 2 * PAGE, RW, ANON | MAP_FIXED, -1, 0);
+	CHECK(m == q);
+	CHECK_ERR(mremap(p, 0, 2 * PAGE, fixed, q), EINVAL); /* private */
+	CHECK(touch(q, 0) == SIGSEGV);
+	CHECK_ERR(mremap(p, 0, PAGE, fixed, p), EFAULT);
+	CHECK(touch(p, 0) == SIGSEGV && touch(p + PAGE, 0) == 0);
+	CHECK_ERR(mremap(p + PAGE, PAGE, PAGE, fixed, p + PAGE), EINVAL);
+	CHECK(touch(p + PAGE, 0) == 0);
+	munmap(p, 8 * PAGE);
+}
+
+/* What a child maps beside memory that it has from its parent is a mapping of its own. */
+static int neighbour_child(char *p)
+{
+	char *q = mmap(p + 3 * PAGE, 3 * PAGE, RW, ANON | MAP_FIXED, -1, 0);
+
+	p[0] = q[0] = 2;
+	if (mremap(p, 6 * PAGE, 6 * PAGE, MREMAP_MAYMOVE | DONTUNMAP, NULL) != MAP_FAILED)
+		return 1;
+	/* Apart again after being one: the same memory joins. */
+	if (mprotect(p + PAGE, PAGE, PROT_READ) || mprotect(p + PAGE, PAGE, RW))
+		return 2;
+	q = mremap(p, 3 * PAGE, 3 * PAGE, MREMAP_MAYMOVE | DONTUNMAP, NULL);
+	return q == MAP_FAILED ? 3 : 0;
+}
+
+static void test_neighbours(void)
+{
+	char *p = pages(9);
+	int st;
+
+	munmap(p, 9 * PAGE);
+	p = mmap(p + PAGE, 3 * PAGE, RW, ANON | MAP_FIXED, -1, 0);
+	p[0] = 1;
+	fflush(stdout);
+	if (!fork())
+		_exit(neighbour_child(p));
+	CHECK(wait(&st) > 0 && st == 0);
+	munmap(p, 3 * PAGE);
+}
+
+/* How many mappings there are, found without memory of its own. */
+static int count_maps(void)
+{
+	static char text[4096];
+	int fd = open("/proc/self/maps", O_RDONLY), n, lines = 0;
+
+	while ((n = read(fd, text, sizeof(text))) > 0)
+		for (int i = 0; i < n; i++)
+			lines += text[i] == '\n';
+	close(fd);
+	return lines;
+}
+
+/* In a child: as many mappings as may be. */
+static void crowd_child(int limit)
+{
+	char *m[2];
+
+	for (int i = 0; i < 2; i++) {
+		m[i] = pages(5);
+		munmap(m[i], PAGE);
+		munmap(m[i] + 4 * PAGE, PAGE);
+		m[i] += PAGE;
+	}
+	while (mmap(NULL, PAGE, PROT_READ, MAP_SHARED | MAP_ANONYMOUS, -1, 0) != MAP_FAILED)
+		;
+	CHECK(count_maps() == limit + 1);
+	CHECK_ERR(munmap(m[0] + PAGE, PAGE), ENOMEM);
+	CHECK_ERR(mprotect(m[0], PAGE, PROT_READ), ENOMEM);
+	CHECK_ERR(madvise(m[0], PAGE, MADV_DONTFORK), EAGAIN);
+	CHECK(munmap(m[0], PAGE) == 0 && munmap(m[1] + 2 * PAGE, PAGE) == 0);
+}
+
+static void test_crowd(void)
+{
+	long was = get("max_map_count");
+	int st;
+
+	CHECK(set("max_map_count", 300) == 0);
+	fflush(stdout);
+	if (!fork()) {
+		crowd_child(300);
+		_exit(0);
+	}
+	CHECK(wait(&st) > 0 && st == 0);
+	CHECK(set("max_map_count", was) == 0);
+}
+
 static void test_advice(void)
 {
 	static const int hints[] = { MADV_NORMAL,    MADV_RANDOM,	MADV_SEQUENTIAL,
@@ -238,6 +337,11 @@ static void test_advice(void)
 	CHECK(munlock(p, PAGE) == 0);
 	CHECK(madvise(p, 4 * PAGE, MADV_DONTNEED) == 0 && resident(p, 4, 0));
 	CHECK(madvise(p, 4 * PAGE, ADV_POPULATE_WRITE) == 0 && resident(p, 4, 1));
+	CHECK(madvise(p, 4 * PAGE, MADV_DONTNEED) == 0 && munmap(p, PAGE) == 0);
+	CHECK_ERR(madvise(p, 4 * PAGE, ADV_POPULATE_WRITE), ENOMEM);
+	CHECK(resident(p + PAGE, 3, 1)); /* a hole is passed over */
+	CHECK(mprotect(p + 3 * PAGE, PAGE, PROT_READ) == 0);
+	CHECK_ERR(madvise(p, 4 * PAGE, ADV_POPULATE_WRITE), EINVAL);
 	munmap(p, 4 * PAGE);
 	munmap(s, 4 * PAGE);
 	close(fd);
@@ -524,6 +628,9 @@ int main(void)
 	test_mmap_flags();
 	test_large_moves();
 	test_mremap();
+	test_mremap_target();
+	test_neighbours();
+	test_crowd();
 	test_advice();
 	test_process_madvise();
 	test_locking();
