@@ -1,7 +1,7 @@
 /*
  * proc(5): io, stack, ns, pagemap, clear_refs, numa_maps, timers and the maps of the user name space
- * of a process; setns(2). System-wide: buddyinfo, zoneinfo, schedstat, iomem, cgroups, stat. Runs as
- * root.
+ * of a process; setns(2). System-wide: buddyinfo, zoneinfo, schedstat, iomem, cgroups, stat,
+ * kpageflags. Runs as root.
  */
 #define _GNU_SOURCE
 #include <dirent.h>
@@ -185,6 +185,37 @@ static void page_tables(void)
 	CHECK_ERR(spit("/proc/self/clear_refs", "x"), EINVAL);
 	CHECK(slurp("/proc/self/numa_maps") > 0 && strstr(text, " N0=") && strstr(text, "default"));
 	munmap(m, 4 * page);
+}
+
+/* What /proc/kpageflags says of the frame at @m, which is there. */
+static uint64_t frame_flags(int map, int flags, const char *m)
+{
+	off_t at = (off_t)((uintptr_t)m / (size_t)sysconf(_SC_PAGESIZE) * 8);
+	uint64_t w;
+
+	REQUIRE(pread(map, &w, 8, at) == 8 && w >> 63);
+	REQUIRE(pread(flags, &w, 8, (off_t)(w & ((1ull << 55) - 1)) * 8) == 8);
+	return w;
+}
+
+static void frames(void)
+{
+	const int anon = 12, nopage = 20;
+	int map = open("/proc/self/pagemap", O_RDONLY), fd = open("/proc/kpageflags", O_RDONLY);
+	char *m = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	uint64_t w[2];
+
+	REQUIRE(map >= 0 && fd >= 0);
+	m[0] = 1;
+	w[0] = frame_flags(map, fd, m);
+	CHECK(w[0] >> anon & 1 && !(w[0] >> nopage & 1));
+	munmap(m, 4096);
+	CHECK(lseek(fd, 0, SEEK_SET) == 0 && read(fd, w, 8) == 8 && w[0] == 1u << nopage);
+	CHECK_ERR(pread(fd, w, 7, 0), EINVAL);
+	CHECK_ERR(pread(fd, w, 8, 4), EINVAL);
+	CHECK(pread(fd, w, 16, 1ll << 50) == 0);
+	close(fd);
+	close(map);
 }
 
 static void timers(void)
@@ -764,6 +795,7 @@ int main(int argc, char **argv)
 	name_spaces();
 	stack();
 	page_tables();
+	frames();
 	timers();
 	whole_system();
 	blocked();
