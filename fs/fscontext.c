@@ -233,15 +233,18 @@ unlock:
 }
 
 /* See mount_fd.h. ctx: thread; sleeps */
-int fscontext_refuse(struct file *f, const char *key)
+int fscontext_set_object(struct file *f, const char *key)
 {
 	struct fscontext *c = f->priv;
 	const struct fs_type *t = c->type;
+	u32 set, clear;
 
-	mutex_lock(&c->lock);
 	if (!t->check_option)
-		complain(c, "e VFS: Legacy: Parameter type for '%s' not supported\n", key);
-	else if (t->check_option(key, NULL) == -ENOENT)
+		return -EOPNOTSUPP;
+	if (vfs_common_option(key, &set, &clear))
+		return fscontext_set(f, key, NULL);
+	mutex_lock(&c->lock);
+	if (t->check_option(key, NULL) == -ENOENT)
 		complain(c, "e %s: Unknown parameter '%s'\n", t->name, key);
 	else
 		complain(c, "e %s: Bad value for '%s'\n", t->name, key);

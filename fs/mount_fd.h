@@ -35,8 +35,11 @@ int __must_check fscontext_pick(const struct path *p, struct file **out);
 bool file_is_fscontext(const struct file *f);
 /* fsconfig(2): an option (@value NULL: a flag), or doing it. 0, -EBUSY, -EINVAL, or the error. */
 int fscontext_set(struct file *f, const char *key, const char *value);
-/* An option by a file or by bytes: no type here has any. -EINVAL, with a message */
-int fscontext_refuse(struct file *f, const char *key);
+/*
+ * An option by a file or by bytes: no type here has any. -EINVAL, with a message; -EOPNOTSUPP for
+ * types that take one text. What all types know ("sync") is set whatever comes with it, as on Linux.
+ */
+int fscontext_set_object(struct file *f, const char *key);
 int fscontext_create(struct file *f);
 int fscontext_reconfigure(struct file *f);
 /* fsmount(2). 0, -EINVAL (there is nothing yet), -EBUSY, -ENOMEM. */

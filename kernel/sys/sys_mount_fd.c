@@ -89,14 +89,39 @@ static int check_config(u32 cmd, u64 ukey, u64 uvalue, int aux)
 	return ok ? 0 : -EINVAL;
 }
 
-static long config_refuse(struct file *f, u64 ukey)
+/* Is there the file that an option names, by its descriptor or by a path? 0 or -errno. */
+static int check_object(u32 cmd, u64 uvalue, int fd)
+{
+	struct fdref r;
+	char *name;
+	int err;
+
+	if (cmd == FSCONFIG_SET_BINARY)
+		return 0;
+	if (cmd == FSCONFIG_SET_FD) {
+		err = fd_borrow(fd, &r);
+		if (!err)
+			fd_release(&r);
+		return err;
+	}
+	err = sys_string_dup(uvalue, PATH_MAX, &name);
+	if (err)
+		return err;
+	err = cmd == FSCONFIG_SET_PATH && !*name ? -ENOENT : 0;
+	kfree(name);
+	return err;
+}
+
+static long config_object(struct file *f, u32 cmd, u64 ukey, u64 uvalue, int aux)
 {
 	char *key;
 	int err = option_string(ukey, &key);
 
 	if (err)
 		return err;
-	err = fscontext_refuse(f, key);
+	err = check_object(cmd, uvalue, aux);
+	if (!err)
+		err = fscontext_set_object(f, key);
 	kfree(key);
 	return err;
 }
@@ -117,7 +142,7 @@ static long config_set(struct file *f, u64 ukey, u64 uvalue)
 	return err;
 }
 
-static long do_config(struct file *f, u32 cmd, u64 ukey, u64 uvalue)
+static long do_config(struct file *f, u32 cmd, u64 ukey, u64 uvalue, int aux)
 {
 	if (!file_is_fscontext(f))
 		return -EINVAL;
@@ -128,7 +153,7 @@ static long do_config(struct file *f, u32 cmd, u64 ukey, u64 uvalue)
 	case FSCONFIG_CMD_RECONFIGURE:
 		return sys_capable(CAP_SYS_ADMIN) ? fscontext_reconfigure(f) : -EPERM;
 	}
-	return config_refuse(f, ukey);
+	return config_object(f, cmd, ukey, uvalue, aux);
 }
 
 /* ctx: thread; sleeps */
@@ -144,7 +169,7 @@ long sys_fsconfig(u64 fd, u64 cmd, u64 ukey, u64 uvalue, u64 aux)
 		ret = fd_borrow((int)fd, &r);
 	if (ret)
 		return ret;
-	ret = do_config(r.file, (u32)cmd, ukey, uvalue);
+	ret = do_config(r.file, (u32)cmd, ukey, uvalue, (int)aux);
 	fd_release(&r);
 	return ret;
 }

@@ -116,6 +116,13 @@ static void test_errors(void)
 	CHECK_ERR(fsconfig(fs, FSCONFIG_SET_BINARY, "size", "1m", 0), EINVAL);
 	CHECK_ERR(fsconfig(fs, FSCONFIG_SET_FD, "size", NULL, -1), EINVAL);
 	CHECK_ERR(fsconfig(fs, 100, "size", NULL, 0), EOPNOTSUPP);
+	CHECK_ERR(fsconfig(fs, FSCONFIG_SET_FD, "sync", NULL, 99), EBADF);
+	CHECK_ERR(fsconfig(fs, FSCONFIG_SET_FD, "size", NULL, null), EINVAL);
+	CHECK_ERR(fsconfig(fs, FSCONFIG_SET_PATH, "sync", BAD, AT_FDCWD), EFAULT);
+	CHECK_ERR(fsconfig(fs, FSCONFIG_SET_PATH, "sync", "", AT_FDCWD), ENOENT);
+	CHECK(!fsconfig(fs, FSCONFIG_SET_PATH_EMPTY, "sync", "", AT_FDCWD));
+	CHECK(!fsconfig(fs, FSCONFIG_SET_PATH, "async", "/dev/null", AT_FDCWD));
+	CHECK(!fsconfig(fs, FSCONFIG_SET_FD, "async", NULL, null));
 	CHECK_ERR(fsconfig(fs, FSCONFIG_CMD_CREATE, "x", NULL, 0), EINVAL);
 	CHECK_ERR(fsconfig(fs, FSCONFIG_CMD_RECONFIGURE, NULL, NULL, 0), EBUSY);
 	CHECK_ERR(fsmount(fs, 0, 0), EINVAL);
