@@ -27,7 +27,7 @@ static char *skip_blanks(char *p)
 /*
  * Take the first line apart: interpreter and at most one argument, which is all the rest. @line has
  * EXEC_LINE_SIZE characters, zeroes behind the file's end. One that is cut off there is good only
- * if the interpreter's name is whole. -ENOEXEC.
+ * if the interpreter's name is whole. Blanks at the end of a file are an empty argument. -ENOEXEC.
  */
 static int script_parse(char *line, char **interp, char **arg)
 {
@@ -50,9 +50,7 @@ static int script_parse(char *line, char **interp, char **arg)
 	*arg = NULL;
 	if (*p) {
 		*p++ = '\0';
-		p = skip_blanks(p);
-		if (*p)
-			*arg = p;
+		*arg = skip_blanks(p);
 	}
 	return 0;
 }

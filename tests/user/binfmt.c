@@ -221,6 +221,7 @@ static void scripts(void)
 	CHECK(put_text(D "/e", "#!" D) && runs(D "/e", "errno 13"));
 	CHECK(put_text(D "/e", "#!/none\n") && runs(D "/e", "errno 2"));
 	CHECK(put_text(D "/e", "\n") && runs(D "/e", "errno 8"));
+	CHECK(put_text(D "/e", "#!" I " ") && runs(D "/e", I "||" D "/e|a b|| flags=0"));
 	/* The line is cut off: what is an argument may be, what is the name may not. */
 	memset(line, 'x', sizeof(line));
 	memcpy(line, "#!" I " ", strlen(I) + 3);
