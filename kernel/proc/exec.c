@@ -387,18 +387,27 @@ static void exec_switch_files(struct task *t, struct exec_spares *s)
 	fdtable_close_on_exec(t->thread.files);
 }
 
-/* The thread's name: of the file as it was called or, where only a descriptor was, as it is. */
+static void set_name(struct thread *t, const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	thread_set_name(t, slash ? slash + 1 : path);
+}
+
+/*
+ * The thread's name: of the file as it was called or, where only a descriptor was, as it is; a
+ * memfd's name has a slash before it.
+ */
 static void exec_set_name(struct exec_image *img, struct thread *t)
 {
 	const struct exec_args *a = img->args;
-	const char *slash = strrchr(a->filename, '/');
 
 	if (!a->lookup_name || *a->lookup_name) {
-		thread_set_name(t, slash ? slash + 1 : a->filename);
+		set_name(t, a->filename);
 		return;
 	}
 	spin_lock(&vfs_tree_lock); /* the file's name may be changed */
-	thread_set_name(t, exe_of(img->vm->exe)->file->path.dentry->name);
+	set_name(t, exe_of(img->vm->exe)->file->path.dentry->name);
 	spin_unlock(&vfs_tree_lock);
 }
 

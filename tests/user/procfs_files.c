@@ -16,6 +16,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/utsname.h>
@@ -373,11 +374,16 @@ static int name_after(int at, const char *path, int flags, const char *want)
 static void exec_names(void)
 {
 	int exe = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+	int copy = (int)syscall(SYS_memfd_create, "a copy", 1);
 	char file[PATH_MAX + 1] = { 0 }, want[16];
 
 	CHECK(readlink("/proc/self/exe", file, PATH_MAX) > 0);
 	snprintf(want, sizeof(want), "%.15s", strrchr(file, '/') + 1);
 	CHECK(name_after(exe, "", AT_EMPTY_PATH, want) == 0);
+	while (sendfile(copy, exe, NULL, 1 << 20) > 0)
+		;
+	CHECK(name_after(copy, "", AT_EMPTY_PATH, "memfd:a copy") == 0);
+	close(copy);
 	CHECK(name_after(AT_FDCWD, "/proc/self/exe", 0, "exe") == 0);
 	CHECK(symlink(file, "/tmp/another-name") == 0);
 	CHECK(name_after(AT_FDCWD, "/tmp/another-name", 0, "another-name") == 0);
