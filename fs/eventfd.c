@@ -1,7 +1,7 @@
 /*
  * eventfd(2): a 64-bit counter as a file. A write adds, a read takes all of it, or 1 with
  * EFD_SEMAPHORE; a write that would pass 2^64 - 2 waits for room, a read of 0 waits for a write.
- * Only the kernel's own signals reach 2^64 - 1, where the counter stays: overflow, shown as POLLERR.
+ * Only the kernel's own signals reach 2^64 - 1, where it stays: overflow, shown as POLLERR.
  *
  * The counter is guarded by ctx->lock (rank EVENT), which is let go before waiters are woken.
  * Writers wake readers through the _sync form: the usual partner is a thread that answers at once.

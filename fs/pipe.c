@@ -161,7 +161,7 @@ static ssize_t pipe_read(struct file *f, struct uio *u, u64 *pos)
 		end = !p->writers;
 		mutex_unlock(&p->lock);
 		if (n) {
-			/* Who waits to write began when it was full: room in a pipe with room is no news. */
+			/* Writers wait when it is full: more room beside room is no news. */
 			if (n > 0 && full)
 				pipe_wake_writers(p);
 			else if (n > 0)
