@@ -94,7 +94,7 @@ long sys_fiemap(struct file *f, u64 arg)
 	struct fiemap_out o = { .extents = arg + offsetof(struct fiemap, fm_extents) };
 	long err;
 
-	if (!f->inode->ops->map)
+	if (!f->inode->ops || !f->inode->ops->map)
 		return -EOPNOTSUPP;
 	if (copy_from_user(&o.m, arg, sizeof(o.m)))
 		return -EFAULT;
@@ -118,7 +118,7 @@ long sys_fibmap(struct file *f, u64 arg)
 		return -EFAULT;
 	if (block < 0)
 		return -EINVAL;
-	if (i->ops->map) {
+	if (i->ops && i->ops->map) {
 		rwsem_read_lock(&i->lock);
 		err = (u64)block * i->sb->blksize < size_of(i)
 			      ? i->ops->map(i, (u64)block, 1, &phys, &count)
