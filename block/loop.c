@@ -82,6 +82,7 @@ static int serve(struct loop *lo, const struct bio *b)
 		err = file_fsync(lo->file, 0, ~0ull, false);
 		return err == -EINVAL ? 0 : err;
 	case BIO_DISCARD:
+	case BIO_ZERO:
 		return file_fallocate(lo->file, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, pos,
 				      len);
 	default: return -EOPNOTSUPP;
@@ -249,6 +250,7 @@ int loop_bind(struct loop *lo, struct file *f, u32 block)
 	l->block = l->physical = block;
 	l->write_cache = f->ops->fsync != NULL;
 	l->max_discard = f->ops->fallocate && !(lo->flags & LO_FLAGS_READ_ONLY) ? DISCARD_MAX : 0;
+	l->max_zero = l->max_discard; /* what has no room reads as zeroes */
 	l->discard_align = block;
 	lo->disk->read_only = lo->flags & LO_FLAGS_READ_ONLY;
 	lo->disk->no_scan = !(lo->flags & LO_FLAGS_PARTSCAN);

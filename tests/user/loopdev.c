@@ -3,7 +3,9 @@
  * ones, letting go by the last close, partitions, chains. Linux may have them as a module: then there
  * is nothing to be tried.
  */
+#define _GNU_SOURCE
 #include <fcntl.h>
+#include <linux/falloc.h>
 #include <linux/fs.h>
 #include <linux/loop.h>
 #include <sys/ioctl.h>
@@ -94,6 +96,10 @@ static void contents(void)
 	CHECK(put(l, 8192, 'a') && !fsync(l));
 	CHECK(holds(f, 8192, 'a') && holds(f, 4096, 0));
 	CHECK(put(f, 65536, 'b') && holds(l, 65536, 'b'));
+	CHECK(!fallocate(l, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 65536, 4096));
+	CHECK(holds(l, 65536, 0) && holds(f, 65536, 0) && !fstat(f, &st) && st.st_size == SIZE);
+	CHECK(!fallocate(l, FALLOC_FL_ZERO_RANGE, 8192, 4096) && holds(f, 8192, 0));
+	CHECK(put(l, 8192, 'a') && !fsync(l));
 	CHECK_ERR(pwrite(l, "x", 1, SIZE), ENOSPC);
 	CHECK(pread(l, node + 30, 1, SIZE) == 0);
 	CHECK(lseek(l, SIZE, SEEK_SET) == SIZE && lseek(l, -512, SEEK_END) == SIZE - 512);
