@@ -334,7 +334,12 @@ int vfs_statfs(const struct path *p, struct kstatfs *st)
 {
 	struct super *sb = p->mnt->sb;
 
-	*st = (struct kstatfs){ .type = sb->magic, .bsize = sb->blksize, .namelen = NAME_MAX_LEN };
+	*st = (struct kstatfs){ .type = sb->magic, .bsize = PAGE_SIZE, .namelen = NAME_MAX_LEN };
+	if (sb->magic == ANON_INODE_FS_MAGIC) { /* in Linux pipes and sockets have their own */
+		u32 mode = dentry_inode(p->dentry)->mode;
+
+		st->type = S_ISFIFO(mode) ? PIPEFS_MAGIC : S_ISSOCK(mode) ? SOCKFS_MAGIC : st->type;
+	}
 	if (sb->magic == ANON_INODE_FS_MAGIC && S_ISFIFO(dentry_inode(p->dentry)->mode))
 		st->type = PIPEFS_MAGIC;
 	else if (sb->magic == ANON_INODE_FS_MAGIC && S_ISSOCK(dentry_inode(p->dentry)->mode))

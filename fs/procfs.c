@@ -255,6 +255,7 @@ static int procfs_mount(const struct fs_type *t, const char *source, u32 flags, 
 	if (err)
 		return err;
 	sb->no_new_names = true;
+	sb->blksize = 1024;
 	err = procfs_remount(sb, flags, data);
 	if (err)
 		super_put(sb);

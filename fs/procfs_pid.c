@@ -544,6 +544,7 @@ const struct file_ops procfs_mounts_ops = {
 	.read = textfile_read,
 	.seek = textfile_seek,
 	.poll = mounts_poll,
+	.splice_read = true,
 };
 
 /* --- magic links --- */

@@ -210,21 +210,38 @@ static u32 sets_to_items(const struct fd_sets *s, struct poll_item *items)
 	return n;
 }
 
-/* Results into the sets. Returns the number of bits set, or -EBADF. */
+/* Is @fd open, if only as a place (O_PATH)? */
+static bool is_open(u32 fd)
+{
+	struct fdref r;
+
+	if (fd_borrow_any((int)fd, &r))
+		return false;
+	fd_release(&r);
+	return true;
+}
+
+/*
+ * Results into the sets: a place is ready for all, as nothing could wait for it. Returns the number
+ * of bits set, or -EBADF.
+ */
 static long items_to_sets(struct fd_sets *s, const struct poll_item *items, u32 n)
 {
 	static const u32 means[3] = { SELECT_IN, SELECT_OUT, SELECT_EX };
 	long bits = 0;
 
 	for (u32 k = 0; k < n; k++) {
-		u32 fd = (u32)items[k].fd;
+		u32 fd = (u32)items[k].fd, seen = items[k].revents;
 
-		if (items[k].revents & POLLNVAL)
-			return -EBADF;
+		if (seen & POLLNVAL) {
+			if (!is_open(fd))
+				return -EBADF;
+			seen = ~0u;
+		}
 		for (int i = 0; i < 3; i++) {
 			if (!set_has(s->in[i], fd))
 				continue;
-			if (items[k].revents & means[i])
+			if (seen & means[i])
 				bits++;
 			else
 				s->in[i][fd / FD_BITS] &= ~(1ull << (fd % FD_BITS));

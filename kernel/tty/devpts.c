@@ -430,6 +430,7 @@ static int devpts_mount(const struct fs_type *t, const char *source, u32 flags, 
 	sb = super_alloc(t, DEVPTS_SUPER_MAGIC, &devpts_super_ops);
 	if (!sb)
 		goto free_instance;
+	sb->blksize = 1024;
 	sb->priv = d;
 	d->sb = sb;
 	vfs_register_super(sb);

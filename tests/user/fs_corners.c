@@ -5,12 +5,17 @@
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <linux/fs.h>
+#include <linux/magic.h>
 #include <signal.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/resource.h>
+#include <sys/select.h>
+#include <sys/sendfile.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/statfs.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <sys/xattr.h>
@@ -197,6 +202,50 @@ static void test_mounts(void)
 	CHECK(!rmdir("a/s") && !rmdir("a") && !rmdir("b") && !rmdir("c"));
 }
 
+static long fs_of(int fd)
+{
+	struct statfs s;
+
+	return fstatfs(fd, &s) ? -1 : (long)s.f_type;
+}
+
+/* Files that are nowhere on a disk: their file systems, sizes of blocks, what can be spliced. */
+static void test_nowhere(void)
+{
+	int p[2], s = socket(AF_UNIX, SOCK_STREAM, 0), e = eventfd(0, 0), to = open("f", O_RDWR);
+	int mounts = open("/proc/self/mounts", O_RDONLY);
+	struct statfs fs;
+	struct stat st;
+
+	REQUIRE(!pipe(p) && s >= 0 && e >= 0 && to >= 0 && mounts >= 0);
+	CHECK(fs_of(p[0]) == PIPEFS_MAGIC && fs_of(s) == SOCKFS_MAGIC);
+	CHECK(fs_of(e) == ANON_INODE_FS_MAGIC && fs_of(mounts) == PROC_SUPER_MAGIC);
+	CHECK(!fstat(mounts, &st) && st.st_blksize == 1024);
+	CHECK(!fstatfs(mounts, &fs) && fs.f_bsize == 4096);
+	CHECK(sendfile(to, mounts, NULL, 10) == 10 && splice(mounts, NULL, p[1], NULL, 5, 0) == 5);
+	close(p[0]);
+	close(p[1]);
+	close(s);
+	close(e);
+	close(to);
+	close(mounts);
+}
+
+/* select(2) takes a descriptor that is only a place (O_PATH) as ready for all. */
+static void test_select_place(void)
+{
+	int fd = open("f", O_PATH);
+	struct timeval none = { 0 };
+	fd_set in, out, ex;
+
+	FD_ZERO(&in);
+	FD_SET(fd, &in);
+	out = ex = in;
+	CHECK(select(fd + 1, &in, &out, &ex, &none) == 3);
+	close(fd);
+	CHECK_ERR(select(fd + 1, &in, NULL, NULL, &none), EBADF);
+}
+
 int main(void)
 {
 	char dir[] = "/tmp/fs_corners.XXXXXX";
@@ -211,6 +260,11 @@ int main(void)
 	test_async();
 	test_size_limit();
 	test_no_such_place();
+	/* Flags that contradict each other come before the name. */
+	CHECK_ERR(open("", O_CREAT | O_DIRECTORY, 0644), EINVAL);
+	CHECK_ERR(open(NULL, O_CREAT | O_TMPFILE | O_RDWR, 0644), EINVAL);
+	test_nowhere();
+	test_select_place();
 	test_mounts();
 	CHECK(!chdir("/") && !umount(dir) && !rmdir(dir));
 	return tap_done();
