@@ -78,7 +78,7 @@ obj-fs := \
 	aio.o async.o attr.o chrdev.o cpio.o dentry.o dentry_move.o devfs.o dnotify.o fdtable.o file.o fileadvice.o filecap.o filemap.o fsctx.o fsuser.o handle.o initramfs.o inode.o landlock.o \
 	lease.o locks.o lockrange.o memdev.o fscontext.o mount.o mount_fd.o mount_peer.o mount_pivot.o mount_prune.o mount_show.o mount_type.o mountopts.o namei.o namei_ops.o open.o rename.o splice.o super.o \
 	tmpfs.o tmpfs_dir.o tmpfs_file.o vfs_init.o xattr.o xattr_list.o \
-	procfs.o procfs_options.o procfs_pid.o pseudo.o textfile.o proc_cpu.o proc_kernel.o proc_mem.o proc_misc.o proc_pages.o sysfs.o \
+	procfs.o procfs_options.o procfs_pid.o pseudo.o textfile.o proc_config.o proc_cpu.o proc_kernel.o proc_mem.o proc_misc.o proc_pages.o sysfs.o \
 	sysfs_cpu.o sysfs_device.o \
 	epoll.o \
 	eventfd.o \

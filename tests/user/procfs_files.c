@@ -789,6 +789,25 @@ static void memory_node(void)
 	CHECK(spit(huge, "nonsense") == -1 && errno == EINVAL && spit(huge, "never") == 0);
 }
 
+/* What the kernel can do, for who looks before he asks: zcat(1) checks the format and the sum. */
+static void config(void)
+{
+	char line[128];
+	int lines = 0, mmu = 0;
+	FILE *f;
+
+	if (access("/proc/config.gz", F_OK)) /* Debian's kernel has none */
+		return;
+	f = popen("zcat /proc/config.gz", "r");
+	REQUIRE(f);
+	for (; fgets(line, sizeof(line), f); lines++) {
+		CHECK(!strncmp(line, "CONFIG_", 7) && strstr(line, "=y\n"));
+		mmu |= !strcmp(line, "CONFIG_MMU=y\n");
+	}
+	CHECK(lines > 50 && mmu);
+	CHECK(pclose(f) == 0);
+}
+
 int main(int argc, char **argv)
 {
 	if (argc == 3 && !strcmp(argv[1], "name"))
@@ -817,5 +836,6 @@ int main(int argc, char **argv)
 	limits();
 	descriptors();
 	net_attributes();
+	config();
 	return tap_done();
 }
