@@ -37,7 +37,7 @@ bool file_is_fscontext(const struct file *f);
 int fscontext_set(struct file *f, const char *key, const char *value);
 /*
  * An option by a file or by bytes: no type here has any. -EINVAL, with a message; -EOPNOTSUPP for
- * types that take one text. What all types know ("sync") is set whatever comes with it, as on Linux.
+ * types that take one text. What all types know ("sync") is set whatever comes with it.
  */
 int fscontext_set_object(struct file *f, const char *key);
 int fscontext_create(struct file *f);

@@ -119,7 +119,7 @@ static int take_record(struct socket *s, struct sock_msg *m, const struct user_c
 int sock_optmem_max = 20480;
 SYSCTL_INT(optmem_max, "sys/net/core/optmem_max", &sock_optmem_max, -0x7fffffff - 1, 0x7fffffff);
 
-/* All control data of a message; what is wrong in it goes to ->control_err. 0 or what copying gave. */
+/* All control data of a message; what is wrong in it goes to ->control_err. 0, or of the copy. */
 static int control_in(struct socket *s, struct sock_msg *m, u64 ucontrol, u64 len)
 {
 	u8 *buf;
