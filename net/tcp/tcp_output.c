@@ -756,7 +756,7 @@ void tcp_mtu_black_hole(struct tcp_pcb *p, s64 now)
 	if (!tcp_sysctl_mtu_probing || p->mss <= mss || s->len <= mss)
 		return;
 	if (!p->path_mtu)
-		p->path_mtu = (u16)p->pmtu;
+		p->path_mtu = (u16)MIN(p->pmtu, 65535u); /* that of lo is 65536 */
 	p->mtu_again = now + MTU_AGAIN;
 	tcp_mtu(p, mss + 40 + (p->flags & PF_TS ? TCP_TS_LEN : 0));
 }
