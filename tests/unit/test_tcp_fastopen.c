@@ -554,6 +554,19 @@ UNIT_TEST(answers_that_do_not_fit)
 	x_close(&x);
 }
 
+/* The peer answers "hello" with 5 bytes in its SYN-ACK, which has @more flags. */
+static void answer_with_bytes(struct xend *x, u8 more)
+{
+	x_say(&(struct xseg){ .sport = 301,
+			      .dport = x->dport,
+			      .seq = 500,
+			      .ack = x->ack + 5,
+			      .flags = TH_SYN | TH_ACK | more,
+			      .wnd = 60000,
+			      .data = "reply",
+			      .len = 5 });
+}
+
 /* The peer answers with bytes in its SYN-ACK. */
 UNIT_TEST(bytes_in_the_answer)
 {
@@ -564,14 +577,7 @@ UNIT_TEST(bytes_in_the_answer)
 	fast_begin(1);
 	learn();
 	go(&x, 301, "hello", &h, &n);
-	x_say(&(struct xseg){ .sport = 301,
-			      .dport = x.dport,
-			      .seq = 500,
-			      .ack = x.ack + 5,
-			      .flags = TH_SYN | TH_ACK,
-			      .wnd = 60000,
-			      .data = "reply",
-			      .len = 5 });
+	answer_with_bytes(&x, 0);
 	CHECK_EQ(tcp_readable(x.p), 5);
 	CHECK(x_hear(&h) && h.ack == 506);
 	x_close(&x);
@@ -732,14 +738,7 @@ UNIT_TEST(an_answer_that_ends)
 	fast_begin(1);
 	learn();
 	go(&x, 301, "hello", &h, &n);
-	x_say(&(struct xseg){ .sport = 301,
-			      .dport = x.dport,
-			      .seq = 500,
-			      .ack = x.ack + 5,
-			      .flags = TH_SYN | TH_ACK | TH_FIN,
-			      .wnd = 60000,
-			      .data = "reply",
-			      .len = 5 });
+	answer_with_bytes(&x, TH_FIN);
 	CHECK_EQ(tcp_state(x.p), TCP_CLOSE_WAIT);
 	CHECK(x_hear(&h) && h.ack == 507);
 	CHECK_EQ(take(x.p, got, sizeof(got), 0), 5);

@@ -22,43 +22,7 @@
 #include <sys/utsname.h>
 #include <sys/wait.h>
 #include <time.h>
-#include "tap.h"
-
-static char text[65536];
-
-/* The file's text in @text; its length. */
-static ssize_t slurp(const char *path)
-{
-	int fd = open(path, O_RDONLY);
-	ssize_t n = 0, r;
-
-	text[0] = 0;
-	if (fd < 0)
-		return -1;
-	while ((r = read(fd, text + n, sizeof(text) - 1 - (size_t)n)) > 0)
-		n += r;
-	text[n] = 0;
-	close(fd);
-	return r < 0 ? -1 : n;
-}
-
-static int spit(const char *path, const char *what)
-{
-	int fd = open(path, O_WRONLY), r;
-
-	if (fd < 0)
-		return -1;
-	r = write(fd, what, strlen(what)) == (ssize_t)strlen(what) ? 0 : -1;
-	close(fd);
-	return r;
-}
-
-static unsigned long long field(const char *name)
-{
-	char *p = strstr(text, name);
-
-	return p ? strtoull(p + strlen(name), NULL, 10) : ~0ull;
-}
+#include "proc_text.h"
 
 static void io(void)
 {
@@ -619,57 +583,6 @@ static void torn_lines(void)
 	CHECK(good == 60);
 }
 
-/* Lines of "name: numbers", one number for each CPU of the first line. */
-static int per_cpu_lines(void)
-{
-	int cpus = 0, lines = 0;
-	char *line = strchr(text, '\n');
-
-	for (char *p = text; p < line && (p = strstr(p, "CPU")) && p < line; p++)
-		cpus++;
-	while (line && *++line) {
-		char *p = strchr(line, ':'), *next;
-
-		if (!p || p > strchr(line, '\n'))
-			return 0;
-		p++;
-		for (int i = 0; i < cpus; i++, p = next) {
-			strtoul(p, &next, 10);
-			/* a few rows have one number for all */
-			if (next == p && i != 1)
-				return 0;
-		}
-		lines++;
-		line = strchr(line, '\n');
-	}
-	return cpus > 0 ? lines : 0;
-}
-
-/* What is in the small files that tell of the whole system. */
-static void system_texts(void)
-{
-	struct utsname u;
-	char want[512], *p;
-
-	CHECK(!uname(&u) && slurp("/proc/version") > 0);
-	snprintf(want, sizeof(want), "Linux version %s ", u.release);
-	CHECK(!strncmp(text, want, strlen(want)));
-	snprintf(want, sizeof(want), "%s\n", u.version);
-	CHECK(strlen(text) > strlen(want) && !strcmp(text + strlen(text) - strlen(want), want));
-	CHECK(slurp("/proc/interrupts") > 0 && !strncmp(text, "           CPU0 ", 16) &&
-	      strstr(text, " arch_timer\n") && strstr(text, " Rescheduling interrupts\n") &&
-	      per_cpu_lines() > 3);
-	CHECK(slurp("/proc/softirqs") > 0 && per_cpu_lines() == 10);
-	CHECK(slurp("/proc/filesystems") > 0 && strstr(text, "nodev\ttmpfs\n") &&
-	      strstr(text, "nodev\tproc\n") && strstr(text, "nodev\tsysfs\n") &&
-	      strstr(text, "nodev\tdevpts\n"));
-	CHECK(slurp("/proc/devices") > 0 && !strncmp(text, "Character devices:\n  1 mem\n", 27) &&
-	      strstr(text, "\n  5 /dev/tty\n") && strstr(text, "\n204 ttyAMA\n") &&
-	      strstr(text, "\n\nBlock devices:\n"));
-	CHECK(slurp("/proc/cmdline") > 0 && (p = strchr(text, '\n')) && p[1] == 0 &&
-	      strstr(text, "console="));
-}
-
 /* @name's lines are "address type symbol"; the addresses are 0 for who may not know. 0: yes. */
 static int symbols(int hidden)
 {
@@ -687,30 +600,6 @@ static int symbols(int hidden)
 	if (f)
 		fclose(f);
 	return n < 500 || bad || (hidden ? seen != 0 : seen == 0);
-}
-
-/* A line that was written to the log comes out of /proc/kmsg once, with its level. */
-static void kernel_log(void)
-{
-	char mark[64], *p = NULL;
-	int fd = open("/proc/kmsg", O_RDONLY | O_NONBLOCK), found = 0, err;
-	ssize_t n;
-
-	REQUIRE(fd >= 0);
-	snprintf(mark, sizeof(mark), "procfs_files %d\n", getpid());
-	snprintf(text, sizeof(text), "<12>%s", mark);
-	CHECK(!spit("/dev/kmsg", text));
-	while ((n = read(fd, text, sizeof(text) - 1)) > 0 || (err = errno, 0)) {
-		text[n] = 0;
-		p = strstr(text, mark);
-		found += p != NULL;
-		for (; p && p > text && p[-1] != '\n'; p--)
-			;
-		CHECK(text[0] == '<' && (!p || !strncmp(p, "<12>", 4)));
-	}
-	CHECK(n < 0 && err == EAGAIN && found == 1);
-	CHECK(spit("/proc/kmsg", mark) == -1 && errno == EIO);
-	close(fd);
 }
 
 static int score(int adj)
@@ -766,48 +655,6 @@ static void own_texts(void)
 	CHECK(waitpid(pid, &st, 0) == pid && st == 0);
 }
 
-/* The machine's memory is one node, of all CPUs; ps and numactl look here. */
-static void memory_node(void)
-{
-	static const char node[] = "/sys/devices/system/node/node0/cpulist",
-			  huge[] = "/sys/kernel/mm/transparent_hugepage/enabled";
-	unsigned long long total;
-	char cpus[64], *p;
-
-	CHECK(slurp("/sys/devices/system/cpu/present") > 0);
-	strlcpy(cpus, text, sizeof(cpus));
-	CHECK(slurp(node) > 0 && !strcmp(text, cpus));
-	CHECK(slurp("/sys/devices/system/node/has_memory") > 0 && !strcmp(text, "0\n"));
-	CHECK(slurp("/sys/devices/system/node/node0/distance") > 0 && !strcmp(text, "10\n"));
-	CHECK(slurp("/sys/devices/system/node/node0/cpu0/topology/core_id") > 0);
-	total = slurp("/proc/meminfo") > 0 ? field("MemTotal:") : 0;
-	CHECK(total && strstr(text, "\nActive(anon): ") && strstr(text, "\nKReclaimable: "));
-	CHECK(slurp("/sys/devices/system/node/node0/meminfo") > 0);
-	CHECK(!strncmp(text, "Node 0 MemTotal:       ", 23) && field("MemTotal:") == total);
-	CHECK(field("MemUsed:") + field("MemFree:") == total && field("FilePages:") > 0);
-	CHECK(slurp(huge) > 0 && (p = strchr(text, '[')) && strchr(p, ']'));
-	CHECK(spit(huge, "nonsense") == -1 && errno == EINVAL && spit(huge, "never") == 0);
-}
-
-/* What the kernel can do, for who looks before he asks: zcat(1) checks the format and the sum. */
-static void config(void)
-{
-	char line[128];
-	int lines = 0, mmu = 0;
-	FILE *f;
-
-	if (access("/proc/config.gz", F_OK)) /* Debian's kernel has none */
-		return;
-	f = popen("zcat /proc/config.gz", "r");
-	REQUIRE(f);
-	for (; fgets(line, sizeof(line), f); lines++) {
-		CHECK(!strncmp(line, "CONFIG_", 7) && strstr(line, "=y\n"));
-		mmu |= !strcmp(line, "CONFIG_MMU=y\n");
-	}
-	CHECK(lines > 50 && mmu);
-	CHECK(pclose(f) == 0);
-}
-
 int main(int argc, char **argv)
 {
 	if (argc == 3 && !strcmp(argv[1], "name"))
@@ -829,13 +676,9 @@ int main(int argc, char **argv)
 	exec_names();
 	pieces();
 	torn_lines();
-	system_texts();
-	memory_node();
-	kernel_log();
 	own_texts();
 	limits();
 	descriptors();
 	net_attributes();
-	config();
 	return tap_done();
 }
