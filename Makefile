@@ -187,7 +187,7 @@ cold := $(addprefix arch/arm64/,cpu debug kaslr regset sigframe smp stacktrace) 
 		proc% ptimer ptrace% rlimit rseq seccomp% session signal_s% signalfd sysctl% user wait) \
 	$(addprefix kernel/sched/,balance deadline param rt thread work) \
 	$(addprefix kernel/sys/,extend machine stats timer_list) \
-	$(addprefix kernel/sys/sys_,aio cred fanotify fcntl file handle ipc kcmp keys landlock mempolicy misc mount% mqueue mrelease ntp path prctl% \
+	$(addprefix kernel/sys/sys_,aio cred fanotify fcntl fiemap file handle ipc kcmp keys landlock mempolicy misc mount% mqueue mrelease ntp path prctl% \
 		priority proc ptrace quota sched seccomp signal splice syslog time timer xattr) \
 	$(addprefix mm/,kvm mm_debug pmm_boot slab_debug vm/advise vm/commit vm/give vm/pagecache_io vm/poison vm/policy vm/protect vm/remap \
 		vm/writeback) $(addprefix kernel/lib/,bitmap fmt) \
@@ -196,9 +196,9 @@ cold := $(addprefix arch/arm64/,cpu debug kaslr regset sigframe smp stacktrace) 
 	$(addprefix net/sock/,af_inet af_unix af_netlink af_packet packet_% dns_tcp ethtool genl ifioctl inet_dgram inet_errq inet_ipopt inet_mcast inet_opt inet_tcp inet_tcp_opt netlink_diag nl_out nl_uevent \
 		inet_tcp_proc proc_% rtnetlink% sockdiag sockfilter sockioctl sockopt sysfs_net tun% unix_diag unix_gc unix_look) \
 	$(addprefix net/tcp/tcp_,cc% fastopen listen option pace reass recover sack stat% syncookie table timer% timewait user)
-# What gcc calls -Os, clang calls -Oz; its -Os inlines and unrolls. Cold code takes an address by one instruction,
-# which reaches 1 MiB: so it is linked last, beside the data. What names the end of .bss reaches farther.
-small := $(if $(LLVM),-Oz,-Os)
+# What gcc calls -Os, clang calls -Oz; its -Os inlines and unrolls; gcc's repeats what a function begins with, for early returns. Cold
+# code takes an address by one instruction, which reaches 1 MiB: so it is linked last, beside the data. What names the end of .bss reaches farther.
+small := $(if $(LLVM),-Oz,-Os -fno-shrink-wrap)
 near  := $(if $(checking),,-mcmodel=tiny)
 far   := arch/arm64/kaslr arch/arm64/smp fs/proc_kernel
 for-size = $(if $(findstring /ktest_,$(1)),$(small),$(if $(filter $(cold),$(1)),$(small) $(if $(filter $(far),$(1)),,$(near))))
@@ -278,7 +278,7 @@ $(PREP): Makefile scripts/third-party
 $(FDTLIB): $(PREP) ;
 
 # A change of flags or of compiler rebuilds everything: the command line is part of the inputs.
-cmdline := $(CC) $(CFLAGS) $(KASAN_FLAGS) $(AFLAGS) $(LDFLAGS) $(cold)$(filter -Oz,$(small)) $(near) $(subst ',,$(ZCFLAGS))
+cmdline := $(CC) $(CFLAGS) $(KASAN_FLAGS) $(AFLAGS) $(LDFLAGS) $(cold)$(small) $(near) $(subst ',,$(ZCFLAGS))
 $(shell mkdir -p $(O); echo '$(subst ','\'',$(cmdline))' | cmp -s - $(O)/.flags || \
 	echo '$(subst ','\'',$(cmdline))' > $(O)/.flags)
 
