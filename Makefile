@@ -79,7 +79,7 @@ obj-fs := \
 	lease.o locks.o lockrange.o memdev.o fscontext.o mount.o mount_fd.o mount_peer.o mount_pivot.o mount_prune.o mount_show.o mount_type.o mountopts.o namei.o namei_ops.o open.o rename.o splice.o super.o \
 	tmpfs.o tmpfs_dir.o tmpfs_file.o vfs_init.o xattr.o xattr_list.o \
 	procfs.o procfs_options.o procfs_pid.o pseudo.o textfile.o proc_config.o proc_cpu.o proc_kernel.o proc_mem.o proc_misc.o proc_pages.o sysfs.o \
-	sysfs_cpu.o sysfs_device.o \
+	sysfs_cpu.o sysfs_device.o sysfs_firmware.o \
 	epoll.o \
 	eventfd.o \
 	inotify.o inotify_queue.o fanotify.o fanotify_event.o fanotify_queue.o \

@@ -184,9 +184,7 @@ static void show_binding(struct loop *lo)
 	};
 
 	for (u32 i = 0; i < ARRAY_SIZE(files); i++) {
-		const struct pseudo_attr a = {
-			.mode = 0444, .show = files[i].show, .arg = lo, .size = PAGE_SIZE
-		};
+		const struct pseudo_attr a = { .mode = 0444, .show = files[i].show, .arg = lo };
 
 		(void)sysfs_add_at(&a, "devices/virtual/block/loop%u/loop/%s", lo->number,
 				   files[i].name);

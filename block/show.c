@@ -414,7 +414,6 @@ static void add_attrs(struct blkdev *b, const char *path, const struct blk_attr 
 			.show = a->show,
 			.write = a->write,
 			.arg = b,
-			.size = PAGE_SIZE,
 		};
 
 		(void)sysfs_add_at(&attr, "%s/%s", path, a->name);

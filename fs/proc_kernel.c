@@ -111,7 +111,7 @@ static int iomem_show(struct sbuf *out, void *arg)
 	}
 	return 0;
 }
-PROC_FILE(iomem, "iomem", 0400, .show = iomem_show);
+PROC_FILE(iomem, "iomem", 0444, .show = iomem_show);
 
 /* --- processors --- */
 
@@ -141,7 +141,7 @@ static int empty_show(struct sbuf *out, void *arg)
 {
 	return 0;
 }
-PROC_FILE(ioports, "ioports", 0400, .show = empty_show);
+PROC_FILE(ioports, "ioports", 0444, .show = empty_show);
 PROC_FILE(misc, "misc", 0444, .show = empty_show);
 
 static int cgroups_show(struct sbuf *out, void *arg)

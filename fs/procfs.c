@@ -210,6 +210,7 @@ void procfs_init(void)
 		add_sysctl(s);
 	add_link("mounts", "self/mounts");
 	add_link("net", "self/net");
+	add_link("device-tree", "/sys/firmware/devicetree/base");
 	pseudo_add_dir(&procfs_tree, "fs");
 	pseudo_add_dir(&procfs_tree, "bus");
 	pseudo_add_dir(&procfs_tree, "driver");

@@ -25,7 +25,7 @@ struct pseudo_node {
 	struct pseudo_tree *tree; /* I */
 	struct pseudo_node *parent; /* I: root: NULL */
 	struct list children, sibling; /* t: in order of creation */
-	struct pseudo_attr attr; /* I once it is linked */
+	struct pseudo_attr attr; /* I once it is linked; fill: the parent's inode lock */
 	u64 ino; /* I */
 	u64 pos; /* I: readdir position in the parent */
 	u64 next_pos; /* t: of the next child */
@@ -339,6 +339,7 @@ static const struct inode_ops pseudo_link_ops = {
 static int inode_make(struct super *sb, struct pseudo_node *n, struct inode **out)
 {
 	struct pseudo_inode *pi = kzalloc(sizeof(*pi), 0);
+	bool sysfs = sb->magic == SYSFS_MAGIC;
 	struct inode *i;
 
 	if (!pi) {
@@ -359,11 +360,14 @@ static int inode_make(struct super *sb, struct pseudo_node *n, struct inode **ou
 		i->ops = root && n->tree->root_ops ? n->tree->root_ops : &pseudo_dir_ops;
 		i->fops = root && n->tree->root_fops ? n->tree->root_fops : &pseudo_dir_fops;
 	} else if (S_ISLNK(i->mode)) {
-		i->size = strlen(n->attr.target);
+		i->size = sysfs ? 0 : strlen(n->attr.target);
 		i->ops = &pseudo_link_ops;
 	} else {
 		i->ops = &pseudo_file_ops;
 		i->fops = n->attr.ops ? n->attr.ops : &pseudo_text_fops;
+		/* What sysfs says of every text; its links have no size. */
+		if (sysfs && !n->attr.ops && !i->size)
+			i->size = PAGE_SIZE;
 	}
 	*out = i;
 	return 0;
@@ -386,7 +390,13 @@ int pseudo_lookup(struct inode *dir, const struct qname *q, struct inode **out)
 	if (n)
 		ref_get(&n->refs);
 	mutex_unlock(&d->tree->lock);
-	return n ? inode_make(dir->sb, n, out) : -ENOENT;
+	if (!n)
+		return -ENOENT;
+	if (n->attr.fill) {
+		n->attr.fill();
+		n->attr.fill = NULL;
+	}
+	return inode_make(dir->sb, n, out);
 }
 
 static bool pseudo_revalidate(struct inode *dir, struct dentry *d)

@@ -19,6 +19,7 @@ struct pseudo_attr {
 	const struct file_ops *ops; /* instead of show/write; f->inode->priv is arg */
 	const char *target; /* a symbolic link; copied */
 	u64 size; /* shown by stat */
+	void (*fill)(void); /* a directory's: adds what is in it, at the first lookup */
 };
 
 struct pseudo_tree {

@@ -1,13 +1,12 @@
 /*
  * sysfs: a tree of made-up files (fs/pseudo.c) that parts of the kernel add to. Here are the
- * directories that always exist and the firmware's; sysfs_device.c has devices, sysfs_cpu.c the
- * CPUs. Documentation of the layout: Linux's sysfs-rules and ABI documents; man: sysfs(5).
+ * directories that always exist and some settings; sysfs_device.c has devices, sysfs_cpu.c the CPUs,
+ * sysfs_firmware.c the device tree. Documentation of the layout: Linux's sysfs-rules and ABI documents; man: sysfs(5).
  */
 #include <linux/errno.h>
 #include <linux/magic.h>
 #include "fs/sysfs.h"
 #include "fs/sysfs_internal.h"
-#include "kernel/base/fdt.h"
 #include "kernel/base/log.h"
 #include "kernel/lib/fmt.h"
 #include "kernel/lib/string.h"
@@ -45,26 +44,11 @@ int sysfs_add_at(const struct pseudo_attr *a, const char *fmt, ...)
 	return n < (int)sizeof(path) ? sysfs_add(path, a) : -ENAMETOOLONG;
 }
 
-/* --- firmware --- */
+/* --- settings --- */
 
-static ssize_t fdt_read(struct file *f, struct uio *u, u64 *pos)
+static int text_show(struct sbuf *out, void *text)
 {
-	size_t size = fdt_blob_size();
-	ssize_t n;
-
-	if (*pos >= size)
-		return 0;
-	n = uio_copy_to(u, (const char *)fdt_blob() + *pos, size - *pos);
-	if (n > 0)
-		*pos += (u64)n;
-	return n;
-}
-
-static const struct file_ops fdt_fops = { .read = fdt_read };
-
-static int empty_show(struct sbuf *out, void *arg)
-{
-	sbuf_putc(out, '\n');
+	sbuf_puts(out, text);
 	return 0;
 }
 
@@ -73,33 +57,30 @@ static ssize_t refuse_write(const char *text, size_t n, void *arg)
 	return -EINVAL;
 }
 
-/* Huge pages: there are none, and no others can be chosen. */
-static int never_show(struct sbuf *out, void *arg)
-{
-	sbuf_puts(out, "always madvise [never]\n");
-	return 0;
-}
-
 static ssize_t never_write(const char *text, size_t n, void *arg)
 {
 	return strcmp(text, "never") == 0 || strcmp(text, "never\n") == 0 ? (ssize_t)n : -EINVAL;
 }
 
+static const struct {
+	const char *path, *text;
+	ssize_t (*write)(const char *text, size_t n, void *arg);
+} settings[] = {
+	/* Huge pages: there are none, and no others can be chosen. */
+	{ "kernel/mm/transparent_hugepage/enabled", "always madvise [never]\n", never_write },
+	{ "kernel/mm/transparent_hugepage/hpage_pmd_size", "2097152\n", NULL },
+	/* No sleep state to offer: the list is empty, and every request is refused. */
+	{ "power/state", "\n", refuse_write },
+};
+
 static void add_settings(void)
 {
-	const struct pseudo_attr fdt = { .mode = 0400, .ops = &fdt_fops, .size = fdt_blob_size() };
-	/* No sleep state to offer: the list is empty, and every request is refused. */
-	const struct pseudo_attr state = {
-		.mode = 0644, .show = empty_show, .write = refuse_write, .size = PAGE_SIZE
-	};
-
-	const struct pseudo_attr huge = {
-		.mode = 0644, .show = never_show, .write = never_write, .size = PAGE_SIZE
-	};
-
-	(void)sysfs_add("kernel/mm/transparent_hugepage/enabled", &huge);
-	(void)sysfs_add("firmware/fdt", &fdt);
-	(void)sysfs_add("power/state", &state);
+	for (u32 i = 0; i < ARRAY_SIZE(settings); i++)
+		(void)sysfs_add(settings[i].path,
+				&(struct pseudo_attr){ .mode = settings[i].write ? 0644 : 0444,
+						       .show = text_show,
+						       .write = settings[i].write,
+						       .arg = (void *)settings[i].text });
 }
 
 /* Each of @dirs, and what is made from now on, with the permissions @mode. */
@@ -125,6 +106,7 @@ void sysfs_init(void)
 		 0755);
 	sysfs_add_cpus();
 	sysfs_device_init();
+	sysfs_add_firmware();
 	add_settings();
 }
 

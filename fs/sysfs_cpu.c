@@ -74,9 +74,7 @@ static int number_show(struct sbuf *out, void *arg)
 
 static void add_text(const char *path, int (*show)(struct sbuf *out, void *arg), u64 arg)
 {
-	const struct pseudo_attr a = {
-		.mode = 0444, .show = show, .arg = (void *)arg, .size = PAGE_SIZE
-	};
+	const struct pseudo_attr a = { .mode = 0444, .show = show, .arg = (void *)arg };
 
 	(void)sysfs_add(path, &a);
 }
@@ -139,7 +137,6 @@ static void add_cpu(u32 cpu)
 			.mode = 0444,
 			.show = cpu_files[i].show,
 			.arg = (void *)(u64)cpu,
-			.size = PAGE_SIZE,
 		};
 
 		(void)sysfs_add_at(&a, "devices/system/cpu/cpu%u/%s", cpu, cpu_files[i].name);
@@ -166,9 +163,8 @@ static void add_node(void)
 					     "has_normal_memory" };
 
 	for (u32 i = 0; i < ARRAY_SIZE(lists); i++)
-		(void)sysfs_add_at(
-			&(struct pseudo_attr){ .mode = 0444, .show = zero_show, .size = PAGE_SIZE },
-			"devices/system/node/%s", lists[i]);
+		(void)sysfs_add_at(&(struct pseudo_attr){ .mode = 0444, .show = zero_show },
+				   "devices/system/node/%s", lists[i]);
 	add_text("devices/system/node/node0/cpumap", all_mask_show, 0);
 	add_text("devices/system/node/node0/cpulist", all_list_show, 0);
 	add_text("devices/system/node/node0/distance", distance_show, 0);

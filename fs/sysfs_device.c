@@ -159,9 +159,7 @@ static void add_attrs(const struct device *d, const char *path)
 		n++;
 	shown = n ? kcalloc(n, sizeof(*shown), 0) : NULL;
 	for (u32 i = 0; shown && i < n; i++) {
-		const struct pseudo_attr a = {
-			.mode = 0444, .show = attr_show, .arg = &shown[i], .size = PAGE_SIZE
-		};
+		const struct pseudo_attr a = { .mode = 0444, .show = attr_show, .arg = &shown[i] };
 
 		shown[i] = (struct shown){ d, d->attrs[i].show };
 		(void)sysfs_add_at(&a, "%s/%s", path, d->attrs[i].name);
@@ -190,7 +188,6 @@ static void show_device(const struct device *d)
 		.show = device_uevent_show,
 		.write = device_uevent_write,
 		.arg = (void *)d,
-		.size = PAGE_SIZE,
 	};
 	char path[SYSFS_PATH_MAX];
 
@@ -226,9 +223,7 @@ static void hide_device(const struct device *d)
 /* See sysfs_internal.h. */
 void sysfs_device_init(void)
 {
-	static const struct pseudo_attr seqnum = { .mode = 0444,
-						   .show = seqnum_show,
-						   .size = PAGE_SIZE };
+	static const struct pseudo_attr seqnum = { .mode = 0444, .show = seqnum_show };
 
 	device_added = show_device;
 	device_removed = hide_device;
@@ -301,15 +296,12 @@ static ssize_t uevent_write(const char *text, size_t n, void *arg)
 /* See sysfs.h. ctx: thread; sleeps. */
 void sysfs_add_chrdev(const struct chrdev *c)
 {
-	const struct pseudo_attr dev = {
-		.mode = 0444, .show = dev_show, .arg = (void *)c, .size = PAGE_SIZE
-	};
+	const struct pseudo_attr dev = { .mode = 0444, .show = dev_show, .arg = (void *)c };
 	const struct pseudo_attr uevent = {
 		.mode = 0644,
 		.show = uevent_show,
 		.write = uevent_write,
 		.arg = (void *)c,
-		.size = PAGE_SIZE,
 	};
 	char path[SYSFS_PATH_MAX], target[SYSFS_PATH_MAX];
 	const char *name;

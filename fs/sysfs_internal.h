@@ -5,3 +5,4 @@
 /* ctx: boot; sleeps. Memory shortage leaves entries out. */
 void sysfs_add_cpus(void);
 void sysfs_device_init(void);
+void sysfs_add_firmware(void);

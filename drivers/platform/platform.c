@@ -2,8 +2,9 @@
  * Platform devices: nodes of the device tree that a driver has taken.
  *
  * The name is Linux's: the unit's address, a dot, the node's name (9000000.pl011). Only devices
- * with a driver are described; the tree's other nodes are in firmware/fdt for who wants them. The
- * node's name lies in the device tree blob, which stays in memory.
+ * with a driver are described; the tree's other nodes are in firmware/devicetree for who wants them.
+ * Those with PrimeCell identification registers are on the bus amba. The node's name lies in the
+ * device tree blob, which stays in memory.
  */
 #include "drivers/platform/platform.h"
 #include "kernel/base/fdt.h"
@@ -45,7 +46,7 @@ const struct device *platform_device_add(int node, const char *driver)
 	snprintf(p->dev.name, sizeof(p->dev.name), "%lx.%.*s", base, base_len(p->node_name),
 		 p->node_name);
 	p->dev.parent = &device_platform;
-	p->dev.bus = "platform";
+	p->dev.bus = fdt_node_is(node, "arm,primecell") ? "amba" : "platform";
 	p->dev.driver = driver;
 	p->dev.uevent = platform_uevent;
 	device_add(&p->dev);

@@ -5,8 +5,8 @@
  * pass at boot notes each node's offset and parent, in ascending offsets, and memory banks on the
  * way. Addresses are translated up through the parents' "ranges".
  *
- * The blob stays where the boot loader put it, in the linear map, and is only read. It comes from
- * outside: every length is checked. Boot only (see fdt.h), so nothing is locked.
+ * The blob stays where the boot loader put it, in the linear map, and is only read, but for seeds,
+ * which are erased. It comes from outside: every length is checked. Boot only (see fdt.h), so nothing is locked.
  *
  * Reference: Devicetree Specification v0.3.
  */
@@ -196,6 +196,12 @@ int fdt_find_compatible(int after, const char *compatible)
 	return fdt_node_offset_by_compatible(blob, after, compatible);
 }
 
+/* See fdt.h. ctx: boot. */
+bool fdt_node_is(int node, const char *compatible)
+{
+	return fdt_node_check_compatible(blob, node, compatible) == 0;
+}
+
 /* See fdt.h. ctx: boot thread. */
 const char *fdt_node_name(int node)
 {
@@ -208,6 +214,15 @@ const char *fdt_node_name(int node)
 const void *fdt_prop(int node, const char *name, int *len)
 {
 	return fdt_getprop(blob, node, name, len);
+}
+
+/* See fdt.h. The token, the length and the name go too: nothing is left to find. ctx: boot. */
+void fdt_prop_erase(const void *value, int len)
+{
+	fdt32_t *word = (fdt32_t *)value;
+
+	for (int i = -3; i < (len + 3) / 4; i++)
+		word[i] = cpu_to_fdt32(FDT_NOP);
 }
 
 /* See fdt.h. ctx: boot. */

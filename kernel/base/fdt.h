@@ -16,8 +16,11 @@ int __must_check fdt_node_reg(int node, u32 index, paddr_t *base, u64 *size);
 int __must_check fdt_node_irq(int node, u32 index, u32 *irq, u32 *flags);
 /* node offset or < 0; after = -1 to start */
 int fdt_find_compatible(int after, const char *compatible);
+bool fdt_node_is(int node, const char *compatible); /* among others */
 const char *fdt_node_name(int node); /* with its unit address; lives for ever */
 const void *fdt_prop(int node, const char *name, int *len); /* NULL when absent */
+/* Overwrite what fdt_prop() found: a secret that others would read in /sys. */
+void fdt_prop_erase(const void *value, int len);
 u32 fdt_prop_u32(int node, const char *name, u32 missing);
 bool fdt_node_enabled(int node); /* status absent or "okay" */
 int fdt_chosen(void);

@@ -183,8 +183,10 @@ static void add_property(const char *name)
 	int len;
 	const void *p = fdt_prop(fdt_chosen(), name, &len);
 
-	if (p && len > 0)
-		rand_add(p, (size_t)len, (u32)len * 8);
+	if (!p || len <= 0)
+		return;
+	rand_add(p, (size_t)len, (u32)len * 8);
+	fdt_prop_erase(p, len);
 }
 
 /* Seed from what the machine gives. ctx: boot. */

@@ -128,6 +128,14 @@ int pid_timens_show(struct sbuf *out, void *h)
 }
 
 /*
+ * They cannot be changed once a process lives by them. ctx: any. -EACCES.
+ */
+ssize_t pid_timens_write(void *h, const char *text, size_t n)
+{
+	return -EACCES;
+}
+
+/*
  * cpuset: there is one. ctx: any. 0.
  */
 int pid_cpuset_show(struct sbuf *out, void *h)

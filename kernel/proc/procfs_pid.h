@@ -56,6 +56,7 @@ ssize_t pid_id_map_write(void *h, const char *text, size_t n);
 int pid_setgroups_show(struct sbuf *out, void *h);
 ssize_t pid_setgroups_write(void *h, const char *text, size_t n);
 int pid_timens_show(struct sbuf *out, void *h);
+ssize_t pid_timens_write(void *h, const char *text, size_t n);
 int pid_cpuset_show(struct sbuf *out, void *h);
 
 /* procfs_pagemap.c */

@@ -5,6 +5,7 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <stdio.h>
+#include <sys/stat.h>
 #include <sys/utsname.h>
 #include "proc_text.h"
 
@@ -106,6 +107,37 @@ static void memory_node(void)
 	CHECK(spit(huge, "nonsense") == -1 && errno == EINVAL && spit(huge, "never") == 0);
 }
 
+static int mode_of(const char *path, off_t *size)
+{
+	struct stat st;
+
+	if (lstat(path, &st))
+		return -1;
+	*size = st.st_size;
+	return (int)(st.st_mode & 07777);
+}
+
+/* What stat says of files of /sys and /proc, the bus of the serial port, what is never granted. */
+static void odds(void)
+{
+	static const char port[] = "/sys/bus/amba/devices/9000000.pl011",
+			  at[] = "../../../devices/platform/9000000.pl011";
+	off_t size = -1;
+	char to[100] = "";
+
+	CHECK(mode_of("/sys/class/net/lo/mtu", &size) == 0644 && size == 4096);
+	CHECK(mode_of("/sys/class/tty/console/active", &size) == 0444 && size == 4096);
+	CHECK(mode_of("/sys/class/net/lo", &size) == 0777 && size == 0);
+	CHECK(mode_of("/proc/mounts", &size) == 0777 && size == 11);
+	CHECK(mode_of("/proc/iomem", &size) == 0444 && mode_of("/proc/ioports", &size) == 0444);
+	CHECK(readlink(port, to, sizeof(to) - 1) == sizeof(at) - 1 && !strcmp(to, at));
+	CHECK(!access("/sys/bus/amba/drivers/uart-pl011/9000000.pl011/tty/ttyAMA0/dev", R_OK));
+	CHECK(slurp("/sys/kernel/mm/transparent_hugepage/hpage_pmd_size") > 0 &&
+	      !strcmp(text, "2097152\n"));
+	CHECK(mode_of("/proc/self/timens_offsets", &size) == 0644);
+	CHECK(spit("/proc/self/timens_offsets", "monotonic 1 0") == -1 && errno == EACCES);
+}
+
 /* What the kernel can do, for who looks before he asks: zcat(1) checks the format and the sum. */
 static void config(void)
 {
@@ -134,6 +166,7 @@ int main(void)
 	system_texts();
 	kernel_log();
 	memory_node();
+	odds();
 	config();
 	return tap_done();
 }
