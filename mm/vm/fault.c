@@ -625,7 +625,7 @@ int vm_populate_locked(struct vmspace *vm, vaddr_t start, vaddr_t end, bool writ
 		if (!access_allowed(r, write, false))
 			return -EFAULT;
 		for (; va < MIN(end, r->end) && !err; va += err ? 0 : PAGE_SIZE)
-			err = vm_fault_region(r, va, &flags);
+			err = READ_ONCE(current->killed) ? -EINTR : vm_fault_region(r, va, &flags);
 	}
 	*done = va;
 	return err;

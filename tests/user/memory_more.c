@@ -6,6 +6,7 @@
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <grp.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdint.h>
@@ -15,6 +16,7 @@
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
+#include <time.h>
 #include "tap.h"
 
 #define PAGE 4096ul
@@ -619,6 +621,37 @@ static void test_first_page(void)
 	CHECK(!munmap(first, 2 * PAGE) && touch(first, 0) == SIGSEGV);
 }
 
+static double seconds(clockid_t clock)
+{
+	struct timespec t = { 0 };
+
+	clock_gettime(clock, &t);
+	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+/* Whoever brings in pages for long can be killed meanwhile. */
+static void test_populate_killed(void)
+{
+	siginfo_t si = { 0 };
+	clockid_t cpu;
+	double from;
+	pid_t pid = fork();
+	char *m;
+
+	if (!pid) {
+		m = mmap(NULL, 64 * GB, PROT_READ, ANON | MAP_NORESERVE, -1, 0);
+		_exit(m == MAP_FAILED || madvise(m, 64 * GB, ADV_POPULATE_READ));
+	}
+	REQUIRE(pid > 0 && !clock_getcpuclockid(pid, &cpu));
+	while (!si.si_pid && seconds(cpu) < 0.05) {
+		sched_yield();
+		waitid(P_PID, (id_t)pid, &si, WEXITED | WNOHANG | WNOWAIT);
+	}
+	from = seconds(CLOCK_MONOTONIC);
+	kill(pid, SIGKILL);
+	CHECK(waitpid(pid, NULL, 0) == pid && seconds(CLOCK_MONOTONIC) - from < 10);
+}
+
 int main(void)
 {
 	struct sigaction sa = { .sa_handler = on_fault };
@@ -632,6 +665,7 @@ int main(void)
 	test_neighbours();
 	test_crowd();
 	test_advice();
+	test_populate_killed();
 	test_process_madvise();
 	test_locking();
 	test_first_page();
