@@ -14,7 +14,7 @@
  * polled; an inner set is locked inside an outer one, and epoll_control keeps the nesting free of
  * loops and at most EPOLL_DEPTH deep under nest_lock. eps_lock (spinlock) guards all files' eps
  * lists. set->ready_lock (rank EPOLL_READY, irqsave) guards the ready list; callbacks take it
- * inside the wait queue's lock. s: set->lock, e: eps_lock, r: ready_lock, I: immutable.
+ * inside the wait queue's lock. s: set->lock, e: eps_lock, r: ready_lock, n: nest_lock, I: immutable.
  */
 #include <linux/errno.h>
 #include <linux/eventpoll.h>
@@ -49,6 +49,7 @@ struct epoll_set {
 	struct list ready; /* r: struct epitem.ready */
 	struct waitq wait; /* own lock: who collects */
 	struct waitq pollers; /* own lock: who polls the set's descriptor */
+	u32 checked, depth; /* n: by which check, which depth of sets below it was found */
 };
 
 /* One wait queue an item listens on. */
@@ -83,6 +84,7 @@ SYSCTL_INT(epoll_max_user_watches, "sys/fs/epoll/max_user_watches", &max_user_wa
 	   0x7fffffff);
 static struct spinlock eps_lock = SPINLOCK_INIT(RANK_SPIN_OUTER);
 static struct mutex nest_lock;
+static u32 nest_checks; /* nest_lock: there were so many */
 static struct kmem_cache *item_cache, *hook_cache;
 
 static const struct file_ops epoll_ops;
@@ -274,8 +276,8 @@ bool file_is_epoll(const struct file *f)
 }
 
 /*
- * Depth of sets below @s, or EPOLL_DEPTH + 1 when that is too deep or @avoid is among them. holds:
- * nest_lock.
+ * Depth of sets below @s, or EPOLL_DEPTH + 1 when that is too deep or @avoid is among them. A set
+ * is looked at once, however many ways lead to it. holds: nest_lock.
  */
 static u32 nest_depth(struct epoll_set *s, struct epoll_set *avoid, u32 level)
 {
@@ -283,6 +285,8 @@ static u32 nest_depth(struct epoll_set *s, struct epoll_set *avoid, u32 level)
 
 	if (s == avoid || level > EPOLL_DEPTH)
 		return EPOLL_DEPTH + 1;
+	if (s->checked == nest_checks)
+		return s->depth;
 	mutex_lock_nested(&s->lock);
 	for (struct rb_node *n = rb_first(&s->items); n; n = rb_next(n)) {
 		struct epitem *it = rb_entry(n, struct epitem, node);
@@ -291,7 +295,9 @@ static u32 nest_depth(struct epoll_set *s, struct epoll_set *avoid, u32 level)
 			deepest = MAX(deepest, 1 + nest_depth(it->file->priv, avoid, level + 1));
 	}
 	mutex_unlock(&s->lock);
-	return MIN(deepest, (u32)EPOLL_DEPTH + 1);
+	s->checked = nest_checks;
+	s->depth = MIN(deepest, (u32)EPOLL_DEPTH + 1);
+	return s->depth;
 }
 
 /* How many sets lie above @s; @budget bounds the sets looked at. holds: nest_lock, eps_lock. */
@@ -317,6 +323,7 @@ static int nest_check(struct epoll_set *outer, struct file *target)
 	spin_lock(&eps_lock);
 	height = nest_height(outer, 1, &budget);
 	spin_unlock(&eps_lock);
+	nest_checks++;
 	return height + nest_depth(target->priv, outer, 1) >= EPOLL_DEPTH ? -ELOOP : 0;
 }
 
