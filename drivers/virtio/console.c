@@ -114,7 +114,7 @@ static void tx_reclaim(struct vcon *vc)
 
 static void tx_done(struct virtqueue *vq)
 {
-	struct vcon *vc = vq->priv;
+	struct vcon *vc = vq->vd->priv;
 	u64 flags = spin_lock_irqsave(&vc->port.lock);
 
 	tx_reclaim(vc);
@@ -166,7 +166,7 @@ static void rx_drain(struct vcon *vc)
 
 static void rx_done(struct virtqueue *vq)
 {
-	struct vcon *vc = vq->priv;
+	struct vcon *vc = vq->vd->priv;
 	u64 flags = spin_lock_irqsave(&vc->port.lock);
 
 	rx_drain(vc);
@@ -305,7 +305,6 @@ static struct vcon *vcon_alloc(struct virtio_device *vd)
 		return NULL;
 	spin_init(&vc->port.lock, RANK_UART);
 	vc->vd = vd;
-	vd->priv = vc;
 	ok &= !!(vc->tx_buf = kmalloc(TX_SIZE, 0));
 	ok &= !!(ring = kmalloc(TX_SIZE, 0));
 	ring_init(&vc->port.tx, ring, TX_SIZE);
@@ -332,7 +331,7 @@ static void vcon_config_changed(struct virtio_device *vd)
 {
 	struct vcon *vc = vd->priv;
 
-	if (!virtio_has_feature(vd, VIRTIO_CONSOLE_F_SIZE))
+	if (!vc || !virtio_has_feature(vd, VIRTIO_CONSOLE_F_SIZE))
 		return;
 	vcon_read_size(vc);
 	uart_resized(&vc->port, vc->port.rows, vc->port.cols);
@@ -343,8 +342,6 @@ static void vcon_start(struct vcon *vc)
 	struct virtqueue *rx = vc->vd->vqs[VQ_RX];
 	u64 flags;
 
-	rx->priv = vc;
-	vc->vd->vqs[VQ_TX]->priv = vc;
 	virtio_ready(vc->vd);
 	flags = spin_lock_irqsave(&rx->lock);
 	/* Fewer when the device's queue is shorter. */
@@ -365,8 +362,10 @@ static int vcon_probe(struct virtio_device *vd)
 
 	if (!vc)
 		return -ENOMEM;
+	vd->priv = vc;
 	err = virtio_setup_queues(vd, specs, VQ_COUNT);
 	if (err) {
+		vd->priv = NULL;
 		vcon_free(vc);
 		return err;
 	}
