@@ -340,10 +340,6 @@ int vfs_statfs(const struct path *p, struct kstatfs *st)
 
 		st->type = S_ISFIFO(mode) ? PIPEFS_MAGIC : S_ISSOCK(mode) ? SOCKFS_MAGIC : st->type;
 	}
-	if (sb->magic == ANON_INODE_FS_MAGIC && S_ISFIFO(dentry_inode(p->dentry)->mode))
-		st->type = PIPEFS_MAGIC;
-	else if (sb->magic == ANON_INODE_FS_MAGIC && S_ISSOCK(dentry_inode(p->dentry)->mode))
-		st->type = SOCKFS_MAGIC;
 	if (sb->ops && sb->ops->statfs) {
 		int err = sb->ops->statfs(sb, st);
 

@@ -56,8 +56,6 @@ long sys_openat(u64 dfd, u64 uname, u64 flags, u64 mode)
 
 	if (f & O_PATH)
 		f &= O_DIRECTORY | O_NOFOLLOW | O_PATH | O_CLOEXEC;
-	if ((f & (O_CREAT | O_DIRECTORY)) == (O_CREAT | O_DIRECTORY))
-		return -EINVAL; /* before the name is looked at */
 	return do_open((int)dfd, uname, f, (u32)mode, 0);
 }
 
