@@ -7,6 +7,7 @@
  * (mount(8)).
  */
 #include <linux/errno.h>
+#include <asm/signal.h>
 #include <linux/fcntl.h>
 #include <linux/fs.h>
 #include <linux/mount.h>
@@ -15,13 +16,19 @@
 #include "kernel/base/time.h"
 
 static u64 (*fsize_limit)(void); /* I after boot */
-static void (*fsize_exceeded)(void); /* I after boot */
+static void (*send_signal)(int sig); /* I after boot */
 
-/* Boot: how to ask for RLIMIT_FSIZE of the current process and to send its signal. ctx: boot */
-void vfs_set_fsize_hooks(u64 (*limit)(void), void (*exceeded)(void))
+/* See vfs.h. ctx: boot */
+void vfs_set_write_hooks(u64 (*limit)(void), void (*signal)(int sig))
 {
 	fsize_limit = limit;
-	fsize_exceeded = exceeded;
+	send_signal = signal;
+}
+
+/* See vfs.h. ctx: thread, after boot */
+void vfs_signal(int sig)
+{
+	send_signal(sig);
 }
 
 /* See vfs.h. ctx: thread */
@@ -29,7 +36,7 @@ int vfs_check_fsize(u64 size)
 {
 	if (!fsize_limit || size <= fsize_limit())
 		return 0;
-	fsize_exceeded();
+	send_signal(SIGXFSZ);
 	return -EFBIG;
 }
 
@@ -39,7 +46,7 @@ int vfs_check_write(const struct super *sb, u64 pos, size_t *len)
 	u64 limit = fsize_limit ? fsize_limit() : ~0ULL;
 
 	if (unlikely(pos >= limit)) {
-		fsize_exceeded();
+		send_signal(SIGXFSZ);
 		return -EFBIG;
 	}
 	limit = MIN(limit, sb->max_size);

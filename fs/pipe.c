@@ -24,6 +24,7 @@
 #include <asm/ioctls.h>
 #include <asm/poll.h>
 #include <asm/siginfo.h>
+#include <asm/signal.h>
 #include <linux/fcntl.h>
 #include "fs/pipe_internal.h"
 #include "kernel/base/errno.h"
@@ -297,6 +298,8 @@ static ssize_t pipe_write(struct file *f, struct uio *u, u64 *pos)
 		waitq_wake(&p->writable, 1, POLL_ROOM);
 	if (done && p->fifo)
 		inode_touch(f->inode, ATTR_MTIME | ATTR_CTIME);
+	if (done && unlikely(n == -EPIPE))
+		vfs_signal(SIGPIPE); /* the rest is lost, whatever the count says */
 	return done ? done : n;
 }
 

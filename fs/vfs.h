@@ -526,8 +526,10 @@ s64 generic_file_seek(struct file *f, s64 off, int whence);
  * set-id bits, times. Shortens @u; 0 or -EFBIG, -EPERM. */
 int __must_check generic_write_begin(struct file *f, struct uio *u, u64 *pos);
 void file_accessed(struct file *f); /* atime by the mount's rules */
-/* RLIMIT_FSIZE and its signal belong to layers above: they say how to ask and to tell. */
-void vfs_set_fsize_hooks(u64 (*limit)(void), void (*exceeded)(void));
+/* RLIMIT_FSIZE and signals belong to layers above: how to ask for it, and to send one to current. */
+void vfs_set_write_hooks(u64 (*limit)(void), void (*signal)(int sig));
+/* To current, whose call goes on: for what its result does not say. */
+void vfs_signal(int sig);
 
 /* ---- Polling (poll.c) ---- */
 /*

@@ -265,14 +265,14 @@ static u64 fsize_limit(void)
 	return current->user ? proc_rlimit(RLIMIT_FSIZE) : ~0ull;
 }
 
-static void fsize_exceeded(void)
+static void signal_user(int sig)
 {
 	if (current->user)
-		signal_raise(SIGXFSZ);
+		signal_raise(sig);
 }
 
 /* See sys.h. ctx: boot */
 void sys_rw_init(void)
 {
-	vfs_set_fsize_hooks(fsize_limit, fsize_exceeded);
+	vfs_set_write_hooks(fsize_limit, signal_user);
 }

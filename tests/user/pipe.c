@@ -4,6 +4,7 @@
 #include <linux/magic.h>
 #include <poll.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
@@ -56,6 +57,30 @@ static void test_basics(void)
 	CHECK_ERR(pipe2(nowhere, 0), EFAULT);
 	close(p[0]);
 	close(p[1]);
+}
+
+static void *write_big(void *fd)
+{
+	return (void *)write(*(int *)fd, big, sizeof(big));
+}
+
+/* The reader goes while a write waits with part of its bytes in the pipe: both are told. */
+static void test_broken_halfway(void)
+{
+	pthread_t t;
+	void *wrote;
+	int p[2], n = 0;
+
+	sigpipes = 0;
+	signal(SIGPIPE, on_sigpipe);
+	REQUIRE(!pipe(p) && !pthread_create(&t, NULL, write_big, &p[1]));
+	while (!ioctl(p[0], FIONREAD, &n) && n < 65536)
+		sched_yield();
+	close(p[0]);
+	pthread_join(t, &wrote);
+	CHECK((long)wrote == 65536 && sigpipes == 1);
+	close(p[1]);
+	signal(SIGPIPE, SIG_IGN);
 }
 
 static void test_ends(void)
@@ -351,6 +376,7 @@ int main(void)
 {
 	test_basics();
 	test_ends();
+	test_broken_halfway();
 	test_capacity();
 	test_edges();
 	test_packets();
