@@ -198,7 +198,7 @@ cold := $(addprefix arch/arm64/,cpu debug kaslr regset sigframe smp stacktrace) 
 	$(addprefix net/tcp/tcp_,cc% fastopen listen option pace reass recover sack stat% syncookie table timer% timewait user)
 # What gcc calls -Os, clang calls -Oz; its -Os inlines and unrolls; gcc's repeats what a function begins with, for early returns. Cold
 # code takes an address by one instruction, which reaches 1 MiB: so it is linked last, beside the data. What names the end of .bss reaches farther.
-small := $(if $(LLVM),-Oz,-Os -fno-shrink-wrap)
+small := $(if $(LLVM),-Oz,-Os -fno-shrink-wrap -fno-move-loop-invariants)
 near  := $(if $(checking),,-mcmodel=tiny)
 far   := arch/arm64/kaslr arch/arm64/smp fs/proc_kernel
 for-size = $(if $(findstring /ktest_,$(1)),$(small),$(if $(filter $(cold),$(1)),$(small) $(if $(filter $(far),$(1)),,$(near))))
