@@ -80,17 +80,14 @@ UNIT_TEST(a_connection_asks_for_ecn)
 		      { 2, TH_ECE, false } };
 
 	for (u32 i = 0; i < ARRAY_SIZE(cases); i++) {
-		struct xend x = { .sport = 161, .seq = 501 };
-		struct tcp_addr me;
 		struct heard h;
+		struct xend x;
 
 		world_begin();
 		tcp_sysctl_ecn = cases[i].sysctl;
-		x.p = connect_to(HOST_A, HOST_X, 161);
-		CHECK(x_hear(&h) && h.tos == 0 && tcp_name(x.p, false, &me));
+		x_connect(&x, 161, 501, &h);
+		CHECK_EQ(h.tos, 0);
 		CHECK_EQ(h.flags, TH_SYN | (cases[i].sysctl == 1 ? TH_ECE | TH_CWR : 0));
-		x.dport = net16(me.port);
-		x.ack = h.seq + 1;
 		say(&x, TH_SYN | TH_ACK | cases[i].answer, 500, x.ack, 0);
 		CHECK(x_hear(&h) && h.flags == TH_ACK && h.tos == 0);
 		CHECK_EQ(put(x.p, data, 100, 0), 100);

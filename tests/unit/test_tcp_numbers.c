@@ -46,15 +46,11 @@ UNIT_TEST(first_numbers_are_nobodys_guess)
 /* A send before the other side's SYN was answered neither fails nor seems possible. */
 UNIT_TEST(nothing_is_written_before_both_have_agreed)
 {
-	struct xend x = { .sport = 101, .seq = 500 };
-	struct tcp_addr me;
 	struct heard h;
+	struct xend x;
 
 	world_begin();
-	x.p = connect_to(HOST_A, HOST_X, 101);
-	CHECK(x_hear(&h) && tcp_name(x.p, false, &me));
-	x.dport = net16(me.port);
-	x.ack = h.seq + 1;
+	x_connect(&x, 101, 500, &h);
 	CHECK_EQ(put(x.p, "a", 1, 0), -EAGAIN);
 	CHECK(!(tcp_poll(x.p) & POLLOUT));
 	say(&x, TH_SYN, x.seq - 1, 0, 0);

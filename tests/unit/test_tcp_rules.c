@@ -268,43 +268,37 @@ UNIT_TEST(a_flood_gets_cookies)
 
 UNIT_TEST(both_open_at_once)
 {
-	struct xend x = { .sport = 90, .seq = 7000 };
-	struct tcp_pcb *p;
-	struct tcp_addr me;
 	struct heard h;
+	struct xend x;
 
 	world_begin();
-	p = connect_to(HOST_A, HOST_X, 90);
-	CHECK(x_hear(&h) && h.flags == TH_SYN && h.sack_ok && h.has_ts && h.mss == 1460);
-	CHECK(tcp_name(p, false, &me));
-	x.dport = net16(me.port);
-	x.ack = h.seq + 1;
+	x_connect(&x, 90, 7000, &h);
+	CHECK(h.flags == TH_SYN && h.sack_ok && h.has_ts && h.mss == 1460);
 	say(&x, TH_SYN, x.seq - 1, 0, 0);
 	CHECK(x_hear(&h) && h.flags == (TH_SYN | TH_ACK) && h.seq == x.ack - 1 && h.ack == x.seq);
-	CHECK_EQ(tcp_state(p), TCP_SYN_RECV);
+	CHECK_EQ(tcp_state(x.p), TCP_SYN_RECV);
 	say(&x, TH_ACK, x.seq, x.ack, 0);
-	CHECK_EQ(tcp_state(p), TCP_ESTABLISHED);
+	CHECK_EQ(tcp_state(x.p), TCP_ESTABLISHED);
 	/* And both close at once. */
 	x_forget();
-	CHECK_EQ(tcp_shutdown(p, 2), 0);
+	CHECK_EQ(tcp_shutdown(x.p, 2), 0);
 	CHECK(x_hear(&h) && h.flags == (TH_FIN | TH_ACK) && h.seq == x.ack);
 	say(&x, TH_FIN | TH_ACK, x.seq, x.ack, 0);
 	CHECK(x_hear(&h) && h.ack == x.seq + 1);
-	CHECK_EQ(tcp_state(p), TCP_CLOSING);
+	CHECK_EQ(tcp_state(x.p), TCP_CLOSING);
 	say(&x, TH_ACK, x.seq + 1, x.ack + 1, 0);
-	CHECK_EQ(tcp_state(p), TCP_CLOSE); /* its TIME_WAIT is kept elsewhere */
+	CHECK_EQ(tcp_state(x.p), TCP_CLOSE); /* its TIME_WAIT is kept elsewhere */
 	say(&x, TH_FIN | TH_ACK, x.seq, x.ack, 0);
 	CHECK(x_hear(&h) && h.ack == x.seq + 1); /* the FIN again: the answer again */
-	tcp_close(p);
+	tcp_close(x.p);
 	world_end();
 }
 
 UNIT_TEST(connecting_in_vain)
 {
-	struct xend x = { .sport = 91 };
-	struct tcp_addr me;
 	struct tcp_pcb *p;
 	struct heard h;
+	struct xend x;
 	u32 syns = 0;
 
 	world_begin();
@@ -318,14 +312,12 @@ UNIT_TEST(connecting_in_vain)
 	CHECK_EQ(tcp_state(p), TCP_CLOSE);
 	CHECK_EQ(tcp_take_error(p), -ETIMEDOUT);
 	tcp_close(p);
-	p = connect_to(HOST_A, HOST_X, 91);
-	CHECK(x_hear(&h) && tcp_name(p, false, &me));
-	x.dport = net16(me.port);
+	x_connect(&x, 91, 0, &h);
 	say(&x, TH_RST | TH_ACK, 0, h.seq, 0); /* acknowledges nothing of ours */
-	CHECK_EQ(tcp_state(p), TCP_SYN_SENT);
-	say(&x, TH_RST | TH_ACK, 0, h.seq + 1, 0);
-	CHECK_EQ(tcp_take_error(p), -ECONNREFUSED);
-	tcp_close(p);
+	CHECK_EQ(tcp_state(x.p), TCP_SYN_SENT);
+	say(&x, TH_RST | TH_ACK, 0, x.ack, 0);
+	CHECK_EQ(tcp_take_error(x.p), -ECONNREFUSED);
+	tcp_close(x.p);
 	x_forget();
 	world_end();
 }

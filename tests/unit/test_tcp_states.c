@@ -69,16 +69,11 @@ static u8 state_of(const struct xend *x)
 /* A connection of X in @state. x.seq and x.ack are the next numbers of both. */
 static void reach(struct xend *x, u8 state)
 {
-	struct tcp_addr me;
 	struct heard h;
 
 	world_begin();
 	if (state == TCP_SYN_SENT) {
-		*x = (struct xend){ .sport = 121, .seq = 1000 };
-		x->p = connect_to(HOST_A, HOST_X, 121);
-		CHECK(x_hear(&h) && tcp_name(x->p, false, &me));
-		x->dport = net16(me.port);
-		x->ack = h.seq + 1;
+		x_connect(x, 121, 1000, &h);
 		return;
 	}
 	if (state == TCP_LISTEN || state == TCP_SYN_RECV) {

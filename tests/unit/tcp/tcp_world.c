@@ -625,16 +625,22 @@ void x_begin(struct xend *x, u16 port, const u8 *opt, u32 optlen)
 	x_open(x, port, opt, optlen);
 }
 
-void x_accept(struct xend *x, u16 port, u32 irs, const u8 *opt, u32 optlen)
+void x_connect(struct xend *x, u16 port, u32 seq, struct heard *syn)
 {
 	struct tcp_addr me;
+
+	*x = (struct xend){ .sport = port, .seq = seq };
+	x->p = connect_to(HOST_A, HOST_X, port);
+	CHECK(x_hear(syn) && (syn->flags & TH_SYN) && tcp_name(x->p, false, &me));
+	x->dport = net16(me.port);
+	x->ack = syn->seq + 1;
+}
+
+void x_accept(struct xend *x, u16 port, u32 irs, const u8 *opt, u32 optlen)
+{
 	struct heard h;
 
-	*x = (struct xend){ .sport = port, .seq = irs + 1 };
-	x->p = connect_to(HOST_A, HOST_X, port);
-	CHECK(x_hear(&h) && h.flags == TH_SYN && tcp_name(x->p, false, &me));
-	x->dport = net16(me.port);
-	x->ack = h.seq + 1;
+	x_connect(x, port, irs + 1, &h);
 	world_sleep(20 * MSEC);
 	x_say(&(struct xseg){ .sport = port,
 			      .dport = x->dport,

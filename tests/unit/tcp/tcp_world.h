@@ -88,6 +88,8 @@ void ack_with(const struct xend *x, u32 ack, const u8 *opt, u32 optlen);
 void x_open(struct xend *x, u16 port, const u8 *opt, u32 optlen);
 /* The same in a new world. */
 void x_begin(struct xend *x, u16 port, const u8 *opt, u32 optlen);
+/* A connects to X, which hears the SYN, @syn, and has said nothing yet: its first number is @seq. */
+void x_connect(struct xend *x, u16 port, u32 seq, struct heard *syn);
 /* A connects to X, whose SYN-ACK has the number @irs and the options @opt. */
 void x_accept(struct xend *x, u16 port, u32 irs, const u8 *opt, u32 optlen);
 /* Both are aborted; nothing may be left. */
