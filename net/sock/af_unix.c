@@ -94,10 +94,16 @@ static struct unix_sock *abstract_find(const struct sockaddr_un *sun, u32 len, u
 	return NULL;
 }
 
+/* See unix.h. ctx: any */
+bool unix_addr_wrong(const struct sock_addr *a)
+{
+	return a->len <= PATH_OFF || a->len > sizeof(struct sockaddr_un) || a->family != AF_UNIX;
+}
+
 /* Check an address, and end a path with NUL. Its length as kept: sun_path as text, or all bytes. */
 static int addr_check(const struct sock_addr *a, struct sockaddr_un *sun, u32 *len)
 {
-	if (a->len <= PATH_OFF || a->len > sizeof(*sun) || a->family != AF_UNIX)
+	if (unix_addr_wrong(a))
 		return -EINVAL;
 	memset(sun, 0, sizeof(*sun));
 	memcpy(sun, a->bytes, a->len);
@@ -294,6 +300,9 @@ static int unix_getname(struct socket *s, bool peer, struct sock_addr *out)
 
 static const struct sock_ops stream_ops, dgram_ops, seqpacket_ops;
 
+static int max_dgram_qlen = 10; /* a */
+SYSCTL_INT(max_dgram_qlen, "sys/net/unix/max_dgram_qlen", &max_dgram_qlen, 0, 1 << 20);
+
 static struct unix_sock *unix_alloc(int type)
 {
 	struct unix_sock *u = kzalloc(sizeof(*u), 0);
@@ -307,6 +316,7 @@ static struct unix_sock *unix_alloc(int type)
 		    AF_UNIX, (u16)type, 0);
 	ref_init(&u->refs, 1);
 	u->uid = current->cred->euid;
+	u->backlog = (u32)READ_ONCE(max_dgram_qlen);
 	spin_init(&u->lock, RANK_UNIX);
 	mutex_init(&u->rlock, RANK_SOCK);
 	waitq_init(&u->wait);

@@ -48,7 +48,8 @@ struct unix_sock {
 	u32 wmem; /* a: charges of messages of this sender */
 	struct list pending; /* u, of a listener: connections to accept, by .accept_link */
 	struct list accept_link; /* u of the listener */
-	u32 npending, backlog; /* u; a for looking */
+	u32 npending; /* u; a for looking */
+	u32 backlog; /* u; a for looking: a listener's; datagrams that may wait, I */
 	struct unix_addr *addr; /* n to set once; a for looking */
 	struct inode *bound; /* n: NULL: not bound to a file */
 	struct path where; /* I once bound: references */
@@ -77,6 +78,8 @@ static inline struct unix_sock *unix_get(struct unix_sock *u)
 void unix_put(struct unix_sock *u); /* ctx: thread; sleeps */
 /* The other end, with a reference, or NULL. */
 struct unix_sock *unix_peer(struct unix_sock *u);
+/* Is @a no name at all? */
+bool unix_addr_wrong(const struct sock_addr *a);
 /*
  * Socket named by @a with a reference; type must fit @type. -ECONNREFUSED, -EPROTOTYPE, path
  * errors.

@@ -21,15 +21,12 @@
 #include <linux/errno.h>
 #include <linux/poll.h>
 #include "fs/async.h"
-#include "fs/procfs.h"
 #include "kernel/base/errno.h"
 #include "kernel/lib/string.h"
 #include "mm/slab.h"
 #include "net/sock/unix.h"
 
 struct waitq unix_room = WAITQ_INIT(unix_room);
-static int max_dgram_qlen = 10; /* a */
-SYSCTL_INT(max_dgram_qlen, "sys/net/unix/max_dgram_qlen", &max_dgram_qlen, 0, 1 << 20);
 
 /* See unix.h. ctx: any */
 bool unix_writable(const struct unix_sock *u)
@@ -40,8 +37,7 @@ bool unix_writable(const struct unix_sock *u)
 /* See unix.h. ctx: any */
 bool unix_has_room(const struct unix_sock *to, const struct unix_sock *from)
 {
-	return READ_ONCE(to->peer) == from ||
-	       READ_ONCE(to->nqueued) <= (u32)READ_ONCE(max_dgram_qlen);
+	return READ_ONCE(to->peer) == from || READ_ONCE(to->nqueued) <= READ_ONCE(to->backlog);
 }
 
 static void wake_writers(struct unix_sock *u)
@@ -116,7 +112,7 @@ static void queue_drop(struct unix_sock *u, struct unix_msg *m, bool spent)
 
 	spin_lock(&u->lock);
 	list_del(&m->link);
-	was_full = u->nqueued > (u32)READ_ONCE(max_dgram_qlen);
+	was_full = u->nqueued > u->backlog;
 	u->nqueued -= !spent;
 	u->bytes -= m->size - m->off;
 	if (u->oob == m)

@@ -25,14 +25,17 @@
 
 #define STREAM_PIECE 16000 /* with its header within four frames */
 #define CHARGE_EXTRA 512 /* what a message costs beside its bytes, about */
+#define DGRAM_EXTRA 32u /* as on Linux: the room beside them that there has to be */
 
-/* Room for @size more bytes, waited for until @deadline. @size is kept below the buffer's size. */
+/* Room for a message, waited for until @deadline, if @u still may send and has no error. */
 static int wait_writable(struct unix_sock *u, s64 deadline)
 {
-	int err;
+	int err = socket_take_error(&u->s);
 
-	if (READ_ONCE(u->wmem) < (u32)READ_ONCE(u->s.sndbuf))
-		return 0;
+	if (!err && (READ_ONCE(u->shut) & SHUT_WRITE))
+		err = -EPIPE;
+	if (err || READ_ONCE(u->wmem) < (u32)READ_ONCE(u->s.sndbuf))
+		return err;
 	if (!deadline)
 		return -EAGAIN;
 	err = wait_event_interruptible_timeout(&u->wait,
@@ -125,8 +128,6 @@ static ssize_t stream_piece(struct unix_sock *u, struct unix_sock *peer, struct 
 		err = wait_writable(u, deadline);
 		if (err)
 			return err;
-		if ((READ_ONCE(u->shut) & SHUT_WRITE) || READ_ONCE(peer->dead))
-			return -EPIPE;
 	} while (READ_ONCE(u->wmem) >= (u32)READ_ONCE(u->s.sndbuf));
 	size = (u32)MIN(m->data->left, (size_t)most);
 	/* The byte that goes out of band is no part of what goes before it. */
@@ -146,7 +147,7 @@ ssize_t unix_stream_send(struct socket *s, struct sock_msg *m)
 {
 	struct unix_sock *u = unix_of(s), *peer = unix_peer(u);
 	s64 deadline = socket_deadline(READ_ONCE(s->sndtimeo), m->flags & MSG_DONTWAIT);
-	ssize_t sent = 0, n = socket_take_error(s);
+	ssize_t sent = 0, n = 0;
 
 	if ((m->flags & MSG_OOB) && !m->data->left)
 		n = -EOPNOTSUPP;
@@ -154,8 +155,8 @@ ssize_t unix_stream_send(struct socket *s, struct sock_msg *m)
 		n = READ_ONCE(u->state) == UNIX_CONNECTED ? -EISCONN : -EOPNOTSUPP;
 	else if (!peer)
 		n = -ENOTCONN;
-	else if (!n && ((READ_ONCE(u->shut) & SHUT_WRITE) || READ_ONCE(peer->dead)))
-		n = -EPIPE;
+	else if ((READ_ONCE(u->shut) & SHUT_WRITE) || READ_ONCE(peer->dead))
+		n = -EPIPE; /* an error is for another call */
 	while (!n && m->data->left) {
 		bool oob = (m->flags & MSG_OOB) && m->data->left == 1;
 
@@ -168,15 +169,6 @@ ssize_t unix_stream_send(struct socket *s, struct sock_msg *m)
 	if (peer)
 		unix_put(peer);
 	return sent ? sent : n;
-}
-
-/* Where a datagram goes: the address given, or the default. Reference in *out. */
-static int dgram_target(struct unix_sock *u, struct sock_msg *m, struct unix_sock **out)
-{
-	if (m->addr && m->addr->len)
-		return unix_find(m->addr, u->s.type, out);
-	*out = unix_peer(u);
-	return *out ? 0 : -ENOTCONN;
 }
 
 /*
@@ -237,6 +229,8 @@ static int dgram_refused(struct unix_sock *u, struct unix_sock *to)
 	struct unix_sock *its = READ_ONCE(to->peer);
 
 	if (READ_ONCE(to->dead)) {
+		if (u->s.type != SOCK_DGRAM)
+			return -EPIPE;
 		dgram_disconnect(u, to);
 		return -ECONNREFUSED;
 	}
@@ -246,10 +240,11 @@ static int dgram_refused(struct unix_sock *u, struct unix_sock *to)
 }
 
 /*
- * To @to, which is alive or not. Bytes or -errno. Its filter comes before all else that it may have
+ * To *to, with a reference; NULL: whom the name given leads to, which is looked at when the message
+ * is there already. Bytes or -errno. The receiver's filter comes before all else that it may have
  * against the message, and what is dropped by it counts as sent.
  */
-static ssize_t dgram_send_to(struct unix_sock *u, struct unix_sock *to, struct sock_msg *m)
+static ssize_t dgram_send(struct unix_sock *u, struct unix_sock **to, struct sock_msg *m)
 {
 	s64 deadline = socket_deadline(READ_ONCE(u->s.sndtimeo), m->flags & MSG_DONTWAIT);
 	size_t size = m->data->left;
@@ -257,33 +252,33 @@ static ssize_t dgram_send_to(struct unix_sock *u, struct unix_sock *to, struct s
 	u32 keep = (u32)size;
 	int err;
 
-	if (size + CHARGE_EXTRA > (size_t)READ_ONCE(u->s.sndbuf))
+	if (size + DGRAM_EXTRA > (size_t)READ_ONCE(u->s.sndbuf))
 		return -EMSGSIZE;
 	err = wait_writable(u, deadline);
 	if (!err)
 		err = msg_make(u, m, keep, &msg);
 	if (err)
 		return err;
-	if (unlikely(READ_ONCE(to->s.filter))) {
-		keep = socket_filter_bytes(&to->s, msg->data, keep);
+	if (!*to)
+		err = unix_find(m->addr, u->s.type, to);
+	if (err)
+		goto free;
+	if (unlikely(READ_ONCE((*to)->s.filter))) {
+		keep = socket_filter_bytes(&(*to)->s, msg->data, keep);
 		msg->size = MIN(msg->size, keep);
 		if (!keep)
 			goto free;
 	}
-	err = dgram_refused(u, to);
+	err = dgram_refused(u, *to);
 	if (!err && u->s.type == SOCK_DGRAM)
-		err = wait_room(to, u, deadline);
+		err = wait_room(*to, u, deadline);
 	if (!err && (READ_ONCE(u->shut) & SHUT_WRITE))
 		err = -EPIPE;
 	if (err)
 		goto free;
-	err = msg_deliver(to, msg, m, false);
-	if (!err)
+	if (!msg_deliver(*to, msg, m, false))
 		return (ssize_t)size;
-	if (READ_ONCE(to->dead)) {
-		dgram_disconnect(u, to);
-		err = u->s.type == SOCK_DGRAM ? -ECONNREFUSED : -EPIPE;
-	}
+	err = dgram_refused(u, *to);
 free:
 	unix_msg_free(msg);
 	return err ? err : (ssize_t)size;
@@ -292,47 +287,36 @@ free:
 /* See sock_ops.send. */
 ssize_t unix_dgram_send(struct socket *s, struct sock_msg *m)
 {
-	struct unix_sock *u = unix_of(s), *to;
-	ssize_t n = socket_take_error(s);
+	struct unix_sock *u = unix_of(s), *to = NULL;
+	ssize_t n = 0;
 
 	if (m->flags & MSG_OOB)
 		return -EOPNOTSUPP;
-	if (!n && !READ_ONCE(u->peer) && !(m->addr && m->addr->len))
+	if (m->addr && m->addr->len)
+		n = unix_addr_wrong(m->addr) ? -EINVAL : 0;
+	else if (!(to = unix_peer(u)))
 		n = -ENOTCONN;
-	if (!n && (READ_ONCE(u->shut) & SHUT_WRITE))
-		n = -EPIPE;
 	/* With credentials on, the receiver must be able to answer. */
 	if (!n && READ_ONCE(s->passcred))
 		n = unix_autobind(u);
 	if (!n)
-		n = dgram_target(u, m, &to);
-	if (n)
-		return n;
-	n = dgram_send_to(u, to, m);
-	unix_put(to);
+		n = dgram_send(u, &to, m);
+	if (to)
+		unix_put(to);
 	return n;
 }
 
 /* See sock_ops.send. */
 ssize_t unix_seqpacket_send(struct socket *s, struct sock_msg *m)
 {
-	struct unix_sock *u = unix_of(s), *peer;
 	ssize_t n = socket_take_error(s);
 
 	if (n)
 		return n;
-	if (READ_ONCE(u->state) != UNIX_CONNECTED)
+	if (READ_ONCE(unix_of(s)->state) != UNIX_CONNECTED)
 		return -ENOTCONN;
 	if (m->control_err)
 		return m->control_err;
-	if (m->flags & MSG_OOB)
-		return -EOPNOTSUPP;
-	peer = unix_peer(u);
-	if (!peer || (READ_ONCE(u->shut) & SHUT_WRITE) || READ_ONCE(peer->dead))
-		n = -EPIPE;
-	else
-		n = dgram_send_to(u, peer, m); /* a name given is not looked at */
-	if (peer)
-		unix_put(peer);
-	return n;
+	m->addr = NULL; /* a name given is not looked at */
+	return unix_dgram_send(s, m);
 }

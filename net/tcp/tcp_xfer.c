@@ -126,15 +126,15 @@ static int seg_fill(struct fill *f, struct tcp_seg *s, struct uio *u, u32 n)
 			return -ENOMEM;
 		piece = MIN(n, f->size - f->off);
 		got = uio_copy_from(u, (u8 *)page_to_va(f->page) + f->off, piece);
-		if (got <= 0)
+		if (got != (ssize_t)piece) { /* all of a piece or nothing, as on Linux */
+			uio_revert(u, (size_t)MAX(got, 0));
 			return -EFAULT;
+		}
 		page_get(f->page);
-		s->frags[s->nfrags++] = (struct pkt_frag){ f->page, f->off, (u32)got };
-		f->off += (u32)got;
-		s->len += (u32)got;
-		n -= (u32)got;
-		if ((u32)got < piece)
-			return -EFAULT;
+		s->frags[s->nfrags++] = (struct pkt_frag){ f->page, f->off, piece };
+		f->off += piece;
+		s->len += piece;
+		n -= piece;
 	}
 	return 0;
 }
