@@ -142,23 +142,21 @@ u8 ip_addr_type_dev(be32 addr, const struct netdev *dev)
 }
 
 /* See route_internal.h. */
-be32 ifaddr_source(const struct netdev *d, be32 dst)
+be32 ifaddr_source(const struct netdev *d, be32 dst, u8 scope)
 {
 	const struct ifaddr *a;
-	be32 first = 0, other = 0;
+	be32 first = 0, other = 0, host = 0;
 
 	list_for_each(a, &addrs, link) {
-		if (a->scope >= RT_SCOPE_HOST && d != a->dev)
+		be32 *as = a->dev != d ? &other : a->scope > scope ? &host : &first;
+
+		if (as == &other && (a->scope > scope || a->scope == RT_SCOPE_LINK))
 			continue;
-		if (a->dev != d) {
-			other = other ? other : a->local;
-			continue;
-		}
-		if (in_net(a, dst))
+		if (as == &first && in_net(a, dst))
 			return a->local;
-		first = first ? first : a->local;
+		*as = *as ? *as : a->local;
 	}
-	return first ? first : other;
+	return first ? first : other ? other : host;
 }
 
 /* See route.h. */
@@ -167,7 +165,7 @@ be32 ip_addr_source(const struct netdev *d, be32 dst)
 	be32 src;
 
 	spin_lock(&route_lock);
-	src = ifaddr_source(d, dst);
+	src = ifaddr_source(d, dst, RT_SCOPE_LINK);
 	spin_unlock(&route_lock);
 	return src;
 }

@@ -1,10 +1,12 @@
 /*
- * Routes: the longest prefix wins, then the lowest metric, then the oldest.
+ * Routes: the longest prefix wins, then the lowest metric, then the oldest. Where the table main
+ * has none, or a throw, the table default is asked.
  *
- * The list is kept in that order, so the first that fits is the answer; a guest has a handful.
- * Local and broadcast addresses come before all routes, from the addresses of the interfaces.
- * What routers tell, path MTUs and redirects, is in a small table of its own, where a new one may
- * take the place of an old one. A redirect holds as long as the route does whose gateway it was.
+ * The list is kept by address, the order in which Linux shows it; a lookup goes through all of it,
+ * as a guest has a handful. Local and broadcast addresses come before all routes, from the
+ * addresses of the interfaces. What routers tell, path MTUs and redirects, is in a small table of
+ * its own, where a new one may take the place of an old one. A redirect holds as long as the route
+ * does whose gateway it was.
  *
  * A lookup copies what it found out of the lock. Whoever keeps the copy compares its generation
  * (route_valid): any change of addresses, routes, devices or path MTUs makes a new one.
@@ -56,18 +58,20 @@ static bool usable(const struct netdev *d)
 				!ip_conf_max(d, IPV4_DEVCONF_IGNORE_ROUTES_WITH_LINKDOWN));
 }
 
-/* The route to @dst among those of main. holds: route_lock */
+/* The route to @dst of main, else of default. holds: route_lock */
 static struct rt_entry *find_route(be32 dst, const struct netdev *dev)
 {
-	struct rt_entry *r;
+	struct rt_entry *best, *r;
 
-	list_for_each(r, &routes, link) {
-		if (!covers(r, dst) || (dev && r->dev != dev) || (r->dev && !usable(r->dev)))
-			continue;
-		if (r->table != RT_TABLE_MAIN && r->table != RT_TABLE_DEFAULT)
-			continue;
-		if (r->type != RTN_THROW)
-			return r;
+	for (u32 table = RT_TABLE_MAIN; table >= RT_TABLE_DEFAULT; table--) {
+		best = NULL;
+		list_for_each(r, &routes, link) {
+			if (r->table == table && covers(r, dst) && (!dev || r->dev == dev) &&
+			    (!r->dev || usable(r->dev)) && (!best || r->prefix > best->prefix))
+				best = r;
+		}
+		if (best && best->type != RTN_THROW)
+			return best;
 	}
 	return NULL;
 }
@@ -211,7 +215,8 @@ int route_lookup(be32 dst, be32 src, const struct netdev *dev, struct route *out
 		if (r.type == ROUTE_UNICAST)
 			r.mtu = pmtu_of(dst, r.mtu);
 		if (!r.src)
-			r.src = ifaddr_source(r.dev, r.nexthop);
+			r.src = ifaddr_source(r.dev, r.nexthop,
+					      r.gateway ? RT_SCOPE_UNIVERSE : RT_SCOPE_LINK);
 	}
 	spin_unlock(&route_lock);
 	if (!err)
@@ -296,9 +301,11 @@ void route_redirect(be32 dst, be32 from, be32 to, const struct netdev *d)
 
 /* --- changes --- */
 
-/* Does @a stand before @b? */
+/* Does @a stand before @b? Of one address the longest prefix comes first. */
 static bool before(const struct rt_entry *a, const struct rt_entry *b)
 {
+	if (a->dst != b->dst)
+		return net32(a->dst) < net32(b->dst);
 	return a->prefix != b->prefix ? a->prefix > b->prefix : a->metric < b->metric;
 }
 

@@ -417,6 +417,68 @@ UNIT_TEST(routes_by_longest_prefix_and_metric)
 	CHECK(!route_lookup(IP_ADDR(10, 0, 0, 255), 0, NULL, &rt) && rt.type == ROUTE_BROADCAST);
 }
 
+static be32 source_to(be32 dst)
+{
+	struct route rt;
+
+	return route_lookup(dst, 0, NULL, &rt) ? 0 : rt.src;
+}
+
+/* A throw ends the search in its table; the next table is asked, which knows more of some. */
+UNIT_TEST(routes_are_thrown_to_the_next_table)
+{
+	struct rt_entry r[] = {
+		{ .gateway = PEER, .type = RTN_UNICAST, .table = RT_TABLE_MAIN },
+		{ .dst = IP_ADDR(8, 8, 0, 0),
+		  .prefix = 16,
+		  .type = RTN_THROW,
+		  .table = RT_TABLE_MAIN },
+		{ .dst = IP_ADDR(8, 8, 8, 0),
+		  .prefix = 24,
+		  .gateway = IP_ADDR(10, 0, 0, 3),
+		  .type = RTN_UNICAST,
+		  .table = RT_TABLE_DEFAULT },
+		{ .dst = IP_ADDR(9, 9, 9, 0),
+		  .prefix = 24,
+		  .gateway = IP_ADDR(10, 0, 0, 3),
+		  .type = RTN_UNICAST,
+		  .table = RT_TABLE_DEFAULT },
+	};
+	struct route rt;
+
+	begin();
+	for (u32 i = 0; i < ARRAY_SIZE(r); i++)
+		CHECK(!route_add(&r[i], ROUTE_CREATE));
+	CHECK_EQ(route_lookup(IP_ADDR(8, 8, 9, 9), 0, NULL, &rt), -ENETUNREACH);
+	CHECK(!route_lookup(IP_ADDR(8, 8, 8, 8), 0, NULL, &rt) && rt.nexthop == r[2].gateway);
+	CHECK(!route_lookup(IP_ADDR(9, 9, 9, 9), 0, NULL, &rt) && rt.nexthop == PEER);
+	for (u32 i = 0; i < ARRAY_SIZE(r); i++)
+		CHECK(!route_del(&r[i]));
+}
+
+/* An address that reaches less far than the way goes is no source for it, first or not. */
+UNIT_TEST(sources_reach_as_far_as_the_way)
+{
+	struct rt_entry r = { .gateway = PEER, .type = RTN_UNICAST, .table = RT_TABLE_MAIN };
+	struct ifaddr a = { .local = IP_ADDR(10, 7, 0, 1), .prefix = 32, .label = "lo" };
+	struct rt_entry by_lo = { .dst = IP_ADDR(9, 9, 9, 0),
+				  .prefix = 24,
+				  .type = RTN_UNICAST,
+				  .table = RT_TABLE_MAIN };
+
+	begin();
+	a.dev = by_lo.dev = netdev_lo;
+	a.peer = a.local;
+	CHECK(!route_add(&r, ROUTE_CREATE) && !route_add(&by_lo, ROUTE_CREATE));
+	CHECK_EQ(source_to(IP_ADDR(8, 8, 8, 8)), ME);
+	CHECK_EQ(source_to(IP_ADDR(9, 9, 9, 9)), ME); /* lo has only 127.0.0.1 */
+	CHECK(!ifaddr_add(&a));
+	CHECK_EQ(source_to(IP_ADDR(9, 9, 9, 9)), a.local);
+	CHECK_EQ(source_to(IP_ADDR(8, 8, 8, 8)), ME);
+	CHECK(!ifaddr_del(netdev_lo, a.local, 32, NULL));
+	CHECK(!route_del(&r) && !route_del(&by_lo));
+}
+
 /* Random frames, and good ones with random damage, with memory failing now and then. */
 UNIT_TEST(whatever_comes_does_no_harm)
 {

@@ -301,6 +301,83 @@ static void routes(void)
 	CHECK(ask(&r) == -ESRCH); /* it went with the address it sent from */
 }
 
+/* In the order in which they are shown: by address, then the longest prefix, then the metric. */
+static const struct place {
+	const char *dst;
+	int prefix, type, metric;
+} places[] = {
+	{ "0.0.0.0", 0, RTN_UNICAST, 2 },    { "0.0.0.0", 0, RTN_UNICAST, 5 },
+	{ "10.66.0.0", 24, RTN_UNICAST, 0 }, { "10.66.0.0", 16, RTN_UNICAST, 0 },
+	{ "10.66.7.0", 24, RTN_THROW, 0 },   { "192.0.2.0", 24, RTN_UNICAST, 0 },
+};
+#define PLACES ((int)(sizeof(places) / sizeof(places[0])))
+static int shown; /* how many came as expected */
+
+static int is_next(const struct nlmsghdr *h)
+{
+	const struct rtmsg *m = NLMSG_DATA(h);
+	const struct place *p = &places[shown];
+	size_t n = 0;
+	const void *metric = attr_of(h, sizeof(*m), RTA_PRIORITY, &n);
+
+	if (shown == PLACES || m->rtm_table != RT_TABLE_MAIN || m->rtm_dst_len != p->prefix ||
+	    m->rtm_type != p->type || (p->prefix && !has(h, sizeof(*m), RTA_DST, p->dst)) ||
+	    (metric ? memcmp(metric, &p->metric, 4) : p->metric))
+		return 0;
+	shown++;
+	return 1;
+}
+
+/* Make it, or take it away: as ask(). */
+static int place(int type, const struct place *p)
+{
+	struct request r = route(type, type == RTM_NEWROUTE ? NLM_F_CREATE : 0, p->dst, NULL);
+	struct rtmsg *m = (void *)r.body;
+	int lo = 1;
+
+	m->rtm_dst_len = (unsigned char)p->prefix;
+	m->rtm_type = (unsigned char)p->type;
+	m->rtm_scope = p->type == RTN_UNICAST ? RT_SCOPE_LINK : RT_SCOPE_UNIVERSE;
+	if (p->type == RTN_UNICAST)
+		add(&r, RTA_OIF, &lo, sizeof(lo));
+	add(&r, RTA_PRIORITY, &p->metric, sizeof(p->metric));
+	return ask(&r);
+}
+
+/* The way to @dst, as ask(). */
+static int way(const char *dst)
+{
+	struct rtmsg m = { .rtm_family = AF_INET, .rtm_dst_len = 32 };
+	struct request r = begin(RTM_GETROUTE, 0, &m, sizeof(m));
+
+	add_addr(&r, RTA_DST, dst);
+	return ask(&r);
+}
+
+static void order(void)
+{
+	static const char before[] = { 5, 2, 0, 4, 3, 1 };
+	struct ifaddrmsg own = { .ifa_family = AF_INET, .ifa_prefixlen = 32, .ifa_index = 1 };
+	struct request net = begin(RTM_NEWADDR, NLM_F_CREATE | NLM_F_ACK, &own, sizeof(own)), r;
+	struct rtgenmsg all = { AF_INET };
+
+	add_addr(&net, IFA_LOCAL, "10.66.1.1");
+	CHECK(ask(&net) == 0);
+	for (int i = 0; i < PLACES; i++)
+		CHECK(place(RTM_NEWROUTE, &places[(int)before[i]]) == 0);
+	r = begin(RTM_GETROUTE, NLM_F_DUMP, &all, sizeof(all));
+	CHECK(dump(&r, RTM_NEWROUTE, is_next) == PLACES && shown == PLACES);
+	CHECK(way("10.66.7.1") == -ENETUNREACH); /* thrown out of the table, default or not */
+	CHECK(way("10.66.8.1") == 0);
+	/* Nobody can answer to 127.0.0.1. */
+	CHECK(has((void *)answer, sizeof(struct rtmsg), RTA_PREFSRC, "10.66.1.1"));
+	for (int i = 0; i < PLACES; i++)
+		CHECK(place(RTM_DELROUTE, &places[i]) == 0);
+	net.h.nlmsg_type = RTM_DELADDR;
+	net.h.nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK;
+	CHECK(ask(&net) == 0);
+}
+
 static void malformed(void)
 {
 	struct ifinfomsg m = { .ifi_index = 1 };
@@ -372,6 +449,7 @@ int main(void)
 	links();
 	addresses();
 	routes();
+	order();
 	lookups();
 	malformed();
 	socket_names();
