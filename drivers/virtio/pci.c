@@ -197,9 +197,15 @@ static void config_irq(u32 irq, void *arg)
 		p->vd.driver->config_changed(&p->vd);
 }
 
+/* By its number: queues of a device that failed half-way are gone, but not their interrupts. */
 static void queue_irq(u32 irq, void *arg)
 {
-	virtqueue_interrupt(arg);
+	struct vpci_device *p = arg;
+
+	for (u32 i = 0; i < p->vd.nqueues; i++) {
+		if (p->irqs[i + 1] == irq)
+			virtqueue_interrupt(p->vd.vqs[i]);
+	}
 }
 
 /* One vector for everything: look at all queues. */
@@ -231,7 +237,7 @@ static int msix_register(struct vpci_device *p)
 		return irq_register(p->irqs[0], all_irq, p, p->vd.name, IRQ_EDGE);
 	err = irq_register(p->irqs[0], config_irq, p, p->vd.name, IRQ_EDGE);
 	for (u32 i = 0; !err && i < p->vd.nqueues; i++)
-		err = irq_register(p->irqs[i + 1], queue_irq, p->vd.vqs[i], p->vd.name, IRQ_EDGE);
+		err = irq_register(p->irqs[i + 1], queue_irq, p, p->vd.name, IRQ_EDGE);
 	return err;
 }
 
