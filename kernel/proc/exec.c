@@ -234,7 +234,8 @@ static int spares_make(struct exec_spares *s)
 {
 	int err = 0;
 
-	if (ref_read(&current_proc()->sighand->refs) > 1)
+	/* Another thread may share it with a new process until it is ended. */
+	if (ref_read(&current_proc()->sighand->refs) > 1 || READ_ONCE(current_proc()->ntasks) > 1)
 		err = sighand_copy(current_proc()->sighand, false, &s->sighand);
 	if (!err && fdtable_shared(current->files))
 		err = fdtable_copy(current->files, &s->files);

@@ -148,7 +148,7 @@ struct proc {
 	u32 ntasks; /* T + S to change; a for reading: on the list */
 	u32 nlive; /* a: threads that have not begun to exit */
 	struct task *leader; /* T + S: NULL after its exit */
-	struct sighand *sighand; /* S; o when single-threaded: changed by exec only */
+	struct sighand *sighand; /* T + S to change, by exec only; either to read, if not its own */
 	struct sigpending pending; /* S */
 	struct sigwatch *sigwatch; /* S to set, once; a for looking: signalfd readers and pollers */
 	/* own: wait4, exec waiting for its threads to end, PTRACE_ATTACH for one to trap */
