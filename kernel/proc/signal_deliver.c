@@ -174,10 +174,12 @@ void signal_force_info(const struct ksiginfo *si)
 	int sig = si->si_signo;
 	struct task *t = current_task();
 	struct proc *p = t->proc;
-	struct ksigaction *a = &p->sighand->action[sig - 1];
+	struct sighand *h = p->sighand;
+	struct ksigaction *a = &h->action[sig - 1];
 	bool blocked;
 	u64 f = spin_lock_irqsave(&p->siglock);
 
+	spin_lock(&h->lock);
 	blocked = t->blocked & SIGBIT(sig);
 	if (blocked || a->handler == (u64)SIG_IGN) {
 		WRITE_ONCE(a->handler, (u64)SIG_DFL);
@@ -186,6 +188,7 @@ void signal_force_info(const struct ksiginfo *si)
 	}
 	if (a->handler == (u64)SIG_DFL && !t->trace.flags)
 		p->unkillable = false;
+	spin_unlock(&h->lock);
 	signal_send_locked(p, t, sig, si, true);
 	signal_recalc(t);
 	spin_unlock_irqrestore(&p->siglock, f);
