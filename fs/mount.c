@@ -68,6 +68,10 @@ struct mount *mount_get(struct mount *m)
 /* The last frees @m, which is in no tree any more. ctx: thread; sleeps. */
 void mount_put(struct mount *m)
 {
+	u8 expire = READ_ONCE(m->expire);
+
+	if (unlikely(expire))
+		WRITE_ONCE(m->expire, expire - 1);
 	if (likely(!ref_put(&m->refs)))
 		return;
 	if (READ_ONCE(fanotify_marks))
@@ -659,9 +663,9 @@ static int may_umount(struct mount *m, u32 flags)
 	if (!list_empty(&m->children) || ref_read(&m->refs) > 2 || mount_spread_is_busy(m))
 		return -EBUSY;
 	if (flags & MNT_EXPIRE) {
-		bool again = m->expire;
+		bool again = READ_ONCE(m->expire);
 
-		m->expire = true;
+		WRITE_ONCE(m->expire, 2);
 		return again ? 0 : -EAGAIN;
 	}
 	return 0;

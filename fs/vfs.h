@@ -567,7 +567,7 @@ struct mount {
 	bool loose; /* m: of a tree that hangs nowhere yet (mount_fd.c) */
 	bool anon; /* I: never in the tree: pipes, sockets, memfd */
 	struct mount *clone; /* m: during a copy of a tree */
-	bool expire; /* m: umount2(MNT_EXPIRE) was here */
+	u8 expire; /* a: umount2(MNT_EXPIRE) sets 2, each put takes 1, umount2's own the first */
 	const char *source; /* I: device name as given */
 	/* mount_peer.c explains these. */
 	u32 group; /* m: number of the peer group; 0: not shared */

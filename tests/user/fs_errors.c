@@ -647,6 +647,8 @@ static void test_mounts(void)
 	CHECK_ERR(umount2("../m", MNT_EXPIRE | MNT_FORCE), EINVAL);
 	CHECK(!chdir(".."));
 	CHECK_ERR(umount2("m", MNT_EXPIRE), EAGAIN);
+	CHECK(!access("m", F_OK)); /* a use takes the mark away */
+	CHECK_ERR(umount2("m", MNT_EXPIRE), EAGAIN);
 	CHECK(!umount2("m", MNT_EXPIRE));
 	CHECK(!mount("none", "m", "tmpfs", 0, "nr_inodes=3,size=8k") && !mkdir("m/a", 0755) &&
 	      !mkdir("m/b", 0755));
