@@ -51,7 +51,8 @@ int sock_addr_out(const struct sock_addr *a, u64 uaddr, u64 ulen)
 		return -EFAULT;
 	if (room < 0)
 		return -EINVAL;
-	if (room && copy_to_user(uaddr, a->bytes, MIN(a->len, (u32)room)))
+	room = (int)MIN(a->len, (u32)room);
+	if (room && copy_to_user(uaddr, a->bytes, (u32)room))
 		return -EFAULT;
 	return put_user(ulen, a->len);
 }

@@ -414,15 +414,18 @@ long sys_recvfrom(u64 fd, u64 ubuf, u64 len, u64 flags, u64 uaddr, u64 ulen)
 	return n;
 }
 
-/* What came back, as fields of the user's struct msghdr at @umsg. 0 or -EFAULT. */
+/* What came back, as fields of the user's struct msghdr at @umsg. 0, -EFAULT, -EINVAL. */
 static int give_msghdr(u64 umsg, const struct user_msghdr *h, const struct sock_msg *m,
 		       const struct control_out *c)
 {
 	u32 flags = m->out_flags | c->flags | (m->flags & MSG_CMSG_CLOEXEC);
 
-	if (h->name && (copy_to_user(h->name, m->addr->bytes, MIN(m->addr->len, (u32)h->namelen)) ||
-			put_user(umsg + offsetof(struct user_msghdr, namelen), m->addr->len)))
-		return -EFAULT;
+	int err = 0;
+
+	if (h->name)
+		err = sock_addr_out(m->addr, h->name, umsg + offsetof(struct user_msghdr, namelen));
+	if (err)
+		return err;
 	if (put_user(umsg + offsetof(struct user_msghdr, flags), flags) ||
 	    put_user(umsg + offsetof(struct user_msghdr, controllen),
 		     h->control ? h->controllen - c->left : 0ull))

@@ -288,6 +288,23 @@ static void cut(void)
 	close(r);
 }
 
+/* A stream gives no name: where one would go is not looked at, its length becomes 0. */
+static void nameless(void)
+{
+	void *nowhere = (void *)-1;
+	socklen_t n = sizeof(struct sockaddr_in);
+	struct iovec v = { much, 1 };
+	struct msghdr m = { .msg_name = nowhere, .msg_namelen = n, .msg_iov = &v, .msg_iovlen = 1 };
+	int s, r;
+
+	pair(&s, &r, 0);
+	CHECK(send(s, "ab", 2, 0) == 2);
+	CHECK(recvfrom(r, much, 1, 0, nowhere, &n) == 1 && n == 0);
+	CHECK(recvmsg(r, &m, 0) == 1 && m.msg_namelen == 0);
+	close(s);
+	close(r);
+}
+
 int main(void)
 {
 	alarm(TAP_LIMIT);
@@ -299,5 +316,6 @@ int main(void)
 	lowat();
 	left();
 	cut();
+	nameless();
 	return tap_done();
 }
