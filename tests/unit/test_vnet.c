@@ -182,3 +182,34 @@ UNIT_TEST(a_sender_that_waits_is_told)
 	CHECK(q->avail->flags & VRING_AVAIL_F_NO_INTERRUPT);
 	end();
 }
+
+/* A worker's turn has an end: others run between, and no interrupt comes before all is taken. */
+UNIT_TEST(a_turn_takes_so_many)
+{
+	static const u32 after[] = { 64, 128, 150 };
+	struct virtqueue *q;
+
+	start(0, 0, 2);
+	q = vd.vqs[0];
+	CHECK_EQ(card->ops->open(card), 0);
+	for (u32 n = 0; n < 150; n++) {
+		u16 head;
+
+		memset(pa_to_va(next_request(q, &head)->addr), 0, 100);
+		complete(q, head, 12 + 60);
+	}
+	q->callback(q);
+	for (u32 i = 0; i < ARRAY_SIZE(after); i++) {
+		struct work *w = queued[0];
+
+		CHECK_EQ(nqueued, 1);
+		CHECK(q->avail->flags & VRING_AVAIL_F_NO_INTERRUPT);
+		nqueued = 0;
+		w->queued = false;
+		w->fn(w);
+		CHECK_EQ(ncame, after[i]);
+	}
+	CHECK(!nqueued && !(q->avail->flags & VRING_AVAIL_F_NO_INTERRUPT));
+	CHECK_EQ((u16)(q->avail->idx - q->used->idx), 256); /* the ring is full again */
+	end();
+}
