@@ -27,11 +27,16 @@ _Static_assert(STATX_ATTR_IMMUTABLE == FS_IMMUTABLE_FL && STATX_ATTR_APPEND == F
 		       STATX_ATTR_NODUMP == FS_NODUMP_FL,
 	       "statx(2) took them over");
 
+static bool has_fileattr(const struct inode *i)
+{
+	return (S_ISREG(i->mode) || S_ISDIR(i->mode)) && i->ops && i->ops->fileattr;
+}
+
 /* What statx says beyond stat. */
 static __cold void getattr_more(const struct path *p, struct kstat *st)
 {
 	struct inode *i = dentry_inode(p->dentry);
-	u32 flags;
+	u32 flags = 0;
 
 	st->mnt_id = p->mnt->id;
 	st->has_btime = i->sb->has_btime;
@@ -41,10 +46,11 @@ static __cold void getattr_more(const struct path *p, struct kstat *st)
 		st->dio_align = i->sb->dio_align;
 	if (S_ISBLK(i->mode))
 		st->dio_align = blkdev_dio_align(i->rdev);
-	if (vfs_get_fileattr(i, &flags))
-		return;
+	/* Links and devices of a file system with such flags may have them, yet no way to set them. */
+	if (!vfs_get_fileattr(i, &flags) ||
+	    (i->sb->root && has_fileattr(dentry_inode(i->sb->root))))
+		st->attributes_mask |= FILEATTR_STATX;
 	/* The same bits in both. */
-	st->attributes_mask |= FILEATTR_STATX;
 	st->attributes |= flags & FILEATTR_STATX;
 }
 
@@ -64,11 +70,6 @@ int vfs_getattr(const struct path *p, struct kstat *st)
 	if (unlikely(st->full))
 		getattr_more(p, st);
 	return 0;
-}
-
-static bool has_fileattr(const struct inode *i)
-{
-	return (S_ISREG(i->mode) || S_ISDIR(i->mode)) && i->ops && i->ops->fileattr;
 }
 
 /* See vfs.h. ctx: thread */

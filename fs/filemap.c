@@ -150,6 +150,20 @@ static s64 seek_base(const struct file *f, s64 off, int whence, u64 size, s64 *b
 	return -EINVAL;
 }
 
+static __noinline s64 seek_within(struct file *f, s64 off, int whence, u64 size)
+{
+	s64 base, pos, err = seek_base(f, off, whence, size, &base);
+
+	if (err)
+		return err;
+	if (__builtin_add_overflow(base, off, &pos))
+		return -EINVAL;
+	if (pos < 0 || (u64)pos > f->inode->sb->max_size)
+		return -EINVAL;
+	f->pos = (u64)pos;
+	return pos;
+}
+
 /*
  * lseek by the inode's size. ctx: thread; holds: the position's lock. The new position, -EINVAL,
  * -ENXIO.
@@ -157,19 +171,15 @@ static s64 seek_base(const struct file *f, s64 off, int whence, u64 size, s64 *b
 s64 generic_file_seek(struct file *f, s64 off, int whence)
 {
 	struct inode *i = f->inode;
-	s64 base, pos, err;
 
 	if (S_ISDIR(i->mode) && whence > SEEK_CUR)
 		return -EINVAL; /* the end of a directory is nowhere */
-	err = seek_base(f, off, whence, i->cache ? READ_ONCE(i->cache->size) : READ_ONCE(i->size),
-			&base);
+	return seek_within(f, off, whence,
+			   i->cache ? READ_ONCE(i->cache->size) : READ_ONCE(i->size));
+}
 
-	if (err)
-		return err;
-	if (__builtin_add_overflow(base, off, &pos))
-		return -EINVAL;
-	if (pos < 0 || (u64)pos > i->sb->max_size)
-		return -EINVAL;
-	f->pos = (u64)pos;
-	return pos;
+/* See the header. ctx: thread; holds: the position's lock. As generic_file_seek. */
+s64 sizeless_seek(struct file *f, s64 off, int whence)
+{
+	return seek_within(f, off, whence, 0);
 }

@@ -36,11 +36,13 @@ int sysctl_row_show(struct sbuf *out, void *arg)
 	return 0;
 }
 
-/* The next number of *text for @r. 0 or -EINVAL */
-static int row_number(const struct sysctl_row *r, const char **text, u64 *out)
+/* The next number of *text, which ends at @end, for @r. 0 or -EINVAL */
+static int row_number(const struct sysctl_row *r, const char **text, const char *end, u64 *out)
 {
 	s64 v;
 
+	if (**text == '+')
+		return -EINVAL;
 	if (r->wide) {
 		if (str_to_u64(*text, text, 0, out) || *out > (u64)r->high)
 			return -EINVAL;
@@ -49,29 +51,32 @@ static int row_number(const struct sysctl_row *r, const char **text, u64 *out)
 			return -EINVAL;
 		*out = (u64)v;
 	}
-	return !**text || char_is_space(**text) ? 0 : -EINVAL;
+	return *text == end || char_is_space(**text) ? 0 : -EINVAL;
 }
 
-/* See the header. ctx: thread. @n or -EINVAL */
+/* See the header. ctx: thread. Bytes used, all unless more numbers follow, or -EINVAL */
 ssize_t sysctl_row_write(const char *text, size_t n, void *arg)
 {
 	const struct sysctl_row *r = arg;
+	const char *p = text;
 	u32 i;
 	u64 v;
 
 	for (i = 0; i < r->n; i++) {
-		while (char_is_space(*text))
-			text++;
-		if (!*text && i)
+		while (char_is_space(*p))
+			p++;
+		if (p == text + n && i)
 			break;
-		if (row_number(r, &text, &v))
+		if (row_number(r, &p, text + n, &v))
 			return -EINVAL;
 		if (r->wide)
 			WRITE_ONCE(((u64 *)r->values)[i], v);
 		else
 			WRITE_ONCE(((int *)r->values)[i], (int)v);
 	}
-	return (ssize_t)n;
+	while (char_is_space(*p))
+		p++;
+	return p - text;
 }
 
 /* A sysctl as text. ctx: thread. 0 */
@@ -82,7 +87,7 @@ int sysctl_int_show(struct sbuf *out, void *arg)
 	return sysctl_row_show(out, &(struct sysctl_row){ .values = s->value, .n = 1 });
 }
 
-/* One number with white space around it. ctx: thread. @n or -EINVAL */
+/* One number with white space around it. ctx: thread. As sysctl_row_write */
 ssize_t sysctl_int_write(const char *text, size_t n, void *arg)
 {
 	const struct sysctl_int *s = arg;
@@ -190,7 +195,7 @@ static const struct inode_ops root_ops = {
 	.lookup = root_lookup,
 	.revalidate = root_revalidate,
 };
-static const struct file_ops root_fops = { .readdir = root_readdir };
+static const struct file_ops root_fops = { .readdir = root_readdir, .seek = sizeless_seek };
 
 /* See the header. ctx: boot; sleeps. */
 void procfs_init(void)

@@ -473,7 +473,7 @@ static const struct inode_ops dir_ops = {
 	.getattr = dir_getattr,
 	.permitted = own_files,
 };
-static const struct file_ops dir_fops = { .readdir = dir_readdir };
+static const struct file_ops dir_fops = { .readdir = dir_readdir, .seek = sizeless_seek };
 
 /* --- texts --- */
 

@@ -252,6 +252,26 @@ static int pseudo_open(struct inode *i, struct file *f)
 	return err;
 }
 
+/*
+ * A setting is written behind its start, as sysctl_writes_strict wants it: a text that is so long
+ * goes on there, all else stays as it is. The whole of @len counts as written.
+ */
+static ssize_t write_behind(struct pseudo_node *n, u64 pos, const char *text, size_t len)
+{
+	char whole[256];
+	struct sbuf old;
+
+	if (!(n->attr.iflags & INODE_JOIN))
+		return (ssize_t)len;
+	sbuf_init(&old, whole, sizeof(whole));
+	/* The end of the line counts in the length. */
+	if (!n->attr.show(&old, n->attr.arg) && pos < old.len) {
+		strlcpy(whole + pos, text, sizeof(whole) - pos);
+		(void)n->attr.write(whole, strlen(whole), n->attr.arg);
+	}
+	return (ssize_t)len;
+}
+
 static ssize_t pseudo_write(struct file *f, struct uio *u, u64 *pos)
 {
 	struct pseudo_node *n = node_of(f->inode);
@@ -267,7 +287,10 @@ static ssize_t pseudo_write(struct file *f, struct uio *u, u64 *pos)
 	len = textfile_take(u, &text);
 	if (len < 0)
 		return len;
-	len = n->attr.write(text, (size_t)len, n->attr.arg);
+	if (*pos && (n->attr.iflags & INODE_BOUND))
+		len = write_behind(n, *pos, text, (size_t)len);
+	else
+		len = n->attr.write(text, (size_t)len, n->attr.arg);
 	kfree(text);
 	if (len > 0)
 		*pos += (u64)len;
@@ -461,7 +484,7 @@ const struct inode_ops pseudo_dir_ops = {
 	.setattr = pseudo_setattr,
 	XATTR_LIST_OPS(pseudo_xattrs),
 };
-const struct file_ops pseudo_dir_fops = { .readdir = pseudo_readdir };
+const struct file_ops pseudo_dir_fops = { .readdir = pseudo_readdir, .seek = sizeless_seek };
 
 /* See the header. ctx: thread; sleeps. */
 int pseudo_graft(struct pseudo_tree *t, struct super *sb, struct inode **out)

@@ -1,7 +1,8 @@
 /*
  * sysfs: a tree of made-up files (fs/pseudo.c) that parts of the kernel add to. Here are the
- * directories that always exist and some settings; sysfs_device.c has devices, sysfs_cpu.c the CPUs,
- * sysfs_firmware.c the device tree. Documentation of the layout: Linux's sysfs-rules and ABI documents; man: sysfs(5).
+ * directories that always exist and some settings; sysfs_device.c has devices, sysfs_cpu.c the
+ * CPUs, sysfs_firmware.c the device tree. Documentation of the layout: Linux's sysfs-rules and ABI
+ * documents; man: sysfs(5).
  */
 #include <linux/errno.h>
 #include <linux/magic.h>

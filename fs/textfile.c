@@ -112,12 +112,16 @@ ssize_t textfile_read(struct file *f, struct uio *u, u64 *pos)
 }
 
 /*
- * file_ops.seek: unless stat says a size, the end is not known before it is reached. ctx: thread.
- * -EINVAL
+ * file_ops.seek: unless stat says a size, the end is not known before it is reached; settings say
+ * that it is 0. ctx: thread. As generic_file_seek
  */
 s64 textfile_seek(struct file *f, s64 off, int whence)
 {
-	return whence > SEEK_CUR && !f->inode->size ? -EINVAL : generic_file_seek(f, off, whence);
+	const struct inode *i = f->inode;
+
+	return whence > SEEK_CUR && !i->size && !(i->flags & INODE_BOUND)
+		       ? -EINVAL
+		       : generic_file_seek(f, off, whence);
 }
 
 /* file_ops.release. ctx: thread */

@@ -218,6 +218,7 @@ struct file_ops {
 #define INODE_ACL 512u /* may have an access control list (inode_ops.acl) */
 #define INODE_BOUND 1024u /* the mode binds the superuser too (/proc/sys); nor can it be changed */
 #define INODE_RESTORE 4096u /* with INODE_BOUND: CAP_CHECKPOINT_RESTORE reads and writes it */
+#define INODE_JOIN 8192u /* with INODE_BOUND: a text, which a write behind its start extends */
 #define INODE_STRICT 2048u /* nobody opens it beyond its mode, though access(2) may say he could */
 #define INODE_HINT_SHIFT 28 /* the bits from here on: fcntl's write hint */
 #define INODE_DEAD 8u /* directory that was removed: nothing can be made in it */
@@ -522,6 +523,7 @@ struct file *file_of_mapping(struct vm_file *v);
 ssize_t generic_file_read(struct file *f, struct uio *u, u64 *pos);
 ssize_t generic_file_write(struct file *f, struct uio *u, u64 *pos);
 s64 generic_file_seek(struct file *f, s64 off, int whence);
+s64 sizeless_seek(struct file *f, s64 off, int whence); /* the end is at 0, of a directory too */
 /* What a write does before touching data, with i->lock held for writing: append position, limits,
  * set-id bits, times. Shortens @u; 0 or -EFBIG, -EPERM. */
 int __must_check generic_write_begin(struct file *f, struct uio *u, u64 *pos);

@@ -2,9 +2,9 @@
  * Platform devices: nodes of the device tree that a driver has taken.
  *
  * The name is Linux's: the unit's address, a dot, the node's name (9000000.pl011). Only devices
- * with a driver are described; the tree's other nodes are in firmware/devicetree for who wants them.
- * Those with PrimeCell identification registers are on the bus amba. The node's name lies in the
- * device tree blob, which stays in memory.
+ * with a driver are described; the tree's other nodes are in firmware/devicetree for who wants
+ * them. Those with PrimeCell identification registers are on the bus amba. The node's name lies in
+ * the device tree blob, which stays in memory.
  */
 #include "drivers/platform/platform.h"
 #include "kernel/base/fdt.h"

@@ -6,7 +6,8 @@
  * way. Addresses are translated up through the parents' "ranges".
  *
  * The blob stays where the boot loader put it, in the linear map, and is only read, but for seeds,
- * which are erased. It comes from outside: every length is checked. Boot only (see fdt.h), so nothing is locked.
+ * which are erased. It comes from outside: every length is checked. Boot only (see fdt.h), so
+ * nothing is locked.
  *
  * Reference: Devicetree Specification v0.3.
  */

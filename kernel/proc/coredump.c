@@ -69,7 +69,7 @@ static ssize_t pattern_write(const char *text, size_t n, void *arg)
 }
 
 PROC_FILE(core_pattern, "sys/kernel/core_pattern", 0644, .show = pattern_show,
-	  .write = pattern_write);
+	  .write = pattern_write, .iflags = INODE_JOIN);
 
 /* A value that becomes part of a file's name is one component of it. */
 static void put_component(struct sbuf *out, const char *text)

@@ -90,7 +90,12 @@ static long ns_ioctl(struct file *f, u32 cmd, u64 arg)
 	}
 }
 
-static const struct file_ops ns_fops = { .ioctl = ns_ioctl };
+static s64 ns_seek(struct file *f, s64 off, int whence)
+{
+	return -ESPIPE;
+}
+
+static const struct file_ops ns_fops = { .ioctl = ns_ioctl, .seek = ns_seek };
 
 /* --- /proc/PID/ns --- */
 

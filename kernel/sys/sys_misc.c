@@ -159,9 +159,9 @@ static int uts_show_version(struct sbuf *out, void *arg)
 }
 
 PROC_FILE(uts_hostname, "sys/kernel/hostname", 0644, .show = uts_show_name, .write = uts_write_name,
-	  .arg = uts_nodename);
+	  .arg = uts_nodename, .iflags = INODE_JOIN);
 PROC_FILE(uts_domainname, "sys/kernel/domainname", 0644, .show = uts_show_name,
-	  .write = uts_write_name, .arg = uts_domainname);
+	  .write = uts_write_name, .arg = uts_domainname, .iflags = INODE_JOIN);
 PROC_FILE(uts_ostype, "sys/kernel/ostype", 0444, .show = uts_show_text, .arg = (void *)UTS_SYSNAME);
 PROC_FILE(uts_osrelease, "sys/kernel/osrelease", 0444, .show = uts_show_text,
 	  .arg = (void *)UTS_RELEASE);

@@ -152,6 +152,24 @@ static void test_changes(void)
 	close(fd);
 }
 
+/* Directories of processes and of sysfs end at 0, whatever is in them; those of tmpfs nowhere. */
+static void test_end(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_DIRECTORY);
+
+	if (!strcmp(path, "/dev") || !strcmp(path, "/tmp")) {
+		CHECK_ERR(lseek(fd, 0, SEEK_END), EINVAL);
+		CHECK_ERR(lseek(fd, 0, SEEK_DATA), EINVAL);
+	} else {
+		CHECK(lseek(fd, 0, SEEK_END) == 0 && *next(fd));
+		CHECK(lseek(fd, 5, SEEK_END) == 5);
+		CHECK_ERR(lseek(fd, -1, SEEK_END), EINVAL);
+		CHECK_ERR(lseek(fd, 0, SEEK_DATA), ENXIO);
+		CHECK_ERR(lseek(fd, 0, SEEK_HOLE), ENXIO);
+	}
+	close(fd);
+}
+
 int main(void)
 {
 	static const char *const paths[] = {
@@ -164,6 +182,8 @@ int main(void)
 
 	for (unsigned i = 0; i < sizeof(paths) / sizeof(paths[0]); i++)
 		test(paths[i]);
+	for (unsigned i = 0; i < sizeof(paths) / sizeof(paths[0]); i++)
+		test_end(paths[i]);
 	test_changes();
 	return tap_done();
 }

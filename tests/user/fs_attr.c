@@ -218,6 +218,11 @@ static void test_statx(void)
 		     &x) &&
 	      x.stx_ino == st.st_ino && x.stx_size == 4);
 	CHECK(!fstatat(AT_FDCWD, "sx", &st, AT_NO_AUTOMOUNT) && st.st_ino == x.stx_ino);
+	CHECK(!symlink("sx", "sx-link") &&
+	      !statx(AT_FDCWD, "sx-link", AT_SYMLINK_NOFOLLOW, 0, &x) &&
+	      (x.stx_attributes_mask & STATX_ATTR_APPEND) && !unlink("sx-link"));
+	CHECK(!statx(AT_FDCWD, "/dev/null", 0, 0, &x) && !x.stx_attributes &&
+	      (x.stx_attributes_mask & STATX_ATTR_NODUMP));
 	CHECK_ERR(statx(AT_FDCWD, "sx", AT_STATX_SYNC_TYPE, 0, &x), EINVAL);
 	CHECK_ERR(statx(AT_FDCWD, "sx", 0, 0x80000000u, &x), EINVAL);
 	CHECK_ERR(statx(AT_FDCWD, "sx", 0x40000, 0, &x), EINVAL);

@@ -80,6 +80,7 @@ static void name_spaces(void)
 	CHECK_ERR(setns(fd, CLONE_NEWNET), EINVAL);
 	CHECK_ERR(ioctl(fd, NS_GET_PARENT), EINVAL);
 	CHECK_ERR(read(fd, text, 1), EINVAL);
+	CHECK_ERR(lseek(fd, 0, SEEK_CUR), ESPIPE);
 	close(fd);
 	fd = open("/proc/self/ns/user", O_RDONLY);
 	CHECK_ERR(setns(fd, 0), EINVAL);

@@ -238,6 +238,55 @@ static void numbers_in_rows(void)
 	CHECK_ERR(open("/proc/sys/net/ipv4/route/flush", O_RDONLY), EACCES);
 }
 
+/* @value is written at @pos, taken whole, and leaves @want. */
+static int at(const char *name, const char *value, long pos, const char *want)
+{
+	char path[128];
+	ssize_t n;
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/sys/%s", name);
+	fd = open(path, O_WRONLY);
+	n = pwrite(fd, value, strlen(value), pos);
+	close(fd);
+	return n == (ssize_t)strlen(value) && is(name, want);
+}
+
+/* Behind the start a text is lengthened, all else is taken and forgotten; what a number is. */
+static void positions(void)
+{
+	static const char *const texts[] = { "kernel/domainname", "kernel/core_pattern" };
+	static const char number[] = "vm/overcommit_memory";
+	char path[128];
+	int fd;
+
+	for (int i = 0; i < 2; i++) {
+		save(texts[i]);
+		CHECK(at(texts[i], "abcdef", 0, "abcdef") && at(texts[i], "XY", 2, "abXY"));
+		CHECK(at(texts[i], "-", 4, "abXY-") && at(texts[i], "Z", 6, "abXY-"));
+		CHECK(at(texts[i], "Z", 300, "abXY-") && at(texts[i], "c\nd", 1, "ac"));
+		snprintf(path, sizeof(path), "/proc/sys/%s", texts[i]);
+		fd = open(path, O_WRONLY);
+		CHECK(write(fd, "one", 3) == 3 && write(fd, "two\n", 4) == 4);
+		CHECK(is(texts[i], "onetwo") && write(fd, "three", 5) == 5);
+		CHECK(is(texts[i], "onetwo"));
+		close(fd);
+		CHECK(becomes(texts[i], saved, saved));
+	}
+	save(number);
+	CHECK(at(number, "0\n", 0, "0") && at(number, "1", 1, "0") && at(number, "x", 9, "0"));
+	CHECK(at("kernel/sem", "1", 1, get("kernel/sem")));
+	fd = open("/proc/sys/vm/overcommit_memory", O_RDWR);
+	CHECK(pwrite(fd, "1  2", 4, 0) == 3 && is(number, "1"));
+	CHECK_ERR(pwrite(fd, "+0", 2, 0), EINVAL);
+	CHECK_ERR(pwrite(fd, "0\0", 2, 0), EINVAL);
+	CHECK(pwrite(fd, "0 \0", 3, 0) == 2 && is(number, "0"));
+	CHECK(lseek(fd, 0, SEEK_END) == 0 && lseek(fd, 5, SEEK_END) == 5);
+	CHECK_ERR(lseek(fd, 0, SEEK_DATA), ENXIO);
+	close(fd);
+	CHECK(becomes(number, saved, saved));
+}
+
 /* How much may come beside a message. */
 static void option_memory(void)
 {
@@ -275,5 +324,6 @@ int main(void)
 	congestion_control();
 	numbers_in_rows();
 	option_memory();
+	positions();
 	return tap_done();
 }
