@@ -52,12 +52,15 @@ u64 ext_max_size(const struct ext_sb *s)
 	return MIN(size, limit);
 }
 
-/* How many of the @n numbers from @at on follow each other, or are all 0. */
-static u32 run_length(const u32 *at, u32 n)
+/*
+ * How many of the @n numbers from @at on follow @first, which stood there, or are all 0 as it was.
+ * A store through a mapping may give holes blocks meanwhile.
+ */
+static u32 run_length(const u32 *at, u32 first, u32 n)
 {
 	u32 k = 1;
 
-	while (k < n && at[k] == (at[0] ? at[0] + k : 0))
+	while (k < n && READ_ONCE(at[k]) == (first ? first + k : 0))
 		k++;
 	return k;
 }
@@ -74,7 +77,7 @@ static int check(struct inode *i, u32 block)
 static int result(struct inode *i, const u32 *at, u32 n, u32 want, u32 *phys, u32 *count)
 {
 	const struct ext_sb *s = ext_sb_of(i->sb);
-	u32 first = READ_ONCE(at[0]), k = run_length(at, MIN(n, want));
+	u32 first = READ_ONCE(at[0]), k = run_length(at, first, MIN(n, want));
 	int err = check(i, first);
 
 	if (err)

@@ -49,7 +49,9 @@ static int collect(struct inode *i, struct fiemap_out *o, u64 end)
 	int err = 0;
 
 	for (u64 at = o->m.fm_start / block; at < stop; at += count) {
-		err = i->ops->map(i, at, (u32)MIN(stop - at, (u64)~0u), &phys, &count);
+		err = signal_fatal_pending()
+			      ? -EINTR
+			      : i->ops->map(i, at, (u32)MIN(stop - at, (u64)~0u), &phys, &count);
 		if (err)
 			return err;
 		if (!phys)
