@@ -275,6 +275,25 @@ static void rename_dir(struct netdev *d)
 		sysfs_event("move", s->path, "net", moved_lines, s->files);
 }
 
+static int no_lines(struct sbuf *out, void *arg)
+{
+	return 0;
+}
+
+/* Its queues come after a device and go before it. */
+static void queue_events(const struct netdev *d, const struct shown *s, const char *action)
+{
+	static const char *const kinds[] = { "rx", "tx" };
+	char path[SYSFS_PATH_MAX];
+
+	for (u32 k = 0; k < ARRAY_SIZE(kinds); k++) {
+		for (u32 i = 0; i < MAX((u32)d->queues, 1u); i++) {
+			snprintf(path, sizeof(path), "%s/queues/%s-%u", s->path, kinds[k], i);
+			sysfs_event(action, path, "queues", no_lines, NULL);
+		}
+	}
+}
+
 /* See netlink.h. ctx: thread; sleeps */
 void sysfs_net_added(struct netdev *d)
 {
@@ -291,8 +310,10 @@ void sysfs_net_added(struct netdev *d)
 	if (!d->shown)
 		d->shown = kzalloc(sizeof(*s), 0);
 	s = d->shown;
-	if (s && add_dir(d))
-		sysfs_event("add", s->path, "net", uevent_lines, s->files);
+	if (!s || !add_dir(d))
+		return;
+	sysfs_event("add", s->path, "net", uevent_lines, s->files);
+	queue_events(d, s, "add");
 }
 
 /* See netlink.h. ctx: thread; sleeps */
@@ -303,6 +324,7 @@ void sysfs_net_removed(const struct netdev *d)
 	proc_ipconf_removed(d);
 	if (!s)
 		return;
+	queue_events(d, s, "remove");
 	sysfs_event("remove", s->path, "net", uevent_lines, s->files);
 	remove_dir(s->path);
 }

@@ -95,6 +95,40 @@ static void test_attach(void)
 	CHECK(!if_nametoindex(again));
 }
 
+/* The next event about a device whose name begins with "te" is @head. */
+static int event_is(int fd, const char *head)
+{
+	struct pollfd p = { fd, POLLIN, 0 };
+	char buf[4096];
+	ssize_t n;
+
+	while (poll(&p, 1, TAP_PATIENCE_MS) == 1) {
+		n = recv(fd, buf, sizeof(buf) - 1, 0);
+		buf[n > 0 ? n : 0] = '\0';
+		if (strstr(buf, "/net/te"))
+			return !strcmp(buf, head);
+	}
+	return 0;
+}
+
+/* A device's queues come after it and go before it. */
+static void test_events(void)
+{
+	struct sockaddr_nl a = { .nl_family = AF_NETLINK, .nl_groups = 1 };
+	int fd = opened(), ev = socket(AF_NETLINK, SOCK_RAW, NETLINK_KOBJECT_UEVENT);
+	char name[IFNAMSIZ] = "te%d";
+
+	REQUIRE(!bind(ev, (void *)&a, sizeof(a)) && !set_iff(fd, name, IFF_TUN));
+	CHECK(event_is(ev, "add@/devices/virtual/net/te0"));
+	CHECK(event_is(ev, "add@/devices/virtual/net/te0/queues/rx-0"));
+	CHECK(event_is(ev, "add@/devices/virtual/net/te0/queues/tx-0"));
+	close(fd);
+	CHECK(event_is(ev, "remove@/devices/virtual/net/te0/queues/rx-0"));
+	CHECK(event_is(ev, "remove@/devices/virtual/net/te0/queues/tx-0"));
+	CHECK(event_is(ev, "remove@/devices/virtual/net/te0"));
+	close(ev);
+}
+
 static void test_numbers(void)
 {
 	char name[IFNAMSIZ] = "tt%d";
@@ -571,6 +605,7 @@ int main(void)
 	tun_start();
 	test_errors();
 	test_attach();
+	test_events();
 	test_address();
 	test_numbers();
 	test_packets();
