@@ -46,7 +46,7 @@ static __cold void getattr_more(const struct path *p, struct kstat *st)
 		st->dio_align = i->sb->dio_align;
 	if (S_ISBLK(i->mode))
 		st->dio_align = blkdev_dio_align(i->rdev);
-	/* Links and devices of a file system with such flags may have them, yet no way to set them. */
+	/* Links and devices of a file system with such flags may have some, but cannot get any. */
 	if (!vfs_get_fileattr(i, &flags) ||
 	    (i->sb->root && has_fileattr(dentry_inode(i->sb->root))))
 		st->attributes_mask |= FILEATTR_STATX;

@@ -14,7 +14,8 @@
  * polled; an inner set is locked inside an outer one, and epoll_control keeps the nesting free of
  * loops and at most EPOLL_DEPTH deep under nest_lock. eps_lock (spinlock) guards all files' eps
  * lists. set->ready_lock (rank EPOLL_READY, irqsave) guards the ready list; callbacks take it
- * inside the wait queue's lock. s: set->lock, e: eps_lock, r: ready_lock, n: nest_lock, I: immutable.
+ * inside the wait queue's lock.
+ * s: set->lock, e: eps_lock, r: ready_lock, n: nest_lock, I: immutable.
  */
 #include <linux/errno.h>
 #include <linux/eventpoll.h>

@@ -528,7 +528,7 @@ s64 sizeless_seek(struct file *f, s64 off, int whence); /* the end is at 0, of a
  * set-id bits, times. Shortens @u; 0 or -EFBIG, -EPERM. */
 int __must_check generic_write_begin(struct file *f, struct uio *u, u64 *pos);
 void file_accessed(struct file *f); /* atime by the mount's rules */
-/* RLIMIT_FSIZE and signals belong to layers above: how to ask for it, and to send one to current. */
+/* RLIMIT_FSIZE and signals belong to layers above: how to ask for it and to send one to current. */
 void vfs_set_write_hooks(u64 (*limit)(void), void (*signal)(int sig));
 /* To current, whose call goes on: for what its result does not say. */
 void vfs_signal(int sig);

@@ -453,7 +453,8 @@ int pid_coredump_filter_show(struct sbuf *out, void *h)
 
 	if (!p)
 		return -ESRCH;
-	sbuf_printf(out, "%08x\n", READ_ONCE(p->core_filter));
+	if (p->state == PROC_ALIVE)
+		sbuf_printf(out, "%08x\n", READ_ONCE(p->core_filter));
 	proc_put(p);
 	return 0;
 }
@@ -472,7 +473,10 @@ ssize_t pid_coredump_filter_write(void *h, const char *text, size_t n)
 	p = handle_proc(h);
 	if (!p)
 		return -ESRCH;
-	WRITE_ONCE(p->core_filter, (u32)v & CORE_FILTER_MASK);
+	if (p->state == PROC_ALIVE)
+		WRITE_ONCE(p->core_filter, (u32)v & CORE_FILTER_MASK);
+	else
+		n = (size_t)-ESRCH;
 	proc_put(p);
 	return (ssize_t)n;
 }

@@ -26,18 +26,24 @@ int pid_io_show(struct sbuf *out, void *h)
 {
 	struct proc_usage u = { 0 };
 	struct task *t;
-	int err = handle_access(h, &t);
+	struct proc *p;
+	int err = handle_remains(h, ACCESS_READ, &t);
 	u64 f;
 
 	if (err)
-		return err;
-	f = spin_lock_irqsave(&t->proc->siglock);
-	if (handle_is_thread(h))
-		proc_usage_add_task(&u, t);
-	else
-		proc_usage_get(t->proc, &u);
-	spin_unlock_irqrestore(&t->proc->siglock, f);
-	task_put(t);
+		return err == -EPERM ? -EACCES : err;
+	p = handle_proc(h);
+	if (p) {
+		f = spin_lock_irqsave(&p->siglock);
+		if (!handle_is_thread(h))
+			proc_usage_get(p, &u);
+		else if (t)
+			proc_usage_add_task(&u, t);
+		spin_unlock_irqrestore(&p->siglock, f);
+		proc_put(p);
+	}
+	if (t)
+		task_put(t);
 	sbuf_printf(out, "rchar: %llu\nwchar: %llu\nsyscr: %llu\nsyscw: %llu\n", (ull)u.io.rchar,
 		    (ull)u.io.wchar, (ull)u.io.syscr, (ull)u.io.syscw);
 	sbuf_printf(out, "read_bytes: %llu\nwrite_bytes: %llu\ncancelled_write_bytes: 0\n",
@@ -54,9 +60,10 @@ int pid_stack_show(struct sbuf *out, void *h)
 	vaddr_t addr[STACK_MAX];
 	struct task *t;
 	u32 n = 0;
-	int err = cred_capable(current->cred, CAP_SYS_ADMIN) ? handle_attach(h, &t) : -EACCES;
+	int err = cred_capable(current->cred, CAP_SYS_ADMIN) ? handle_remains(h, ACCESS_ATTACH, &t)
+							     : -EACCES;
 
-	if (err)
+	if (err || !t)
 		return err;
 	if (t == current_task())
 		n = stacktrace(NULL, NULL, addr, STACK_MAX);

@@ -227,8 +227,8 @@ int pid_smaps_rollup_show(struct sbuf *out, void *h)
 	size_t from = out->len;
 	int err = for_each_region(out, h, rollup_add, &u);
 
-	if (err)
-		return err;
+	if (err || !u.any)
+		return err ? err : -ESRCH;
 	sbuf_printf(out, "%08llx-%08llx ---p 00000000 00:00 0 ", (ull)u.first, (ull)u.last);
 	sbuf_pad(out, from, NAME_COLUMN);
 	sbuf_puts(out, " [rollup]\n");

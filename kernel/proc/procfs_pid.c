@@ -92,11 +92,19 @@ int handle_access(void *h, struct task **out)
 }
 
 /*
- * The same, if current may attach to it. ctx: thread.
+ * The task of @h, or NULL when all that is left of it is a process: see procfs_pid.h. ctx: thread.
  */
-int handle_attach(void *h, struct task **out)
+int handle_remains(void *h, u32 mode, struct task **out)
 {
-	return task_access(h, ACCESS_ATTACH, out);
+	int err = task_access(h, mode, out);
+	struct proc *p = err == -ESRCH ? handle_proc(h) : NULL;
+
+	if (!p)
+		return err;
+	*out = NULL;
+	err = proc_may_see(p) ? 0 : -EPERM;
+	proc_put(p);
+	return err;
 }
 
 /*
@@ -248,10 +256,10 @@ static ssize_t oom_adj_write(void *h, const char *text, size_t n)
 static int personality_show(struct sbuf *out, void *h)
 {
 	struct task *t;
-	int err = handle_attach(h, &t);
+	int err = handle_remains(h, ACCESS_ATTACH, &t);
 
-	if (err)
-		return err;
+	if (err || !t)
+		return err ? err : -ESRCH;
 	sbuf_printf(out, "%08x\n", t->personality);
 	task_put(t);
 	return 0;

@@ -18,7 +18,8 @@ static inline bool handle_is_thread(const void *h)
 }
 /* As handle_task, if current may look into it. 0, -ESRCH, -EACCES. */
 int handle_access(void *h, struct task **out);
-int handle_attach(void *h, struct task **out); /* or control it. 0, -ESRCH, -EPERM */
+/* With the access @mode (ACCESS_*), also of a zombie: then *out is NULL. 0, -ESRCH, -EPERM */
+int handle_remains(void *h, u32 mode, struct task **out);
 /*
  * Address space, if current has the access @mode (ACCESS_*; 0: any may). 0 with *out NULL: it has
  * none (kernel side exited). -ESRCH, -EACCES.

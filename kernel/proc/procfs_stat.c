@@ -432,13 +432,18 @@ int pid_sched_show(struct sbuf *out, void *h)
  */
 int pid_schedstat_show(struct sbuf *out, void *h)
 {
-	struct task *t = handle_task(h);
+	struct snapshot s;
+	int err = snapshot_take(&s, h);
 
-	if (!t)
-		return -ESRCH;
-	sbuf_printf(out, "%llu 0 %llu\n", (ull)t->thread.se.sum_exec,
-		    (ull)(t->thread.se.nvcsw + t->thread.se.nivcsw));
-	task_put(t);
+	if (err)
+		return err;
+	if (s.t)
+		sbuf_printf(out, "%llu 0 %llu\n", (ull)s.t->thread.se.sum_exec,
+			    (ull)(s.t->thread.se.nvcsw + s.t->thread.se.nivcsw));
+	else
+		sbuf_printf(out, "%llu 0 %llu\n", (ull)(s.own.utime + s.own.stime),
+			    (ull)(s.own.nvcsw + s.own.nivcsw));
+	snapshot_drop(&s);
 	return 0;
 }
 
@@ -494,20 +499,24 @@ int pid_limits_show(struct sbuf *out, void *h)
 }
 
 /*
- * wchan: where in the kernel it sleeps, 0 when it does not. ctx: thread. 0, -ESRCH, -EACCES.
+ * wchan: where in the kernel it sleeps, 0 when it does not, or who asks may not know. ctx: thread.
+ * 0 or -ESRCH.
  */
 int pid_wchan_show(struct sbuf *out, void *h)
 {
-	struct task *t = handle_task(h);
 	const char *name = NULL;
 	struct symbol sym;
+	struct task *t;
+	int err = handle_remains(h, ACCESS_READ, &t);
 
-	if (!t)
-		return -ESRCH;
-	if (proc_may_access(t, ACCESS_READ) == 0 && state_char(t) != 'R')
-		name = symbol_lookup((vaddr_t)READ_ONCE(t->thread.wait_addr), &sym);
+	if (err == -ESRCH)
+		return err;
+	if (!err && t) {
+		if (state_char(t) != 'R')
+			name = symbol_lookup((vaddr_t)READ_ONCE(t->thread.wait_addr), &sym);
+		task_put(t);
+	}
 	sbuf_puts(out, name ? name : "0");
-	task_put(t);
 	return 0;
 }
 
@@ -522,10 +531,14 @@ int pid_syscall_show(struct sbuf *out, void *h)
 	struct task *t;
 	bool asleep;
 	u64 f;
-	int err = handle_attach(h, &t);
+	int err = handle_remains(h, ACCESS_ATTACH, &t);
 
 	if (err)
 		return err;
+	if (!t) {
+		sbuf_puts(out, "-1 0x0 0x0\n");
+		return 0;
+	}
 	/* The frame is on its kernel stack, which goes when the thread has left its process. */
 	f = spin_lock_irqsave(&t->proc->siglock);
 	asleep = (t == current_task() || state_char(t) != 'R') && !list_empty(&t->proc_link);

@@ -45,6 +45,40 @@ static void io(void)
 	close(fd);
 }
 
+/* What is left of a process that nobody has waited for. */
+static void zombie(void)
+{
+	const char *const files[] = { "io", "task/%d/io", "schedstat", "wchan", "syscall" };
+	const char *const begins[] = { "rchar: ", "rchar: ", "", "0", "-1 0x0 0x0\n" };
+	pid_t child = fork();
+	char path[64], name[32];
+	siginfo_t info;
+	int fd;
+
+	if (!child)
+		_exit(write(open("/dev/null", O_WRONLY), "123", 3) != 3);
+	REQUIRE(child > 0 && !waitid(P_PID, (id_t)child, &info, WEXITED | WNOWAIT));
+	for (unsigned i = 0; i < 5; i++) {
+		snprintf(name, sizeof(name), files[i], child);
+		snprintf(path, sizeof(path), "/proc/%d/%s", child, name);
+		CHECK(slurp(path) > 0 && !strncmp(text, begins[i], strlen(begins[i])));
+	}
+	snprintf(path, sizeof(path), "/proc/%d/io", child);
+	CHECK(slurp(path) > 0 && field("wchar: ") >= 3);
+	snprintf(path, sizeof(path), "/proc/%d/stack", child);
+	CHECK(slurp(path) == 0);
+	snprintf(path, sizeof(path), "/proc/%d/smaps_rollup", child);
+	fd = open(path, O_RDONLY);
+	CHECK_ERR(read(fd, text, 1), ESRCH);
+	close(fd);
+	snprintf(path, sizeof(path), "/proc/%d/coredump_filter", child);
+	fd = open(path, O_RDWR);
+	CHECK(fd >= 0 && read(fd, text, 1) == 0);
+	CHECK_ERR(write(fd, "5", 1), ESRCH);
+	close(fd);
+	waitpid(child, NULL, 0);
+}
+
 static void name_spaces(void)
 {
 	static const char *const names[] = { "cgroup", "ipc", "mnt", "net", "pid", "user", "uts" };
@@ -665,6 +699,7 @@ int main(int argc, char **argv)
 		return 0;
 	}
 	io();
+	zombie();
 	name_spaces();
 	stack();
 	page_tables();
