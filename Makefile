@@ -196,8 +196,10 @@ cold := $(addprefix arch/arm64/,cpu debug kaslr regset sigframe smp stacktrace) 
 	$(addprefix net/sock/,af_inet af_unix af_netlink af_packet packet_% dns_tcp ethtool genl ifioctl inet_dgram inet_errq inet_ipopt inet_mcast inet_opt inet_tcp inet_tcp_opt netlink_diag nl_out nl_uevent \
 		inet_tcp_proc proc_% rtnetlink% sockdiag sockfilter sockioctl sockopt sysfs_net tun% unix_diag unix_gc unix_look) \
 	$(addprefix net/tcp/tcp_,cc% fastopen listen option pace reass recover sack stat% syncookie table timer% timewait user)
-# What gcc calls -Os, clang calls -Oz; its -Os inlines and unrolls; gcc's repeats what a function begins with, for early returns. Cold
-# code takes an address by one instruction, which reaches 1 MiB: so it is linked last, beside the data. What names the end of .bss reaches farther.
+# What gcc calls -Os, clang calls -Oz; its -Os inlines and unrolls. gcc's repeats a function's prologue for early returns,
+# and keeps in registers what a loop does not change, which have to be saved: it does neither here. Cold code takes an
+# address by one instruction, which reaches 1 MiB: so it is linked last, beside the data. What names the end of .bss
+# reaches farther.
 small := $(if $(LLVM),-Oz,-Os -fno-shrink-wrap -fno-move-loop-invariants)
 near  := $(if $(checking),,-mcmodel=tiny)
 far   := arch/arm64/kaslr arch/arm64/smp fs/proc_kernel

@@ -419,7 +419,6 @@ static int give_msghdr(u64 umsg, const struct user_msghdr *h, const struct sock_
 		       const struct control_out *c)
 {
 	u32 flags = m->out_flags | c->flags | (m->flags & MSG_CMSG_CLOEXEC);
-
 	int err = 0;
 
 	if (h->name)
