@@ -18,15 +18,14 @@
 #include "kernel/base/spinlock.h"
 #include "kernel/base/time.h"
 
+/* A 1 over a 1 does no harm, and an exchange is two instructions shorter than to compare first. */
 static __always_inline bool word_try(struct spinlock *l)
 {
-	u32 free = 0;
-
-	return __atomic_compare_exchange_n(&l->locked, &free, 1, false, __ATOMIC_ACQUIRE,
-					   __ATOMIC_RELAXED);
+	return __atomic_exchange_n(&l->locked, 1, __ATOMIC_ACQUIRE) == 0;
 }
 
-static __noinline void wait_slow(struct spinlock *l, const void *caller)
+/* Returns @flags, so that spin_lock_irqsave can end in it and needs no frame where it need not wait. */
+static __noinline u64 wait_slow(struct spinlock *l, u64 flags, const void *caller)
 {
 	s64 since = time_now();
 
@@ -34,13 +33,15 @@ static __noinline void wait_slow(struct spinlock *l, const void *caller)
 		arch_wait_change32(&l->locked, 1);
 	while (!word_try(l));
 	lockstat_count(LOCK_SPIN, caller, since);
+	return flags;
 }
 
-/* For the functions that others call. */
-static __always_inline void word_lock(struct spinlock *l)
+/* For the functions that others call; returns @flags. */
+static __always_inline u64 word_lock(struct spinlock *l, u64 flags)
 {
 	if (unlikely(!word_try(l)))
-		wait_slow(l, __builtin_return_address(0));
+		return wait_slow(l, flags, __builtin_return_address(0));
+	return flags;
 }
 
 static __always_inline void word_unlock(struct spinlock *l)
@@ -62,7 +63,7 @@ void spin_lock(struct spinlock *l)
 {
 	preempt_disable();
 	LOCKDEBUG_CHECK(l, false);
-	word_lock(l);
+	(void)word_lock(l, 0);
 	LOCKDEBUG_ACQUIRED(l);
 }
 
@@ -71,7 +72,7 @@ void spin_lock_nested(struct spinlock *l)
 {
 	preempt_disable();
 	LOCKDEBUG_CHECK(l, true);
-	word_lock(l);
+	(void)word_lock(l, 0);
 	LOCKDEBUG_ACQUIRED(l);
 }
 
@@ -102,7 +103,7 @@ u64 spin_lock_irqsave(struct spinlock *l)
 
 	preempt_disable();
 	LOCKDEBUG_CHECK(l, false);
-	word_lock(l);
+	flags = word_lock(l, flags);
 	LOCKDEBUG_ACQUIRED(l);
 	return flags;
 }
