@@ -7,11 +7,14 @@
  */
 #include <linux/capability.h>
 #include <linux/errno.h>
+#include <linux/poll.h>
 #include <linux/random.h>
 #include "fs/namei.h"
 #include "kernel/base/log.h"
 #include "kernel/base/rand.h"
 #include "kernel/lib/string.h"
+
+#define RANDOM_MINOR 8
 
 static ssize_t null_read(struct file *f, struct uio *u, u64 *pos)
 {
@@ -148,6 +151,20 @@ static long random_ioctl(struct file *f, u32 cmd, u64 arg)
 	return 0;
 }
 
+/* random can always be read, and says of itself that it takes nothing; urandom says nothing. */
+static u32 random_poll(struct file *f, struct poll_table *pt)
+{
+	u32 ready = POLLIN | POLLRDNORM;
+
+	return dev_minor(f->inode->rdev) == RANDOM_MINOR ? ready : ready | POLLOUT | POLLWRNORM;
+}
+
+/* Nothing ever changes that a signal could tell of. */
+static int random_fasync(struct file *f, int fd, bool on)
+{
+	return 0;
+}
+
 /* None of them ever waits. */
 static int memdev_open(struct inode *i, struct file *f)
 {
@@ -180,6 +197,8 @@ static const struct file_ops random_ops = {
 	.write = random_write,
 	.seek = null_seek,
 	.ioctl = random_ioctl,
+	.poll = random_poll,
+	.fasync = random_fasync,
 	.splice_read = true,
 	.splice_write = true,
 };
@@ -188,7 +207,7 @@ static struct chrdev devices[] = {
 	{ .name = "null", .dev = 1u << 20 | 3, .mode = 0666, .ops = &null_ops },
 	{ .name = "zero", .dev = 1u << 20 | 5, .mode = 0666, .ops = &zero_ops },
 	{ .name = "full", .dev = 1u << 20 | 7, .mode = 0666, .ops = &full_ops },
-	{ .name = "random", .dev = 1u << 20 | 8, .mode = 0666, .ops = &random_ops },
+	{ .name = "random", .dev = 1u << 20 | RANDOM_MINOR, .mode = 0666, .ops = &random_ops },
 	{ .name = "urandom", .dev = 1u << 20 | 9, .mode = 0666, .ops = &random_ops },
 };
 

@@ -95,7 +95,7 @@ static int uuid_show(struct sbuf *out, void *arg)
 	show_uuid(out, u);
 	return 0;
 }
-PROC_FILE(random_uuid, "sys/kernel/random/uuid", 0444, .show = uuid_show);
+PROC_FILE(random_uuid, "sys/kernel/random/uuid", 0444, .show = uuid_show, .iflags = INODE_JOIN);
 
 /* The same for as long as the system runs: made at the first look. */
 static int boot_id_show(struct sbuf *out, void *arg)
@@ -115,7 +115,8 @@ static int boot_id_show(struct sbuf *out, void *arg)
 	show_uuid(out, u);
 	return 0;
 }
-PROC_FILE(random_boot_id, "sys/kernel/random/boot_id", 0444, .show = boot_id_show);
+PROC_FILE(random_boot_id, "sys/kernel/random/boot_id", 0444, .show = boot_id_show,
+	  .iflags = INODE_JOIN);
 
 static int entropy_show(struct sbuf *out, void *arg)
 {

@@ -9,12 +9,12 @@
 struct proc_file {
 	const char *path; /* "meminfo", "sys/kernel/hostname": directories are made as needed */
 	u32 mode;
+	u32 iflags; /* INODE_* */
 	int (*show)(struct sbuf *out, void *arg); /* 0 or -errno */
 	ssize_t (*write)(const char *text, size_t n,
 			 void *arg); /* NUL-terminated; n or -errno; NULL: read-only */
 	void *arg;
 	const struct file_ops *ops; /* instead of show/write: kmsg and the like */
-	u32 iflags; /* INODE_* */
 };
 #define PROC_FILE(id, path_, mode_, ...)         \
 	TABLE_ENTRY(proc_file, struct proc_file, \
@@ -73,6 +73,7 @@ struct procfs_pid_entry {
 	const char *name; /* NULL ends the table */
 	u32 mode; /* with type: S_IFREG, S_IFLNK, S_IFDIR */
 	bool guarded; /* S_IFREG: opened only by who may look into the task */
+	bool asked; /* S_IFREG: .show without a buffer says whether it can be opened */
 	int (*show)(struct sbuf *out, void *task); /* S_IFREG */
 	ssize_t (*write)(void *task, const char *text, size_t n);
 	int (*link)(void *task, struct path *out); /* S_IFLNK: magic link target, with references */

@@ -453,6 +453,21 @@ static int dir_permission(struct inode *i, u32 mask)
 	return procfs_hidepid(i->sb) == HIDEPID_INVISIBLE ? -ENOENT : -EPERM;
 }
 
+/* As if each directory in it had a name for it: "..". */
+static u32 dir_links(const struct pid_inode *pi)
+{
+	const struct procfs_dir_ops *t = pi->dir;
+	const struct procfs_pid_entry *e = t->entries;
+	char name[NAME_MAX_LEN + 1];
+	u32 n = 2;
+
+	for (; e && e->name; e++)
+		n += S_ISDIR(e->mode);
+	for (u64 key = 0; t->dir && !t->next(pi->task, key, &key, name); key++)
+		n++;
+	return n;
+}
+
 /* What is not listed is not there. */
 static int dir_getattr(struct inode *i, struct kstat *st)
 {
@@ -462,6 +477,7 @@ static int dir_getattr(struct inode *i, struct kstat *st)
 	if (pi->dir == pids->root && !is_visible(i->sb, pi->task, HIDEPID_INVISIBLE))
 		return -ENOENT;
 	inode_getattr_generic(i, st);
+	st->nlink = dir_links(pi);
 	return 0;
 }
 
@@ -491,6 +507,8 @@ static int text_open(struct inode *i, struct file *f)
 	struct pid_inode *pi = pid_of(i);
 	int err = pi->entry && pi->entry->guarded ? pids->may_look(pi->task) : 0;
 
+	if (!err && pi->entry && pi->entry->asked)
+		err = pi->entry->show(NULL, pi->task);
 	return err ? err : textfile_open(f, text_make);
 }
 

@@ -247,9 +247,13 @@ static int pseudo_open(struct inode *i, struct file *f)
 {
 	int err = textfile_open(f, node_make);
 
-	if (!err && node_of(i)->attr.write)
+	if (err)
+		return err;
+	if (node_of(i)->attr.write)
 		f->mode &= ~FILE_NOPWRITE;
-	return err;
+	if (i->flags & INODE_NEWS)
+		textfile_news(f, READ_ONCE(*(u32 *)i->priv));
+	return 0;
 }
 
 /*
@@ -303,10 +307,32 @@ static int pseudo_fsync(struct file *f, u64 start, u64 end, bool datasync)
 	return f->inode->sb->magic == SYSFS_MAGIC ? 0 : -EINVAL;
 }
 
-/* Always ready; that they can be asked is what epoll wants to know. */
+static struct waitq news_waitq = WAITQ_INIT(news_waitq);
+
+/* See the header. */
+void pseudo_tell(u32 *changes)
+{
+	__atomic_fetch_add(changes, 1, __ATOMIC_RELAXED);
+	waitq_wake_all(&news_waitq);
+}
+
+/*
+ * Always ready; that they can be asked is what epoll wants to know. A file of sysfs is news until
+ * it is read, one with INODE_NEWS when it has changed.
+ */
 static u32 pseudo_poll(struct file *f, struct poll_table *pt)
 {
-	return POLLIN | POLLOUT | POLLRDNORM | POLLWRNORM;
+	struct inode *i = f->inode;
+	u32 ready = POLLIN | POLLOUT | POLLRDNORM | POLLWRNORM;
+
+	if (i->sb->magic == SYSFS_MAGIC && !textfile_was_read(f))
+		return ready | POLLERR | POLLPRI;
+	if (!(i->flags & INODE_NEWS))
+		return ready;
+	poll_wait(pt, &news_waitq);
+	return textfile_news(f, READ_ONCE(*(u32 *)i->priv))
+		       ? POLLIN | POLLRDNORM | POLLERR | POLLPRI
+		       : ready;
 }
 
 static const struct file_ops pseudo_text_fops = {

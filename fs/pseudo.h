@@ -40,6 +40,12 @@ int pseudo_add(struct pseudo_tree *t, const char *path, const struct pseudo_attr
 int pseudo_add_dir(struct pseudo_tree *t, const char *path); /* 0 also when it is there */
 void pseudo_remove(struct pseudo_tree *t, const char *path); /* with everything below */
 
+/*
+ * What an INODE_NEWS file shows has changed: whoever polls it is told, each open file once.
+ * @changes: what the file's arg begins with. ctx: any
+ */
+void pseudo_tell(u32 *changes);
+
 /* A superblock over the tree. */
 int __must_check pseudo_mount(struct pseudo_tree *t, const struct fs_type *type, u64 magic,
 			      const struct super_ops *ops, struct super **out);

@@ -102,8 +102,8 @@ void sysfs_init(void)
 	/* Where others mount what this kernel has not got. */
 	add_dirs("fs/bpf\0fs/cgroup\0fs/pstore\0kernel/debug\0kernel/security\0kernel/tracing\0",
 		 0555);
-	add_dirs("block\0bus\0class/tty\0dev/block\0dev/char\0devices/virtual\0firmware\0module\0"
-		 "power\0",
+	add_dirs("block\0bus\0class/block\0class/tty\0dev/block\0dev/char\0devices/virtual\0"
+		 "firmware\0module\0power\0",
 		 0755);
 	sysfs_add_cpus();
 	sysfs_device_init();

@@ -91,13 +91,19 @@ int textfile_open(struct file *f, textfile_make *make)
 	return 0;
 }
 
+/* A setting that is no text has nothing behind its start: a read takes all that it can hold. */
+static bool is_number(const struct inode *i)
+{
+	return (i->flags & (INODE_BOUND | INODE_JOIN)) == INODE_BOUND;
+}
+
 /* file_ops.read. ctx: thread; sleeps. Bytes, 0 at the end, or the maker's error. */
 ssize_t textfile_read(struct file *f, struct uio *u, u64 *pos)
 {
 	struct textfile *t = f->priv;
 	ssize_t n = notify_permission(f, FAN_ACCESS_PERM);
 
-	if (n)
+	if (n || (*pos && is_number(f->inode)))
 		return n;
 	mutex_lock(&t->lock);
 	if (!t->made || !*pos)
@@ -139,6 +145,14 @@ bool textfile_news(struct file *f, u32 now)
 	struct textfile *t = f->priv;
 
 	return __atomic_exchange_n(&t->seen, now, __ATOMIC_RELAXED) != now;
+}
+
+/* See the header. ctx: thread */
+bool textfile_was_read(const struct file *f)
+{
+	const struct textfile *t = f->priv;
+
+	return READ_ONCE(t->made);
 }
 
 /* See the header. ctx: thread; sleeps. */

@@ -17,6 +17,7 @@ s64 textfile_seek(struct file *f, s64 off, int whence);
 void textfile_release(struct file *f);
 /* Is @now another figure than the last time? For a poll that tells of changes. ctx: thread */
 bool textfile_news(struct file *f, u32 now);
+bool textfile_was_read(const struct file *f); /* so far, with success. ctx: thread */
 /*
  * What a write brought, as a C string of at most a page (kfree it). Its length, -EINVAL when
  * longer, -EFAULT, -ENOMEM.

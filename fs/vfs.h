@@ -218,7 +218,9 @@ struct file_ops {
 #define INODE_ACL 512u /* may have an access control list (inode_ops.acl) */
 #define INODE_BOUND 1024u /* the mode binds the superuser too (/proc/sys); nor can it be changed */
 #define INODE_RESTORE 4096u /* with INODE_BOUND: CAP_CHECKPOINT_RESTORE reads and writes it */
-#define INODE_JOIN 8192u /* with INODE_BOUND: a text, which a write behind its start extends */
+/* With INODE_BOUND: a text, read piece by piece and extended by a write behind its start */
+#define INODE_JOIN 8192u
+#define INODE_NEWS 16384u /* made up; its arg begins with a u32 of pseudo_tell (pseudo.h) */
 #define INODE_STRICT 2048u /* nobody opens it beyond its mode, though access(2) may say he could */
 #define INODE_HINT_SHIFT 28 /* the bits from here on: fcntl's write hint */
 #define INODE_DEAD 8u /* directory that was removed: nothing can be made in it */

@@ -100,7 +100,7 @@ static ssize_t pagemap_read(struct file *f, struct uio *u, u64 *pos)
 	ssize_t done = 0;
 	u64 w[WORDS];
 
-	if (*pos % sizeof(w[0]) || u->left % sizeof(w[0]))
+	if (m->vm && (*pos % sizeof(w[0]) || u->left % sizeof(w[0])))
 		return -EINVAL;
 	while (m->vm && u->left && *pos / sizeof(w[0]) < USER_TOP / PAGE_SIZE) {
 		vaddr_t va = *pos / sizeof(w[0]) * PAGE_SIZE;

@@ -327,7 +327,8 @@ static int mounts_show_style(struct sbuf *out, void *h, int style)
 	path_get(&root);
 	spin_unlock(&fs->lock);
 	fsctx_put(fs);
-	mount_show(out, &root, style);
+	if (out)
+		mount_show(out, &root, style);
 	path_put(&root);
 	return 0;
 }
@@ -554,10 +555,12 @@ static const struct procfs_dir_ops task_list_dir = {
 		{ .name = "exe", .mode = S_IFLNK | 0777, .link = exe_link },                     \
 		{ .name = "mounts",                                                              \
 		  .mode = S_IFREG | 0444,                                                        \
+		  .asked = true,                                                                 \
 		  .show = mounts_show,                                                           \
 		  .ops = &procfs_mounts_ops },                                                   \
 		{ .name = "mountinfo",                                                           \
 		  .mode = S_IFREG | 0444,                                                        \
+		  .asked = true,                                                                 \
 		  .show = mountinfo_show,                                                        \
 		  .ops = &procfs_mounts_ops },                                                   \
 		{ .name = "smaps",                                                               \
@@ -595,7 +598,7 @@ static const struct procfs_pid_entry proc_entries[] = {
 	{ .name = "task", .mode = S_IFDIR | 0555, .dir = &task_list_dir },
 	{ .name = "map_files", .mode = S_IFDIR | 0500, .dir = &pid_map_files_dir },
 	COMMON_ENTRIES,
-	{ .name = "mountstats", .mode = S_IFREG | 0400, .show = mountstats_show },
+	{ .name = "mountstats", .mode = S_IFREG | 0400, .asked = true, .show = mountstats_show },
 	{ .name = "coredump_filter",
 	  .mode = S_IFREG | 0644,
 	  .show = pid_coredump_filter_show,

@@ -18,7 +18,8 @@ static int text_show(struct sbuf *out, void *arg)
 	return 0;
 }
 
-#define FIXED(id, path, text) PROC_FILE(id, path, 0444, .show = text_show, .arg = (void *)(text))
+#define FIXED(id, path, text) \
+	PROC_FILE(id, path, 0444, .show = text_show, .arg = (void *)(text), .iflags = INODE_JOIN)
 
 FIXED(sysctl_arch, "sys/kernel/arch", "aarch64");
 FIXED(sysctl_seccomp, "sys/kernel/seccomp/actions_avail",

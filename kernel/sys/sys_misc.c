@@ -15,6 +15,7 @@
 #include <asm/signal.h>
 #include <arch/cpu.h>
 #include "fs/procfs.h"
+#include "fs/pseudo.h"
 #include "kernel/base/log.h"
 #include "kernel/base/rand.h"
 #include "kernel/sched/sched.h"
@@ -30,25 +31,28 @@
 #define UTS_MACHINE "aarch64"
 
 static struct spinlock uts_lock = SPINLOCK_INIT(RANK_EVENT); /* guards the two names */
-static char uts_nodename[__NEW_UTS_LEN + 1] = "(none)";
-static char uts_domainname[__NEW_UTS_LEN + 1] = "(none)";
+static struct uts_name {
+	u32 changes; /* a: first, as INODE_NEWS wants it */
+	char text[__NEW_UTS_LEN + 1]; /* uts_lock */
+} uts_nodename = { .text = "(none)" }, uts_domainname = { .text = "(none)" };
 
-static void uts_get(const char *from, char out[__NEW_UTS_LEN + 1])
+static void uts_get(const struct uts_name *from, char out[__NEW_UTS_LEN + 1])
 {
 	spin_lock(&uts_lock);
-	memcpy(out, from, __NEW_UTS_LEN + 1);
+	memcpy(out, from->text, __NEW_UTS_LEN + 1);
 	spin_unlock(&uts_lock);
 }
 
-static void uts_set(char *to, const char *name, size_t len)
+static void uts_set(struct uts_name *to, const char *name, size_t len)
 {
 	spin_lock(&uts_lock);
-	memset(to, 0, __NEW_UTS_LEN + 1);
-	memcpy(to, name, len);
+	memset(to->text, 0, __NEW_UTS_LEN + 1);
+	memcpy(to->text, name, len);
 	spin_unlock(&uts_lock);
+	pseudo_tell(&to->changes);
 }
 
-static long uts_set_from_user(char *to, u64 uname, u64 len)
+static long uts_set_from_user(struct uts_name *to, u64 uname, u64 len)
 {
 	char name[__NEW_UTS_LEN];
 
@@ -86,21 +90,21 @@ long sys_uname(u64 ubuf)
 		sizeof(u.release));
 	strlcpy(u.version, UTS_VERSION, sizeof(u.version));
 	strlcpy(u.machine, UTS_MACHINE, sizeof(u.machine));
-	uts_get(uts_nodename, u.nodename);
-	uts_get(uts_domainname, u.domainname);
+	uts_get(&uts_nodename, u.nodename);
+	uts_get(&uts_domainname, u.domainname);
 	return copy_to_user(ubuf, &u, sizeof(u));
 }
 
 /* sethostname(2): needs CAP_SYS_ADMIN. ctx: thread */
 long sys_sethostname(u64 name, u64 len)
 {
-	return uts_set_from_user(uts_nodename, name, len);
+	return uts_set_from_user(&uts_nodename, name, len);
 }
 
 /* setdomainname(2): needs CAP_SYS_ADMIN. ctx: thread */
 long sys_setdomainname(u64 name, u64 len)
 {
-	return uts_set_from_user(uts_domainname, name, len);
+	return uts_set_from_user(&uts_domainname, name, len);
 }
 
 /* See sys.h. */
@@ -109,12 +113,12 @@ void sys_set_hostname(const char *name)
 	size_t len = strnlen(name, __NEW_UTS_LEN);
 
 	if (len)
-		uts_set(uts_nodename, name, len);
+		uts_set(&uts_nodename, name, len);
 }
 
 static void hostname_get(char out[__NEW_UTS_LEN + 1])
 {
-	uts_get(uts_nodename, out);
+	uts_get(&uts_nodename, out);
 }
 
 /*
@@ -159,14 +163,15 @@ static int uts_show_version(struct sbuf *out, void *arg)
 }
 
 PROC_FILE(uts_hostname, "sys/kernel/hostname", 0644, .show = uts_show_name, .write = uts_write_name,
-	  .arg = uts_nodename, .iflags = INODE_JOIN);
+	  .arg = &uts_nodename, .iflags = INODE_JOIN | INODE_NEWS);
 PROC_FILE(uts_domainname, "sys/kernel/domainname", 0644, .show = uts_show_name,
-	  .write = uts_write_name, .arg = uts_domainname, .iflags = INODE_JOIN);
-PROC_FILE(uts_ostype, "sys/kernel/ostype", 0444, .show = uts_show_text, .arg = (void *)UTS_SYSNAME);
+	  .write = uts_write_name, .arg = &uts_domainname, .iflags = INODE_JOIN | INODE_NEWS);
+PROC_FILE(uts_ostype, "sys/kernel/ostype", 0444, .show = uts_show_text, .arg = (void *)UTS_SYSNAME,
+	  .iflags = INODE_JOIN);
 PROC_FILE(uts_osrelease, "sys/kernel/osrelease", 0444, .show = uts_show_text,
-	  .arg = (void *)UTS_RELEASE);
+	  .arg = (void *)UTS_RELEASE, .iflags = INODE_JOIN);
 PROC_FILE(uts_version, "sys/kernel/version", 0444, .show = uts_show_text,
-	  .arg = (void *)UTS_VERSION);
+	  .arg = (void *)UTS_VERSION, .iflags = INODE_JOIN);
 PROC_FILE(version, "version", 0444, .show = uts_show_version);
 
 /* getcpu(2): one memory node; the third argument has had no use for long. ctx: thread */

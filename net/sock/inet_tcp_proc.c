@@ -22,6 +22,7 @@ static int show_row(const struct tcp_row *r, void *arg)
 {
 	struct listing *l = arg;
 	u64 ticks = (u64)r->expires * HZ / NSEC_PER_SEC;
+	size_t from = l->out->len;
 
 	sbuf_printf(l->out,
 		    "%4u: %08X:%04X %08X:%04X %02X %08X:%08X %02X:%08lX %08X %5u %8u %lu %u %p",
@@ -31,6 +32,7 @@ static int show_row(const struct tcp_row *r, void *arg)
 	if (r->state != TCP_TIME_WAIT && r->state != TCP_SYN_RECV)
 		sbuf_printf(l->out, " %u %u %u %u %d", r->rto_ms * HZ / 1000, r->ato_ms * HZ / 1000,
 			    r->quick, r->cwnd, r->ssthresh);
+	sbuf_pad(l->out, from, 149); /* as wide as the header: some seek to a line */
 	sbuf_putc(l->out, '\n');
 	return 0;
 }
@@ -158,7 +160,7 @@ static ssize_t key_write(const char *text, size_t n, void *arg)
 	return err ? err : (ssize_t)n;
 }
 PROC_FILE(tcp_fastopen_key, "sys/net/ipv4/tcp_fastopen_key", 0600, .show = key_show,
-	  .write = key_write);
+	  .write = key_write, .iflags = INODE_JOIN);
 
 SYSCTL_ROW(tcp_notsent_lowat, "sys/net/ipv4/tcp_notsent_lowat", tcp_sysctl_notsent_lowat, 1, true,
 	   0, 0xffffffff);
@@ -194,7 +196,9 @@ static ssize_t cc_allowed_write(const char *text, size_t n, void *arg)
 {
 	return tcp_cc_allow(text) ? (ssize_t)n : -ENOENT;
 }
-PROC_FILE(tcp_cc, "sys/net/ipv4/tcp_congestion_control", 0644, .show = cc_show, .write = cc_write);
-PROC_FILE(tcp_cc_all, "sys/net/ipv4/tcp_available_congestion_control", 0444, .show = cc_list_show);
+PROC_FILE(tcp_cc, "sys/net/ipv4/tcp_congestion_control", 0644, .show = cc_show, .write = cc_write,
+	  .iflags = INODE_JOIN);
+PROC_FILE(tcp_cc_all, "sys/net/ipv4/tcp_available_congestion_control", 0444, .show = cc_list_show,
+	  .iflags = INODE_JOIN);
 PROC_FILE(tcp_cc_allowed, "sys/net/ipv4/tcp_allowed_congestion_control", 0644, .show = cc_list_show,
-	  .write = cc_allowed_write, .arg = (void *)cc_list_show);
+	  .write = cc_allowed_write, .arg = (void *)cc_list_show, .iflags = INODE_JOIN);

@@ -37,16 +37,27 @@ static int dev_show(struct sbuf *out, void *arg)
 }
 PROC_FILE(net_dev, "net/dev", 0444, .show = dev_show);
 
+#define WIDTH 127
+
+/* The line that began at @from ends, @width wide: some readers seek to one. */
+static void line_end(struct sbuf *out, size_t from, u32 width)
+{
+	sbuf_pad(out, from, width);
+	sbuf_putc(out, '\n');
+}
+
 static int route_show(struct sbuf *out, void *arg)
 {
 	struct rt_entry r;
 
 	sbuf_puts(out,
 		  "Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow"
-		  "\tIRTT\n");
+		  "\tIRTT");
+	line_end(out, 0, WIDTH);
 	mutex_lock(&net_config_lock);
 	for (u32 n = 0; route_get(n, &r); n++) {
 		u32 flags = RTF_UP;
+		size_t from = out->len;
 
 		if (r.type == RTN_UNREACHABLE || r.type == RTN_PROHIBIT)
 			flags |= RTF_REJECT;
@@ -54,9 +65,10 @@ static int route_show(struct sbuf *out, void *arg)
 			flags |= RTF_GATEWAY;
 		if (r.prefix == 32)
 			flags |= RTF_HOST;
-		sbuf_printf(out, "%s\t%08X\t%08X\t%04X\t0\t0\t%u\t%08X\t%u\t0\t0\n",
+		sbuf_printf(out, "%s\t%08X\t%08X\t%04X\t0\t0\t%u\t%08X\t%u\t0\t0",
 			    r.dev ? r.dev->name : "*", r.dst, r.gateway, flags, r.metric,
 			    inet_mask(r.prefix), r.mtu);
+		line_end(out, from, WIDTH);
 	}
 	mutex_unlock(&net_config_lock);
 	return 0;
@@ -100,22 +112,26 @@ static int endpoints_show(struct sbuf *out, void *arg)
 {
 	enum pcb_table table = (enum pcb_table)(size_t)arg;
 	struct inet_pcb *pcb;
+	u32 width = table == PCB_RAW ? 0 : WIDTH;
 
 	sbuf_puts(out,
 		  "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   "
-		  "uid  timeout inode ref pointer drops\n");
+		  "uid  timeout inode ref pointer drops");
+	line_end(out, 0, width);
 	for (u32 n = 0; (pcb = inet_pcb_nth(table, n)); n++) {
 		const struct inet_dgram *d = pcb->owner; /* NULL: the kernel's own */
+		size_t from = out->len;
 
 		sbuf_printf(
 			out,
 			"%5u: %08X:%04X %08X:%04X %02X %08X:%08X 00:00000000 00000000 %5u        0 "
-			"%llu %u 0000000000000000 0\n",
+			"%llu %u 0000000000000000 0",
 			n, pcb->laddr, table == PCB_RAW ? pcb->proto : net16(pcb->lport),
 			pcb->faddr, table == PCB_RAW ? 0 : net16(pcb->fport), pcb->faddr ? 1 : 7,
 			d ? READ_ONCE(d->wmem) : 0, d ? READ_ONCE(d->rmem) : 0, pcb->uid,
 			(unsigned long long)(d ? READ_ONCE(d->i.s.ino) : 0),
 			ref_read(&pcb->refs) - 1);
+		line_end(out, from, width);
 		inet_pcb_put(pcb);
 	}
 	return 0;

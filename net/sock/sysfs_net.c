@@ -58,6 +58,12 @@ static const char *const names[] = {
 _Static_assert(ARRAY_SIZE(names) == STAT + sizeof(struct netdev_stats) / sizeof(u64),
 	       "a name for each counter");
 
+/* What Linux has besides, and no device here tells apart. */
+static const char zeros[] = "collisions\0rx_compressed\0rx_crc_errors\0rx_fifo_errors\0"
+			    "rx_frame_errors\0rx_length_errors\0rx_missed_errors\0rx_nohandler\0"
+			    "rx_over_errors\0tx_aborted_errors\0tx_carrier_errors\0tx_compressed\0"
+			    "tx_fifo_errors\0tx_heartbeat_errors\0tx_window_errors\0";
+
 /* Of each pair of queues: what could be chosen for it, and is not. */
 static const char *const queue_names[] = { "rx-%u/rps_cpus", "rx-%u/rps_flow_cnt",
 					   "tx-%u/tx_timeout", "tx-%u/tx_maxrate",
@@ -166,11 +172,11 @@ static int show_zero(struct sbuf *out, void *arg)
 	sbuf_puts(out, "0\n");
 	return 0;
 }
+static const struct pseudo_attr zero = { .mode = 0444, .show = show_zero };
 
 /* See netlink.h. */
 void sysfs_net_queues(const struct netdev *d)
 {
-	static const struct pseudo_attr a = { .mode = 0444, .show = show_zero };
 	char path[SYSFS_PATH_MAX];
 	size_t n;
 
@@ -181,7 +187,7 @@ void sysfs_net_queues(const struct netdev *d)
 		for (u32 k = 0; k < ARRAY_SIZE(queue_names); k++) {
 			snprintf(path + n, sizeof(path) - n, queue_names[k], i);
 			if (!i || i < d->queues) {
-				(void)sysfs_add(path, &a);
+				(void)sysfs_add(path, &zero);
 			} else {
 				*strrchr(path, '/') = '\0';
 				sysfs_remove(path);
@@ -233,6 +239,8 @@ static bool add_dir(struct netdev *d)
 		s->files[i] = (struct net_file){ d, i };
 		(void)sysfs_add_at(&a, "%s/%s", s->path, names[i]);
 	}
+	for (const char *z = zeros; *z; z += strlen(z) + 1)
+		(void)sysfs_add_at(&zero, "%s/statistics/%s", s->path, z);
 	(void)sysfs_add_at(&(struct pseudo_attr){ .mode = 0644,
 						  .show = uevent_lines,
 						  .write = uevent_write,

@@ -24,7 +24,7 @@ static ssize_t slurp(const char *path)
 	return r < 0 ? -1 : n;
 }
 
-static int spit(const char *path, const char *what)
+static inline int spit(const char *path, const char *what)
 {
 	int fd = open(path, O_WRONLY), r;
 
@@ -35,7 +35,7 @@ static int spit(const char *path, const char *what)
 	return r;
 }
 
-static unsigned long long field(const char *name)
+static inline unsigned long long field(const char *name)
 {
 	char *p = strstr(text, name);
 
