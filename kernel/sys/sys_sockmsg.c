@@ -325,18 +325,17 @@ static int give_rights(struct control_out *c, struct scm *scm, bool cloexec)
 }
 
 /* When the message was received, in the form that the socket's option asks for. */
-static int give_stamp(struct control_out *c, enum sock_stamp kind, s64 stamp)
+static int give_stamp(struct control_out *c, u8 kind, s64 stamp)
 {
-	static const int types[] = {
-		[STAMP_USEC_OLD] = SO_TIMESTAMP_OLD,
-		[STAMP_NSEC_OLD] = SO_TIMESTAMPNS_OLD,
-		[STAMP_USEC_NEW] = SO_TIMESTAMP_NEW,
-		[STAMP_NSEC_NEW] = SO_TIMESTAMPNS_NEW,
+	static const u8 types[] = {
+		[STAMP_ON] = SO_TIMESTAMP_OLD,
+		[STAMP_ON | STAMP_NSEC] = SO_TIMESTAMPNS_OLD,
+		[STAMP_ON | STAMP_NEW] = SO_TIMESTAMP_NEW,
+		[STAMP_ON | STAMP_NSEC | STAMP_NEW] = SO_TIMESTAMPNS_NEW,
 	};
-	bool usec = kind == STAMP_USEC_OLD || kind == STAMP_USEC_NEW;
-	s64 v[2] = { stamp / NSEC_PER_SEC, stamp % NSEC_PER_SEC / (usec ? 1000 : 1) };
+	s64 v[2] = { stamp / NSEC_PER_SEC, stamp % NSEC_PER_SEC / (kind & STAMP_NSEC ? 1 : 1000) };
 
-	return kind == STAMP_NONE ? 0 : give_record(c, SOL_SOCKET, types[kind], v, sizeof(v));
+	return kind & STAMP_ON ? give_record(c, SOL_SOCKET, types[kind], v, sizeof(v)) : 0;
 }
 
 /* The same for SO_TIMESTAMPING: by software, converted, by hardware; only the first is known. */
@@ -367,7 +366,7 @@ static int control_out(struct control_out *c, struct socket *s, struct sock_msg 
 	int err = m->stamp ? give_stamp(c, READ_ONCE(s->stamp), m->stamp) : 0;
 
 	if (!err && m->stamp && (READ_ONCE(s->stamping) & SOF_TIMESTAMPING_SOFTWARE))
-		err = give_stamping(c, m->stamp, socket_option(s, SO_TIMESTAMPING_NEW));
+		err = give_stamping(c, m->stamp, READ_ONCE(s->stamp) & STAMP_NEW);
 	if (!err && READ_ONCE(s->passcred) && m->scm.has_cred)
 		err = give_record(c, SOL_SOCKET, SCM_CREDENTIALS, &m->scm.cred,
 				  sizeof(m->scm.cred));

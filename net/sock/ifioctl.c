@@ -79,11 +79,14 @@ static bool find_label(const struct netdev *d, const char *label, struct ifaddr 
 	return !strchr(label, ':') && ifaddr_get(d, 0, a);
 }
 
+/* Of multicast addresses there is none: 255. */
 static u8 class_prefix(be32 addr)
 {
 	u32 top = net32(addr) >> 24;
 
-	return !addr ? 0 : top < 128 ? 8 : top < 192 ? 16 : 24;
+	if (!top || addr == IP_BROADCAST)
+		return 0;
+	return top < 128 ? 8 : top < 192 ? 16 : top < 224 ? 24 : top < 240 ? 255 : 32;
 }
 
 static be32 broadcast_of(const struct netdev *d, be32 addr, u8 prefix)
@@ -108,6 +111,8 @@ static int set_address(struct netdev *d, const char *label, u32 cmd, be32 v)
 		if (cmd != SIOCSIFADDR)
 			return -EADDRNOTAVAIL;
 	}
+	if ((cmd == SIOCSIFADDR || cmd == SIOCSIFDSTADDR) && class_prefix(v) > 32)
+		return -EINVAL;
 	a = old;
 	a.dev = d;
 	switch (cmd) {

@@ -92,7 +92,8 @@ static int dgram_alloc(enum pcb_table table, int type, int protocol, struct sock
 	socket_set_option(&d->i.s, SO_REUSEADDR, d->pcb.reuse);
 	if (table == PCB_RAW) { /* is there from the start: raw(7) */
 		d->i.hdrincl = protocol == IPPROTO_RAW;
-		(void)!inet_pcb_bind(&d->pcb, 0, 0);
+		if (protocol <= 255) /* no packet says that it is of another */
+			(void)!inet_pcb_bind(&d->pcb, 0, 0);
 	}
 	*out = &d->i.s;
 	return 0;
@@ -107,7 +108,7 @@ INET_TYPE(udplite, .type = SOCK_DGRAM, .protocol = IPPROTO_UDPLITE, .create = ud
 
 static int raw_create(int type, int protocol, struct socket **out)
 {
-	return protocol > 255 ? -EINVAL : dgram_alloc(PCB_RAW, type, protocol, out);
+	return dgram_alloc(PCB_RAW, type, protocol, out);
 }
 
 static bool raw_may(void)

@@ -106,8 +106,6 @@ static int sock_bind(struct socket *s, const struct sock_addr *a)
 		err = 0;
 	if (!err)
 		err = inet_may_bind(&t->i, in.sin_addr.s_addr, net16(in.sin_port));
-	if (!err && (inet_is_multicast(in.sin_addr.s_addr) || in.sin_addr.s_addr == IP_BROADCAST))
-		err = -EADDRNOTAVAIL;
 	if (err)
 		return err;
 	inet_tcp_sync(t);

@@ -177,9 +177,10 @@ struct sock_ops {
 };
 
 /*
- * Kinds of time stamps that a receiver asks for: SO_TIMESTAMP and SO_TIMESTAMPNS, by either number.
+ * The time stamps that a receiver asks for: SO_TIMESTAMP and SO_TIMESTAMPNS, by either number.
+ * As on Linux the last option that was set decides the form of all, SO_TIMESTAMPING's too.
  */
-enum sock_stamp { STAMP_NONE, STAMP_USEC_OLD, STAMP_NSEC_OLD, STAMP_USEC_NEW, STAMP_NSEC_NEW };
+enum sock_stamp { STAMP_ON = 1, STAMP_NSEC = 2, STAMP_NEW = 4 };
 
 struct socket {
 	const struct sock_ops *ops; /* I */
@@ -194,7 +195,7 @@ struct socket {
 	int rcvlowat, priority; /* a */
 	bool passcred, passsec; /* a: SO_PASSCRED, SO_PASSSEC */
 	bool oobinline; /* a: SO_OOBINLINE */
-	u8 stamp; /* a: enum sock_stamp */
+	u8 stamp; /* a: enum sock_stamp, bits */
 	bool keeps_stamp; /* a: SIOCGSTAMP was called: datagrams are stamped for .last_stamp */
 	u8 buf_lock; /* a: SOCK_SNDBUF_LOCK, SOCK_RCVBUF_LOCK: the user chose that size */
 	bool prefer_busy_poll; /* a: SO_PREFER_BUSY_POLL */
@@ -251,7 +252,7 @@ void socket_stamp(struct socket *s, struct sock_msg *m);
 /* Is the receiver told when messages came in? SO_TIMESTAMPING may be for what is sent only. */
 static inline bool socket_gives_stamp(const struct socket *s)
 {
-	return READ_ONCE(s->stamp) != STAMP_NONE ||
+	return (READ_ONCE(s->stamp) & STAMP_ON) ||
 	       (READ_ONCE(s->stamping) & SOF_TIMESTAMPING_RX_SOFTWARE);
 }
 /* Does anybody want to know when messages come in? */

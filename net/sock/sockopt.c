@@ -31,8 +31,8 @@
 
 static int wmem_max = BUF_DEFAULT, rmem_max = BUF_DEFAULT; /* a */
 static int wmem_default = BUF_DEFAULT, rmem_default = BUF_DEFAULT; /* a */
-SYSCTL_INT(wmem_max, "sys/net/core/wmem_max", &wmem_max, SNDBUF_MIN, 1 << 30);
-SYSCTL_INT(rmem_max, "sys/net/core/rmem_max", &rmem_max, RCVBUF_MIN, 1 << 30);
+SYSCTL_INT(wmem_max, "sys/net/core/wmem_max", &wmem_max, SNDBUF_MIN, 0x7fffffff);
+SYSCTL_INT(rmem_max, "sys/net/core/rmem_max", &rmem_max, RCVBUF_MIN, 0x7fffffff);
 SYSCTL_INT(wmem_default, "sys/net/core/wmem_default", &wmem_default, SNDBUF_MIN, 1 << 30);
 SYSCTL_INT(rmem_default, "sys/net/core/rmem_default", &rmem_default, RCVBUF_MIN, 1 << 30);
 
@@ -47,7 +47,7 @@ void socket_init_buffers(struct socket *s)
 static const int plain_options[] = {
 	SO_DEBUG,     SO_REUSEADDR,   SO_DONTROUTE, SO_BROADCAST,   SO_KEEPALIVE,
 	SO_REUSEPORT, SO_NO_CHECK,    SO_RXQ_OVFL,  SO_LOCK_FILTER, SO_SELECT_ERR_QUEUE,
-	SO_NOFCS,     SO_WIFI_STATUS, SO_ZEROCOPY,  SO_TXTIME,	    SO_TIMESTAMPING_NEW,
+	SO_NOFCS,     SO_WIFI_STATUS, SO_ZEROCOPY,  SO_TXTIME,
 };
 
 static int plain_option(int option)
@@ -59,16 +59,24 @@ static int plain_option(int option)
 	return -1;
 }
 
-/* The kind of time stamp that an option asks for; STAMP_NONE: it is another option. */
-static enum sock_stamp stamp_option(int option)
+/* The time stamps that an option asks for; 0: it is another option. */
+static u8 stamp_option(int option)
 {
 	switch (option) {
-	case SO_TIMESTAMP_OLD: return STAMP_USEC_OLD;
-	case SO_TIMESTAMPNS_OLD: return STAMP_NSEC_OLD;
-	case SO_TIMESTAMP_NEW: return STAMP_USEC_NEW;
-	case SO_TIMESTAMPNS_NEW: return STAMP_NSEC_NEW;
+	case SO_TIMESTAMP_OLD: return STAMP_ON;
+	case SO_TIMESTAMPNS_OLD: return STAMP_ON | STAMP_NSEC;
+	case SO_TIMESTAMP_NEW: return STAMP_ON | STAMP_NEW;
+	case SO_TIMESTAMPNS_NEW: return STAMP_ON | STAMP_NSEC | STAMP_NEW;
 	}
-	return STAMP_NONE;
+	return 0;
+}
+
+/* Is it on? Linux says of SO_TIMESTAMP_NEW that it is where SO_TIMESTAMPNS_NEW is. */
+static bool has_stamp(const struct socket *s, int option)
+{
+	u8 have = READ_ONCE(s->stamp), want = stamp_option(option);
+
+	return (option == SO_TIMESTAMP_NEW ? have & want : have) == want;
 }
 
 static bool timeout_option(int option)
@@ -212,7 +220,8 @@ static int set_stamping(struct socket *s, int option, u32 flags)
 	if (flags & SOF_TIMESTAMPING_BIND_PHC)
 		return READ_ONCE(s->bound_dev) ? -EINVAL : -EOPNOTSUPP;
 	WRITE_ONCE(s->stamping, flags);
-	socket_set_option(s, SO_TIMESTAMPING_NEW, option == SO_TIMESTAMPING_NEW);
+	WRITE_ONCE(s->stamp, (u8)((READ_ONCE(s->stamp) & ~STAMP_NEW) |
+				  (option == SO_TIMESTAMPING_NEW ? STAMP_NEW : 0)));
 	return 0;
 }
 
@@ -328,7 +337,7 @@ static int set_plain(struct socket *s, int option, int v)
 	int bit = plain_option(option);
 
 	if (stamp_option(option)) {
-		WRITE_ONCE(s->stamp, v ? stamp_option(option) : STAMP_NONE);
+		WRITE_ONCE(s->stamp, v ? stamp_option(option) : READ_ONCE(s->stamp) & STAMP_NEW);
 		return 0;
 	}
 	if (bit < 0)
@@ -577,7 +586,7 @@ static int option_value(struct socket *s, int option, int *v)
 	case SO_ACCEPTCONN: *v = s->ops->listening && s->ops->listening(s); return 0;
 	}
 	if (stamp_option(option)) {
-		*v = READ_ONCE(s->stamp) == stamp_option(option);
+		*v = has_stamp(s, option);
 		return 0;
 	}
 	bit = plain_option(option);

@@ -141,7 +141,7 @@ static struct tcp_req *req_make(struct tcp_pcb *l, const struct tcp_in *in)
 	r->rcv_wscale = r->wscale == 255 ? 0 : listen_wscale(l);
 	r->sack_ok = in->sack_ok && tcp_sysctl_sack;
 	r->ecn = tcp_sysctl_ecn && (in->flags & (TH_ECE | TH_CWR)) == (TH_ECE | TH_CWR);
-	r->rcv_wnd = MIN((u32)l->rcvbuf, 65535u);
+	r->rcv_wnd = tcp_first_window(l);
 	r->sent = in->now;
 	r->due = in->now + TCP_RTO_INIT;
 	return r;
@@ -159,7 +159,7 @@ static void answer_cookie(struct tcp_pcb *l, struct tcp_in *in)
 			 .rport = in->sport,
 			 .dev = l->key.dev },
 		.ack = in->seq + 1,
-		.wnd = MIN((u32)l->rcvbuf, 65535u),
+		.wnd = tcp_first_window(l),
 		.mss = our_mss(l, in->path.mtu),
 		.ts = ts,
 		.tsecr = in->tsval,
@@ -226,7 +226,7 @@ static struct tcp_pcb *child(struct tcp_pcb *l, const struct tcp_in *in, const s
 	p->key.dev = l->key.dev;
 	p->segs_in = 1; /* the SYN */
 	p->rcv_nxt = p->rcv_wup = p->copied = in->seq;
-	p->rcv_wnd = MIN((u32)l->rcvbuf, 65535u);
+	p->rcv_wnd = tcp_first_window(l);
 	p->rcv_wscale = rcv_wscale;
 	p->iss = in->ack - 1;
 	p->snd_una = p->snd_nxt = p->snd_end = p->snd_up = p->snd_small = in->ack;

@@ -298,7 +298,11 @@ static int get_int(const struct tcp_pcb *p, int option, int *v)
 	case TCP_DEFER_ACCEPT: *v = (int)tcp_answers_seconds(p->defer); return 0;
 	case TCP_THIN_LINEAR_TIMEOUTS: *v = !!(p->flags & PF_THIN); return 0;
 	case TCP_THIN_DUPACK: *v = 0; return 0;
-	case TCP_WINDOW_CLAMP: *v = (int)p->window_clamp; return 0;
+	case TCP_WINDOW_CLAMP: /* unless set, what the buffer can take */
+		*v = (int)p->window_clamp;
+		if (!*v && p->state != TCP_CLOSE && p->state != TCP_LISTEN)
+			*v = p->rcvbuf;
+		return 0;
 	case TCP_NOTSENT_LOWAT: *v = (int)p->notsent_lowat; return 0;
 	case TCP_LINGER2:
 		*v = p->linger2 < 0 ? -1 : p->linger2 ? p->linger2 : tcp_sysctl_fin_timeout;

@@ -122,6 +122,14 @@ bool tcp_seg_split(struct tcp_pcb *p, struct tcp_seg *s, u32 len)
 
 /* --- making segments --- */
 
+/* See tcp_pcb.h. */
+u32 tcp_first_window(const struct tcp_pcb *p)
+{
+	u32 most = MIN((u32)READ_ONCE(p->rcvbuf), 65535u);
+
+	return p->window_clamp ? MIN(most, p->window_clamp) : most;
+}
+
 /* See tcp_pcb.h. Never less than was promised. holds: p->lock */
 u32 tcp_window(struct tcp_pcb *p)
 {
@@ -231,7 +239,7 @@ static struct pkt *make(struct tcp_pcb *p, u32 seq, u8 flags, u32 bytes, s64 now
 
 	len = flags & TH_SYN ? syn_options(p, opt, now) : write_options(p, opt, bytes, now);
 	if (flags & TH_SYN) {
-		wnd = MIN((u32)READ_ONCE(p->rcvbuf), 65535u);
+		wnd = tcp_first_window(p);
 		p->rcv_wnd = wnd;
 		p->rcv_wup = p->rcv_nxt;
 	} else {

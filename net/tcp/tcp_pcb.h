@@ -651,6 +651,7 @@ static inline bool tcp_has_room(const struct tcp_pcb *p)
 bool tcp_seg_split(struct tcp_pcb *p, struct tcp_seg *s, u32 len); /* @s keeps @len bytes */
 void tcp_seg_front(struct tcp_seg *s, u32 n); /* @n bytes off the front */
 void tcp_queue_fin(struct tcp_pcb *p);
+u32 tcp_first_window(const struct tcp_pcb *p); /* what to say in a SYN. ctx: any */
 u32 tcp_window(struct tcp_pcb *p); /* what to say in a segment, not scaled */
 void tcp_seg_acked(struct tcp_pcb *p, const struct tcp_seg *s); /* which has .stamp */
 void tcp_window_update(struct tcp_pcb *p, s64 now); /* the user has read: tell, if it is worth it */

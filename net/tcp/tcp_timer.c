@@ -187,7 +187,7 @@ static void give_up(struct tcp_pcb *p)
 /* R2 of RFC 9293, 3.8.3, or the user's timeout (RFC 5482). */
 static bool too_long(const struct tcp_pcb *p, u32 tries, s64 now)
 {
-	u32 most = (u32)tcp_sysctl_retries2;
+	u32 most = MAX((u32)tcp_sysctl_retries2, 1u); /* once it goes again, as on Linux */
 
 	if (p->state == TCP_SYN_SENT || p->state == TCP_SYN_RECV)
 		most = p->syn_retries;

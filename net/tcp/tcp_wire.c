@@ -10,6 +10,7 @@
  */
 #include <linux/errno.h>
 #include <linux/icmp.h>
+#include <linux/rtnetlink.h>
 #include "kernel/base/errno.h"
 #include "net/ip.h"
 #include "net/tcp/tcp_pcb.h"
@@ -19,8 +20,11 @@
 int tcp_wire_route(be32 dst, struct tcp_path *path)
 {
 	struct route rt;
-	int err = route_lookup(dst, path->src, path->dev, &rt);
+	int err;
 
+	if (path->src && ip_addr_type(path->src) >= RTN_BROADCAST)
+		path->src = 0; /* who is bound to it hears by it, but sends as itself */
+	err = route_lookup(dst, path->src, path->dev, &rt);
 	if (err)
 		return err;
 	if (rt.type == ROUTE_BROADCAST || rt.type == ROUTE_MULTICAST)

@@ -196,6 +196,57 @@ static void test_ioctls(void)
 	close(fd);
 }
 
+/* Set what @cmd sets of the address with the label lo:9. */
+static int change_address(int fd, unsigned long cmd, const char *addr)
+{
+	struct sockaddr_in a = at(addr, 0);
+	struct ifreq r = { .ifr_name = "lo:9" };
+
+	memcpy(&r.ifr_addr, &a, sizeof(a));
+	return ioctl(fd, cmd, &r);
+}
+
+/* Address, mask, broadcast address and peer of lo:9. */
+static int has_addresses(int fd, const char *addr, const char *mask, const char *all,
+			 const char *peer)
+{
+	static const unsigned long cmds[] = { SIOCGIFADDR, SIOCGIFNETMASK, SIOCGIFBRDADDR,
+					      SIOCGIFDSTADDR };
+	const char *want[] = { addr, mask, all, peer };
+	int good = 0;
+
+	for (int i = 0; i < 4; i++) {
+		struct sockaddr_in a = at(want[i], 0);
+		struct ifreq r = { .ifr_name = "lo:9" };
+
+		good += !ioctl(fd, cmds[i], &r) && !memcmp(&r.ifr_addr, &a, sizeof(a));
+	}
+	return good == 4;
+}
+
+static void test_addresses(void)
+{
+	int fd = socket(AF_INET, SOCK_DGRAM, 0);
+
+	CHECK_ERR(change_address(fd, SIOCSIFBRDADDR, "10.5.5.255"), EADDRNOTAVAIL);
+	CHECK_ERR(change_address(fd, SIOCSIFDSTADDR, "10.5.5.9"), EADDRNOTAVAIL);
+	CHECK_ERR(change_address(fd, SIOCSIFADDR, "224.1.1.1"), EINVAL);
+	CHECK(!change_address(fd, SIOCSIFADDR, "10.5.5.5"));
+	CHECK(has_addresses(fd, "10.5.5.5", "255.0.0.0", "0.0.0.0", "10.5.5.5"));
+	CHECK(!change_address(fd, SIOCSIFBRDADDR, "10.5.5.255"));
+	CHECK(has_addresses(fd, "10.5.5.5", "255.0.0.0", "10.5.5.255", "10.5.5.5"));
+	CHECK(!change_address(fd, SIOCSIFDSTADDR, "10.5.5.9"));
+	CHECK_ERR(change_address(fd, SIOCSIFDSTADDR, "224.0.0.1"), EINVAL);
+	CHECK(has_addresses(fd, "10.5.5.5", "255.0.0.0", "10.5.5.255", "10.5.5.9"));
+	CHECK_ERR(change_address(fd, SIOCSIFNETMASK, "255.0.255.0"), EINVAL);
+	CHECK(!change_address(fd, SIOCSIFADDR, "240.1.1.1")); /* of no class: alone */
+	CHECK(has_addresses(fd, "240.1.1.1", "255.255.255.255", "0.0.0.0", "240.1.1.1"));
+	CHECK_ERR(change_address(fd, SIOCSIFADDR, "239.1.1.1"), EINVAL);
+	CHECK(!change_address(fd, SIOCSIFADDR, "0.0.0.0")); /* it goes */
+	CHECK_ERR(change_address(fd, SIOCSIFBRDADDR, "10.5.5.255"), EADDRNOTAVAIL);
+	close(fd);
+}
+
 /* What @a sends with @flags comes to @b as one message, with MSG_EOR or without. */
 static int comes(int a, int b, int flags, int eor)
 {
@@ -249,6 +300,33 @@ static void test_stream(void)
 	close(s);
 }
 
+/* A raw socket may be of a protocol that no packet can say it is of: it hears nothing. */
+static void test_protocols(void)
+{
+	static const int types[] = { SOCK_RAW, SOCK_DGRAM, SOCK_STREAM };
+
+	for (int i = 0; i < 3; i++) {
+		CHECK_ERR(socket(AF_INET, types[i], -1), EINVAL);
+		CHECK_ERR(socket(AF_INET, types[i], 263), EINVAL); /* IPPROTO_MAX */
+		if (types[i] == SOCK_RAW)
+			continue;
+		CHECK_ERR(socket(AF_INET, types[i], 255), EPROTONOSUPPORT);
+		CHECK_ERR(socket(AF_INET, types[i], 261), EPROTONOSUPPORT);
+	}
+	CHECK_ERR(socket(AF_INET, SOCK_RAW, 0), EPROTONOSUPPORT);
+	for (int proto = 256; proto < 263; proto += 6) {
+		int fd = socket(AF_INET, SOCK_RAW, proto), v = 0;
+		struct sockaddr_in a = at("127.0.0.1", 0);
+		socklen_t n = sizeof(v);
+		char buf[64];
+
+		CHECK(fd >= 0 && !getsockopt(fd, SOL_SOCKET, SO_PROTOCOL, &v, &n) && v == proto);
+		CHECK(sendto(fd, "x", 1, 0, SA(a)) == 1);
+		CHECK_ERR(recv(fd, buf, sizeof(buf), MSG_DONTWAIT), EAGAIN);
+		close(fd);
+	}
+}
+
 /* Where there is no IPv6 its sockets say so. */
 static void test_no_ipv6(void)
 {
@@ -271,6 +349,8 @@ int main(void)
 	test_netlink();
 	test_route();
 	test_ioctls();
+	test_addresses();
+	test_protocols();
 	test_flags();
 	test_stream();
 	test_no_ipv6();

@@ -163,6 +163,87 @@ static void stamping(void)
 	close(y);
 }
 
+#define STAMP 29 /* SO_TIMESTAMP */
+#define STAMPNS 35
+#define STAMP_LATER 63 /* SO_TIMESTAMP_NEW */
+#define STAMPNS_LATER 64
+#define STAMPING_LATER 65
+static const int forms[] = { STAMP, STAMPNS, STAMP_LATER, STAMPNS_LATER };
+
+/* Which of the four are said to be on: a bit for each. */
+static int forms_on(int fd)
+{
+	int bits = 0;
+
+	for (int i = 0; i < 4; i++)
+		bits |= get(fd, forms[i]) << i;
+	return bits;
+}
+
+/* A datagram to @fd itself comes with a time between now and then in the form @type, 0: without. */
+static int is_stamped(int fd, int type)
+{
+	struct sockaddr_in to = at("127.0.0.1", port_of(fd));
+	char buf[8];
+	union {
+		char bytes[256];
+		struct cmsghdr align;
+	} ctl;
+	struct iovec io = { buf, sizeof(buf) };
+	struct msghdr m = {
+		.msg_iov = &io, .msg_iovlen = 1, .msg_control = &ctl, .msg_controllen = sizeof(ctl)
+	};
+	struct timespec before, after;
+	long long v[2], at, ns = type == STAMPNS || type == STAMPNS_LATER ? 1 : 1000;
+	struct cmsghdr *c;
+
+	clock_gettime(CLOCK_REALTIME, &before);
+	if (sendto(fd, "a", 1, 0, SA(to)) != 1 || recvmsg(patient(fd), &m, 0) != 1)
+		return 0;
+	clock_gettime(CLOCK_REALTIME, &after);
+	c = CMSG_FIRSTHDR(&m);
+	if (!c || !type)
+		return !c && !type;
+	memcpy(v, CMSG_DATA(c), sizeof(v));
+	at = v[0] * 1000000000 + v[1] * ns;
+	return c->cmsg_level == SOL_SOCKET && c->cmsg_type == type &&
+	       c->cmsg_len == CMSG_LEN(sizeof(v)) && v[1] >= 0 && v[1] * ns < 1000000000 &&
+	       at > before.tv_sec * 1000000000ll + before.tv_nsec - ns &&
+	       at <= after.tv_sec * 1000000000ll + after.tv_nsec;
+}
+
+/* SO_TIMESTAMP and SO_TIMESTAMPNS, by their old numbers and the new ones: the last one counts. */
+static void stamp_forms(void)
+{
+	static const int bits[] = { 1, 2, 4, 8 | 4 }; /* as Linux tells of them */
+
+	for (int i = 0; i < 4; i++) {
+		int fd = udp_bound(), next = (i + 1) % 4;
+
+		CHECK(forms_on(fd) == 0 && is_stamped(fd, 0));
+		CHECK(!set(fd, forms[i], 1) && forms_on(fd) == bits[i]);
+		CHECK(is_stamped(fd, forms[i]));
+		CHECK(!set(fd, forms[next], 1) && forms_on(fd) == bits[next]);
+		CHECK(is_stamped(fd, forms[next]));
+		CHECK(!set(fd, forms[i], 0) && forms_on(fd) == 0); /* by whichever name */
+		CHECK(is_stamped(fd, 0));
+		close(fd);
+	}
+}
+
+/* SO_TIMESTAMPING, too, decides about the form of the other. */
+static void stamp_forms_together(void)
+{
+	int fd = udp_bound(), on = SOF_TIMESTAMPING_RX_SOFTWARE | SOF_TIMESTAMPING_SOFTWARE;
+
+	CHECK(!set(fd, STAMPNS, 1) && !set(fd, STAMPING_LATER, on));
+	CHECK(forms_on(fd) == (8 | 4) && is_stamped(fd, STAMPNS_LATER));
+	CHECK(get(fd, STAMPING) == on && get(fd, STAMPING_LATER) == on);
+	CHECK(!set(fd, STAMPING, on) && forms_on(fd) == 2 && is_stamped(fd, STAMPNS));
+	CHECK(!set(fd, STAMPNS, 0) && is_stamped(fd, 0) == 0 && forms_on(fd) == 0);
+	close(fd);
+}
+
 static void control(void)
 {
 	int x = udp_bound(), y = udp_bound(), v = 7, bad = -1, pair[2];
@@ -277,6 +358,8 @@ int main(void)
 	options();
 	memory();
 	stamping();
+	stamp_forms();
+	stamp_forms_together();
 	control();
 	no_descriptor();
 	broken();

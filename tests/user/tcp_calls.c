@@ -17,6 +17,7 @@
 
 #define NOTSENT_LOWAT 25 /* what old headers do not have */
 #define INQ 36
+#define SND_WND 228 /* where struct tcp_info has tcpi_snd_wnd */
 
 static char much[1 << 16];
 
@@ -199,6 +200,121 @@ static void lowat(void)
 	close(r);
 }
 
+/* --- what is taken --- */
+
+/* Windows that @s was told, the largest, while its peer reads all that comes; -1: not known. */
+static long told(int s, int r)
+{
+	long most = 0;
+
+	for (int i = 0; i < 20; i++) {
+		unsigned info[64] = { 0 };
+		socklen_t n = sizeof(info);
+
+		if (send(s, much, 30000, 0) != 30000)
+			return -1;
+		drain(s, r);
+		if (getsockopt(s, SOL_TCP, TCP_INFO, info, &n) || n < SND_WND + 4)
+			return -1;
+		most = info[SND_WND / 4] > most ? info[SND_WND / 4] : most;
+	}
+	return most;
+}
+
+static int get_clamp(int fd)
+{
+	int v = -1;
+	socklen_t n = sizeof(v);
+
+	return getsockopt(fd, SOL_TCP, TCP_WINDOW_CLAMP, &v, &n) ? -1 : v;
+}
+
+/* TCP_WINDOW_CLAMP: no larger window than that is told, from the SYN on. */
+static void clamped(void)
+{
+	struct sockaddr_in a = at("127.0.0.1", 0);
+	int l = socket(AF_INET, SOCK_STREAM, 0), c = socket(AF_INET, SOCK_STREAM, 0), s = -1,
+	    r = -1;
+	int room = 100000;
+	long most;
+
+	CHECK(get_clamp(l) == 0 && !set(l, TCP_WINDOW_CLAMP, 100) && get_clamp(l) >= 1152);
+	CHECK(!set(l, TCP_WINDOW_CLAMP, 0) && get_clamp(l) == 0); /* closed: none at all */
+	CHECK(!set(l, TCP_WINDOW_CLAMP, 8192) && get_clamp(l) == 8192);
+	/* A buffer that grows takes the clamp along on Linux. */
+	CHECK(!setsockopt(l, SOL_SOCKET, SO_RCVBUF, &room, sizeof(room)));
+	REQUIRE(!bind(l, SA(a)) && !listen(l, 1));
+	a = at("127.0.0.1", port_of(l));
+	REQUIRE(!connect(c, SA(a)) && (s = accept(l, NULL, NULL)) >= 0);
+	CHECK(get_clamp(s) == 8192 && get_clamp(c) > 8192);
+	CHECK_ERR(set(s, TCP_WINDOW_CLAMP, 0), EINVAL);
+	most = told(c, s);
+	CHECK(most > 0 && most <= 8192);
+	close(s);
+	close(c);
+	close(l);
+	pair(&c, &r, 0);
+	CHECK(told(c, r) > 20000);
+	close(r);
+	close(c);
+}
+
+/* SO_RCVLOWAT: nothing is ready before that much has come, or the end. */
+static void least(void)
+{
+	struct pollfd p = { .events = POLLIN };
+	struct timeval tv = { 0, 20000 };
+	char buf[16];
+	int s, r, v = 8;
+
+	pair(&s, &r, 0);
+	p.fd = r;
+	CHECK(!setsockopt(r, SOL_SOCKET, SO_RCVLOWAT, &v, sizeof(v)));
+	CHECK(!setsockopt(r, SOL_SOCKET, SO_RCVTIMEO, &tv, sizeof(tv)));
+	CHECK(send(s, "12345", 5, 0) == 5);
+	CHECK(EVENTUALLY(there(r, FIONREAD) == 5) && poll(&p, 1, 0) == 0);
+	CHECK(recv(r, buf, 10, MSG_PEEK | MSG_DONTWAIT) == 5); /* there it is */
+	CHECK(recv(r, buf, 3, 0) == 3); /* who wants less waits for less */
+	CHECK(recv(r, buf, 10, 0) == 2); /* what had come when the time was over */
+	CHECK(send(s, "1234567", 7, 0) == 7);
+	CHECK(EVENTUALLY(there(r, FIONREAD) == 7) && poll(&p, 1, 0) == 0);
+	CHECK(send(s, "8", 1, 0) == 1 && poll(&p, 1, TAP_PATIENCE_MS) == 1);
+	CHECK(recv(r, buf, 10, 0) == 8);
+	CHECK(send(s, "12", 2, 0) == 2 && !shutdown(s, SHUT_WR));
+	CHECK(poll(&p, 1, TAP_PATIENCE_MS) == 1 && recv(r, buf, 10, 0) == 2);
+	close(s);
+	close(r);
+}
+
+/* --- addresses of nobody --- */
+
+/* bind(2) to a group or to all: it listens there in vain, and connects from an own address. */
+static void bound_to_groups(void)
+{
+	static const char *const addrs[] = { "224.0.0.1", "239.1.2.3", "255.255.255.255",
+					     "127.255.255.255" };
+	struct sockaddr_in lo = at("127.0.0.1", 0);
+	int l = socket(AF_INET, SOCK_STREAM, 0);
+
+	REQUIRE(!bind(l, SA(lo)) && !listen(l, 5));
+	lo = at("127.0.0.1", port_of(l));
+	for (int i = 0; i < 4; i++) {
+		struct sockaddr_in a = at(addrs[i], 0), is = { 0 };
+		int fd = socket(AF_INET, SOCK_STREAM, 0), other = socket(AF_INET, SOCK_STREAM, 0);
+		socklen_t n = sizeof(is);
+
+		CHECK(!bind(fd, SA(a)) && !listen(fd, 1));
+		CHECK(!getsockname(fd, (struct sockaddr *)&is, &n) &&
+		      is.sin_addr.s_addr == a.sin_addr.s_addr && is.sin_port);
+		CHECK(!bind(other, SA(a)) && !connect(other, SA(lo)));
+		CHECK(!getsockname(other, (struct sockaddr *)&is, &n) &&
+		      is.sin_addr.s_addr == lo.sin_addr.s_addr);
+		close(fd);
+		close(other);
+	}
+	close(l);
+}
+
 /* --- what is told --- */
 
 /* TCP_INQ: the end counts as one more, so that whoever sees 0 need not read. */
@@ -314,6 +430,9 @@ int main(void)
 	stream_by_edges(0);
 	stream_by_edges(16384);
 	lowat();
+	clamped();
+	least();
+	bound_to_groups();
 	left();
 	cut();
 	nameless();

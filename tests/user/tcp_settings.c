@@ -4,6 +4,7 @@
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
+#include <linux/filter.h>
 #include <netinet/tcp.h>
 #include <stdint.h>
 #include "inet.h"
@@ -170,6 +171,42 @@ static void test_buffers(void)
 	CHECK(!put("ipv4/tcp_wmem", old));
 }
 
+/* What a new socket of @type has for a buffer when a million bytes were asked for. */
+static int largest(int type, int name)
+{
+	int fd = socket(AF_INET, type, 0), v = 1000000;
+	socklen_t n = sizeof(v);
+
+	CHECK(!setsockopt(fd, SOL_SOCKET, name, &v, sizeof(v)));
+	v = -1;
+	getsockopt(fd, SOL_SOCKET, name, &v, &n);
+	close(fd);
+	return v;
+}
+
+/* What SO_RCVBUF and SO_SNDBUF may ask for: net.core.rmem_max and wmem_max, twice. */
+static void test_largest(void)
+{
+	static const struct {
+		const char *name, *least;
+		int option, other;
+	} rows[] = { { "core/rmem_max", "2303", SO_RCVBUF, SO_SNDBUF },
+		     { "core/wmem_max", "4607", SO_SNDBUF, SO_RCVBUF } };
+	char old[64], now[64];
+
+	for (int i = 0; i < 2; i++) {
+		REQUIRE(!change(rows[i].name, "50000", old));
+		CHECK(largest(SOCK_DGRAM, rows[i].option) == 100000);
+		CHECK(largest(SOCK_STREAM, rows[i].option) == 100000);
+		CHECK(largest(SOCK_DGRAM, rows[i].other) == 2 * atoi(old));
+		CHECK_ERR(put(rows[i].name, rows[i].least), EINVAL);
+		CHECK(!put(rows[i].name, "2147483647")); /* as tuning guides have it */
+		CHECK(!strcmp(text_of(rows[i].name, now), "2147483647"));
+		CHECK(largest(SOCK_DGRAM, rows[i].option) == 2000000);
+		CHECK(!put(rows[i].name, old));
+	}
+}
+
 static int chosen(const char *want)
 {
 	int fd = socket(AF_INET, SOCK_STREAM, 0);
@@ -233,6 +270,61 @@ static void test_backlog(void)
 	close(l);
 }
 
+/* The counter @name of TcpExt; -1: there is none. */
+static long counter(const char *name)
+{
+	static char names[8192], values[8192];
+	FILE *f = fopen("/proc/net/netstat", "r");
+	char *n, *v, *ns, *vs;
+	long found = -1;
+
+	if (!f || !fgets(names, sizeof(names), f) || !fgets(values, sizeof(values), f))
+		return -1;
+	fclose(f);
+	for (n = strtok_r(names, " \n", &ns), v = strtok_r(values, " \n", &vs); n && v;
+	     n = strtok_r(NULL, " \n", &ns), v = strtok_r(NULL, " \n", &vs))
+		if (!strcmp(n, name))
+			found = atol(v);
+	return found;
+}
+
+/* tcp_syncookies: 2 for each connection, 1 for none while there is room. */
+static void test_cookies(void)
+{
+	long sent = counter("SyncookiesSent"), got = counter("SyncookiesRecv");
+	char old[64];
+
+	REQUIRE(sent >= 0 && got >= 0 && !change("ipv4/tcp_syncookies", "2", old));
+	CHECK(agreed() != -1);
+	CHECK(counter("SyncookiesSent") == sent + 1 && counter("SyncookiesRecv") == got + 1);
+	CHECK(!put("ipv4/tcp_syncookies", "1") && agreed() != -1);
+	CHECK(counter("SyncookiesSent") == sent + 1 && counter("SyncookiesRecv") == got + 1);
+	CHECK(!put("ipv4/tcp_syncookies", old));
+}
+
+/* A peer that hears nothing more is given up after as many timeouts as tcp_retries2 says. */
+static void test_retries(void)
+{
+	struct sock_filter none[] = { BPF_STMT(BPF_RET | BPF_K, 0) };
+	struct sock_fprog f = { 1, none };
+	int l = listener(), c = socket(AF_INET, SOCK_STREAM, 0), s, e = 0;
+	struct sockaddr_in a = at("127.0.0.1", port_of(l));
+	struct pollfd p = { c, POLLIN, 0 };
+	socklen_t n = sizeof(e);
+	char old[64];
+
+	REQUIRE(!connect(c, SA(a)) && (s = accept(l, NULL, NULL)) >= 0);
+	REQUIRE(!change("ipv4/tcp_retries2", "2", old));
+	CHECK(!setsockopt(s, SOL_SOCKET, SO_ATTACH_FILTER, &f, sizeof(f)));
+	CHECK(send(c, "x", 1, 0) == 1);
+	CHECK(poll(&p, 1, TAP_PATIENCE_MS) == 1 && (p.revents & POLLERR)); /* 15: a quarter hour */
+	CHECK(!getsockopt(c, SOL_SOCKET, SO_ERROR, &e, &n) && e == ETIMEDOUT);
+	CHECK(!put("ipv4/tcp_retries2", "0") && !put("ipv4/tcp_retries2", old));
+	close(c);
+	close(s);
+	close(l);
+}
+
 /* What a setting takes, and what a write of fewer numbers than it has changes. */
 static void test_limits(void)
 {
@@ -250,6 +342,10 @@ static void test_limits(void)
 	CHECK(!strcmp(text_of("ipv4/tcp_rmem", now), "4096\t5000\t20000"));
 	CHECK_ERR(put("ipv4/tcp_rmem", "1 2 3"), EINVAL);
 	CHECK(!put("ipv4/tcp_rmem", old));
+	REQUIRE(!change("ipv4/tcp_max_syn_backlog", "3240000", old));
+	CHECK(!put("ipv4/tcp_max_syn_backlog", old));
+	REQUIRE(!change("ipv4/tcp_max_tw_buckets", "2000000", old));
+	CHECK(!put("ipv4/tcp_max_tw_buckets", old));
 	REQUIRE(!change("ipv4/tcp_wmem", "1 2 3", old));
 	CHECK(agreed() == (TCPI_OPT_SACK | TCPI_OPT_TIMESTAMPS | TCPI_OPT_WSCALE));
 	CHECK(!put("ipv4/tcp_wmem", old));
@@ -265,6 +361,9 @@ int main(void)
 	test_agreement();
 	test_defaults();
 	test_buffers();
+	test_largest();
+	test_cookies();
+	test_retries();
 	test_congestion();
 	test_ports();
 	test_backlog();

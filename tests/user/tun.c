@@ -414,19 +414,50 @@ static int neigh_is(const char *name, const unsigned char *mac)
 	       (a.arp_flags & ATF_PERM);
 }
 
+/* The type of the next message about PEER, but for "it failed", which Linux tells before it goes. */
+static int neigh_news(int fd)
+{
+	struct {
+		struct nlmsghdr h;
+		struct ndmsg m;
+		struct rtattr dst;
+		in_addr_t addr;
+		char rest[256];
+	} said = { 0 };
+
+	while (recv(fd, &said, sizeof(said), 0) > 0) {
+		int failed = said.h.nlmsg_type == RTM_NEWNEIGH && said.m.ndm_state == NUD_FAILED;
+
+		if (said.m.ndm_family == AF_INET && said.dst.rta_type == NDA_DST && !failed &&
+		    said.addr == inet_addr(PEER))
+			return said.h.nlmsg_type;
+	}
+	return -1;
+}
+
 static void test_neighbours(void)
 {
 	static const unsigned char one[6] = { 2, 0, 0, 0, 0, 1 }, two[6] = { 2, 0, 0, 0, 0, 2 };
 	char name[IFNAMSIZ] = "tap%d";
+	struct sockaddr_nl group = { .nl_family = AF_NETLINK,
+				     .nl_groups = 1 << (RTNLGRP_NEIGH - 1) };
+	struct timeval tv = { TAP_PATIENCE_MS / 1000, 0 };
 	int fd = opened(), create = NLM_F_CREATE | NLM_F_EXCL;
+	int news = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
 
 	REQUIRE(!set_iff(fd, name, IFF_TAP | IFF_NO_PI) && !configure(name));
+	REQUIRE(!bind(news, (struct sockaddr *)&group, sizeof(group)));
+	setsockopt(news, SOL_SOCKET, SO_RCVTIMEO, &tv, sizeof(tv));
 	CHECK(ask_neigh(name, RTM_DELNEIGH, 0, one) == -ENOENT);
 	CHECK(ask_neigh(name, RTM_NEWNEIGH, 0, one) == -ENOENT);
 	CHECK(ask_neigh(name, RTM_NEWNEIGH, create, one) == 0 && neigh_is(name, one));
 	CHECK(ask_neigh(name, RTM_NEWNEIGH, create, two) == -EEXIST && neigh_is(name, one));
 	CHECK(ask_neigh(name, RTM_NEWNEIGH, NLM_F_REPLACE, two) == 0 && neigh_is(name, two));
+	CHECK(neigh_news(news) == RTM_NEWNEIGH); /* one */
+	CHECK(neigh_news(news) == RTM_NEWNEIGH); /* two */
 	CHECK(ask_neigh(name, RTM_DELNEIGH, 0, two) == 0 && !neigh_is(name, two));
+	CHECK(neigh_news(news) == RTM_DELNEIGH);
+	close(news);
 	close(fd);
 }
 
