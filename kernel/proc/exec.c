@@ -30,6 +30,8 @@
 #include "kernel/proc/keys.h"
 #include "kernel/proc/rseq.h"
 
+#define SECURE_STACK_MAX MIB(8)
+
 /*
  * The running program's file, as /proc/PID/exe shows it; keeps writers out while any address space
  * refers to it.
@@ -429,6 +431,7 @@ static void exec_set_identity(struct exec_image *img, struct task *t)
 	img->cred = NULL;
 	f = spin_lock_irqsave(&p->siglock);
 	p->exec_cred = NULL;
+	p->rlim[RLIMIT_STACK].rlim_cur = img->stack_limit;
 	spin_unlock_irqrestore(&p->siglock, f);
 }
 
@@ -509,6 +512,8 @@ static int exec_image(struct exec_image *img)
 		if (err)
 			return err;
 	}
+	if (img->secure) /* its layout is not for the caller to choose */
+		img->stack_limit = MIN(img->stack_limit, SECURE_STACK_MAX);
 	bad = build_image(img, &sp);
 	if (bad && !img->late)
 		return bad;
@@ -534,6 +539,7 @@ static int exec_once(const struct exec_args *a, u32 *old_tid)
 		return -ENOMEM;
 	img->args = a;
 	img->personality = current_task()->personality;
+	img->stack_limit = proc_rlimit(RLIMIT_STACK);
 	err = exec_image(img);
 	*old_tid = img->old_tid;
 	image_free(img);

@@ -14,7 +14,8 @@
  * choice of the stack's top.
  *
  * Limits are those of execve(2): a quarter of RLIMIT_STACK (at least 128 KiB, at most 6 MiB) for
- * strings and pointers together, 128 KiB for one string.
+ * strings and pointers together, 128 KiB for one string. What is copied has room on the stack that
+ * the limit allows, a page in any case.
  */
 #include <linux/auxvec.h>
 #include <linux/binfmts.h>
@@ -60,6 +61,8 @@ static int stack_reserve(struct arg_stack *s, u64 end)
 	while ((u64)s->npages << PAGE_SHIFT < end) {
 		struct page *p;
 
+		if (s->npages >= s->pages_max)
+			return -E2BIG;
 		if (s->npages == s->capacity && stack_grow_list(s))
 			return -ENOMEM;
 		p = pmm_alloc(0, PMM_USER);
@@ -330,8 +333,9 @@ int arg_stack_build(struct exec_image *img)
 	u32 given = count_kernel(a->argv);
 	int err = 0;
 
-	s->limit = MIN(proc_rlimit(RLIMIT_STACK) / 4, ARG_TOTAL_MAX);
+	s->limit = MIN(img->stack_limit / 4, ARG_TOTAL_MAX);
 	s->limit = MAX(s->limit, ARG_TOTAL_MIN);
+	s->pages_max = MAX(img->stack_limit >> PAGE_SHIFT, 1ul);
 	s->envc = count_kernel(a->envp);
 	if (!a->argv) {
 		err = count_user(a->user_argv, &given);

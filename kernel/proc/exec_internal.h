@@ -13,6 +13,7 @@ struct arg_stack {
 	u32 npages, capacity;
 	u64 len; /* bytes used, from the first page's start */
 	u64 limit; /* most bytes of strings and vectors */
+	u64 pages_max; /* as many as RLIMIT_STACK has room for */
 	u32 argc, envc;
 	u64 vectors; /* offset of argc, where sp will point */
 	u64 auxv; /* offset of auxv */
@@ -47,6 +48,7 @@ struct exec_image {
 	bool stack_exec;
 	bool has_interp, is_dyn;
 	u32 personality;
+	u64 stack_limit; /* RLIMIT_STACK of the new program */
 	/* Credentials of the new image; setid: they differ by the file's mode. */
 	struct cred *cred;
 	bool secure;

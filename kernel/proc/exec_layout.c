@@ -45,7 +45,7 @@ static u64 random_offset(const struct exec_image *img)
  */
 void layout_set_mmap_base(struct exec_image *img, vaddr_t *stack_top)
 {
-	u64 gap = proc_rlimit(RLIMIT_STACK);
+	u64 gap = img->stack_limit;
 
 	*stack_top = USER_TOP - PAGE_SIZE - random_offset(img);
 	if ((img->personality & ADDR_COMPAT_LAYOUT) || gap == RLIM64_INFINITY ||
@@ -105,15 +105,14 @@ void layout_map_page_zero(struct exec_image *img)
 }
 
 /*
- * Map the stack below @top: the arguments' pages and some more; it grows by faults. ctx: thread;
- * sleeps. 0 or -ENOMEM (the program lies there).
+ * Map the stack below @top: the arguments' pages and, as far as the limit goes, some more; it grows
+ * by faults. ctx: thread; sleeps. 0 or -ENOMEM (the program lies there).
  */
 int layout_map_stack(struct exec_image *img, vaddr_t top)
 {
-	u64 len = ((u64)img->stack.npages << PAGE_SHIFT) + STACK_INITIAL;
+	u64 used = (u64)img->stack.npages << PAGE_SHIFT;
+	u64 len = MIN(used + STACK_INITIAL, ALIGN_DOWN(img->stack_limit, (u64)PAGE_SIZE));
 	struct vm_map_args a = {
-		.addr = top - len,
-		.len = len,
 		.prot = PROT_R | PROT_W | (img->stack_exec ? PROT_X : 0),
 		.max_prot = PROT_R | PROT_W | PROT_X,
 		.flags = VM_GROWSDOWN | VM_STACK,
@@ -121,6 +120,8 @@ int layout_map_stack(struct exec_image *img, vaddr_t top)
 	};
 	vaddr_t at;
 
+	a.len = MAX(len, used);
+	a.addr = top - a.len;
 	return vm_map(img->vm, &a, &at) ? -ENOMEM : 0;
 }
 

@@ -9,6 +9,7 @@
 #include <sys/auxv.h>
 #include <sys/fsuid.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -124,6 +125,28 @@ static int run_setuid(void)
 	return 2;
 }
 
+/* A stack without limit is not for a privileged program: see role_of_setid. */
+static int run_with_stack(void)
+{
+	struct rlimit all = { RLIM_INFINITY, RLIM_INFINITY };
+
+	return setrlimit(RLIMIT_STACK, &all) ? 1 : run_setuid();
+}
+
+/* 40: root by the file's mode, with AT_SECURE, and a stack of 8 MiB at most; 41: nothing gained */
+static int role_of_setid(void)
+{
+	struct rlimit stack;
+
+	if (getrlimit(RLIMIT_STACK, &stack))
+		return 43;
+	if (geteuid() == 1000)
+		return getauxval(AT_SECURE) ? 42 : 41;
+	if (stack.rlim_cur > 8 << 20 || stack.rlim_max != RLIM_INFINITY)
+		return 44;
+	return geteuid() == 0 && getuid() == 1000 && getauxval(AT_SECURE) ? 40 : 42;
+}
+
 static int run_nnp(void)
 {
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) || prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) != 1)
@@ -155,10 +178,8 @@ int main(int argc, char **argv)
 
 	if (n < 0)
 		strcpy(self_path, argv[0]);
-	if (argc > 1) /* 40: root by the file's mode, with AT_SECURE; 41: nothing gained */
-		return geteuid() == 0 && getuid() == 1000 && getauxval(AT_SECURE) ? 40
-		       : geteuid() == 1000 && !getauxval(AT_SECURE)		  ? 41
-										  : 42;
+	if (argc > 1)
+		return role_of_setid();
 	if (getuid()) {
 		printf("1..0 # SKIP not root\n");
 		return 0;
@@ -170,6 +191,7 @@ int main(int argc, char **argv)
 	CHECK(in_child(groups) == 0);
 	copy_self("/setid", 04755, 0);
 	CHECK(in_child(run_setuid) == 40);
+	CHECK(in_child(run_with_stack) == 40);
 	CHECK(in_child(run_nnp) == 41);
 	copy_self("/setid", 0755, 0);
 	CHECK(in_child(run_setuid) == 41);

@@ -313,6 +313,25 @@ static void test_exec(void)
 	close(fd);
 }
 
+/* How this program ends that runs itself with @size for its stack: 128 and errno if not at all. */
+static int exec_on_stack(char *const argv[], rlim_t size)
+{
+	char *env[] = { NULL };
+	struct rlimit limit;
+	pid_t p = fork();
+
+	if (p == 0) {
+		if (getrlimit(RLIMIT_STACK, &limit))
+			_exit(1);
+		limit.rlim_cur = size;
+		if (setrlimit(RLIMIT_STACK, &limit))
+			_exit(2);
+		execve(self_path, argv, env);
+		_exit(128 + errno);
+	}
+	return WEXITSTATUS(status_of(p));
+}
+
 static void test_exec_limits(void)
 {
 	char *env[] = { NULL }, **many;
@@ -332,6 +351,13 @@ static void test_exec_limits(void)
 		many[i] = big;
 	CHECK_ERR(execve(self_path, many, env), E2BIG);
 	free(many);
+	big[60] = 'x';
+	/* What RLIMIT_STACK has no room for; a program that has it begins. */
+	big[70000] = 0;
+	CHECK(exec_on_stack(ok, 65536) == 128 + E2BIG);
+	big[20000] = 0;
+	CHECK(exec_on_stack(ok, 16384) == 128 + E2BIG);
+	CHECK(exec_on_stack(ok, 65536) == 4);
 	free(big);
 }
 
