@@ -420,11 +420,13 @@ int signal_send_pgrp(struct pid *pgrp, int sig, const struct ksiginfo *info)
 
 /*
  * Tell @child's parent what became of it. ctx: thread; holds: tree, no siglock.
- * @check_nocldstop: it stopped or continued, which SA_NOCLDSTOP keeps quiet.
+ * @check_nocldstop: it stopped or continued, which SA_NOCLDSTOP keeps quiet, and SIG_IGN even where
+ * the signal is blocked.
  */
 void signal_notify_parent_locked(struct proc *child, int code, int status, bool check_nocldstop)
 {
 	struct proc *parent = child->parent;
+	const struct ksigaction *act;
 	struct ksiginfo si = { 0 };
 	struct cred *c;
 	struct proc_usage u;
@@ -445,8 +447,9 @@ void signal_notify_parent_locked(struct proc *child, int code, int status, bool 
 	si.si_stime = u.stime / (NSEC_PER_SEC / 100);
 	cred_put(c);
 	f = spin_lock_irqsave(&parent->siglock);
+	act = &parent->sighand->action[SIGCHLD - 1];
 	if (!check_nocldstop ||
-	    !(READ_ONCE(parent->sighand->action[SIGCHLD - 1].flags) & SA_NOCLDSTOP))
+	    (READ_ONCE(act->handler) != (u64)SIG_IGN && !(READ_ONCE(act->flags) & SA_NOCLDSTOP)))
 		signal_send_locked(parent, NULL, si.si_signo, &si, false);
 	spin_unlock_irqrestore(&parent->siglock, f);
 	waitq_wake_all(&parent->child_wait);

@@ -293,11 +293,17 @@ static void test_default_actions(void)
 	CHECK(!setrlimit(RLIMIT_CORE, &was) && !unlink("core") && !chdir("/") && !rmdir(dir));
 }
 
+static volatile int inside, deepest; /* handlers that run in one another */
+
 static void nest(int sig, siginfo_t *si, void *uc)
 {
+	int depth = ++inside;
+
 	nested++;
+	deepest = depth > deepest ? depth : deepest;
 	if (nested == 1)
 		raise(sig);
+	inside--;
 }
 
 static void test_flags(void)
@@ -305,14 +311,14 @@ static void test_flags(void)
 	struct sigaction sa;
 	stack_t ss = { .ss_sp = malloc(SIGSTKSZ * 4), .ss_size = SIGSTKSZ * 4 }, old;
 
-	nested = 0;
+	nested = deepest = 0;
 	set(SIGUSR1, nest, 0);
 	raise(SIGUSR1);
-	CHECK(nested == 2);
-	nested = 0;
+	CHECK(nested == 2 && deepest == 1);
+	nested = deepest = 0;
 	set(SIGUSR1, nest, SA_NODEFER);
 	raise(SIGUSR1);
-	CHECK(nested == 2);
+	CHECK(nested == 2 && deepest == 2);
 	set(SIGUSR1, on_sig, SA_RESETHAND);
 	raise(SIGUSR1);
 	CHECK(!sigaction(SIGUSR1, NULL, &sa) && sa.sa_handler == SIG_DFL);
@@ -543,6 +549,32 @@ static void test_job_control(void)
 	signal(SIGCHLD, SIG_DFL);
 }
 
+/* Whether SIGCHLD is pending, blocked, after a child has stopped, gone on and stopped again. */
+static int stop_is_told(void (*action)(int))
+{
+	sigset_t now;
+	int st;
+	pid_t p;
+
+	signal(SIGCHLD, action);
+	block(SIG_BLOCK, SIGCHLD);
+	p = fork();
+	if (p == 0)
+		for (;;)
+			raise(SIGSTOP);
+	CHECK(waitpid(p, &st, WUNTRACED) == p && WIFSTOPPED(st));
+	kill(p, SIGCONT);
+	CHECK(waitpid(p, &st, WUNTRACED) == p && WIFSTOPPED(st));
+	CHECK(!sigpending(&now));
+	kill(p, SIGKILL);
+	while (waitpid(p, &st, 0) == p)
+		;
+	signal(SIGCHLD, SIG_IGN); /* what is pending goes */
+	block(SIG_UNBLOCK, SIGCHLD);
+	signal(SIGCHLD, SIG_DFL);
+	return sigismember(&now, SIGCHLD);
+}
+
 static pthread_t main_thread;
 static volatile pthread_t got_in;
 static sem_t came;
@@ -636,6 +668,8 @@ int main(void)
 	test_restart();
 	test_wait();
 	test_job_control();
+	CHECK(stop_is_told(SIG_DFL));
+	CHECK(!stop_is_told(SIG_IGN));
 	test_threads();
 	return tap_done();
 }

@@ -408,6 +408,37 @@ static void test_alarm_clocks(void)
 	}
 }
 
+/* The number of a new timer of this process, which stays. */
+static int next_number(void)
+{
+	struct sigevent ev = { .sigev_notify = SIGEV_NONE };
+	int id = -1;
+
+	return syscall(SYS_timer_create, CLOCK_MONOTONIC, &ev, &id) ? -1 : id;
+}
+
+/* Numbers rise; one that is free again is not given; a child begins at 0 and has no timers. */
+static void test_numbers(void)
+{
+	struct itimerspec it;
+	int first = next_number(), st;
+	pid_t p;
+
+	CHECK(first >= 0 && next_number() == first + 1);
+	CHECK(!syscall(SYS_timer_delete, first + 1) && next_number() == first + 2);
+	CHECK_ERR(syscall(SYS_timer_delete, first + 1), EINVAL);
+	CHECK_ERR(syscall(SYS_timer_gettime, first + 1, &it), EINVAL);
+	p = fork();
+	if (!p) {
+		if (syscall(SYS_timer_gettime, first, &it) != -1 || errno != EINVAL)
+			_exit(1);
+		_exit(next_number());
+	}
+	CHECK(waitpid(p, &st, 0) == p && st == 0);
+	CHECK(!syscall(SYS_timer_gettime, first, &it) && !syscall(SYS_timer_delete, first) &&
+	      !syscall(SYS_timer_delete, first + 2));
+}
+
 /* Now and what is asked for are together more than a kernel counts in nanoseconds. */
 static void test_far_away(void)
 {
@@ -444,6 +475,7 @@ int main(void)
 	test_tiny_periods();
 	test_clocks();
 	test_alarm_clocks();
+	test_numbers();
 	test_far_away();
 	return tap_done();
 }
