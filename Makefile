@@ -35,7 +35,7 @@ obj-kernel/sched := cred.o balance.o deadline.o fair.o idle.o mutex.o param.o rt
 	waitq.o work.o ktest_lock.o ktest_perf.o ktest_sched.o
 
 obj-kernel/proc := \
-	pid.o user.o session.o proc.o rlimit.o fork.o exec.o exec_args.o exec_cred.o exec_interp.o binfmt_misc.o acct.o exec_layout.o \
+	pid.o user.o session.o proc.o rlimit.o fork.o iocontext.o exec.o exec_args.o exec_cred.o exec_interp.o binfmt_misc.o acct.o exec_layout.o \
 	elf.o exit.o wait.o \
 	keys.o keys_own.o keys_persist.o keys_request.o sysctl_kernel.o rseq.o seccomp.o seccomp_notify.o futex_owner.o futex_requeue.o futex_waitv.o \
 	signal_send.o signal_deliver.o signal_stop.o kill.o cred.o futex.o futex_pi.o itimer.o ptimer.o \
@@ -183,7 +183,7 @@ cold := $(addprefix arch/arm64/,cpu debug kaslr regset sigframe smp stacktrace) 
 	$(addprefix fs/ext/,acl attrset balloc buf d% group ialloc io namei options orphan s% trunc window write xattr) \
 	$(addprefix kernel/,init main root ipc/% tty/%) \
 	$(addprefix kernel/base/,bootargs earlycon fdt ktest lockstat log panic rand symbols) \
-	$(addprefix kernel/proc/,binfmt_misc acct caller core% cred elf exec% exit fileowner fork futex_% helper itimer keys% kill memfail oom pid% \
+	$(addprefix kernel/proc/,binfmt_misc acct caller core% cred elf exec% exit fileowner fork iocontext futex_% helper itimer keys% kill memfail oom pid% \
 		proc% ptimer ptrace% rlimit rseq seccomp% session signal_s% signalfd sysctl% user wait) \
 	$(addprefix kernel/sched/,balance deadline param rt thread work) \
 	$(addprefix kernel/sys/,extend machine stats timer_list) \

@@ -104,11 +104,11 @@ static void birth_fill_task(struct birth *b)
 	t->blocked = self->blocked;
 	t->personality = self->personality;
 	t->timer_slack = t->default_slack = self->timer_slack;
-	t->ioprio = self->ioprio;
 	t->mce_kill = self->mce_kill;
 	t->mempolicy = self->mempolicy;
 	t->mempolicy_nodes = self->mempolicy_nodes;
 	t->io_flusher = self->io_flusher;
+	t->bypass_forced = self->bypass_forced;
 	if ((a->flags & (CLONE_VM | CLONE_VFORK)) != CLONE_VM) {
 		t->altstack_sp = self->altstack_sp;
 		t->altstack_size = self->altstack_size;
@@ -248,6 +248,9 @@ static int birth_make(struct birth *b)
 	if (!b->t)
 		return -ENOMEM;
 	birth_fill_task(b);
+	err = io_context_inherit(b->t, b->a->flags & CLONE_IO);
+	if (err)
+		return err;
 	err = birth_share_files(b);
 	if (err)
 		return err;

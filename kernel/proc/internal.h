@@ -81,6 +81,9 @@ void proc_usage_get(struct proc *p, struct proc_usage *out);
 /* fork.c, exit.c */
 /* robust futexes, clear_child_tid, vfork parent: user memory is still there */
 void task_release_vm(struct task *t);
+/* iocontext.c */
+int __must_check io_context_inherit(struct task *child, bool share);
+void io_context_put(struct io_context *io);
 void task_wake_vfork_parent(struct task *t);
 /* No thread is left, and no dead one that is traced. holds: tree */
 bool proc_is_empty(const struct proc *p);

@@ -57,6 +57,7 @@ static void task_destroy(struct thread *thread)
 		cred_put(thread->cred);
 	kfree(thread->arch.debug_regs);
 	seccomp_filter_put(t->seccomp);
+	io_context_put(t->io_context);
 	if (t->proc)
 		proc_put(t->proc);
 	kmem_cache_free(task_cache, t);

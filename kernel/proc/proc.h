@@ -106,11 +106,12 @@ struct task {
 	u64 restart_arg[6]; /* o */
 	u32 personality; /* o; a for reading */
 	u64 timer_slack; /* a */
-	u16 ioprio; /* a: ioprio_set(2) */
+	struct io_context *io_context; /* a: set once, a reference; NULL: no I/O priority given */
 	u16 mempolicy,
 		mempolicy_nodes; /* o: set_mempolicy(2): MPOL_*, and the mask given with it */
 	u8 mce_kill; /* o: PR_MCE_KILL_* policy + 1, 0: default */
 	bool io_flusher; /* o: PR_SET_IO_FLUSHER */
+	bool bypass_forced; /* o: PR_SET_SPECULATION_CTRL was given PR_SPEC_FORCE_DISABLE */
 	bool no_new_privs; /* a: PR_SET_NO_NEW_PRIVS; set by itself or under S */
 	u8 seccomp_mode; /* S; a for reading: SECCOMP_MODE_* */
 	struct seccomp_filter *seccomp; /* S; o for reading: the newest, with a reference */
@@ -292,6 +293,10 @@ u64 proc_rlimit(int which);
 void proc_vm_limits(struct vm_limits *out); /* of current */
 /* Give @f, whose reference it takes, a descriptor: its number, -EMFILE, -ENOMEM. */
 long proc_fd_open(struct file *f, bool cloexec);
+
+/* --- iocontext.c: ioprio_set(2), shared by CLONE_IO --- */
+u16 task_ioprio(const struct task *t); /* 0: none was given */
+int __must_check task_set_ioprio(struct task *t, u16 ioprio); /* 0 or -ENOMEM */
 
 /* --- fork.c --- */
 struct clone_args_k {

@@ -7,3 +7,4 @@
 
 bool sched_perm_user(struct task *t);
 bool sched_perm_nice(struct task *t, int nice);
+bool sched_is_realtime(int policy); /* FIFO, RR, DEADLINE */

@@ -54,7 +54,7 @@ static int object_of(struct task *t, int kind, const void **out)
 	case KCMP_FILES: *out = t->thread.files; break;
 	case KCMP_FS: *out = t->thread.fs; break;
 	case KCMP_SIGHAND: *out = t->proc->sighand; break;
-	case KCMP_IO: *out = NULL; break; /* contexts of I/O schedulers: nobody has one */
+	case KCMP_IO: *out = READ_ONCE(t->io_context); break;
 	case KCMP_SYSVSEM: *out = READ_ONCE(t->proc->sem_undo); break;
 	default: err = -EINVAL;
 	}

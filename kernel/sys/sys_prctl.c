@@ -11,6 +11,7 @@
 #include "fs/procfs.h"
 #include "kernel/proc/ptrace.h"
 #include "kernel/sys/abi.h"
+#include "kernel/sys/sched_perm.h"
 #include "kernel/sys/sys.h"
 
 #define NAME_SIZE 16
@@ -205,6 +206,20 @@ static long prctl_io_flusher(int option, u64 a2, u64 a3, u64 a4, u64 a5)
 	return 0;
 }
 
+/* A CPU that knows no remedy takes every wish, as on Linux; what was forced cannot be undone. */
+static long prctl_set_bypass(u64 what)
+{
+	struct task *t = current_task();
+
+	switch (what) {
+	case PR_SPEC_FORCE_DISABLE: t->bypass_forced = true; return 0;
+	case PR_SPEC_DISABLE: return 0;
+	case PR_SPEC_ENABLE:
+	case PR_SPEC_DISABLE_NOEXEC: return t->bypass_forced ? -EPERM : 0;
+	default: return -ERANGE;
+	}
+}
+
 /* Options about the process and the thread; -ENOSYS: not one of them. */
 static long prctl_process(int option, u64 a2, u64 a3, u64 a4, u64 a5)
 {
@@ -224,7 +239,10 @@ static long prctl_process(int option, u64 a2, u64 a3, u64 a4, u64 a5)
 		proc_tree_unlock();
 		return 0;
 	case PR_GET_CHILD_SUBREAPER: return put_user(a2, (int)p->subreaper);
-	case PR_SET_TIMERSLACK: t->timer_slack = a2 ? a2 : t->default_slack; return 0;
+	case PR_SET_TIMERSLACK:
+		if (!sched_is_realtime(current->se.policy))
+			t->timer_slack = a2 ? a2 : t->default_slack;
+		return 0;
 	case PR_GET_TIMERSLACK: return (long)t->timer_slack;
 	case PR_GET_TID_ADDRESS: return put_user(a2, t->clear_child_tid);
 	case PR_SET_THP_DISABLE:
@@ -249,12 +267,12 @@ static long prctl_process(int option, u64 a2, u64 a3, u64 a4, u64 a5)
 	case PR_GET_SPECULATION_CTRL:
 		if (a3 || a4 || a5)
 			return -EINVAL;
-		/* Nothing is done about speculation, and nothing can be asked for. */
+		/* Nothing is done about speculation. */
 		return a2 == PR_SPEC_STORE_BYPASS ? (long)PR_SPEC_ENABLE : -ENODEV;
 	case PR_SET_SPECULATION_CTRL:
 		if (a4 || a5)
 			return -EINVAL;
-		return a2 == PR_SPEC_STORE_BYPASS ? -ENXIO : -ENODEV;
+		return a2 == PR_SPEC_STORE_BYPASS ? prctl_set_bypass(a3) : -ENODEV;
 	case PR_SET_TAGGED_ADDR_CTRL:
 		return a3 || a4 || a5 ? -EINVAL : arch_tagged_set(&current->arch, a2);
 	case PR_GET_TAGGED_ADDR_CTRL:

@@ -151,24 +151,26 @@ long sys_getpriority(u64 which, u64 who)
 
 static void ioprio_set(struct task *t, struct visit *v)
 {
+	int err;
+
 	if (!sched_perm_user(t)) {
 		v->result = -EPERM;
 		return;
 	}
-	if (v->result == -ESRCH)
-		v->result = 0;
-	WRITE_ONCE(t->ioprio, (u16)v->value);
+	err = task_set_ioprio(t, (u16)v->value);
+	if (v->result == -ESRCH || err)
+		v->result = err;
 }
 
 static void ioprio_get(struct task *t, struct visit *v)
 {
-	v->result = READ_ONCE(t->ioprio);
+	v->result = task_ioprio(t);
 }
 
 /* What a thread has that was given none: by its policy and nice value. */
 static long ioprio_effective(struct task *t)
 {
-	long mine = READ_ONCE(t->ioprio);
+	long mine = task_ioprio(t);
 	int policy, prio, nice, class = IOPRIO_CLASS_BE;
 
 	if (IOPRIO_PRIO_CLASS(mine))

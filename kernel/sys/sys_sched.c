@@ -96,7 +96,7 @@ static int thread_by_pid(u64 pid, struct task **out)
 		task_get(*out);
 		return 0;
 	}
-	*out = task_lookup((u32)pid);
+	*out = task_lookup_dead((u32)pid);
 	return *out ? 0 : -ESRCH;
 }
 
@@ -230,6 +230,7 @@ static long params_set(struct task *t, const struct params *p, int was)
 	if (err)
 		return err;
 	sched_set_reset_on_fork(&t->thread, p->reset_on_fork);
+	t->timer_slack = sched_is_realtime(p->policy) ? 0 : t->timer_slack ?: t->default_slack;
 	futex_prio_changed(t);
 	cpu_timers_rearm(t->proc); /* RLIMIT_RTTIME */
 	return err;

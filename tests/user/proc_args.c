@@ -238,8 +238,56 @@ static void scheduling(void)
 	CHECK(in_child(reset_on_fork) == 0);
 }
 
+#define BEST_EFFORT(n) IOPRIO_PRIO_VALUE(IOPRIO_CLASS_BE, n)
+
+static int ioprio_set(pid_t who, int value)
+{
+	return (int)syscall(SYS_ioprio_set, IOPRIO_WHO_PROCESS, who, value);
+}
+
+static int ioprio_get(pid_t who)
+{
+	return (int)syscall(SYS_ioprio_get, IOPRIO_WHO_PROCESS, who);
+}
+
+/* What the I/O priority is after a child by clone(2) with @flags found 6 and made it 2. */
+static int ioprio_after(unsigned long flags)
+{
+	pid_t kid;
+	int st;
+
+	if (ioprio_set(0, BEST_EFFORT(6)))
+		return -1;
+	kid = (pid_t)syscall(SYS_clone, flags | SIGCHLD, 0, 0, 0, 0);
+	if (kid == 0)
+		_exit(ioprio_get(0) != BEST_EFFORT(6) || ioprio_set(0, BEST_EFFORT(2)));
+	return waitpid(kid, &st, 0) == kid && st == 0 ? ioprio_get(0) : -1;
+}
+
+/* CLONE_IO: one priority, of a caller that has been given any; kcmp(2) sees it as well. */
+static int io_shared(void)
+{
+	const int kcmp_io = 5;
+	pid_t kid;
+
+	CHECK(ioprio_after(0) == BEST_EFFORT(6));
+	CHECK(ioprio_after(CLONE_IO) == BEST_EFFORT(2));
+	kid = (pid_t)syscall(SYS_clone, CLONE_IO | SIGCHLD, 0, 0, 0, 0);
+	if (kid == 0)
+		_exit(pause());
+	CHECK(syscall(SYS_kcmp, getpid(), kid, kcmp_io, 0, 0) == 0);
+	CHECK(!kill(kid, SIGKILL) && waitpid(kid, NULL, 0) == kid);
+	kid = fork();
+	if (kid == 0)
+		_exit(pause());
+	CHECK(syscall(SYS_kcmp, getpid(), kid, kcmp_io, 0, 0) > 0);
+	CHECK(!kill(kid, SIGKILL) && waitpid(kid, NULL, 0) == kid);
+	return 0;
+}
+
 static void priorities(void)
 {
+	CHECK(in_child(io_shared) == 0);
 	CHECK_ERR(setpriority(3, 0, 0), EINVAL);
 	CHECK_ERR(setpriority(-1, 0, 0), EINVAL);
 	CHECK_ERR(setpriority(PRIO_PROCESS, 4194303, 0), ESRCH);
@@ -474,6 +522,64 @@ static int strict_breaks_unknown(void)
 	return 2;
 }
 
+/* The address that is cleared at the thread's end. */
+static void tid_address(void)
+{
+	static int word;
+	void *mine = NULL, *now = NULL;
+
+	CHECK(!prctl(PR_GET_TID_ADDRESS, &mine));
+	CHECK(syscall(SYS_set_tid_address, &word) == gettid());
+	CHECK(!prctl(PR_GET_TID_ADDRESS, &now) && now == &word);
+	CHECK_ERR(prctl(PR_GET_TID_ADDRESS, BAD), EFAULT);
+	CHECK(syscall(SYS_set_tid_address, mine) == gettid());
+}
+
+/* Timers of a thread with a policy of real time have no slack; after it the default is back. */
+static int slack_by_policy(void)
+{
+	struct sched_param p = { .sched_priority = 3 };
+
+	if (prctl(PR_SET_TIMERSLACK, 777) || set_policy(SCHED_FIFO, &p))
+		return 1;
+	if (prctl(PR_GET_TIMERSLACK) || prctl(PR_SET_TIMERSLACK, 5) || prctl(PR_GET_TIMERSLACK))
+		return 2;
+	p.sched_priority = 0;
+	return set_policy(SCHED_OTHER, &p) || prctl(PR_GET_TIMERSLACK) != 50000 ? 3 : 0;
+}
+
+static long bypass(unsigned long what)
+{
+	return prctl(PR_SET_SPECULATION_CTRL, PR_SPEC_STORE_BYPASS, what, 0, 0);
+}
+
+/* A CPU without a remedy: all is granted but what would undo PR_SPEC_FORCE_DISABLE. */
+static int speculation(void)
+{
+	pid_t kid;
+	int st;
+
+	if (prctl(PR_GET_SPECULATION_CTRL, PR_SPEC_STORE_BYPASS, 0, 0, 0) != PR_SPEC_ENABLE)
+		return 0; /* another CPU */
+	CHECK(!bypass(PR_SPEC_DISABLE) && !bypass(PR_SPEC_ENABLE) &&
+	      !bypass(PR_SPEC_DISABLE_NOEXEC) && !bypass(PR_SPEC_FORCE_DISABLE));
+	CHECK_ERR(bypass(PR_SPEC_ENABLE), EPERM);
+	CHECK_ERR(bypass(PR_SPEC_DISABLE_NOEXEC), EPERM);
+	CHECK(!bypass(PR_SPEC_DISABLE));
+	kid = fork();
+	if (!kid)
+		_exit(bypass(PR_SPEC_ENABLE) == -1 && errno == EPERM ? 0 : 1);
+	CHECK(waitpid(kid, &st, 0) == kid && st == 0);
+	CHECK(prctl(PR_GET_SPECULATION_CTRL, PR_SPEC_STORE_BYPASS, 0, 0, 0) == PR_SPEC_ENABLE);
+	CHECK_ERR(bypass(0), ERANGE);
+	CHECK_ERR(bypass(32), ERANGE);
+	CHECK_ERR(bypass(PR_SPEC_ENABLE | PR_SPEC_DISABLE), ERANGE);
+	CHECK_ERR(prctl(PR_SET_SPECULATION_CTRL, 99, PR_SPEC_ENABLE, 0, 0), ENODEV);
+	CHECK_ERR(prctl(PR_SET_SPECULATION_CTRL, PR_SPEC_STORE_BYPASS, PR_SPEC_ENABLE, 1, 0),
+		  EINVAL);
+	return 0;
+}
+
 static void options(void)
 {
 	long slack = prctl(PR_GET_TIMERSLACK);
@@ -496,6 +602,9 @@ static void options(void)
 	CHECK_ERR(prctl(PR_GET_SPECULATION_CTRL, 99, 0, 0, 0), ENODEV);
 	CHECK_ERR(prctl(PR_GET_SPECULATION_CTRL, 0, 1, 0, 0), EINVAL);
 	CHECK(prctl(PR_GET_SPECULATION_CTRL, 0, 0, 0, 0) >= 0);
+	CHECK(in_child(speculation) == 0);
+	tid_address();
+	CHECK(in_child(slack_by_policy) == 0);
 	CHECK(in_child(set_mm) == 0);
 	CHECK(prctl(PR_GET_SECCOMP) == 0);
 	CHECK_ERR(prctl(PR_SET_SECCOMP, 77, 0, 0, 0), EINVAL);
