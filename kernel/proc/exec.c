@@ -299,6 +299,7 @@ static void exec_become_leader(struct task *t)
 	struct proc *p = t->proc;
 	struct pid *old = NULL;
 	struct cred *dead_cred = NULL;
+	struct task *dead_task = NULL;
 	struct dead_list dead = DEAD_LIST_INIT(dead);
 	u64 f;
 
@@ -312,6 +313,8 @@ static void exec_become_leader(struct task *t)
 		p->leader = t;
 		dead_cred = p->dead_cred;
 		p->dead_cred = NULL;
+		dead_task = p->dead_task;
+		p->dead_task = NULL;
 	}
 	spin_unlock_irqrestore(&p->siglock, f);
 	if (old) {
@@ -327,6 +330,8 @@ static void exec_become_leader(struct task *t)
 	mount_prune_gone();
 	if (dead_cred)
 		cred_put(dead_cred);
+	if (dead_task)
+		task_put(dead_task);
 }
 
 /* Enter the new address space and leave the old one. */

@@ -6,9 +6,9 @@
  * subreaper or init, groups that lose their last guardian get SIGHUP and SIGCONT when they are
  * stopped, the parent gets its signal. A parent that ignores SIGCHLD makes the kernel reap at once.
  *
- * The zombie is the struct proc alone, with the leader's name and credentials copied into it: a
- * leader that exits before its threads needs no stack to wait on, and its exit status waits in
- * proc->exit_code.
+ * The zombie is the struct proc, with the leader's name and credentials copied into it, and the
+ * leader's struct task without its stack: what calls by its number ask of its scheduling. Its exit
+ * status waits in proc->exit_code.
  *
  * exit_group and fatal signals set proc->group_exit with the status and kill every thread; each of
  * them then comes here through signal_deliver.
@@ -281,6 +281,8 @@ static void exit_detach_task_locked(struct task *t)
 	proc_usage_add_task(&p->dead, t);
 	if (p->leader == t) {
 		p->leader = NULL;
+		task_get(t);
+		p->dead_task = t;
 		p->dead_cred = cred_get(t->thread.cred);
 		memcpy(p->dead_name, t->thread.name, sizeof(p->dead_name));
 		if (!p->group_exit)
@@ -377,6 +379,8 @@ void dead_list_put(struct dead_list *dead)
 	}
 	list_for_each_safe(p, ptmp, &dead->procs, sibling) {
 		list_del(&p->sibling);
+		task_put(p->dead_task);
+		p->dead_task = NULL;
 		proc_put(p);
 	}
 }

@@ -234,6 +234,37 @@ struct task *task_lookup(u32 tid)
 }
 
 /*
+ * The thread that bears @p, with a reference; one that has ended, too, while nobody has waited for
+ * it: it has its credentials and scheduling parameters still. NULL. ctx: thread.
+ */
+struct task *pid_get_task(struct pid *p)
+{
+	struct task *t;
+
+	proc_tree_lock();
+	t = p->task ?: p->dead;
+	if (!t && p->proc)
+		t = p->proc->dead_task;
+	if (t)
+		task_get(t);
+	proc_tree_unlock();
+	return t;
+}
+
+/*
+ * As task_lookup(), but a thread that pid_get_task() finds will do. ctx: thread.
+ */
+struct task *task_lookup_dead(u32 tid)
+{
+	struct pid *p = pid_lookup(tid);
+	struct task *t = p ? pid_get_task(p) : NULL;
+
+	if (p)
+		pid_put(p);
+	return t;
+}
+
+/*
  * The process with id @nr, zombies included, with a reference; NULL. ctx: thread.
  */
 struct proc *proc_lookup(u32 nr)

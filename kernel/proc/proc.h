@@ -205,6 +205,7 @@ struct proc {
 	/* What remains when the leader has gone. */
 	struct key *process_keyring; /* keys.c's lock: a reference */
 	struct key *upcall; /* o: a reference: of who was started to make a key; its right to */
+	struct task *dead_task; /* T: a reference; it is what calls find by the number */
 	struct cred *dead_cred; /* S */
 	char dead_name[16]; /* S */
 };
@@ -221,6 +222,8 @@ void proc_tree_lock(void);
 void proc_tree_unlock(void);
 void proc_tree_assert_held(void);
 struct task *task_lookup(u32 tid); /* NULL */
+struct task *task_lookup_dead(u32 tid); /* also one that ended and was not waited for; NULL */
+struct task *pid_get_task(struct pid *p); /* likewise */
 void task_get(struct task *t);
 void task_put(struct task *t);
 struct proc *proc_lookup(u32 pid); /* also zombies; NULL */

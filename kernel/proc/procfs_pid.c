@@ -67,6 +67,16 @@ struct task *handle_task(void *h)
 	return t;
 }
 
+/*
+ * As handle_task(), and of a zombie the leader as it was. ctx: thread.
+ */
+struct task *handle_task_dead(void *h)
+{
+	struct task *t = handle_task(h);
+
+	return t ? t : pid_get_task(handle_pid(h));
+}
+
 static int task_access(void *h, u32 mode, struct task **out)
 {
 	struct task *t = handle_task(h);
@@ -258,6 +268,8 @@ static int personality_show(struct sbuf *out, void *h)
 	struct task *t;
 	int err = handle_remains(h, ACCESS_ATTACH, &t);
 
+	if (!err && !t)
+		t = handle_task_dead(h);
 	if (err || !t)
 		return err ? err : -ESRCH;
 	sbuf_printf(out, "%08x\n", t->personality);

@@ -12,6 +12,7 @@
 struct proc *handle_proc(void *h);
 /* the thread, or the process's leader (any thread when that has exited) */
 struct task *handle_task(void *h);
+struct task *handle_task_dead(void *h); /* also one that has ended and was not waited for */
 static inline bool handle_is_thread(const void *h)
 {
 	return (u64)h & 1;

@@ -395,7 +395,7 @@ int pid_status_show(struct sbuf *out, void *h)
  */
 int pid_sched_show(struct sbuf *out, void *h)
 {
-	struct task *t = handle_task(h);
+	struct task *t = handle_task_dead(h);
 	int policy, rt, nice;
 	struct sched_dl dl;
 	s64 left, until;

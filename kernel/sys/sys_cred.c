@@ -371,7 +371,7 @@ long sys_capget(u64 uhead, u64 udata)
 		return err == -EINVAL && !udata ? 0 : err;
 	if (h.pid < 0)
 		return -EINVAL;
-	t = h.pid ? task_lookup((u32)h.pid) : NULL;
+	t = h.pid ? task_lookup_dead((u32)h.pid) : NULL;
 	if (h.pid && !t)
 		return -ESRCH;
 	c = t ? task_get_cred(t) : cred_get(current->cred);

@@ -122,7 +122,7 @@ long sys_get_robust_list(u64 pid, u64 uhead, u64 ulen)
 	int err = 0;
 
 	if ((u32)pid) {
-		t = task_lookup((u32)pid);
+		t = task_lookup_dead((u32)pid);
 		if (!t)
 			return -ESRCH;
 		err = proc_may_access(t, ACCESS_READ | ACCESS_REAL_IDS);

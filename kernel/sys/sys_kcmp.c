@@ -123,7 +123,7 @@ static long compare_tasks(struct task *a, struct task *b, int kind, u64 fd1, u64
 /* kcmp(2) */
 long sys_kcmp(u64 pid1, u64 pid2, u64 kind, u64 idx1, u64 idx2)
 {
-	struct task *a = task_lookup((u32)pid1), *b = task_lookup((u32)pid2);
+	struct task *a = task_lookup_dead((u32)pid1), *b = task_lookup_dead((u32)pid2);
 	long r = -ESRCH;
 
 	if (a && b)

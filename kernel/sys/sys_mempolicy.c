@@ -221,7 +221,7 @@ long sys_set_mempolicy_home_node(u64 start, u64 len, u64 node, u64 flags)
 /* The process @nr (0: current) whose memory may be moved; a reference. 0, -ESRCH, -EPERM */
 static int movable_lookup(u32 nr, struct task **out)
 {
-	struct task *t = nr ? task_lookup(nr) : current_task();
+	struct task *t = nr ? task_lookup_dead(nr) : current_task();
 	int err;
 
 	if (!t)

@@ -82,7 +82,7 @@ static void visit(enum who which, u32 id, struct visit *v)
 	v->result = -ESRCH;
 	if (which == WHO_PROCESS) {
 		if (id)
-			t = task_lookup(id);
+			t = task_lookup_dead(id);
 		else
 			task_get(t);
 		if (!t)

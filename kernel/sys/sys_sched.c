@@ -136,6 +136,15 @@ static bool policy_is_rt(int policy)
 	return policy == SCHED_FIFO || policy == SCHED_RR;
 }
 
+/*
+ * Is @policy one of those whose timers have no slack?
+ * ctx: any
+ */
+bool sched_is_realtime(int policy)
+{
+	return policy_is_rt(policy) || policy == SCHED_DEADLINE;
+}
+
 static void params_get(struct thread *t, struct params *p)
 {
 	s64 left, until;

@@ -309,6 +309,56 @@ static void priorities(void)
 	CHECK(!syscall(SYS_ioprio_set, IOPRIO_WHO_PROCESS, 0, 0));
 }
 
+/* --- zombies --- */
+
+/* Who has ended and was not waited for is asked, and told, like who lives. */
+static void zombies(void)
+{
+	struct __user_cap_header_struct h = { _LINUX_CAPABILITY_VERSION_3, 0 };
+	struct __user_cap_data_struct caps[2] = { { 0 } };
+	struct sched_param p = { 0 };
+	struct attr a = { 0 };
+	unsigned long mask = 0;
+	struct timespec ts;
+	char path[64], text[16] = "";
+	void *head;
+	size_t len;
+	siginfo_t si;
+	pid_t z = fork();
+	int fd;
+
+	if (z == 0) {
+		setpriority(PRIO_PROCESS, 0, 5);
+		personality(ADDR_NO_RANDOMIZE);
+		_exit(set_policy(SCHED_BATCH, &p));
+	}
+	REQUIRE(!waitid(P_PID, (id_t)z, &si, WEXITED | WNOWAIT) && si.si_status == 0);
+	CHECK(syscall(SYS_sched_getscheduler, z) == SCHED_BATCH);
+	CHECK(!syscall(SYS_sched_getparam, z, &p) && p.sched_priority == 0);
+	CHECK(!syscall(SYS_sched_getattr, z, &a, 48, 0) && a.policy == SCHED_BATCH && a.nice == 5);
+	CHECK(!syscall(SYS_sched_rr_get_interval, z, &ts));
+	CHECK(syscall(SYS_sched_getaffinity, z, 8, &mask) == 8 && mask);
+	CHECK(syscall(SYS_getpriority, PRIO_PROCESS, z) == 15);
+	CHECK(!setpriority(PRIO_PROCESS, z, 7) && getpriority(PRIO_PROCESS, z) == 7);
+	p.sched_priority = 4;
+	CHECK(!syscall(SYS_sched_setscheduler, z, SCHED_FIFO, &p) &&
+	      syscall(SYS_sched_getscheduler, z) == SCHED_FIFO);
+	CHECK(!syscall(SYS_sched_setaffinity, z, 8, &mask));
+	CHECK(ioprio_get(z) >= 0);
+	h.pid = z;
+	CHECK(!syscall(SYS_capget, &h, caps) && (caps[0].effective >> CAP_SETUID & 1));
+	CHECK(!syscall(SYS_get_robust_list, z, &head, &len) && len == 24);
+	CHECK(syscall(SYS_kcmp, z, getpid(), 1 /* KCMP_VM */, 0, 0) > 0);
+	CHECK_ERR(syscall(SYS_kcmp, z, getpid(), 0 /* KCMP_FILE */, 0, 0), EBADF);
+	CHECK_ERR(syscall(SYS_move_pages, z, 0, NULL, NULL, NULL, 0), EINVAL);
+	snprintf(path, sizeof(path), "/proc/%d/personality", z);
+	fd = open(path, O_RDONLY);
+	CHECK(fd >= 0 && read(fd, text, sizeof(text)) == 9 && !strcmp(text, "00040000\n"));
+	close(fd);
+	CHECK(waitpid(z, NULL, 0) == z);
+	CHECK_ERR(syscall(SYS_sched_getscheduler, z), ESRCH);
+}
+
 /* --- limits and usage --- */
 
 static int limits_as_user(void)
@@ -625,6 +675,7 @@ int main(void)
 	waiting();
 	scheduling();
 	priorities();
+	zombies();
 	limits();
 	machine();
 	options();
