@@ -121,6 +121,15 @@ static void slave_termios_changed(struct tty *t, const struct ktermios *old)
 		packet_note(p, TIOCPKT_DOSTOP, TIOCPKT_NOSTOP);
 }
 
+/* A hangup leaves the modes of a new pty, and nothing to tell. */
+static void slave_hangup(struct tty *t)
+{
+	t->termios = tty_default_termios;
+	t->termios.c_cflag &= ~(tcflag_t)HUPCL; /* there is no line to drop */
+	ldisc_set_termios(&t->ld, &t->termios);
+	of_slave(t)->packet_status = 0;
+}
+
 static void slave_free(struct tty *t)
 {
 	struct pty *p = of_slave(t);
@@ -142,6 +151,7 @@ static const struct tty_ops slave_ops = {
 	.unthrottle = slave_unthrottle,
 	.input_flushed = slave_input_flushed,
 	.termios_changed = slave_termios_changed,
+	.hangup = slave_hangup,
 	.free = slave_free,
 };
 
@@ -164,8 +174,7 @@ int pty_create(struct devpts *dir, u32 index, struct pty **out)
 	scnprintf(name, sizeof(name), "pts/%u", index);
 	tty_setup(&p->slave, &slave_ops, p, dev_make(UNIX98_PTY_SLAVE_MAJOR, index), name);
 	p->slave.is_pty = true;
-	p->slave.termios.c_cflag &= ~(tcflag_t)HUPCL; /* there is no line to drop */
-	ldisc_set_termios(&p->slave.ld, &p->slave.termios);
+	slave_hangup(&p->slave);
 	ring_init(&p->out, p->out_buf, PTY_OUT);
 	waitq_init(&p->master_read);
 	waitq_init(&p->master_write);

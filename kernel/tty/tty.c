@@ -300,13 +300,14 @@ static void tty_release(struct file *f)
 
 	tty_lock(t);
 	if (--t->opens == 0) {
-		if (!t->is_pty) /* whose master keeps it as it is */
-			t->exclusive = false;
-		t->flow_off = false;
-		t->ld.stopped = false;
 		if (t->ops->close)
 			t->ops->close(t);
-		ldisc_flush_input(&t->ld);
+		if (!t->is_pty) { /* whose master keeps it as it is */
+			t->exclusive = false;
+			t->flow_off = false;
+			t->ld.stopped = false;
+			ldisc_flush_input(&t->ld);
+		}
 	}
 	tty_unlock(t);
 	tty_put(t);
@@ -321,11 +322,12 @@ void tty_hangup(struct tty *t)
 {
 	tty_lock(t);
 	WRITE_ONCE(t->hangups, t->hangups + 1);
-	t->flow_off = false;
-	t->ld.stopped = false;
-	/* What a pty's slave wrote last is still for the master to read. */
-	if (t->ops->flush && !t->is_pty)
-		t->ops->flush(t);
+	if (!t->is_pty) { /* what its slave wrote last is still for the master to read */
+		t->flow_off = false;
+		t->ld.stopped = false;
+		if (t->ops->flush)
+			t->ops->flush(t);
+	}
 	ldisc_flush_input(&t->ld);
 	ring_clear(&t->ld.echo);
 	if (t->ops->hangup)

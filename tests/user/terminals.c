@@ -372,6 +372,44 @@ static void test_packets(void)
 	close(m);
 }
 
+static int opened(int m)
+{
+	int n, s;
+
+	ioctl(m, TIOCGPTN, &n);
+	snprintf(buf, sizeof(buf), "/dev/pts/%d", n);
+	s = open(buf, O_RDWR | O_NOCTTY | O_NONBLOCK);
+	REQUIRE(s >= 0);
+	return s;
+}
+
+/* A slave that nobody has open stays as it is: input, modes, what holds its output. */
+static void test_closed(void)
+{
+	int m, s, on = 1;
+
+	pair(&m, &s);
+	modes(s, 0, 0, ECHO | ECHOE, 0);
+	CHECK(!ioctl(m, TIOCPKT, &on) && types(m, "line\npart") && has(s));
+	close(s);
+	CHECK_ERR(read(m, buf, 9), EIO); /* and nothing to tell of */
+	s = opened(m);
+	CHECK(reads(s, "line\n") && types(m, "!\n") && reads(s, "part!\n"));
+	CHECK(!tcflow(s, TCOOFF) && packet(m, TIOCPKT_STOP));
+	close(s);
+	s = opened(m);
+	CHECK_ERR(write(s, "x", 1), EAGAIN);
+	/* So it does when it is hung up, but for its modes and its input. */
+	CHECK(types(m, "gone\n") && has(s) && !ioctl(s, TIOCVHANGUP) && silent(m));
+	close(s);
+	s = opened(m);
+	CHECK_ERR(write(s, "x", 1), EAGAIN);
+	CHECK(!tcflow(s, TCOON) && packet(m, TIOCPKT_START) && silent(s));
+	CHECK(types(m, "echo\n") && reads_n(m, "\0echo\r\n", 7) && reads(s, "echo\n"));
+	close(s);
+	close(m);
+}
+
 /* A reader that has come to its read, and what it gets: its count as exit status. */
 static pid_t reader(int s, size_t n)
 {
@@ -611,6 +649,7 @@ int main(void)
 	test_queues();
 	test_flow();
 	test_packets();
+	test_closed();
 	test_min_time();
 	test_readiness();
 	test_pool();
