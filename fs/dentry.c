@@ -489,10 +489,10 @@ int dentry_lookup_locked(struct dentry *parent, const struct qname *n, struct de
 }
 
 /*
- * As dentry_lookup_locked, taking the directory's lock only when the name is not cached. ctx:
- * thread; sleeps.
+ * As dentry_lookup_locked, taking the directory's lock only when the name is not cached; which is
+ * -EAGAIN with @cached. ctx: thread; sleeps.
  */
-int dentry_lookup(struct dentry *parent, const struct qname *n, struct dentry **out)
+int dentry_lookup(struct dentry *parent, const struct qname *n, bool cached, struct dentry **out)
 {
 	struct inode *dir = dentry_inode(parent);
 	struct dentry *d = find_valid(parent, dir, n);
@@ -502,6 +502,8 @@ int dentry_lookup(struct dentry *parent, const struct qname *n, struct dentry **
 		*out = d;
 		return 0;
 	}
+	if (cached)
+		return -EAGAIN;
 	rwsem_read_lock(&dir->lock);
 	err = dentry_lookup_locked(parent, n, out);
 	rwsem_read_unlock(&dir->lock);

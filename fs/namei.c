@@ -208,7 +208,9 @@ static int follow_link(struct walk *w, struct dentry *d, const char **name, bool
 		err = follow_magic(w, i);
 		goto put;
 	}
-	err = read_link_text(i, &text);
+	/* A disk's may have to be read. */
+	err = (w->flags & LOOKUP_CACHED) && dev_major(i->sb->dev) ? -EAGAIN
+								  : read_link_text(i, &text);
 	if (err)
 		goto put;
 	if (!w->links) {
@@ -253,7 +255,7 @@ static int step(struct walk *w, const struct qname *q, const char **rest, bool s
 	struct inode *i;
 	int err;
 
-	err = dentry_lookup(w->cur.dentry, q, &d);
+	err = dentry_lookup(w->cur.dentry, q, w->flags & LOOKUP_CACHED, &d);
 	if (err)
 		return err;
 	i = dentry_inode(d);

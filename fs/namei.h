@@ -28,7 +28,8 @@ struct dentry *dentry_find(struct dentry *parent, const struct qname *n);
 int __must_check dentry_lookup_locked(struct dentry *parent, const struct qname *n,
 				      struct dentry **out);
 /* As above without the lock held: takes it for reading when the name is not cached. */
-int __must_check dentry_lookup(struct dentry *parent, const struct qname *n, struct dentry **out);
+int __must_check dentry_lookup(struct dentry *parent, const struct qname *n, bool cached,
+			       struct dentry **out);
 /* A name outside the cache: refs = 1, takes over @i's reference on success. */
 int __must_check dentry_alloc(struct super *sb, struct dentry *parent, const struct qname *n,
 			      struct inode *i, struct dentry **out);

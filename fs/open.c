@@ -175,7 +175,7 @@ static int find_or_create(struct walk *w, u32 mode, u32 oflags, struct dentry **
 	int err;
 
 	*created = false;
-	err = dentry_lookup(w->cur.dentry, &w->last, &d);
+	err = dentry_lookup(w->cur.dentry, &w->last, false, &d);
 	if (err)
 		return err;
 	if (!dentry_inode(d)) {

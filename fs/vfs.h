@@ -420,7 +420,7 @@ int dentry_path(struct dentry *d, char *buf, size_t size, char **out); /* within
 #define LOOKUP_IN_ROOT 64u
 #define LOOKUP_NO_XDEV 128u
 #define LOOKUP_NO_MAGICLINKS 256u
-#define LOOKUP_CREATE 512u
+#define LOOKUP_CACHED 512u /* -EAGAIN for a name that is not in the cache */
 int __must_check path_lookup(const struct path *at, const char *name, u32 flags, struct path *out);
 void path_get(const struct path *p);
 void path_put(const struct path *p);

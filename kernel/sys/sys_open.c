@@ -74,6 +74,8 @@ static u32 lookup_of(u64 resolve)
 		l |= LOOKUP_BENEATH;
 	if (resolve & RESOLVE_IN_ROOT)
 		l |= LOOKUP_IN_ROOT;
+	if (resolve & RESOLVE_CACHED)
+		l |= LOOKUP_CACHED;
 	return l;
 }
 
@@ -93,8 +95,8 @@ static int check_how(const struct open_how *how)
 	if ((how->flags & O_PATH) &&
 	    (how->flags & ~(u64)(O_DIRECTORY | O_NOFOLLOW | O_PATH | O_CLOEXEC)))
 		return -EINVAL;
-	/* A lookup that may not sleep is never certain here: the caller is to try without. */
-	return how->resolve & RESOLVE_CACHED ? -EAGAIN : 0;
+	/* What changes a file may have to wait. */
+	return (how->resolve & RESOLVE_CACHED) && (creates || (how->flags & O_TRUNC)) ? -EAGAIN : 0;
 }
 
 /* ctx: thread */

@@ -267,13 +267,21 @@ static void test_openat2(void)
 	CHECK_ERR(OPENAT2("/proc", &how, sizeof(how)), ENOENT);
 }
 
-/* RESOLVE_CACHED: only what needs no waiting; EAGAIN is always a possible answer. */
+/* RESOLVE_CACHED: what is in the cache already, and may be had without waiting. */
 static void test_open_cached(void)
 {
+	static const char *const here[] = { "f", "l", "d/../f", "." };
 	struct open_how how = { .flags = O_RDONLY, .resolve = RESOLVE_CACHED };
 	int fd;
 
-	CHECK((fd = (int)OPENAT2("f", &how, sizeof(how))) >= 0 ? !close(fd) : errno == EAGAIN);
+	for (int i = 0; i < 4; i++)
+		CHECK((fd = (int)OPENAT2(here[i], &how, sizeof(how))) >= 0 && !close(fd));
+	CHECK_ERR(OPENAT2("never-asked-for", &how, sizeof(how)), EAGAIN);
+	CHECK_ERR(OPENAT2("", &how, sizeof(how)), ENOENT);
+	how.flags = O_RDONLY | O_NOFOLLOW;
+	CHECK_ERR(OPENAT2("l", &how, sizeof(how)), ELOOP);
+	how.flags = O_RDWR | O_TMPFILE;
+	CHECK_ERR(OPENAT2(".", &how, sizeof(how)), EAGAIN);
 	how.flags = O_CREAT | O_RDWR;
 	how.mode = 0600;
 	CHECK_ERR(OPENAT2("cached", &how, sizeof(how)), EAGAIN);
@@ -438,6 +446,14 @@ static void test_read_write(void)
 	CHECK_ERR(pread(io.p[0], b, 1, 0), ESPIPE);
 	CHECK_ERR(pwrite(io.p[1], b, 1, 0), ESPIPE);
 	CHECK_ERR(pread(io.rd, b, 1, -1), EINVAL);
+	/* What would end behind the largest position. */
+	CHECK(pread(io.rd, b, 5, LLONG_MAX - 5) == 0);
+	CHECK_ERR(pread(io.rd, b, 6, LLONG_MAX - 5), EINVAL);
+	CHECK_ERR(pwrite(io.fd, b, 6, LLONG_MAX - 5), EINVAL);
+	CHECK_ERR(preadv(io.rd, v, 2, LLONG_MAX - 3), EINVAL);
+	CHECK(lseek(io.rd, LLONG_MAX, SEEK_SET) == LLONG_MAX && read(io.rd, b, 0) == 0);
+	CHECK_ERR(read(io.rd, b, 1), EINVAL);
+	CHECK(lseek(io.rd, 0, SEEK_SET) == 0);
 	CHECK_ERR(readv(io.rd, v, -1), EINVAL);
 	CHECK_ERR(readv(io.rd, v, 1025), EINVAL);
 	CHECK_ERR(writev(io.fd, &neg, 1), EINVAL);
@@ -498,6 +514,11 @@ static void test_seek_allocate_sync(void)
 	CHECK_ERR(fallocate(io.fd, 0x10, 0, 4096), EOPNOTSUPP);
 	CHECK_ERR(fallocate(io.fd, 0x20, 0, 4096), EOPNOTSUPP);
 	CHECK_ERR(fallocate(io.fd, 0x1000, 0, 4096), EOPNOTSUPP);
+	CHECK_ERR(fallocate(io.fd, 0x40, 0, 4096), EOPNOTSUPP);
+	CHECK_ERR(fallocate(io.fd, 0x8 | 1, 0, 4096), EINVAL); /* these go with nothing else */
+	CHECK_ERR(fallocate(io.fd, 0x20 | 1, 0, 4096), EINVAL);
+	CHECK_ERR(fallocate(io.fd, 0x40 | 3, 0, 4096), EINVAL);
+	CHECK_ERR(fallocate(io.fd, 0x10 | 3, 0, 4096), EOPNOTSUPP);
 	CHECK_ERR(fallocate(io.fd, 0, LLONG_MAX - 1, 4096), EFBIG);
 	CHECK_ERR(fsync(99), EBADF);
 	CHECK_ERR(fsync(io.p[0]), EINVAL);
