@@ -574,27 +574,30 @@ static int mount_remount(const struct path *where, u64 ms, const char *data)
 {
 	struct mount *m = where->mnt;
 	struct super *sb = m->sb;
-	bool to_ro = (ms & MS_RDONLY) != 0;
+	u32 flags = (u32)ms & SB_FLAGS;
 	int err = 0;
 
 	if (where->dentry != m->root || m->anon || m->loose)
 		return -EINVAL;
 	if (!(ms & MS_BIND) && sb->type)
-		err = vfs_judge_options(sb->type, data);
+		err = vfs_judge_options(sb->type, data, &flags);
 	if (err)
 		return err;
+	if ((flags & ~(u32)ms) & MS_DIRSYNC)
+		return -EINVAL; /* stays as it is */
 	file_flush_deferred();
 	mutex_lock(&mount_mutex);
 	if (ms & MS_BIND) {
-		if (to_ro && READ_ONCE(m->writers))
+		if ((ms & MS_RDONLY) && READ_ONCE(m->writers))
 			err = -EBUSY;
 	} else {
-		if (to_ro && !(sb->flags & MS_RDONLY) && super_has_writers(sb))
+		flags = (sb->flags & ~(u32)REMOUNT_FLAGS) | (flags & REMOUNT_FLAGS);
+		if ((flags & ~sb->flags & MS_RDONLY) && super_has_writers(sb))
 			err = -EBUSY;
 		if (!err && sb->ops && sb->ops->remount)
-			err = sb->ops->remount(sb, (u32)ms & SB_FLAGS, data);
+			err = sb->ops->remount(sb, flags & SB_FLAGS, data);
 		if (!err)
-			WRITE_ONCE(sb->flags, (sb->flags & ~(u32)SB_FLAGS) | ((u32)ms & SB_FLAGS));
+			WRITE_ONCE(sb->flags, flags);
 	}
 	if (!err) {
 		WRITE_ONCE(m->flags, remount_flags(m, ms));

@@ -8,6 +8,7 @@
 
 /* The MS_* that are a superblock's; the others are a mount's. */
 #define SB_FLAGS (MS_RDONLY | MS_SYNCHRONOUS | MS_MANDLOCK | MS_DIRSYNC | MS_LAZYTIME)
+#define REMOUNT_FLAGS (SB_FLAGS & ~MS_DIRSYNC)
 
 /*
  * Take mount_mutex and lock the topmost mount on @p for hanging something there; 0 with both locks

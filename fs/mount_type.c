@@ -62,7 +62,7 @@ int mount_single_internal(const struct fs_type *t, struct mount **out)
 int mount_super_make(const struct fs_type *t, const char *source, u32 flags, const char *data,
 		     struct super **out)
 {
-	int err = vfs_judge_options(t, data);
+	int err = vfs_judge_options(t, data, &flags);
 
 	if (err)
 		return err;

@@ -58,23 +58,34 @@ bool vfs_common_option(const char *word, u32 *set, u32 *clear)
 	return false;
 }
 
+struct judge {
+	const struct fs_type *type;
+	u32 flags;
+};
+
 static int judge_word(void *arg, char *word)
 {
-	const struct fs_type *t = arg;
 	char *value = strchr(word, '=');
+	struct judge *j = arg;
 	u32 set, clear;
 	int err;
 
-	if (!value && vfs_common_option(word, &set, &clear))
-		return 0;
 	if (value)
 		*value++ = '\0';
-	err = t->check_option(word, value);
+	if (vfs_common_option(word, &set, &clear)) {
+		j->flags = (j->flags & ~clear) | set;
+		return 0;
+	}
+	err = j->type->check_option(word, value);
 	return err == -ENOENT ? -EINVAL : err;
 }
 
 /* See vfs.h. ctx: thread; sleeps */
-int vfs_judge_options(const struct fs_type *t, const char *data)
+int vfs_judge_options(const struct fs_type *t, const char *data, u32 *flags)
 {
-	return t->check_option ? vfs_each_option(data, judge_word, (void *)t) : 0;
+	struct judge j = { t, *flags };
+	int err = t->check_option ? vfs_each_option(data, judge_word, &j) : 0;
+
+	*flags = j.flags;
+	return err;
 }

@@ -227,10 +227,6 @@ static int set_option(struct tmpfs_super *ts, const char *name, const char *v)
 	u64 n;
 	int err;
 
-	if (!strcmp(name, "ro") || !strcmp(name, "rw")) {
-		ts->ms_flags = name[1] == 'o' ? MS_RDONLY : 0;
-		return v ? -EINVAL : 0;
-	}
 	if (!strcmp(name, "inode64") || !strcmp(name, "inode32") || !strcmp(name, "noswap"))
 		return v ? -EINVAL : 0;
 	if (!v)
@@ -261,11 +257,12 @@ static int set_option(struct tmpfs_super *ts, const char *name, const char *v)
 static int parse_option(void *arg, char *name)
 {
 	char *v = strchr(name, '=');
+	u32 set, clear;
 	int err;
 
 	if (v)
 		*v++ = '\0';
-	err = set_option(arg, name, v);
+	err = vfs_common_option(name, &set, &clear) ? 0 : set_option(arg, name, v);
 	return err == -ENOENT ? -EINVAL : err;
 }
 
@@ -288,8 +285,6 @@ static int tmpfs_remount(struct super *sb, u32 flags, const char *data)
 
 	if (err)
 		return err;
-	if (n.ms_flags != ts->ms_flags && n.ms_flags != (flags & MS_RDONLY))
-		return -EINVAL; /* said by mount's flags, not here alone */
 	if ((n.max_pages && n.max_pages < READ_ONCE(ts->used_pages)) ||
 	    (n.max_inodes && n.max_inodes < READ_ONCE(ts->used_inodes)))
 		return -EINVAL;
@@ -374,7 +369,6 @@ int tmpfs_super_create(const struct fs_type *t, const char *data, u32 mode, stru
 	err = make_root(sb);
 	if (err)
 		goto free;
-	sb->flags |= ts->ms_flags;
 	*out = sb;
 	return 0;
 free:

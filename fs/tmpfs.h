@@ -14,7 +14,6 @@ struct tmpfs_super {
 	u64 default_pages, default_inodes; /* I: what show_options leaves out */
 	atomic64_t next_ino; /* a */
 	u32 mode, uid, gid; /* I: of the root */
-	u32 ms_flags; /* o: MS_* named among the options */
 	bool draining; /* o: the unmounting thread frees directories */
 	struct tmpfs_entry *doomed; /* o: entries to free, linked by .next_doomed */
 };

@@ -607,10 +607,10 @@ extern struct waitq mount_waitq;
  */
 int __must_check vfs_each_option(const char *data, int (*each)(void *arg, char *word), void *arg);
 /*
- * Would a @t that judges options one by one take those of @data? ctx: thread; sleeps. 0, -EINVAL,
- * -ENOMEM
+ * Would a @t that judges options one by one take those of @data? *flags is changed by those that
+ * every file system has. ctx: thread; sleeps. 0, -EINVAL, -ENOMEM
  */
-int __must_check vfs_judge_options(const struct fs_type *t, const char *data);
+int __must_check vfs_judge_options(const struct fs_type *t, const char *data, u32 *flags);
 /*
  * Is @word an option of every file system? Which flags of the superblock it sets and clears.
  * ctx: any

@@ -14,6 +14,7 @@
 #include <unistd.h>
 #include "tap.h"
 
+#define MS_LAZYTIME_ (1ul << 25)
 #ifndef MS_NOSYMFOLLOW
 #define MS_NOSYMFOLLOW 256
 #endif
@@ -220,6 +221,61 @@ static int times_counted(void)
 	       reading_counts("m/d", long_ago) << 1 | reading_counts("m/d", never);
 }
 
+/* The file system's flags of the mount whose source is "flags" begin with these, and end there. */
+static int super_shows(const char *what)
+{
+	FILE *f = fopen("/proc/self/mountinfo", "r");
+	char line[256];
+	int found = 0;
+
+	snprintf(line, sizeof(line), " tmpfs flags %s,inode64\n", what);
+	while (f && fgets(big, sizeof(big), f))
+		found |= strstr(big, line) != NULL;
+	if (f)
+		fclose(f);
+	return found;
+}
+
+static int remount_shows(unsigned long flags, const char *data, const char *what)
+{
+	return !mount(NULL, "m", NULL, MS_REMOUNT | flags, data) && super_shows(what);
+}
+
+/*
+ * Flags of the file system: given by number or by name, set anew by each remount but that of a
+ * single mount. MS_DIRSYNC stays as it is.
+ */
+static void test_super_flags(void)
+{
+	static const char *const rows[][2] = {
+		{ "lazytime", "rw,lazytime" },
+		{ "sync", "rw,sync" },
+		{ "dirsync", "rw,dirsync" },
+		{ "mand", "rw,mand" },
+		{ "async", "rw" },
+		{ "ro,rw", "rw" },
+		{ "lazytime,nolazytime", "rw" },
+		{ "sync=1", "rw,sync" },
+		{ "ro", "ro" },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		CHECK(!mount("flags", "m", "tmpfs", 0, rows[i][0]) && super_shows(rows[i][1]));
+		CHECK(!umount("m"));
+	}
+	CHECK_ERR(mount("flags", "m", "tmpfs", 0, "noatime"), EINVAL);
+	CHECK(!mount("flags", "m", "tmpfs", MS_LAZYTIME_, NULL) && super_shows("rw,lazytime"));
+	CHECK(remount_shows(MS_BIND, NULL, "rw,lazytime") && remount_shows(0, NULL, "rw"));
+	CHECK(remount_shows(MS_LAZYTIME_, NULL, "rw,lazytime"));
+	CHECK(remount_shows(0, "ro,lazytime", "ro,lazytime"));
+	CHECK_ERR(mkdir("m/d", 0755), EROFS);
+	CHECK(remount_shows(MS_RDONLY, "rw", "rw"));
+	CHECK_ERR(mkdir("m/d", 0755), EROFS); /* the mount is */
+	CHECK_ERR(mount(NULL, "m", NULL, MS_REMOUNT, "dirsync"), EINVAL);
+	CHECK(!umount("m") && !mount("flags", "m", "tmpfs", MS_DIRSYNC, NULL));
+	CHECK(remount_shows(0, NULL, "rw,dirsync") && !umount("m"));
+}
+
 /* mount(2), MS_NOATIME to MS_STRICTATIME, MS_NOSYMFOLLOW; umount2(2), UMOUNT_NOFOLLOW. */
 static void test_flags(void)
 {
@@ -408,6 +464,7 @@ int main(void)
 	test_readonly();
 	test_bind_and_move();
 	test_flags();
+	test_super_flags();
 	test_roots();
 	CHECK(!chdir("..") && !rmdir(dir));
 	return tap_done();
