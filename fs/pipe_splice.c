@@ -235,7 +235,6 @@ ssize_t pipe_from_cache(struct file *in, u64 *pos, struct file *out, u64 len, bo
 		return err;
 	pipe_wake_readers(p);
 	file_accessed(in);
-	notify_file(in, IN_ACCESS);
 	return (ssize_t)done;
 }
 

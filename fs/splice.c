@@ -186,11 +186,7 @@ static ssize_t copy_files(struct file *in, u64 *ipos, struct file *out, u64 *opo
 	if (!in->inode->cache)
 		return copy_stream(in, ipos, out, opos, len, false, false);
 	n = notify_permission(in, FAN_ACCESS_PERM);
-	if (!n)
-		n = copy_cached(in, ipos, out, opos, len);
-	if (n > 0)
-		notify_file(in, IN_ACCESS);
-	return n;
+	return n ? n : copy_cached(in, ipos, out, opos, len);
 }
 
 /* See splice.h. */

@@ -9,6 +9,7 @@
  */
 #include <linux/fs.h>
 #include "fs/namei.h"
+#include "fs/notify.h"
 #include "fs/pipe.h"
 #include "fs/splice.h"
 #include "kernel/sys/abi.h"
@@ -46,6 +47,18 @@ static int check_area(u64 pos, u64 len)
 	return (s64)pos < 0 || (s64)len < 0 || (s64)(pos + len) < 0 ? -EINVAL : 0;
 }
 
+/* splice_copy() of a call that tells who watches the files, which splice does not. */
+static long copy_told(struct file *in, u64 *ipos, struct file *out, u64 *opos, u64 len, u32 flags)
+{
+	long n = splice_copy(in, ipos, out, opos, MIN(len, MAX_RW), flags);
+
+	if (n > 0) {
+		notify_file(in, IN_ACCESS);
+		notify_file(out, IN_MODIFY);
+	}
+	return n;
+}
+
 static long do_sendfile(struct file *out, struct file *in, struct pos_arg *ipos, u64 count)
 {
 	long n;
@@ -58,7 +71,7 @@ static long do_sendfile(struct file *out, struct file *in, struct pos_arg *ipos,
 		return -EINVAL;
 	if (!file_can_splice(in, false) || !file_can_splice(out, true))
 		return -EINVAL;
-	n = splice_copy(in, ipos->pos, out, &out->pos, MIN(count, MAX_RW), nonblock_of(out));
+	n = copy_told(in, ipos->pos, out, &out->pos, count, nonblock_of(out));
 	if (n >= 0 && pos_put(ipos))
 		n = -EFAULT;
 	return n;
@@ -148,7 +161,7 @@ static long do_copy_range(struct file *in, u64 uipos, struct file *out, u64 uopo
 		n = check_copy_range(in, *ipos.pos, out, *opos.pos, &len);
 	if (n || !len)
 		return n;
-	n = splice_copy(in, ipos.pos, out, opos.pos, MIN(len, MAX_RW), 0);
+	n = copy_told(in, ipos.pos, out, opos.pos, len, 0);
 	if (n >= 0 && (pos_put(&ipos) || pos_put(&opos)))
 		n = -EFAULT;
 	return n;

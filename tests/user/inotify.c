@@ -348,6 +348,35 @@ static void test_other_opens(void)
 	events();
 }
 
+/* Copies within the kernel: what was written to is told of before and after what was read. */
+static void test_copies(void)
+{
+	int usual = ifd, p[2], from = open("from", O_CREAT | O_RDWR, 0600);
+	int to = open("to", O_CREAT | O_RDWR, 0600);
+	loff_t a = 0, b = 0;
+	off_t o = 0;
+
+	REQUIRE(write(from, "0123456789", 10) == 10 && !pipe(p));
+	ifd = inotify_init1(IN_NONBLOCK);
+	CHECK(inotify_add_watch(ifd, "from", IN_ALL_EVENTS) == 1);
+	CHECK(inotify_add_watch(ifd, "to", IN_ALL_EVENTS) == 2);
+	CHECK(copy_file_range(from, &a, to, &b, 10, 0) == 10);
+	EXPECT("2:MODIFY 1:ACCESS 2:MODIFY");
+	CHECK(sendfile(to, from, &o, 10) == 10);
+	EXPECT("2:MODIFY 1:ACCESS 2:MODIFY");
+	o = 0;
+	CHECK(sendfile(p[1], from, &o, 5) == 5);
+	EXPECT("1:ACCESS");
+	a = 0;
+	CHECK(splice(from, &a, p[1], NULL, 5, 0) == 5);
+	EXPECT("");
+	CHECK(splice(p[0], NULL, to, NULL, 5, 0) == 5);
+	EXPECT("2:MODIFY");
+	close(p[0]), close(p[1]), close(from), close(to), close(ifd);
+	unlink("from"), unlink("to");
+	ifd = usual;
+}
+
 static void test_queue(void)
 {
 	char buf[sizeof(struct inotify_event) + 16] __attribute__((aligned(8)));
@@ -546,6 +575,7 @@ int main(void)
 	test_self();
 	test_flags();
 	test_other_opens();
+	test_copies();
 	test_queue();
 	test_overflow();
 	test_limits();
