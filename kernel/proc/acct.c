@@ -64,35 +64,6 @@ static int open_apart(const struct file *f, struct file **out)
 	return err;
 }
 
-/*
- * Records go to the file @name; NULL: nowhere. ctx: thread; sleeps. 0, -EACCES, -EINVAL, or as
- * opening.
- */
-int acct_on(const char *name)
-{
-	struct file *f, *apart;
-	int err = 0;
-
-	if (!name) {
-		acct_set(NULL, NULL);
-		return 0;
-	}
-	err = vfs_open(NULL, name, O_WRONLY | O_APPEND | O_LARGEFILE, 0, LOOKUP_FOLLOW, &f);
-	if (err)
-		return err;
-	if (!S_ISREG(f->inode->mode))
-		err = -EACCES;
-	else if (f->path.mnt->anon || f->inode->sb->magic == PROC_SUPER_MAGIC ||
-		 f->inode->sb->magic == SYSFS_MAGIC)
-		err = -EINVAL; /* nothing that keeps records */
-	if (!err)
-		err = open_apart(f, &apart);
-	if (!err)
-		acct_set(apart, f->path.mnt);
-	file_put(f);
-	return err;
-}
-
 static void acct_unmounted(const struct mount *m)
 {
 	bool ours;
@@ -181,6 +152,19 @@ static u8 flags_of(const struct task *t, int code)
 	       (sig && (KSIG_CORES & SIGBIT(sig)) && p->dumpable ? ACORE : 0);
 }
 
+/* Of the terminal that current has, 0: none. */
+static u16 tty_number(void)
+{
+	struct tty *tty = proc_get_tty(current_proc());
+	u16 nr;
+
+	if (!tty)
+		return 0;
+	nr = (u16)proc_tty_ops->dev(tty);
+	proc_tty_ops->put(tty);
+	return nr;
+}
+
 /*
  * See internal.h: @x is what acct_process will not find any more. ctx: thread, the last of its
  * process.
@@ -188,18 +172,13 @@ static u8 flags_of(const struct task *t, int code)
 void acct_collect(struct acct_exit *x)
 {
 	struct vmspace *vm = current->vm;
-	struct tty *tty;
 
-	*x = (struct acct_exit){ 0 };
+	*x = (struct acct_exit){ .ends = true };
 	if (!READ_ONCE(acct_file))
 		return;
 	if (vm)
 		x->kib = READ_ONCE(vm->total_pages) * (PAGE_SIZE / 1024);
-	tty = proc_get_tty(current_proc());
-	if (tty) {
-		x->tty = (u16)proc_tty_ops->dev(tty);
-		proc_tty_ops->put(tty);
-	}
+	x->tty = tty_number();
 }
 
 /* holds: acct_lock */
@@ -212,7 +191,7 @@ static void fill(struct acct_v3 *a, const struct acct_exit *x, int code)
 
 	*a = (struct acct_v3){
 		.ac_version = VERSION_3 | ACCT_BYTEORDER,
-		.ac_flag = (char)flags_of(t, code),
+		.ac_flag = x->ends ? (char)flags_of(t, code) : 0,
 		.ac_tty = x->tty,
 		.ac_exitcode = (u32)code,
 		.ac_uid = current->cred->uid,
@@ -224,13 +203,14 @@ static void fill(struct acct_v3 *a, const struct acct_exit *x, int code)
 	};
 	memcpy(&a->ac_etime, &etime, sizeof(etime));
 	memcpy(a->ac_comm, current->name, sizeof(a->ac_comm));
-	fill_usage(p, a);
+	if (x->ends)
+		fill_usage(p, a);
 }
 
-/* See internal.h. The process's limit on files does not count. ctx: thread, ending; sleeps */
+/* See internal.h. The process's limit on files does not count. ctx: thread; sleeps */
 void acct_process(const struct acct_exit *x, int code)
 {
-	struct proc *p = current_proc();
+	struct rlimit64 *limit = &current_proc()->rlim[RLIMIT_FSIZE], was = *limit;
 	struct acct_v3 a;
 
 	if (!READ_ONCE(acct_file))
@@ -238,10 +218,49 @@ void acct_process(const struct acct_exit *x, int code)
 	mutex_lock(&acct_lock);
 	if (acct_file && has_room()) {
 		fill(&a, x, code);
-		p->rlim[RLIMIT_FSIZE].rlim_cur = RLIM64_INFINITY;
+		limit->rlim_cur = RLIM64_INFINITY;
 		(void)file_write_kernel(acct_file, &a, sizeof(a), 0);
+		*limit = was;
 	}
 	mutex_unlock(&acct_lock);
+}
+
+/* The last record in a file is of who takes another, or none. */
+static void acct_switch(struct file *f, const struct mount *m)
+{
+	struct acct_exit x = { .tty = tty_number() };
+
+	acct_process(&x, 0);
+	acct_set(f, m);
+}
+
+/*
+ * Records go to the file @name; NULL: nowhere. ctx: thread; sleeps. 0, -EACCES, -EINVAL, or as
+ * opening.
+ */
+int acct_on(const char *name)
+{
+	struct file *f, *apart;
+	int err = 0;
+
+	if (!name) {
+		acct_switch(NULL, NULL);
+		return 0;
+	}
+	err = vfs_open(NULL, name, O_WRONLY | O_APPEND | O_LARGEFILE, 0, LOOKUP_FOLLOW, &f);
+	if (err)
+		return err;
+	if (!S_ISREG(f->inode->mode))
+		err = -EACCES;
+	else if (f->path.mnt->anon || f->inode->sb->magic == PROC_SUPER_MAGIC ||
+		 f->inode->sb->magic == SYSFS_MAGIC)
+		err = -EINVAL; /* nothing that keeps records */
+	if (!err)
+		err = open_apart(f, &apart);
+	if (!err)
+		acct_switch(apart, f->path.mnt);
+	file_put(f);
+	return err;
 }
 
 /* --- /proc/sys/kernel/acct --- */

@@ -214,6 +214,7 @@ void binfmt_init(void); /* binfmt_misc.c */
 struct acct_exit {
 	u64 kib; /* of memory */
 	u16 tty;
+	bool ends; /* else it goes on, which nothing but its name is told of */
 };
 void acct_init(void);
 void acct_collect(struct acct_exit *x);

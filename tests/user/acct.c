@@ -214,7 +214,11 @@ static void switching(void)
 	long size;
 	pid_t p;
 
-	CHECK(!set(NULL) && !set(NULL));
+	/* The last record tells of who switches it off, once, and not much. */
+	size = size_of(F);
+	CHECK(!set(NULL) && !set(NULL) && size_of(F) == size + 64);
+	CHECK(find(F, getpid(), &r) && !r.flag && !r.exitcode && !r.mem && !r.minflt);
+	CHECK(r.ppid == (uint32_t)getppid() && !strcmp(r.comm, "acct"));
 	size = size_of(F);
 	child(nothing, &status);
 	CHECK(size_of(F) == size);
@@ -222,7 +226,7 @@ static void switching(void)
 	p = child(nothing, &status);
 	CHECK(size_of(F) == size + 64 && find(F, p, &r));
 	CHECK(!mount("none", D, "tmpfs", 0, NULL) && mknod(D "/f", S_IFREG | 0600, 0) == 0);
-	CHECK(!set(D "/f"));
+	CHECK(!set(D "/f") && size_of(F) == size + 128 && !size_of(D "/f"));
 	p = child(nothing, &status);
 	CHECK(find(D "/f", p, &r) && !find(F, p, &r));
 	CHECK_ERR(set("/tmp/none/at/all"), ENOENT); /* as it was */
