@@ -317,6 +317,10 @@ static void test_advice(void)
 
 	for (unsigned i = 0; i < sizeof(hints) / sizeof(hints[0]); i++)
 		CHECK(madvise(p, 4 * PAGE, hints[i]) == 0);
+	/* What is not needed soon keeps its contents. */
+	memset(p, 5, 4 * PAGE);
+	CHECK(!madvise(p, 2 * PAGE, ADV_COLD) && !madvise(p + PAGE, 3 * PAGE, ADV_PAGEOUT));
+	CHECK(p[0] == 5 && p[PAGE] == 5 && p[4 * PAGE - 1] == 5);
 	p[0] = 3;
 	CHECK(madvise(p, PAGE, MADV_FREE) == 0 && (p[0] == 3 || p[0] == 0));
 	p[0] = 4;
@@ -336,6 +340,7 @@ static void test_advice(void)
 	CHECK(mlock(p, PAGE) == 0);
 	CHECK_ERR(madvise(p, PAGE, MADV_DONTNEED), EINVAL);
 	CHECK_ERR(madvise(p, PAGE, ADV_COLD), EINVAL);
+	CHECK_ERR(madvise(p, PAGE, ADV_PAGEOUT), EINVAL);
 	CHECK(munlock(p, PAGE) == 0);
 	CHECK(madvise(p, 4 * PAGE, MADV_DONTNEED) == 0 && resident(p, 4, 0));
 	CHECK(madvise(p, 4 * PAGE, ADV_POPULATE_WRITE) == 0 && resident(p, 4, 1));
@@ -434,6 +439,12 @@ static void test_locking(void)
 	q = pages(4);
 	CHECK(resident(q, 4, 0) && status("VmLck") >= 16);
 	CHECK(munlockall() == 0 && status("VmLck") == 0);
+	/* Of what is mapped already, too, only what is there and what comes. */
+	CHECK(mlockall(MCL_CURRENT | 4 /* ONFAULT */) == 0 && status("VmLck") >= 32);
+	CHECK(resident(p + 3 * PAGE, 5, 0) && (p[3 * PAGE] = 1) && resident(p + 3 * PAGE, 1, 1));
+	CHECK_ERR(madvise(p + 3 * PAGE, PAGE, MADV_DONTNEED), EINVAL);
+	CHECK(mlockall(MCL_CURRENT) == 0 && resident(p, 8, 1) && munlockall() == 0);
+	CHECK(madvise(p, 8 * PAGE, MADV_DONTNEED) == 0 && resident(p, 8, 0));
 	CHECK_ERR(mlockall(4), EINVAL);
 	munmap(q, 4 * PAGE);
 	q = pages(4);

@@ -5,6 +5,7 @@
 #define _GNU_SOURCE
 #include <signal.h>
 #include <sys/ipc.h>
+#include <sys/mman.h>
 #include <sys/msg.h>
 #include <sys/resource.h>
 #include <sys/sem.h>
@@ -70,6 +71,15 @@ static void test_shm(void)
 	CHECK_ERR(shmdt(q), EINVAL);
 	CHECK_ERR(shmdt(p + 1), EINVAL);
 	CHECK_ERR(shmat(id, (void *)12345, 0), EINVAL);
+	/* With SHM_RND the address is rounded down, to anywhere at the bottom. */
+	q = mmap(NULL, 65536, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	CHECK(!munmap(q, 65536) && shmat(id, q + 4097, SHM_RND) == q + 4096);
+	CHECK(!strcmp(q + 4096, "from the child"));
+	CHECK_ERR(shmat(id, q + 4097, SHM_RND), EINVAL);
+	CHECK(shmat(id, q + 4097, SHM_RND | SHM_REMAP) == q + 4096 && !shmdt(q + 4096));
+	CHECK_ERR(shmat(id, (void *)1, SHM_RND | SHM_REMAP), EINVAL);
+	q = shmat(id, (void *)4095, SHM_RND);
+	CHECK(q != (char *)-1 && !shmdt(q));
 	CHECK(!shmctl(id, IPC_RMID, NULL));
 	CHECK(!strcmp(p, "from the child"));
 	CHECK(!shmctl(id, IPC_STAT, &ds) && ds.shm_nattch == 1);
