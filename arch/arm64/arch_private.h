@@ -5,6 +5,7 @@
 #include "kernel/lib/types.h"
 
 struct arch_thread;
+struct fault;
 struct trapframe;
 
 /* Image bounds (kernel.ld). */
@@ -60,6 +61,9 @@ void cpu_init_this(u32 cpu);
 bool cpu_emulate_mrs(u32 crm, u32 op2, u64 *out);
 void cpu_pauth_init(void);
 extern u8 cpu_has_pan;
+
+/* trap.c: what an exception from EL0 was, in @f; true: it is dealt with. ctx: thread, IRQs on */
+bool trap_decode_el0(struct trapframe *tf, u64 esr, u64 far, struct fault *f);
 
 /* fpu.c */
 void fpu_switch(struct arch_thread *prev, struct arch_thread *next);

@@ -5,9 +5,11 @@
  * Address spaces are made by hand (space_init, space_map) and user access goes through them with
  * the real instructions, so a fault that is to be caught really happens.
  */
+#include <asm-generic/siginfo.h>
 #include <linux/errno.h>
 #include <arch/cksum.h>
 #include <arch/cpu.h>
+#include <arch/frame.h>
 #include <arch/irqflags.h>
 #include <arch/pmap.h>
 #include <arch/sysreg.h>
@@ -18,6 +20,7 @@
 #include "kernel/base/panic.h"
 #include "kernel/base/spinlock.h"
 #include "kernel/base/time.h"
+#include "kernel/base/trap.h"
 #include "kernel/lib/string.h"
 #include "mm/pmm.h"
 
@@ -329,6 +332,50 @@ KTEST(arch, kernel_write_protection)
 	KT_ASSERT(!writable_at((const void *)panic));
 	KT_ASSERT(!writable_at(pa_to_va(kimage_to_pa((const void *)panic))));
 	KT_ASSERT(!writable_at((const void *)kimage_to_pa(&data))); /* no identity map */
+}
+
+#define SYNDROME(ec, iss) ((u64)(ec) << 26 | (iss))
+#define FP_BITS_VALID BIT(23)
+
+/*
+ * What exceptions of programs are taken for; those of floating point no CPU here raises, so this is
+ * where their codes are seen.
+ */
+KTEST(arch, exceptions_decoded)
+{
+	static const struct {
+		u64 esr;
+		u32 kind, flags, code;
+	} rows[] = {
+		{ SYNDROME(EC_FP_EXC64, FP_BITS_VALID | 0x01), FAULT_FPE, 0, FPE_FLTINV },
+		{ SYNDROME(EC_FP_EXC64, FP_BITS_VALID | 0x02), FAULT_FPE, 0, FPE_FLTDIV },
+		{ SYNDROME(EC_FP_EXC64, FP_BITS_VALID | 0x04), FAULT_FPE, 0, FPE_FLTOVF },
+		{ SYNDROME(EC_FP_EXC64, FP_BITS_VALID | 0x08), FAULT_FPE, 0, FPE_FLTUND },
+		{ SYNDROME(EC_FP_EXC64, FP_BITS_VALID | 0x10), FAULT_FPE, 0, FPE_FLTRES },
+		{ SYNDROME(EC_FP_EXC64, FP_BITS_VALID | 0x12), FAULT_FPE, 0, FPE_FLTDIV },
+		{ SYNDROME(EC_FP_EXC64, FP_BITS_VALID), FAULT_FPE, 0, FPE_FLTUNK },
+		{ SYNDROME(EC_FP_EXC64, 0x02), FAULT_FPE, 0, FPE_FLTUNK },
+		{ SYNDROME(EC_DABT_EL0, 0x07), FAULT_TRANSLATION, 0, 0 },
+		{ SYNDROME(EC_DABT_EL0, ESR_WNR | 0x0f), FAULT_PERMISSION, FAULT_WRITE, 0 },
+		{ SYNDROME(EC_DABT_EL0, ESR_CM | ESR_WNR | 0x0f), FAULT_PERMISSION, 0, 0 },
+		{ SYNDROME(EC_DABT_EL0, 0x21), FAULT_ALIGNMENT, 0, 0 },
+		{ SYNDROME(EC_DABT_EL0, 0x10), FAULT_BUS, 0, 0 },
+		{ SYNDROME(EC_IABT_EL0, 0x07), FAULT_TRANSLATION, FAULT_EXEC, 0 },
+		{ SYNDROME(EC_PC_ALIGN, 0), FAULT_PC_ALIGN, 0, 0 },
+		{ SYNDROME(EC_SP_ALIGN, 0), FAULT_SP_ALIGN, 0, 0 },
+		{ SYNDROME(EC_BRK64, 1), FAULT_BREAKPOINT, 0, 0 },
+		{ SYNDROME(0x3f, 0), FAULT_UNDEF, 0, 0 },
+	};
+
+	for (u32 i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct trapframe tf = { .pc = 0x1000, .sp = 0x2008 };
+		struct fault f = { 0 };
+
+		KT_ASSERT(!trap_decode_el0(&tf, rows[i].esr, 0x3000, &f));
+		KT_ASSERT(f.kind == rows[i].kind && f.flags == rows[i].flags);
+		KT_ASSERT(f.code == (s32)rows[i].code);
+		KT_ASSERT(f.kind != FAULT_FPE || f.tagged == tf.pc);
+	}
 }
 
 KTEST(arch, counter)

@@ -95,7 +95,7 @@ static s32 fpe_code(u64 esr)
 		if (esr & codes[i].bit)
 			return codes[i].code;
 	}
-	return 0;
+	return FPE_FLTUNK;
 }
 
 /* Go on behind an instruction that was emulated. */
@@ -140,8 +140,8 @@ static bool emulate_sysreg(struct trapframe *tf, u64 esr)
 	return emulate_mrs(tf, iss >> 1 & 0xf, iss >> 17 & 7, iss >> 5 & 31);
 }
 
-/* True: dealt with. Otherwise @f says what happened. IRQs on. */
-static bool decode_el0(struct trapframe *tf, u64 esr, u64 far, struct fault *f)
+/* See arch_private.h. */
+bool trap_decode_el0(struct trapframe *tf, u64 esr, u64 far, struct fault *f)
 {
 	f->kind = FAULT_UNDEF;
 	f->tagged = tf->pc;
@@ -183,7 +183,7 @@ void trap_el0_sync(struct trapframe *tf, u64 esr, u64 far)
 		return;
 	}
 	irq_enable();
-	if (!decode_el0(tf, esr, far, &f))
+	if (!trap_decode_el0(tf, esr, far, &f))
 		trap_user_fault(tf, &f);
 }
 
