@@ -8,10 +8,12 @@
 #include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <ucontext.h>
@@ -273,6 +275,45 @@ static void test_altstack(void)
 	CHECK(!sigaltstack(&st, NULL));
 }
 
+static char *volatile deepest;
+
+static int descend(int n)
+{
+	volatile char big[4096];
+
+	deepest = (char *)big;
+	big[n & 4095] = (char)n;
+	return n > 0 ? descend(n + 1) + big[5] : 0;
+}
+
+/* A soft limit that is set now ends the stack's growth there; one that is raised lets it go on. */
+static int grows_to(rlim_t size)
+{
+	struct rlimit limit;
+	stack_t st = { .ss_sp = altstack, .ss_size = sizeof(altstack) };
+	char here;
+
+	if (getrlimit(RLIMIT_STACK, &limit))
+		return 0;
+	limit.rlim_cur = size;
+	if (setrlimit(RLIMIT_STACK, &limit) || sigaltstack(&st, NULL))
+		return 0;
+	handle(SIGSEGV, on_overflow, SA_ONSTACK);
+	if (!sigsetjmp(jump, 1))
+		descend(1);
+	return &here - deepest<(ptrdiff_t)size && & here - deepest>(ptrdiff_t)(size / 2);
+}
+
+static void test_stack_limit(void)
+{
+	int st;
+	pid_t p = fork();
+
+	if (!p)
+		_exit(!grows_to(1 << 20) || !grows_to(3 << 20));
+	CHECK(waitpid(p, &st, 0) == p && st == 0);
+}
+
 /*
  * --- FP over switches, threads, fork ------------------------------------------------------------
  */
@@ -446,6 +487,7 @@ int main(void)
 	test_last_fault();
 	test_no_restorer();
 	test_sigreturn();
+	test_stack_limit(); /* before the stack has grown */
 	test_altstack();
 	test_fp();
 	test_identity();

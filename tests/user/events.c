@@ -3,10 +3,12 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdint.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/timerfd.h>
 #include <time.h>
 #include <unistd.h>
@@ -254,6 +256,53 @@ static void test_nesting(void)
 	close(p[0]), close(p[1]), close(ep);
 }
 
+static volatile int usr1_seen;
+
+static void on_usr1(int sig)
+{
+	usr1_seen++;
+}
+
+static long pwait2(int ep, struct epoll_event *e, int max, const struct timespec *ts,
+		   const sigset_t *mask)
+{
+	return syscall(SYS_epoll_pwait2, ep, e, max, ts, mask, 8);
+}
+
+/* epoll_pwait2(2): time in nanoseconds, and signals that are let in while it waits. */
+static void test_pwait2(void)
+{
+	struct epoll_event e = { .events = EPOLLIN, .data.u32 = 11 };
+	struct timespec none = { 0, 0 }, little = { 0, 1 }, bad = { 0, 1000000000 };
+	int ep = epoll_create1(0), ev = eventfd(0, 0);
+	sigset_t usr1, all_in;
+	uint64_t v = 1;
+
+	REQUIRE(ep >= 0 && ev >= 0 && !epoll_ctl(ep, EPOLL_CTL_ADD, ev, &e));
+	CHECK(pwait2(ep, &e, 1, &none, NULL) == 0 && pwait2(ep, &e, 1, &little, NULL) == 0);
+	CHECK_ERR(pwait2(ep, &e, 1, &bad, NULL), EINVAL);
+	CHECK_ERR(pwait2(ep, &e, 1, (void *)8, NULL), EFAULT);
+	CHECK_ERR(pwait2(ep, &e, 0, &none, NULL), EINVAL);
+	sigemptyset(&all_in);
+	sigemptyset(&usr1);
+	sigaddset(&usr1, SIGUSR1);
+	signal(SIGUSR1, on_usr1);
+	sigprocmask(SIG_BLOCK, &usr1, NULL);
+	raise(SIGUSR1);
+	CHECK(pwait2(ep, &e, 1, &little, NULL) == 0 && !usr1_seen);
+	CHECK_ERR(pwait2(ep, &e, 1, NULL, &all_in), EINTR);
+	CHECK(usr1_seen == 1);
+	/* What is ready goes before the signal, which stays for when it is let in. */
+	raise(SIGUSR1);
+	CHECK(write(ev, &v, 8) == 8);
+	CHECK(pwait2(ep, &e, 1, NULL, &all_in) == 1 && e.data.u32 == 11 && usr1_seen == 1);
+	sigprocmask(SIG_UNBLOCK, &usr1, NULL);
+	CHECK(usr1_seen == 2);
+	CHECK(pwait2(ep, &e, 1, NULL, NULL) == 1);
+	signal(SIGUSR1, SIG_DFL);
+	close(ep), close(ev);
+}
+
 /* How many files a user may have in sets. */
 static void test_epoll_limit(void)
 {
@@ -287,6 +336,7 @@ int main(void)
 	test_exclusive(0);
 	test_exclusive(1);
 	test_nesting();
+	test_pwait2();
 	test_epoll_limit();
 	return tap_done();
 }

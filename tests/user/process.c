@@ -120,6 +120,42 @@ static void test_orphans(void)
 	}
 }
 
+/* PR_SET_PDEATHSIG: who made the process has ended, and says so itself; no child inherits it. */
+static void test_parent_death(void)
+{
+	int known[2], st, none = -1;
+	pid_t middle, kid;
+	siginfo_t si;
+	sigset_t usr1;
+	char c;
+
+	REQUIRE(!pipe(known));
+	CHECK(!prctl(PR_SET_CHILD_SUBREAPER, 1));
+	middle = fork();
+	if (middle == 0) {
+		middle = getpid();
+		kid = fork();
+		if (kid)
+			_exit(read(known[0], &c, 1) != 1);
+		sigemptyset(&usr1);
+		sigaddset(&usr1, SIGUSR1);
+		sigprocmask(SIG_BLOCK, &usr1, NULL);
+		prctl(PR_SET_PDEATHSIG, SIGUSR1);
+		kid = fork();
+		if (kid == 0)
+			_exit(prctl(PR_GET_PDEATHSIG, &none) || none);
+		st = status_of(kid);
+		write(known[1], "k", 1);
+		sigwaitinfo(&usr1, &si);
+		_exit(st || si.si_code != SI_USER || si.si_pid != middle ? 1 : 15);
+	}
+	CHECK(status_of(middle) == 0);
+	CHECK(wait(&st) > 0 && WIFEXITED(st) && WEXITSTATUS(st) == 15);
+	CHECK(!prctl(PR_SET_CHILD_SUBREAPER, 0));
+	close(known[0]);
+	close(known[1]);
+}
+
 static void test_autoreap(void)
 {
 	int st;
@@ -688,6 +724,7 @@ int main(int argc, char **argv)
 	test_fork_wait();
 	test_waitid();
 	test_orphans();
+	test_parent_death();
 	test_autoreap();
 	test_groups();
 	test_orphaned_groups();

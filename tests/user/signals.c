@@ -271,6 +271,18 @@ static int action_taken(int sig, int *seen)
 	return what;
 }
 
+/* waitid(2) tells of a core apart. */
+static int dump_is_told(void)
+{
+	siginfo_t si = { 0 };
+	pid_t p = fork();
+
+	if (!p)
+		abort();
+	return !waitid(P_PID, (id_t)p, &si, WEXITED) && si.si_code == CLD_DUMPED &&
+	       si.si_status == SIGABRT && si.si_pid == p;
+}
+
 static void test_default_actions(void)
 {
 	char dir[] = "/tmp/signals.XXXXXX";
@@ -290,6 +302,7 @@ static void test_default_actions(void)
 			printf("# signal %d: action %d, seen as %d\n", sig, what, seen);
 	}
 	CHECK(good == 64);
+	CHECK(dump_is_told());
 	CHECK(!setrlimit(RLIMIT_CORE, &was) && !unlink("core") && !chdir("/") && !rmdir(dir));
 }
 
@@ -334,6 +347,44 @@ static void test_flags(void)
 	CHECK_ERR(sigaltstack(&ss, NULL), EINVAL);
 	ss.ss_flags = SS_DISABLE;
 	CHECK(!sigaltstack(&ss, NULL));
+}
+
+#define AUTODISARM (1u << 31)
+
+static stack_t in_handler, other_stack;
+static int other_taken;
+
+static void on_stack(int sig, siginfo_t *si, void *uc)
+{
+	sigaltstack(NULL, &in_handler);
+	other_taken = !sigaltstack(&other_stack, NULL) ? 1 : -errno;
+}
+
+/* SS_AUTODISARM: within its handler the stack is none, and may be another; afterwards it is back. */
+static void test_autodisarm(void)
+{
+	const size_t size = SIGSTKSZ * 4;
+	stack_t ss = { .ss_sp = malloc(size), .ss_size = size }, now;
+
+	other_stack = (stack_t){ .ss_sp = malloc(size), .ss_size = size };
+	set(SIGUSR1, on_stack, SA_ONSTACK);
+	for (int i = 0; i < 2; i++) {
+		int flags = i ? (int)AUTODISARM : 0;
+
+		ss.ss_flags = flags;
+		CHECK(!sigaltstack(&ss, NULL) && !raise(SIGUSR1));
+		if (i)
+			CHECK(in_handler.ss_flags == SS_DISABLE && other_taken == 1);
+		else
+			CHECK(in_handler.ss_flags == SS_ONSTACK && in_handler.ss_sp == ss.ss_sp &&
+			      other_taken == -EPERM);
+		CHECK(!sigaltstack(NULL, &now) && now.ss_sp == ss.ss_sp && now.ss_size == size &&
+		      now.ss_flags == flags);
+	}
+	ss.ss_flags = SS_DISABLE;
+	CHECK(!sigaltstack(&ss, NULL));
+	free(ss.ss_sp);
+	free(other_stack.ss_sp);
 }
 
 static void on_fault(int sig, siginfo_t *si, void *uc)
@@ -663,6 +714,7 @@ int main(void)
 	test_all_numbers();
 	test_default_actions();
 	test_flags();
+	test_autodisarm();
 	test_faults();
 	test_bad_frame();
 	test_restart();

@@ -267,6 +267,81 @@ static void test_settings(void)
 	CHECK(shmctl(0, IPC_INFO, (struct shmid_ds *)&info) >= 0 && info.shmall == max);
 }
 
+/* As ipcs(1) finds what there is: by place, from what the *_INFO calls give as the last one. */
+static int listed(int (*by_place)(int place, int any), int last, int id, int any)
+{
+	int found = 0;
+
+	for (int place = 0; place <= last; place++)
+		found += by_place(place, any) == id;
+	return found;
+}
+
+static int segment_at(int place, int any)
+{
+	struct shmid_ds ds;
+
+	return shmctl(place, any ? 15 /* SHM_STAT_ANY */ : SHM_STAT, &ds);
+}
+
+static int set_at(int place, int any)
+{
+	struct semid_ds ds;
+	union semun arg = { .buf = &ds };
+
+	return semctl(place, 0, any ? 20 /* SEM_STAT_ANY */ : SEM_STAT, arg);
+}
+
+static int queue_at(int place, int any)
+{
+	struct msqid_ds ds;
+
+	return msgctl(place, any ? 13 /* MSG_STAT_ANY */ : MSG_STAT, &ds);
+}
+
+static void test_listing(void)
+{
+	int shm = shmget(IPC_PRIVATE, 8192, 0600), sem = semget(IPC_PRIVATE, 3, 0600);
+	int msg = msgget(IPC_PRIVATE, 0600), shms, sems, msgs;
+	struct text t = { 1, "twelve bytes" };
+	struct shm_info si = { 0 };
+	struct seminfo mi = { 0 };
+	struct msginfo qi = { 0 };
+	union semun arg = { .buf = (struct semid_ds *)&mi };
+	pid_t pid;
+
+	REQUIRE(shm >= 0 && sem >= 0 && msg >= 0 && !msgsnd(msg, &t, 12, 0));
+	shms = shmctl(0, SHM_INFO, (struct shmid_ds *)&si);
+	CHECK(shms >= 0 && si.used_ids == 1 && si.shm_tot == 2);
+	sems = semctl(0, 0, SEM_INFO, arg);
+	CHECK(sems >= 0 && mi.semusz == 1 && mi.semaem == 3); /* sets, semaphores */
+	msgs = msgctl(0, MSG_INFO, (struct msqid_ds *)&qi);
+	CHECK(msgs >= 0 && qi.msgpool == 1 && qi.msgmap == 1 && qi.msgtql == 12);
+	for (int any = 0; any < 2; any++)
+		CHECK(listed(segment_at, shms, shm, any) == 1 &&
+		      listed(set_at, sems, sem, any) == 1 && listed(queue_at, msgs, msg, any) == 1);
+	CHECK_ERR(segment_at(shms + 1, 0), EINVAL);
+	CHECK_ERR(set_at(sems + 1, 0), EINVAL);
+	CHECK_ERR(queue_at(msgs + 1, 1), EINVAL);
+	CHECK_ERR(segment_at(-1, 0), EINVAL);
+	/* To whom they do not belong: with the calls that ask for no right. */
+	pid = fork();
+	if (pid == 0) {
+		if (setgid(1000) || setuid(1000))
+			_exit(1);
+		if (listed(segment_at, shms, shm, 0) || listed(set_at, sems, sem, 0) ||
+		    listed(queue_at, msgs, msg, 0) || errno != EACCES)
+			_exit(2);
+		_exit(listed(segment_at, shms, shm, 1) == 1 && listed(set_at, sems, sem, 1) == 1 &&
+				      listed(queue_at, msgs, msg, 1) == 1
+			      ? 0
+			      : 3);
+	}
+	CHECK(child_status(pid) == 0);
+	CHECK(!shmctl(shm, IPC_RMID, NULL) && !semctl(sem, 0, IPC_RMID) &&
+	      !msgctl(msg, IPC_RMID, NULL));
+}
+
 static int queue_new(void)
 {
 	return msgget(IPC_PRIVATE, 0600);
@@ -351,6 +426,7 @@ int main(void)
 	test_msg();
 	test_copy();
 	test_settings();
+	test_listing();
 	test_chosen_ids();
 	test_rights();
 	return tap_done();
