@@ -8,6 +8,18 @@ like "ps of threads" "LWP" 'ps -eLf'
 like "ps with all signal masks" "CAUGHT" 'ps s 1'
 like "top, twice" $'Tasks: .*\n.*Tasks: ' 'top -b -n 2 -d 0.2'
 like "top with threads" "Threads: " 'top -b -H -n 1'
+like "htop" "Load average 0" 'python3 -c "
+import os, pty
+pid, fd = pty.fork()
+if not pid:
+    os.execvp(\"htop\", [\"htop\", \"-C\"])
+seen = b\"\"
+while b\"Load average\" not in seen: seen += os.read(fd, 4096)
+os.write(fd, b\"q\")
+try:
+    while os.read(fd, 4096): pass
+except OSError: pass
+print(\"Load average\", os.waitpid(pid, 0)[1])"'
 like "free" $'Mem: +[0-9]+ +[0-9]+ +[0-9]+' 'free'
 like "vmstat" "procs" 'vmstat 1 2'
 like "vmstat -s" "CPU context switches" 'vmstat -s'
