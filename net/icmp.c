@@ -25,7 +25,8 @@
 
 int icmp_ratelimit = 1000, icmp_ratemask = BIT(ICMP_DEST_UNREACH) | BIT(ICMP_SOURCE_QUENCH) |
 					   BIT(ICMP_TIME_EXCEEDED) | BIT(ICMP_PARAMETERPROB);
-int icmp_msgs_per_sec = 1000, icmp_msgs_burst = 50, icmp_echo_ignore_all;
+int icmp_msgs_per_sec = 1000, icmp_msgs_burst = 50, icmp_echo_ignore_all,
+    icmp_echo_ignore_broadcasts = 1;
 int ip_no_pmtu_disc;
 
 u32 icmp_counts[2][19];
@@ -132,7 +133,8 @@ void icmp_send_error(struct pkt *p, u8 type, u8 code, u32 info)
 	o.src = ip_addr_is_local(about->daddr) ? about->daddr : 0;
 	if (route_lookup(o.dst, o.src, NULL, &rt) || (!rt.src && !o.src))
 		return;
-	o.src = rt.src;
+	if (!o.src)
+		o.src = rt.src;
 	n = MIN(p->len + (u32)(p->head - (u8 *)about), ERROR_MAX - IP_HEADER_LEN - 8);
 	e = pkt_alloc(PKT_HEADROOM, 8 + n, PMM_NOWAIT);
 	if (!e)
@@ -173,16 +175,21 @@ static void answer(struct pkt *p)
 	struct ip_out o = {
 		.proto = IPPROTO_ICMP, .tos = ip->tos, .dst = ip->saddr, .src = ip->daddr
 	};
+	u8 to = ip_addr_type(o.src);
 	struct icmphdr *h;
 	struct route rt;
 	u32 sum;
 
+	if ((to == RTN_BROADCAST || to == RTN_MULTICAST) && !READ_ONCE(icmp_echo_ignore_broadcasts))
+		o.src = 0; /* one of our own */
 	if ((echo ? READ_ONCE(icmp_echo_ignore_all) : !add_times(p)) ||
-	    ip_addr_type(o.src) != RTN_LOCAL || pkt_headroom(p) < PKT_HEADROOM / 2 ||
+	    (o.src && to != RTN_LOCAL) || pkt_headroom(p) < PKT_HEADROOM / 2 ||
 	    route_lookup(o.dst, o.src, NULL, &rt)) {
 		pkt_put(p);
 		return;
 	}
+	if (!o.src)
+		o.src = rt.src;
 	h = (struct icmphdr *)p->head;
 	h->type = echo ? ICMP_ECHOREPLY : ICMP_TIMESTAMPREPLY;
 	if (echo) {

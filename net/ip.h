@@ -56,7 +56,8 @@ extern int ip_no_pmtu_disc; /* a: sysctl: what is made of ICMP's "too long", see
 void icmp_send_error(struct pkt *p, u8 type, u8 code, u32 info);
 
 /* a: sysctls: ms between errors to one peer, bits of types that are limited, limits for all */
-extern int icmp_ratelimit, icmp_ratemask, icmp_msgs_per_sec, icmp_msgs_burst, icmp_echo_ignore_all;
+extern int icmp_ratelimit, icmp_ratemask, icmp_msgs_per_sec, icmp_msgs_burst, icmp_echo_ignore_all,
+	icmp_echo_ignore_broadcasts;
 extern int ipfrag_time, ipfrag_high_thresh; /* a: sysctls: seconds, bytes */
 
 /* Raw sockets get a copy of each packet to us. True: somebody took one. */

@@ -625,11 +625,21 @@ static int change_member(struct packet_sock *k, const struct packet_mreq *mr, bo
 static int packet_setsockopt(struct socket *s, int level, int option, const void *val, u32 len)
 {
 	struct packet_sock *k = of(s);
+	bool *flag = packet_flag(k, option);
 	struct packet_mreq mr;
 	int v = 0;
 
 	if (level != SOL_PACKET)
 		return -ENOPROTOOPT;
+	if (flag) {
+		if (len < sizeof(v))
+			return -EINVAL;
+		memcpy(&v, val, sizeof(v));
+		if (option == PACKET_IGNORE_OUTGOING && (v < 0 || v > 1))
+			return -EINVAL;
+		WRITE_ONCE(*flag, v != 0);
+		return 0;
+	}
 	switch (option) {
 	case PACKET_ADD_MEMBERSHIP:
 	case PACKET_DROP_MEMBERSHIP:
@@ -637,13 +647,6 @@ static int packet_setsockopt(struct socket *s, int level, int option, const void
 			return -EINVAL;
 		memcpy(&mr, val, sizeof(mr));
 		return change_member(k, &mr, option == PACKET_ADD_MEMBERSHIP);
-	case PACKET_AUXDATA:
-	case PACKET_IGNORE_OUTGOING:
-		if (len < sizeof(v))
-			return -EINVAL;
-		memcpy(&v, val, sizeof(v));
-		WRITE_ONCE(*(option == PACKET_AUXDATA ? &k->auxdata : &k->ignore_outgoing), v != 0);
-		return 0;
 	case PACKET_VNET_HDR: return packet_vnet_set(k, val, len);
 	case PACKET_FANOUT:
 	case PACKET_FANOUT_DATA: return packet_fanout_setsockopt(k, option, val, len);
@@ -659,6 +662,8 @@ static int packet_getsockopt(struct socket *s, int level, int option, void *val,
 
 	if (level != SOL_PACKET)
 		return -ENOPROTOOPT;
+	if (packet_flag(k, option))
+		return inet_opt_give(READ_ONCE(*packet_flag(k, option)), val, len);
 	switch (option) {
 	case PACKET_STATISTICS: /* since they were asked for last */
 		spin_lock(&k->qlock);
@@ -672,8 +677,6 @@ static int packet_getsockopt(struct socket *s, int level, int option, void *val,
 		*len = MIN(*len, size);
 		memcpy(val, &st, *len);
 		return 0;
-	case PACKET_AUXDATA: return inet_opt_give(READ_ONCE(k->auxdata), val, len);
-	case PACKET_IGNORE_OUTGOING: return inet_opt_give(READ_ONCE(k->ignore_outgoing), val, len);
 	case PACKET_VNET_HDR: return inet_opt_give(READ_ONCE(k->vnet), val, len);
 	case PACKET_FANOUT:
 	case PACKET_ROLLOVER_STATS: return packet_fanout_getsockopt(k, option, val, len);

@@ -53,6 +53,7 @@ struct packet_sock {
 	struct waitq wait; /* own lock */
 	struct list members; /* k: struct packet_member */
 	bool auxdata, ignore_outgoing; /* a */
+	bool origdev, no_queue; /* a: told only: no device is part of another, none has a queue */
 	bool vnet; /* q, a to read: PACKET_VNET_HDR: in front of frames read and written */
 	bool dead; /* a */
 	bool loss; /* a: PACKET_LOSS: wrong frames to send are passed over */
@@ -102,6 +103,17 @@ int packet_bind_to(struct packet_sock *k, u32 index, be16 proto);
 ssize_t packet_send_frame(struct packet_sock *k, struct netdev *d, const struct sockaddr_ll *to,
 			  struct sock_msg *m);
 
+/* Where an option that is on or off lives; NULL: it is another one. ctx: any */
+static inline bool *packet_flag(struct packet_sock *k, int option)
+{
+	switch (option) {
+	case PACKET_AUXDATA: return &k->auxdata;
+	case PACKET_ORIGDEV: return &k->origdev;
+	case PACKET_QDISC_BYPASS: return &k->no_queue;
+	case PACKET_IGNORE_OUTGOING: return &k->ignore_outgoing;
+	default: return NULL;
+	}
+}
 /* Bytes of link header in front of what @d shows. ctx: any */
 static inline u32 packet_shown_link(const struct netdev *d, const struct pkt *p)
 {

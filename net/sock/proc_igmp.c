@@ -61,5 +61,6 @@ IPV4_SETTING(icmp_ratemask, 0, 0x7fffffff);
 IPV4_SETTING(icmp_msgs_per_sec, 0, 1000000);
 IPV4_SETTING(icmp_msgs_burst, 0, 1000000);
 IPV4_SETTING(icmp_echo_ignore_all, 0, 1);
+IPV4_SETTING(icmp_echo_ignore_broadcasts, 0, 1);
 IPV4_SETTING(ipfrag_time, 1, 3600);
 IPV4_SETTING(ipfrag_high_thresh, 0, 64 << 20);

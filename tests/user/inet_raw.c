@@ -8,6 +8,9 @@
 #include <netinet/udp.h>
 #include "inet.h"
 
+#ifndef PACKET_IGNORE_OUTGOING
+#define PACKET_IGNORE_OUTGOING 23
+#endif
 #ifndef ICMP_FILTER
 #define ICMP_FILTER 1
 #endif
@@ -119,6 +122,62 @@ static void fragments(void)
 	close(y);
 }
 
+static int set_packet(int fd, int option, int v)
+{
+	return setsockopt(fd, SOL_PACKET, option, &v, sizeof(v));
+}
+
+static int get_packet(int fd, int option)
+{
+	int v = -1;
+	socklen_t n = sizeof(v);
+
+	return getsockopt(fd, SOL_PACKET, option, &v, &n) ? -1 : v;
+}
+
+/* PACKET_AUXDATA comes with each packet; what the other options are is told. */
+static void beside_packets(void)
+{
+	struct sockaddr_ll ll = { .sll_family = AF_PACKET, .sll_protocol = htons(0x88b5) };
+	struct tpacket_auxdata aux = { 0 };
+	int k = socket(AF_PACKET, SOCK_DGRAM, 0), x = socket(AF_PACKET, SOCK_DGRAM, 0);
+	char buf[4];
+	union {
+		char bytes[128];
+		struct cmsghdr align;
+	} ctl;
+	struct iovec io = { buf, sizeof(buf) };
+	struct msghdr m = {
+		.msg_iov = &io, .msg_iovlen = 1, .msg_control = &ctl, .msg_controllen = sizeof(ctl)
+	};
+	struct cmsghdr *c;
+
+	ll.sll_ifindex = if_nametoindex("lo");
+	REQUIRE(k >= 0 && x >= 0 && !bind(k, SA(ll)));
+	CHECK(get_packet(k, PACKET_AUXDATA) == 0 && !set_packet(k, PACKET_AUXDATA, 1));
+	CHECK(get_packet(k, PACKET_AUXDATA) == 1);
+	CHECK(get_packet(k, PACKET_ORIGDEV) == 0 && !set_packet(k, PACKET_ORIGDEV, 1));
+	CHECK(get_packet(k, PACKET_ORIGDEV) == 1);
+	CHECK(get_packet(x, PACKET_QDISC_BYPASS) == 0 && !set_packet(x, PACKET_QDISC_BYPASS, 7));
+	CHECK(get_packet(x, PACKET_QDISC_BYPASS) == 1);
+	CHECK_ERR(set_packet(x, PACKET_IGNORE_OUTGOING, 2), EINVAL);
+	ll.sll_halen = 6;
+	CHECK(sendto(x, "auxiliary", 9, 0, SA(ll)) == 9);
+	CHECK(arrives(k) && recvmsg(k, &m, 0) == 4 && (m.msg_flags & MSG_TRUNC));
+	c = CMSG_FIRSTHDR(&m);
+	CHECK(c && c->cmsg_level == SOL_PACKET && c->cmsg_type == PACKET_AUXDATA &&
+	      c->cmsg_len == CMSG_LEN(sizeof(aux)));
+	if (c)
+		memcpy(&aux, CMSG_DATA(c), sizeof(aux));
+	CHECK((aux.tp_status & TP_STATUS_USER) && aux.tp_len == 9 && aux.tp_snaplen == 9);
+	CHECK(!set_packet(k, PACKET_AUXDATA, 0));
+	m.msg_controllen = sizeof(ctl);
+	CHECK(sendto(x, "none", 4, 0, SA(ll)) == 4 && arrives(k) && recvmsg(k, &m, 0) == 4);
+	CHECK(!CMSG_FIRSTHDR(&m));
+	close(k);
+	close(x);
+}
+
 static void packets(void)
 {
 	struct sockaddr_ll ll = { .sll_family = AF_PACKET, .sll_protocol = htons(ETH_P_IP) }, from;
@@ -185,6 +244,7 @@ int main(void)
 	hdrincl();
 	fragments();
 	packets();
+	beside_packets();
 	rights();
 	return tap_done();
 }

@@ -9,6 +9,8 @@
 #include <sys/uio.h>
 #include "inet.h"
 
+#define ORIGDSTADDR 20 /* IP_RECVORIGDSTADDR, too */
+
 /* A socket on a free port, on which nobody waits for ever. */
 static int bound(void)
 {
@@ -238,6 +240,7 @@ static void control(void)
 	CHECK(!setsockopt(y, SOL_IP, IP_PKTINFO, &one, sizeof(one)));
 	CHECK(!setsockopt(y, SOL_IP, IP_RECVTTL, &one, sizeof(one)));
 	CHECK(!setsockopt(y, SOL_IP, IP_RECVTOS, &one, sizeof(one)));
+	CHECK(!setsockopt(y, SOL_IP, ORIGDSTADDR, &one, sizeof(one)));
 	m.msg_name = &to;
 	m.msg_namelen = sizeof(to);
 	m.msg_controllen = CMSG_SPACE(sizeof(ttl)) + CMSG_SPACE(sizeof(one));
@@ -258,6 +261,7 @@ static void control(void)
 	CHECK(info.ipi_ifindex == (int)if_nametoindex("lo"));
 	CHECK(find_cmsg(&m, IP_TTL, &ttl, sizeof(ttl)) && ttl == 33);
 	CHECK(find_cmsg(&m, IP_TOS, &tos, 1) && tos == 0x28);
+	CHECK(find_cmsg(&m, ORIGDSTADDR, &any, sizeof(any)) && !memcmp(&any, &to, sizeof(to)));
 	close(x);
 	close(y);
 }

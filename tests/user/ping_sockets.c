@@ -135,6 +135,40 @@ static void test_echo(void)
 	close(a);
 }
 
+static void set_ignored(const char *whom, const char *value)
+{
+	char path[80];
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/sys/net/ipv4/icmp_echo_ignore_%s", whom);
+	fd = open(path, O_WRONLY);
+	CHECK(write(fd, value, 1) == 1);
+	close(fd);
+}
+
+/* Who is not answered: nobody, and who asks all. The answer to the next one comes without the earlier. */
+static void test_settings(void)
+{
+	static const struct {
+		const char *whom, *usual, *addr;
+	} rows[] = { { "all", "0", "127.0.0.1" }, { "broadcasts", "1", "127.255.255.255" } };
+
+	for (int i = 0; i < 2; i++) {
+		int fd = ping_socket(), on = 1;
+		struct echo e = question(0, 1), f = question(0, 2);
+		struct sockaddr_in to = at(rows[i].addr, 0);
+
+		CHECK(!setsockopt(fd, SOL_SOCKET, SO_BROADCAST, &on, sizeof(on)));
+		set_ignored(rows[i].whom, "1");
+		CHECK(sendto(fd, &e, sizeof(e), 0, SA(to)) == sizeof(e));
+		set_ignored(rows[i].whom, "0");
+		CHECK(sendto(fd, &f, sizeof(f), 0, SA(to)) == sizeof(f));
+		CHECK(answered(fd, port_of(fd), 2));
+		set_ignored(rows[i].whom, rows[i].usual);
+		close(fd);
+	}
+}
+
 static void test_refused(void)
 {
 	int a = ping_socket();
@@ -177,6 +211,7 @@ int main(void)
 	REQUIRE(loopback_up());
 	test_range();
 	test_echo();
+	test_settings();
 	test_refused();
 	test_row();
 	CHECK(!set_range("1 0"));
