@@ -166,18 +166,30 @@ static void cpu_header(struct sbuf *out, u32 indent)
 	sbuf_putc(out, '\n');
 }
 
-static int interrupts_show(struct sbuf *out, void *arg)
+/* Of devices and timers, or (@ipi) of CPUs to each other, which have no line at the controller. */
+static void show_interrupts(struct sbuf *out, bool ipi)
 {
 	struct irq_info i;
 
-	cpu_header(out, 11);
 	for (u32 n = 0; irq_get_info(n, &i); n++) {
-		sbuf_printf(out, "%3u: ", i.irq);
+		if (irq_is_ipi(i.irq) != ipi)
+			continue;
+		sbuf_printf(out, ipi ? "IPI%u:" : "%3u: ", i.irq);
 		for (u32 cpu = 0; cpu < cpu_count; cpu++)
 			if (cpu_is_online(cpu))
 				sbuf_printf(out, "%10llu ", (ull)irq_count(i.irq, cpu));
-		sbuf_printf(out, "    %s %3u  %s\n", i.chip, i.irq, i.name);
+		if (!ipi)
+			sbuf_printf(out, " %8s %3u %-6s", i.chip, i.irq,
+				    i.flags & IRQ_EDGE ? "Edge" : "Level");
+		sbuf_printf(out, "    %s\n", i.name);
 	}
+}
+
+static int interrupts_show(struct sbuf *out, void *arg)
+{
+	cpu_header(out, 11);
+	show_interrupts(out, false);
+	show_interrupts(out, true);
 	return 0;
 }
 PROC_FILE(interrupts, "interrupts", 0444, .show = interrupts_show);

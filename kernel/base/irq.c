@@ -312,6 +312,7 @@ bool irq_get_info(u32 index, struct irq_info *out)
 	if (index + 1 >= READ_ONCE(nlines))
 		return false;
 	out->irq = lines[index + 1].irq;
+	out->flags = lines[index + 1].flags;
 	out->chip = chip->name;
 	out->name = lines[index + 1].first ? lines[index + 1].first->name : "";
 	return true;

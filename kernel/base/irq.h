@@ -66,9 +66,16 @@ bool irq_from_user(void);
  */
 int __must_check irq_from_fdt(const u32 cells[3], u32 *irq, u32 *flags);
 
+/* Is @irq one that CPUs send each other? */
+static inline bool irq_is_ipi(u32 irq)
+{
+	return irq < 16;
+}
+
 /* For /proc/interrupts: iterate; returns false past the end. Counts per CPU. */
 struct irq_info {
 	u32 irq;
+	u32 flags; /* IRQ_* */
 	const char *name;
 	const char *chip;
 };

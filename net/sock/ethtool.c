@@ -10,6 +10,7 @@
 #include <linux/capability.h>
 #include <linux/errno.h>
 #include <linux/ethtool.h>
+#include <linux/net_tstamp.h>
 #include "kernel/base/cred.h"
 #include "kernel/base/uio.h"
 #include "kernel/lib/fmt.h"
@@ -210,6 +211,19 @@ static long set_channels(struct netdev *d, u64 at)
 	return err;
 }
 
+/* By the kernel's clock alone: a card has none. */
+static long time_stamps(u64 at)
+{
+	static const struct ethtool_ts_info i = {
+		.cmd = ETHTOOL_GET_TS_INFO,
+		.so_timestamping = SOF_TIMESTAMPING_TX_SOFTWARE | SOF_TIMESTAMPING_RX_SOFTWARE |
+				   SOF_TIMESTAMPING_SOFTWARE,
+		.phc_index = -1,
+	};
+
+	return give(at, &i, sizeof(i));
+}
+
 /* Questions with a number for an answer. False: none of them. */
 static bool value_of(const struct netdev *d, u32 cmd, u32 *v)
 {
@@ -249,10 +263,23 @@ long ethtool_ioctl(struct netdev *d, u64 at)
 	case ETHTOOL_GRINGPARAM: return rings(d, at);
 	case ETHTOOL_GCHANNELS: return channels(d, at);
 	case ETHTOOL_SCHANNELS: return set_channels(d, at);
+	case ETHTOOL_GET_TS_INFO: return time_stamps(at);
+	case ETHTOOL_GMSGLVL:
 	case ETHTOOL_GCOALESCE:
 	case ETHTOOL_GPAUSEPARAM:
 	case ETHTOOL_GPFLAGS:
 	case ETHTOOL_GFEATURES:
+	case ETHTOOL_GPHYSTATS:
+	case ETHTOOL_GRXFH:
+	case ETHTOOL_GRXRINGS:
+	case ETHTOOL_GRXCLSRLCNT:
+	case ETHTOOL_GRXCLSRULE:
+	case ETHTOOL_GRXCLSRLALL:
+	case ETHTOOL_GRXFHINDIR:
+	case ETHTOOL_GRSSH:
+	case ETHTOOL_GTUNABLE:
+	case ETHTOOL_PHY_GTUNABLE:
+	case ETHTOOL_GFECPARAM:
 	case ETHTOOL_GEEE: return -EOPNOTSUPP;
 	}
 	return cred_capable(current->cred, CAP_NET_ADMIN) ? -EOPNOTSUPP : -EPERM;

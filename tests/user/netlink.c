@@ -5,11 +5,13 @@
  * groups there. Changes loopback only; needs root.
  */
 #define _GNU_SOURCE
+#include "in_child.h"
 #include "inet.h"
 #include <linux/ethtool.h>
 #include <linux/fib_rules.h>
 #include <linux/if_addr.h>
 #include <linux/inet_diag.h>
+#include <linux/net_tstamp.h>
 #include <linux/nexthop.h>
 #include <linux/pkt_sched.h>
 #include <linux/rtnetlink.h>
@@ -405,6 +407,21 @@ static void malformed(int protocol, const void *fixed, unsigned n, int type)
 	tap_result(1, "malformed requests", __FILE__, __LINE__, 0);
 }
 
+/* What a question and a setting get from who has no rights. */
+static int ethtool_of_nobody(void)
+{
+	int fd = socket(AF_INET, SOCK_DGRAM, 0);
+	struct ethtool_ts_info i = { .cmd = ETHTOOL_GET_TS_INFO };
+	struct ethtool_value set = { ETHTOOL_SGRO, 1 };
+	struct ifreq r = { .ifr_name = "lo", .ifr_data = (void *)&i };
+
+	if (setuid(65534) || ioctl(fd, SIOCETHTOOL, &r) || i.phc_index != -1 ||
+	    !(i.so_timestamping & SOF_TIMESTAMPING_RX_SOFTWARE))
+		return 1;
+	r.ifr_data = (void *)&set;
+	return !ioctl(fd, SIOCETHTOOL, &r) || errno != EPERM;
+}
+
 static void ethtool(void)
 {
 	struct ifreq r = { .ifr_name = "lo" };
@@ -421,6 +438,7 @@ static void ethtool(void)
 	CHECK_ERR(ioctl(fd, SIOCETHTOOL, &r), EFAULT);
 	r.ifr_data = (void *)&v;
 	CHECK_ERR(ioctl(fd, SIOCETHTOOL, &r), ENODEV);
+	CHECK(in_child(ethtool_of_nobody) == 0);
 	close(fd);
 }
 

@@ -47,8 +47,8 @@ static void system_texts(void)
 	snprintf(want, sizeof(want), "%s\n", u.version);
 	CHECK(strlen(text) > strlen(want) && !strcmp(text + strlen(text) - strlen(want), want));
 	CHECK(slurp("/proc/interrupts") > 0 && !strncmp(text, "           CPU0 ", 16) &&
-	      strstr(text, " arch_timer\n") && strstr(text, " Rescheduling interrupts\n") &&
-	      per_cpu_lines() > 3);
+	      strstr(text, " Level ") && strstr(text, " arch_timer\n") && strstr(text, "\nIPI0:") &&
+	      strstr(text, " Rescheduling interrupts\n") && per_cpu_lines() > 3);
 	CHECK(slurp("/proc/softirqs") > 0 && per_cpu_lines() == 10);
 	CHECK(slurp("/proc/filesystems") > 0 && strstr(text, "nodev\ttmpfs\n") &&
 	      strstr(text, "nodev\tproc\n") && strstr(text, "nodev\tsysfs\n") &&
