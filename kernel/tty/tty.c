@@ -415,7 +415,21 @@ static s64 read_deadline(s64 wait)
 	return wait == TIME_NEVER || wait == 0 ? wait : time_now() + wait;
 }
 
-static ssize_t tty_read(struct file *f, struct uio *u, u64 *pos)
+/*
+ * See tty.h: to 8 seconds, lest the times tell when each key was hit; the rest stays as it was set.
+ */
+void tty_note_time(struct file *f, ssize_t n, bool wrote)
+{
+	s64 *time = wrote ? &f->inode->mtime : &f->inode->atime, was = READ_ONCE(*time), now;
+
+	if (n <= 0)
+		return;
+	now = time_wall() / NSEC_PER_SEC;
+	if ((now ^ (was / NSEC_PER_SEC)) & ~7)
+		WRITE_ONCE(*time, now * NSEC_PER_SEC + was % NSEC_PER_SEC);
+}
+
+static ssize_t read_input(struct file *f, struct uio *u)
 {
 	struct tty_file *tf = f->priv;
 	struct tty *t = tf->tty;
@@ -456,6 +470,14 @@ static ssize_t tty_read(struct file *f, struct uio *u, u64 *pos)
 		if (err)
 			return done || err == -ETIMEDOUT ? done : err;
 	}
+}
+
+static ssize_t tty_read(struct file *f, struct uio *u, u64 *pos)
+{
+	ssize_t n = read_input(f, u);
+
+	tty_note_time(f, n, false);
+	return n;
 }
 
 /* Room for what one character may become, or waiting would end without progress. */
@@ -540,6 +562,7 @@ static ssize_t tty_write(struct file *f, struct uio *u, u64 *pos)
 	}
 	n = write_all(t, tf, u);
 	mutex_unlock(&t->write_lock);
+	tty_note_time(f, n, true);
 	return n;
 }
 

@@ -98,6 +98,8 @@ void tty_lock(struct tty *t);
 void tty_unlock(struct tty *t); /* sends the signals that came up */
 int __must_check tty_open_file(struct tty *t, struct file *f, bool console);
 void tty_hangup(struct tty *t); /* files only: see tty_vhangup */
+/* @n bytes were read or written through @f: its times tell who is idle (w(1)). ctx: thread */
+void tty_note_time(struct file *f, ssize_t n, bool wrote);
 bool tty_file_is_dead(const struct tty_file *tf);
 /* Wait until output is on the line. 0 or -ERESTARTSYS */
 int tty_drain(struct tty *t);

@@ -410,6 +410,22 @@ static void test_closed(void)
 	close(m);
 }
 
+/* The times of a terminal tell when it was last read and written, by which w(1) says who is idle. */
+static void test_times(void)
+{
+	struct timespec old[2] = { { 1000, 5 }, { 2000, 6 } };
+	struct stat st;
+	int m, s;
+
+	pair(&m, &s);
+	CHECK(!futimens(s, old) && types(m, "key\n") && reads(s, "key\n") && !fstat(s, &st));
+	CHECK(st.st_atim.tv_sec > 3000 && st.st_atim.tv_nsec == 5 && st.st_mtim.tv_sec == 2000);
+	CHECK(types(s, "out") && !fstat(s, &st));
+	CHECK(st.st_mtim.tv_sec > 3000 && st.st_mtim.tv_nsec == 6);
+	close(s);
+	close(m);
+}
+
 /* A reader that has come to its read, and what it gets: its count as exit status. */
 static pid_t reader(int s, size_t n)
 {
@@ -650,6 +666,7 @@ int main(void)
 	test_flow();
 	test_packets();
 	test_closed();
+	test_times();
 	test_min_time();
 	test_readiness();
 	test_pool();
