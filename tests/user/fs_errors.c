@@ -309,6 +309,61 @@ static void test_open_as_user(void)
 	      !rmdir("dir") && !rmdir("closed"));
 }
 
+/* access(2) asks by the real ids, faccessat2(2) with AT_EACCESS by those that count. */
+static void as_both(void)
+{
+	CHECK(!setresuid(1000, 0, 0));
+	CHECK_ERR(access("secret", R_OK), EACCES);
+	CHECK_ERR(syscall(SYS_faccessat2, AT_FDCWD, "secret", R_OK, 0), EACCES);
+	CHECK(!syscall(SYS_faccessat2, AT_FDCWD, "secret", R_OK, AT_EACCESS));
+	CHECK_ERR(syscall(SYS_faccessat2, AT_FDCWD, "secret", X_OK, AT_EACCESS), EACCES);
+	CHECK(!setresuid(0, 1000, 0) && !access("secret", W_OK));
+	CHECK_ERR(syscall(SYS_faccessat2, AT_FDCWD, "secret", R_OK, AT_EACCESS), EACCES);
+	CHECK_ERR(open("secret", O_RDONLY), EACCES);
+	CHECK(!access("secret", F_OK));
+}
+
+static void test_access(void)
+{
+	pid_t pid;
+
+	touch("secret");
+	CHECK(!chmod("secret", 0600) && !symlink("secret", "link") && !symlink("none", "none2"));
+	pid = fork();
+	if (!pid) {
+		as_both();
+		_exit(0);
+	}
+	CHECK(child_status(pid) == 0);
+	CHECK_ERR(access("none2", F_OK), ENOENT);
+	CHECK(!syscall(SYS_faccessat2, AT_FDCWD, "none2", F_OK, AT_SYMLINK_NOFOLLOW));
+	CHECK(!unlink("secret") && !unlink("link") && !unlink("none2"));
+}
+
+/* AT_SYMLINK_NOFOLLOW: the link's own owner and times; AT_REMOVEDIR; relative to a descriptor. */
+static void test_own_names(void)
+{
+	struct timespec t[2] = { { 10, 0 }, { 20, 0 } };
+	struct stat st;
+	int dir = -1;
+
+	touch("f");
+	CHECK(!mkdir("d", 0755) && !symlink("../f", "d/l") && (dir = open("d", O_PATH)) >= 0);
+	CHECK(!fchownat(dir, "l", 3, 4, AT_SYMLINK_NOFOLLOW) && !fstatat(dir, "l", &st, 0) &&
+	      !st.st_uid);
+	CHECK(!utimensat(dir, "l", t, AT_SYMLINK_NOFOLLOW) && !stat("f", &st) && st.st_mtime > 20);
+	CHECK(!fstatat(dir, "l", &st, AT_SYMLINK_NOFOLLOW) && S_ISLNK(st.st_mode) &&
+	      st.st_uid == 3 && st.st_gid == 4 && st.st_mtime == 20);
+	CHECK(!fchownat(dir, "l", 5, 6, 0) && !stat("f", &st) && st.st_uid == 5);
+	CHECK(!utimensat(dir, "l", t, 0) && !stat("f", &st) && st.st_mtime == 20);
+	CHECK(!mkdirat(dir, "e", 0755) && !linkat(dir, "l", dir, "l2", 0));
+	CHECK_ERR(unlinkat(dir, "e", 0), EISDIR);
+	CHECK_ERR(unlinkat(dir, "l", AT_REMOVEDIR), ENOTDIR);
+	CHECK(!unlinkat(dir, "e", AT_REMOVEDIR) && !renameat(dir, "l2", AT_FDCWD, "moved"));
+	CHECK(!lstat("moved", &st) && st.st_uid == 3 && !unlink("moved"));
+	CHECK(!unlinkat(dir, "l", 0) && !close(dir) && !rmdir("d") && !unlink("f"));
+}
+
 static void test_open(void)
 {
 	int fd = make("f", "text");
@@ -693,6 +748,8 @@ int main(void)
 		!chdir(dir));
 	test_names();
 	test_open();
+	test_access();
+	test_own_names();
 	test_attributes();
 	test_io();
 	test_fcntl();

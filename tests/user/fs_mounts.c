@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <sched.h>
+#include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
@@ -128,6 +129,7 @@ static void test_busy_and_lazy(void)
 
 static void test_readonly(void)
 {
+	char *p;
 	int fd;
 
 	CHECK(!mount("ro", "m", "tmpfs", 0, NULL));
@@ -156,6 +158,12 @@ static void test_readonly(void)
 	CHECK(!chmod("m/prog", 0755));
 	CHECK_ERR(execl("m/prog", "prog", NULL), EACCES);
 	CHECK_ERR(access("m/prog", X_OK), EACCES);
+	/* Nor is it mapped to run. */
+	CHECK((fd = open("m/prog", O_RDWR)) >= 0 && !ftruncate(fd, 4096));
+	CHECK_ERR(mmap(NULL, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE, fd, 0), EPERM);
+	p = mmap(NULL, 4096, PROT_READ, MAP_PRIVATE, fd, 0);
+	CHECK_ERR(mprotect(p, 4096, PROT_READ | PROT_EXEC), EACCES);
+	CHECK(!munmap(p, 4096) && !close(fd));
 	CHECK(!umount("m"));
 }
 

@@ -3,11 +3,14 @@
  * files lie, and what an immutable file refuses to who had it open before. Linux may have loop
  * devices as a module: then there is nothing to be tried.
  */
+#define _GNU_SOURCE
 #include <fcntl.h>
+#include <linux/falloc.h>
 #include <linux/fiemap.h>
 #include <linux/fs.h>
 #include <linux/loop.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -120,6 +123,36 @@ static void immutable(int fd)
 	CHECK(pwrite(fd, data, 1, 0) == 1 && !ftruncate(fd, 0));
 }
 
+/* What is stored into a mapped page after it was written to the disk is written again. */
+static void stores(void)
+{
+	int fd = open("mnt/mapped", O_RDWR | O_CREAT, 0600);
+	char *p, c[2] = "";
+
+	REQUIRE(fd >= 0 && !ftruncate(fd, 8192));
+	p = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	REQUIRE(p != MAP_FAILED);
+	p[0] = p[4096] = 'a';
+	CHECK(!msync(p, 8192, MS_SYNC));
+	p[0] = 'b';
+	CHECK(!fsync(fd));
+	p[4096] = 'c';
+	CHECK(!munmap(p, 8192) && !close(fd) && !umount("mnt"));
+	CHECK(!mount(node, "mnt", "ext2", 0, NULL) && (fd = open("mnt/mapped", O_RDONLY)) >= 0);
+	CHECK(pread(fd, c, 1, 0) == 1 && pread(fd, c + 1, 1, 4096) == 1);
+	CHECK(c[0] == 'b' && c[1] == 'c' && !close(fd));
+}
+
+/* Ranges of a file cannot be taken out or put in. */
+static void ranges(int fd)
+{
+	CHECK(!ftruncate(fd, 4 * BLOCK));
+	CHECK_ERR(fallocate(fd, FALLOC_FL_COLLAPSE_RANGE, 0, BLOCK), EOPNOTSUPP);
+	CHECK_ERR(fallocate(fd, FALLOC_FL_INSERT_RANGE, 0, BLOCK), EOPNOTSUPP);
+	CHECK_ERR(fallocate(fd, FALLOC_FL_UNSHARE_RANGE, 0, BLOCK), EOPNOTSUPP);
+	CHECK(!ftruncate(fd, 0));
+}
+
 int main(void)
 {
 	int control = open("/dev/loop-control", O_RDWR), f, l, fd;
@@ -139,7 +172,10 @@ int main(void)
 	fiemap(fd);
 	fibmap(fd);
 	immutable(fd);
-	CHECK(!close(fd) && !umount("mnt"));
+	ranges(fd);
+	CHECK(!close(fd));
+	stores();
+	CHECK(!umount("mnt"));
 	CHECK(!ioctl(l, LOOP_CLR_FD) && !close(l));
 	unlink("image");
 	unlink("f");

@@ -30,6 +30,7 @@
 #define ADV_PAGEOUT 21
 #define ADV_POPULATE_READ 22
 #define ADV_POPULATE_WRITE 23
+#define ADV_DONTNEED_LOCKED 24
 #define ADD_SEALS 1033
 #define GET_SEALS 1034
 #define SEAL_SEAL 1
@@ -341,6 +342,8 @@ static void test_advice(void)
 	CHECK_ERR(madvise(p, PAGE, MADV_DONTNEED), EINVAL);
 	CHECK_ERR(madvise(p, PAGE, ADV_COLD), EINVAL);
 	CHECK_ERR(madvise(p, PAGE, ADV_PAGEOUT), EINVAL);
+	p[0] = 6;
+	CHECK(!madvise(p, PAGE, ADV_DONTNEED_LOCKED) && !p[0] && status("VmLck") == 4);
 	CHECK(munlock(p, PAGE) == 0);
 	CHECK(madvise(p, 4 * PAGE, MADV_DONTNEED) == 0 && resident(p, 4, 0));
 	CHECK(madvise(p, 4 * PAGE, ADV_POPULATE_WRITE) == 0 && resident(p, 4, 1));
@@ -352,6 +355,23 @@ static void test_advice(void)
 	munmap(p, 4 * PAGE);
 	munmap(s, 4 * PAGE);
 	close(fd);
+}
+
+/* PROT_GROWSDOWN: from the start of what grows down, which must be there. */
+static void test_growing_protection(void)
+{
+	char *p = mmap(NULL, 8 * PAGE, PROT_NONE, ANON, -1, 0), *s = p + 4 * PAGE;
+	int down = ANON | MAP_FIXED | MAP_GROWSDOWN;
+
+	CHECK(mmap(s, 4 * PAGE, RW, down, -1, 0) == s);
+	CHECK(!mprotect(s + 2 * PAGE, PAGE, PROT_READ | PROT_GROWSDOWN));
+	CHECK(touch(s, 1) == SIGSEGV && touch(s + 2 * PAGE, 1) == SIGSEGV);
+	CHECK(!touch(s, 0) && !touch(s + 3 * PAGE, 1));
+	CHECK_ERR(mprotect(s, PAGE, PROT_READ | PROT_GROWSUP), EINVAL);
+	CHECK_ERR(mprotect(s, PAGE, PROT_READ | PROT_GROWSUP | PROT_GROWSDOWN), EINVAL);
+	CHECK_ERR(mprotect(p, PAGE, PROT_READ | PROT_GROWSDOWN), EINVAL);
+	munmap(p, 8 * PAGE);
+	CHECK_ERR(mprotect(p, PAGE, PROT_READ | PROT_GROWSDOWN), ENOMEM);
 }
 
 static void test_process_madvise(void)
@@ -677,6 +697,7 @@ int main(void)
 	test_crowd();
 	test_advice();
 	test_populate_killed();
+	test_growing_protection();
 	test_process_madvise();
 	test_locking();
 	test_first_page();
