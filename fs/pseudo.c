@@ -405,7 +405,7 @@ static int inode_make(struct super *sb, struct pseudo_node *n, struct inode **ou
 	if (S_ISDIR(i->mode)) {
 		bool root = !n->parent;
 
-		i->nlink = 2 + n->ndirs;
+		i->nlink = n->attr.iflags & INODE_BOUND ? 1 : 2 + n->ndirs; /* 1: not counted */
 		i->ops = root && n->tree->root_ops ? n->tree->root_ops : &pseudo_dir_ops;
 		i->fops = root && n->tree->root_fops ? n->tree->root_fops : &pseudo_dir_fops;
 	} else if (S_ISLNK(i->mode)) {

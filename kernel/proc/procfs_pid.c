@@ -277,10 +277,25 @@ static int personality_show(struct sbuf *out, void *h)
 	return 0;
 }
 
+/* The leader of @h, of whom another than itself needs CAP_SYS_NICE to know; a zombie, too. */
+static int slack_task(void *h, struct task **out)
+{
+	struct task *t = handle_task_dead(h);
+
+	if (!t)
+		return -ESRCH;
+	if (t != current_task() && !cred_capable(current->cred, CAP_SYS_NICE)) {
+		task_put(t);
+		return -EPERM;
+	}
+	*out = t;
+	return 0;
+}
+
 static int slack_show(struct sbuf *out, void *h)
 {
 	struct task *t;
-	int err = handle_access(h, &t);
+	int err = slack_task(h, &t);
 
 	if (err)
 		return err;
@@ -292,16 +307,18 @@ static int slack_show(struct sbuf *out, void *h)
 static ssize_t slack_write(void *h, const char *text, size_t n)
 {
 	struct task *t;
-	s64 v;
-	int err = handle_access(h, &t);
+	const char *end;
+	u64 v;
+	int err;
 
+	if (str_to_u64(text, &end, 10, &v) || strcspn(end, "\n") || (*end && end[1]))
+		return -EINVAL;
+	err = slack_task(h, &t);
 	if (err)
 		return err;
-	err = parse_line(text, &v);
-	if (!err)
-		t->timer_slack = v > 0 ? (u64)v : t->default_slack;
+	t->timer_slack = v ? v : t->default_slack;
 	task_put(t);
-	return err ? err : (ssize_t)n;
+	return (ssize_t)n;
 }
 
 /*

@@ -21,6 +21,7 @@
 #include <linux/poll.h>
 #include <linux/rtc.h>
 #include <linux/signal.h>
+#include "fs/sysfs.h"
 #include "fs/vfs.h"
 #include "kernel/base/cred.h"
 #include "kernel/base/log.h"
@@ -390,6 +391,43 @@ static const struct file_ops rtc_ops = {
 };
 static struct chrdev rtc_dev = { .name = "rtc0", .mode = 0600, .ops = &rtc_ops, .class = "rtc" };
 
+static const char *const rtc_attrs[] = { "date", "hctosys", "name", "since_epoch", "time" };
+
+/* @arg: the attribute's place in rtc_attrs. hctosys: that the system's time comes from it. */
+static int rtc_attr_show(struct sbuf *out, void *arg)
+{
+	struct rtc *r = rtc_get();
+	s64 now = r->read(r);
+	struct rtc_time t;
+
+	time_from_seconds(now, &t);
+	switch ((size_t)arg) {
+	case 0:
+		sbuf_printf(out, "%04d-%02d-%02d\n", t.tm_year + 1900, t.tm_mon + 1, t.tm_mday);
+		break;
+	case 1: sbuf_puts(out, "1\n"); break;
+	case 2: sbuf_printf(out, "%s %s\n", r->parent->driver, r->parent->name); break;
+	case 3: sbuf_printf(out, "%lld\n", (long long)now); break;
+	default: sbuf_printf(out, "%02d:%02d:%02d\n", t.tm_hour, t.tm_min, t.tm_sec);
+	}
+	return 0;
+}
+
+static void rtc_show(const struct rtc *r)
+{
+	char path[SYSFS_PATH_MAX];
+
+	if (!r->parent || !sysfs_device_path(r->parent, path, sizeof(path)))
+		return;
+	for (size_t i = 0; i < ARRAY_SIZE(rtc_attrs); i++) {
+		const struct pseudo_attr a = { .mode = 0444,
+					       .show = rtc_attr_show,
+					       .arg = (void *)i };
+
+		(void)sysfs_add_at(&a, "%s/rtc/rtc0/%s", path, rtc_attrs[i]);
+	}
+}
+
 static void tell_init(struct work *w)
 {
 	struct proc *init = proc_lookup(1);
@@ -424,4 +462,5 @@ void machine_init(void)
 	rtc_dev.parent = r->parent;
 	if (chrdev_register(&rtc_dev))
 		log_err("rtc: no device file");
+	rtc_show(r);
 }

@@ -302,6 +302,60 @@ static void descriptor_links(void)
 	close(again), close(p[0]), close(p[1]);
 }
 
+static int other_slack(const char *path)
+{
+	int fd = open(path, O_RDWR);
+
+	return setgid(1000) || setuid(1000) || read(fd, text, 10) != -1 || errno != EPERM ||
+	       write(fd, "7", 1) != -1 || errno != EPERM || write(fd, "x", 1) != -1 ||
+	       errno != EINVAL;
+}
+
+/* timerslack_ns: for oneself and who has CAP_SYS_NICE, of a zombie, too. */
+static void slack(void)
+{
+	char path[64];
+	int status = -1;
+	siginfo_t info;
+	pid_t look, child = fork();
+
+	if (!child)
+		_exit(prctl(PR_SET_TIMERSLACK, 4321) || setgid(1000) || setuid(1000));
+	REQUIRE(child > 0 && !waitid(P_PID, (id_t)child, &info, WEXITED | WNOWAIT));
+	snprintf(path, sizeof(path), "/proc/%d/timerslack_ns", child);
+	CHECK(slurp(path) == 5 && !strcmp(text, "4321\n"));
+	CHECK(!spit(path, "99\n") && slurp(path) == 3 && !strcmp(text, "99\n"));
+	CHECK(spit(path, "-1") == -1 && errno == EINVAL);
+	CHECK(spit(path, "0x10") == -1 && errno == EINVAL);
+	CHECK(spit(path, "1 ") == -1 && errno == EINVAL);
+	look = fork();
+	if (!look)
+		_exit(other_slack(path));
+	CHECK(waitpid(look, &status, 0) == look && status == 0);
+	CHECK(!spit(path, "0") && slurp(path) == 6 && !strcmp(text, "50000\n"));
+	waitpid(child, NULL, 0);
+}
+
+/* What udev's rules and hwclock(8) read of the clock that keeps time. */
+static void clock_attributes(void)
+{
+	unsigned y, mo, d, h, mi, s;
+	time_t t = time(NULL);
+	struct tm tm;
+
+	if (access("/sys/class/rtc/rtc0", F_OK))
+		return;
+	gmtime_r(&t, &tm);
+	CHECK(slurp("/sys/class/rtc/rtc0/name") > 0 && !strcmp(text, "rtc-pl031 9010000.pl031\n"));
+	CHECK(slurp("/sys/class/rtc/rtc0/hctosys") == 2 && !strcmp(text, "1\n"));
+	CHECK(slurp("/sys/class/rtc/rtc0/since_epoch") > 0 && llabs(atoll(text) - t) < 1000);
+	CHECK(slurp("/sys/class/rtc/rtc0/date") == 11 &&
+	      sscanf(text, "%4u-%2u-%2u\n", &y, &mo, &d) == 3 && (int)y >= tm.tm_year + 1900 &&
+	      mo >= 1 && mo <= 12 && d >= 1 && d <= 31);
+	CHECK(slurp("/sys/class/rtc/rtc0/time") == 9 &&
+	      sscanf(text, "%2u:%2u:%2u\n", &h, &mi, &s) == 3 && h < 24 && mi < 60 && s < 60);
+}
+
 static void scheduling(void)
 {
 	char want[64], name[16];
@@ -511,6 +565,8 @@ int main(int argc, char **argv)
 	auxiliary();
 	descriptor_links();
 	scheduling();
+	slack();
+	clock_attributes();
 	unset();
 	processors();
 	since_start();
