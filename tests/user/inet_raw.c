@@ -178,6 +178,37 @@ static void beside_packets(void)
 	close(x);
 }
 
+/* What goes is seen by who asked for everything, unless PACKET_IGNORE_OUTGOING. */
+static void outgoing(void)
+{
+	struct sockaddr_ll ll = { .sll_family = AF_PACKET, .sll_protocol = htons(ETH_P_ALL) };
+	int x = udp_bound(), fds[2];
+	struct sockaddr_in to = at("127.0.0.1", port_of(x));
+	unsigned char buf[100];
+
+	ll.sll_ifindex = if_nametoindex("lo");
+	for (int i = 0; i < 2; i++) {
+		fds[i] = socket(AF_PACKET, SOCK_DGRAM, 0);
+		CHECK(get_packet(fds[i], PACKET_IGNORE_OUTGOING) == 0);
+		CHECK(!set_packet(fds[i], PACKET_IGNORE_OUTGOING, i) && !bind(fds[i], SA(ll)));
+	}
+	CHECK(sendto(x, "both ways", 9, 0, SA(to)) == 9);
+	for (int i = 0; i < 2; i++) {
+		int types[8] = { 0 };
+		struct sockaddr_ll from = { 0 };
+		socklen_t n = sizeof(from);
+
+		while (!types[PACKET_HOST] && arrives(fds[i]) &&
+		       recvfrom(fds[i], buf, sizeof(buf), 0, (struct sockaddr *)&from, &n) > 0)
+			if (buf[9] == IPPROTO_UDP && buf[22] == port_of(x) >> 8 &&
+			    buf[23] == (port_of(x) & 255))
+				types[from.sll_pkttype & 7]++;
+		CHECK(types[PACKET_HOST] == 1 && types[PACKET_OUTGOING] == !i);
+		close(fds[i]);
+	}
+	close(x);
+}
+
 static void packets(void)
 {
 	struct sockaddr_ll ll = { .sll_family = AF_PACKET, .sll_protocol = htons(ETH_P_IP) }, from;
@@ -245,6 +276,7 @@ int main(void)
 	fragments();
 	packets();
 	beside_packets();
+	outgoing();
 	rights();
 	return tap_done();
 }

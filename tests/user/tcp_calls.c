@@ -286,6 +286,30 @@ static void least(void)
 	close(r);
 }
 
+/* TCP_DEFER_ACCEPT: nobody is accepted before there is something to read. */
+static void deferred(void)
+{
+	struct sockaddr_in a = at("127.0.0.1", 0);
+	int l = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0),
+	    c = socket(AF_INET, SOCK_STREAM, 0);
+	struct pollfd p = { l, POLLIN, 0 };
+	char buf[8];
+	int s;
+
+	CHECK(!set(l, TCP_DEFER_ACCEPT, 1000));
+	REQUIRE(!bind(l, SA(a)) && !listen(l, 1));
+	a = at("127.0.0.1", port_of(l));
+	CHECK(!connect(c, SA(a))); /* it is told nothing of that */
+	CHECK(poll(&p, 1, 20) == 0);
+	CHECK_ERR(accept(l, NULL, NULL), EAGAIN);
+	CHECK(send(c, "first", 5, 0) == 5 && poll(&p, 1, TAP_PATIENCE_MS) == 1);
+	s = accept(l, NULL, NULL);
+	CHECK(s >= 0 && recv(s, buf, sizeof(buf), MSG_DONTWAIT) == 5);
+	close(s);
+	close(c);
+	close(l);
+}
+
 /* --- addresses of nobody --- */
 
 /* bind(2) to a group or to all: it listens there in vain, and connects from an own address. */
@@ -432,6 +456,7 @@ int main(void)
 	lowat();
 	clamped();
 	least();
+	deferred();
 	bound_to_groups();
 	left();
 	cut();

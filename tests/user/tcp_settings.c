@@ -7,6 +7,7 @@
 #include <linux/filter.h>
 #include <netinet/tcp.h>
 #include <stdint.h>
+#include <sys/wait.h>
 #include "inet.h"
 
 #ifndef TCPI_OPT_TIMESTAMPS
@@ -270,6 +271,40 @@ static void test_backlog(void)
 	close(l);
 }
 
+/* Errno of bind(2) to @addr and @port by a user without rights; 0: it worked. */
+static int may_bind(int type, const char *addr, int port)
+{
+	struct sockaddr_in a = at(addr, port);
+	int status = -1;
+	pid_t pid = fork();
+
+	if (!pid)
+		_exit(setgid(1000) || setuid(1000)	      ? 255
+		      : bind(socket(AF_INET, type, 0), SA(a)) ? errno
+							      : 0);
+	waitpid(pid, &status, 0);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 255;
+}
+
+/* Where programs may be: ip_unprivileged_port_start, ip_nonlocal_bind. */
+static void test_places(void)
+{
+	static const int types[] = { SOCK_STREAM, SOCK_DGRAM };
+	char old[64];
+
+	for (int i = 0; i < 2; i++) {
+		CHECK(may_bind(types[i], "127.0.0.1", 1023) == EACCES);
+		REQUIRE(!change("ipv4/ip_unprivileged_port_start", "900", old));
+		CHECK(may_bind(types[i], "127.0.0.1", 899) == EACCES);
+		CHECK(may_bind(types[i], "127.0.0.1", 900) == 0);
+		CHECK(!put("ipv4/ip_unprivileged_port_start", old));
+		CHECK(may_bind(types[i], "192.0.2.7", 0) == EADDRNOTAVAIL);
+		REQUIRE(!change("ipv4/ip_nonlocal_bind", "1", old));
+		CHECK(may_bind(types[i], "192.0.2.7", 0) == 0);
+		CHECK(!put("ipv4/ip_nonlocal_bind", old));
+	}
+}
+
 /* The counter @name of TcpExt; -1: there is none. */
 static long counter(const char *name)
 {
@@ -362,6 +397,7 @@ int main(void)
 	test_defaults();
 	test_buffers();
 	test_largest();
+	test_places();
 	test_cookies();
 	test_retries();
 	test_congestion();
