@@ -285,9 +285,39 @@ static int io_shared(void)
 	return 0;
 }
 
+static int both_are(const pid_t *p, int value)
+{
+	return getpriority(PRIO_PROCESS, p[0]) == value && getpriority(PRIO_PROCESS, p[1]) == value;
+}
+
+/* Of a group or a user: set for all; told is the best of them. */
+static int of_many(void)
+{
+	pid_t kid[2];
+	int good;
+
+	if (setpgid(0, 0) || setresuid(4444, 0, 0))
+		return 1;
+	for (int i = 0; i < 2; i++) {
+		kid[i] = fork();
+		if (kid[i] == 0)
+			_exit(pause());
+	}
+	good = !setpriority(PRIO_PROCESS, 0, 9) && !setpriority(PRIO_PROCESS, kid[0], 7) &&
+	       !setpriority(PRIO_PROCESS, kid[1], 4);
+	good = good && getpriority(PRIO_PGRP, 0) == 4 && getpriority(PRIO_USER, 4444) == 4;
+	good = good && !setpriority(PRIO_PGRP, getpid(), 5) && both_are(kid, 5);
+	good = good && !setpriority(PRIO_USER, 4444, 6) && both_are(kid, 6) &&
+	       getpriority(PRIO_USER, 0) == 6 && getpriority(PRIO_PGRP, getpid()) == 6;
+	kill(kid[0], SIGKILL);
+	kill(kid[1], SIGKILL);
+	return good ? 0 : 2;
+}
+
 static void priorities(void)
 {
 	CHECK(in_child(io_shared) == 0);
+	CHECK(in_child(of_many) == 0);
 	CHECK_ERR(setpriority(3, 0, 0), EINVAL);
 	CHECK_ERR(setpriority(-1, 0, 0), EINVAL);
 	CHECK_ERR(setpriority(PRIO_PROCESS, 4194303, 0), ESRCH);
