@@ -40,7 +40,7 @@ obj-kernel/proc := \
 	keys.o keys_own.o keys_persist.o keys_request.o sysctl_kernel.o rseq.o seccomp.o seccomp_notify.o futex_owner.o futex_requeue.o futex_waitv.o \
 	signal_send.o signal_deliver.o signal_stop.o kill.o cred.o futex.o futex_pi.o itimer.o ptimer.o \
 	ptrace.o ptrace_stop.o ptrace_request.o ptrace_scope.o coredump.o core_elf.o helper.o \
-	pidfd.o signalfd.o fileowner.o caller.o oom.o memfail.o procfs_io.o procfs_load.o procfs_attr.o procfs_ns.o procfs_pagemap.o procfs_pid.o procfs_stat.o procfs_maps.o procfs_mem.o procfs_fd.o procfs_mapfiles.o procfs_failnth.o
+	pidfd.o signalfd.o fileowner.o caller.o oom.o memfail.o procfs_io.o procfs_load.o procfs_attr.o procfs_oom.o procfs_ns.o procfs_pagemap.o procfs_pid.o procfs_stat.o procfs_maps.o procfs_mem.o procfs_fd.o procfs_mapfiles.o procfs_failnth.o
 
 obj-kernel/tty := \
 	devpts.o ldisc.o ldisc_out.o pty.o pty_ioctl.o tty.o tty_console.o tty_ioctl.o tty_job.o uart.o uart_serial.o

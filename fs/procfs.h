@@ -73,6 +73,7 @@ struct procfs_pid_entry {
 	const char *name; /* NULL ends the table */
 	u32 mode; /* with type: S_IFREG, S_IFLNK, S_IFDIR */
 	bool guarded; /* S_IFREG: opened only by who may look into the task */
+	bool anywhere; /* S_IFREG: pwrite(2) is possible; .write is not told where */
 	bool asked; /* S_IFREG: .show without a buffer says whether it can be opened */
 	int (*show)(struct sbuf *out, void *task); /* S_IFREG */
 	ssize_t (*write)(void *task, const char *text, size_t n);

@@ -509,7 +509,10 @@ static int text_open(struct inode *i, struct file *f)
 
 	if (!err && pi->entry && pi->entry->asked)
 		err = pi->entry->show(NULL, pi->task);
-	return err ? err : textfile_open(f, text_make);
+	err = err ? err : textfile_open(f, text_make);
+	if (!err && pi->entry && pi->entry->anywhere)
+		f->mode &= ~FILE_NOPWRITE;
+	return err;
 }
 
 static ssize_t text_write(struct file *f, struct uio *u, u64 *pos)

@@ -108,6 +108,8 @@ static void birth_fill_task(struct birth *b)
 	t->mempolicy = self->mempolicy;
 	t->mempolicy_nodes = self->mempolicy_nodes;
 	t->io_flusher = self->io_flusher;
+	t->login_uid = self->login_uid;
+	t->login_session = self->login_session;
 	t->bypass_forced = self->bypass_forced;
 	if ((a->flags & (CLONE_VM | CLONE_VFORK)) != CLONE_VM) {
 		t->altstack_sp = self->altstack_sp;
@@ -209,6 +211,7 @@ static int birth_make_proc(struct birth *b)
 	p->dumpable = self->dumpable;
 	p->core_filter = self->core_filter;
 	p->oom_score_adj = self->oom_score_adj;
+	p->oom_score_adj_min = self->oom_score_adj_min;
 	p->thp_disable = self->thp_disable;
 	p->membarrier = self->membarrier;
 	p->forked_noexec = true;

@@ -118,6 +118,7 @@ struct task {
 	struct key *thread_keyring, *session_keyring; /* keys.c's lock: references */
 	struct key *reqkey_auth; /* o: a reference: the key that it has the right to make */
 	u8 reqkey_ring; /* o: KEY_REQKEY_DEFL_* */
+	u32 login_uid, login_session; /* o: as audit has them, plus 1; 0: unset */
 	u64 default_slack; /* I: the creator's timer slack, which a slack of 0 stands for */
 	u64 minflt, majflt; /* o */
 	struct proc_io io; /* o */
@@ -201,6 +202,7 @@ struct proc {
 	u32 core_filter; /* a: CORE_*: which memory is dumped */
 	bool unwaited; /* I: reaped at its end, without its parent's waiting */
 	int oom_score_adj; /* a */
+	int oom_score_adj_min; /* a: how far down who has no privilege may set it */
 	u32 membarrier; /* a: MEMBARRIER_CMD_PRIVATE_* registered for */
 	/* What remains when the leader has gone. */
 	struct key *process_keyring; /* keys.c's lock: a reference */

@@ -12,10 +12,6 @@
 #include "kernel/lib/string.h"
 #include "kernel/proc/procfs_pid.h"
 
-#define OOM_ADJ_MIN (-1000)
-#define OOM_ADJ_MAX 1000
-#define OOM_OLD_DISABLE (-17)
-
 static struct pid *handle_pid(void *h)
 {
 	return (struct pid *)((u64)h & ~1ull);
@@ -182,85 +178,14 @@ static ssize_t comm_write(void *h, const char *text, size_t n)
 	return ret;
 }
 
-static int oom_score_show(struct sbuf *out, void *h)
-{
-	struct proc *p = handle_proc(h);
-
-	if (!p)
-		return -ESRCH;
-	sbuf_printf(out, "%d\n", (int)oom_score(p));
-	proc_put(p);
-	return 0;
-}
-
-static int oom_score_adj_show(struct sbuf *out, void *h)
-{
-	struct proc *p = handle_proc(h);
-
-	if (!p)
-		return -ESRCH;
-	sbuf_printf(out, "%d\n", p->oom_score_adj);
-	proc_put(p);
-	return 0;
-}
-
-static int oom_adj_show(struct sbuf *out, void *h)
-{
-	struct proc *p = handle_proc(h);
-	int adj;
-
-	if (!p)
-		return -ESRCH;
-	adj = p->oom_score_adj;
-	sbuf_printf(out, "%d\n", adj == OOM_ADJ_MAX ? 15 : adj * -OOM_OLD_DISABLE / OOM_ADJ_MAX);
-	proc_put(p);
-	return 0;
-}
-
-static ssize_t oom_set(void *h, s64 adj, size_t n)
-{
-	struct proc *p = handle_proc(h);
-	ssize_t ret = (ssize_t)n;
-
-	if (!p)
-		return -ESRCH;
-	if (adj < READ_ONCE(p->oom_score_adj) && !cred_capable(current->cred, CAP_SYS_RESOURCE))
-		ret = -EACCES;
-	else
-		WRITE_ONCE(p->oom_score_adj, (int)adj);
-	proc_put(p);
-	return ret;
-}
-
-static int parse_line(const char *text, s64 *v)
+/* Digits alone, and one end of line. */
+static int parse_decimal(const char *text, u64 *v)
 {
 	const char *end;
 
-	while (char_is_space(*text))
-		text++;
-	if (str_to_s64(text, &end, 0, v))
+	if (str_to_u64(text, &end, 10, v))
 		return -EINVAL;
-	while (char_is_space(*end))
-		end++;
-	return *end ? -EINVAL : 0;
-}
-
-static ssize_t oom_score_adj_write(void *h, const char *text, size_t n)
-{
-	s64 v;
-
-	if (parse_line(text, &v) || v < OOM_ADJ_MIN || v > OOM_ADJ_MAX)
-		return -EINVAL;
-	return oom_set(h, v, n);
-}
-
-static ssize_t oom_adj_write(void *h, const char *text, size_t n)
-{
-	s64 v;
-
-	if (parse_line(text, &v) || ((v < -16 || v > 15) && v != OOM_OLD_DISABLE))
-		return -EINVAL;
-	return oom_set(h, v == 15 ? OOM_ADJ_MAX : v * OOM_ADJ_MAX / -OOM_OLD_DISABLE, n);
+	return *end && strcmp(end, "\n") != 0 ? -EINVAL : 0;
 }
 
 static int personality_show(struct sbuf *out, void *h)
@@ -307,13 +232,12 @@ static int slack_show(struct sbuf *out, void *h)
 static ssize_t slack_write(void *h, const char *text, size_t n)
 {
 	struct task *t;
-	const char *end;
 	u64 v;
 	int err;
 
-	if (str_to_u64(text, &end, 10, &v) || strcspn(end, "\n") || (*end && end[1]))
-		return -EINVAL;
-	err = slack_task(h, &t);
+	err = parse_decimal(text, &v);
+	if (!err)
+		err = slack_task(h, &t);
 	if (err)
 		return err;
 	t->timer_slack = v ? v : t->default_slack;
@@ -321,16 +245,50 @@ static ssize_t slack_write(void *h, const char *text, size_t n)
 	return (ssize_t)n;
 }
 
-/*
- * Texts that are the same for every process here: no audit, no control groups. What belongs to
- * security modules (attr) is not there, as on a Linux built without them.
- */
-static int unset_id_show(struct sbuf *out, void *h)
+/* --- who logged in --- */
+
+static int login_show(struct sbuf *out, void *h, bool session)
 {
-	sbuf_puts(out, "4294967295");
+	struct task *t = handle_task_dead(h);
+
+	if (!t)
+		return -ESRCH;
+	sbuf_printf(out, "%u", (session ? t->login_session : t->login_uid) - 1);
+	task_put(t);
 	return 0;
 }
 
+static int loginuid_show(struct sbuf *out, void *h)
+{
+	return login_show(out, h, false);
+}
+
+static int sessionid_show(struct sbuf *out, void *h)
+{
+	return login_show(out, h, true);
+}
+
+/* pam_loginuid(8) says once who begins a session; children inherit it. Nothing else is audited. */
+static ssize_t loginuid_write(void *h, const char *text, size_t n)
+{
+	static u32 last = 1; /* a: session, plus 1 */
+	struct task *t = current_task();
+	u64 uid;
+
+	if (handle_pid(h) != t->tid)
+		return -EPERM;
+	if (parse_decimal(text, &uid))
+		return -EINVAL;
+	if (uid > 0xffffffff)
+		return -ERANGE;
+	if (t->login_uid && !cred_capable(current->cred, CAP_AUDIT_CONTROL))
+		return -EPERM;
+	t->login_uid = (u32)uid + 1;
+	t->login_session = t->login_uid ? __atomic_add_fetch(&last, 1, __ATOMIC_RELAXED) : 0;
+	return (ssize_t)n;
+}
+
+/* There are no control groups. */
 static int cgroup_show(struct sbuf *out, void *h)
 {
 	sbuf_puts(out, "0::/\n");
@@ -522,99 +480,108 @@ static const struct procfs_dir_ops task_list_dir = {
 /* --- the tables --- */
 
 /* What a process and a thread both have. */
-#define COMMON_ENTRIES                                                                           \
-	{ .name = "fd", .mode = S_IFDIR | 0500, .dir = &pid_fd_dir },                            \
-		{ .name = "fdinfo", .mode = S_IFDIR | 0555, .dir = &pid_fdinfo_dir },            \
-		{ .name = "ns", .mode = S_IFDIR | 0511, .dir = &pid_ns_dir },                    \
-		{ .name = "net", .mode = S_IFDIR | 0555 },                                       \
-		{ .name = "attr", .mode = S_IFDIR | 0555, .dir = &pid_attr_dir },                \
-		{ .name = "environ",                                                             \
-		  .mode = S_IFREG | 0400,                                                        \
-		  .guarded = true,                                                               \
-		  .show = pid_environ_show },                                                    \
-		{ .name = "auxv",                                                                \
-		  .mode = S_IFREG | 0400,                                                        \
-		  .guarded = true,                                                               \
-		  .show = pid_auxv_show },                                                       \
-		{ .name = "status", .mode = S_IFREG | 0444, .show = pid_status_show },           \
-		{ .name = "personality", .mode = S_IFREG | 0400, .show = personality_show },     \
-		{ .name = "limits", .mode = S_IFREG | 0444, .show = pid_limits_show },           \
-		{ .name = "sched", .mode = S_IFREG | 0644, .show = pid_sched_show },             \
-		{ .name = "comm",                                                                \
-		  .mode = S_IFREG | 0644,                                                        \
-		  .show = comm_show,                                                             \
-		  .write = comm_write },                                                         \
-		{ .name = "syscall", .mode = S_IFREG | 0400, .show = pid_syscall_show },         \
-		{ .name = "cmdline", .mode = S_IFREG | 0444, .show = pid_cmdline_show },         \
-		{ .name = "stat", .mode = S_IFREG | 0444, .show = pid_stat_show },               \
-		{ .name = "statm", .mode = S_IFREG | 0444, .show = pid_statm_show },             \
-		{ .name = "maps",                                                                \
-		  .mode = S_IFREG | 0444,                                                        \
-		  .guarded = true,                                                               \
-		  .show = pid_maps_show },                                                       \
-		{ .name = "mem", .mode = S_IFREG | 0600, .ops = &pid_mem_ops },                  \
-		{ .name = "fail-nth", .mode = S_IFREG | 0644, .ops = &pid_failnth_ops },         \
-		{ .name = "io", .mode = S_IFREG | 0400, .show = pid_io_show },                   \
-		{ .name = "stack", .mode = S_IFREG | 0400, .show = pid_stack_show },             \
-		{ .name = "pagemap", .mode = S_IFREG | 0400, .ops = &pid_pagemap_ops },          \
-		{ .name = "clear_refs", .mode = S_IFREG | 0200, .write = pid_clear_refs_write }, \
-		{ .name = "numa_maps",                                                           \
-		  .mode = S_IFREG | 0444,                                                        \
-		  .guarded = true,                                                               \
-		  .show = pid_numa_maps_show },                                                  \
-		{ .name = "cpuset", .mode = S_IFREG | 0444, .show = pid_cpuset_show },           \
-		{ .name = "uid_map",                                                             \
-		  .mode = S_IFREG | 0644,                                                        \
-		  .show = pid_id_map_show,                                                       \
-		  .write = pid_id_map_write },                                                   \
-		{ .name = "gid_map",                                                             \
-		  .mode = S_IFREG | 0644,                                                        \
-		  .show = pid_id_map_show,                                                       \
-		  .write = pid_id_map_write },                                                   \
-		{ .name = "projid_map",                                                          \
-		  .mode = S_IFREG | 0644,                                                        \
-		  .show = pid_id_map_show,                                                       \
-		  .write = pid_id_map_write },                                                   \
-		{ .name = "setgroups",                                                           \
-		  .mode = S_IFREG | 0644,                                                        \
-		  .show = pid_setgroups_show,                                                    \
-		  .write = pid_setgroups_write },                                                \
-		{ .name = "cwd", .mode = S_IFLNK | 0777, .link = cwd_link },                     \
-		{ .name = "root", .mode = S_IFLNK | 0777, .link = root_link },                   \
-		{ .name = "exe", .mode = S_IFLNK | 0777, .link = exe_link },                     \
-		{ .name = "mounts",                                                              \
-		  .mode = S_IFREG | 0444,                                                        \
-		  .asked = true,                                                                 \
-		  .show = mounts_show,                                                           \
-		  .ops = &procfs_mounts_ops },                                                   \
-		{ .name = "mountinfo",                                                           \
-		  .mode = S_IFREG | 0444,                                                        \
-		  .asked = true,                                                                 \
-		  .show = mountinfo_show,                                                        \
-		  .ops = &procfs_mounts_ops },                                                   \
-		{ .name = "smaps",                                                               \
-		  .mode = S_IFREG | 0444,                                                        \
-		  .guarded = true,                                                               \
-		  .show = pid_smaps_show },                                                      \
-		{ .name = "smaps_rollup",                                                        \
-		  .mode = S_IFREG | 0444,                                                        \
-		  .guarded = true,                                                               \
-		  .show = pid_smaps_rollup_show },                                               \
-		{ .name = "wchan", .mode = S_IFREG | 0444, .show = pid_wchan_show },             \
-		{ .name = "schedstat", .mode = S_IFREG | 0444, .show = pid_schedstat_show },     \
-		{ .name = "cgroup", .mode = S_IFREG | 0444, .show = cgroup_show },               \
-		{ .name = "oom_score", .mode = S_IFREG | 0444, .show = oom_score_show },         \
-		{ .name = "oom_adj",                                                             \
-		  .mode = S_IFREG | 0644,                                                        \
-		  .show = oom_adj_show,                                                          \
-		  .write = oom_adj_write },                                                      \
-		{ .name = "oom_score_adj",                                                       \
-		  .mode = S_IFREG | 0644,                                                        \
-		  .show = oom_score_adj_show,                                                    \
-		  .write = oom_score_adj_write },                                                \
-		{ .name = "loginuid", .mode = S_IFREG | 0644, .show = unset_id_show },           \
-	{                                                                                        \
-		.name = "sessionid", .mode = S_IFREG | 0444, .show = unset_id_show               \
+#define COMMON_ENTRIES                                                                       \
+	{ .name = "fd", .mode = S_IFDIR | 0500, .dir = &pid_fd_dir },                        \
+		{ .name = "fdinfo", .mode = S_IFDIR | 0555, .dir = &pid_fdinfo_dir },        \
+		{ .name = "ns", .mode = S_IFDIR | 0511, .dir = &pid_ns_dir },                \
+		{ .name = "net", .mode = S_IFDIR | 0555 },                                   \
+		{ .name = "attr", .mode = S_IFDIR | 0555, .dir = &pid_attr_dir },            \
+		{ .name = "environ",                                                         \
+		  .mode = S_IFREG | 0400,                                                    \
+		  .guarded = true,                                                           \
+		  .show = pid_environ_show },                                                \
+		{ .name = "auxv",                                                            \
+		  .mode = S_IFREG | 0400,                                                    \
+		  .guarded = true,                                                           \
+		  .show = pid_auxv_show },                                                   \
+		{ .name = "status", .mode = S_IFREG | 0444, .show = pid_status_show },       \
+		{ .name = "personality", .mode = S_IFREG | 0400, .show = personality_show }, \
+		{ .name = "limits", .mode = S_IFREG | 0444, .show = pid_limits_show },       \
+		{ .name = "sched", .mode = S_IFREG | 0644, .show = pid_sched_show },         \
+		{ .name = "comm",                                                            \
+		  .mode = S_IFREG | 0644,                                                    \
+		  .show = comm_show,                                                         \
+		  .write = comm_write },                                                     \
+		{ .name = "syscall", .mode = S_IFREG | 0400, .show = pid_syscall_show },     \
+		{ .name = "cmdline", .mode = S_IFREG | 0444, .show = pid_cmdline_show },     \
+		{ .name = "stat", .mode = S_IFREG | 0444, .show = pid_stat_show },           \
+		{ .name = "statm", .mode = S_IFREG | 0444, .show = pid_statm_show },         \
+		{ .name = "maps",                                                            \
+		  .mode = S_IFREG | 0444,                                                    \
+		  .guarded = true,                                                           \
+		  .show = pid_maps_show },                                                   \
+		{ .name = "mem", .mode = S_IFREG | 0600, .ops = &pid_mem_ops },              \
+		{ .name = "fail-nth", .mode = S_IFREG | 0644, .ops = &pid_failnth_ops },     \
+		{ .name = "io", .mode = S_IFREG | 0400, .show = pid_io_show },               \
+		{ .name = "stack", .mode = S_IFREG | 0400, .show = pid_stack_show },         \
+		{ .name = "pagemap", .mode = S_IFREG | 0400, .ops = &pid_pagemap_ops },      \
+		{ .name = "clear_refs",                                                      \
+		  .mode = S_IFREG | 0200,                                                    \
+		  .write = pid_clear_refs_write,                                             \
+		  .anywhere = true },                                                        \
+		{ .name = "numa_maps",                                                       \
+		  .mode = S_IFREG | 0444,                                                    \
+		  .guarded = true,                                                           \
+		  .show = pid_numa_maps_show },                                              \
+		{ .name = "cpuset", .mode = S_IFREG | 0444, .show = pid_cpuset_show },       \
+		{ .name = "uid_map",                                                         \
+		  .mode = S_IFREG | 0644,                                                    \
+		  .show = pid_id_map_show,                                                   \
+		  .write = pid_id_map_write },                                               \
+		{ .name = "gid_map",                                                         \
+		  .mode = S_IFREG | 0644,                                                    \
+		  .show = pid_id_map_show,                                                   \
+		  .write = pid_id_map_write },                                               \
+		{ .name = "projid_map",                                                      \
+		  .mode = S_IFREG | 0644,                                                    \
+		  .show = pid_id_map_show,                                                   \
+		  .write = pid_id_map_write },                                               \
+		{ .name = "setgroups",                                                       \
+		  .mode = S_IFREG | 0644,                                                    \
+		  .show = pid_setgroups_show,                                                \
+		  .write = pid_setgroups_write },                                            \
+		{ .name = "cwd", .mode = S_IFLNK | 0777, .link = cwd_link },                 \
+		{ .name = "root", .mode = S_IFLNK | 0777, .link = root_link },               \
+		{ .name = "exe", .mode = S_IFLNK | 0777, .link = exe_link },                 \
+		{ .name = "mounts",                                                          \
+		  .mode = S_IFREG | 0444,                                                    \
+		  .asked = true,                                                             \
+		  .show = mounts_show,                                                       \
+		  .ops = &procfs_mounts_ops },                                               \
+		{ .name = "mountinfo",                                                       \
+		  .mode = S_IFREG | 0444,                                                    \
+		  .asked = true,                                                             \
+		  .show = mountinfo_show,                                                    \
+		  .ops = &procfs_mounts_ops },                                               \
+		{ .name = "smaps",                                                           \
+		  .mode = S_IFREG | 0444,                                                    \
+		  .guarded = true,                                                           \
+		  .show = pid_smaps_show },                                                  \
+		{ .name = "smaps_rollup",                                                    \
+		  .mode = S_IFREG | 0444,                                                    \
+		  .guarded = true,                                                           \
+		  .show = pid_smaps_rollup_show },                                           \
+		{ .name = "wchan", .mode = S_IFREG | 0444, .show = pid_wchan_show },         \
+		{ .name = "schedstat", .mode = S_IFREG | 0444, .show = pid_schedstat_show }, \
+		{ .name = "cgroup", .mode = S_IFREG | 0444, .show = cgroup_show },           \
+		{ .name = "oom_score", .mode = S_IFREG | 0444, .show = pid_oom_score_show }, \
+		{ .name = "oom_adj",                                                         \
+		  .mode = S_IFREG | 0644,                                                    \
+		  .show = pid_oom_adj_show,                                                  \
+		  .write = pid_oom_adj_write,                                                \
+		  .anywhere = true },                                                        \
+		{ .name = "oom_score_adj",                                                   \
+		  .mode = S_IFREG | 0644,                                                    \
+		  .show = pid_oom_score_adj_show,                                            \
+		  .write = pid_oom_score_adj_write,                                          \
+		  .anywhere = true },                                                        \
+		{ .name = "loginuid",                                                        \
+		  .mode = S_IFREG | 0644,                                                    \
+		  .show = loginuid_show,                                                     \
+		  .write = loginuid_write,                                                   \
+		  .anywhere = true },                                                        \
+	{                                                                                    \
+		.name = "sessionid", .mode = S_IFREG | 0444, .show = sessionid_show          \
 	}
 
 static const struct procfs_pid_entry thread_entries[] = {
@@ -631,7 +598,8 @@ static const struct procfs_pid_entry proc_entries[] = {
 	{ .name = "coredump_filter",
 	  .mode = S_IFREG | 0644,
 	  .show = pid_coredump_filter_show,
-	  .write = pid_coredump_filter_write },
+	  .write = pid_coredump_filter_write,
+	  .anywhere = true },
 	{ .name = "timers", .mode = S_IFREG | 0444, .show = pid_timers_show },
 	{ .name = "timens_offsets",
 	  .mode = S_IFREG | 0644,

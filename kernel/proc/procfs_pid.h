@@ -52,6 +52,11 @@ extern const struct file_ops pid_mem_ops;
 extern const struct file_ops pid_failnth_ops;
 /* procfs_io.c */
 int pid_io_show(struct sbuf *out, void *h);
+int pid_oom_score_show(struct sbuf *out, void *h);
+int pid_oom_score_adj_show(struct sbuf *out, void *h);
+int pid_oom_adj_show(struct sbuf *out, void *h);
+ssize_t pid_oom_score_adj_write(void *h, const char *text, size_t n);
+ssize_t pid_oom_adj_write(void *h, const char *text, size_t n);
 int pid_stack_show(struct sbuf *out, void *h);
 int pid_id_map_show(struct sbuf *out, void *h);
 ssize_t pid_id_map_write(void *h, const char *text, size_t n);

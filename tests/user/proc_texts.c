@@ -370,11 +370,91 @@ static void scheduling(void)
 	CHECK(slurp("/proc/consoles") > 0 && strstr(text, " (E") && strstr(text, "-W"));
 }
 
+/* pwrite(2) is for files that are written whole; not for those that are lists of records. */
+static void written_at(void)
+{
+	static const char *const files[] = { "oom_score_adj", "coredump_filter", "comm",
+					     "timerslack_ns" };
+	static const char *const values[] = { "0", "33", "it", "50000" };
+	char path[64];
+
+	for (int i = 0; i < 4; i++) {
+		int fd;
+
+		snprintf(path, sizeof(path), "/proc/self/%s", files[i]);
+		fd = open(path, O_RDWR);
+		if (i < 2)
+			CHECK(pwrite(fd, values[i], strlen(values[i]), 0) > 0);
+		else
+			CHECK_ERR(pwrite(fd, values[i], strlen(values[i]), 0), ESPIPE);
+		CHECK(pread(fd, path, 1, 0) == 1 && write(fd, values[i], strlen(values[i])) > 0);
+		close(fd);
+	}
+}
+
 static void unset(void)
 {
 	CHECK(slurp("/proc/self/loginuid") == 10 && !strcmp(text, "4294967295"));
 	CHECK(slurp("/proc/self/sessionid") == 10 && !strcmp(text, "4294967295"));
 	CHECK(slurp("/proc/self/cpuset") == 2 && !strcmp(text, "/\n"));
+}
+
+/* Under a login that is said once, as a user: 0 if all is as it should be. */
+static int logs_in(pid_t parent)
+{
+	char path[64];
+	int fd = open("/proc/self/loginuid", O_RDWR | O_NOFOLLOW), st = 1;
+	pid_t pid;
+
+	snprintf(path, sizeof(path), "/proc/%d/loginuid", parent);
+	if (spit(path, "7") != -1 || errno != EPERM || spit("/proc/self/loginuid", "x") != -1 ||
+	    errno != EINVAL)
+		return 1;
+	if (lseek(fd, 0, SEEK_SET) || ftruncate(fd, 0) || write(fd, "1000", 4) != 4)
+		return 2;
+	if (slurp("/proc/self/loginuid") != 4 || strcmp(text, "1000"))
+		return 3;
+	if (slurp("/proc/self/sessionid") <= 0 || field("") == 4294967295)
+		return 4;
+	if (spit("/proc/self/loginuid", "1001") || setgid(1000) || setuid(1000))
+		return 5;
+	pid = fork();
+	if (!pid)
+		_exit(slurp("/proc/self/loginuid") != 4 || strcmp(text, "1001") ||
+		      write(fd, "1002", 4) != -1 || errno != EPERM);
+	if (pwrite(fd, "1002", 4, 0) != -1 || errno != EPERM)
+		return 7;
+	return waitpid(pid, &st, 0) != pid || st ? 6 : 0;
+}
+
+/* oom_score_adj: what is raised without privilege comes down again, to where it was. */
+static int raises(void)
+{
+	int fd = open("/proc/self/oom_score_adj", O_RDWR), old;
+
+	if (pwrite(fd, "-5", 2, 0) != 2 || setgid(1000) || setuid(1000))
+		return 1;
+	if (pwrite(fd, "500", 3, 0) != 3 || pwrite(fd, "-5", 2, 0) != 2 ||
+	    pwrite(fd, "-6", 2, 0) != -1 || errno != EACCES)
+		return 2;
+	old = open("/proc/self/oom_adj", O_RDWR);
+	return old >= 0 &&
+	       (pwrite(old, "3", 1, 0) != 1 || pwrite(old, "2", 1, 0) != -1 || errno != EACCES);
+}
+
+static int in_child(int (*fn)(void))
+{
+	int st = -1;
+	pid_t pid = fork();
+
+	if (!pid)
+		_exit(fn());
+	return waitpid(pid, &st, 0) == pid && WIFEXITED(st) ? WEXITSTATUS(st) : -1;
+}
+
+static int child_logs_in(void)
+{
+	return logs_in(getppid());
 }
 
 static int lines_with(const char *what)
@@ -567,6 +647,10 @@ int main(int argc, char **argv)
 	scheduling();
 	slack();
 	clock_attributes();
+	written_at();
+	unset();
+	CHECK(in_child(child_logs_in) == 0);
+	CHECK(in_child(raises) == 0);
 	unset();
 	processors();
 	since_start();
