@@ -347,11 +347,14 @@ static int dgram_setsockopt(struct socket *s, int level, int option, const void 
 	}
 	if (level == SOL_SOCKET)
 		return -ENOPROTOOPT;
-	if (level == SOL_RAW && d->pcb.table == PCB_RAW && d->pcb.proto == IPPROTO_ICMP &&
-	    option == ICMP_FILTER) {
+	if (level == SOL_RAW && d->pcb.table == PCB_RAW && option == ICMP_FILTER) {
+		if (d->pcb.proto != IPPROTO_ICMP)
+			return -EOPNOTSUPP;
+		v = (int)READ_ONCE(
+			d->icmp_filter); /* of which a short value changes the first bytes */
 		memcpy(&v, val, MIN(len, (u32)sizeof(v)));
 		WRITE_ONCE(d->icmp_filter, (u32)v);
-		return len < sizeof(v) ? -EINVAL : 0;
+		return 0;
 	}
 	if (!inet_pcb_has_ports(&d->pcb) || (level != SOL_UDP && level != SOL_UDPLITE))
 		return -ENOPROTOOPT;
@@ -385,7 +388,9 @@ static int dgram_getsockopt(struct socket *s, int level, int option, void *val, 
 	if (level == SOL_IP)
 		return inet_getsockopt(&d->i, option, val, len);
 	if (level == SOL_RAW && d->pcb.table == PCB_RAW && option == ICMP_FILTER)
-		return inet_opt_give((int)READ_ONCE(d->icmp_filter), val, len);
+		return d->pcb.proto == IPPROTO_ICMP
+			       ? inet_opt_give((int)READ_ONCE(d->icmp_filter), val, len)
+			       : -EOPNOTSUPP;
 	if (inet_pcb_has_ports(&d->pcb) && (level == SOL_UDP || level == SOL_UDPLITE))
 		return udp_get(d, option, val, len);
 	return level == SOL_SOCKET || (level == SOL_RAW && d->pcb.table == PCB_RAW) ? -ENOPROTOOPT

@@ -186,7 +186,7 @@ int inet_setsockopt(struct inet_sock *i, int option, const void *val, u32 len)
 			v = (v & ~3) | (READ_ONCE(i->tos) & 3);
 		WRITE_ONCE(i->tos, (u8)v);
 		return 0;
-	case IP_UNICAST_IF: return set_unicast_if(i, v);
+	case IP_UNICAST_IF: return len == sizeof(v) ? set_unicast_if(i, v) : -EINVAL;
 	case IP_ROUTER_ALERT: return i->s.type == SOCK_RAW ? -ENOPROTOOPT : -EINVAL;
 	case IP_MTU_DISCOVER:
 		if (v < IP_PMTUDISC_DONT || v > IP_PMTUDISC_OMIT)

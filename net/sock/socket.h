@@ -171,7 +171,7 @@ struct sock_ops {
 	 * all
 	 */
 	int (*number)(struct socket *s);
-	void (*device)(struct socket *s); /* .bound_dev changed. NULL: cannot be bound to one */
+	void (*device)(struct socket *s); /* .bound_dev changed. NULL: it changes nothing */
 	bool peek_off; /* recv follows .peek_off */
 	bool late_control; /* send answers ->control_err itself, where it is its turn */
 };

@@ -148,7 +148,20 @@ void socket_set_option(struct socket *s, int option, bool on)
 		__atomic_and_fetch(&s->options, ~bit, __ATOMIC_RELAXED);
 }
 
-/* SO_BINDTODEVICE: by name, an empty one for none. Who is bound already must be privileged. */
+/* SO_BINDTOIFINDEX: any number that is not negative. Who is bound already must be privileged. */
+static int bind_to(struct socket *s, int index)
+{
+	if (READ_ONCE(s->bound_dev) && !cred_capable(current->cred, CAP_NET_RAW))
+		return -EPERM;
+	if (index < 0)
+		return -EINVAL;
+	WRITE_ONCE(s->bound_dev, (u32)index);
+	if (s->ops->device) /* else it is for telling only */
+		s->ops->device(s);
+	return 0;
+}
+
+/* SO_BINDTODEVICE: by name, an empty one for none. */
 static int set_device(struct socket *s, const void *val, u32 len)
 {
 	char name[IFNAMSIZ] = { 0 };
@@ -160,13 +173,7 @@ static int set_device(struct socket *s, const void *val, u32 len)
 		if (!d)
 			return -ENODEV;
 	}
-	if (!s->ops->device)
-		return 0;
-	if (READ_ONCE(s->bound_dev) && !cred_capable(current->cred, CAP_NET_RAW))
-		return -EPERM;
-	WRITE_ONCE(s->bound_dev, d ? d->index : 0);
-	s->ops->device(s);
-	return 0;
+	return bind_to(s, d ? (int)d->index : 0);
 }
 
 static int give_device(struct socket *s, void *val, u32 *len)
@@ -251,20 +258,6 @@ static int set_pacing(struct socket *s, const void *val, u32 len)
 	if (len < sizeof(rate) && rate == ~0u)
 		rate = ~0ull;
 	WRITE_ONCE(s->pacing, rate);
-	return 0;
-}
-
-/* SO_BINDTOIFINDEX: any number that is not negative. */
-static int set_ifindex(struct socket *s, int v)
-{
-	if (!s->ops->device)
-		return 0;
-	if (READ_ONCE(s->bound_dev) && !cred_capable(current->cred, CAP_NET_RAW))
-		return -EPERM;
-	if (v < 0)
-		return -EINVAL;
-	WRITE_ONCE(s->bound_dev, (u32)v);
-	s->ops->device(s);
 	return 0;
 }
 
@@ -361,7 +354,7 @@ static int set_recent(struct socket *s, int option, const void *val, u32 len, in
 	case SO_MAX_PACING_RATE: return set_pacing(s, val, len);
 	case SO_TXTIME: return set_txtime(s, val, len);
 	case SO_ZEROCOPY: return set_zerocopy(s, v);
-	case SO_BINDTOIFINDEX: return set_ifindex(s, v);
+	case SO_BINDTOIFINDEX: return bind_to(s, v);
 	case SO_RESERVE_MEM: return v < 0 ? -EINVAL : -EOPNOTSUPP; /* memory of a group only */
 	case SO_TXREHASH:
 		if (v < -1 || v > 1)

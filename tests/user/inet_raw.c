@@ -209,6 +209,30 @@ static void outgoing(void)
 	close(x);
 }
 
+/* SO_NO_CHECK: a datagram without a sum is no worse. */
+static void unsummed(void)
+{
+	int raw = socket(AF_INET, SOCK_RAW, IPPROTO_UDP), x = udp_bound(), y = udp_bound();
+	struct sockaddr_in to = at("127.0.0.1", port_of(y));
+	unsigned char buf[100];
+
+	REQUIRE(raw >= 0);
+	for (int off = 0; off < 2; off++) {
+		long n;
+
+		CHECK(!setsockopt(x, SOL_SOCKET, SO_NO_CHECK, &(int){ !off }, sizeof(int)));
+		CHECK(sendto(x, "sum", 3, 0, SA(to)) == 3);
+		do
+			n = next_packet(raw, buf, sizeof(buf));
+		while (n >= 28 && buf[22] * 256 + buf[23] != port_of(y));
+		CHECK(n == 31 && (buf[26] || buf[27]) == off);
+		CHECK(arrives(y) && recv(y, buf, sizeof(buf), 0) == 3);
+	}
+	close(raw);
+	close(x);
+	close(y);
+}
+
 static void packets(void)
 {
 	struct sockaddr_ll ll = { .sll_family = AF_PACKET, .sll_protocol = htons(ETH_P_IP) }, from;
@@ -277,6 +301,7 @@ int main(void)
 	packets();
 	beside_packets();
 	outgoing();
+	unsummed();
 	rights();
 	return tap_done();
 }

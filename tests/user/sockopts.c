@@ -26,6 +26,10 @@
 #define INCOMING_CPU 49
 #define RXQ_OVFL 40
 #define BAD ((void *)-4096l)
+#define UNICAST_IF 50
+#ifndef SO_BINDTOIFINDEX
+#define SO_BINDTOIFINDEX 62
+#endif
 
 static void buffers(int fd)
 {
@@ -77,6 +81,44 @@ static void unprivileged(int fd)
 	CHECK(waitpid(pid, &st, 0) == pid && !st);
 }
 
+/* Bound to a device: a socket that has none tells it as well. */
+static void devices(int fd)
+{
+	char name[16] = "";
+	socklen_t n = sizeof(name);
+	int lo = (int)if_nametoindex("lo");
+
+	CHECK(get(fd, SO_BINDTOIFINDEX) == 0);
+	CHECK_ERR(set(fd, SO_BINDTOIFINDEX, -1), EINVAL);
+	CHECK(!set(fd, SO_BINDTOIFINDEX, lo) && get(fd, SO_BINDTOIFINDEX) == lo);
+	CHECK(!getsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, name, &n) && !strcmp(name, "lo"));
+	CHECK(!setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, "", 0));
+	CHECK(get(fd, SO_BINDTOIFINDEX) == 0);
+	CHECK(!setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, "lo", 3));
+	CHECK(get(fd, SO_BINDTOIFINDEX) == lo && !set(fd, SO_BINDTOIFINDEX, 0));
+}
+
+/* What IP_UNICAST_IF takes, and of whom ICMP_FILTER is. */
+static void lengths(void)
+{
+	int d = socket(AF_INET, SOCK_DGRAM, 0), raw = socket(AF_INET, SOCK_RAW, 200);
+	int icmp = socket(AF_INET, SOCK_RAW, IPPROTO_ICMP), v[2] = { 0 };
+	socklen_t n = sizeof(int);
+
+	CHECK(!setsockopt(d, SOL_IP, UNICAST_IF, v, 4));
+	CHECK_ERR(setsockopt(d, SOL_IP, UNICAST_IF, v, 8), EINVAL);
+	CHECK_ERR(setsockopt(raw, SOL_RAW, 1, v, 4), EOPNOTSUPP);
+	CHECK_ERR(getsockopt(raw, SOL_RAW, 1, v, &n), EOPNOTSUPP);
+	v[0] = -1;
+	CHECK(!setsockopt(icmp, SOL_RAW, 1, v, 4));
+	v[0] = 0;
+	CHECK(!setsockopt(icmp, SOL_RAW, 1, v, 1));
+	CHECK(!getsockopt(icmp, SOL_RAW, 1, v, &n) && n == 4 && v[0] == ~0xff);
+	close(d);
+	close(raw);
+	close(icmp);
+}
+
 static void options(void)
 {
 	int u = socket(AF_UNIX, SOCK_DGRAM, 0), d = socket(AF_INET, SOCK_DGRAM, 0),
@@ -87,6 +129,10 @@ static void options(void)
 	buffers(t);
 	unprivileged(d);
 	unprivileged(u);
+	devices(u);
+	devices(d);
+	devices(t);
+	lengths();
 	close(u);
 	close(d);
 	close(t);
