@@ -63,3 +63,10 @@ u32 ring_peek(const struct ring *r, const u8 **p);
 void ring_consume(struct ring *r, u32 n);
 /* Consumer: forget everything. */
 void ring_clear(struct ring *r);
+
+/* Drop all but the oldest @n bytes. The producer's. */
+static inline void ring_keep(struct ring *r, u32 n)
+{
+	if (ring_used(r) > n)
+		__atomic_store_n(&r->head, r->tail + n, __ATOMIC_RELEASE);
+}

@@ -64,7 +64,7 @@ void ldisc_init(struct ldisc *ld, const struct ldisc_ops *ops, const struct kter
  */
 void ldisc_set_termios(struct ldisc *ld, const struct ktermios *t)
 {
-	bool toggled = (ld->t.c_lflag ^ t->c_lflag) & ICANON;
+	bool toggled = (ld->t.c_lflag ^ t->c_lflag) & (ICANON | EXTPROC);
 
 	ld->t = *t;
 	if (toggled) {
@@ -165,10 +165,7 @@ static void echo(struct ldisc *ld, u8 c)
 	end_erasing(ld);
 	if (ld->canon == ld->head)
 		ld->canon_column = ld->column;
-	if (c == '\n')
-		ldisc_echo_raw(ld, c);
-	else
-		ldisc_echo_char(ld, c);
+	ldisc_echo_char(ld, c);
 }
 
 /* Take the cursor back over the character at @pos, which was the line's last, and wipe it out. */
@@ -356,7 +353,6 @@ static bool receive_control(struct ldisc *ld, u8 c)
 
 static void receive_data(struct ldisc *ld, u8 c)
 {
-	echo(ld, c);
 	if ((ld->t.c_iflag & PARMRK) && c == 0xff)
 		put_data(ld, c);
 	put_data(ld, c);
@@ -369,10 +365,11 @@ static void receive_data(struct ldisc *ld, u8 c)
 static void receive_char(struct ldisc *ld, u8 c)
 {
 	tcflag_t i = ld->t.c_iflag;
+	bool made_newline = false; /* which is echoed as such; one that was typed is ^J */
 
 	if (i & ISTRIP)
 		c &= 0x7f;
-	if ((i & IUCLC) && lflag(ld, IEXTEN) && c >= 'A' && c <= 'Z')
+	if ((i & IUCLC) && lflag(ld, IEXTEN) && ldisc_has_case(c, 'A'))
 		c = (u8)(c + 32);
 	if (lflag(ld, EXTPROC)) {
 		put_data(ld, c);
@@ -382,6 +379,7 @@ static void receive_char(struct ldisc *ld, u8 c)
 	}
 	if (ld->lnext) {
 		ld->lnext = false;
+		echo(ld, c);
 		receive_data(ld, c);
 		return;
 	}
@@ -395,13 +393,18 @@ static void receive_char(struct ldisc *ld, u8 c)
 	if (c == '\r') {
 		if (i & IGNCR)
 			return;
-		if (i & ICRNL)
+		made_newline = i & ICRNL;
+		if (made_newline)
 			c = '\n';
 	} else if (c == '\n' && (i & INLCR)) {
 		c = '\r';
 	}
 	if (lflag(ld, ICANON) && receive_canon(ld, c))
 		return;
+	if (made_newline && lflag(ld, ECHO))
+		ldisc_echo_raw(ld, c);
+	else
+		echo(ld, c);
 	receive_data(ld, c);
 }
 
@@ -476,6 +479,12 @@ size_t ldisc_receive(struct ldisc *ld, const u8 *s, const u8 *flags, size_t n)
 	return done;
 }
 
+/* With EXTPROC the other side has made lines of it already. */
+static bool reads_lines(const struct ldisc *ld)
+{
+	return lflag(ld, ICANON) && !lflag(ld, EXTPROC);
+}
+
 /*
  * Bytes that reads can get without waiting.
  * ctx: any; holds: the terminal's lock.
@@ -484,7 +493,7 @@ size_t ldisc_available(const struct ldisc *ld)
 {
 	size_t n = 0;
 
-	if (!lflag(ld, ICANON))
+	if (!reads_lines(ld))
 		return ld->head - ld->tail;
 	for (u32 i = ld->tail; i != ld->canon; i++)
 		n += !bit_test(ld->eofs, i);
@@ -497,7 +506,7 @@ size_t ldisc_available(const struct ldisc *ld)
  */
 bool ldisc_readable(const struct ldisc *ld, size_t min)
 {
-	if (lflag(ld, ICANON) || lflag(ld, EXTPROC))
+	if (reads_lines(ld))
 		return ld->canon != ld->tail;
 	return ld->head - ld->tail >= MAX(min, (size_t)1);
 }
@@ -508,12 +517,12 @@ bool ldisc_readable(const struct ldisc *ld, size_t min)
  */
 size_t ldisc_peek(const struct ldisc *ld, size_t max, const u8 **p)
 {
-	u32 i = ld->tail, end = lflag(ld, ICANON) ? ld->canon : ld->head;
+	u32 i = ld->tail, end = reads_lines(ld) ? ld->canon : ld->head;
 	size_t run = MIN((size_t)(end - i), (size_t)(LDISC_BUF - AT(i)));
 
 	*p = ld->buf + AT(i);
 	run = MIN(run, max);
-	if (!lflag(ld, ICANON))
+	if (!reads_lines(ld))
 		return run;
 	for (size_t n = 0; n < run; n++) {
 		if (bit_test(ld->marks, i + (u32)n))
@@ -536,7 +545,9 @@ bool ldisc_consume(struct ldisc *ld, size_t n)
 		bit_clear(ld->marks, ld->tail);
 		ld->tail++;
 	}
-	if (ended || !lflag(ld, ICANON) || ld->tail == ld->canon || !bit_test(ld->eofs, ld->tail))
+	if (!reads_lines(ld))
+		return false;
+	if (ended || ld->tail == ld->canon || !bit_test(ld->eofs, ld->tail))
 		return ended;
 	bit_clear(ld->marks, ld->tail);
 	bit_clear(ld->eofs, ld->tail);

@@ -89,6 +89,12 @@ static inline bool ldisc_is_continuation(const struct ldisc *ld, u8 c)
 	return (ld->t.c_iflag & IUTF8) && (c & 0xc0) == 0x80;
 }
 
+/* Is @c a letter of the case whose first is @a ('A' or 'a'), those of Latin 1 with it? */
+static inline bool ldisc_has_case(u8 c, u32 a)
+{
+	return (c >= a && c < a + 26) || (c >= a + 127 && c <= a + 157 && c != a + 150);
+}
+
 static inline bool ldisc_is_control(u8 c)
 {
 	return c < ' ' || c == 0x7f;

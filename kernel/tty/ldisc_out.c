@@ -61,7 +61,7 @@ static size_t opost_char(struct ldisc *ld, u8 c, u8 out[TAB_WIDTH])
 	default:
 		if (ldisc_is_control(c))
 			return 1;
-		if ((o & OLCUC) && c >= 'a' && c <= 'z')
+		if ((o & OLCUC) && (ldisc_has_case(c, 'a') || c == 0xdf || c == 0xff))
 			out[0] = (u8)(c - 32);
 		if (!ldisc_is_continuation(ld, c))
 			ld->column++;

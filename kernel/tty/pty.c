@@ -78,9 +78,10 @@ static size_t slave_room(struct tty *t)
 	return ring_space(&of_slave(t)->out);
 }
 
+/* What the master's side has room for has arrived there already. */
 static void slave_flush(struct tty *t)
 {
-	ring_clear(&of_slave(t)->out);
+	ring_keep(&of_slave(t)->out, PTY_ARRIVED);
 	packet_note(of_slave(t), TIOCPKT_FLUSHWRITE, 0);
 }
 

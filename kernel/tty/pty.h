@@ -10,6 +10,7 @@
 #include "kernel/tty/tty.h"
 
 #define PTY_OUT 8192 /* bytes from slave to master */
+#define PTY_ARRIVED 4095 /* of them, which no flush of the slave reaches: as on Linux */
 #define PTY_MAX 4096 /* per instance */
 
 struct devpts;

@@ -283,12 +283,14 @@ static long flow_control(struct tty *t, u64 action)
 	tty_lock(t);
 	switch (action) {
 	case TCOOFF:
-		t->flow_off = true;
-		if (t->ops->stop)
+		if (!t->flow_off && !t->ld.stopped && t->ops->stop)
 			t->ops->stop(t);
+		t->flow_off = true;
 		break;
-	case TCOON:
-		t->flow_off = false;
+	case TCOON: /* ends a stop that was typed meanwhile, too */
+		if (!t->flow_off)
+			break;
+		t->flow_off = t->ld.stopped = false;
 		tty_restart_output(t);
 		break;
 	case TCIOFF: send_char(t, t->termios.c_cc[VSTOP]); break;

@@ -349,6 +349,10 @@ static void test_packets(void)
 	CHECK(!tcflow(s, TCOON) && packet(m, TIOCPKT_START));
 	CHECK(types(m, "\023") && packet(m, TIOCPKT_STOP));
 	CHECK(types(m, "\021") && packet(m, TIOCPKT_START));
+	/* What runs is not started; held twice is held once, and TCOON ends both. */
+	CHECK(!tcflow(s, TCOON) && !tcflow(s, TCOOFF) && packet(m, TIOCPKT_STOP));
+	CHECK(types(m, "\023") && silent(m) && !tcflow(s, TCOON) && packet(m, TIOCPKT_START));
+	CHECK(types(s, "ef") && reads_n(m, "\0ef", 3));
 	CHECK(!tcflush(s, TCIFLUSH) && packet(m, TIOCPKT_FLUSHREAD));
 	CHECK(!tcflush(s, TCOFLUSH) && packet(m, TIOCPKT_FLUSHWRITE));
 	CHECK(!tcflush(s, TCIOFLUSH) && packet(m, TIOCPKT_FLUSHREAD | TIOCPKT_FLUSHWRITE));
@@ -422,6 +426,40 @@ static void test_times(void)
 	CHECK(st.st_atim.tv_sec > 3000 && st.st_atim.tv_nsec == 5 && st.st_mtim.tv_sec == 2000);
 	CHECK(types(s, "out") && !fstat(s, &st));
 	CHECK(st.st_mtim.tv_sec > 3000 && st.st_mtim.tv_nsec == 6);
+	close(s);
+	close(m);
+}
+
+/* Modes that go together in ways of their own. */
+static void test_odd_modes(void)
+{
+	struct termios t;
+	int m, s;
+
+	pair(&m, &s);
+	/* What has arrived is not flushed any more. */
+	CHECK(types(s, "kept") && has(m) && !tcflush(s, TCIOFLUSH) && reads(m, "kept"));
+	/* Letters are those of Latin 1. */
+	modes(s, 0, IUCLC, ECHO, 0);
+	CHECK(types(m, "A\xc4\xd7\n") && reads(s, "a\xe4\xd7\n"));
+	CHECK(!tcgetattr(s, &t));
+	t.c_oflag |= OLCUC;
+	CHECK(!tcsetattr(s, TCSANOW, &t) && types(s, "b\xe4\xf7") && reads(m, "B\xc4\xf7"));
+	/* A newline that was typed is a control character where there are no lines. */
+	modes(s, IUCLC, 0, ICANON, ECHO | ECHOCTL);
+	CHECK(types(m, "\n") && reads(m, "^J") && types(m, "\r") && reads(m, "\r\n"));
+	CHECK(reads(s, "\n\n"));
+	/* With EXTPROC reading is as without lines: MIN counts for poll, not for read. */
+	modes(s, 0, 0, ECHO, ICANON | EXTPROC);
+	CHECK(!tcgetattr(s, &t));
+	t.c_cc[VMIN] = 2;
+	CHECK(!tcsetattr(s, TCSANOW, &t) && types(m, "1") && EVENTUALLY(queued(s, FIONREAD) == 1));
+	CHECK(!(events(s, POLLIN, 0) & POLLIN) && types(m, "2\n3") && has(s));
+	CHECK(EVENTUALLY(queued(s, FIONREAD) == 4) && read(s, buf, 9) == 4);
+	/* What is there when that begins or ends is one line. */
+	CHECK(types(m, "x\ny") && EVENTUALLY(queued(s, FIONREAD) == 3));
+	modes(s, 0, 0, EXTPROC, 0);
+	CHECK(read(s, buf, 9) == 3);
 	close(s);
 	close(m);
 }
@@ -667,6 +705,7 @@ int main(void)
 	test_packets();
 	test_closed();
 	test_times();
+	test_odd_modes();
 	test_min_time();
 	test_readiness();
 	test_pool();
