@@ -73,6 +73,41 @@ static int told_of(const char *name, long nr)
 	return found;
 }
 
+/* Sum of the numbers at place @at behind @word, which lines begin with. */
+static unsigned long long sum_of(const char *word, int at)
+{
+	char line[256];
+	unsigned long long v[3], sum = 0;
+	FILE *f = fopen("/proc/stats", "r");
+
+	while (f && fgets(line, sizeof(line), f)) {
+		char *p = line + strlen(word);
+
+		if (!strncmp(line, word, strlen(word)) &&
+		    sscanf(p, "%llu %llu %llu", &v[0], &v[1], &v[2]) > at)
+			sum += v[at];
+	}
+	if (f)
+		fclose(f);
+	return sum;
+}
+
+/* Interrupts go on; what is open is in use in its cache, which has room for it. */
+static void interrupts_and_caches(void)
+{
+	unsigned long long irqs = sum_of("irq ", 1), files = sum_of("cache file ", 0);
+	int fd[200];
+
+	CHECK(irqs > 0 && EVENTUALLY(sum_of("irq ", 1) > irqs));
+	for (int i = 0; i < 200; i++)
+		fd[i] = open("/dev/null", O_RDONLY);
+	CHECK(fd[199] >= 0 && sum_of("cache file ", 0) >= files + 100);
+	CHECK(sum_of("cache file ", 1) >= sum_of("cache file ", 0));
+	CHECK(sum_of("cache file ", 2) * 4096 >= sum_of("cache file ", 1) * 64);
+	for (int i = 0; i < 200; i++)
+		close(fd[i]);
+}
+
 /* All that was waited for a lock of @kind; false: a line of them is not as it should be. */
 static int lock_waits(const char *kind, unsigned long long *waits)
 {
@@ -164,6 +199,7 @@ int main(void)
 	CHECK(told_of("absent one", ABSENT) == 1 && told_of("absent two", ABSENT) == 1);
 	CHECK(told_of("absent two", ABSENT) == 0 && told_of("absent two", ABSENT + 1) == 1);
 	CHECK(told_of("", ABSENT) == 1 && told_of("", ABSENT) == 0);
+	interrupts_and_caches();
 	waits_are_counted();
 	return tap_done();
 }
