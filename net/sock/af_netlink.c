@@ -511,13 +511,12 @@ static int nl_setsockopt(struct socket *s, int level, int option, const void *va
 	struct nl_sock *n = nl_of(s);
 	bool *field = option_field(n, option);
 	u64 group;
-	u32 v;
+	u32 v = 0; /* also what is shorter, as on Linux */
 
 	if (level != SOL_NETLINK)
 		return -ENOPROTOOPT;
-	if (len < sizeof(v))
-		return -EINVAL;
-	memcpy(&v, val, sizeof(v));
+	if (len >= sizeof(v))
+		memcpy(&v, val, sizeof(v));
 	if (field) {
 		WRITE_ONCE(*field, v != 0);
 		return 0;

@@ -364,7 +364,7 @@ static long sock_ioctl(struct socket *s, u32 cmd, u64 arg)
 
 static u32 sock_charged(const struct socket *s, bool out)
 {
-	return (u32)tcp_queued(pcb_of(s), out);
+	return (u32)MAX(tcp_queued(pcb_of(s), out), 0); /* of a listener nothing is */
 }
 
 static bool sock_at_mark(struct socket *s)

@@ -513,7 +513,12 @@ static int give_meminfo(struct socket *s, void *val, u32 *len)
 		[SK_MEMINFO_SNDBUF] = (u32)READ_ONCE(s->sndbuf),
 		[SK_MEMINFO_DROPS] = READ_ONCE(s->drops),
 	};
+	u32 size = sizeof(v[0]);
 
+	if (s->ops->getsockopt) { /* TCP has its own */
+		(void)s->ops->getsockopt(s, SOL_SOCKET, SO_RCVBUF, &v[SK_MEMINFO_RCVBUF], &size);
+		(void)s->ops->getsockopt(s, SOL_SOCKET, SO_SNDBUF, &v[SK_MEMINFO_SNDBUF], &size);
+	}
 	if (s->ops->charged) {
 		v[SK_MEMINFO_RMEM_ALLOC] = s->ops->charged(s, false);
 		v[SK_MEMINFO_WMEM_ALLOC] = s->ops->charged(s, true);

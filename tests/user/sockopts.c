@@ -27,6 +27,8 @@
 #define RXQ_OVFL 40
 #define BAD ((void *)-4096l)
 #define UNICAST_IF 50
+#define SOL_NETLINK_ 270
+#define PKTINFO 3 /* NETLINK_PKTINFO */
 #ifndef SO_BINDTOIFINDEX
 #define SO_BINDTOIFINDEX 62
 #endif
@@ -169,6 +171,28 @@ static void memory(void)
 	CHECK(!getsockopt(y, SOL_SOCKET, MEMINFO, v, &n) && n == 8);
 	close(x);
 	close(y);
+}
+
+/* A listener has no bytes; a netlink socket takes short values for 0. */
+static void odd_ones(void)
+{
+	int l = socket(AF_INET, SOCK_STREAM, 0), n = socket(AF_NETLINK, SOCK_RAW, 0), one = 1;
+	unsigned v[9] = { 1, 1, 1, 1 };
+	socklen_t len = sizeof(v);
+
+	CHECK(!listen(l, 1) && !getsockopt(l, SOL_SOCKET, MEMINFO, v, &len) && len == 36);
+	CHECK(v[0] == 0 && v[1] == (unsigned)get(l, SO_RCVBUF));
+	CHECK(v[2] == 0 && v[3] == (unsigned)get(l, SO_SNDBUF));
+	CHECK(!setsockopt(n, SOL_NETLINK_, PKTINFO, &one, 4));
+	len = 4;
+	CHECK(!getsockopt(n, SOL_NETLINK_, PKTINFO, &one, &len) && one == 1);
+	CHECK(!setsockopt(n, SOL_NETLINK_, PKTINFO, &one, 3));
+	CHECK(!getsockopt(n, SOL_NETLINK_, PKTINFO, &one, &len) && one == 0);
+	CHECK_ERR(setsockopt(n, SOL_NETLINK_, 77, &one, 1), ENOPROTOOPT);
+	CHECK_ERR(setsockopt(n, SOL_NETLINK_, 1, &one, 1),
+		  EINVAL); /* NETLINK_ADD_MEMBERSHIP of 0 */
+	close(l);
+	close(n);
 }
 
 /* SO_TIMESTAMPING: when a datagram came in. */
@@ -403,6 +427,7 @@ int main(void)
 	REQUIRE(loopback_up());
 	options();
 	memory();
+	odd_ones();
 	stamping();
 	stamp_forms();
 	stamp_forms_together();
