@@ -303,7 +303,7 @@ int vfs_open_check(u32 oflags)
 		return 0;
 	if (oflags & TMPFILE_BIT)
 		return (oflags & (O_TMPFILE | O_CREAT)) == O_TMPFILE &&
-				       (want_of(oflags) & MAY_WRITE)
+				       (want_of(oflags & O_ACCMODE) & MAY_WRITE)
 			       ? 0
 			       : -EINVAL;
 	return (oflags & both) == both ? -EINVAL : 0;

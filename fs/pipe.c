@@ -544,6 +544,8 @@ int pipe_open_fifo(struct inode *i, struct file *f)
 	struct pipe *p;
 	int err;
 
+	if (!ends)
+		return -EINVAL; /* access mode 3 */
 	f->pos = 0;
 	f->mode |= FILE_STREAM;
 	err = fifo_get(i, &p);

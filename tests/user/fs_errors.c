@@ -393,6 +393,7 @@ static void test_open(void)
 	CHECK_ERR(openat(99, "f", O_RDONLY), EBADF);
 	CHECK_ERR(openat(fd, "f", O_RDONLY), ENOTDIR);
 	CHECK_ERR(open(".", O_TMPFILE | O_RDONLY, 0644), EINVAL);
+	CHECK_ERR(open(".", O_TMPFILE | O_RDONLY | O_TRUNC, 0644), EINVAL);
 	CHECK_ERR(open("f", O_TMPFILE | O_RDWR, 0644), ENOTDIR);
 	CHECK_ERR(open("none", O_TMPFILE | O_RDWR, 0644), ENOENT);
 	CHECK_ERR(open("/proc", O_TMPFILE | O_RDWR, 0644), EOPNOTSUPP);

@@ -284,6 +284,7 @@ static void test_fifo(void)
 	unlink(path);
 	REQUIRE(!mkfifo(path, 0600));
 	CHECK_ERR(open(path, O_WRONLY | O_NONBLOCK), ENXIO);
+	CHECK_ERR(open(path, 3 | O_NONBLOCK), EINVAL); /* neither end */
 	r = open(path, O_RDONLY | O_NONBLOCK);
 	CHECK(r >= 0 && read(r, back, 1) == 0 && events(r, POLLIN) == 0);
 	w = open(path, O_WRONLY | O_NONBLOCK);
