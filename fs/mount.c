@@ -514,11 +514,9 @@ int vfs_move_mount(const struct path *src, const struct path *where)
 	if (src->dentry != src->mnt->root || !src->mnt->parent || src->mnt->parent->group ||
 	    src->mnt->loose)
 		goto unlock;
-	if (mount_is_below(at.mnt, src->mnt)) {
-		err = -ELOOP;
-		goto unlock;
-	}
 	err = mount_may_move(src->mnt, &at);
+	if (!err && mount_is_below(at.mnt, src->mnt))
+		err = -ELOOP;
 	if (err)
 		goto unlock;
 	mount_detach(src->mnt, &was);

@@ -195,6 +195,7 @@ static void test_bind_and_move(void)
 	CHECK_ERR(mount("src", "dst", NULL, MS_MOVE, NULL), EINVAL);
 	CHECK(!mkdir("dst/x", 0755));
 	CHECK_ERR(mount("dst", "dst/x", NULL, MS_MOVE, NULL), ELOOP);
+	CHECK_ERR(mount("dst", "dst/deep", NULL, MS_MOVE, NULL), EINVAL); /* no directory */
 	CHECK(!umount("dst"));
 	/* Binding one file over another. */
 	touch("src/g");
