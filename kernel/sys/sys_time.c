@@ -51,7 +51,7 @@ static int cpu_clock_read(int clock, s64 *out)
 	if (!cpu_clock_valid(clock))
 		return -EINVAL;
 	if (cpu_clock_is_thread(clock)) {
-		t = id ? task_lookup(id) : current_task();
+		t = id ? task_lookup_dead(id) : current_task();
 		if (!t)
 			return -EINVAL;
 		if (t->proc == current_proc())

@@ -15,6 +15,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 #include "tap.h"
 #include "vforked.h"
@@ -491,12 +492,18 @@ static int task_is_listed(pid_t tid)
 /* The first thread ends before the others: it stays as a zombie. */
 static void *exit_group_thread(void *arg)
 {
+	struct timespec used = { 0, 0 };
+
 	if (!EVENTUALLY(task_state(getpid(), getpid()) == 'Z'))
 		exit(65);
 	if (thread_count() != 2)
 		exit(64);
 	if (!task_is_listed(getpid()) || !task_is_listed(gettid()))
 		exit(63);
+	/* Its CPU clock has stopped, and its scheduling is told. */
+	if (syscall(SYS_clock_gettime, ~getpid() * 8 | 6, &used) || !(used.tv_sec | used.tv_nsec) ||
+	    syscall(SYS_sched_getscheduler, getpid()))
+		exit(62);
 	exit(66);
 	return arg;
 }
