@@ -24,7 +24,10 @@ static __always_inline bool word_try(struct spinlock *l)
 	return __atomic_exchange_n(&l->locked, 1, __ATOMIC_ACQUIRE) == 0;
 }
 
-/* Returns @flags, so that spin_lock_irqsave can end in it and needs no frame where it need not wait. */
+/*
+ * Returns @flags, so that spin_lock_irqsave can end in it and needs no frame where it need not
+ * wait.
+ */
 static __noinline u64 wait_slow(struct spinlock *l, u64 flags, const void *caller)
 {
 	s64 since = time_now();

@@ -632,10 +632,8 @@ static int packet_setsockopt(struct socket *s, int level, int option, const void
 	if (level != SOL_PACKET)
 		return -ENOPROTOOPT;
 	if (flag) {
-		if (len < sizeof(v))
-			return -EINVAL;
-		memcpy(&v, val, sizeof(v));
-		if (option == PACKET_IGNORE_OUTGOING && (v < 0 || v > 1))
+		memcpy(&v, val, MIN(len, (u32)sizeof(v)));
+		if (len < sizeof(v) || (option == PACKET_IGNORE_OUTGOING && (v & ~1)))
 			return -EINVAL;
 		WRITE_ONCE(*flag, v != 0);
 		return 0;
