@@ -4,6 +4,7 @@
  *
  *   failnth [-v] [PATTERN]   only the operations whose name holds PATTERN; -v tells each failure
  *   failnth -m [PATTERN]     count memory after each operation, and tell how long it takes
+ *   failnth -x N PROGRAM...  run a program whose Nth allocation fails, those of exec counted
  *
  * A failure must be an errno that the call's manual page gives for want of memory. All of it is
  * done once before memory is counted and some times more after that: then the same objects must be
@@ -125,6 +126,12 @@ int main(int argc, char **argv)
 	/* The new program of an exec: until the parent has looked. */
 	if (!strcmp(argv[argc - 1], "--child") || strstr(argv[argc - 1], ".failnth"))
 		return (int)read(0, &byte, 1);
+	if (argc > 3 && !strcmp(argv[1], "-x")) {
+		fail_begin(argv[0]);
+		fail_arm(atoi(argv[2]));
+		execv(argv[3], argv + 3);
+		return 127;
+	}
 	verbose = argc > 1 && !strcmp(argv[1], "-v");
 	by_operation = argc > 1 && !strcmp(argv[1], "-m");
 	pattern = argc > 1 + (verbose || by_operation) ? argv[argc - 1] : "";

@@ -342,7 +342,7 @@ static void test_retries(void)
 {
 	struct sock_filter none[] = { BPF_STMT(BPF_RET | BPF_K, 0) };
 	struct sock_fprog f = { 1, none };
-	int l = listener(), c = socket(AF_INET, SOCK_STREAM, 0), s, e = 0;
+	int l = listener(), c = socket(AF_INET, SOCK_STREAM, 0), s = -1, e = 0;
 	struct sockaddr_in a = at("127.0.0.1", port_of(l));
 	struct pollfd p = { c, POLLIN, 0 };
 	socklen_t n = sizeof(e);
