@@ -275,13 +275,13 @@ static void test_altstack(void)
 	CHECK(!sigaltstack(&st, NULL));
 }
 
-static char *volatile deepest;
+static volatile uintptr_t deepest;
 
 static int descend(int n)
 {
 	volatile char big[4096];
 
-	deepest = (char *)big;
+	deepest = (uintptr_t)big;
 	big[n & 4095] = (char)n;
 	return n > 0 ? descend(n + 1) + big[5] : 0;
 }
@@ -291,6 +291,7 @@ static int grows_to(rlim_t size)
 {
 	struct rlimit limit;
 	stack_t st = { .ss_sp = altstack, .ss_size = sizeof(altstack) };
+	uintptr_t used;
 	char here;
 
 	if (getrlimit(RLIMIT_STACK, &limit))
@@ -301,7 +302,8 @@ static int grows_to(rlim_t size)
 	handle(SIGSEGV, on_overflow, SA_ONSTACK);
 	if (!sigsetjmp(jump, 1))
 		descend(1);
-	return &here - deepest<(ptrdiff_t)size && & here - deepest>(ptrdiff_t)(size / 2);
+	used = (uintptr_t)&here - deepest;
+	return used < size && used > size / 2;
 }
 
 static void test_stack_limit(void)
