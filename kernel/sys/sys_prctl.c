@@ -220,6 +220,18 @@ static long prctl_set_bypass(u64 what)
 	}
 }
 
+/* Nothing is done about speculation. */
+static long prctl_speculation(int option, u64 what, u64 a3, u64 a4, u64 a5)
+{
+	bool set = option == PR_SET_SPECULATION_CTRL;
+
+	if ((a3 && !set) || a4 || a5)
+		return -EINVAL;
+	if (what != PR_SPEC_STORE_BYPASS)
+		return -ENODEV;
+	return set ? prctl_set_bypass(a3) : (long)PR_SPEC_ENABLE;
+}
+
 /* Options about the process and the thread; -ENOSYS: not one of them. */
 static long prctl_process(int option, u64 a2, u64 a3, u64 a4, u64 a5)
 {
@@ -265,14 +277,7 @@ static long prctl_process(int option, u64 a2, u64 a3, u64 a4, u64 a5)
 			return -EINVAL;
 		return t->mce_kill ? t->mce_kill - 1 : PR_MCE_KILL_DEFAULT;
 	case PR_GET_SPECULATION_CTRL:
-		if (a3 || a4 || a5)
-			return -EINVAL;
-		/* Nothing is done about speculation. */
-		return a2 == PR_SPEC_STORE_BYPASS ? (long)PR_SPEC_ENABLE : -ENODEV;
-	case PR_SET_SPECULATION_CTRL:
-		if (a4 || a5)
-			return -EINVAL;
-		return a2 == PR_SPEC_STORE_BYPASS ? prctl_set_bypass(a3) : -ENODEV;
+	case PR_SET_SPECULATION_CTRL: return prctl_speculation(option, a2, a3, a4, a5);
 	case PR_SET_TAGGED_ADDR_CTRL:
 		return a3 || a4 || a5 ? -EINVAL : arch_tagged_set(&current->arch, a2);
 	case PR_GET_TAGGED_ADDR_CTRL:
