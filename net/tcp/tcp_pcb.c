@@ -56,7 +56,6 @@ struct tcp_pcb *tcp_pcb_alloc(void)
 	list_init(&p->outq);
 	list_init(&p->sndq);
 	list_init(&p->rcvq);
-	list_init(&p->oooq);
 	p->state = TCP_CLOSE;
 	p->cc = tcp_cc_default();
 	p->sndbuf = tcp_sysctl_wmem[1];
@@ -194,8 +193,7 @@ static void purge_sndq(struct tcp_pcb *p)
 void tcp_purge(struct tcp_pcb *p)
 {
 	purge_sndq(p);
-	pkt_purge(&p->oooq);
-	p->ooo_mem = 0;
+	tcp_ooo_purge(p);
 	tcp_settle(p);
 }
 

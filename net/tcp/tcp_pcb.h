@@ -20,6 +20,7 @@
 #include "kernel/base/time.h"
 #include "kernel/base/timeout.h"
 #include "kernel/lib/list.h"
+#include "kernel/lib/rbtree.h"
 #include "kernel/lib/refcount.h"
 #include "kernel/sched/work.h"
 #include "net/chooser.h"
@@ -100,6 +101,7 @@ struct tcp_seg {
 struct tcp_rx {
 	u32 seq, end; /* of the data; with FIN */
 	u32 fin; /* ends with FIN */
+	struct rb_node node; /* in tcp_pcb.ooo */
 };
 static inline struct tcp_rx *tcp_rx(struct pkt *p)
 {
@@ -371,7 +373,7 @@ struct tcp_pcb {
 	u32 rcv_rtt_seq; /* l */
 	u32 mem; /* l: bytes charged to all of TCP, in quanta */
 	struct list rcvq; /* l to append, r to take */
-	struct list oooq; /* l: by seq, not overlapping */
+	struct rb_root ooo; /* l: struct tcp_rx by seq, not overlapping */
 	u32 rcv_mem, ooo_mem; /* l: bytes with what they cost */
 	int rcvbuf, rcvlowat; /* a */
 	u16 rcv_mss; /* l: what the other side sends */
@@ -656,6 +658,7 @@ u32 tcp_window(struct tcp_pcb *p); /* what to say in a segment, not scaled */
 void tcp_seg_acked(struct tcp_pcb *p, const struct tcp_seg *s); /* which has .stamp */
 void tcp_window_update(struct tcp_pcb *p, s64 now); /* the user has read: tell, if it is worth it */
 void tcp_rcv_space(struct tcp_pcb *p, s64 now); /* auto-tuning */
+void tcp_ooo_purge(struct tcp_pcb *p);
 void tcp_mtu(struct tcp_pcb *p, u32 mtu);
 void tcp_mtu_black_hole(struct tcp_pcb *p, s64 now);
 u32 tcp_init_window(const struct tcp_pcb *p);

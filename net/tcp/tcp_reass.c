@@ -6,7 +6,8 @@
  *
  * Bounds: nothing beyond the promised window is kept; packets count with what they cost, and when
  * the queues cost twice the buffer new ones are dropped: many small packets are melted together
- * before.
+ * before. What is out of order is in a tree, so that a sender of very many small pieces in the
+ * worst order costs little for each.
  */
 #include "kernel/lib/string.h"
 #include "net/tcp/tcp_pcb.h"
@@ -67,7 +68,7 @@ void tcp_dsack(struct tcp_pcb *p, u32 start, u32 end)
 
 static void set_range(struct pkt *pkt, u32 seq, u32 fin)
 {
-	*tcp_rx(pkt) = (struct tcp_rx){ seq, seq + pkt->len, fin };
+	*tcp_rx(pkt) = (struct tcp_rx){ .seq = seq, .end = seq + pkt->len, .fin = fin };
 }
 
 static void trim_front(struct pkt *pkt, u32 n)
@@ -148,18 +149,42 @@ static void told_twice(struct tcp_pcb *p, u32 start, u32 end)
 		p->dblock.end = end;
 }
 
+static struct tcp_rx *ooo_rx(struct rb_node *n)
+{
+	return n ? rb_entry(n, struct tcp_rx, node) : NULL;
+}
+
+/* Out of the tree; the packet is the caller's. */
+static struct pkt *ooo_take(struct tcp_pcb *p, struct tcp_rx *rx)
+{
+	struct pkt *pkt = container_of((void *)rx, struct pkt, cb);
+
+	rb_erase(&p->ooo, &rx->node);
+	p->ooo_mem -= pkt->charge;
+	return pkt;
+}
+
+/* See tcp_pcb.h. holds: p->lock */
+void tcp_ooo_purge(struct tcp_pcb *p)
+{
+	struct tcp_rx *rx;
+
+	while ((rx = ooo_rx(rb_first(&p->ooo))))
+		pkt_put(ooo_take(p, rx));
+}
+
 /* What came before and fits now. RFC 5681, 4.2: that a gap was filled is told at once. */
 static void take_ooo(struct tcp_pcb *p)
 {
+	struct tcp_rx *rx;
+
 	p->flags |= PF_ACK_NOW;
-	while (!list_empty(&p->oooq) && !(p->flags & PF_FIN_RCVD)) {
-		struct pkt *pkt = list_first(&p->oooq, struct pkt, link);
-		struct tcp_rx *rx = tcp_rx(pkt);
+	while ((rx = ooo_rx(rb_first(&p->ooo))) && !(p->flags & PF_FIN_RCVD)) {
+		struct pkt *pkt;
 
 		if (seq_gt(rx->seq, p->rcv_nxt))
 			break;
-		list_del(&pkt->link);
-		p->ooo_mem -= pkt->charge;
+		pkt = ooo_take(p, rx);
 		told_twice(p, rx->seq, seq_min(rx->end, p->rcv_nxt));
 		if (seq_le(rx->end + rx->fin, p->rcv_nxt)) {
 			pkt_put(pkt);
@@ -173,59 +198,69 @@ static void take_ooo(struct tcp_pcb *p)
 		sack_trim(p);
 }
 
-static void ooo_drop(struct tcp_pcb *p, struct pkt *pkt)
+/*
+ * What @before, which begins no later, has of @pkt is not taken again. False: that is all of it,
+ * and the packet is gone.
+ */
+static bool ooo_cut_front(struct tcp_pcb *p, struct tcp_rx *before, struct pkt *pkt)
 {
-	list_del(&pkt->link);
-	p->ooo_mem -= pkt->charge;
-	pkt_put(pkt);
+	struct tcp_rx *rx = tcp_rx(pkt);
+
+	if (seq_ge(before->end, rx->end)) {
+		before->fin |= rx->fin && before->end == rx->end;
+		if (pkt->len)
+			tcp_dsack(p, rx->seq, rx->end);
+		pkt_put(pkt);
+		return false;
+	}
+	if (seq_gt(before->end, rx->seq)) {
+		tcp_dsack(p, rx->seq, before->end);
+		trim_front(pkt, before->end - rx->seq);
+	}
+	return true;
+}
+
+/* @pkt, in the tree, takes the place of what it covers, and ends where the next one begins. */
+static void ooo_cut_back(struct tcp_pcb *p, struct pkt *pkt)
+{
+	struct tcp_rx *rx = tcp_rx(pkt), *o;
+
+	while ((o = ooo_rx(rb_next(&rx->node))) && seq_lt(o->seq, rx->end)) {
+		told_twice(p, o->seq, seq_min(o->end, rx->end));
+		if (seq_gt(o->end, rx->end)) {
+			if (o->seq == rx->seq)
+				pkt_put(ooo_take(p, rx));
+			else
+				trim_back(pkt, o->seq - rx->seq);
+			return;
+		}
+		rx->fin |= o->fin && o->end == rx->end;
+		pkt_put(ooo_take(p, o));
+		TCP_COUNT(TCPOFOMerge);
+	}
 }
 
 /* Put @pkt where it belongs; bytes that are there already are not taken again. */
 static void ooo_insert(struct tcp_pcb *p, struct pkt *pkt)
 {
-	struct tcp_rx *rx = tcp_rx(pkt);
-	struct list *at = &p->oooq;
-	struct pkt *o, *tmp;
+	struct tcp_rx *rx = tcp_rx(pkt), *before = NULL;
+	struct rb_node **link = &p->ooo.node, *parent = NULL;
 
-	/* Mostly it belongs at the end. */
-	while (at->prev != &p->oooq) {
-		o = list_entry(at->prev, struct pkt, link);
-		if (seq_le(tcp_rx(o)->seq, rx->seq))
-			break;
-		at = at->prev;
-	}
-	if (at->prev != &p->oooq) {
-		struct tcp_rx *last = tcp_rx(list_entry(at->prev, struct pkt, link));
-		u32 before = last->end;
-
-		if (seq_ge(before, rx->end)) {
-			last->fin |= rx->fin && before == rx->end;
-			if (pkt->len)
-				tcp_dsack(p, rx->seq, rx->end);
-			pkt_put(pkt);
-			return;
-		}
-		if (seq_gt(before, rx->seq)) {
-			tcp_dsack(p, rx->seq, before);
-			trim_front(pkt, before - rx->seq);
+	while (*link) {
+		parent = *link;
+		if (seq_lt(rx->seq, ooo_rx(parent)->seq)) {
+			link = &parent->left;
+		} else {
+			before = ooo_rx(parent);
+			link = &parent->right;
 		}
 	}
-	for (; at != &p->oooq; at = tmp->link.next) {
-		o = list_entry(at, struct pkt, link);
-		tmp = list_entry(at->prev, struct pkt, link);
-		if (seq_ge(tcp_rx(o)->seq, rx->end))
-			break;
-		if (seq_gt(tcp_rx(o)->end, rx->end)) {
-			trim_back(pkt, tcp_rx(o)->seq - rx->seq);
-			break;
-		}
-		rx->fin |= tcp_rx(o)->fin && tcp_rx(o)->end == rx->end;
-		ooo_drop(p, o);
-		TCP_COUNT(TCPOFOMerge);
-	}
-	list_add_tail(at, &pkt->link);
+	if (before && !ooo_cut_front(p, before, pkt))
+		return;
+	rb_link(&p->ooo, &rx->node, parent, link, !before);
 	p->ooo_mem += pkt->charge;
 	TCP_COUNT(TCPOFOQueue);
+	ooo_cut_back(p, pkt);
 }
 
 /* --- acknowledging --- */
@@ -257,7 +292,7 @@ static void schedule_ack(struct tcp_pcb *p, s64 now)
 {
 	u32 unacked = p->rcv_nxt - p->rcv_wup;
 
-	if ((p->flags & PF_ACK_NOW) || unacked >= 2u * p->rcv_mss || !list_empty(&p->oooq))
+	if ((p->flags & PF_ACK_NOW) || unacked >= 2u * p->rcv_mss || !rb_empty(&p->ooo))
 		p->flags |= PF_ACK_NOW;
 	else if (((p->flags & PF_QUICKACK) || p->quick) && !(p->flags & PF_PINGPONG))
 		p->flags |= PF_ACK_NOW;
@@ -354,11 +389,10 @@ static bool no_room(struct tcp_pcb *p, u32 charge, bool ordered)
 {
 	u32 all = p->rcv_mem + p->ooo_mem + charge, most = (u32)p->rcvbuf;
 
-	if (ordered && all > 2 * most && !list_empty(&p->oooq)) {
+	if (ordered && all > 2 * most && !rb_empty(&p->ooo)) {
 		/* What is in order is worth more. */
 		TCP_COUNT(OfoPruned);
-		pkt_purge(&p->oooq);
-		p->ooo_mem = 0;
+		tcp_ooo_purge(p);
 		p->nsacks = 0;
 		all = p->rcv_mem + charge;
 	}
@@ -398,7 +432,7 @@ static bool cut(struct tcp_pcb *p, struct tcp_in *in, struct pkt *pkt, bool *fin
 static void in_order(struct tcp_pcb *p, struct pkt *pkt, s64 now)
 {
 	append(p, pkt);
-	if (!list_empty(&p->oooq))
+	if (!rb_empty(&p->ooo))
 		take_ooo(p);
 	measure_rcv(p, now);
 	schedule_ack(p, now);

@@ -128,8 +128,7 @@ static void fin_received(struct tcp_pcb *p, s64 now)
 {
 	p->wake |= WAKE_ALL;
 	p->flags |= PF_ACK_NOW;
-	pkt_purge(&p->oooq);
-	p->ooo_mem = 0;
+	tcp_ooo_purge(p);
 	p->nsacks = 0;
 	p->dsack = false;
 	switch (p->state) {

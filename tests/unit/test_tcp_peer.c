@@ -1,7 +1,8 @@
-/* unit: tests/unit/tcp/tcp_world.c tests/unit/uio.c net/pkt.c net/cksum.c net/tcp/tcp_ack.c net/tcp/tcp_cc.c net/tcp/tcp_cc_cubic.c net/tcp/tcp_cc_newreno.c net/tcp/tcp_fastopen.c net/tcp/tcp_hash.c net/tcp/tcp_input.c net/tcp/tcp_listen.c net/tcp/tcp_option.c net/tcp/tcp_output.c net/tcp/tcp_pace.c net/tcp/tcp_param.c net/tcp/tcp_pcb.c net/tcp/tcp_reass.c net/tcp/tcp_recover.c net/tcp/tcp_sack.c net/tcp/tcp_seg.c net/tcp/tcp_stat.c net/tcp/tcp_state.c net/tcp/tcp_syncookie.c net/tcp/tcp_table.c net/tcp/tcp_timer.c net/tcp/tcp_timewait.c net/tcp/tcp_user.c net/tcp/tcp_xfer.c kernel/lib/string.c */
+/* unit: tests/unit/tcp/tcp_world.c tests/unit/uio.c net/pkt.c net/cksum.c net/tcp/tcp_ack.c net/tcp/tcp_cc.c net/tcp/tcp_cc_cubic.c net/tcp/tcp_cc_newreno.c net/tcp/tcp_fastopen.c net/tcp/tcp_hash.c net/tcp/tcp_input.c net/tcp/tcp_listen.c net/tcp/tcp_option.c net/tcp/tcp_output.c net/tcp/tcp_pace.c net/tcp/tcp_param.c net/tcp/tcp_pcb.c net/tcp/tcp_reass.c net/tcp/tcp_recover.c net/tcp/tcp_sack.c net/tcp/tcp_seg.c net/tcp/tcp_stat.c net/tcp/tcp_state.c net/tcp/tcp_syncookie.c net/tcp/tcp_table.c net/tcp/tcp_timer.c net/tcp/tcp_timewait.c net/tcp/tcp_user.c net/tcp/tcp_xfer.c kernel/lib/string.c kernel/lib/rbtree.c */
 /* TCP against a peer made by hand who lies, is unlucky, or says something unusual. */
 #include <linux/errno.h>
 #include <linux/poll.h>
+#include <stdlib.h>
 #include <string.h>
 #include "tests/unit/tcp/tcp_world.h"
 
@@ -333,5 +334,77 @@ UNIT_TEST(an_idle_hour_does_not_open_the_window)
 		}
 	}
 	CHECK(gained[1] <= 2 * gained[0] + 4 * MSS); /* where it was is reached sooner */
+	x_close(&x);
+}
+
+/* Bytes [from, to) of @bytes, which begins at x->seq. */
+static void say_part(const struct xend *x, const u8 *bytes, u32 from, u32 to)
+{
+	x_say(&(struct xseg){ .sport = x->sport,
+			      .dport = x->dport,
+			      .seq = x->seq + from,
+			      .ack = x->ack,
+			      .flags = TH_ACK,
+			      .wnd = 65535,
+			      .len = to - from,
+			      .data = bytes + from });
+}
+
+static void taken_whole(struct xend *x, const u8 *bytes, u32 n)
+{
+	static u8 got[8192];
+
+	CHECK_EQ(take(x->p, got, sizeof(got), 0), (ssize_t)n);
+	CHECK(!memcmp(got, bytes, n));
+	CHECK(rb_empty(&x->p->ooo) && !x->p->ooo_mem);
+}
+
+/* What waits is in order, and no byte of it is there twice. */
+static void check_order(const struct xend *x)
+{
+	for (struct rb_node *n = rb_first(&x->p->ooo), *next; n && (next = rb_next(n)); n = next)
+		CHECK(seq_le(rb_entry(n, struct tcp_rx, node)->end, rb_entry(next, struct tcp_rx, node)->seq));
+}
+
+/* Pieces that overlap, come twice and in any order: each byte is taken once, and nothing stays. */
+UNIT_TEST(pieces_in_any_order)
+{
+	static u8 bytes[6000];
+
+	srandom(7);
+	for (u32 i = 0; i < sizeof(bytes); i++)
+		bytes[i] = (u8)random();
+	for (u16 round = 0; round < 50; round++) {
+		struct xend x;
+
+		x_begin(&x, (u16)(400 + round), sack_mss, 8);
+		for (u32 i = 0; i < 60; i++) {
+			u32 from = 1 + (u32)random() % (sizeof(bytes) - 1);
+
+			say_part(&x, bytes, from, MIN(from + 1 + (u32)random() % 500, (u32)sizeof(bytes)));
+			x_forget();
+			check_order(&x);
+		}
+		for (u32 at = 0; at < sizeof(bytes); at += 500)
+			say_part(&x, bytes, at, at + 500);
+		taken_whole(&x, bytes, sizeof(bytes));
+		x_close(&x);
+	}
+}
+
+/* Every other byte from the end on: the order in which a list would be walked whole for each. */
+UNIT_TEST(pieces_in_the_worst_order)
+{
+	static u8 bytes[101];
+	struct xend x;
+
+	memset(bytes, 'w', sizeof(bytes));
+	x_begin(&x, 460, sack_mss, 8);
+	for (u32 at = sizeof(bytes) - 2; at < sizeof(bytes); at -= 2)
+		say_part(&x, bytes, at, at + 1);
+	x_forget();
+	check_order(&x);
+	say_part(&x, bytes, 0, sizeof(bytes));
+	taken_whole(&x, bytes, sizeof(bytes));
 	x_close(&x);
 }
