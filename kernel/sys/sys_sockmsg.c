@@ -76,7 +76,10 @@ static int take_rights(struct scm *scm, const int *fds, u32 n)
 static int take_cred(struct scm *scm, const struct sock_ucred *c)
 {
 	const struct cred *me = current->cred;
+	struct pid *pid;
 
+	if (c->uid == ~0u || c->gid == ~0u)
+		return -EINVAL;
 	if (c->pid != current_proc()->pid->nr && !sys_capable(CAP_SYS_ADMIN))
 		return -EPERM;
 	if (c->uid != me->uid && c->uid != me->euid && c->uid != me->suid &&
@@ -85,8 +88,10 @@ static int take_cred(struct scm *scm, const struct sock_ucred *c)
 	if (c->gid != me->gid && c->gid != me->egid && c->gid != me->sgid &&
 	    !sys_capable(CAP_SETGID))
 		return -EPERM;
-	if (c->uid == ~0u || c->gid == ~0u)
-		return -EINVAL;
+	pid = pid_lookup(c->pid);
+	if (!pid)
+		return -ESRCH;
+	pid_put(pid);
 	scm->cred = *c;
 	scm->has_cred = true;
 	return 0;

@@ -224,7 +224,7 @@ static int bind_path(struct unix_sock *u, const struct sockaddr_un *sun, u32 len
 	if (!a)
 		return -ENOMEM;
 	strlcpy(name, sun->sun_path, MIN(sizeof(name), (size_t)len - PATH_OFF));
-	err = vfs_mknod(NULL, name, S_IFSOCK | 0777, 0);
+	err = vfs_mknod(NULL, name, S_IFSOCK | (u->s.file->inode->mode & 07777), 0);
 	if (err == -EEXIST)
 		err = -EADDRINUSE;
 	if (err)

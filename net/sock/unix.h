@@ -16,7 +16,6 @@ struct unix_msg {
 	struct list link; /* receiver's u */
 	bool peeked; /* receiver's rlock: an empty one was looked at */
 	struct unix_sock *sender; /* I: reference */
-	struct unix_addr *from; /* I: the sender's name, or NULL; owned by .sender */
 	u32 size; /* I */
 	u32 off; /* receiver's rlock: read so far, of a stream */
 	u32 charge; /* I: what it counts against the sender's buffer */

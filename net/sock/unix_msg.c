@@ -123,13 +123,16 @@ static void queue_drop(struct unix_sock *u, struct unix_msg *m, bool spent)
 	unix_msg_free(m);
 }
 
+/* The sender's name as it is now: one that it got since it sent counts. */
 static void give_name(struct sock_msg *m, const struct unix_msg *msg)
 {
+	const struct unix_addr *from = load_acquire(&msg->sender->addr);
+
 	if (!m->addr)
 		return;
-	m->addr->len = msg->from ? msg->from->len : 0;
-	if (msg->from)
-		memcpy(m->addr->bytes, &msg->from->sun, msg->from->len);
+	m->addr->len = from ? from->len : 0;
+	if (from)
+		memcpy(m->addr->bytes, &from->sun, from->len);
 }
 
 /*
@@ -406,6 +409,9 @@ static int dgram_wait(struct unix_sock *u, struct sock_msg *m, s64 deadline, u32
 	do {
 		u32 seen = READ_ONCE(u->arrivals);
 
+		err = socket_take_error(&u->s); /* goes before what is there */
+		if (err)
+			return err;
 		*off = socket_peek_from(&u->s, m->flags);
 		*out = dgram_at(u, m, off);
 		if (*out)

@@ -17,14 +17,19 @@
 #include <linux/errno.h>
 #include <linux/poll.h>
 #include "fs/async.h"
+#include "kernel/base/cred.h"
 #include "kernel/base/errno.h"
 #include "kernel/lib/string.h"
 #include "mm/slab.h"
 #include "net/sock/sockfilter.h"
 #include "net/sock/unix.h"
 
-#define STREAM_PIECE 16000 /* with its header within four frames */
-#define CHARGE_EXTRA 512 /* what a message costs beside its bytes, about */
+#define STREAM_PIECE 16000u /* with its header within four frames */
+#define STREAM_AT_ONCE 36544u /* as on Linux: bytes sent at most between looks at the room */
+#define STREAM_LINEAR 3776u /* as on Linux: bytes of a message that are in one piece of memory */
+#define DGRAM_LINEAR 16064u
+#define PAGED_MAX (17u * 4096) /* and what it keeps in pages beside them */
+#define NOBODY 65534u /* an id that is not known */
 #define DGRAM_EXTRA 32u /* as on Linux: the room beside them that there has to be */
 
 /* Room for a message, waited for until @deadline, if @u still may send and has no error. */
@@ -45,6 +50,20 @@ static int wait_writable(struct unix_sock *u, s64 deadline)
 	return err ? socket_wait_error(err, u->s.sndtimeo) : 0;
 }
 
+/*
+ * What a message of @size bytes counts: the memory that Linux has for it, so that as many go into a
+ * buffer of a given size. A block, a power of two, holds up to @linear bytes and 320 of its own.
+ */
+static u32 charge_of(u32 size, u32 linear)
+{
+	u32 paged = size > linear ? MIN(ALIGN_UP(size - linear, 4096u), PAGED_MAX) : 0;
+	u32 need = ALIGN_UP(size - MIN(paged, size), 64u) + 320, block = 512;
+
+	while (block < need)
+		block *= 2;
+	return paged + block + 256;
+}
+
 /* The next @size bytes of the caller's data, charged to @u. 0, -ENOMEM, -EFAULT. */
 static int msg_make(struct unix_sock *u, struct sock_msg *m, u32 size, struct unix_msg **out)
 {
@@ -58,13 +77,24 @@ static int msg_make(struct unix_sock *u, struct sock_msg *m, u32 size, struct un
 		return -EFAULT;
 	}
 	msg->size = size;
-	msg->charge = size + CHARGE_EXTRA;
+	msg->charge = charge_of(size, u->s.type == SOCK_STREAM ? STREAM_LINEAR : DGRAM_LINEAR);
 	msg->sender = unix_get(u);
-	msg->from = load_acquire(&u->addr);
-	msg->scm.cred = m->scm.has_cred ? m->scm.cred : socket_current_cred();
+	msg->scm.has_cred = m->scm.has_cred;
+	msg->scm.cred = m->scm.has_cred ? m->scm.cred : (struct sock_ucred){ 0, NOBODY, NOBODY };
 	__atomic_add_fetch(&u->wmem, msg->charge, __ATOMIC_ACQ_REL);
 	*out = msg;
 	return 0;
+}
+
+/* Who sends @msg is said when one of the two asks for it by now, or may yet: not accepted. */
+static void msg_sign(struct unix_msg *msg, const struct unix_sock *to)
+{
+	if (msg->scm.has_cred || !(READ_ONCE(msg->sender->s.passcred) ||
+				   READ_ONCE(to->s.passcred) || !READ_ONCE(to->s.file)))
+		return;
+	msg->scm.cred = socket_current_cred();
+	msg->scm.cred.uid = current->cred->uid;
+	msg->scm.cred.gid = current->cred->gid;
 }
 
 /*
@@ -75,6 +105,7 @@ static int msg_deliver(struct unix_sock *to, struct unix_msg *msg, struct sock_m
 {
 	bool files = m && m->scm.nfiles, gone;
 
+	msg_sign(msg, to);
 	if (files) {
 		mutex_lock(&unix_gc_lock);
 		msg->scm.files = m->scm.files;
@@ -115,24 +146,30 @@ static int msg_deliver(struct unix_sock *to, struct unix_msg *msg, struct sock_m
 	return 0;
 }
 
-/* One piece of a stream; @oob: its last byte, out of band. Bytes, or -errno. */
+/*
+ * One piece of a stream; @oob: its last byte, out of band. *had: bytes that there was room for when
+ * it was last looked at. Bytes, or -errno.
+ */
 static ssize_t stream_piece(struct unix_sock *u, struct unix_sock *peer, struct sock_msg *m,
-			    s64 deadline, bool oob)
+			    s64 deadline, bool oob, u32 *had)
 {
-	u32 most = MIN((u32)READ_ONCE(u->s.sndbuf) / 2, (u32)STREAM_PIECE);
 	struct unix_msg *msg;
-	u32 size;
+	u32 size, most;
 	int err;
 
-	do {
+	while (!*had) {
 		err = wait_writable(u, deadline);
 		if (err)
 			return err;
-	} while (READ_ONCE(u->wmem) >= (u32)READ_ONCE(u->s.sndbuf));
+		if (READ_ONCE(u->wmem) < (u32)READ_ONCE(u->s.sndbuf))
+			*had = MIN((u32)READ_ONCE(u->s.sndbuf) / 2 - 64, STREAM_AT_ONCE);
+	}
+	most = MIN(*had, STREAM_PIECE);
 	size = (u32)MIN(m->data->left, (size_t)most);
 	/* The byte that goes out of band is no part of what goes before it. */
 	if ((m->flags & MSG_OOB) && !oob && size == m->data->left)
 		size--;
+	*had -= MIN(*had, size);
 	err = msg_make(u, m, size, &msg);
 	if (err)
 		return err;
@@ -148,6 +185,7 @@ ssize_t unix_stream_send(struct socket *s, struct sock_msg *m)
 	struct unix_sock *u = unix_of(s), *peer = unix_peer(u);
 	s64 deadline = socket_deadline(READ_ONCE(s->sndtimeo), m->flags & MSG_DONTWAIT);
 	ssize_t sent = 0, n = 0;
+	u32 had = 0;
 
 	if ((m->flags & MSG_OOB) && !m->data->left)
 		n = -EOPNOTSUPP;
@@ -160,7 +198,7 @@ ssize_t unix_stream_send(struct socket *s, struct sock_msg *m)
 	while (!n && m->data->left) {
 		bool oob = (m->flags & MSG_OOB) && m->data->left == 1;
 
-		n = stream_piece(u, peer, m, deadline, oob);
+		n = stream_piece(u, peer, m, deadline, oob, &had);
 		if (n > 0) {
 			sent += n;
 			n = 0;
