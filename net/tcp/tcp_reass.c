@@ -342,6 +342,7 @@ void tcp_window_update(struct tcp_pcb *p, s64 now)
 
 	if (p->state == TCP_CLOSE || p->state == TCP_SYN_SENT || (p->flags & PF_FIN_RCVD))
 		return;
+	space = MIN(space, (s64)(65535u << p->rcv_wscale)); /* all that can be said */
 	if (p->window_clamp)
 		space = MIN(space, (s64)p->window_clamp);
 	if (said > 0 && space < 2 * (s64)said)

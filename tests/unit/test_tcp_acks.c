@@ -90,6 +90,22 @@ UNIT_TEST(one_acknowledgment_for_two_segments)
 	x_close(&x);
 }
 
+/* Without window scaling more than 65,535 cannot be said, however much room there is. */
+UNIT_TEST(reading_tells_nothing_when_nothing_more_can_be_said)
+{
+	struct tcp_settings s = { .rcvbuf = 1 << 20, .rcvlowat = 1 };
+	struct xend x;
+
+	begin(&x, 230);
+	tcp_set(x.p, &s);
+	give(&x, MSS);
+	give(&x, MSS);
+	(void)acked(&x);
+	CHECK(take(x.p, data, sizeof(data), 0) > 0);
+	CHECK_EQ(x_count(), 0);
+	x_close(&x);
+}
+
 /* RFC 5681, 4.2: out of order, and what fills a hole, are news for a sender that has lost. */
 UNIT_TEST(a_hole_is_told_at_once)
 {
