@@ -273,19 +273,29 @@ static int try_bind(struct inet_pcb *pcb, be32 laddr, be16 lport, bool free_only
 	return err;
 }
 
+/* See udp.h. ctx: any */
+u32 inet_port_range(u32 own, u32 *low)
+{
+	u32 first = (u32)READ_ONCE(inet_port_first), last = (u32)READ_ONCE(inet_port_last);
+	u32 own_first = own & 0xffff, own_last = own >> 16;
+
+	if (own_first >= first && own_first <= last)
+		first = own_first;
+	if (own_last >= first && own_last <= last)
+		last = own_last;
+	*low = first;
+	return last >= first ? last - first + 1 : 1;
+}
+
 /* See udp.h. Ports are tried from a random one on, so that none can be foretold (RFC 6056). */
 int inet_pcb_bind(struct inet_pcb *pcb, be32 laddr, be16 lport)
 {
-	u32 first = (u32)READ_ONCE(inet_port_first), last = (u32)READ_ONCE(inet_port_last);
-	u32 n, at;
+	u32 first = 1, n = 65535, at;
 
 	if (lport || pcb->table == PCB_RAW)
 		return try_bind(pcb, laddr, lport, false);
-	if (pcb->table == PCB_PING) {
-		first = 1;
-		last = 65535;
-	}
-	n = last >= first ? last - first + 1 : 1;
+	if (pcb->table != PCB_PING)
+		n = inet_port_range(READ_ONCE(pcb->ports), &first);
 	at = (u32)(rand_u64() % n);
 	for (u32 i = 0; i < n; i++) {
 		if (!try_bind(pcb, laddr, net16((u16)(first + (at + i) % n)), true))

@@ -140,6 +140,7 @@ struct tcp_settings {
 	u8 tos, ttl; /* 0: the default */
 	u8 pmtudisc; /* IP_PMTUDISC_* */
 	u32 uid; /* whose it is, for lists and SO_REUSEPORT */
+	u32 ports; /* IP_LOCAL_PORT_RANGE */
 	const struct netdev *dev; /* SO_BINDTODEVICE; NULL: any */
 };
 /* SO_MAX_PACING_RATE: bytes per second; ~0: no limit. 0, -ENOMEM. ctx: thread */

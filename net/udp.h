@@ -41,6 +41,7 @@ struct inet_pcb {
 	bool reuse, reuseport; /* a: SO_REUSEADDR, SO_REUSEPORT */
 	bool bound; /* t: in a table */
 	u32 uid; /* I */
+	u32 ports; /* a: IP_LOCAL_PORT_RANGE, see inet_port_range() */
 	int cover_out, cover_in; /* a: UDP-Lite, see udplite_output(); UDPLITE_ANY: not asked for */
 	const void *owner; /* I: for the table's listing */
 	struct net_chooser
@@ -81,6 +82,12 @@ void inet_pcb_tables_init(void); /* boot */
 
 /* The range that ports are chosen from: a, sysctl net.ipv4.ip_local_port_range. */
 extern int inet_port_first, inet_port_last;
+/*
+ * How many ports one may choose from, from *low on. @own: IP_LOCAL_PORT_RANGE, the first in its
+ * low half, the last in its high one; what is 0 or not in the range of all is as it is for all.
+ * ctx: any
+ */
+u32 inet_port_range(u32 own, u32 *low);
 
 /*
  * Send a datagram: @p holds the payload, @o says who to whom. Consumes @p. @sum: with a checksum.

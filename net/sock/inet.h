@@ -39,6 +39,7 @@ struct inet_sock {
 	u32 mc_dev; /* a: IP_MULTICAST_IF: index; 0: by route */
 	be32 mc_addr; /* a: and the address that was given */
 	u32 unicast_dev; /* a: IP_UNICAST_IF: index; 0: by route */
+	u32 ports; /* a: IP_LOCAL_PORT_RANGE */
 	struct inet_errq *errq; /* I once made, own lock: MSG_ERRQUEUE */
 	struct mc_member
 		*groups; /* net_config_lock, and of datagrams the bucket's, either to look */

@@ -34,6 +34,8 @@ int inet_opt_give(int v, void *val, u32 *len)
 	return 0;
 }
 
+enum { OPT_LOCAL_PORT_RANGE = 51 }; /* IP_LOCAL_PORT_RANGE, which not all headers have */
+
 static bool net_admin(void)
 {
 	return cred_capable(current->cred, CAP_NET_ADMIN) ||
@@ -122,6 +124,17 @@ static int set_unicast_if(struct inet_sock *i, int v)
 	return 0;
 }
 
+/* IP_LOCAL_PORT_RANGE: the first in the low half, the last in the high one; 0: as for all. */
+static int set_ports(struct inet_sock *i, u32 v)
+{
+	if (v >> 16 && (v & 0xffff) > v >> 16)
+		return -EINVAL;
+	WRITE_ONCE(i->ports, v);
+	if (inet_is_dgram(&i->s))
+		WRITE_ONCE(dgram_of(&i->s)->pcb.ports, v);
+	return 0;
+}
+
 /* IP_MULTICAST_IF: an address, or struct ip_mreqn. */
 static int set_mc_if(struct inet_sock *i, const void *val, u32 len)
 {
@@ -187,6 +200,7 @@ int inet_setsockopt(struct inet_sock *i, int option, const void *val, u32 len)
 		WRITE_ONCE(i->tos, (u8)v);
 		return 0;
 	case IP_UNICAST_IF: return len == sizeof(v) ? set_unicast_if(i, v) : -EINVAL;
+	case OPT_LOCAL_PORT_RANGE: return len == sizeof(v) ? set_ports(i, (u32)v) : -EINVAL;
 	case IP_ROUTER_ALERT: return i->s.type == SOCK_RAW ? -ENOPROTOOPT : -EINVAL;
 	case IP_MTU_DISCOVER:
 		if (v < IP_PMTUDISC_DONT || v > IP_PMTUDISC_OMIT)
@@ -240,6 +254,7 @@ int inet_getsockopt(struct inet_sock *i, int option, void *val, u32 *len)
 	case IP_HDRINCL: /* of other kinds than raw */
 	case IP_NODEFRAG: return inet_opt_give(0, val, len);
 	case IP_UNICAST_IF: return inet_opt_give((int)net32(READ_ONCE(i->unicast_dev)), val, len);
+	case OPT_LOCAL_PORT_RANGE: return inet_opt_give((int)READ_ONCE(i->ports), val, len);
 	case IP_MSFILTER:
 	case MCAST_MSFILTER: return inet_mcast_get(i, option, val, len);
 	case IP_OPTIONS:

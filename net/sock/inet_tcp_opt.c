@@ -32,6 +32,7 @@ void inet_tcp_sync(struct tcp_sock *t)
 		.ttl = ttl < 0 ? 0 : (u8)ttl,
 		.pmtudisc = READ_ONCE(t->i.pmtudisc),
 		.uid = current->cred->euid,
+		.ports = READ_ONCE(t->i.ports),
 		.dev = netdev_bound(READ_ONCE(s->bound_dev)),
 	};
 

@@ -407,6 +407,7 @@ struct tcp_pcb {
 	u32 keep_idle, keep_intvl; /* l: s */
 	u32 user_timeout; /* l: ms; 0: the default */
 	u32 window_clamp; /* l: 0: none */
+	u32 ports; /* l: IP_LOCAL_PORT_RANGE; 0: of all */
 	struct tcp_stat stat; /* l */
 };
 
@@ -747,7 +748,7 @@ void tcp_slow_start(struct tcp_pcb *p, u32 bytes);
 int __must_check tcp_wire_route(be32 dst, struct tcp_path *path); /* -ENETUNREACH... */
 bool tcp_wire_is_local(be32 addr); /* may be bound to */
 bool tcp_wire_is_loopback(be32 addr); /* reached without a wire */
-u32 tcp_wire_ports(u32 *low); /* the ports to choose from: how many, from *low on */
+u32 tcp_wire_ports(u32 own, u32 *low); /* the ports to choose from: see inet_port_range() */
 /* A TCP segment, as tcp_tx(pkt) says; consumes. */
 void tcp_wire_output(struct pkt *pkt);
 

@@ -393,7 +393,7 @@ int tcp_port_bind(struct tcp_key *k, be32 addr, be16 port)
 
 	if (port)
 		return port_take(k, addr, port) ? 0 : -EADDRINUSE;
-	n = tcp_wire_ports(&low);
+	n = tcp_wire_ports(container_of(k, struct tcp_pcb, key)->ports, &low);
 	start = (u32)rand_u64() % n;
 	k->reuse = false; /* who does not name a port gets one of its own */
 	for (u32 i = 0; i < n; i++) {
@@ -466,15 +466,19 @@ void tcp_port_move(struct tcp_key *from, struct tcp_key *to)
 
 /*
  * A TIME_WAIT in the way of a connection that we open: may it go? RFC 6191: with timestamps, and a
- * second later, so that ours is greater. tcp_tw_reuse 2: on loopback only.
+ * second later, so that ours is greater. tcp_tw_reuse 2: on loopback only. For @own, a port that
+ * its user bound, he has said so by SO_REUSEADDR: at once, as on Linux; our times go on from there.
  */
-static bool timewait_may_go(const struct tcp_key *k)
+static bool timewait_may_go(const struct tcp_key *k, bool own)
 {
 	const struct tcp_tw *tw = container_of(k, struct tcp_tw, key);
 	int how = READ_ONCE(tcp_sysctl_tw_reuse);
 
-	if (k->kind != TCP_KIND_TW || !tw->ts || !how ||
-	    (how == 2 && !tcp_wire_is_loopback(k->raddr)))
+	if (k->kind != TCP_KIND_TW || !tw->ts)
+		return false;
+	if (own)
+		return true;
+	if (!how || (how == 2 && !tcp_wire_is_loopback(k->raddr)))
 		return false;
 	return time_now() - READ_ONCE(tw->since) > SEC;
 }
@@ -488,7 +492,7 @@ static bool tuple_take(struct tcp_pcb *p)
 
 	spin_lock(&b->lock);
 	old = find(b, p->key.laddr, p->key.lport, p->key.raddr, p->key.rport);
-	free = !old || timewait_may_go(old);
+	free = !old || timewait_may_go(old, p->key.bound == BOUND_USER);
 	if (free) {
 		if (old) {
 			struct tcp_tw *tw = container_of(old, struct tcp_tw, key);
@@ -539,7 +543,7 @@ static bool port_share(struct tcp_pcb *p, be16 port)
 int tcp_port_connect(struct tcp_pcb *p)
 {
 	static u32 next; /* a */
-	u32 low, n = tcp_wire_ports(&low), start;
+	u32 low, n = tcp_wire_ports(p->ports, &low), start;
 
 	p->iss = tcp_isn(p->key.laddr, p->key.lport, p->key.raddr, p->key.rport);
 	if (p->key.lport)

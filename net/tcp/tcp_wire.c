@@ -49,12 +49,9 @@ bool tcp_wire_is_loopback(be32 addr)
 }
 
 /* See tcp_pcb.h. ctx: any */
-u32 tcp_wire_ports(u32 *low)
+u32 tcp_wire_ports(u32 own, u32 *low)
 {
-	u32 high = (u32)READ_ONCE(inet_port_last);
-
-	*low = (u32)READ_ONCE(inet_port_first);
-	return high >= *low ? high - *low + 1 : 1;
+	return inet_port_range(own, low);
 }
 
 /* Whose segment @pkt is, at @ports, hears an error. As tcp_error(). */

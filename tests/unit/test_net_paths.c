@@ -219,6 +219,34 @@ UNIT_TEST(ports_of_datagrams_are_nobodys_guess)
 		inet_pcb_unbind(&pcb[i]);
 }
 
+/* IP_LOCAL_PORT_RANGE: each half counts as far as it is in the range of all. */
+UNIT_TEST(ports_of_ones_own_are_some_of_all)
+{
+	static const struct {
+		u32 own_first, own_last, first, last;
+	} cases[] = {
+		{ 0, 0, 32768, 60999 },		{ 40000, 40001, 40000, 40001 },
+		{ 60999, 60999, 60999, 60999 }, { 40000, 0, 40000, 60999 },
+		{ 0, 40000, 32768, 40000 },	{ 100, 40000, 32768, 40000 },
+		{ 40000, 61000, 40000, 60999 }, { 61000, 61001, 32768, 60999 },
+	};
+	static struct inet_pcb pcb;
+	u32 low;
+
+	start();
+	for (u32 i = 0; i < ARRAY_SIZE(cases); i++) {
+		u32 own = cases[i].own_last << 16 | cases[i].own_first;
+
+		CHECK_EQ(inet_port_range(own, &low), cases[i].last - cases[i].first + 1);
+		CHECK_EQ(low, cases[i].first);
+	}
+	inet_pcb_init(&pcb, &user_ops, PCB_UDP, IPPROTO_UDP);
+	pcb.ports = 40000u << 16 | 40000;
+	CHECK_EQ(inet_pcb_bind(&pcb, 0, 0), 0);
+	CHECK_EQ(pcb.lport, net16(40000));
+	inet_pcb_unbind(&pcb);
+}
+
 /* ip_local_port_range: none beside it, and all of it, wherever the search begins. */
 UNIT_TEST(ports_of_datagrams_stay_in_their_range)
 {

@@ -44,6 +44,7 @@ static u32 connected(struct xend *x, bool stamps)
 	*x = (struct xend){ .sport = 240, .seq = 70000 };
 	x->p = connect_to(0, HOST_X, 240);
 	CHECK(x_hear(&h) && h.flags == TH_SYN && tcp_name(x->p, false, &me));
+	x->p->key.reuse = true; /* SO_REUSEADDR, for who comes after it */
 	x->dport = net16(me.port);
 	x->ack = h.seq + 1;
 	say_at(x, TH_SYN | TH_ACK, x->seq++, x->ack, 0, stamps ? PEER_TIME - 10 : 0, h.tsval);
@@ -96,6 +97,35 @@ UNIT_TEST(a_connect_takes_over_from_a_time_wait)
 			}
 			CHECK_EQ(timewaits(), 0);
 		}
+		tcp_abort(p);
+		x_forget();
+		world_end();
+	}
+}
+
+/* Its user bound the port (SO_REUSEADDR): it need not wait, but for its time stamps. */
+UNIT_TEST(a_bound_port_is_taken_over_at_once)
+{
+	for (u32 stamps = 0; stamps < 2; stamps++) {
+		int before = tcp_sysctl_tw_reuse;
+		struct tcp_pcb *p;
+		struct heard h;
+		struct xend x;
+
+		world_begin();
+		world.ports = 1;
+		connected(&x, stamps);
+		tcp_sysctl_tw_reuse = 0;
+		CHECK_EQ(tcp_open(NULL, NULL, &p), 0);
+		p->key.reuse = true;
+		CHECK_EQ(tcp_bind(p, (struct tcp_addr){ 0, net16(x.dport) }), 0);
+		CHECK_EQ(tcp_connect(p, (struct tcp_addr){ HOST_X, net16(240) }),
+			 stamps ? 0 : -EADDRNOTAVAIL);
+		tcp_sysctl_tw_reuse = before;
+		CHECK_EQ(x_count(), stamps);
+		CHECK_EQ(timewaits(), !stamps);
+		if (stamps)
+			CHECK(x_hear(&h) && h.flags == TH_SYN && h.seq == x.ack + 65535 + 2);
 		tcp_abort(p);
 		x_forget();
 		world_end();

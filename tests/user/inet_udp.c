@@ -182,6 +182,35 @@ static void empty_values(int x)
 	CHECK(!setsockopt(x, SOL_IP, IP_MTU_DISCOVER, &v, sizeof(v)));
 }
 
+/* IP_LOCAL_PORT_RANGE: where a port of the kernel's choice comes from, for bind and connect. */
+static void port_ranges(int type)
+{
+	enum { LOCAL_PORT_RANGE = 51, FIRST = 41000, LAST = 41001 };
+	struct sockaddr_in any = at("127.0.0.1", 0), to = any;
+	int x = socket(AF_INET, type, 0), y = socket(AF_INET, type, 0), v = LAST << 16 | FIRST;
+	int z = socket(AF_INET, type, 0), peer = socket(AF_INET, type, 0);
+
+	CHECK(!bind(peer, SA(any)) && (type == SOCK_DGRAM || !listen(peer, 5)));
+	to.sin_port = htons(port_of(peer));
+	CHECK(int_option(x, SOL_IP, LOCAL_PORT_RANGE) == 0);
+	CHECK(!setsockopt(x, SOL_IP, LOCAL_PORT_RANGE, &v, sizeof(v)));
+	CHECK(int_option(x, SOL_IP, LOCAL_PORT_RANGE) == v);
+	CHECK_ERR(setsockopt(x, SOL_IP, LOCAL_PORT_RANGE, &v, 2), EINVAL);
+	CHECK_ERR(setsockopt(x, SOL_IP, LOCAL_PORT_RANGE, &v, 8), EINVAL);
+	v = FIRST << 16 | LAST;
+	CHECK_ERR(setsockopt(x, SOL_IP, LOCAL_PORT_RANGE, &v, sizeof(v)), EINVAL);
+	v = LAST << 16 | FIRST;
+	CHECK(!setsockopt(y, SOL_IP, LOCAL_PORT_RANGE, &v, sizeof(v)));
+	CHECK(!setsockopt(z, SOL_IP, LOCAL_PORT_RANGE, &v, sizeof(v)));
+	CHECK(!bind(x, SA(any)) && !connect(y, SA(to)));
+	CHECK(port_of(x) + port_of(y) == FIRST + LAST && abs(port_of(x) - port_of(y)) == 1);
+	CHECK_ERR(bind(z, SA(any)), EADDRINUSE);
+	close(x);
+	close(y);
+	close(z);
+	close(peer);
+}
+
 static void options(void)
 {
 	struct sockaddr_in to = at("127.255.255.255", 9);
@@ -421,6 +450,8 @@ int main(void)
 	sizes();
 	errors();
 	options();
+	port_ranges(SOCK_DGRAM);
+	port_ranges(SOCK_STREAM);
 	control();
 	waiting();
 	threads();

@@ -173,7 +173,7 @@ int tcp_wire_route(be32 dst, struct tcp_path *path)
 	return 0;
 }
 
-u32 tcp_wire_ports(u32 *low)
+u32 tcp_wire_ports(u32 own, u32 *low)
 {
 	*low = 32768;
 	return world.ports;
