@@ -223,14 +223,31 @@ void file_put(struct file *f)
 		file_release(f);
 }
 
-static void reap_run(struct work *w)
+static void release_all(struct file *f)
 {
-	struct file *f = word_xchg(&reap_list, NULL), *next;
-
-	for (; f; f = next) {
+	for (struct file *next; f; f = next) {
 		next = f->reap;
 		file_release(f);
 	}
+}
+
+static void reap_run(struct work *w)
+{
+	release_all(word_xchg(&reap_list, NULL));
+}
+
+/* See vfs.h. */
+void file_puts_begin(struct file **list)
+{
+	*list = NULL;
+	current->puts = list;
+}
+
+/* See vfs.h. */
+void file_puts_end(struct file **list)
+{
+	current->puts = NULL;
+	release_all(*list);
 }
 
 /* Drop a reference; if it was the last, a worker releases. ctx: any; sleeps: no. */
@@ -569,7 +586,14 @@ static void vmf_get(struct vm_file *v)
 
 static void vmf_put(struct vm_file *v)
 {
-	file_put_deferred(file_of_vm(v));
+	struct file *f = file_of_vm(v), **mine = current->puts;
+
+	if (!mine) {
+		file_put_deferred(f);
+	} else if (ref_put(&f->refs)) {
+		f->reap = *mine;
+		*mine = f;
+	}
 }
 
 static struct pagecache *vmf_cache(struct vm_file *v)

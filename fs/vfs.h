@@ -491,6 +491,13 @@ struct file *file_get(struct file *f);
 void file_put(struct file *f); /* ctx: thread; the last one releases, which sleeps */
 /* as file_put, but a worker releases: spinlocks or VMSPACE may be held */
 void file_put_deferred(struct file *f);
+/*
+ * Between the two a file whose last reference was a mapping of the caller's waits in *@list for the
+ * second, which releases it: its end is seen when the call or the process is over. ctx: thread; the
+ * second sleeps
+ */
+void file_puts_begin(struct file **list);
+void file_puts_end(struct file **list);
 void file_flush_deferred(void); /* wait for releases under way (before an EBUSY or ETXTBSY) */
 /* checks mode, limits, locks offset when pos == &f->pos */
 ssize_t file_read(struct file *f, struct uio *u, u64 *pos);

@@ -95,6 +95,7 @@ static void exit_vm(struct task *t)
 {
 	struct vmspace *vm = t->thread.vm;
 	struct proc *p = t->proc;
+	struct file *puts;
 	u64 rss, f;
 
 	if (!vm)
@@ -108,7 +109,9 @@ static void exit_vm(struct task *t)
 	t->thread.pmap = NULL;
 	p->dead.maxrss = MAX(p->dead.maxrss, rss);
 	spin_unlock_irqrestore(&p->siglock, f);
+	file_puts_begin(&puts);
 	vmspace_put_user(vm);
+	file_puts_end(&puts);
 }
 
 static void exit_files(struct task *t)

@@ -18,6 +18,7 @@ struct proc;
 struct cred;
 struct fsctx;
 struct fdtable;
+struct file;
 struct waitq;
 struct dl;
 
@@ -98,6 +99,7 @@ struct thread {
 	struct fsctx *fs; /* o */
 	u32 walks; /* o: path walks under way (namei.c); a for reading */
 	struct fdtable *files; /* o */
+	struct file **puts; /* o: list of the files that mappings let go of; NULL: for a worker */
 	struct list *net_queue; /* o: loopback's queues to deliver after this one; NULL: in none */
 };
 _Static_assert(offsetof(struct thread, arch) == 0, "current is one register");

@@ -187,7 +187,13 @@ long sys_mmap(u64 addr, u64 len, u64 prot, u64 flags, u64 fd, u64 off)
 /* munmap(2) */
 long sys_munmap(u64 addr, u64 len)
 {
-	return vm_unmap(current->vm, user_untag(addr), len);
+	struct file *puts;
+	long err;
+
+	file_puts_begin(&puts);
+	err = vm_unmap(current->vm, user_untag(addr), len);
+	file_puts_end(&puts);
+	return err;
 }
 
 /* Start of the stack region that @addr lies in, for PROT_GROWSDOWN; no stack grows up. */

@@ -7,6 +7,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <sys/file.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
@@ -276,6 +277,42 @@ static void test_listing(void)
 	close(fd);
 }
 
+/* NAME mapped and locked as a whole by a file that only the mapping still holds. */
+static void *mapped_lock(void)
+{
+	int fd = open(NAME, O_RDWR);
+	void *at = mmap(NULL, 4096, PROT_READ, MAP_SHARED, fd, 0);
+
+	if (flock(fd, LOCK_EX) || close(fd) || at == MAP_FAILED)
+		_exit(9);
+	return at;
+}
+
+static int child_maps(void)
+{
+	mapped_lock();
+	return 0;
+}
+
+/* A file that only a mapping holds ends with it: by the end of munmap, or before wait returns. */
+static void test_mapped(void)
+{
+	int fd = open(NAME, O_RDWR), free = 0;
+
+	for (int i = 0; i < 20; i++) {
+		void *at = mapped_lock();
+
+		free += flock(fd, LOCK_EX | LOCK_NB) < 0 && !munmap(at, 4096) &&
+			!flock(fd, LOCK_EX | LOCK_NB) && !flock(fd, LOCK_UN);
+	}
+	CHECK(free == 20);
+	for (int i = free = 0; i < 20; i++)
+		free += !in_child(child_maps) && !flock(fd, LOCK_EX | LOCK_NB) &&
+			!flock(fd, LOCK_UN);
+	CHECK(free == 20);
+	close(fd);
+}
+
 int main(void)
 {
 	alarm(TAP_LIMIT);
@@ -286,6 +323,7 @@ int main(void)
 	test_flock();
 	test_ofd();
 	test_listing();
+	test_mapped();
 	unlink(NAME);
 	return tap_done();
 }
