@@ -46,8 +46,8 @@ struct tcp_user_ops {
 	void (*urgent)(void *user);
 	u64 (*inode)(void *user); /* for /proc/net/tcp; 0: none yet */
 	/*
-	 * What was asked for by TCP_SEND_STAMP_SHIFT: @pkt, NULL when @what is PKT_STAMP_ACK,
-	 * leaves with the bytes before @end. NULL: never asked for
+	 * What was asked for by TCP_SEND_STAMP_SHIFT, of @pkt, which has the bytes before @end;
+	 * without headers and device when @what is PKT_STAMP_ACK. NULL: never asked for
 	 */
 	void (*sent)(void *user, const struct pkt *pkt, u32 what, u32 end);
 };

@@ -122,7 +122,7 @@ static inline u8 inet_stamp_wanted(const struct inet_sock *i, const struct sock_
 /* SOF_TIMESTAMPING_OPT_ID: numbers begin, of a stream at sequence number @from. */
 void inet_stamp_number(struct inet_sock *i, u32 from);
 u32 inet_stamp_next(struct inet_sock *i); /* the number of a datagram */
-/* @what happens to message @id, to the stream up to @end; @p NULL: it was acknowledged. */
+/* @what happens to message @id, to the stream up to @end, which @p has. */
 void inet_errq_stamp(struct inet_sock *i, const struct pkt *p, u32 what, u32 id);
 void inet_errq_stamp_stream(struct inet_sock *i, const struct pkt *p, u32 what, u32 end);
 /*

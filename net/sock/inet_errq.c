@@ -5,10 +5,10 @@
  * what was sent, with the data that they are about (IP_RECVERR). Time stamps of what was sent
  * (SO_TIMESTAMPING): a packet whose sender asked is marked, and netdev_xmit shows it here just
  * before the device has it; as there is no queue in front of devices that is both the time when it
- * was scheduled and when it was sent. TCP tells when the last byte of a call is acknowledged. And
- * completions of calls with MSG_ZEROCOPY: bytes are always copied here, so the user may have his
- * memory back when the call returns, and is told that there was a copy; ranges of calls that
- * follow each other are one notice as long as nobody took it.
+ * was scheduled and when it was sent. TCP tells when the last byte of a call is acknowledged, and
+ * shows the data of its segment. And completions of calls with MSG_ZEROCOPY: bytes are always
+ * copied here, so the user may have his memory back when the call returns, and is told that there
+ * was a copy; ranges of calls that follow each other are one notice as long as nobody took it.
  *
  * The queue is made when something is first put into it and lives as long as the socket.
  * ip(7), socket(7), Linux's networking/timestamping and networking/msg_zerocopy.
@@ -149,11 +149,11 @@ u32 inet_stamp_next(struct inet_sock *i)
 	return q ? __atomic_fetch_add(&q->next_id, 1, __ATOMIC_RELAXED) : 0;
 }
 
-/* One notice that @what happened to the message @id, which @p carries; NULL: nothing is known. */
+/* One notice that @what happened to the message @id, which @p carries. */
 static void add_stamp(struct inet_sock *i, const struct pkt *p, u32 what, u32 id, s64 now)
 {
 	u32 flags = READ_ONCE(i->s.stamping);
-	bool whole = p && !(flags & SOF_TIMESTAMPING_OPT_TSONLY);
+	bool whole = !(flags & SOF_TIMESTAMPING_OPT_TSONLY);
 	struct inet_error e = {
 		.ee = { .ee_errno = ENOMSG,
 			.ee_origin = SO_EE_ORIGIN_TIMESTAMPING,
@@ -167,7 +167,7 @@ static void add_stamp(struct inet_sock *i, const struct pkt *p, u32 what, u32 id
 	if (!note)
 		return;
 	note->stamp = now;
-	if (whole && (flags & SOF_TIMESTAMPING_OPT_CMSG)) {
+	if (whole && p->dev && (flags & SOF_TIMESTAMPING_OPT_CMSG)) {
 		e.dev = p->dev->index;
 		e.offender = pkt_net(p)->saddr;
 	}
@@ -177,15 +177,13 @@ static void add_stamp(struct inet_sock *i, const struct pkt *p, u32 what, u32 id
 /* See inet.h. */
 void inet_errq_stamp(struct inet_sock *i, const struct pkt *p, u32 what, u32 id)
 {
-	static const u8 each[] = { PKT_STAMP_SCHED, PKT_STAMP_SEND };
+	static const u8 each[] = { PKT_STAMP_SCHED, PKT_STAMP_SEND, PKT_STAMP_ACK };
 	s64 now = time_wall();
 
-	for (u32 k = 0; p && k < ARRAY_SIZE(each); k++) {
+	for (u32 k = 0; k < ARRAY_SIZE(each); k++) {
 		if (what & each[k])
 			add_stamp(i, p, each[k], id, now);
 	}
-	if (!p)
-		add_stamp(i, NULL, what, id, now);
 }
 
 /* See inet.h. */

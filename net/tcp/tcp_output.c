@@ -306,7 +306,7 @@ static void stamp_release(struct pkt *pkt)
 /* The user is told when @pkt leaves, which carries @s. holds: p->lock */
 static void ask_stamp(struct tcp_pcb *p, const struct tcp_seg *s, struct pkt *pkt)
 {
-	pkt->stamped = s->stamp | PKT_STAMP_TCP;
+	pkt->stamped = (s->stamp & (PKT_STAMP_SEND | PKT_STAMP_SCHED)) | PKT_STAMP_TCP;
 	pkt->cb[5] = data_end(s);
 	pkt->owner = tcp_pcb_get(p);
 	pkt->release = stamp_release;
@@ -325,13 +325,31 @@ void tcp_stamped(struct pkt *pkt, u32 what)
 	tcp_unlock(p);
 }
 
+/* The data of @s behind what @pkt has. False: no memory */
+static bool add_data(struct pkt *pkt, const struct tcp_seg *s)
+{
+	for (u32 i = 0; i < s->nfrags; i++) {
+		page_get(s->frags[i].page);
+		if (!pkt_add_frag(pkt, s->frags[i].page, s->frags[i].off, s->frags[i].len)) {
+			page_put(s->frags[i].page);
+			return false;
+		}
+	}
+	return true;
+}
+
 /* See tcp_pcb.h. holds: p->lock */
 void tcp_seg_acked(struct tcp_pcb *p, const struct tcp_seg *s)
 {
-	if ((s->stamp & PKT_STAMP_ACK) && p->uops) {
-		p->uops->sent(p->user, NULL, PKT_STAMP_ACK, data_end(s));
-		p->wake |= WAKE_ERR;
-	}
+	struct pkt *pkt;
+
+	if (!(s->stamp & PKT_STAMP_ACK) || !p->uops)
+		return;
+	pkt = pkt_alloc(0, 64, PMM_NOWAIT);
+	if (pkt && add_data(pkt, s))
+		p->uops->sent(p->user, pkt, PKT_STAMP_ACK, data_end(s));
+	pkt_put(pkt);
+	p->wake |= WAKE_ERR;
 }
 
 /* See tcp_pcb.h: one segment of the queue, for the first time or again. holds: p->lock */
@@ -348,13 +366,9 @@ bool tcp_xmit(struct tcp_pcb *p, struct tcp_seg *s, s64 now)
 	if (!pkt)
 		return false;
 	pkt->ecn = ecn;
-	for (u32 i = 0; i < s->nfrags; i++) {
-		page_get(s->frags[i].page);
-		if (!pkt_add_frag(pkt, s->frags[i].page, s->frags[i].off, s->frags[i].len)) {
-			page_put(s->frags[i].page);
-			pkt_put(pkt);
-			return false;
-		}
+	if (!add_data(pkt, s)) {
+		pkt_put(pkt);
+		return false;
 	}
 	if (s->len > p->mss) {
 		pkt->gso_size = p->mss;

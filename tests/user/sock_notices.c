@@ -221,6 +221,17 @@ static void stream(void)
 
 		CHECK(is_stamp(&n, SCM_TSTAMP_ACK, 14) && n.n == 0);
 	}
+	/* The data come with it, unless they are not wanted. */
+	CHECK(!set(v[0], STAMPING,
+		   SOF_TIMESTAMPING_TX_ACK | SOF_TIMESTAMPING_SOFTWARE | SOF_TIMESTAMPING_OPT_ID |
+			   SOF_TIMESTAMPING_OPT_CMSG));
+	CHECK(send(v[0], "fghij", 5, 0) == 5 && recv(v[1], buf, 5, MSG_WAITALL) == 5);
+	{
+		struct notice n = await(v[0]);
+
+		CHECK(is_stamp(&n, SCM_TSTAMP_ACK, 19) && n.n == 5 && !n.ifindex);
+		CHECK(!memcmp(n.data, "fghij", 5) && !(n.flags & MSG_TRUNC));
+	}
 	CHECK(!set(v[0], STAMPING, 0) && send(v[0], "quiet", 5, 0) == 5);
 	CHECK(recv(v[1], buf, 5, MSG_WAITALL) == 5 && take(v[0]).n == -1);
 	p = (struct pollfd){ v[0], POLLOUT, 0 };
