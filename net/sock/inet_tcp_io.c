@@ -150,7 +150,7 @@ ssize_t inet_tcp_recv(struct socket *s, struct sock_msg *m)
 	if (m->addr)
 		m->addr->len = 0;
 	if ((m->flags & MSG_WAITALL) || (size_t)least > m->data->left)
-		least = (ssize_t)MIN(m->data->left, 0x7fffffffu);
+		least = (ssize_t)MAX(MIN(m->data->left, 0x7fffffffu), 1u); /* waits for none, too */
 	for (;;) {
 		mutex_lock(&t->rd);
 		n = tcp_recv(t->pcb, m->data, flags, skip);

@@ -209,7 +209,7 @@ struct socket {
 	u32 mark; /* a: SO_MARK */
 	u64 cookie; /* a: SO_COOKIE; 0: nobody asked yet */
 	int peek_off; /* a: where MSG_PEEK begins; < 0: at the first byte. Receiver's, or set */
-	int linger; /* a: seconds; < 0: off */
+	int linger; /* a: seconds; off: their complement, < 0 */
 	u32 bound_dev; /* a: SO_BINDTODEVICE: index; 0: any */
 	int txtime_clock; /* a: SO_TXTIME */
 	u64 pacing; /* a: SO_MAX_PACING_RATE: bytes per second; ~0: no limit */

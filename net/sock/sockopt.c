@@ -123,11 +123,12 @@ static int set_buffer(struct socket *s, u8 which, int val, int max)
 static int set_linger(struct socket *s, const void *val, u32 len)
 {
 	int v[2]; /* struct linger: on, seconds */
+	int was = READ_ONCE(s->linger);
 
 	if (len < sizeof(v))
 		return -EINVAL;
 	memcpy(v, val, sizeof(v));
-	WRITE_ONCE(s->linger, v[0] ? MAX(v[1], 0) : -1);
+	WRITE_ONCE(s->linger, v[0] ? MAX(v[1], 0) : MIN(was, ~was)); /* off keeps the time */
 	return 0;
 }
 
@@ -621,7 +622,7 @@ int socket_getsockopt(struct socket *s, int option, void *val, u32 *len)
 	case SO_BINDTODEVICE: return give_device(s, val, len);
 	case SO_LINGER:
 		v[0] = READ_ONCE(s->linger) >= 0;
-		v[1] = MAX(READ_ONCE(s->linger), 0);
+		v[1] = v[0] ? READ_ONCE(s->linger) : ~READ_ONCE(s->linger);
 		return give(val, len, v, sizeof(v));
 	}
 	err = option_value(s, option, v);

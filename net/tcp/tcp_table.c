@@ -366,13 +366,27 @@ static bool conflict_in(const struct list *l, struct tcp_key *k, be32 addr, be16
 	return false;
 }
 
+/* Is @k of the group of who came to the port last? Then those before do not count: as on Linux. */
+static bool joins_last(const struct list *l, struct tcp_key *k, be32 addr, be16 port)
+{
+	const struct tcp_key *o;
+
+	list_for_each(o, l, bind) {
+		if (o->lport == port)
+			return k->reuseport && o->reuseport && k->uid == o->uid &&
+			       addr == o->laddr && !chooser_of(k);
+	}
+	return false;
+}
+
 static bool port_take(struct tcp_key *k, be32 addr, be16 port)
 {
 	struct port_bucket *b = port_bucket(port);
 	bool free;
 
 	spin_lock(&b->lock);
-	free = !conflict_in(&b->user, k, addr, port) && !conflict_in(&b->automatic, k, addr, port);
+	free = joins_last(&b->user, k, addr, port) || (!conflict_in(&b->user, k, addr, port) &&
+						       !conflict_in(&b->automatic, k, addr, port));
 	if (free) {
 		k->lport = port;
 		k->laddr = addr;

@@ -456,7 +456,12 @@ long tcp_queued(const struct tcp_pcb *p, bool out)
 		return -EINVAL;
 	if (state == TCP_SYN_SENT)
 		return 0;
-	return out ? (long)(READ_ONCE(p->snd_end) - READ_ONCE(p->snd_una)) : (long)tcp_readable(p);
+	if (out)
+		return (long)(READ_ONCE(p->snd_end) - READ_ONCE(p->snd_una));
+	/* FIONREAD counts up to the mark, also where that is here. */
+	return tcp_at_mark((struct tcp_pcb *)p, 0) && !(READ_ONCE(p->flags) & PF_OOBINLINE)
+		       ? 0
+		       : (long)tcp_readable(p);
 }
 
 /* See net/tcp.h. ctx: any */

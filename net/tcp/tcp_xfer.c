@@ -115,7 +115,10 @@ static bool fill_ready(struct fill *f, u32 want)
 	return f->page;
 }
 
-/* Up to @n of the user's bytes into @s. 0, -EFAULT, -ENOMEM: @s has what came before. */
+/*
+ * Up to @n of the user's bytes into @s. 0, -EFAULT, -ENOMEM: @s has what came before, on a fault
+ * nothing of the first 32 KiB: all of a piece or nothing, as on Linux.
+ */
 static int seg_fill(struct fill *f, struct tcp_seg *s, struct uio *u, u32 n)
 {
 	while (n && s->nfrags < PKT_FRAGS_MAX) {
@@ -126,8 +129,11 @@ static int seg_fill(struct fill *f, struct tcp_seg *s, struct uio *u, u32 n)
 			return -ENOMEM;
 		piece = MIN(n, f->size - f->off);
 		got = uio_copy_from(u, (u8 *)page_to_va(f->page) + f->off, piece);
-		if (got != (ssize_t)piece) { /* all of a piece or nothing, as on Linux */
-			uio_revert(u, (size_t)MAX(got, 0));
+		if (got != (ssize_t)piece) {
+			bool first = s->len < (u32)PAGE_SIZE << FILL_ORDER;
+
+			uio_revert(u, (size_t)MAX(got, 0) + (first ? s->len : 0));
+			s->len = first ? 0 : s->len;
 			return -EFAULT;
 		}
 		page_get(f->page);
