@@ -75,18 +75,18 @@ static u32 score(const struct inet_pcb *pcb, const struct pcb_key *key)
 	if (pcb->laddr) {
 		if (pcb->laddr != key->laddr)
 			return 0;
-		s += 2;
+		s += 16; /* before all else: Linux looks there first */
 	}
 	if (pcb->faddr || pcb->fport) {
 		if (pcb->faddr != key->faddr ||
 		    (pcb->fport && pcb->fport != key->fport && inet_pcb_has_ports(pcb)))
 			return 0;
-		s += 4;
+		s += 8;
 	}
 	if (pcb->dev && !key->any_dev) {
 		if (pcb->dev != key->dev)
 			return 0;
-		s += 8;
+		s += 4;
 	}
 	return s;
 }
@@ -141,10 +141,13 @@ struct inet_pcb *inet_pcb_find(const struct pcb_key *key, const struct pkt *p)
 		u32 s = score(pcb, key);
 
 		if (s > best_score) {
+			/* A group of SO_REUSEPORT that was met first keeps it. */
+			if (best && best->reuseport && !best->faddr && !best->laddr == !pcb->laddr)
+				continue;
 			best = pcb;
 			best_score = s;
 			equals = 1;
-		} else if (s && s == best_score && pcb->reuseport) {
+		} else if (s && s == best_score && pcb->reuseport && best->reuseport) {
 			u32 hash = (key->faddr ^ key->fport * 0x9e3779b1u) * 0x85ebca6bu;
 
 			/* The n-th of n equals takes one n-th of the peers. */

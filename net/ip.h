@@ -13,6 +13,8 @@
 
 /* In pkt.cb[0] of what is sent: multicast that does not come to ourselves. */
 #define IP_CB_NO_LOOP 1u
+/* It goes by a local route, whatever its header says. TCP keeps other things there. */
+#define IP_CB_HERE 2u
 
 /* What a sender decides. */
 struct ip_out {
@@ -29,6 +31,8 @@ struct ip_out {
  * -EMSGSIZE, -ENOBUFS, -ENETDOWN, -EPERM...
  */
 int ip_output(struct pkt *p, const struct route *rt, const struct ip_out *o);
+/* An identification for a packet to @dst: the first of @n that follow each other. ctx: any */
+u16 ip_next_id(be32 dst, u32 n);
 /* The same for a whole packet with its header in place, as raw sockets make it. */
 int ip_output_raw(struct pkt *p, const struct route *rt);
 /* A packet from the link, head at the IP header. Consumes @p. As netdev_rx. */

@@ -160,7 +160,9 @@ void ip_input(struct pkt *p)
 		     p->len, h->tos);
 	if (unlikely(type <= RTN_LOCAL && is_trick(p)))
 		drop(p, IP_IN_ADDR_ERRORS);
-	else if (type == RTN_LOCAL || (type == RTN_BROADCAST && h->daddr) ||
+	else if (type == RTN_LOCAL ||
+		 (p->looped && h->protocol != IPPROTO_TCP && (p->cb[0] & IP_CB_HERE)) ||
+		 (type == RTN_BROADCAST && h->daddr) ||
 		 (type == RTN_MULTICAST &&
 		  /* Routers may ask whoever is not wanted as a source. */
 		  netdev_mc_member(p->dev, h->daddr, h->protocol == IPPROTO_IGMP ? 0 : h->saddr)))

@@ -17,8 +17,8 @@
 int ip_default_ttl = IPDEFTTL; /* a */
 static u32 ids[ID_SLOTS]; /* a: identification, per destination more or less; begin at random */
 
-/* The first of @n that follow each other. */
-static u16 next_id(be32 dst, u32 n)
+/* See ip.h. */
+u16 ip_next_id(be32 dst, u32 n)
 {
 	u32 *id = &ids[(dst ^ dst >> 16) % ID_SLOTS];
 
@@ -166,8 +166,9 @@ int ip_output(struct pkt *p, const struct route *rt, const struct ip_out *o)
 		.tot_len = net16((u16)p->len),
 		.id = o->df && !p->gso_size
 			      ? 0
-			      : net16(next_id(o->dst,
-					      p->gso_size ? DIV_ROUND_UP(p->len, p->gso_size) : 1)),
+			      : net16(ip_next_id(o->dst, p->gso_size
+								 ? DIV_ROUND_UP(p->len, p->gso_size)
+								 : 1)),
 		.frag_off = o->df ? net16(IP_DF) : 0,
 		.ttl = o->ttl ? o->ttl : (u8)READ_ONCE(ip_default_ttl),
 		.protocol = o->proto,

@@ -190,6 +190,7 @@ static int lookup_locked(be32 dst, const struct netdev *dev, struct route *out)
 	if (type == RTN_BROADCAST && (!dev || dev == its)) {
 		out->type = ROUTE_BROADCAST;
 		out->dev = its;
+		out->src = out->src ? out->src : ifaddr_source(its, dst, RT_SCOPE_HOST);
 		return lookup_many(dst, dev, out);
 	}
 	out->type = ROUTE_UNICAST;

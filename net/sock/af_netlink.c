@@ -166,7 +166,7 @@ static int nl_bind(struct socket *s, const struct sock_addr *a)
 	if (sa.nl_groups && !may_listen(s))
 		return -EPERM;
 	spin_lock(&nl_lock);
-	err = take_port(n, sa.nl_pid);
+	err = n->port && n->port != sa.nl_pid ? -EINVAL : take_port(n, sa.nl_pid);
 	if (!err) /* the address has room for the first 32 */
 		set_groups(n, (n->groups & ~0xffffffffull) | sa.nl_groups);
 	spin_unlock(&nl_lock);
@@ -373,7 +373,7 @@ static void acknowledge(struct nl_out *o, const struct nlmsghdr *h, int err, boo
 		size += h->nlmsg_len - sizeof(*h);
 	if (size > NL_MESSAGE_MAX)
 		size = sizeof(*e);
-	o->flags = err && size == sizeof(*e) && h->nlmsg_len > sizeof(*h) ? NLM_F_CAPPED : 0;
+	o->flags = !err || (size == sizeof(*e) && h->nlmsg_len > sizeof(*h)) ? NLM_F_CAPPED : 0;
 	e = nl_begin(o, NLMSG_ERROR, size);
 	if (!e)
 		return;

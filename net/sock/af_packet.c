@@ -300,9 +300,9 @@ static int packet_bind(struct socket *s, const struct sock_addr *a)
 {
 	struct sockaddr_ll sll;
 
-	if (a->len < offsetof(struct sockaddr_ll, sll_hatype) || a->family != AF_PACKET)
+	if (a->len < sizeof(sll) || a->family != AF_PACKET)
 		return -EINVAL;
-	memcpy(&sll, a->bytes, offsetof(struct sockaddr_ll, sll_hatype));
+	memcpy(&sll, a->bytes, sizeof(sll));
 	return packet_bind_to(of(s), (u32)sll.sll_ifindex, sll.sll_protocol);
 }
 
@@ -329,7 +329,6 @@ static int packet_getname(struct socket *s, bool peer, struct sock_addr *out)
 	if (peer)
 		return -EOPNOTSUPP;
 	give_addr(out, netdev_by_index(READ_ONCE(k->ifindex)), READ_ONCE(k->protocol), 0);
-	out->len = MAX(out->len, (u32)offsetof(struct sockaddr_ll, sll_addr));
 	return 0;
 }
 
@@ -371,10 +370,9 @@ static struct pkt *take(struct packet_sock *k, bool peek)
 /* See packet.h. */
 void packet_source(struct sock_addr *out, const struct pkt *p)
 {
-	const struct netdev *d = p->dev;
-
-	give_addr(out, d, p->ethertype, p->type);
-	if (d->hw_type == ARPHRD_ETHER)
+	give_addr(out, p->dev, p->ethertype, p->type);
+	out->len = sizeof(struct sockaddr_ll);
+	if (p->dev->hw_type == ARPHRD_ETHER)
 		memcpy(out->bytes + offsetof(struct sockaddr_ll, sll_addr),
 		       p->base + p->mac + ETH_ALEN, ETH_ALEN);
 }
@@ -399,8 +397,10 @@ static ssize_t packet_recv(struct socket *s, struct sock_msg *m)
 	struct pkt *p;
 	ssize_t got;
 
-	if (m->flags & (MSG_OOB | MSG_ERRQUEUE))
-		return m->flags & MSG_OOB ? -EINVAL : -EAGAIN;
+	if (m->flags & ~(MSG_PEEK | MSG_DONTWAIT | MSG_TRUNC | MSG_CMSG_COMPAT | MSG_ERRQUEUE))
+		return -EINVAL;
+	if (m->flags & MSG_ERRQUEUE)
+		return -EAGAIN;
 	do {
 		int err = wait_frame(k, m->flags);
 
@@ -784,7 +784,7 @@ static int packet_show(struct sbuf *out, void *arg)
 {
 	struct packet_sock *k;
 
-	sbuf_puts(out, "sk       RefCnt Type Proto  Iface R Rmem   User   Inode\n");
+	sbuf_puts(out, "sk               RefCnt Type Proto  Iface R Rmem   User   Inode\n");
 	spin_lock(&packet_lock);
 	list_for_each(k, &socks, all) {
 		sbuf_printf(out, "%016llx %-6u %-4u %04x   %-5u %u %-6u %-6u %-6llu\n", 0ull,

@@ -110,6 +110,8 @@ struct inet_error {
 };
 void inet_errq_free(struct inet_sock *i); /* the socket goes */
 u32 inet_errq_events(const struct inet_sock *i); /* POLLERR: there is something */
+/* IP_RECVERR is off: what waits is lost. */
+void inet_errq_purge(struct inet_sock *i);
 void inet_errq_add(struct inet_sock *i, struct pkt *p, const struct inet_error *e); /* consumes */
 /* An error of our own (IP_RECVERR), about a datagram to @to. */
 void inet_errq_local(struct inet_sock *i, int err, u32 info, const struct sockaddr_in *to);

@@ -58,9 +58,12 @@ static bool dgram_wants(struct inet_pcb *pcb, const struct pkt *p)
 	struct inet_dgram *d = of_pcb(pcb);
 	u32 filter = READ_ONCE(d->icmp_filter);
 
-	if (filter && pcb->table == PCB_RAW && pcb->proto == IPPROTO_ICMP && pkt_linear_len(p)) {
-		u8 type = *(const u8 *)pkt_transport(p);
+	if (pcb->table == PCB_RAW && pcb->proto == IPPROTO_ICMP) {
+		u8 type;
 
+		if (pkt_linear_len(p) < sizeof(struct icmphdr)) /* even without a filter */
+			return false;
+		type = *(const u8 *)pkt_transport(p);
 		if (type < 32 && (filter >> type & 1))
 			return false;
 	}
@@ -197,7 +200,8 @@ static int dgram_bind(struct socket *s, const struct sock_addr *a)
 	int err = inet_addr_in(a, &in);
 
 	/* A program may say "any" without a family (bind(2) of old ones). */
-	if (err == -EAFNOSUPPORT && in.sin_family == AF_UNSPEC && !in.sin_addr.s_addr && !raw)
+	if (err == -EAFNOSUPPORT &&
+	    (raw || (in.sin_family == AF_UNSPEC && !in.sin_addr.s_addr))) /* raw: any family */
 		err = 0;
 	if (!err)
 		err = inet_may_bind(&d->i, in.sin_addr.s_addr, raw ? 0 : net16(in.sin_port));
@@ -345,8 +349,9 @@ static int dgram_setsockopt(struct socket *s, int level, int option, const void 
 		case SO_REUSEPORT: WRITE_ONCE(d->pcb.reuseport, v != 0); break;
 		}
 	}
-	if (level == SOL_SOCKET)
-		return -ENOPROTOOPT;
+	if (level == SOL_SOCKET) /* who has no ports, cannot peek at an offset */
+		return option == SO_PEEK_OFF && !inet_pcb_has_ports(&d->pcb) ? -EOPNOTSUPP
+									     : -ENOPROTOOPT;
 	if (level == SOL_RAW && d->pcb.table == PCB_RAW && option == ICMP_FILTER) {
 		if (d->pcb.proto != IPPROTO_ICMP)
 			return -EOPNOTSUPP;
@@ -391,6 +396,8 @@ static int dgram_getsockopt(struct socket *s, int level, int option, void *val, 
 		return d->pcb.proto == IPPROTO_ICMP
 			       ? inet_opt_give((int)READ_ONCE(d->icmp_filter), val, len)
 			       : -EOPNOTSUPP;
+	if (level == SOL_SOCKET && option == SO_PEEK_OFF && !inet_pcb_has_ports(&d->pcb))
+		return -EOPNOTSUPP;
 	if (inet_pcb_has_ports(&d->pcb) && (level == SOL_UDP || level == SOL_UDPLITE))
 		return udp_get(d, option, val, len);
 	return level == SOL_SOCKET || (level == SOL_RAW && d->pcb.table == PCB_RAW) ? -ENOPROTOOPT
@@ -507,5 +514,6 @@ static const struct sock_ops dgram_ops = {
 	.getsockopt = dgram_getsockopt,
 	.control = dgram_control,
 	.late_control = true,
+	.peek_off = true,
 	.device = dgram_device,
 };

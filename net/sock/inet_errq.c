@@ -262,9 +262,20 @@ bool inet_errq_complete(struct inet_sock *i, struct pkt *notice, bool sent)
 
 /* --- to the user --- */
 
-static struct pkt *take(struct inet_errq *q)
+static const struct inet_error *error_of(const struct pkt *p)
 {
-	struct pkt *p = NULL;
+	return (const struct inet_error *)p->cb;
+}
+
+static bool from_icmp(const struct pkt *p)
+{
+	return error_of(p)->ee.ee_origin == SO_EE_ORIGIN_ICMP;
+}
+
+/* The first; SO_ERROR is then that of the next, or none. */
+static struct pkt *take(struct inet_sock *i, struct inet_errq *q)
+{
+	struct pkt *p = NULL, *next;
 
 	spin_lock(&q->lock);
 	if (!list_empty(&q->list)) {
@@ -272,9 +283,26 @@ static struct pkt *take(struct inet_errq *q)
 		list_del(&p->link);
 		WRITE_ONCE(q->n, q->n - 1);
 		q->bytes -= charge_of(p);
+		next = list_empty(&q->list) ? NULL : list_first(&q->list, struct pkt, link);
+		if (next && from_icmp(next))
+			WRITE_ONCE(i->s.err, (int)error_of(next)->ee.ee_errno);
+		else if (from_icmp(p))
+			WRITE_ONCE(i->s.err, 0);
 	}
 	spin_unlock(&q->lock);
 	return p;
+}
+
+/* See inet.h. */
+void inet_errq_purge(struct inet_sock *i)
+{
+	struct inet_errq *q = load_acquire(&i->errq);
+	struct pkt *p;
+	int err = READ_ONCE(i->s.err);
+
+	while (q && (p = take(i, q)))
+		pkt_put(p);
+	WRITE_ONCE(i->s.err, err); /* which stays */
 }
 
 static ssize_t give_data(struct sock_msg *m, const struct pkt *p)
@@ -294,7 +322,7 @@ ssize_t inet_errq_recv(struct inet_sock *i, struct sock_msg *m)
 		struct sockaddr_in offender;
 	} out = { 0 };
 	struct inet_errq *q = load_acquire(&i->errq);
-	struct pkt *p = q ? take(q) : NULL;
+	struct pkt *p = q ? take(i, q) : NULL;
 	struct inet_error e;
 	ssize_t n;
 

@@ -94,6 +94,8 @@ static int set_bool(struct inet_sock *i, int option, int v)
 	if (option == IP_MULTICAST_ALL && v != 0 && v != 1)
 		return -EINVAL;
 	WRITE_ONCE(*field, v != 0);
+	if (option == IP_RECVERR && !v)
+		inet_errq_purge(i);
 	return 0;
 }
 

@@ -40,12 +40,21 @@ static void wake(struct inet_dgram *d, u32 key, int code)
 		async_notify(&d->i.s.async, code);
 }
 
+/*
+ * What a packet of @len bytes costs its receiver: as on Linux, where memory comes in powers of two
+ * and holds headers and a record too, so that as many fit into SO_RCVBUF.
+ */
+static u32 received_charge(u32 len)
+{
+	return (2u << (31 - __builtin_clz(len + 383))) + 256;
+}
+
 /* See inet.h. ctx: thread; sleeps: no */
 void inet_dgram_input(struct inet_pcb *pcb, struct pkt *p)
 {
 	struct inet_dgram *d = of_pcb(pcb);
 	struct socket *s = &d->i.s;
-	u32 charge = p->len + PKT_CHARGE;
+	u32 charge = received_charge(p->len);
 	bool full;
 
 	/* The program sees UDP's header too; IP's, for raw sockets, is in the packet already. */
@@ -120,27 +129,36 @@ void inet_dgram_error(struct inet_pcb *pcb, struct pkt *p, const struct net_erro
 
 /* --- to the user --- */
 
-/* The first of the queue; @peek: it stays. NULL: there is none. */
-static struct pkt *queue_take(struct inet_dgram *d, bool peek)
+/*
+ * The first of the queue; @peek: it stays. With SO_PEEK_OFF, *off bytes are passed over, and those
+ * left are of the packet. NULL: there is none; *passed is how many were passed over.
+ */
+static struct pkt *queue_take(struct inet_dgram *d, bool peek, u32 *off, u32 *passed)
 {
-	struct pkt *p = NULL;
+	struct pkt *p = NULL, *q;
 
+	*passed = 0;
 	spin_lock(&d->qlock);
-	if (!list_empty(&d->queue)) {
-		p = list_first(&d->queue, struct pkt, link);
-		if (peek) {
-			pkt_get(p);
-		} else {
-			list_del(&p->link);
-			WRITE_ONCE(d->nqueued, d->nqueued - 1);
+	list_for_each(q, &d->queue, link) {
+		if (likely(!*off || *off < q->len)) {
+			p = q;
+			break;
 		}
+		*off -= q->len;
+		++*passed;
+	}
+	if (p && peek) {
+		pkt_get(p);
+	} else if (p) {
+		list_del(&p->link);
+		WRITE_ONCE(d->nqueued, d->nqueued - 1);
 	}
 	spin_unlock(&d->qlock);
 	return p;
 }
 
 /* 0: look at the queue again; 1: the end (shutdown); or -errno. */
-static int wait_packet(struct inet_dgram *d, u32 flags)
+static int wait_packet(struct inet_dgram *d, u32 flags, u32 passed)
 {
 	s64 timeo = READ_ONCE(d->i.s.rcvtimeo);
 	s64 deadline = socket_deadline(timeo, flags & MSG_DONTWAIT);
@@ -148,14 +166,14 @@ static int wait_packet(struct inet_dgram *d, u32 flags)
 
 	if (err)
 		return err;
-	if (READ_ONCE(d->nqueued))
+	if (READ_ONCE(d->nqueued) != passed)
 		return 0;
 	if (!deadline) /* also after a shutdown: only who would wait is told of the end */
 		return -EAGAIN;
 	if (READ_ONCE(d->shut) & SHUT_READ)
 		return 1;
 	err = WAIT_EVENT(&d->wait,
-			 READ_ONCE(d->nqueued) || READ_ONCE(d->i.s.err) ||
+			 READ_ONCE(d->nqueued) != passed || READ_ONCE(d->i.s.err) ||
 				 (READ_ONCE(d->shut) & SHUT_READ),
 			 TS_SLEEPING, deadline, true);
 	return err ? socket_wait_error(err, timeo) : 0;
@@ -170,8 +188,10 @@ static void give_control(struct inet_dgram *d, struct sock_msg *m, struct pkt *p
 		struct in_pktinfo info = { .ipi_ifindex = (int)p->dev->index };
 
 		info.ipi_addr.s_addr = ip->daddr;
-		info.ipi_spec_dst.s_addr =
-			ip_addr_is_local(ip->daddr) ? ip->daddr : ip_addr_source(p->dev, ip->saddr);
+		if (d->pcb.table != PCB_PING) /* which Linux does not tell */
+			info.ipi_spec_dst.s_addr = ip_addr_is_local(ip->daddr)
+							   ? ip->daddr
+							   : ip_addr_source(p->dev, ip->saddr);
 		sock_msg_control(m, SOL_IP, IP_PKTINFO, &info, sizeof(info));
 	}
 	if (want & INET_RECV_TTL) {
@@ -194,13 +214,13 @@ static void give_control(struct inet_dgram *d, struct sock_msg *m, struct pkt *p
 }
 
 /* Copy the packet's data out; bytes (with MSG_TRUNC all that there were), or -EFAULT. */
-static ssize_t give_data(struct sock_msg *m, const struct pkt *p)
+static ssize_t give_data(struct sock_msg *m, const struct pkt *p, u32 off)
 {
-	u32 n = (u32)MIN((size_t)p->len, m->data->left);
+	u32 n = (u32)MIN((size_t)(p->len - off), m->data->left);
 
-	if (n < p->len)
+	if (n < p->len - off)
 		m->out_flags |= MSG_TRUNC;
-	if (pkt_to_uio(p, 0, m->data, n))
+	if (pkt_to_uio(p, off, m->data, n))
 		return -EFAULT;
 	return m->flags & MSG_TRUNC ? p->len : n;
 }
@@ -267,6 +287,7 @@ static void give_source(const struct inet_dgram *d, struct sock_msg *m, const st
 ssize_t inet_dgram_recv(struct socket *s, struct sock_msg *m)
 {
 	struct inet_dgram *d = dgram_of(s);
+	u32 off, passed;
 	bool waited = false;
 	struct pkt *p;
 	ssize_t n;
@@ -280,10 +301,11 @@ ssize_t inet_dgram_recv(struct socket *s, struct sock_msg *m)
 
 		if (err)
 			return err;
-		p = queue_take(d, m->flags & MSG_PEEK);
+		off = socket_peek_from(s, m->flags);
+		p = queue_take(d, m->flags & MSG_PEEK, &off, &passed);
 		if (p)
 			break;
-		err = wait_packet(d, m->flags);
+		err = wait_packet(d, m->flags, passed);
 		if (err)
 			return err < 0 ? err : 0;
 		waited = true;
@@ -298,7 +320,9 @@ ssize_t inet_dgram_recv(struct socket *s, struct sock_msg *m)
 		socket_received(s, m, p->stamp ? p->stamp : time_wall());
 	else if (unlikely(READ_ONCE(s->last_stamp) < 0))
 		WRITE_ONCE(s->last_stamp, 0);
-	n = give_data(m, p);
+	n = give_data(m, p, off);
+	if (n >= 0)
+		socket_peek_moved(s, m->flags, (u32)n);
 	if (unlikely(READ_ONCE(d->gro)) && n == (ssize_t)p->len && !(m->flags & MSG_PEEK))
 		n += take_more(d, m, p);
 	/* The one wake that came for this thread may have been meant for more than it took. */

@@ -147,8 +147,9 @@ static int wait_room(struct inet_dgram *d, u32 flags)
 
 	if (err)
 		return err;
-	/* A raw socket's end is not looked at, as in Linux. */
-	while (!(READ_ONCE(d->shut) & SHUT_WRITE) || d->pcb.table == PCB_RAW) {
+	/* A raw socket's end is not looked at, as in Linux, unless headers are the user's. */
+	while (!(READ_ONCE(d->shut) & SHUT_WRITE) ||
+	       (d->pcb.table == PCB_RAW && !READ_ONCE(d->i.hdrincl))) {
 		if (likely(READ_ONCE(d->wmem) < (u32)READ_ONCE(d->i.s.sndbuf)))
 			return 0;
 		if (!deadline) {
@@ -217,6 +218,10 @@ static int send_hdrincl(struct pkt *p, const struct sending *x)
 	}
 	if (!h->saddr)
 		h->saddr = x->o.src;
+	if (!h->id && !(h->frag_off & net16(IP_DF)))
+		h->id = net16(ip_next_id(h->daddr, 1));
+	if (x->rt.type == ROUTE_LOCAL)
+		p->cb[0] |= IP_CB_HERE;
 	h->tot_len = net16((u16)p->len);
 	h->check = 0;
 	h->check = (u16)~cksum_fold(cksum_add(h, hlen, 0));

@@ -78,8 +78,13 @@ void nl_end(struct nl_out *o)
 /* See netlink.h. */
 void nl_done(struct nl_out *o)
 {
-	int *verdict = nl_begin(o, NLMSG_DONE, sizeof(*verdict));
+	int *verdict;
 
+	if (o->len && !o->err) { /* a datagram of its own, as on Linux: readers count on it */
+		o->err = nl_queue(o->to, o->bytes, o->len);
+		o->len = 0;
+	}
+	verdict = nl_begin(o, NLMSG_DONE, sizeof(*verdict));
 	if (verdict) {
 		*verdict = o->done;
 		nl_end(o);

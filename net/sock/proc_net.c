@@ -114,9 +114,9 @@ static int endpoints_show(struct sbuf *out, void *arg)
 	struct inet_pcb *pcb;
 	u32 width = table == PCB_RAW ? 0 : WIDTH;
 
-	sbuf_puts(out,
-		  "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   "
-		  "uid  timeout inode ref pointer drops");
+	sbuf_puts(out, width ? "   sl" : "  sl");
+	sbuf_puts(out, "  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   "
+		       "uid  timeout inode ref pointer drops");
 	line_end(out, 0, width);
 	for (u32 n = 0; (pcb = inet_pcb_nth(table, n)); n++) {
 		const struct inet_dgram *d = pcb->owner; /* NULL: the kernel's own */

@@ -642,6 +642,8 @@ int rtnetlink_request(const struct nlmsghdr *h, bool admin, struct nl_out *o)
 	bool get =
 		(h->nlmsg_type & 3) == 2; /* RTM_NEW, DEL, GET, SET: in that order for each kind */
 
+	if (h->nlmsg_len <= NLMSG_HDRLEN) /* of no family: passed over */
+		return 0;
 	if (get && (h->nlmsg_flags & NLM_F_DUMP) == NLM_F_DUMP)
 		return dump(h, o);
 	if (!get)

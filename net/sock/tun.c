@@ -423,7 +423,7 @@ static int answer(struct tun *t, u32 cmd, struct ifreq *r, int *v)
 	switch (cmd) {
 	case TUNGETIFF:
 		memcpy(r->ifr_name, t->dev.name, IFNAMSIZ);
-		r->ifr_flags = (short)t->flags;
+		r->ifr_flags = (short)(t->flags | IFF_NOFILTER); /* TUNATTACHFILTER is not there */
 		return sizeof(*r);
 	case SIOCGIFHWADDR:
 		memset(&r->ifr_hwaddr, 0, sizeof(r->ifr_hwaddr));

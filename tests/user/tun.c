@@ -77,6 +77,7 @@ static void test_attach(void)
 	CHECK(!dev_ioctl(name, SIOCSIFNAME, &r));
 	strcpy(name, "ttnew");
 	CHECK(!ioctl(fd, TUNGETIFF, &r) && !strcmp(r.ifr_name, name));
+	CHECK(r.ifr_flags & IFF_NOFILTER);
 	CHECK(file_is(name, "tun_flags", "0x1001\n"));
 	strcpy(again, name);
 	CHECK_ERR(set_iff(other, again, IFF_TAP | IFF_NO_PI), EINVAL);
