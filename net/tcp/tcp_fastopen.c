@@ -28,6 +28,7 @@
 
 #define OPT_NOP 1
 #define OPT_FASTOPEN 34
+#define OPT_EXP 254
 #define COOKIE_MIN 4
 #define COOKIE_MAX 16
 #define COOKIE_OURS 8
@@ -38,6 +39,8 @@ struct cookie {
 	be32 src, dst;
 	u16 mss; /* what the other side takes */
 	u8 len; /* 0: there is none */
+	u8 try; /* how to ask: by option 34; 1: by the experimental one; 2: by 34 for good */
+	bool exp; /* it came by the experimental one */
 	u8 val[COOKIE_MAX];
 };
 
@@ -49,24 +52,36 @@ static u32 holes; /* a: how often since it worked */
 
 /* --- the option --- */
 
+/* Before it had a number of its own the option was an experimental one (RFC 6994). */
+static bool experimental(const struct tcp_in *in)
+{
+	return in->fo && *(in->pkt->head - in->fo) == OPT_EXP;
+}
+
 /* The cookie of @in, whose length is returned: 0: one is asked for; -1: no option that counts. */
 static int offered(const struct tcp_in *in, const u8 **val)
 {
 	const u8 *o = in->pkt->head - in->fo;
-	int n = in->fo ? o[1] - 2 : -1;
+	int head = experimental(in) ? 4 : 2, n = in->fo ? o[1] - head : -1;
 
-	*val = o + 2;
+	*val = o + head;
 	return (n & 1) || n > COOKIE_MAX || (n && n < COOKIE_MIN) ? -1 : n;
 }
 
-/* See tcp_pcb.h. ctx: any */
-u32 tcp_fo_write(u8 *o, const void *cookie, u32 n)
+/* The option, padded: its length, at most TCP_FO_OPT_MAX. */
+static u32 write_option(u8 *o, bool exp, const void *cookie, u32 n)
 {
-	o[0] = OPT_FASTOPEN;
-	o[1] = (u8)(n + 2);
-	memcpy(o + 2, cookie, n);
-	o[n + 2] = o[n + 3] = OPT_NOP;
-	return ALIGN_UP(n + 2, 4u);
+	static const u8 magic[2] = { 0xf9, 0x89 };
+	u32 head = exp ? 4 : 2, len = head + n;
+
+	o[0] = exp ? OPT_EXP : OPT_FASTOPEN;
+	o[1] = (u8)len;
+	if (exp)
+		memcpy(o + 2, magic, sizeof(magic));
+	memcpy(o + head, cookie, n);
+	while (len & 3)
+		o[len++] = OPT_NOP;
+	return len;
 }
 
 /* --- the active side --- */
@@ -101,7 +116,7 @@ static bool cookie_for(struct tcp_pcb *p, struct cookie *c)
 	*c = *slot(p);
 	spin_unlock(&lock);
 	if (c->src != p->key.laddr || c->dst != p->key.raddr)
-		c->len = c->mss = 0;
+		c->len = c->mss = c->try = 0;
 	if (plain || off) {
 		c->len = 255;
 		return !off;
@@ -133,17 +148,19 @@ u32 tcp_fo_option(struct tcp_pcb *p, u8 *o)
 	struct tcp_fo_keys k;
 	struct cookie c;
 
-	p->fo &= (u8)~FO_TRY; /* what is sent again goes without */
+	p->fo &= (u16)~FO_TRY; /* what is sent again goes without */
 	if (p->fo & FO_PENDING) {
 		keys_of(p->extra->opener, &k);
 		make_cookie(k.k[0], p->key.raddr, p->key.laddr, c.val);
-		return tcp_fo_write(o, c.val, COOKIE_OURS);
+		return write_option(o, p->fo & FO_EXP, c.val, COOKIE_OURS);
 	}
 	(void)cookie_for(p, &c);
 	if (c.len == 255)
 		return 0;
 	p->fo |= FO_ASKED;
-	return tcp_fo_write(o, c.val, c.len);
+	if (c.len ? c.exp : c.try == 1)
+		p->fo |= FO_EXP;
+	return write_option(o, p->fo & FO_EXP, c.val, c.len);
 }
 
 /* See tcp_pcb.h. */
@@ -222,7 +239,7 @@ ssize_t tcp_fast_open(struct tcp_pcb *p, struct uio *u)
 	}
 	if (!n) {
 		n = s ? s->len : 0;
-		p->fo = (u8)((p->fo & ~FO_HELD) | FO_TRY);
+		p->fo = (u16)((p->fo & ~FO_HELD) | FO_TRY);
 		TCP_COUNT(ACTIVE_OPENS);
 		tcp_send_syn(p, s, time_now());
 	}
@@ -247,14 +264,22 @@ void tcp_fo_send(struct tcp_pcb *p, struct tcp_seg *s, struct tcp_seg *d, s64 no
 	WRITE_ONCE(p->snd_end, d->end);
 }
 
-/* What a SYN-ACK says for the next time; @n <= 0: no new cookie. */
-static void learn(const struct tcp_pcb *p, const u8 *val, int n)
+/* What the SYN-ACK @in says for the next time; @n <= 0: no new cookie, < 0: not even the option. */
+static void learn(const struct tcp_pcb *p, const struct tcp_in *in, const u8 *val, int n)
 {
+	bool unknown = n < 0 && !(p->fo & FO_DATA) && !p->total_retrans;
+	u8 try = !unknown ? 0 : p->fo & FO_EXP ? 2 : 1;
 	struct cookie *c = slot(p);
 
 	spin_lock(&lock);
-	if (n > 0 || c->src != p->key.laddr || c->dst != p->key.raddr)
-		c->len = (u8)MAX(n, 0);
+	if (c->src != p->key.laddr || c->dst != p->key.raddr)
+		c->len = c->try = 0;
+	if (n > 0) {
+		c->len = (u8)n;
+		c->exp = experimental(in);
+	} else if (!c->len) {
+		c->try = MAX(c->try, try);
+	}
 	c->src = p->key.laddr;
 	c->dst = p->key.raddr;
 	c->mss = p->peer_mss;
@@ -276,6 +301,7 @@ static bool data_arrived(struct tcp_pcb *p, struct tcp_in *in)
 		TCP_COUNT(TCPFastOpenActive);
 		WRITE_ONCE(holes, 0);
 		p->fo |= FO_ACKED;
+		p->delivered = 1; /* with its SYN it was one */
 		return true;
 	}
 	TCP_COUNT(TCPFastOpenActiveFail);
@@ -293,7 +319,7 @@ void tcp_fo_answered(struct tcp_pcb *p, struct tcp_in *in)
 
 	if (!(p->fo & (FO_ASKED | FO_DATA)))
 		return;
-	learn(p, val, p->fo & FO_ASKED ? n : 0);
+	learn(p, in, val, p->fo & FO_ASKED ? n : 0);
 	if ((p->fo & FO_DATA) && !data_arrived(p, in))
 		return;
 	in->seq++;
@@ -333,12 +359,12 @@ static bool has_room(struct tcp_pcb *l, s64 now)
 }
 
 /* See tcp_pcb.h. */
-u32 tcp_fo_judge(struct tcp_pcb *l, const struct tcp_in *in, u8 cookie[8])
+u32 tcp_fo_judge(struct tcp_pcb *l, const struct tcp_in *in, struct tcp_fo_opt *opt)
 {
 	const u8 *val;
 	int n = offered(in, &val);
 	struct tcp_fo_keys k;
-	u8 older[COOKIE_OURS];
+	u8 cookie[COOKIE_OURS], older[COOKIE_OURS];
 
 	if (!n)
 		TCP_COUNT(TCPFastOpenCookieReqd);
@@ -350,6 +376,7 @@ u32 tcp_fo_judge(struct tcp_pcb *l, const struct tcp_in *in, u8 cookie[8])
 		return 0;
 	keys_of(l, &k);
 	make_cookie(k.k[0], in->src, in->dst, cookie);
+	opt->len = (u8)write_option(opt->text, experimental(in), cookie, COOKIE_OURS);
 	if (n == COOKIE_OURS && !memcmp(val, cookie, COOKIE_OURS))
 		return FO_OPENS;
 	make_cookie(k.k[1], in->src, in->dst, older);
@@ -370,7 +397,7 @@ bool tcp_fo_begin(struct tcp_pcb *p, struct tcp_pcb *l, struct tcp_in *in)
 	if (!x)
 		return false;
 	x->opener = tcp_pcb_get(l);
-	WRITE_ONCE(p->fo, p->fo | FO_PENDING);
+	WRITE_ONCE(p->fo, p->fo | FO_PENDING | (experimental(in) ? FO_EXP : 0));
 	__atomic_fetch_add(&l->listener->fo_pending, 1, __ATOMIC_RELAXED);
 	tcp_set_state(p, TCP_SYN_RECV);
 	p->snd_wnd = p->max_wnd = in->wnd; /* a SYN's, not scaled */
@@ -475,7 +502,7 @@ int tcp_fo_set(struct tcp_pcb *p, int option, int v)
 		return -EOPNOTSUPP;
 	if (bit == FO_CONNECT ? !fresh : !passive)
 		return -EINVAL;
-	p->fo = (u8)(v ? p->fo | bit : p->fo & ~bit);
+	p->fo = (u16)(v ? p->fo | bit : p->fo & ~bit);
 	return 0;
 }
 

@@ -53,7 +53,7 @@ struct answer {
 	u16 mss;
 	u8 wscale;
 	bool ts, sack, ecn;
-	const u8 *cookie; /* of fast open; NULL: none */
+	const struct tcp_fo_opt *fo; /* NULL: none */
 };
 
 static void send_synack(struct tcp_pcb *l, const struct answer *a)
@@ -62,8 +62,10 @@ static void send_synack(struct tcp_pcb *l, const struct answer *a)
 	u32 n = tcp_write_syn_options(opt, a->mss, a->wscale, a->ts, a->sack, a->tsval, a->tsecr);
 	struct pkt *pkt;
 
-	if (a->cookie)
-		n += tcp_fo_write(opt + n, a->cookie, 8);
+	if (a->fo) {
+		memcpy(opt + n, a->fo->text, a->fo->len);
+		n += a->fo->len;
+	}
 	pkt = tcp_make(&a->key, a->seq, a->ack, TH_SYN | TH_ACK | (a->ecn ? TH_ECE : 0), a->wnd,
 		       opt, n);
 	if (!pkt)
@@ -79,7 +81,8 @@ static u16 our_mss(const struct tcp_pcb *l, u32 mtu)
 	return (u16)(l->user_mss ? MIN(mss, (u32)l->user_mss) : mss);
 }
 
-static void req_answer(struct tcp_pcb *l, const struct tcp_req *r, const u8 *cookie, s64 now)
+static void req_answer(struct tcp_pcb *l, const struct tcp_req *r, const struct tcp_fo_opt *fo,
+		       s64 now)
 {
 	struct answer a = {
 		.key = r->key,
@@ -93,7 +96,7 @@ static void req_answer(struct tcp_pcb *l, const struct tcp_req *r, const u8 *coo
 		.ts = r->ts,
 		.sack = r->sack_ok,
 		.ecn = r->ecn,
-		.cookie = cookie,
+		.fo = fo,
 	};
 
 	send_synack(l, &a);
@@ -338,7 +341,7 @@ static void syn_received(struct tcp_pcb *l, struct tcp_in *in)
 {
 	struct tcp_listener *q = l->listener;
 	struct tcp_req *r;
-	u8 cookie[8];
+	struct tcp_fo_opt opt;
 	u32 fast = 0, most = MIN(MAX(q->backlog, 8u), (u32)tcp_sysctl_max_syn_backlog);
 
 	if (queue_full(l)) {
@@ -358,7 +361,7 @@ static void syn_received(struct tcp_pcb *l, struct tcp_in *in)
 	}
 	r = req_make(l, in);
 	if (r && unlikely(in->fo || in->len))
-		fast = tcp_fo_judge(l, in, cookie);
+		fast = tcp_fo_judge(l, in, &opt);
 	if ((fast & FO_OPENS) && open_fast(l, r, in, fast & FO_GIVES)) {
 		tcp_req_put(r);
 		return;
@@ -371,7 +374,7 @@ static void syn_received(struct tcp_pcb *l, struct tcp_in *in)
 	}
 	list_add_tail(&q->reqs, &r->wait); /* with the first reference */
 	q->nreqs++;
-	req_answer(l, r, fast & FO_GIVES ? cookie : NULL, in->now);
+	req_answer(l, r, fast & FO_GIVES ? &opt : NULL, in->now);
 	if (l->deadline[TCPT_SEND] > r->due)
 		tcp_timer_set(l, TCPT_SEND, r->due);
 }

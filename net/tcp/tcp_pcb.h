@@ -43,6 +43,7 @@
 #define TCP_MSS_536 536u /* RFC 9293, 3.7.1 */
 #define TCP_HDR 20u
 #define TCP_OPT_MAX 40u
+#define TCP_FO_OPT_MAX 20u
 #define TCP_TS_LEN 12u /* with two NOPs */
 #define TCP_WSCALE_MAX 14
 #define TCP_SACKS 4 /* blocks remembered and sent */
@@ -244,6 +245,7 @@ struct tcp_listener {
 #define FO_DATA 0x20u /* a SYN had bytes */
 #define FO_ACKED 0x40u /* which were taken */
 #define FO_PENDING 0x80u /* open before its handshake is over: extra->opener counts it */
+#define FO_EXP 0x100u /* by the option of before RFC 7413 */
 
 /* What a connection that has something to send waits for; RFC 4898 calls it SndLim. */
 enum tcp_limit { LIMIT_PATH, LIMIT_WINDOW, LIMIT_BUFFER, LIMIT_IDLE };
@@ -291,7 +293,7 @@ struct tcp_pcb {
 	struct spinlock lock; /* rank TCP_PCB */
 	u16 reo_mult; /* l: reordering window in quarters of min_rtt */
 	u8 reo_persist; /* l: recoveries until it is small again */
-	u8 fo; /* l, a: FO_* */
+	u16 fo; /* l, a: FO_* */
 	struct waitq wait; /* own lock */
 	const struct tcp_user_ops *uops; /* l */
 	void *user; /* l */
@@ -720,19 +722,22 @@ u32 tcp_cookie_stamp(const struct tcp_in *in, bool sack, bool wscale, s64 now);
 void tcp_cookie_options(const struct tcp_in *in, struct tcp_in *syn);
 
 /* --- tcp_fastopen.c: RFC 7413. All but the keys: holds: p->lock --- */
-u32 tcp_fo_write(u8 *o, const void *cookie, u32 n); /* the option, padded: its length */
 u32 tcp_fo_option(struct tcp_pcb *p, u8 *o); /* of the SYN that goes now */
 bool tcp_fo_holds(struct tcp_pcb *p, bool first); /* shall the SYN wait? @first: it was asked for */
 /* The SYN of @s, with the bytes of @d, which becomes the segment behind it. */
 void tcp_fo_send(struct tcp_pcb *p, struct tcp_seg *s, struct tcp_seg *d, s64 now);
 void tcp_fo_answered(struct tcp_pcb *p, struct tcp_in *in); /* the SYN-ACK, that is taken */
 void tcp_fo_timeout(struct tcp_pcb *p, s64 now); /* again and again nothing comes back */
+struct tcp_fo_opt {
+	u8 len, text[TCP_FO_OPT_MAX]; /* padded */
+};
 #define FO_OPENS 1u
 #define FO_GIVES 2u
 /*
- * What a listener is to do with a SYN: open at once, give the cookie. @l is locked
+ * What a listener is to do with a SYN: open at once, give a cookie. @l is locked; @opt: the option
+ * of a SYN-ACK that gives it
  */
-u32 tcp_fo_judge(struct tcp_pcb *l, const struct tcp_in *in, u8 cookie[8]);
+u32 tcp_fo_judge(struct tcp_pcb *l, const struct tcp_in *in, struct tcp_fo_opt *opt);
 /* @p, new and locked, is open before its handshake is over. False: no memory. */
 bool __must_check tcp_fo_begin(struct tcp_pcb *p, struct tcp_pcb *l, struct tcp_in *in);
 void tcp_fo_done(struct tcp_pcb *p, bool reset); /* it is over, and .opener is forgotten */

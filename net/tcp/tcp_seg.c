@@ -16,6 +16,7 @@
 #define OPT_SACK 5
 #define OPT_TS 8
 #define OPT_FASTOPEN 34
+#define OPT_EXP 254 /* RFC 6994: two bytes say of what; f989: fast open before it was 34 */
 
 static u32 get32(const u8 *b)
 {
@@ -58,7 +59,8 @@ static void option(struct tcp_in *in, const u8 *o, u32 len, u32 left)
 		in->wscale = MIN(o[2], (u8)TCP_WSCALE_MAX); /* RFC 7323, 2.3 */
 	} else if (o[0] == OPT_SACK_OK && len == 2 && syn) {
 		in->sack_ok = true;
-	} else if (o[0] == OPT_FASTOPEN && syn) {
+	} else if (syn && (o[0] == OPT_FASTOPEN ||
+			   (o[0] == OPT_EXP && len >= 4 && o[2] == 0xf9 && o[3] == 0x89))) {
 		in->fo = (u8)left;
 	}
 }

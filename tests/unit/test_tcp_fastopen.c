@@ -145,6 +145,31 @@ UNIT_TEST(a_cookie_is_siphash_of_both_addresses)
 	world_end();
 }
 
+/* Who speaks by the option of before RFC 7413 is answered by it, and its cookie is as good. */
+UNIT_TEST(the_experimental_option_is_answered)
+{
+	static const u8 ask_exp[8] = { 2, 4, 5, 0xb4, 254, 4, 0xf9, 0x89 }, other[8] = { 2, 4, 5, 0xb4, 254, 4, 0xf9, 0x88 };
+	u8 opt[16] = { 2, 4, 5, 0xb4, 254, 12, 0xf9, 0x89 };
+	struct tcp_pcb *l;
+	struct heard h;
+
+	fast_begin(3);
+	l = fast_listen(100, 5);
+	CHECK_EQ(syn(40000, 100, other, sizeof(other), "").fo, 0);
+	h = syn(40001, 100, ask_exp, sizeof(ask_exp), "");
+	CHECK(h.exp && h.fo == 12 && h.ack == 1000);
+	CHECK(!memcmp(h.cookie, cookie_of(100) + 6, 8));
+	memcpy(opt + 8, h.cookie, 8);
+	h = syn(40002, 100, opt, sizeof(opt), "hello");
+	CHECK(h.ack == 1005 && !h.fo);
+	opt[8] ^= 1;
+	h = syn(40003, 100, opt, sizeof(opt), "hello");
+	CHECK(h.ack == 1000 && h.exp && h.fo == 12);
+	tcp_close(l);
+	x_forget();
+	world_end();
+}
+
 UNIT_TEST(bytes_of_the_syn_are_read_and_answered_at_once)
 {
 	struct heard h;
@@ -463,6 +488,24 @@ static void learn(void)
 	x_forget();
 }
 
+/* Who gives no cookie may know the experimental option only; who does not know that is asked as before. */
+UNIT_TEST(who_does_not_answer_is_asked_otherwise)
+{
+	fast_begin(1);
+	for (u16 i = 0; i < 4; i++) {
+		struct heard h;
+		struct xend x;
+		ssize_t n;
+
+		go(&x, (u16)(310 + i), "hello", &h, &n);
+		CHECK(!n && h.exp == (i == 1) && h.fo == (i == 1 ? 4 : 2));
+		answer(&x, x.ack, mss_only, 4);
+		tcp_abort(x.p);
+		x_forget();
+	}
+	world_end();
+}
+
 UNIT_TEST(a_cookie_is_asked_for_and_brought_back)
 {
 	struct heard h;
@@ -479,6 +522,7 @@ UNIT_TEST(a_cookie_is_asked_for_and_brought_back)
 	CHECK_EQ(tcp_state(x.p), TCP_ESTABLISHED);
 	CHECK(x_hear(&h) && h.flags == TH_ACK && h.seq == x.ack + 5 && h.ack == 501);
 	CHECK(info(x.p).tcpi_options & TCPI_OPT_SYN_DATA);
+	CHECK_EQ(info(x.p).tcpi_delivered, 1);
 	CHECK_EQ(tcp_mib(TCP_MIB_TCPFastOpenActive), 1);
 	CHECK_EQ(tcp_queued(x.p, true), 0);
 	CHECK_EQ(put(x.p, "more", 4, 0), 4);

@@ -229,7 +229,8 @@ static void hear(const u8 *h, u32 len, u8 tos, bool df)
 	memcpy(e->sack, in.sack, sizeof(e->sack));
 	if (in.fo) {
 		e->fo = pkt->head[1 - in.fo];
-		memcpy(e->cookie, pkt->head + 2 - in.fo, MIN(e->fo - 2u, 16u));
+		e->exp = pkt->head[-in.fo] == 254;
+		memcpy(e->cookie, pkt->head + (e->exp ? 4 : 2) - in.fo, MIN(e->fo - (e->exp ? 4u : 2u), 16u));
 	}
 	pkt_copy_out(pkt, 0, e->data, MIN(in.len, (u32)sizeof(e->data)));
 	pkt_put(pkt);

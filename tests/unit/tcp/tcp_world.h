@@ -43,6 +43,7 @@ struct heard {
 	s64 at;
 	u8 data[64]; /* the first bytes */
 	u8 fo, cookie[16]; /* length of the option of fast open, 0: none; what is in it */
+	bool exp; /* it is the experimental one */
 };
 /* The oldest one not read yet; false: nothing. */
 bool x_hear(struct heard *h);
