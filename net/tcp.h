@@ -124,6 +124,7 @@ int tcp_take_error(struct tcp_pcb *p); /* 0 or -errno, once */
 long tcp_queued(const struct tcp_pcb *p, bool out);
 long tcp_not_sent(const struct tcp_pcb *p); /* bytes that never went out, or -EINVAL: listens */
 bool tcp_name(const struct tcp_pcb *p, bool peer, struct tcp_addr *out); /* false: no peer */
+void tcp_remote(const struct tcp_pcb *p, struct tcp_addr *out); /* also when it has ended */
 bool tcp_unsent(const struct tcp_pcb *p); /* something is not acknowledged yet */
 u32 tcp_readable(const struct tcp_pcb *p); /* bytes */
 u32 tcp_left(const struct tcp_pcb *p); /* the same, and one for the end if it has come */

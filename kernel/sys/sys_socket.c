@@ -219,15 +219,11 @@ static int sock_accept(struct fdref *r, u64 uaddr, u64 ulen, struct socket **out
 		return -ENOTSOCK;
 	if (!s->ops->accept)
 		return -EOPNOTSUPP;
-	err = s->ops->accept(s, r->file->flags & O_NONBLOCK, &new);
+	err = s->ops->accept(s, r->file->flags & O_NONBLOCK, &new, uaddr ? &a : NULL);
 	if (err)
 		return err;
 	if (uaddr) {
-		err = new->ops->getname(new, true, &a);
-		if (err == -ENOTCONN) /* gone again already */
-			err = -ECONNABORTED;
-		if (!err)
-			err = sock_addr_out(&a, uaddr, ulen);
+		err = sock_addr_out(&a, uaddr, ulen);
 		if (err) {
 			new->ops->release(new);
 			return err;

@@ -634,7 +634,7 @@ static int dgram_connect(struct socket *s, const struct sock_addr *a, bool nonbl
 	return 0;
 }
 
-static int unix_accept(struct socket *s, bool nonblock, struct socket **out)
+static int unix_accept(struct socket *s, bool nonblock, struct socket **out, struct sock_addr *from)
 {
 	struct unix_sock *u = unix_of(s), *c;
 	s64 deadline = socket_deadline(READ_ONCE(s->rcvtimeo), nonblock);
@@ -659,6 +659,8 @@ static int unix_accept(struct socket *s, bool nonblock, struct socket **out)
 	}
 	waitq_wake(&u->wait, ~0u, POLLOUT); /* who waits for the backlog */
 	*out = &c->s;
+	if (from && unix_getname(&c->s, true, from)) /* gone again: its name went with it */
+		*from = (struct sock_addr){ .family = AF_UNIX, .len = PATH_OFF };
 	return 0;
 }
 

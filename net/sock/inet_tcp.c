@@ -257,10 +257,11 @@ static void inherit(struct tcp_sock *t, const struct tcp_sock *l)
 	socket_filter_adopt(&t->i.s, tcp_get_filter(t->pcb));
 }
 
-static int sock_accept(struct socket *s, bool nonblock, struct socket **out)
+static int sock_accept(struct socket *s, bool nonblock, struct socket **out, struct sock_addr *from)
 {
 	struct tcp_sock *l = tcp_of(s), *t = sock_make(s->protocol);
 	s64 timeo = READ_ONCE(s->rcvtimeo), deadline = socket_deadline(timeo, nonblock);
+	struct tcp_addr a;
 	int err;
 
 	if (!t)
@@ -287,6 +288,10 @@ static int sock_accept(struct socket *s, bool nonblock, struct socket **out)
 		WRITE_ONCE(t->i.s.pacing, ~0ull);
 	tcp_set_user(t->pcb, &user_ops, t);
 	*out = &t->i.s;
+	if (from) {
+		tcp_remote(t->pcb, &a);
+		inet_addr_out(from, a.addr, a.port);
+	}
 	return 0;
 }
 

@@ -125,7 +125,8 @@ struct sock_ops {
 	int (*bind)(struct socket *s, const struct sock_addr *a);
 	int (*connect)(struct socket *s, const struct sock_addr *a, bool nonblock);
 	int (*listen)(struct socket *s, int backlog);
-	int (*accept)(struct socket *s, bool nonblock, struct socket **out);
+	/* @from: NULL, or where whose address goes that is taken, also if it is gone already */
+	int (*accept)(struct socket *s, bool nonblock, struct socket **out, struct sock_addr *from);
 	int (*pair)(struct socket *a, struct socket *b);
 	int (*getname)(struct socket *s, bool peer, struct sock_addr *out);
 	ssize_t (*send)(struct socket *s, struct sock_msg *m);

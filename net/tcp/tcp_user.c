@@ -490,6 +490,12 @@ bool tcp_unsent(const struct tcp_pcb *p)
 }
 
 /* See net/tcp.h. ctx: any */
+void tcp_remote(const struct tcp_pcb *p, struct tcp_addr *out)
+{
+	*out = (struct tcp_addr){ p->key.raddr, p->key.rport };
+}
+
+/* See net/tcp.h. ctx: any */
 bool tcp_name(const struct tcp_pcb *p, bool peer, struct tcp_addr *out)
 {
 	u8 state = READ_ONCE(p->state);
@@ -500,6 +506,6 @@ bool tcp_name(const struct tcp_pcb *p, bool peer, struct tcp_addr *out)
 	}
 	if (!p->key.rport || state == TCP_CLOSE || state == TCP_SYN_SENT)
 		return false;
-	*out = (struct tcp_addr){ p->key.raddr, p->key.rport };
+	tcp_remote(p, out);
 	return true;
 }

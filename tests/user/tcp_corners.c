@@ -1,7 +1,8 @@
 /*
  * TCP sockets, corners that programs lean on: a receive of no bytes waits, FIONREAD ends at the
  * urgent mark, a send that faults sends nothing of the piece, SO_LINGER keeps its time when it is turned
- * off, who may come to a port last, and a named port out of TIME_WAIT. tcp(7), socket(7), recv(2).
+ * off, who may come to a port last, a named port out of TIME_WAIT, and accept(2) of what is gone.
+ * tcp(7), socket(7), recv(2).
  */
 #define _GNU_SOURCE
 #include <netinet/tcp.h>
@@ -198,6 +199,27 @@ static void again(void)
 	drop(a, l);
 }
 
+/* One that was reset before it was taken is taken, and tells whose it was; its first use says the rest. */
+static void gone_before(void)
+{
+	struct linger hard = { 1, 0 };
+	int l = listener(0, 0), c = stream(), port, s;
+	struct sockaddr_in to = at("127.0.0.1", port_of(l)), from = { 0 };
+	socklen_t n = sizeof(from);
+	char b;
+
+	REQUIRE(!connect(c, SA(to)));
+	port = port_of(c);
+	REQUIRE(!setsockopt(c, SOL_SOCKET, SO_LINGER, &hard, sizeof(hard)));
+	close(c);
+	s = accept(l, (void *)&from, &n);
+	CHECK(s >= 0 && n == sizeof(from) && ntohs(from.sin_port) == port);
+	n = sizeof(from);
+	CHECK_ERR(getpeername(s, (void *)&from, &n), ENOTCONN);
+	CHECK_ERR(read(s, &b, 1), ECONNRESET);
+	drop(s, l);
+}
+
 int main(void)
 {
 	alarm(TAP_LIMIT);
@@ -208,5 +230,6 @@ int main(void)
 	linger_off();
 	last_one();
 	again();
+	gone_before();
 	return tap_done();
 }
