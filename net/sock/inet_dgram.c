@@ -61,9 +61,9 @@ static bool dgram_wants(struct inet_pcb *pcb, const struct pkt *p)
 	if (pcb->table == PCB_RAW && pcb->proto == IPPROTO_ICMP) {
 		u8 type;
 
-		if (pkt_linear_len(p) < sizeof(struct icmphdr)) /* even without a filter */
+		if (p->len < sizeof(struct icmphdr)) /* even without a filter */
 			return false;
-		type = *(const u8 *)pkt_transport(p);
+		pkt_copy_out(p, 0, &type, sizeof(type)); /* of pieces that were put together, too */
 		if (type < 32 && (filter >> type & 1))
 			return false;
 	}
