@@ -141,7 +141,6 @@ struct tcp_settings {
 	u8 tos, ttl; /* 0: the default */
 	u8 pmtudisc; /* IP_PMTUDISC_* */
 	u32 uid; /* whose it is, for lists and SO_REUSEPORT */
-	u32 ports; /* IP_LOCAL_PORT_RANGE */
 	const struct netdev *dev; /* SO_BINDTODEVICE; NULL: any */
 };
 /* SO_MAX_PACING_RATE: bytes per second; ~0: no limit. 0, -ENOMEM. ctx: thread */
@@ -157,6 +156,7 @@ int tcp_set_chooser(struct tcp_pcb *p, struct net_chooser *c);
  * 0, -ENOMEM. ctx: thread
  */
 int tcp_set_min_ttl(struct tcp_pcb *p, u8 ttl);
+int tcp_set_ports(struct tcp_pcb *p, u32 range); /* IP_LOCAL_PORT_RANGE. 0, -ENOMEM. ctx: thread */
 int tcp_set_filter(struct tcp_pcb *p, struct net_chooser *c);
 struct net_chooser *tcp_get_filter(struct tcp_pcb *p); /* with a reference; NULL: there is none */
 void tcp_stamped(struct pkt *pkt, u32 what); /* PKT_STAMP_TCP: tell the user. ctx: thread */

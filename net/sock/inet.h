@@ -26,6 +26,8 @@ enum {
 	INET_RECV_CHECKSUM = 128, /* IP_CHECKSUM: no device here tells the sum of all bytes */
 };
 
+#define INET_LOCAL_PORT_RANGE 51 /* IP_LOCAL_PORT_RANGE, which not all headers have */
+
 /* a atomic, I immutable after creation: single words, changed by setsockopt. */
 struct inet_sock {
 	struct socket s; /* a: as its fields say */

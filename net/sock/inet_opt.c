@@ -34,8 +34,6 @@ int inet_opt_give(int v, void *val, u32 *len)
 	return 0;
 }
 
-enum { OPT_LOCAL_PORT_RANGE = 51 }; /* IP_LOCAL_PORT_RANGE, which not all headers have */
-
 static bool net_admin(void)
 {
 	return cred_capable(current->cred, CAP_NET_ADMIN) ||
@@ -202,7 +200,7 @@ int inet_setsockopt(struct inet_sock *i, int option, const void *val, u32 len)
 		WRITE_ONCE(i->tos, (u8)v);
 		return 0;
 	case IP_UNICAST_IF: return len == sizeof(v) ? set_unicast_if(i, v) : -EINVAL;
-	case OPT_LOCAL_PORT_RANGE: return len == sizeof(v) ? set_ports(i, (u32)v) : -EINVAL;
+	case INET_LOCAL_PORT_RANGE: return len == sizeof(v) ? set_ports(i, (u32)v) : -EINVAL;
 	case IP_ROUTER_ALERT: return i->s.type == SOCK_RAW ? -ENOPROTOOPT : -EINVAL;
 	case IP_MTU_DISCOVER:
 		if (v < IP_PMTUDISC_DONT || v > IP_PMTUDISC_OMIT)
@@ -256,7 +254,7 @@ int inet_getsockopt(struct inet_sock *i, int option, void *val, u32 *len)
 	case IP_HDRINCL: /* of other kinds than raw */
 	case IP_NODEFRAG: return inet_opt_give(0, val, len);
 	case IP_UNICAST_IF: return inet_opt_give((int)net32(READ_ONCE(i->unicast_dev)), val, len);
-	case OPT_LOCAL_PORT_RANGE: return inet_opt_give((int)READ_ONCE(i->ports), val, len);
+	case INET_LOCAL_PORT_RANGE: return inet_opt_give((int)READ_ONCE(i->ports), val, len);
 	case IP_MSFILTER:
 	case MCAST_MSFILTER: return inet_mcast_get(i, option, val, len);
 	case IP_OPTIONS:

@@ -32,7 +32,6 @@ void inet_tcp_sync(struct tcp_sock *t)
 		.ttl = ttl < 0 ? 0 : (u8)ttl,
 		.pmtudisc = READ_ONCE(t->i.pmtudisc),
 		.uid = current->cred->euid,
-		.ports = READ_ONCE(t->i.ports),
 		.dev = netdev_bound(READ_ONCE(s->bound_dev)),
 	};
 
@@ -86,6 +85,8 @@ int inet_tcp_setsockopt(struct socket *s, int level, int option, const void *val
 		return err;
 	if (level == IPPROTO_IP && option == IP_MINTTL)
 		return tcp_set_min_ttl(t->pcb, READ_ONCE(t->i.min_ttl));
+	if (level == IPPROTO_IP && option == INET_LOCAL_PORT_RANGE)
+		return tcp_set_ports(t->pcb, READ_ONCE(t->i.ports));
 	if (level == SOL_SOCKET && option == SO_MAX_PACING_RATE)
 		return tcp_set_pacing(t->pcb, READ_ONCE(s->pacing));
 	if (level == SOL_SOCKET && option == SO_RCVLOWAT)

@@ -360,7 +360,6 @@ void tcp_set(struct tcp_pcb *p, const struct tcp_settings *s)
 	p->key.reuse = s->reuseaddr;
 	p->key.reuseport = s->reuseport;
 	p->key.uid = s->uid;
-	p->ports = s->ports;
 	WRITE_ONCE(p->key.dev, s->dev);
 	p->tos = s->tos & ~3u;
 	p->ttl = s->ttl;

@@ -279,6 +279,7 @@ struct tcp_extra {
 	struct tcp_fo_keys fo_keys; /* tcp_fastopen.c's lock: TCP_FASTOPEN_KEY */
 	struct tcp_pcb *opener; /* l: reference; the listener of a fast open, while FO_PENDING */
 	struct net_chooser *filter; /* l: reference; SO_ATTACH_FILTER */
+	u32 ports; /* a: IP_LOCAL_PORT_RANGE; 0: of all */
 	u8 min_ttl; /* l: IP_MINTTL */
 };
 
@@ -292,7 +293,6 @@ struct tcp_pcb {
 	struct tcp_key key; /* its own locks */
 	struct spinlock lock; /* rank TCP_PCB */
 	u16 reo_mult; /* l: reordering window in quarters of min_rtt */
-	u8 reo_persist; /* l: recoveries until it is small again */
 	u16 fo; /* l, a: FO_* */
 	struct waitq wait; /* own lock */
 	const struct tcp_user_ops *uops; /* l */
@@ -315,6 +315,7 @@ struct tcp_pcb {
 	u8 send_timer; /* l: enum tcp_send_timer */
 	bool timer_on; /* l: a reference is held for .timer or .work */
 	bool no_room; /* a: a sender, or a poller, was told to wait until there is room */
+	u8 reo_persist; /* l: recoveries until .reo_mult is small again */
 
 	/* Sending. */
 	u32 iss, snd_una, snd_nxt; /* l, a */
@@ -409,7 +410,6 @@ struct tcp_pcb {
 	u32 keep_idle, keep_intvl; /* l: s */
 	u32 user_timeout; /* l: ms; 0: the default */
 	u32 window_clamp; /* l: 0: none */
-	u32 ports; /* l: IP_LOCAL_PORT_RANGE; 0: of all */
 	struct tcp_stat stat; /* l */
 };
 

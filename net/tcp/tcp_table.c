@@ -397,6 +397,24 @@ static bool port_take(struct tcp_key *k, be32 addr, be16 port)
 	return free;
 }
 
+/* See net/tcp.h. ctx: thread */
+int tcp_set_ports(struct tcp_pcb *p, u32 range)
+{
+	struct tcp_extra *x = range ? tcp_extra(p) : load_acquire(&p->extra);
+
+	if (!x)
+		return range ? -ENOMEM : 0;
+	WRITE_ONCE(x->ports, range);
+	return 0;
+}
+
+static u32 range_of(const struct tcp_pcb *p)
+{
+	const struct tcp_extra *x = load_acquire(&p->extra);
+
+	return x ? READ_ONCE(x->ports) : 0;
+}
+
 /*
  * Give @k the port @port, 0: any that is free. ctx: thread; 0, -EADDRINUSE
  */
@@ -407,7 +425,7 @@ int tcp_port_bind(struct tcp_key *k, be32 addr, be16 port)
 
 	if (port)
 		return port_take(k, addr, port) ? 0 : -EADDRINUSE;
-	n = tcp_wire_ports(container_of(k, struct tcp_pcb, key)->ports, &low);
+	n = tcp_wire_ports(range_of(container_of(k, struct tcp_pcb, key)), &low);
 	start = (u32)rand_u64() % n;
 	k->reuse = false; /* who does not name a port gets one of its own */
 	for (u32 i = 0; i < n; i++) {
@@ -557,7 +575,7 @@ static bool port_share(struct tcp_pcb *p, be16 port)
 int tcp_port_connect(struct tcp_pcb *p)
 {
 	static u32 next; /* a */
-	u32 low, n = tcp_wire_ports(p->ports, &low), start;
+	u32 low, n = tcp_wire_ports(range_of(p), &low), start;
 
 	p->iss = tcp_isn(p->key.laddr, p->key.lport, p->key.raddr, p->key.rport);
 	if (p->key.lport)
