@@ -395,21 +395,6 @@ UNIT_TEST(an_end_waits_for_the_other)
 	}
 }
 
-/* To who cannot hear of more than 65,535 nothing is told when it is read. */
-UNIT_TEST(a_window_that_cannot_grow_is_not_told)
-{
-	static char got[100];
-	struct xend x;
-
-	x_begin(&x, 237, mss_only, 4);
-	x.p->rcvbuf = 1 << 20;
-	give(&x, 100);
-	(void)acked(&x);
-	CHECK_EQ(take(x.p, got, sizeof(got), 0), 100);
-	CHECK_EQ(x_count(), 0);
-	x_close(&x);
-}
-
 /* Half a congestion window is handed down at a time, so that a device does not send it in one burst. */
 UNIT_TEST(a_window_goes_in_two_pieces)
 {
